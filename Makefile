@@ -1,0 +1,30 @@
+# Every target makes its own virtual environment when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: install bench test nano clean help
+
+help:  ## Show what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(STAMP)  ## Make .venv with everything in it
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report is results/index.html
+	$(BIN)/hpo-bench run
+
+test: $(STAMP)  ## Run the tests, lint and type checks
+	$(BIN)/python -m pytest
+
+nano: $(STAMP)  ## Train every nano pair from nothing (resumable; needs npm)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nano]'
+	$(BIN)/hpo-bench nano build --all
+
+clean:  ## Remove the environment and the results
+	rm -rf $(VENV) results

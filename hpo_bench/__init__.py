@@ -1,0 +1,1 @@
+"""The harness: benchmark, report, merging, evaluation and recording."""

@@ -1,0 +1,64 @@
+"""The command line: one module a command in `hpo_bench.commands`, imported only when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from hpo_bench.errors import HpoBenchError
+from landscapes.errors import LandscapeError
+from optimizers.errors import OptimizerError
+from surrogates.errors import SurrogateError
+
+COMMANDS = {
+    "run": "Run optimisers on recorded landscapes and write the report.",
+    "record": "Record a landscape from real merges of a pair.",
+    "nano": "Train tiny real VLM-LLM pairs from scratch.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called, so that `--help` does not wait for torch."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, from the module of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        return importlib.import_module(f"hpo_bench.commands.{cmd_name}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line a command, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hpo-bench")
+def cli() -> None:
+    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
+
+    \b
+    Examples:
+      hpo-bench run                        every optimiser on every recorded landscape
+      hpo-bench nano build ja-llama        train a tiny pair
+      hpo-bench record ja-llama --method ta
+    """
+
+
+def main() -> None:
+    """Entry point: errors of ours end in one line and exit code 2, Ctrl-C in 130."""
+    try:
+        cli(standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (HpoBenchError, LandscapeError, OptimizerError, SurrogateError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""Recorded merge landscapes: search space, grid, card, and the surrogate fitted on them."""

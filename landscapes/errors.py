@@ -1,0 +1,24 @@
+"""What can go wrong in this package, as one tree."""
+
+
+class LandscapeError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class InvalidGridError(LandscapeError, ValueError):
+    """A recorded grid cannot be used; the message names file, row and column."""
+
+
+class InvalidCardError(LandscapeError, ValueError):
+    """A card is missing, is not YAML, or lacks a key."""
+
+
+class FlatLandscapeError(LandscapeError, ValueError):
+    """All scores are equal, so that regret has no meaning."""
+
+
+class UnknownLandscapeError(LandscapeError, KeyError):
+    """No landscape has that name."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])

@@ -1,0 +1,145 @@
+"""The ask/tell protocol that every optimiser follows."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
+
+Point = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """A local search gave up and a new one began.
+
+    Attributes:
+        evaluation: How many evaluations had been told when the search ended.
+        reason: Why it ended, in words ("step below 0.01", "line searches gained less than 1e-3").
+    """
+
+    evaluation: int
+    reason: str
+
+
+class Optimizer(ABC):
+    """Proposes points in the unit cube and learns their scores; always maximises.
+
+    An optimiser is a deterministic function of its seed and its history. To resume, make a new one with the same
+    arguments, and replay: ask, check that the proposal is the recorded one, tell the recorded score.
+
+    Args:
+        dim: Number of hyperparameters, at least 1.
+        seed: Source of all randomness, a non-negative integer.
+        budget: How many points may be asked for in all, at least 1.
+
+    Raises:
+        InvalidSettingError: If an argument is out of range.
+    """
+
+    name: ClassVar[str]
+    """What the user types: lower case with hyphens."""
+    label: ClassVar[str]
+    """What tables and figures print."""
+    version: ClassVar[int] = 1
+    """Raised when the same seed and history lead to another trace, so that stored runs are not mistaken for new ones."""
+
+    def __init__(self, dim: int, *, seed: int, budget: int) -> None:
+        for what, value, least in (("dim", dim, 1), ("seed", seed, 0), ("budget", budget, 1)):
+            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+                raise InvalidSettingError(f"{what} must be an integer of at least {least}, not {value!r}")
+        self.dim = int(dim)
+        self.seed = int(seed)
+        self.budget = int(budget)
+        self._X: list[Point] = []
+        self._scores: list[float] = []
+        self._pending: Point | None = None
+        self._restarts: list[Restart] = []
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Every option that changes the trace, as plain JSON values; part of the key under which runs are stored."""
+        return {}
+
+    @property
+    def history(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was told so far: points of shape (n, dim) and scores of shape (n,), NaN where an evaluation failed."""
+        return np.array(self._X).reshape(-1, self.dim), np.array(self._scores)
+
+    @property
+    def restarts(self) -> tuple[Restart, ...]:
+        """The restarts so far, oldest first; empty for optimisers that never restart."""
+        return tuple(self._restarts)
+
+    def ask(self) -> Point:
+        """The next point to evaluate.
+
+        Returns:
+            A point of shape (dim,) in [0, 1]^dim. Asked again before it is told, the same point.
+
+        Raises:
+            BudgetExhaustedError: If the budget is spent.
+        """
+        return type(self).ask_many([self])[0]
+
+    @classmethod
+    def ask_many(cls, optimizers: Sequence[Self]) -> list[Point]:
+        """The next point of each of several independent runs.
+
+        One run is the same code with a list of one; optimisers that fit a model share one batched fit here.
+
+        Args:
+            optimizers: Runs of this class with equal `dim` and `settings`, each with budget left.
+
+        Returns:
+            A point of shape (dim,) for each run, in order.
+
+        Raises:
+            BudgetExhaustedError: If a run's budget is spent.
+        """
+        waiting = []
+        for optimizer in optimizers:
+            if optimizer._pending is None:
+                if len(optimizer._scores) >= optimizer.budget:
+                    raise BudgetExhaustedError(f"all {optimizer.budget} evaluations of the budget are spent")
+                waiting.append(optimizer)
+        if waiting:
+            for optimizer, x in zip(waiting, cls._propose(waiting), strict=True):
+                x = np.clip(np.array(x, dtype=np.float64), 0.0, 1.0)
+                x.flags.writeable = False
+                optimizer._pending = x
+        return [optimizer._pending for optimizer in optimizers if optimizer._pending is not None]
+
+    def tell(self, x: Point, score: float) -> None:
+        """Record the score of the point that was asked for.
+
+        Args:
+            x: The point, of shape (dim,), exactly as `ask` returned it.
+            score: Its score, to be maximised; NaN if the evaluation failed.
+
+        Raises:
+            ProtocolError: If no point is pending or another point was asked for.
+            InvalidSettingError: If the score is infinite.
+        """
+        if self._pending is None:
+            raise ProtocolError("nothing to tell: ask for a point first")
+        if not np.array_equal(np.asarray(x), self._pending):
+            raise ProtocolError(f"told {np.asarray(x)} but asked for {self._pending}")
+        if np.isinf(score):
+            raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {score}")
+        told, self._pending = self._pending, None
+        self._X.append(told)
+        self._scores.append(float(score))
+        self._observe(told, float(score))
+
+    @classmethod
+    @abstractmethod
+    def _propose(cls, optimizers: Sequence[Self]) -> Sequence[Point]:
+        """One new point for each run; called once an evaluation, never for a run with a pending point."""
+
+    def _observe(self, x: Point, score: float) -> None:  # noqa: B027
+        """Learn a score; for optimisers that keep more than the history."""

@@ -1,0 +1,13 @@
+"""What can go wrong in this package, as one tree."""
+
+
+class SurrogateError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class TooFewPointsError(SurrogateError, ValueError):
+    """The surrogate needs more points than were given."""
+
+
+class InvalidDataError(SurrogateError, ValueError):
+    """Shapes do not match, a value is not finite, or two points coincide."""
