@@ -39,7 +39,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hpo-bench")
 def cli() -> None:
-    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
+    r"""Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
 
     \b
     Examples:

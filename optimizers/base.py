@@ -46,7 +46,9 @@ class Optimizer(ABC):
     label: ClassVar[str]
     """What tables and figures print."""
     version: ClassVar[int] = 1
-    """Raised when the same seed and history lead to another trace, so that stored runs are not mistaken for new ones."""
+    """Raised when the same seed and history lead to another trace, so that stored runs are known as old."""
+    parallel: ClassVar[bool] = False
+    """Whether it can propose while points are pending."""
 
     def __init__(self, dim: int, *, seed: int, budget: int) -> None:
         for what, value, least in (("dim", dim, 1), ("seed", seed, 0), ("budget", budget, 1)):
@@ -57,7 +59,7 @@ class Optimizer(ABC):
         self.budget = int(budget)
         self._X: list[Point] = []
         self._scores: list[float] = []
-        self._pending: Point | None = None
+        self._pending: list[Point] = []
         self._restarts: list[Restart] = []
 
     @property
@@ -75,14 +77,23 @@ class Optimizer(ABC):
         """The restarts so far, oldest first; empty for optimisers that never restart."""
         return tuple(self._restarts)
 
+    @property
+    def pending(self) -> tuple[Point, ...]:
+        """Points asked for and not yet told, oldest first."""
+        return tuple(self._pending)
+
     def ask(self) -> Point:
         """The next point to evaluate.
 
+        Optimisers with `parallel` set may be asked again before the answer is told, so that several workers can
+        evaluate at once.
+
         Returns:
-            A point of shape (dim,) in [0, 1]^dim. Asked again before it is told, the same point.
+            A read-only point of shape (dim,) in [0, 1]^dim.
 
         Raises:
-            BudgetExhaustedError: If the budget is spent.
+            BudgetExhaustedError: If as many points were asked for as the budget holds.
+            ProtocolError: If a point is pending and the optimiser is not `parallel`.
         """
         return type(self).ask_many([self])[0]
 
@@ -93,53 +104,54 @@ class Optimizer(ABC):
         One run is the same code with a list of one; optimisers that fit a model share one batched fit here.
 
         Args:
-            optimizers: Runs of this class with equal `dim` and `settings`, each with budget left.
+            optimizers: Different runs of this class with equal `dim` and `settings`.
 
         Returns:
             A point of shape (dim,) for each run, in order.
 
         Raises:
             BudgetExhaustedError: If a run's budget is spent.
+            ProtocolError: If a run has a point pending and is not `parallel`.
         """
-        waiting = []
         for optimizer in optimizers:
-            if optimizer._pending is None:
-                if len(optimizer._scores) >= optimizer.budget:
-                    raise BudgetExhaustedError(f"all {optimizer.budget} evaluations of the budget are spent")
-                waiting.append(optimizer)
-        if waiting:
-            for optimizer, x in zip(waiting, cls._propose(waiting), strict=True):
-                x = np.clip(np.array(x, dtype=np.float64), 0.0, 1.0)
-                x.flags.writeable = False
-                optimizer._pending = x
-        return [optimizer._pending for optimizer in optimizers if optimizer._pending is not None]
+            if len(optimizer._scores) + len(optimizer._pending) >= optimizer.budget:
+                raise BudgetExhaustedError(f"all {optimizer.budget} evaluations of the budget are spent")
+            if optimizer._pending and not cls.parallel:
+                raise ProtocolError(f"{cls.label} needs the score of its last point before it can propose another")
+        points = []
+        for optimizer, x in zip(optimizers, cls._propose(optimizers), strict=True):
+            point = np.clip(np.array(x, dtype=np.float64), 0.0, 1.0)
+            point.flags.writeable = False
+            optimizer._pending.append(point)
+            points.append(point)
+        return points
 
     def tell(self, x: Point, score: float) -> None:
-        """Record the score of the point that was asked for.
+        """Record the score of a point that was asked for.
 
         Args:
             x: The point, of shape (dim,), exactly as `ask` returned it.
             score: Its score, to be maximised; NaN if the evaluation failed.
 
         Raises:
-            ProtocolError: If no point is pending or another point was asked for.
+            ProtocolError: If that point is not pending.
             InvalidSettingError: If the score is infinite.
         """
-        if self._pending is None:
-            raise ProtocolError("nothing to tell: ask for a point first")
-        if not np.array_equal(np.asarray(x), self._pending):
-            raise ProtocolError(f"told {np.asarray(x)} but asked for {self._pending}")
         if np.isinf(score):
             raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {score}")
-        told, self._pending = self._pending, None
-        self._X.append(told)
-        self._scores.append(float(score))
-        self._observe(told, float(score))
+        for index, point in enumerate(self._pending):
+            if np.array_equal(np.asarray(x), point):
+                del self._pending[index]
+                self._X.append(point)
+                self._scores.append(float(score))
+                self._observe(point, float(score))
+                return
+        raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
 
     @classmethod
     @abstractmethod
     def _propose(cls, optimizers: Sequence[Self]) -> Sequence[Point]:
-        """One new point for each run; called once an evaluation, never for a run with a pending point."""
+        """One new point, of shape (dim,), for each run."""
 
     def _observe(self, x: Point, score: float) -> None:  # noqa: B027
         """Learn a score; for optimisers that keep more than the history."""
