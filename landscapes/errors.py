@@ -22,3 +22,11 @@ class UnknownLandscapeError(LandscapeError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class InvalidSpaceError(LandscapeError, ValueError):
+    """A parameter or search space is not well defined, or a point does not lie in it."""
+
+
+class UnwritableError(LandscapeError, OSError):
+    """A file cannot be written where it was asked for."""

@@ -11,3 +11,11 @@ class TooFewPointsError(SurrogateError, ValueError):
 
 class InvalidDataError(SurrogateError, ValueError):
     """Shapes do not match, a value is not finite, or two points coincide."""
+
+
+class UnknownKernelError(SurrogateError, ValueError):
+    """No kernel has that name."""
+
+
+class NotFittedError(SurrogateError, RuntimeError):
+    """Asked for something that only a fitted surrogate knows."""

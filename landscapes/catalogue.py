@@ -1,0 +1,84 @@
+"""Which landscapes there are, and how to get one by name."""
+
+import difflib
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from landscapes import card as cards
+from landscapes.errors import InvalidCardError, UnknownLandscapeError
+from landscapes.landscape import Landscape
+from surrogates.rbf import RBFSurrogate
+
+ROOT = Path(__file__).parent / "recorded"
+"""The landscapes that ship with the package, one a folder `<pair>/<method>`."""
+
+
+def names(root: str | Path | None = None) -> list[str]:
+    """Names of all landscapes under `root` (by default those that ship), in alphabetical order."""
+    folder = ROOT if root is None else Path(root)
+    return sorted(card.parent.relative_to(folder).as_posix() for card in folder.glob(f"*/*/{cards.FILE}"))
+
+
+def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:
+    """Names that any of the patterns means, in alphabetical order.
+
+    Args:
+        patterns: Full names, a pair or a method alone, any of them with `*` and `?` as in the shell: "ja-llama/ta",
+            "ja-llama", "ties", "*/ties", "ja-*". None at all means every landscape.
+        root: Where to look; by default the landscapes that ship.
+
+    Raises:
+        UnknownLandscapeError: If a pattern means nothing; the message suggests the nearest names.
+    """
+    known, patterns = names(root), list(patterns)
+    if not patterns:
+        return known
+    chosen: set[str] = set()
+    for pattern in patterns:
+        hits = [name for name in known if any(fnmatchcase(part, pattern) for part in (name, *name.split("/")))]
+        if not hits:
+            raise _unknown(pattern, known, ROOT if root is None else Path(root))
+        chosen.update(hits)
+    return sorted(chosen)
+
+
+def load(name: str, *, kernel: str | None = None, root: str | Path | None = None) -> Landscape:
+    """The landscape of that name.
+
+    Args:
+        name: "<pair>/<method>".
+        kernel: Of the surrogate; a thin-plate spline by default.
+        root: Where to look; by default the landscapes that ship.
+
+    Raises:
+        UnknownLandscapeError: If there is none; the message suggests the nearest names.
+        UnknownKernelError: If no kernel has that name.
+        LandscapeError: If its files cannot be used.
+    """
+    known = names(root)
+    folder = ROOT if root is None else Path(root)
+    if name not in known:
+        raise _unknown(name, known, folder)
+    landscape = Landscape.read(folder / name, surrogate=RBFSurrogate(kernel) if kernel else RBFSurrogate())
+    if landscape.name != name:
+        raise InvalidCardError(
+            f"{landscape.card.path}, key 'name': {landscape.name!r} does not match the folder {name!r}"
+        )
+    return landscape
+
+
+def load_all(
+    patterns: Iterable[str] = (), *, kernel: str | None = None, root: str | Path | None = None
+) -> list[Landscape]:
+    """Every landscape that the patterns mean (all without any), in alphabetical order; see `match` and `load`."""
+    return [load(name, kernel=kernel, root=root) for name in match(patterns, root)]
+
+
+def _unknown(name: str, known: list[str], root: Path) -> UnknownLandscapeError:
+    if not known:
+        return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {root}")
+    parts = sorted({part for full in known for part in full.split("/")})
+    near = difflib.get_close_matches(name, [*known, *parts], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+    return UnknownLandscapeError(f"no landscape is called {name!r}; {hint}")

@@ -1,0 +1,88 @@
+"""Checks of table columns whose messages name file, row and column and say what to do. Rows count from 1."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from landscapes.errors import InvalidGridError
+from landscapes.space import SearchSpace
+
+Array = NDArray[np.float64]
+
+
+def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
+    """Refuse a table that is empty or lacks a column."""
+    missing = [name for name in names if name not in frame.columns]
+    if missing:
+        raise InvalidGridError(
+            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, frame.columns))}. "
+            "Add or rename the column"
+        )
+    if frame.empty:
+        raise InvalidGridError(f"{path} has no rows; record at least one setting")
+
+
+def numbers(
+    frame: pd.DataFrame, name: str, path: Path, *, at_least: float = -np.inf, may_be_missing: bool = False
+) -> Array:
+    """A column as finite numbers, of shape (n,); NaN stands for a missing value where that is allowed."""
+    raw = frame[name]
+    values = np.asarray(pd.to_numeric(raw, errors="coerce"), dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if may_be_missing:
+        bad &= ~np.asarray(raw.isna())
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        advice = "evaluate the setting again" if name == "score" else "correct the value"
+        raise InvalidGridError(
+            f"{where(path, row, name)}: {raw.iloc[row]!r} is not a finite number; {advice} or drop the row"
+        )
+    if (low := values < at_least).any():
+        row = int(np.flatnonzero(low)[0])
+        raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is below {at_least:g}; correct the value")
+    return values
+
+
+def words(frame: pd.DataFrame, name: str, path: Path) -> NDArray[np.object_]:
+    """A column as non-empty strings, of shape (n,)."""
+    values = np.asarray(frame[name].astype(object))
+    for row, value in enumerate(values):
+        if not isinstance(value, str) or not value:
+            raise InvalidGridError(f"{where(path, row, name)}: {value!r} is not a word; fill it in")
+    return values
+
+
+def settings(frame: pd.DataFrame, space: SearchSpace, path: Path) -> Array:
+    """The setting of each row, of shape (n, d), checked against the box."""
+    X = np.stack([numbers(frame, name, path) for name in space.names], axis=1)
+    slack = 1e-9 * (space.high - space.low)
+    outside = (space.low - slack > X) | (space.high + slack < X)
+    if outside.any():
+        row, axis = (int(i) for i in np.argwhere(outside)[0])
+        side = space.parameters[axis]
+        raise InvalidGridError(
+            f"{where(path, row, side.name)}: {X[row, axis]:g} is outside the card's box [{side.low:g}, {side.high:g}]; "
+            "widen low and high in card.yaml or drop the row"
+        )
+    return X
+
+
+def refuse_repeats(keys: pd.DataFrame, path: Path, what: str) -> None:
+    """Refuse two rows with equal keys; numbers are compared to nine decimals."""
+    keys = keys.round(9)
+    repeated = np.asarray(keys.duplicated())
+    if repeated.any():
+        second = int(np.flatnonzero(repeated)[0])
+        first = int(np.flatnonzero((keys == keys.iloc[second]).all(axis=1))[0])
+        setting = ", ".join(f"{name} = {value}" for name, value in keys.iloc[second].items())
+        raise InvalidGridError(
+            f"{path}, rows {first + 1} and {second + 1}: the same {what} ({setting}); keep one of them"
+        )
+
+
+def where(path: Path, row: int, name: str) -> str:
+    """The place of a cell, in words."""
+    return f"{path}, row {row + 1}, column {name!r}"

@@ -1,0 +1,210 @@
+"""A recorded grid made continuous: an objective whose optimum is known."""
+
+import hashlib
+import json
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
+
+from landscapes import card as cards
+from landscapes import grid as grids
+from landscapes.card import Card
+from landscapes.errors import FlatLandscapeError, InvalidGridError
+from landscapes.fidelity import Fidelity, measure
+from landscapes.grid import RecordedGrid
+from landscapes.random_baseline import expected_regret
+from surrogates import extrema
+from surrogates.base import Surrogate
+from surrogates.errors import SurrogateError
+from surrogates.extrema import Extremum
+from surrogates.rbf import RBFSurrogate
+
+Array = NDArray[np.float64]
+
+SAMPLE_BITS = 15
+"""The uniform sample behind Random's regret has 2 to this power points."""
+ROUNDING = 1e-9
+"""Negative regret that is rounding and nothing else, as a fraction of the landscape's range."""
+
+
+class Landscape:
+    """The score of every setting in the recorded box, by a surrogate through the recorded scores.
+
+    Scores are those of the card's tuning split, in the card's units, and to be maximised. Everything derived is
+    computed when first asked for and kept.
+
+    Args:
+        card: What was recorded.
+        grid: The recorded scores of one split.
+        surrogate: What interpolates them; a thin-plate spline by default.
+
+    Raises:
+        InvalidGridError: If there are too few settings, or they do not determine the surrogate or span the box.
+        FlatLandscapeError: If all scores are equal.
+    """
+
+    version: ClassVar[int] = 1
+    """Raised when the same recording leads to other scores or regrets, so that stored runs are known as old."""
+
+    def __init__(self, card: Card, grid: RecordedGrid, *, surrogate: Surrogate | None = None) -> None:
+        self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
+        surrogate = surrogate if surrogate is not None else RBFSurrogate()
+        least = surrogate.least_points(self.space.dim)
+        if len(grid) < least:
+            raise InvalidGridError(
+                f"{grid.path} has {len(grid)} settings with split {grid.split!r}, and the surrogate needs at least "
+                f"{least} in {self.space.dim} dimensions; record more"
+            )
+        if grid.range <= 1e-12 * max(1.0, float(np.abs(grid.scores).max())):
+            raise FlatLandscapeError(
+                f"{grid.path}, column 'score': all {len(grid)} scores of split {grid.split!r} are {grid.scores[0]:g}, "
+                "and a flat landscape has no regret; leave it out, or record it with more examples or another range"
+            )
+        self._refuse_unspanned_box()
+        try:
+            self.surrogate = surrogate.fit(self._nodes, grid.scores)
+        except SurrogateError as error:
+            raise InvalidGridError(f"{grid.path}: {error}") from error
+
+    @classmethod
+    def read(cls, folder: str | Path, *, surrogate: Surrogate | None = None) -> "Landscape":
+        """The landscape that a folder's `card.yaml` and `grid.parquet` describe.
+
+        Raises:
+            InvalidCardError: If the card cannot be used.
+            InvalidGridError: If the grid cannot be used.
+            FlatLandscapeError: If all scores are equal.
+        """
+        folder = Path(folder)
+        card = Card.read(folder / cards.FILE)
+        grid = RecordedGrid.read(folder / grids.FILE, card.space, split=card.tuning_split)
+        return cls(card, grid, surrogate=surrogate)
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of settings.
+
+        Args:
+            x: Settings of shape (n, d) in the parameters' own units.
+
+        Returns:
+            Scores of shape (n,) in the card's units, to be maximised.
+
+        Raises:
+            InvalidSpaceError: If the shape is wrong or a setting lies outside the recorded box.
+        """
+        return self.surrogate.predict(self.space.to_unit(x))
+
+    @cached_property
+    def optimum(self) -> Extremum:
+        """The certified global maximum; `x` in the parameters' own units."""
+        return self._in_own_units(extrema.maximum(self.surrogate.predict, self.space.dim, nodes=self._nodes))
+
+    @cached_property
+    def minimum(self) -> Extremum:
+        """The certified global minimum; `x` in the parameters' own units."""
+        return self._in_own_units(extrema.minimum(self.surrogate.predict, self.space.dim, nodes=self._nodes))
+
+    @property
+    def range(self) -> float:
+        """Maximum minus minimum score over the whole box, in score units."""
+        return self.optimum.score - self.minimum.score
+
+    def regret(self, scores: ArrayLike) -> Array:
+        """Normalised regret (f* - score) / (f* - f_min) of each score: 0 at the maximum, 1 at the minimum.
+
+        Args:
+            scores: Of any shape, in score units; NaN stays NaN.
+
+        Returns:
+            An array of that shape. A value below zero would mean that the certificate of the optimum is wrong;
+            rounding alone is set to zero.
+        """
+        regret = (self.optimum.score - np.asarray(scores, dtype=np.float64)) / self.range
+        return np.where(np.abs(regret) < ROUNDING, 0.0, regret)
+
+    @cached_property
+    def regret_sample(self) -> Array:
+        """Normalised regrets of settings spread evenly over the box, increasing, of shape (2^15,), read-only.
+
+        A scrambled Sobol set, so that its empirical distribution is nearer to the true one than that of as many
+        random draws. Random's runs are draws with replacement from it.
+        """
+        # A fixed seed: Random's regret is a property of the landscape and must not vary between calls.
+        sample = qmc.Sobol(self.space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
+        regret = np.sort(self.regret(self.surrogate.predict(sample)))
+        regret.flags.writeable = False
+        return regret
+
+    def random_regret(self, n: int) -> Array:
+        """Expected normalised regret of Random after 1 to n evaluations, of shape (n,); see `expected_regret`."""
+        return expected_regret(self.regret_sample, np.arange(1, n + 1))
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard error of one evaluation at the optimum, in score units; NaN where unknown.
+
+        That of the nearest recorded setting, by distance in the unit cube.
+        """
+        optimum = self.space.to_unit(self.optimum.x[None])
+        return float(self.grid.standard_errors[np.linalg.norm(self._nodes - optimum, axis=1).argmin()])
+
+    def fidelity(self) -> Fidelity:
+        """How far the surrogate can be trusted."""
+        return self._fidelity
+
+    @cached_property
+    def content_hash(self) -> str:
+        """64 hexadecimal digits that change when scores or regrets may, and not with dates, notes or seconds."""
+        what = {
+            "version": self.version,
+            "name": self.name,
+            "metric": [self.card.metric, self.card.units, self.card.direction],
+            "space": [[p.name, float(p.low), float(p.high)] for p in self.space.parameters],
+            "split": self.grid.split,
+            "surrogate": [type(self.surrogate).__name__, dict(self.surrogate.settings)],
+        }
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
+        for array in (self.grid.X, self.grid.scores, self.grid.standard_errors):
+            digest.update(np.ascontiguousarray(array, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Landscape {self.name}: {len(self.grid)} settings of {', '.join(self.space.names)}>"
+
+    @cached_property
+    def _nodes(self) -> Array:
+        """Recorded settings in the unit cube, of shape (n, d)."""
+        return self.space.to_unit(self.grid.X)
+
+    @cached_property
+    def _fidelity(self) -> Fidelity:
+        return measure(
+            self.surrogate,
+            self._nodes,
+            self.grid.scores,
+            noise=self.noise,
+            optimum=self._in_unit_cube(self.optimum),
+        )
+
+    def _in_own_units(self, extremum: Extremum) -> Extremum:
+        return replace(extremum, x=self.space.from_unit(extremum.x[None])[0])
+
+    def _in_unit_cube(self, extremum: Extremum) -> Extremum:
+        return replace(extremum, x=self.space.to_unit(extremum.x[None])[0])
+
+    def _refuse_unspanned_box(self) -> None:
+        # Beyond the outermost settings a surrogate extrapolates, and an optimiser would be sent after an artefact.
+        for axis, parameter in enumerate(self.space.parameters):
+            low, high = self.grid.X[:, axis].min(), self.grid.X[:, axis].max()
+            if not np.allclose(
+                [low, high], [parameter.low, parameter.high], rtol=0, atol=1e-9 * (parameter.high - parameter.low)
+            ):
+                raise InvalidGridError(
+                    f"{self.grid.path}, column {parameter.name!r}: recorded from {low:g} to {high:g}, but the card's "
+                    f"box is [{parameter.low:g}, {parameter.high:g}]; set them to what was recorded"
+                )

@@ -1,0 +1,97 @@
+"""Recorded outcomes: how each example was answered at each setting.
+
+`outcomes.parquet` has the columns: one a parameter of the card, split, id, category (skill or general, or what the
+benchmark calls its parts) and correct, which is true or false, or a number where the metric gives partial credit. Rows
+are sorted so that equal values are neighbours, which is what makes 100 settings x 300 examples fit into some ten
+kilobytes.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from landscapes import columns
+from landscapes.errors import InvalidGridError
+from landscapes.files import read_parquet, write_parquet
+from landscapes.space import SearchSpace
+
+Array = NDArray[np.float64]
+
+FILE = "outcomes.parquet"
+WORDS = ("split", "id", "category")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """How each example of one split was answered at each setting.
+
+    Attributes:
+        X: Settings, of shape (n, d), sorted as in `RecordedGrid`.
+        ids: The examples' ids, of shape (m,), sorted.
+        categories: Their categories, of shape (m,).
+        correct: The score of each example at each setting, of shape (n, m); 0 or 1 unless there is partial credit, NaN
+            where the example was not evaluated.
+        split: On which examples: validation or test.
+    """
+
+    X: Array
+    ids: NDArray[np.object_]
+    categories: NDArray[np.object_]
+    correct: Array
+    split: str
+
+    @classmethod
+    def read(cls, path: str | Path, space: SearchSpace, *, split: str = "validation") -> Self:
+        """Read one split of an outcomes file.
+
+        Raises:
+            InvalidGridError: If the file cannot be used; the message names row and column.
+        """
+        path = Path(path)
+        frame = _checked(read_parquet(path), space, path)
+        frame = frame[frame["split"] == split]
+        if frame.empty:
+            raise InvalidGridError(f"{path} has no row with split {split!r}; record that split")
+        X, setting = np.unique(frame[list(space.names)].to_numpy(np.float64), axis=0, return_inverse=True)
+        ids, first, example = np.unique(frame["id"].to_numpy(object), return_index=True, return_inverse=True)
+        correct = np.full((len(X), len(ids)), np.nan)
+        correct[setting.ravel(), example.ravel()] = frame["correct"].to_numpy(np.float64)
+        return cls(X=X, ids=ids, categories=frame["category"].to_numpy(object)[first], correct=correct, split=split)
+
+
+def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> None:
+    """Write an outcomes file whole or not at all.
+
+    Args:
+        path: The parquet file; an existing one is replaced in one step.
+        rows: The columns that this module's docstring names, in any order of rows and columns.
+        space: The parameters and the box that the settings must lie in.
+
+    Raises:
+        InvalidGridError: If the rows could not be read again; nothing is written then.
+        UnwritableError: If the file cannot be written.
+    """
+    path = Path(path)
+    frame = _checked(rows, space, path)
+    arrays: dict[str, pa.Array] = {name: pa.array(frame[name]) for name in space.names}
+    arrays |= {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
+    correct = frame["correct"].to_numpy(np.float64)
+    binary = bool(np.isin(correct, (0.0, 1.0)).all())
+    arrays["correct"] = pa.array(correct.astype(bool) if binary else correct)
+    write_parquet(path, pa.table(arrays))
+
+
+def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFrame:
+    columns.require(frame, [*space.names, *WORDS, "correct"], path)
+    frame = frame.reset_index(drop=True)
+    clean: dict[str, object] = dict(zip(space.names, columns.settings(frame, space, path).T + 0.0, strict=True))
+    clean |= {name: columns.words(frame, name, path) for name in WORDS}
+    clean["correct"] = columns.numbers(frame, "correct", path)
+    checked = pd.DataFrame(clean)
+    columns.refuse_repeats(checked[["split", "id", *space.names]], path, "example at the same setting")
+    return checked.sort_values(["split", "id", *space.names], kind="stable", ignore_index=True)

@@ -1,0 +1,56 @@
+"""What Random can be expected to reach, without running it."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+
+
+def expected_regret(sample: Array, draws: ArrayLike) -> Array:
+    """The exact expectation of the least of t independent draws, with replacement, from an empirical distribution.
+
+    With r_1 <= ... <= r_N the sorted sample, the least of t draws exceeds r_i with probability ((N - i) / N)^t, so
+    (order statistics; David and Nagaraja 2003, section 2.1)
+
+        E = r_1 + sum over i = 1..N-1 of (r_{i+1} - r_i) ((N - i) / N)^t
+
+    Args:
+        sample: Regrets in increasing order, of shape (N,).
+        draws: Numbers of draws t, of shape (k,), at least 1; they need not be whole.
+
+    Returns:
+        Expected regrets, of shape (k,).
+    """
+    n = len(sample)
+    t = np.atleast_1d(np.asarray(draws, dtype=np.float64))
+    survival = np.log(np.arange(n - 1, 0, -1) / n)
+    gaps = np.diff(sample)
+    # Row by row: all rows at once would take k x N numbers at a time.
+    return np.array([sample[0] + gaps @ np.exp(one * survival) for one in t])
+
+
+def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> float:
+    """How many random draws reach the same expected regret: the inverse of `expected_regret`.
+
+    Args:
+        sample: Regrets in increasing order, of shape (N,).
+        regret: Mean regret that an optimiser reached.
+        most: The largest answer.
+
+    Returns:
+        A number of draws, not whole in general; 1 if a single draw is expected to do as well, infinity if `most` draws
+        are not enough (or a finite sample cannot tell).
+    """
+    low, high = 0.0, float(np.log(most))
+    if regret >= expected_regret(sample, 1)[0]:
+        return 1.0
+    if regret < expected_regret(sample, most)[0]:
+        return float("inf")
+    # The expectation falls in t; 50 halvings settle log(t) to rounding.
+    for _ in range(50):
+        middle = (low + high) / 2
+        if expected_regret(sample, np.exp(middle))[0] > regret:
+            low = middle
+        else:
+            high = middle
+    return float(np.exp(high))

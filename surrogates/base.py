@@ -1,0 +1,125 @@
+"""What every surrogate can do."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError
+
+Array = NDArray[np.float64]
+
+SLACK = 1e-9
+"""How far outside the unit cube rounding may carry a point."""
+
+
+class Surrogate(ABC):
+    """A cheap function through recorded points, over the unit cube.
+
+    Inputs live in [0, 1]^d because distances must mean the same along every axis: a coefficient that spans 1.4 and a
+    density that spans 0.6 would otherwise weigh by their units, and every radial kernel is a function of distance. The
+    cube also says where the surrogate may be asked: it never extrapolates.
+
+    A surrogate may be fitted again; a shallow copy (`copy.copy`) is an independent surrogate with the same options.
+    """
+
+    _X: Array | None = None
+    _y: Array | None = None
+
+    @property
+    @abstractmethod
+    def settings(self) -> Mapping[str, object]:
+        """Every option that changes predictions, as plain JSON values."""
+
+    @abstractmethod
+    def least_points(self, dim: int) -> int:
+        """How many points a fit in `dim` dimensions needs, one of them to spare so that any may be left out."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Learn the recorded points.
+
+        Args:
+            X: Points of shape (n, d) in [0, 1]^d, all different.
+            y: Their scores, of shape (n,), finite.
+
+        Returns:
+            The surrogate itself.
+
+        Raises:
+            InvalidDataError: If shapes do not match, a value is not finite or outside the cube, two points coincide, or
+                the points do not determine the surrogate.
+            TooFewPointsError: If there are fewer points than `least_points`.
+        """
+        X, y = self._points(X), np.array(y, dtype=np.float64)
+        n, dim = X.shape
+        if y.shape != (n,):
+            raise InvalidDataError(f"{n} points need scores of shape ({n},), not {y.shape}")
+        if not np.isfinite(y).all():
+            raise InvalidDataError(f"score {np.flatnonzero(~np.isfinite(y))[0]} is not finite")
+        # One less than `least_points`, so that leave-one-out may refit the smallest design.
+        if n < (least := self.least_points(dim)) - 1:
+            raise TooFewPointsError(f"the surrogate needs at least {least} points in {dim} dimensions, not {n}")
+        if len(np.unique(X, axis=0)) < n:
+            raise InvalidDataError("two points coincide, so that no function goes through both of their scores")
+        self._X, self._y = X, y
+        self._fit(X, y)
+        return self
+
+    def predict(self, X: ArrayLike) -> Array:
+        """The surrogate's scores.
+
+        Args:
+            X: Points of shape (m, d) in [0, 1]^d.
+
+        Returns:
+            Scores of shape (m,), in the units of the scores it was fitted on.
+
+        Raises:
+            InvalidDataError: If a point is outside the cube or has another number of dimensions.
+            NotFittedError: If `fit` was not called.
+        """
+        known, _ = self._data()
+        X = self._points(X)
+        if X.shape[1] != known.shape[1]:
+            raise InvalidDataError(f"points must have {known.shape[1]} coordinates, not {X.shape[1]}")
+        return self._predict(X)
+
+    def loo_residuals(self) -> Array:
+        """What every point's score exceeds the prediction by that is made without that point.
+
+        Returns:
+            Residuals y_i - f_{-i}(x_i) of shape (n,), in the units of the scores; NaN where the remaining points do not
+            determine the surrogate.
+
+        Raises:
+            NotFittedError: If `fit` was not called.
+        """
+        return self._loo_residuals(*self._data())
+
+    @abstractmethod
+    def _fit(self, X: Array, y: Array) -> None: ...
+
+    @abstractmethod
+    def _predict(self, X: Array) -> Array: ...
+
+    @abstractmethod
+    def _loo_residuals(self, X: Array, y: Array) -> Array: ...
+
+    def _data(self) -> tuple[Array, Array]:
+        if self._X is None or self._y is None:
+            raise NotFittedError("fit the surrogate first")
+        return self._X, self._y
+
+    @staticmethod
+    def _points(X: ArrayLike) -> Array:
+        points = np.array(X, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] == 0:
+            raise InvalidDataError(f"points must have shape (n, d), not {points.shape}")
+        # Written so that NaN fails too.
+        if not ((points >= -SLACK) & (points <= 1 + SLACK)).all():
+            raise InvalidDataError(
+                "a point lies outside the unit cube, where the surrogate knows nothing; scale it first"
+            )
+        return np.clip(points, 0.0, 1.0)

@@ -1,0 +1,115 @@
+"""Interpolation by radial basis functions."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import scipy.linalg
+from numpy.typing import NDArray
+from scipy.interpolate import RBFInterpolator
+from scipy.spatial.distance import cdist
+
+from surrogates import kernels
+from surrogates.base import Surrogate
+from surrogates.errors import InvalidDataError
+
+Array = NDArray[np.float64]
+
+SHAPES = np.geomspace(0.1, 3.0, 18)
+"""Shape parameters that are tried, as multiples of 1 / (mean distance to the nearest other point)."""
+
+WORST_CONDITION = 1e10
+"""Systems above this 1-norm condition number are not trusted: fewer than six digits of a prediction would be left."""
+
+
+class RBFSurrogate(Surrogate):
+    """The study's surrogate: a sum of radial kernels around the recorded points, plus a polynomial, through all scores.
+
+    Gaussian and multiquadric have a shape parameter epsilon. Unless given, it is the one of `SHAPES` with the least
+    exact leave-one-out error (Rippa 1999) among those whose system is conditioned better than `WORST_CONDITION`. Every
+    refit chooses it anew, while `loo_residuals` holds it at the value of the full fit.
+
+    Args:
+        kernel: thin_plate_spline, cubic, linear, gaussian or multiquadric.
+        epsilon: Shape parameter, which multiplies distances in the unit cube; only for Gaussian and multiquadric.
+
+    Raises:
+        UnknownKernelError: If no kernel has that name.
+        InvalidDataError: If epsilon is not positive, or given to a kernel that has none.
+
+    Sources: Hardy (1971) and Duchon (1977) for the kernels; Rippa, "An algorithm for selecting a good value for the
+    parameter c in radial basis function interpolation", Adv. Comput. Math. 11 (1999), for leave-one-out and epsilon.
+    """
+
+    def __init__(self, kernel: str = "thin_plate_spline", *, epsilon: float | None = None) -> None:
+        self.kernel = kernels.find(kernel)
+        if epsilon is not None and not (self.kernel.shaped and np.isfinite(epsilon) and epsilon > 0):
+            raise InvalidDataError(
+                f"epsilon must be positive, and only for a kernel with a shape: {kernel}, {epsilon!r}"
+            )
+        self._given_epsilon = epsilon
+        self.epsilon = 1.0 if epsilon is None else float(epsilon)
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """Kernel, degree of the tail, and the shape parameter if it was given."""
+        return {"kernel": self.kernel.name, "degree": self.kernel.degree, "epsilon": self._given_epsilon}
+
+    def least_points(self, dim: int) -> int:
+        """One point more than the polynomial tail has monomials."""
+        return kernels.count_monomials(dim, self.kernel.degree) + 1
+
+    def _fit(self, X: Array, y: Array) -> None:
+        tail = kernels.monomials(X, self.kernel.degree)
+        if np.linalg.matrix_rank(tail) < tail.shape[1]:
+            raise InvalidDataError(
+                "the points lie on a line or plane; vary every parameter independently of the others"
+            )
+        if self.kernel.shaped and self._given_epsilon is None:
+            self.epsilon = self._best_epsilon(X, y)
+        try:
+            self._interpolator = RBFInterpolator(
+                X, y, kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
+            )
+        except np.linalg.LinAlgError as error:
+            raise InvalidDataError(f"the points do not determine an interpolant ({error})") from error
+
+    def _predict(self, X: Array) -> Array:
+        return self._interpolator(X)
+
+    def _loo_residuals(self, X: Array, y: Array) -> Array:
+        return self._rippa(self._system(X, self.epsilon)[1], y)
+
+    def _best_epsilon(self, X: Array, y: Array) -> float:
+        distances = cdist(X, X)
+        np.fill_diagonal(distances, np.inf)
+        spacing = distances.min(axis=1).mean()
+        best, least = SHAPES[-1] / spacing, np.inf
+        for epsilon in SHAPES[::-1] / spacing:
+            system, inverse = self._system(X, float(epsilon))
+            if np.linalg.norm(system, 1) * np.linalg.norm(inverse, 1) > WORST_CONDITION:
+                break  # Flatter kernels are conditioned worse still.
+            error = float(np.mean(self._rippa(inverse, y) ** 2))
+            if error < least:
+                best, least = epsilon, error
+        return float(best)
+
+    def _system(self, X: Array, epsilon: float) -> tuple[Array, Array]:
+        """The bordered matrix [[K, P], [P', 0]] of the interpolation conditions, and its inverse."""
+        tail = kernels.monomials(X, self.kernel.degree)
+        width = tail.shape[1]
+        radial = self.kernel.of_distance(epsilon * cdist(X, X))
+        system: Array = np.block([[radial, tail], [tail.T, np.zeros((width, width))]])
+        return system, scipy.linalg.inv(system)
+
+    @staticmethod
+    def _rippa(inverse: Array, y: Array) -> Array:
+        """Leave-one-out residuals c_i / (A^-1)_ii (Rippa 1999), with A bordered by the polynomial tail.
+
+        Setting c_i = 0 in A c = (y, 0) is the same as leaving point i out, and by the block inverse this moves the
+        fitted value at x_i by c_i / (A^-1)_ii.
+        """
+        n = len(y)
+        coefficients, pivots = inverse[:n, :n] @ y, np.diag(inverse)[:n]
+        # A pivot of 0 means that without this point the tail is not determined.
+        lost = np.abs(pivots) < 1e-12 * np.abs(pivots).max()
+        return np.where(lost, np.nan, coefficients / np.where(lost, 1.0, pivots))
