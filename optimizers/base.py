@@ -1,14 +1,14 @@
 """The ask/tell protocol that every optimiser follows."""
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
+from optimizers.options import integer
 
 Point = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Restart:
     reason: str
 
 
-class Optimizer(ABC):
+class Optimizer:
     """Proposes points in the unit cube and learns their scores; always maximises.
 
     An optimiser is a deterministic function of its seed and its history. To resume, make a new one with the same
@@ -36,6 +36,9 @@ class Optimizer(ABC):
         dim: Number of hyperparameters, at least 1.
         seed: Source of all randomness, a non-negative integer.
         budget: How many points may be asked for in all, at least 1.
+        start: The first point to propose, of shape (dim,) in the unit cube, and where a search that has a centre
+            begins. A good start is knowledge about the box and not about the optimiser, so every optimiser takes one
+            and none has one by default.
 
     Raises:
         InvalidSettingError: If an argument is out of range.
@@ -50,13 +53,11 @@ class Optimizer(ABC):
     parallel: ClassVar[bool] = False
     """Whether it can propose while points are pending."""
 
-    def __init__(self, dim: int, *, seed: int, budget: int) -> None:
-        for what, value, least in (("dim", dim, 1), ("seed", seed, 0), ("budget", budget, 1)):
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-                raise InvalidSettingError(f"{what} must be an integer of at least {least}, not {value!r}")
-        self.dim = int(dim)
-        self.seed = int(seed)
-        self.budget = int(budget)
+    def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
+        self.dim = integer("dim", dim, least=1)
+        self.seed = integer("seed", seed, least=0)
+        self.budget = integer("budget", budget, least=1)
+        self.start = None if start is None else self._checked_start(start)
         self._X: list[Point] = []
         self._scores: list[float] = []
         self._pending: list[Point] = []
@@ -65,7 +66,12 @@ class Optimizer(ABC):
     @property
     def settings(self) -> Mapping[str, object]:
         """Every option that changes the trace, as plain JSON values; part of the key under which runs are stored."""
-        return {}
+        return {} if self.start is None else {"start": self.start.tolist()}
+
+    @property
+    def asked(self) -> int:
+        """How many points were asked for so far, told or pending."""
+        return len(self._scores) + len(self._pending)
 
     @property
     def history(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -111,16 +117,21 @@ class Optimizer(ABC):
 
         Raises:
             BudgetExhaustedError: If a run's budget is spent.
-            ProtocolError: If a run has a point pending and is not `parallel`.
+            ProtocolError: If a run has a point pending and is not `parallel`, or stands in the list twice.
+            InvalidSettingError: If the runs are not alike.
         """
+        cls._check_group(optimizers)
         for optimizer in optimizers:
-            if len(optimizer._scores) + len(optimizer._pending) >= optimizer.budget:
+            if optimizer.asked >= optimizer.budget:
                 raise BudgetExhaustedError(f"all {optimizer.budget} evaluations of the budget are spent")
             if optimizer._pending and not cls.parallel:
                 raise ProtocolError(f"{cls.label} needs the score of its last point before it can propose another")
+        own = [optimizer for optimizer in optimizers if optimizer.asked or optimizer.start is None]
+        proposals = iter(cls._propose(own) if own else ())
         points = []
-        for optimizer, x in zip(optimizers, cls._propose(optimizers), strict=True):
-            point = np.clip(np.array(x, dtype=np.float64), 0.0, 1.0)
+        for optimizer in optimizers:
+            given = None if optimizer.asked else optimizer.start
+            point = np.clip(np.array(next(proposals) if given is None else given, dtype=np.float64), 0.0, 1.0)
             point.flags.writeable = False
             optimizer._pending.append(point)
             points.append(point)
@@ -148,10 +159,43 @@ class Optimizer(ABC):
                 return
         raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
 
-    @classmethod
-    @abstractmethod
-    def _propose(cls, optimizers: Sequence[Self]) -> Sequence[Point]:
-        """One new point, of shape (dim,), for each run."""
+    def _next(self) -> Point:
+        """One new point, of shape (dim,); never called for the first point of a run with a `start`.
 
-    def _observe(self, x: Point, score: float) -> None:  # noqa: B027
+        This is all that an optimiser needs to have.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither _next nor _propose")
+
+    @classmethod
+    def _propose(cls, optimizers: Sequence[Any]) -> Sequence[Point]:
+        """One new point for each run; for optimisers that can work on several runs at once."""
+        return [optimizer._next() for optimizer in optimizers]
+
+    def _observe(self, x: Point, score: float) -> None:
         """Learn a score; for optimisers that keep more than the history."""
+
+    @property
+    def _proposed(self) -> int:
+        """How many points so far were the optimiser's own idea: the start it was given does not count."""
+        return self.asked - (self.start is not None and self.asked > 0)
+
+    def _generator(self, *key: int) -> np.random.Generator:
+        """Random numbers that depend on the seed and the key alone, so that no draw depends on an earlier one."""
+        return np.random.default_rng([self.seed, *key])
+
+    def _checked_start(self, start: ArrayLike) -> Point:
+        point = np.array(start, dtype=np.float64)
+        if point.shape != (self.dim,) or not np.all((point >= 0.0) & (point <= 1.0)):
+            raise InvalidSettingError(f"start must be {self.dim} numbers from 0 to 1, not {start!r}")
+        point.flags.writeable = False
+        return point
+
+    @classmethod
+    def _check_group(cls, optimizers: Sequence[Self]) -> None:
+        if len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
+            raise ProtocolError("a run stands in the group twice")
+        for optimizer in optimizers:
+            if type(optimizer) is not cls:
+                raise InvalidSettingError(f"{cls.__name__}.ask_many was given a {type(optimizer).__name__}")
+            if optimizer.dim != optimizers[0].dim or optimizer.settings != optimizers[0].settings:
+                raise InvalidSettingError("runs that are asked together need equal dimensions and equal settings")

@@ -1,0 +1,115 @@
+"""Maximum a posteriori hyperparameters for many data sets at once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from optimizers.gp.bfgs import minimise
+from optimizers.gp.posterior import ROOT5, Hyperparameters
+from optimizers.gp.priors import Priors
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosterior:
+    """The negative log posterior of kernel hyperparameters, with its gradient in closed form.
+
+    The log marginal likelihood is Rasmussen & Williams' (2006) equation 5.8, its gradient their 5.9; the constant mean
+    is profiled out. Parameters are a tensor of shape (B, d + 2): logarithms of the length scales, of the output scale
+    and of the noise variance above its floor. Densities are over the parameters and not over their logarithms, as
+    in GPyTorch, so that both have the same maximum.
+
+    Attributes:
+        squares: Squared distances along each axis, of shape (B, d, n * n).
+        y: Scores, of shape (B, n).
+        priors: Priors of the hyperparameters.
+    """
+
+    squares: Tensor
+    y: Tensor
+    priors: Priors
+
+    @classmethod
+    def of(cls, X: Tensor, y: Tensor, priors: Priors) -> "LogPosterior":
+        """The posterior given scores y of shape (B, n) at X of shape (B, n, d)."""
+        difference = X.mT[:, :, :, None] - X.mT[:, :, None, :]
+        return cls(difference.square().flatten(2), y, priors)
+
+    def subset(self, rows: Tensor) -> "LogPosterior":
+        """That of some of the data sets."""
+        return LogPosterior(self.squares[rows], self.y[rows], self.priors)
+
+    def __call__(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """Negative log posterior, of shape (B,), and gradient, of shape (B, d + 2).
+
+        Where the covariance is not positive definite the value is infinite and the gradient means nothing.
+        """
+        B, n = self.y.shape
+        kernel = hyperparameters(parameters, self.priors)
+        inverse_square = kernel.lengthscale.pow(-2)
+        scaled = torch.bmm(inverse_square[:, None, :], self.squares)[:, 0].sqrt_().mul_(ROOT5)
+        decay = (-scaled).exp_().mul_(kernel.outputscale[:, None])
+        tangent = decay * (1.0 + scaled)
+        signal = tangent + decay * scaled.square().div_(3.0)
+
+        covariance = signal.view(B, n, n).clone()
+        covariance.diagonal(dim1=1, dim2=2).add_(kernel.noise[:, None])
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        factor[failed > 0] = torch.eye(n, dtype=self.y.dtype)
+        inverse = torch.cholesky_inverse(factor)
+        solved = torch.bmm(inverse, torch.stack((self.y, torch.ones_like(self.y)), dim=2))
+        mean = solved[:, :, 0].sum(1) / solved[:, :, 1].sum(1)
+        weights = solved[:, :, 0] - mean[:, None] * solved[:, :, 1]
+        quadratic = ((self.y - mean[:, None]) * weights).sum(1)
+        log_determinant = 2.0 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        value = 0.5 * (quadratic + log_determinant)
+
+        # Half the derivative by each entry of the covariance; the derivative of the kernel by the logarithm of a
+        # length scale is (5/3) s (1 + a) exp(-a) times the squared scaled difference, a the scaled distance.
+        outer = 0.5 * (inverse - weights[:, :, None] * weights[:, None, :]).flatten(1)
+        by_lengthscale = torch.bmm((outer * tangent)[:, None, :], self.squares.mT)[:, 0] * inverse_square * (5.0 / 3.0)
+        by_outputscale = (outer * signal).sum(1)
+        by_noise = outer.view(B, n, n).diagonal(dim1=1, dim2=2).sum(1) * kernel.noise
+
+        p = self.priors
+        log_noise = kernel.noise.log()
+        value = value - p.lengthscale.log_density(kernel.lengthscale, parameters[:, :-2]).sum(1)
+        value = value - p.outputscale.log_density(kernel.outputscale, parameters[:, -2])
+        value = value - p.noise.log_density(kernel.noise, log_noise)
+        free = 1.0 - p.noise_floor / kernel.noise
+        gradient = torch.cat(
+            (
+                by_lengthscale - p.lengthscale.slope(kernel.lengthscale),
+                (by_outputscale - p.outputscale.slope(kernel.outputscale))[:, None],
+                ((by_noise - p.noise.slope(kernel.noise)) * free)[:, None],
+            ),
+            dim=1,
+        )
+        return value.masked_fill_(failed > 0, torch.inf), gradient
+
+
+def hyperparameters(parameters: Tensor, priors: Priors) -> Hyperparameters:
+    """The hyperparameters that parameters of shape (B, d + 2) stand for."""
+    positive = parameters.exp()
+    return Hyperparameters(positive[:, :-2], positive[:, -2], positive[:, -1] + priors.noise_floor)
+
+
+def fit_map(X: Tensor, y: Tensor, starts: Tensor, priors: Priors) -> Tensor:
+    """The best of several descents for each data set.
+
+    Why not `botorch.fit.fit_gpytorch_mll`: MEASURED_HERE
+
+    Args:
+        X: Points, of shape (B, n, d).
+        y: Scores, of shape (B, n), standardised.
+        starts: Parameters to begin from, of shape (S, B, d + 2).
+        priors: Priors of the hyperparameters.
+
+    Returns:
+        Parameters of shape (B, d + 2).
+    """
+    S, B, _ = starts.shape
+    posterior = LogPosterior.of(X, y, priors).subset(torch.arange(B).repeat(S))
+    found, value = minimise(posterior, starts.flatten(0, 1))
+    best = value.view(S, B).argmin(0)
+    return found.view(S, B, -1)[best, torch.arange(B)]

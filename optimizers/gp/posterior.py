@@ -1,0 +1,89 @@
+"""The Gaussian process itself: Matern-5/2 kernel, constant mean, exact prediction."""
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import Self
+
+import torch
+from torch import Tensor
+
+ROOT5 = sqrt(5.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperparameters:
+    """The kernel of each data set.
+
+    Attributes:
+        lengthscale: Of shape (B, d), in edges of the cube.
+        outputscale: Signal variance, of shape (B,).
+        noise: Noise variance, of shape (B,).
+    """
+
+    lengthscale: Tensor
+    outputscale: Tensor
+    noise: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Gaussian processes conditioned on their data (Rasmussen & Williams, 2006, section 2.7 for the mean's trend).
+
+    The constant mean is the generalised least-squares one, which is where maximising the likelihood over it leads too.
+
+    Attributes:
+        X: Data points, of shape (B, n, d).
+        kernel: Their hyperparameters.
+        mean: Constant mean, of shape (B,).
+        weights: Inverse covariance times residual, of shape (B, n).
+        whitener: Inverse of the covariance's Cholesky factor, of shape (B, n, n).
+    """
+
+    X: Tensor
+    kernel: Hyperparameters
+    mean: Tensor
+    weights: Tensor
+    whitener: Tensor
+
+    @classmethod
+    def fit(cls, X: Tensor, y: Tensor, kernel: Hyperparameters) -> Self:
+        """Conditions on scores y of shape (B, n) at X of shape (B, n, d).
+
+        Raises:
+            torch.linalg.LinAlgError: If a covariance is not positive definite, which the noise floor prevents.
+        """
+        n = X.shape[1]
+        covariance = matern52(X, X, kernel) + kernel.noise[:, None, None] * torch.eye(n, dtype=X.dtype)
+        identity = torch.eye(n, dtype=X.dtype).expand_as(covariance)
+        whitener = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
+        white_one = whitener.sum(2, keepdim=True)
+        white_y = torch.bmm(whitener, y[:, :, None])
+        mean = (white_one * white_y).sum((1, 2)) / white_one.square().sum((1, 2))
+        white_residual = white_y - mean[:, None, None] * white_one
+        weights = torch.bmm(whitener.mT, white_residual)[:, :, 0]
+        return cls(X, kernel, mean, weights, whitener)
+
+    def predict(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the noise-free score, each of shape (B, m), at X of shape (B, m, d)."""
+        cross = matern52(self.X, X, self.kernel)
+        mean = self.mean[:, None] + torch.bmm(self.weights[:, None, :], cross)[:, 0]
+        explained = torch.bmm(self.whitener, cross).square_().sum(1)
+        # Rounding may push the difference below zero where a point is known; it stays far below any real variance.
+        variance = (self.kernel.outputscale[:, None] - explained).clamp_min_(1e-12)
+        return mean, variance
+
+
+def matern52(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:
+    """The Matern covariance of smoothness 5/2, of shape (B, n, m), between X (B, n, d) and Z (B, m, d)."""
+    a, b = X / kernel.lengthscale[:, None, :], Z / kernel.lengthscale[:, None, :]
+    squares = torch.zeros(X.shape[0], X.shape[1], Z.shape[1], dtype=X.dtype)
+    for axis in range(X.shape[2]):
+        difference = a[:, :, axis, None] - b[:, None, :, axis]
+        squares.addcmul_(difference, difference)
+    return profile52(squares) * kernel.outputscale[:, None, None]
+
+
+def profile52(squares: Tensor) -> Tensor:
+    """The correlation at squared scaled distances."""
+    scaled = squares.sqrt().mul_(ROOT5)
+    return (-scaled).exp_().mul_(scaled.addcmul_(scaled, scaled, value=1.0 / 3.0).add_(1.0))

@@ -1,0 +1,171 @@
+"""Bayesian optimisation with a Gaussian process; independent runs in lockstep."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import log
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from optimizers.base import Optimizer, Point
+from optimizers.gp.acquisition import Draws, Effort, log_expected_improvement, maximise
+from optimizers.gp.fit import fit_map, hyperparameters
+from optimizers.gp.posterior import Hyperparameters, Posterior
+from optimizers.gp.priors import Priors
+from optimizers.options import integer
+from optimizers.sobol import sobol_points
+
+# Runs that share one batch: enough to hide the cost of calling torch, few enough for the processor's cache.
+CHUNK = 16
+# Points closer than this, along every axis, count as the same: no better score is to be had so near.
+SEPARATION = 1e-4
+# Where a descent to the hyperparameters begins: the modes of the priors, with little noise.
+TYPICAL_LENGTHSCALE, TYPICAL_OUTPUTSCALE, TYPICAL_NOISE = 1 / 3, 1.0, 1e-3
+
+
+class GpBo(Optimizer):
+    """Expected improvement under a Gaussian process (Jones, Schonlau & Welch, 1998).
+
+    Matern-5/2 kernel with a length scale an axis, output scale and noise at their maximum a posteriori, constant mean,
+    log expected improvement (Ament et al., 2023) over a common initial design.
+
+    Points that are pending count as if their score had come out at its posterior mean (Kriging believer: Ginsbourger,
+    Le Riche & Carraro, 2010). Failed ones count as one standard deviation worse than that (after Forrester, Sobester &
+    Keane, 2006), so that their surroundings are left alone without being ruled out.
+
+    Args:
+        dim: Number of hyperparameters.
+        seed: Draws the initial design and the candidates.
+        budget: How many points may be asked for.
+        start: The first point to propose, in place of the first of the initial design.
+        initial: Points before the first model: a scrambled Sobol' sequence, which 4 points balance.
+
+    Raises:
+        InvalidSettingError: If an argument is out of range.
+    """
+
+    name = "gp-bo"
+    label = "GP-BO"
+    parallel = True
+
+    priors = Priors()
+    effort = Effort()
+
+    def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None, initial: int = 4) -> None:
+        super().__init__(dim, seed=seed, budget=budget, start=start)
+        self.initial = integer("initial", initial, least=1)
+        self._parameters: Tensor | None = None
+
+    @property
+    def settings(self) -> Mapping[str, object]:
+        """The size of the initial design."""
+        return {**super().settings, "initial": self.initial}
+
+    @cached_property
+    def _design(self) -> NDArray[np.float64]:
+        return sobol_points(self.dim, self.budget, self._generator())
+
+    @classmethod
+    def _propose(cls, optimizers: Sequence[Self]) -> list[Point]:
+        """Splits the runs by what they know: a batch wants equal numbers of points.
+
+        Padding would put unequal ones into one batch as well, but then rounding, and with it the trace, would depend on
+        the company; runs in lockstep are equal but for their failures.
+        """
+        points: dict[int, Point] = {}
+        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for index, optimizer in enumerate(optimizers):
+            n_known = int(np.isfinite(optimizer._scores).sum())
+            if optimizer.asked < optimizer.initial or n_known < 2:
+                points[index] = optimizer._design[optimizer._proposed]
+            else:
+                alike[n_known, optimizer.asked].append(index)
+        for group in alike.values():
+            for first in range(0, len(group), CHUNK):
+                chunk = group[first : first + CHUNK]
+                points.update(zip(chunk, cls._suggest([optimizers[index] for index in chunk]), strict=True))
+        return [points[index] for index in range(len(optimizers))]
+
+    @classmethod
+    @torch.no_grad()
+    def _suggest(cls, optimizers: Sequence[Self]) -> NDArray[np.float64]:
+        """Model-based points, of shape (B, dim), for runs with equal numbers of successes and of points in all."""
+        known = Knowledge.of(optimizers)
+        kernel = cls._learn(optimizers, known)
+        posterior = Posterior.fit(known.X, known.y, kernel)
+        incumbent, index = posterior.predict(known.X)[0].max(1)
+        if known.others.shape[1]:
+            mean, variance = posterior.predict(known.others)
+            believed = mean - known.penalty * variance.sqrt()
+            posterior = Posterior.fit(torch.cat((known.X, known.others), 1), torch.cat((known.y, believed), 1), kernel)
+
+        def acquisition(X: Tensor) -> Tensor:
+            value = log_expected_improvement(*posterior.predict(X), incumbent)
+            return value.masked_fill_(_separation(X, posterior.X) < SEPARATION, -torch.inf)
+
+        generators = [optimizer._generator(1, optimizer.asked) for optimizer in optimizers]
+        draws = Draws.of(generators, optimizers[0].dim, cls.effort)
+        best = known.X[torch.arange(len(optimizers)), index]
+        return maximise(acquisition, best, draws).numpy()
+
+    @classmethod
+    def _learn(cls, optimizers: Sequence[Self], known: "Knowledge") -> Hyperparameters:
+        """Hyperparameters given the scores; each run remembers its own as the next start."""
+        typical = torch.tensor(
+            [log(TYPICAL_LENGTHSCALE)] * known.X.shape[2] + [log(TYPICAL_OUTPUTSCALE), log(TYPICAL_NOISE)],
+            dtype=torch.double,
+        )
+        last = torch.stack([typical if o._parameters is None else o._parameters for o in optimizers])
+        parameters = fit_map(known.X, known.y, torch.stack((last, typical.expand_as(last))), cls.priors)
+        for optimizer, own in zip(optimizers, parameters, strict=True):
+            optimizer._parameters = own
+        return hyperparameters(parameters, cls.priors)
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What runs with equal numbers of points know.
+
+    Attributes:
+        X: Points with a score, of shape (B, n, d).
+        y: Their scores, of shape (B, n), with mean 0 and variance 1 in each run.
+        others: Points without one, failed or pending, of shape (B, k, d).
+        penalty: How many standard deviations below its mean each of these is believed to be, of shape (B, k).
+    """
+
+    X: Tensor
+    y: Tensor
+    others: Tensor
+    penalty: Tensor
+
+    @classmethod
+    def of(cls, optimizers: Sequence[Optimizer]) -> Self:
+        """Gathers the histories of runs."""
+        known, scores, others, penalties = [], [], [], []
+        for optimizer in optimizers:
+            X, y = optimizer.history
+            failed = np.isnan(y)
+            pending = np.array(optimizer.pending).reshape(-1, optimizer.dim)
+            known.append(X[~failed])
+            scores.append(y[~failed])
+            others.append(np.concatenate((X[failed], pending)))
+            penalties.append(np.repeat((1.0, 0.0), (failed.sum(), len(pending))))
+        raw = np.array(scores)
+        spread = raw.std(axis=1, ddof=1, keepdims=True)
+        # Equal scores have no scale; dividing by their rounding errors would make one up.
+        spread = np.where(spread > 1e-12 * (1.0 + np.abs(raw).max(axis=1, keepdims=True)), spread, 1.0)
+        y = (raw - raw.mean(axis=1, keepdims=True)) / spread
+        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, others, penalties)))
+
+
+def _separation(X: Tensor, taken: Tensor) -> Tensor:
+    """How far each point of X (B, m, d) is from the nearest taken one (B, n, d), along its widest axis; (B, m)."""
+    gap = (X[:, :, 0, None] - taken[:, None, :, 0]).abs_()
+    for axis in range(1, X.shape[2]):
+        gap = torch.maximum(gap, (X[:, :, axis, None] - taken[:, None, :, axis]).abs_())
+    return gap.amin(2)

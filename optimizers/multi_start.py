@@ -1,0 +1,68 @@
+"""Turns a local search into an optimiser that starts over until the budget is spent."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator
+from itertools import count
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from optimizers.base import Optimizer, Point, Restart
+
+Search = Generator[Point, float, str]
+"""A local search: yields points of shape (dim,), is sent their scores, and returns in words why it ended."""
+
+
+class MultiStart(Optimizer, ABC):
+    """Restarts a local search from a fresh uniform point whenever it ends.
+
+    The search is written as a generator, `score = yield x`, whose first point is its start. It knows no budget, no
+    failures and no bounds:
+
+    - it may step outside the cube, and gets the score of the nearest point inside;
+    - a failed evaluation reads as minus infinity, and a search whose very start failed is ended;
+    - a point of this run that comes up again is answered from memory and costs nothing.
+    """
+
+    def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
+        super().__init__(dim, seed=seed, budget=budget, start=start)
+        self._known: dict[bytes, float] = {}
+        self._points = self._run()
+
+    @abstractmethod
+    def _search(self, start: Point) -> Search:
+        """A local search from a start of shape (dim,)."""
+
+    def _next(self) -> Point:
+        return next(self._points)
+
+    def _observe(self, x: Point, score: float) -> None:
+        self._known[x.tobytes()] = -np.inf if np.isnan(score) else score
+
+    def _run(self) -> Iterator[Point]:
+        """The points of all searches. Each is told before the next is wanted, so no restart follows the last."""
+        for number in count():
+            given = self.start if number == 0 else None
+            start = self._generator(number).random(self.dim) if given is None else given
+            reason = yield from self._follow(self._search(start))
+            self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
+
+    def _follow(self, search: Search) -> Generator[Point, None, str]:
+        """Passes on the points of one search whose scores are not known yet, and returns why it ended."""
+        try:
+            x = _inside(next(search))
+            if x.tobytes() not in self._known:
+                yield x
+            if self._known[x.tobytes()] == -np.inf:
+                return "its start failed"
+            while True:
+                x = _inside(search.send(self._known[x.tobytes()]))
+                if x.tobytes() not in self._known:
+                    yield x
+        except StopIteration as end:
+            return end.value
+
+
+def _inside(x: Point) -> Point:
+    # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
+    return np.clip(x, 0.0, 1.0) + 0.0
