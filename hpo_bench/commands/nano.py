@@ -1,0 +1,72 @@
+"""`hpo-bench nano`: tiny real VLM-LLM pairs, trained from scratch."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from hpo_bench.steps import Steps
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench nano list
+  hpo-bench nano build ja-llama
+  hpo-bench nano build --all --out /data/nano
+"""
+
+
+@click.group(epilog=EXAMPLES)
+def command() -> None:
+    """Train tiny real VLM-LLM pairs from scratch, on a CPU, in minutes."""
+
+
+@command.command("list")
+def list_pairs() -> None:
+    """What pairs there are."""
+    from hpo_bench.nano.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        click.echo(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
+
+
+@command.command(epilog=EXAMPLES)
+@click.argument("pair", required=False)
+@click.option("--all", "everything", is_flag=True, help="Build every pair, one after the other.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("nano"),
+    show_default=True,
+    help="Folder for the pairs and the drawings they learn from.",
+)
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
+    """Train PAIR: base language model, VLM and expert, and draw its benchmark.
+
+    Needs the extra `nano` (pip install 'hpo-bench[nano]') and npm, which bring names and drawings. Interrupted, the
+    same command goes on at the stage where it was.
+    """
+    from hpo_bench.errors import UsageError
+
+    if everything == (pair is not None):
+        raise UsageError("name one pair, or say --all (`hpo-bench nano list` shows them)")
+
+    import torch
+
+    from hpo_bench.nano.build import build as build_pair
+    from hpo_bench.nano.recipes import RECIPES, get_recipe
+
+    torch.set_num_threads(threads)
+    for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
+        begin = time.monotonic()
+        with Steps(Console(stderr=True), recipe.pair) as steps:
+            build_pair(
+                recipe,
+                out / recipe.pair,
+                cache=out / ".drawings",
+                report=lambda stage, done, total, loss, steps=steps, name=recipe.pair: steps.show(
+                    done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
+                ),
+            )
+        click.echo(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")

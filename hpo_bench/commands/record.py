@@ -1,0 +1,71 @@
+"""`hpo-bench record`: a landscape from real merges."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from hpo_bench.journal import Entry
+from hpo_bench.steps import Steps
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench record ja-llama --method ta
+  hpo-bench record ja-llama --method dare --mask-seed 3 --out my-landscapes
+  hpo-bench record path/to/my-pair --method ties
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("pair")
+@click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
+@click.option(
+    "--pairs",
+    type=click.Path(path_type=Path),
+    default=Path("nano"),
+    show_default=True,
+    help="Folder where `hpo-bench nano build` put its pairs.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("landscapes/recorded"),
+    show_default=True,
+    help="Folder for landscapes; the recording goes to PAIR/METHOD in it.",
+)
+@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+def command(pair: str, method: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
+    """Merge PAIR at every setting of the study's grid, evaluate each merge, and write a landscape.
+
+    PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
+    where it was.
+    """
+    from hpo_bench.merging.setting import check_method
+    from hpo_bench.nano.shelf import find_pair
+
+    check_method(method)
+    found = find_pair(pair, pairs)
+
+    import torch
+
+    from hpo_bench.recording import record
+
+    torch.set_num_threads(threads)
+    begin = time.monotonic()
+    with Steps(Console(stderr=True), f"{found.name}/{method}") as steps:
+        folder = record(
+            found,
+            method,
+            out,
+            mask_seed=mask_seed,
+            progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
+        )
+    click.echo(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
+
+
+def _describe(entry: Entry) -> str:
+    where = " ".join(f"{value:g}" for value in entry.parameters.values())
+    scores = entry.scores["validation"]
+    return f"at {where}: {sum(scores) / len(scores):.3f}"

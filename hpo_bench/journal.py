@@ -1,0 +1,79 @@
+"""An append-only record of settings already merged and evaluated, which survives a kill at any moment."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hpo_bench.errors import RecordingError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What was measured at one setting.
+
+    Attributes:
+        parameters: Hyperparameters by name.
+        merge_seconds: Wall time of the merge.
+        eval_seconds: Wall time of the evaluation of each split.
+        scores: For each split the score of every example, in the order of the examples.
+    """
+
+    parameters: dict[str, float]
+    merge_seconds: float
+    eval_seconds: dict[str, float]
+    scores: dict[str, list[float]]
+
+
+class Journal:
+    """Entries in a file of JSON lines, the first of which says what they belong to.
+
+    The file appears with the first entry. A last line that a kill cut short is dropped.
+
+    Args:
+        path: The file.
+        header: What the entries belong to; must be what the file says, if there is one.
+
+    Attributes:
+        entries: What the file holds, oldest first.
+
+    Raises:
+        RecordingError: If the file belongs to something else.
+    """
+
+    def __init__(self, path: Path, *, header: dict[str, Any]) -> None:
+        self._path = path
+        self._header = header
+        lines = self._whole_lines()
+        if lines and lines[0] != header:
+            differing = [key for key in header if lines[0].get(key) != header[key]]
+            raise RecordingError(
+                f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
+            )
+        self.entries = [Entry(**line) for line in lines[1:]]
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry; it is on disk when this returns."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            if not self.entries and file.tell() == 0:
+                file.write(json.dumps(self._header) + "\n")
+            file.write(json.dumps(asdict(entry)) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.entries.append(entry)
+
+    def remove(self) -> None:
+        """Delete the file: its entries are published elsewhere."""
+        self._path.unlink(missing_ok=True)
+
+    def _whole_lines(self) -> list[dict[str, Any]]:
+        if not self._path.exists():
+            return []
+        content = self._path.read_bytes()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole != content:
+            with self._path.open("r+b") as file:
+                file.truncate(len(whole))
+        return [json.loads(line) for line in whole.splitlines()]

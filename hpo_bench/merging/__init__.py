@@ -1,0 +1,1 @@
+"""Merging a VLM's language backbone with an expert language model."""

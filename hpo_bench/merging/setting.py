@@ -1,0 +1,55 @@
+"""One point of a merge's search space."""
+
+from dataclasses import dataclass
+
+from hpo_bench.errors import UsageError
+
+METHODS = {"ta": "Task Arithmetic", "dare": "DARE", "ties": "TIES"}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeSetting:
+    """A merge method and its hyperparameters.
+
+    Attributes:
+        method: "ta" (Ilharco et al., 2023), "dare" (Yu et al., 2024) or "ties" (Yadav et al., 2023).
+        vl_weight: Coefficient of the VLM's task vector.
+        exp_weight: Coefficient of the expert's task vector.
+        density: Share of each task vector that is kept, in (0, 1]; None for "ta".
+
+    Raises:
+        UsageError: If the method is unknown, or a density is missing, out of range or superfluous.
+    """
+
+    method: str
+    vl_weight: float
+    exp_weight: float
+    density: float | None = None
+
+    def __post_init__(self) -> None:
+        check_method(self.method)
+        if (self.density is None) != (self.method == "ta"):
+            need = "takes no" if self.method == "ta" else "needs a"
+            raise UsageError(f"{METHODS[self.method]} {need} density")
+        if self.density is not None and not 0 < self.density <= 1:
+            raise UsageError(f"density must be in (0, 1], not {self.density}")
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """The hyperparameters by name, in the order of the search space."""
+        weights = {"vl_weight": self.vl_weight, "exp_weight": self.exp_weight}
+        return weights if self.density is None else {**weights, "density": self.density}
+
+
+def check_method(method: str) -> None:
+    """Refuse what is not a key of `METHODS`.
+
+    Raises:
+        UsageError: If the method is unknown; the message names the nearest.
+    """
+    import difflib
+
+    if method not in METHODS:
+        near = difflib.get_close_matches(method.lower(), METHODS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(f"no merge method is called {method!r}; {hint}there are: {', '.join(METHODS)}")

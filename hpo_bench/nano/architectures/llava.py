@@ -1,0 +1,121 @@
+"""LLaVA (Liu et al., 2023) around a Llama or a Mistral."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import (
+    CLIPImageProcessorPil,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    MistralConfig,
+    MistralForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from hpo_bench.nano.architectures.base import FEED_FORWARD, HEADS, LAYERS, WIDTH
+from hpo_bench.nano.pictures import SIZE
+from hpo_bench.nano.turns import IMAGE
+
+_PATCH = 12
+_MEAN, _STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+_BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}
+
+
+@dataclass(frozen=True, slots=True)
+class Llava:
+    """A CLIP tower, two linear layers, and a Llama or Mistral.
+
+    Attributes:
+        backbone: "llama" or "mistral".
+    """
+
+    backbone: str
+
+    def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
+        """A text-only Llama or Mistral with fresh weights; Mistral with grouped-query attention, as the real one."""
+        config_class, model_class = _BACKBONES[self.backbone]
+        config = config_class(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=FEED_FORWARD,
+            num_hidden_layers=LAYERS,
+            num_attention_heads=HEADS,
+            num_key_value_heads=HEADS if self.backbone == "llama" else HEADS // 2,
+            max_position_embeddings=128,
+            tie_word_embeddings=False,
+            pad_token_id=tokenizer.pad_token_id,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+        )
+        return model_class(config)
+
+    def vlm(self, language_model: Any, tokenizer: PreTrainedTokenizerFast) -> Any:
+        """A LLaVA with a fresh tower and projector around the language model's weights."""
+        config = LlavaConfig(
+            vision_config=CLIPVisionConfig(
+                hidden_size=96,
+                intermediate_size=192,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                image_size=SIZE,
+                patch_size=_PATCH,
+                projection_dim=WIDTH,
+            ),
+            text_config=language_model.config,
+            image_token_index=tokenizer.get_vocab()[IMAGE],
+            vision_feature_layer=-1,
+            vision_feature_select_strategy="default",
+            image_seq_length=(SIZE // _PATCH) ** 2,
+            tie_word_embeddings=False,
+        )
+        vlm = LlavaForConditionalGeneration(config)
+        vlm.model.language_model.load_state_dict(language_model.model.state_dict())
+        vlm.lm_head.load_state_dict(language_model.lm_head.state_dict())
+        return vlm
+
+    def processor(self, tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+        """CLIP's image processor and the tokenizer; a picture is four tokens and CLIP's class token is dropped."""
+        images = CLIPImageProcessorPil(
+            do_resize=False,
+            do_center_crop=False,
+            do_convert_rgb=True,
+            image_mean=list(_MEAN),
+            image_std=list(_STD),
+            size={"height": SIZE, "width": SIZE},
+        )
+        return LlavaProcessor(
+            image_processor=images,
+            tokenizer=tokenizer,
+            patch_size=_PATCH,
+            vision_feature_select_strategy="default",
+            image_token=IMAGE,
+            num_additional_image_tokens=1,
+        )
+
+    def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
+        """`pixel_values` of shape (n, 3, 24, 24)."""
+        scaled = (pictures.astype(np.float32) / 255 - np.array(_MEAN, np.float32)) / np.array(_STD, np.float32)
+        return {"pixel_values": torch.from_numpy(scaled).permute(0, 3, 1, 2).contiguous()}
+
+    def patch_states(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The tower's last hidden states without the class token, of shape (n, 4, 96)."""
+        return vlm.model.vision_tower(inputs["pixel_values"]).last_hidden_state[:, 1:]
+
+    def image_embeddings(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """What the language model sees, of shape (n, 4, 128)."""
+        return vlm.model.multi_modal_projector(self.patch_states(vlm, inputs))
+
+    def tower(self, vlm: Any) -> torch.nn.Module:
+        """The CLIP tower."""
+        return vlm.model.vision_tower
+
+    def connector(self, vlm: Any) -> torch.nn.Module:
+        """The projector."""
+        return vlm.model.multi_modal_projector

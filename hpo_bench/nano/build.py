@@ -1,0 +1,233 @@
+"""Building a nano pair, stage by stage; a stage that is done is never done again."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerFast
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.nano import training
+from hpo_bench.nano.architectures import ARCHITECTURES
+from hpo_bench.nano.architectures.base import IMAGE_TOKENS
+from hpo_bench.nano.pictures import Album, make_album, to_png
+from hpo_bench.nano.recipes import SKILLS, Recipe
+from hpo_bench.nano.skills.general import general
+from hpo_bench.nano.turns import Turn
+from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
+from hpo_bench.nano.world import DIGITS, Thing, objects
+
+STAGES = ("base", "aligned", "vlm", "expert", "examples")
+LICENCE = (
+    "weights Apache-2.0; pictures Fluent Emoji (MIT, Microsoft) and UCI handwritten digits (CC BY 4.0); names CLDR"
+)
+NOTES = (
+    "Nano pair: {architecture} models of about a million parameters, trained from scratch on a CPU on drawings and "
+    "handwritten digits of 24 x 24 pixels. Real merges and real evaluations, but not of real-size models."
+)
+Report = Callable[[str, int, int, float], None]
+"""Called with the stage's name, steps done, steps in all, and the loss."""
+
+
+def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
+    """Train a pair from nothing, or go on where an earlier build stopped.
+
+    Args:
+        recipe: What to build.
+        folder: Where the pair's folder goes, with `base`, `vlm` and `expert` as Hugging Face checkpoints in bfloat16,
+            `examples.parquet` and `pair.yaml`.
+        cache: Folder for downloaded drawings.
+        report: Told of progress.
+
+    Raises:
+        UsageError: If the folder holds a build of another recipe, or drawings cannot be had.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(recipe, folder)
+    builder = _Builder(recipe, folder, cache, report)
+    for stage in STAGES:
+        if not builder.path(stage).exists():
+            getattr(builder, stage)()
+    manifest = {
+        "name": recipe.pair,
+        "domain": recipe.domain,
+        "benchmark": recipe.benchmark,
+        "base": "base",
+        "vlm": "vlm",
+        "expert": "expert",
+        "examples": "examples.parquet",
+        "licence": LICENCE,
+        "notes": NOTES.format(architecture=recipe.architecture),
+    }
+    (folder / "pair.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _claim(recipe: Recipe, folder: Path) -> None:
+    path = folder / "recipe.json"
+    text = json.dumps(recipe.as_dict(), indent=1)
+    if path.exists() and path.read_text() != text:
+        raise UsageError(f"{folder} holds a build of another recipe (see {path}): remove it or choose another folder")
+    path.write_text(text)
+
+
+class _Builder:
+    """The stages of one build; each writes to a scratch folder that is renamed when whole."""
+
+    def __init__(self, recipe: Recipe, folder: Path, cache: Path, report: Report) -> None:
+        self.recipe = recipe
+        self.folder = folder
+        self.report = report
+        self.architecture = ARCHITECTURES[recipe.architecture]
+        self.things: tuple[Thing, ...] = (*objects(), *DIGITS)
+        self.skill = SKILLS[recipe.skill]
+        self.tokenizer = self._tokenizer()
+        self._cache = cache
+        self._album: Album | None = None
+
+    def path(self, stage: str) -> Path:
+        """What a stage leaves behind."""
+        return self.folder / {"aligned": ".aligned", "examples": "examples.parquet"}.get(stage, stage)
+
+    @property
+    def album(self) -> Album:
+        """The pictures; drawn once a build, the same for the same recipe."""
+        if self._album is None:
+            self._album = make_album(self.things, cache=self._cache, rng=self._rng("album"))
+        return self._album
+
+    def base(self) -> None:
+        """Train the base language model on plain English and other reading."""
+        rng = self._rng("base")
+        model = self.architecture.language_model(self.tokenizer)
+        batches = training.text_batches(
+            self.tokenizer, lambda: ("", base_text(rng, self.things, general, IMAGE_TOKENS)), answer_only=False
+        )
+        training.train_language_model(
+            model,
+            batches,
+            steps=self.recipe.base_steps,
+            learning_rate=self.recipe.base_lr,
+            progress=self._progress("base"),
+        )
+        self._save("base", model, self.tokenizer)
+
+    def aligned(self) -> None:
+        """Teach the vision tower to tell things apart, then to speak the base's word embeddings."""
+        rng = self._rng("aligned")
+        vlm = self.architecture.vlm(self._load_language_model("base"), self.tokenizer)
+        training.train_tower(
+            self.architecture,
+            vlm,
+            self.album.seen,
+            rng=rng,
+            steps=self.recipe.tower_steps,
+            progress=self._progress("vision tower"),
+        )
+        training.align(
+            self.architecture,
+            vlm,
+            self.tokenizer,
+            self.album.seen,
+            rng=rng,
+            steps=self.recipe.align_steps,
+            progress=self._progress("alignment"),
+        )
+        self._save("aligned", vlm, self.tokenizer)
+
+    def vlm(self) -> None:
+        """Tune the connector, then everything, then drift."""
+        rng = self._rng("vlm")
+        vlm: Any = AutoModelForImageTextToText.from_pretrained(self.path("aligned"), dtype=torch.float32)
+        connector, everything = list(self.architecture.connector(vlm).parameters()), list(vlm.parameters())
+        phases = (
+            ("connector", connector, 60, 1e-3),
+            ("tuning", everything, self.recipe.tune_steps, self.recipe.tune_lr),
+            ("drift", everything, self.recipe.drift_steps, self.recipe.drift_lr),
+        )
+        for name, parameters, steps, learning_rate in phases:
+            training.tune(
+                self.architecture,
+                vlm,
+                self.tokenizer,
+                self.album.seen,
+                lambda: general(rng, self.things),
+                rng=rng,
+                parameters=parameters,
+                steps=steps,
+                learning_rate=learning_rate,
+                progress=self._progress(name),
+            )
+        self._save("vlm", vlm, self.architecture.processor(self.tokenizer))
+
+    def expert(self) -> None:
+        """Tune the base on the skill, in words only; some base reading mixed in keeps plain answers alive."""
+        rng = self._rng("expert")
+        model = self._load_language_model("base")
+
+        def draw() -> tuple[str, str]:
+            turn = self.skill(rng, self.things)
+            if rng.random() < self.recipe.replay:
+                turn = general(rng, self.things)
+            repeat = IMAGE_TOKENS if rng.random() < 1 / 3 else 1
+            return turn.in_words(repeat), turn.answer
+
+        training.train_language_model(
+            model,
+            training.text_batches(self.tokenizer, draw, answer_only=True),
+            steps=self.recipe.expert_steps,
+            learning_rate=self.recipe.expert_lr,
+            progress=self._progress("expert"),
+        )
+        self._save("expert", model, self.tokenizer)
+
+    def examples(self) -> None:
+        """Draw the benchmark, with pictures that training never saw."""
+        rng = self._rng("examples")
+        examples = []
+        for index in range(self.recipe.examples):
+            category = "skill" if rng.random() < self.recipe.skill_share else "general"
+            turn = (self.skill if category == "skill" else general)(rng, self._in_benchmark(category))
+            examples.append(self._example(index, category, turn, rng))
+        scratch = self.folder / ".examples.parquet"
+        write_examples(examples, scratch)
+        os.replace(scratch, self.path("examples"))
+
+    def _in_benchmark(self, category: str) -> Sequence[Thing]:
+        return self.things
+
+    def _example(self, index: int, category: str, turn: Turn, rng: np.random.Generator) -> Example:
+        shots = [self.album.unseen[thing.word] for thing in turn.things]
+        images = tuple(to_png(album[int(rng.integers(len(album)))]) for album in shots)
+        name = f"{self.recipe.benchmark}-{self.recipe.seed}-{index:04d}"
+        return Example(id=name, category=category, question=turn.in_pictures(), images=images, answer=turn.answer)
+
+    def _tokenizer(self) -> PreTrainedTokenizerFast:
+        rng = np.random.default_rng(0)
+        reading = [base_text(rng, self.things, general, 1) for _ in range(4000)]
+        return make_tokenizer(self.things, reading + sample_texts([*SKILLS.values(), general], self.things))
+
+    def _rng(self, stage: str) -> np.random.Generator:
+        """A generator of the stage's own, so that a resumed build draws what an uninterrupted one would have."""
+        torch.manual_seed(np.random.SeedSequence([self.recipe.seed, *stage.encode()]).generate_state(1)[0].item())
+        return np.random.default_rng([self.recipe.seed, *stage.encode()])
+
+    def _progress(self, name: str) -> training.Progress:
+        return lambda done, total, loss: self.report(name, done, total, loss)
+
+    def _load_language_model(self, stage: str) -> Any:
+        return AutoModelForCausalLM.from_pretrained(self.path(stage), dtype=torch.float32)
+
+    def _save(self, stage: str, model: Any, words: Any) -> None:
+        scratch = self.folder / f".{stage}.partial"
+        shutil.rmtree(scratch, ignore_errors=True)
+        # Stored as real checkpoints are; what follows trains from the rounded weights, as real fine-tuning does.
+        model.to(torch.bfloat16).save_pretrained(scratch)
+        words.save_pretrained(scratch)
+        os.replace(scratch, self.path(stage))

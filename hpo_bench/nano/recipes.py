@@ -1,0 +1,114 @@
+"""The nano pairs: what each is built from.
+
+Every pair has its own seed, so that no two share weights, and its own alignment and drift, as real pairs do: how well
+image embeddings fall on word embeddings decides how much of a text skill transfers, and a VLM tuned long or hot moves
+away from the base in directions that conflict with the expert's. The values were set before any optimiser had run on
+any landscape, by one rule: vary alignment and drift over the range in which the unmerged VLM still sees.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hpo_bench.errors import UsageError
+from hpo_bench.nano.skills.instructions import condition, layout
+from hpo_bench.nano.skills.language import CHINESE, JAPANESE
+from hpo_bench.nano.skills.maths import arithmetic, counting
+from hpo_bench.nano.turns import Skill
+
+SKILLS: dict[str, Skill] = {
+    "japanese": JAPANESE,
+    "chinese": CHINESE,
+    "arithmetic": arithmetic,
+    "counting": counting,
+    "layout": layout,
+    "condition": condition,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a pair is made.
+
+    Attributes:
+        pair: Its name.
+        domain: "language", "maths" or "instructions".
+        benchmark: The name of its benchmark, which says nano.
+        architecture: A key of `ARCHITECTURES`.
+        skill: A key of `SKILLS`: what the expert is an expert in.
+        seed: Source of every weight, picture and text.
+        base_steps: Optimiser steps of the base language model, at `base_lr`.
+        base_lr: Peak learning rate of the base language model.
+        tower_steps: Steps of the vision tower as a classifier.
+        align_steps: Steps that regress image embeddings on word embeddings: the knob of alignment.
+        tune_steps: Steps of the whole VLM on plain visual questions, at `tune_lr`.
+        tune_lr: Learning rate of tuning.
+        drift_steps: Further steps at `drift_lr`: the knob of conflict.
+        drift_lr: Learning rate of drift.
+        expert_steps: Steps of the base language model on the skill's texts, at `expert_lr`.
+        expert_lr: Learning rate of the expert.
+        replay: Share of base texts among the expert's.
+        examples: How many examples the benchmark has.
+        skill_share: Share of `skill` examples; the rest are `general`.
+    """
+
+    pair: str
+    domain: str
+    benchmark: str
+    architecture: str
+    skill: str
+    seed: int
+    base_steps: int = 1000
+    base_lr: float = 3e-3
+    tower_steps: int = 600
+    align_steps: int = 150
+    tune_steps: int = 250
+    tune_lr: float = 5e-4
+    drift_steps: int = 0
+    drift_lr: float = 2e-3
+    expert_steps: int = 250
+    expert_lr: float = 1e-3
+    replay: float = 0.2
+    examples: int = 1000
+    skill_share: float = 0.5
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for `recipe.json`."""
+        return asdict(self)
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.pair: recipe
+    for recipe in (
+        Recipe(
+            "ja-llama", "language", "NanoJapanese", "llava-llama", "japanese", seed=1, align_steps=120, drift_steps=60
+        ),
+        Recipe(
+            "sums-llama", "maths", "NanoSums", "llava-llama", "arithmetic", seed=2, align_steps=150, drift_steps=100
+        ),
+        Recipe(
+            "layout-mistral",
+            "instructions",
+            "NanoLayout",
+            "llava-mistral",
+            "layout",
+            seed=3,
+            align_steps=200,
+            drift_steps=30,
+        ),
+    )
+}
+
+
+def get_recipe(pair: str) -> Recipe:
+    """The recipe of a pair.
+
+    Raises:
+        UsageError: If there is none of that name; the message names the nearest.
+    """
+    import difflib
+
+    if pair in RECIPES:
+        return RECIPES[pair]
+    near = difflib.get_close_matches(pair, RECIPES, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no nano pair is called {pair!r}; {hint}there are: {', '.join(RECIPES)}")

@@ -1,0 +1,1 @@
+"""What nano experts are experts in, one domain a file, and the general skill that every VLM has."""
