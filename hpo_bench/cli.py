@@ -39,14 +39,14 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hpo-bench")
 def cli() -> None:
-    r"""Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
+    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
 
     \b
     Examples:
       hpo-bench run                        every optimiser on every recorded landscape
       hpo-bench nano build ja-llama        train a tiny pair
       hpo-bench record ja-llama --method ta
-    """
+    """  # noqa: D301
 
 
 def main() -> None:

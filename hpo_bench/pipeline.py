@@ -1,0 +1,150 @@
+"""From what the user asked for to a finished results folder."""
+
+import hashlib
+import importlib.metadata
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+import optimizers
+from hpo_bench import benchmark
+from hpo_bench.plan import Contender, Plan
+from hpo_bench.progress import Progress
+from hpo_bench.results import ResultsFolder, assemble, save_json, write
+from hpo_bench.summary import Benchmark, summary
+from landscapes import catalogue
+from landscapes.errors import UnknownLandscapeError
+
+HOUSE = Path(__file__).parents[1]
+DERIVES = ("hpo_bench/*.py", "hpo_bench/report/**/*", "landscapes/*.py", "surrogates/*.py")
+"""Files that figures and tables follow from, next to the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a benchmark came to.
+
+    Attributes:
+        summary: The content of `summary.json`.
+        made: Runs that were made.
+        reused: Runs that were stored before.
+        page: The report, if one was wanted.
+    """
+
+    summary: dict
+    made: int
+    reused: int
+    page: Path | None
+
+
+def plan(
+    patterns: Sequence[str],
+    *,
+    identities: Sequence[str],
+    seeds: int,
+    budget: int | None,
+    kernel: str | None,
+    landscapes_dir: Path | None,
+) -> Plan:
+    """What the user asked for, checked.
+
+    Raises:
+        HpoBenchError: If it makes no sense.
+        LandscapeError: If a landscape is unknown or cannot be used.
+        OptimizerError: If an optimiser is unknown or cannot be used.
+        SurrogateError: If the kernel is unknown.
+    """
+    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available()))
+    found = catalogue.load_all(patterns, kernel=kernel, root=landscapes_dir)
+    if not found:
+        raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
+    return Plan(contenders, tuple(found), seeds, budget)
+
+
+def execute(
+    plan: Plan, folder: ResultsFolder, *, jobs: int, report: bool, progress: Console, start: float | None = None
+) -> Outcome:
+    """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
+
+    Args:
+        plan: What to run.
+        folder: Where.
+        jobs: Worker processes.
+        report: Whether figures and page are wanted.
+        progress: Where to show progress.
+        start: When the command began (`time.monotonic`), for the wall time.
+
+    Raises:
+        HpoBenchError: If an optimiser fails or the folder cannot be used.
+    """
+    start = time.monotonic() if start is None else start
+    folder.open()
+    made = benchmark.run(plan, folder, jobs=jobs, progress=Progress(progress))
+    runs = list(plan.runs())
+    inputs = _inputs(plan, [run.key for run in runs])
+    page = folder.path / "index.html"
+    known = _known(folder, inputs)
+    fresh = known is not None and (not report or _stamp(inputs) in _head(page))
+    if known is not None and fresh:
+        return Outcome(known, made, len(runs) - made, page if report else None)
+    table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
+    finished = Benchmark(plan, table)
+    content = {
+        "inputs": inputs,
+        "hpo_bench": importlib.metadata.version("hpo-bench"),
+        "seeds": plan.seeds,
+        "jobs": jobs,
+        "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
+        **summary(finished),
+    }
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    write(folder.path / "runs.parquet", lambda path: pq.write_table(arrow, path, compression="zstd"))
+    if report:
+        # Matplotlib takes a second to import.
+        from hpo_bench.report import write_report
+
+        progress.print("drawing the report", highlight=False)
+        write_report(finished, content, folder.path, stamp=_stamp(inputs))
+    # Last, because it vouches for everything before it.
+    content["wall_seconds"] = round(time.monotonic() - start, 3)
+    write(folder.path / "summary.json", lambda path: save_json(path, content))
+    return Outcome(content, made, len(runs) - made, page if report else None)
+
+
+def _inputs(plan: Plan, keys: list[str]) -> str:
+    """Content hash of all that tables and figures follow from."""
+    digest = hashlib.sha256("".join(sorted(keys)).encode())
+    for landscape in plan.landscapes:
+        digest.update(repr(landscape.card).encode())
+    for contender in plan.contenders:
+        digest.update(f"{contender.identity} {contender.label}".encode())
+    for path in sorted(path for pattern in DERIVES for path in HOUSE.glob(pattern) if path.is_file()):
+        if path.suffix != ".pyc":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _known(folder: ResultsFolder, inputs: str) -> dict | None:
+    """The summary that is there, if it and the table of runs follow from the same inputs."""
+    path = folder.path / "summary.json"
+    if not path.exists() or not (folder.path / "runs.parquet").exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # It is made from the runs, so it can be made again.
+    return content if isinstance(content, dict) and content.get("inputs") == inputs else None
+
+
+def _stamp(inputs: str) -> str:
+    return f'<meta name="inputs" content="{inputs}">'
+
+
+def _head(page: Path) -> str:
+    return page.read_text(encoding="utf-8")[:2000] if page.exists() else ""

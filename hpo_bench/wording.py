@@ -1,0 +1,53 @@
+"""Numbers as people read them, the same in the terminal and on the page."""
+
+from collections.abc import Mapping, Sequence
+
+UNDEFINED = "–"
+
+
+def number(value: float | None) -> str:
+    """Two significant decimals for ratios and regrets; small ones are not rounded to nothing."""
+    if value is None:
+        return UNDEFINED
+    if 0 < value < 0.005:
+        return "<0.01"
+    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def brackets(band: Sequence[float | None]) -> str:
+    """`[0.82, 1.16]`."""
+    low, high = band
+    return UNDEFINED if low is None else f"[{number(low)}, {number(high)}]"
+
+
+def interval(figures: Mapping[str, float | None]) -> str:
+    """`0.31 [0.20, 0.52]`."""
+    if figures["value"] is None:
+        return UNDEFINED
+    return f"{number(figures['value'])} {brackets((figures['low'], figures['high']))}"
+
+
+def multiple(budget: Mapping[str, float]) -> str:
+    """An equivalent random budget as a multiple of the budget that was spent."""
+    beyond = "≥ " if budget["median"] >= budget["most"] else ""
+    times = budget["median_multiple"]
+    return f"{beyond}{times:.1f}×" if times < 10 else f"{beyond}{times:.0f}×"
+
+
+def seconds(value: float) -> str:
+    """Seconds to two significant digits."""
+    return f"{value:.2g}" if value >= 1e-4 else "<0.0001"
+
+
+def sentence_of_exclusions(content: Mapping) -> str:
+    """On how many landscapes Random's regret is too small to compare with."""
+    total = len(content["landscapes"])
+    parts = [
+        f"{found['excluded']} of {total} {'at the end' if point == 'end' else f'at t = {point}'}"
+        for point, found in content["exclusions"].items()
+    ]
+    return (
+        "Landscapes where Random's own regret is under the noise of one evaluation, so that the ratio is undefined: "
+        + ", ".join(parts)
+        + "."
+    )
