@@ -52,6 +52,8 @@ class Optimizer:
     """Raised when the same seed and history lead to another trace, so that stored runs are known as old."""
     parallel: ClassVar[bool] = False
     """Whether it can propose while points are pending."""
+    seeded: ClassVar[bool] = True
+    """Whether another seed gives another trace."""
 
     def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
         self.dim = integer("dim", dim, least=1)
@@ -117,7 +119,8 @@ class Optimizer:
 
         Raises:
             BudgetExhaustedError: If a run's budget is spent.
-            ProtocolError: If a run has a point pending and is not `parallel`, or stands in the list twice.
+            ProtocolError: If a run has a point pending and is not `parallel`, or stands in the list twice, or if the
+                optimiser proposes what is no point.
             InvalidSettingError: If the runs are not alike.
         """
         cls._check_group(optimizers)
@@ -132,6 +135,8 @@ class Optimizer:
         for optimizer in optimizers:
             given = None if optimizer.asked else optimizer.start
             point = np.clip(np.array(next(proposals) if given is None else given, dtype=np.float64), 0.0, 1.0)
+            if point.shape != (optimizer.dim,) or np.isnan(point).any():
+                raise ProtocolError(f"{cls.__name__} proposed {point}, which is no point in {optimizer.dim}-D")
             point.flags.writeable = False
             optimizer._pending.append(point)
             points.append(point)

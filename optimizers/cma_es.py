@@ -19,7 +19,7 @@ class CmaEs(Optimizer):
     the budgets this is for.
 
     Args:
-        dim: Number of hyperparameters; pycma's boundary handling and step-size control work from 1 dimension up.
+        dim: Number of hyperparameters.
         seed: Draws the starts and the samples.
         budget: How many points may be asked for.
         start: The first point to propose, and the first mean.
@@ -95,4 +95,7 @@ class CmaEs(Optimizer):
             "seed": np.nan,
             "verbose": -9,
         }
+        if self.dim == 1:
+            # Where pycma (4.5) caps the standard deviation at a third of the box it fails in one dimension.
+            options["maxstd"] = np.inf
         return cma.CMAEvolutionStrategy(mean, self.sigma, options)

@@ -54,14 +54,14 @@ class Grid(Optimizer):
     ) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)
         if levels is None:
-            self.levels = balanced_levels(self.dim, self.budget)
+            self.levels = balanced_levels(self.dim, self._room)
         else:
             each = (levels,) * self.dim if isinstance(levels, int) else tuple(levels)
             self.levels = tuple(integer("levels", level, least=1) for level in each)
             if len(self.levels) != self.dim:
                 raise InvalidSettingError(f"levels names {len(self.levels)} axes, but there are {self.dim}")
-            if (size := int(np.prod(self.levels))) > self.budget:
-                raise InvalidSettingError(f"a grid of {size} points does not fit a budget of {self.budget}")
+            if (size := int(np.prod(self.levels))) > self._room:
+                raise InvalidSettingError(f"a grid of {size} points does not fit a budget of {self._room}")
         self._chosen = None if levels is None else list(self.levels)
         self.shuffled = bool(shuffled)
 
@@ -71,10 +71,15 @@ class Grid(Optimizer):
         chosen = {} if self._chosen is None else {"levels": self._chosen}
         return {**super().settings, **chosen, "shuffled": self.shuffled}
 
+    @property
+    def _room(self) -> int:
+        """What the budget leaves for the grid; a run of a given start alone still has to lay one."""
+        return max(self.budget - (self.start is not None), 1)
+
     @cached_property
     def _visits(self) -> NDArray[np.float64]:
         """The points in the order of their visit, of shape (at least budget, dim)."""
-        seen: set[tuple[float, ...]] = set()
+        seen: set[tuple[float, ...]] = set() if self.start is None else {tuple(self.start.tolist())}
         visits: list[tuple[float, ...]] = []
         levels = self.levels
         for stage in range(self.budget):

@@ -1,0 +1,280 @@
+"""What any optimiser must do to be one: a suite for ours and for yours.
+
+With pytest:
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_conformance(check):
+        check(MyOptimizer)
+
+Without: `check_all(MyOptimizer)`. Every check takes the class and nothing else; to check options, wrap them in a
+subclass. A check that fails raises `ConformanceError`, an AssertionError that says what was wrong.
+"""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from optimizers.base import Optimizer, Point
+from optimizers.errors import BudgetExhaustedError, InvalidSettingError, OptimizerError, ProtocolError
+
+Objective = Callable[[Point], float]
+
+BUDGET = 12
+"""Evaluations of most checks: past any initial design, into a second generation or line search."""
+
+GROUP_TOLERANCE = 1e-9
+"""How far a point may be from where it would be if its run were alone, along any axis."""
+
+
+class ConformanceError(AssertionError):
+    """An optimiser breaks the protocol."""
+
+
+def check_all(cls: type[Optimizer]) -> None:
+    """Runs every check.
+
+    Raises:
+        ConformanceError: If one of them fails.
+    """
+    for check in CHECKS:
+        check(cls)
+
+
+def points_lie_in_the_cube(cls: type[Optimizer]) -> None:
+    """In 1 to 6 dimensions, points have the right shape, are inside, and cannot be written to."""
+    for dim in range(1, 7):
+        optimizer = cls(dim, seed=3, budget=BUDGET)
+        for x in _drive(optimizer, _hill, BUDGET):
+            _require(x.shape == (dim,), f"in {dim}-D a point has the shape {x.shape}")
+            _require(bool(np.all((x >= 0.0) & (x <= 1.0))), f"{x} lies outside the unit cube")
+            _require(not x.flags.writeable, "a point can be written to, and its history with it")
+
+
+def seed_and_history_decide(cls: type[Optimizer]) -> None:
+    """The same seed and scores give the same points, bit for bit, whatever the state of the global generators."""
+    random.seed(1)
+    np.random.seed(1)  # noqa: NPY002 (the global generator is what is under test)
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        first = _drive(cls(2, seed=7, budget=BUDGET), _hill, BUDGET)
+        random.seed(2)
+        np.random.seed(2)  # noqa: NPY002
+        torch.manual_seed(2)
+        second = _drive(cls(2, seed=7, budget=BUDGET), _hill, BUDGET)
+    _require_equal(first, second, "two runs with equal seeds and scores differ")
+
+
+def seeds_differ(cls: type[Optimizer]) -> None:
+    """Different seeds give different runs, seed 0 included, unless the class says that it is not `seeded`."""
+    runs = [np.array(_drive(cls(2, seed=seed, budget=BUDGET), _hill, BUDGET)) for seed in (0, 1, 2)]
+    again = np.array(_drive(cls(2, seed=0, budget=BUDGET), _hill, BUDGET))
+    _require(np.array_equal(runs[0], again), "two runs with seed 0 differ: is 0 taken as the clock?")
+    for a, b in ((0, 1), (0, 2), (1, 2)):
+        differ = not np.array_equal(runs[a], runs[b])
+        _require(differ == cls.seeded, f"seeds {a} and {b} give {'different' if differ else 'equal'} runs")
+
+
+def budget_is_exact(cls: type[Optimizer]) -> None:
+    """Every evaluation of the budget is proposed, and not one more."""
+    for budget in (1, 2, 5, BUDGET):
+        optimizer = cls(2, seed=5, budget=budget)
+        _drive(optimizer, _hill, budget)
+        _expect(BudgetExhaustedError, optimizer.ask, f"a budget of {budget} yields more than {budget} points")
+
+
+def failures_are_survived(cls: type[Optimizer]) -> None:
+    """Failed evaluations, be it the first, some, or all, neither stop the run nor are tried again."""
+    failing: tuple[tuple[str, Objective], ...] = (
+        ("all", lambda _: np.nan),
+        ("the better half", lambda x: np.nan if x[0] > 0.4 else _hill(x)),
+        ("the worse half", lambda x: np.nan if x[0] < 0.4 else _hill(x)),
+    )
+    for which, objective in failing:
+        optimizer = cls(2, seed=11, budget=BUDGET)
+        points = _drive(optimizer, objective, BUDGET)
+        failed = [tuple(x) for x in points if np.isnan(objective(x))]
+        _require(len(set(failed)) == len(failed), f"when {which} fail, a failed point is proposed again")
+
+
+def constant_scores_are_survived(cls: type[Optimizer]) -> None:
+    """An objective without any slope gives points like any other."""
+    for dim in (1, 2):
+        for score in (0.0, 1e6):
+            _require(
+                bool(np.isfinite(_drive(cls(dim, seed=1, budget=BUDGET), lambda _, s=score: s, BUDGET)).all()),
+                f"an objective that is {score} everywhere leads to points that are no numbers",
+            )
+
+
+def replay_resumes(cls: type[Optimizer]) -> None:
+    """A new object that is told the history of an old one goes on as that would, failures included."""
+
+    def objective(x: Point) -> float:
+        return np.nan if 0.3 < x[1] < 0.45 else _hill(x)
+
+    whole = cls(2, seed=13, budget=BUDGET)
+    points = _drive(whole, objective, BUDGET)
+    for interrupted in (1, BUDGET // 2, BUDGET - 1):
+        old = cls(2, seed=13, budget=BUDGET)
+        _drive(old, objective, interrupted)
+        X, scores = old.history
+        new = cls(2, seed=13, budget=BUDGET)
+        for x, score in zip(X, scores, strict=True):
+            asked = new.ask()
+            _require(np.array_equal(asked, x), f"replayed, the run proposes {asked} where it proposed {x}")
+            new.tell(x, float(score))
+        rest = _drive(new, objective, BUDGET - interrupted)
+        _require_equal(rest, points[interrupted:], f"resumed after {interrupted} evaluations, the run goes elsewhere")
+        _require(new.restarts == whole.restarts, "a resumed run logs other restarts")
+
+
+def company_does_not_matter(cls: type[Optimizer]) -> None:
+    """Asked in a group, each run goes where it goes alone, whether the others fail or are further on."""
+
+    def objective(run: int) -> Objective:
+        return lambda x: np.nan if run == 1 and x[0] < 0.3 else _hill(x) + run * float(x[0])
+
+    seeds = (0, 1, 2, 2)
+    alone = [_drive(cls(2, seed=seed, budget=BUDGET), objective(run), BUDGET) for run, seed in enumerate(seeds)]
+    group = [cls(2, seed=seed, budget=BUDGET) for seed in seeds]
+    _drive(group[3], objective(3), 2)
+    for step in range(BUDGET):
+        active = [run for run in range(len(group)) if group[run].asked < BUDGET]
+        for run, x in zip(active, cls.ask_many([group[run] for run in active]), strict=True):
+            expected = alone[run][step + 2 * (run == 3)]
+            gap = float(np.max(np.abs(x - expected)))
+            _require(gap <= GROUP_TOLERANCE, f"in a group, point {step} of a run is {gap:.3g} from where it is alone")
+            group[run].tell(x, objective(run)(x))
+
+
+def unknown_points_are_refused(cls: type[Optimizer]) -> None:
+    """Only a point that was asked for can be told, once, with a score that is no infinity."""
+    optimizer = cls(2, seed=1, budget=BUDGET)
+    _expect(ProtocolError, lambda: optimizer.tell(np.array([0.123, 0.456]), 1.0), "a point never asked for can be told")
+    x = optimizer.ask()
+    elsewhere = np.where(x > 0.5, x - 0.25, x + 0.25)
+    _expect(ProtocolError, lambda: optimizer.tell(elsewhere, 1.0), "another point than the one asked for can be told")
+    _expect(InvalidSettingError, lambda: optimizer.tell(x, np.inf), "an infinite score can be told")
+    optimizer.tell(x, 1.0)
+    _expect(ProtocolError, lambda: optimizer.tell(x, 1.0), "a point can be told twice")
+    _require(len(optimizer.history[1]) == 1, "what was refused is in the history")
+
+
+def pending_points_are_kept_apart(cls: type[Optimizer]) -> None:
+    """Asked while points are pending, a `parallel` optimiser proposes others, and any other one refuses."""
+    optimizer = cls(2, seed=2, budget=2 * BUDGET)
+    if not cls.parallel:
+        optimizer.ask()
+        _expect(ProtocolError, optimizer.ask, "it is not `parallel`, yet proposes while a point is pending")
+        return
+    _drive(optimizer, _hill, 6)
+    waiting = [optimizer.ask() for _ in range(4)]
+    while optimizer.asked < optimizer.budget:
+        _require(len({tuple(x) for x in waiting}) == len(waiting), "two pending points are equal")
+        # The workers finish out of order: the youngest but one first.
+        x = waiting.pop(-2)
+        optimizer.tell(x, _hill(x))
+        waiting.append(optimizer.ask())
+    for x in reversed(waiting):
+        optimizer.tell(x, _hill(x))
+    _require(not optimizer.pending, "told points are still pending")
+
+
+def global_state_is_left_alone(cls: type[Optimizer]) -> None:
+    """The global generators, PyTorch's default precision and its thread count are as before."""
+    before = _global_state()
+    _drive(cls(2, seed=0, budget=BUDGET), _hill, BUDGET)
+    for what, (old, new) in {what: (old, _global_state()[what]) for what, old in before.items()}.items():
+        _require(old == new, f"a run changes {what}")
+
+
+def start_comes_first(cls: type[Optimizer]) -> None:
+    """A given start is the first proposal, changes the settings, and must lie in the cube."""
+    start = np.array([0.5, 0.25])
+    optimizer = cls(2, seed=4, budget=BUDGET, start=start)
+    points = _drive(optimizer, _hill, BUDGET)
+    _require_equal(points[:1], [start], "the given start is not the first proposal")
+    _require(len({tuple(x) for x in points[:4]}) == 4, "the start is proposed again at once")
+    _require(optimizer.settings != cls(2, seed=4, budget=BUDGET).settings, "the start is missing from the settings")
+    for bad in ([0.5], [0.5, 1.5], [0.5, np.nan]):
+        _expect(InvalidSettingError, lambda bad=bad: cls(2, seed=4, budget=3, start=bad), f"{bad} passes for a start")
+
+
+def settings_are_plain(cls: type[Optimizer]) -> None:
+    """The settings survive a trip through JSON, and bad arguments are refused."""
+    settings = dict(cls(2, seed=0, budget=BUDGET).settings)
+    _require(json.loads(json.dumps(settings)) == settings, f"the settings {settings} do not survive JSON")
+    for bad in ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True)):
+        dim, seed, budget = bad
+        _expect(
+            InvalidSettingError,
+            lambda dim=dim, seed=seed, budget=budget: cls(dim, seed=seed, budget=budget),  # type: ignore[arg-type]
+            f"dim, seed and budget of {bad} are accepted",
+        )
+
+
+CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
+    points_lie_in_the_cube,
+    seed_and_history_decide,
+    seeds_differ,
+    budget_is_exact,
+    failures_are_survived,
+    constant_scores_are_survived,
+    replay_resumes,
+    company_does_not_matter,
+    unknown_points_are_refused,
+    pending_points_are_kept_apart,
+    global_state_is_left_alone,
+    start_comes_first,
+    settings_are_plain,
+)
+
+
+def _hill(x: Point) -> float:
+    """A smooth objective without symmetries, in any number of dimensions."""
+    centre = 0.35 + 0.1 * np.arange(len(x))
+    return float(np.exp(-3.0 * np.sum((x - centre) ** 2)) + 0.05 * np.sum(np.cos(9.0 * x)))
+
+
+def _drive(optimizer: Optimizer, objective: Objective, evaluations: int) -> list[Point]:
+    """Asks and tells; returns the points."""
+    points = []
+    for _ in range(evaluations):
+        points.append(optimizer.ask())
+        optimizer.tell(points[-1], objective(points[-1]))
+    return points
+
+
+def _global_state() -> dict[str, object]:
+    return {
+        "Python's global generator": random.getstate(),
+        "numpy's global generator": str(np.random.get_state(legacy=False)),  # noqa: NPY002
+        "PyTorch's global generator": torch.get_rng_state().numpy().tobytes(),
+        "PyTorch's default precision": torch.get_default_dtype(),
+        "PyTorch's thread count": torch.get_num_threads(),
+    }
+
+
+def _require(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ConformanceError(otherwise)
+
+
+def _require_equal(found: Sequence[Point], expected: Sequence[Point], otherwise: str) -> None:
+    a: NDArray[np.float64] = np.array(found)
+    b: NDArray[np.float64] = np.array(expected)
+    if not np.array_equal(a, b):
+        first = int(np.argmax((a != b).any(axis=1)))
+        raise ConformanceError(f"{otherwise}: point {first} is {a[first]} and should be {b[first]}")
+
+
+def _expect(error: type[OptimizerError], action: Callable[[], object], otherwise: str) -> None:
+    try:
+        action()
+    except error:
+        return
+    raise ConformanceError(otherwise)

@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from optimizers import BudgetExhaustedError, InvalidSettingError, Optimizer, ProtocolError
+from optimizers.random_search import RandomSearch
+
+
+class Fixed(Optimizer):
+    """Proposes whatever the class says."""
+
+    name = "fixed"
+    label = "Fixed"
+    proposal: object = (0.5, 0.5)
+
+    def _next(self):
+        return np.array(self.proposal, dtype=float)
+
+
+def test_one_method_makes_an_optimizer() -> None:
+    optimizer = Fixed(2, seed=0, budget=1)
+    x = optimizer.ask()
+    optimizer.tell(x, 3.0)
+    X, scores = optimizer.history
+    assert X.tolist() == [[0.5, 0.5]]
+    assert scores.tolist() == [3.0]
+    with pytest.raises(BudgetExhaustedError):
+        optimizer.ask()
+
+
+def test_no_method_is_named() -> None:
+    with pytest.raises(NotImplementedError, match="_next"):
+        Optimizer(2, seed=0, budget=1).ask()
+
+
+@pytest.mark.parametrize("proposal", [(0.5,), (0.5, 0.5, 0.5), (0.5, np.nan)])
+def test_what_is_no_point_is_refused(proposal) -> None:
+    optimizer = type("Bad", (Fixed,), {"proposal": proposal})(2, seed=0, budget=1)
+    with pytest.raises(ProtocolError, match="no point in 2-D"):
+        optimizer.ask()
+    assert not optimizer.pending
+
+
+def test_a_step_outside_ends_at_the_face() -> None:
+    optimizer = type("Long", (Fixed,), {"proposal": (-0.1, 1.7)})(2, seed=0, budget=1)
+    assert optimizer.ask().tolist() == [0.0, 1.0]
+
+
+def test_the_same_run_twice_in_a_group_is_refused() -> None:
+    run = RandomSearch(2, seed=0, budget=3)
+    with pytest.raises(ProtocolError, match="twice"):
+        RandomSearch.ask_many([run, run])
+    assert run.asked == 0
+
+
+def test_a_refused_group_leaves_every_run_as_it_was() -> None:
+    spent, fresh = RandomSearch(2, seed=0, budget=1), RandomSearch(2, seed=1, budget=5)
+    spent.tell(spent.ask(), 1.0)
+    with pytest.raises(BudgetExhaustedError):
+        RandomSearch.ask_many([fresh, spent])
+    assert fresh.asked == 0
+
+
+def test_only_the_first_run_without_history_takes_the_start() -> None:
+    runs = [RandomSearch(2, seed=seed, budget=5, start=[0.25, 0.75]) for seed in (0, 1)]
+    runs[0].tell(runs[0].ask(), 0.0)
+    first, second = RandomSearch.ask_many(runs)
+    assert first.tolist() != [0.25, 0.75]
+    assert second.tolist() == [0.25, 0.75]
+
+
+def test_a_group_of_another_class_is_refused() -> None:
+    with pytest.raises(InvalidSettingError, match="Fixed"):
+        RandomSearch.ask_many([Fixed(2, seed=0, budget=1)])  # type: ignore[list-item]
