@@ -96,9 +96,7 @@ def summarise(
     if not landscapes:
         return Interval(np.nan, np.nan, np.nan)
     value = float(summary(regret.mean(axis=1), random, np.ones(landscapes)))
-    _, cluster = np.unique(np.asarray(pairs), return_inverse=True)
-    clusters = int(cluster.max()) + 1
-    weight = rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=replicates)[:, cluster].astype(float)
+    weight = _pair_weights(pairs, replicates, rng)
     drawn = rng.integers(seeds, size=(replicates, landscapes, seeds))
     resampled = np.take_along_axis(regret[None], drawn, axis=2).mean(axis=2)
     low, high = np.quantile(summary(resampled, random, weight), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -137,3 +135,33 @@ def null_band(
     )
     low, high = np.quantile(summary(regret, random, np.ones_like(regret)), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)
+
+
+def mean_curve_band(
+    regret: FloatArray, *, pairs: Sequence[str], rng: np.random.Generator, replicates: int = REPLICATES
+) -> tuple[FloatArray, FloatArray]:
+    """Pointwise 95% interval of the mean regret over landscapes, by the bootstrap of `summarise`.
+
+    Args:
+        regret: Normalised regrets, shape (landscapes, seeds, evaluations).
+        pairs: The pair of each landscape.
+        rng: Source of the resampling.
+        replicates: Bootstrap samples.
+
+    Returns:
+        Lower and upper ends, each of shape (evaluations,).
+    """
+    landscapes, seeds, evaluations = regret.shape
+    weight = _pair_weights(pairs, replicates, rng)
+    drawn = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=(replicates, landscapes)) * weight[..., None]
+    drawn = drawn.reshape(replicates, -1) / drawn.sum(axis=(1, 2))[:, None]
+    means = drawn @ regret.reshape(landscapes * seeds, evaluations)
+    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+    return low, high
+
+
+def _pair_weights(pairs: Sequence[str], replicates: int, rng: np.random.Generator) -> FloatArray:
+    """How often each landscape is in each bootstrap sample, shape (replicates, landscapes)."""
+    _, cluster = np.unique(np.asarray(pairs), return_inverse=True)
+    clusters = int(cluster.max()) + 1
+    return rng.multinomial(clusters, np.full(clusters, 1 / clusters), size=replicates)[:, cluster].astype(float)

@@ -23,7 +23,7 @@ EARLY = (10, 20)
 """Evaluations at which smooth landscapes still tell optimisers apart."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """All optimisers on all landscapes after a number of evaluations.
 

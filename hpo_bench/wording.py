@@ -51,3 +51,8 @@ def sentence_of_exclusions(content: Mapping) -> str:
         + ", ".join(parts)
         + "."
     )
+
+
+def percent(fraction: float) -> str:
+    """A fraction of a landscape's range in per cent."""
+    return f"{100 * fraction:.1f}%"

@@ -1,0 +1,94 @@
+"""One self-contained HTML page."""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from hpo_bench.plan import BUDGETS
+from hpo_bench.report import tables
+from hpo_bench.statistics import REGRET_FLOOR, REPLICATES
+from hpo_bench.summary import Benchmark
+from hpo_bench.wording import sentence_of_exclusions
+
+TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure on the page.
+
+    Attributes:
+        name: Its anchor.
+        path: The file that is put into the page.
+        caption: What it shows.
+        alt: The same in words, for those who cannot see it.
+    """
+
+    name: str
+    path: Path
+    caption: str
+    alt: str
+
+    @property
+    def data(self) -> str:
+        """The file as a data URI, so that the page needs no other file."""
+        content = base64.b64encode(self.path.read_bytes()).decode()
+        return f"data:{TYPES[self.path.suffix]};base64,{content}"
+
+
+def render(
+    benchmark: Benchmark,
+    content: dict,
+    *,
+    main: Sequence[Shown],
+    maps: Sequence[Shown],
+    provenance: str,
+    stamp: str,
+) -> str:
+    """The page's text.
+
+    Args:
+        benchmark: What was run.
+        content: Its summary.
+        main: The figures about optimisers.
+        maps: The figures about landscapes.
+        provenance: What the numbers come from.
+        stamp: An element for the head.
+    """
+    # The style sheet is ours; everything else that comes from cards or classes is escaped.
+    environment = Environment(
+        loader=PackageLoader("hpo_bench.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    style = (files("hpo_bench.report") / "page.css").read_text(encoding="utf-8")
+    plan = benchmark.plan
+    return environment.get_template("page.html.j2").render(
+        content=content,
+        style=style,
+        stamp=stamp,
+        provenance=provenance,
+        synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
+        evaluations=len(benchmark.runs),
+        pairs=len(set(benchmark.pairs)),
+        budgets=sorted({(ls.space.dim, plan.budget_of(ls)) for ls in plan.landscapes}),
+        study_budgets=BUDGETS,
+        headline=tables.headline(content),
+        leader=tables.leader(content),
+        exclusions=sentence_of_exclusions(content),
+        ratios=tables.ratios(content, everywhere=False),
+        ratios_all=tables.ratios(content, everywhere=True),
+        landscapes=tables.landscapes(content),
+        loocv=tables.loocv(benchmark),
+        loocv_by_method=tables.loocv_by_method(benchmark),
+        study_loocv=tables.study_loocv(),
+        kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "")) for ls in plan.landscapes}),
+        surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
+        floor=REGRET_FLOOR,
+        replicates=REPLICATES,
+        main=main,
+        maps=maps,
+    )

@@ -1,0 +1,106 @@
+"""Regret-over-random by optimiser: the study's Figure 2."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from hpo_bench.report.style import BAND, INK, PAGE_INCHES, colours, house_style
+from hpo_bench.statistics import median, null_band
+from hpo_bench.summary import END, Benchmark, Checkpoint
+
+LEAST = 0.01
+"""Ratios below this are drawn at the edge, as triangles."""
+CAPTION = (
+    "Regret over random after 10 and 20 evaluations and at the end. Each mark is one landscape (mean over seeds, "
+    "divided by the exact expectation for uniform random search); hollow where Random’s own regret is under the "
+    "noise of one evaluation, so that the ratio tells nothing. Boxes span the quartiles of the filled marks, the "
+    "bar is their median. The shading is what luck alone gives: 95% of Random’s own ratios on single landscapes "
+    "(light) and of their median (dark)."
+)
+
+
+def draw(benchmark: Benchmark) -> Figure:
+    """One panel a checkpoint, one row an optimiser, best mean regret at the top."""
+    order = benchmark.ranking()
+    paint = colours(benchmark.labels)
+    points = benchmark.checkpoints
+    with house_style():
+        figure = Figure(figsize=(PAGE_INCHES, 1.5 + 0.36 * len(order)), layout="constrained")
+        figure.get_layout_engine().set(rect=(0, 0.3 / figure.get_figheight(), 1, 1 - 0.3 / figure.get_figheight()))
+        axes = figure.subplots(1, len(points), sharey=True, squeeze=False)[0]
+        for axis, point in zip(axes, points, strict=True):
+            _panel(axis, benchmark, point, order, paint)
+        axes[0].set_yticks(range(len(order)), [benchmark.labels[identity] for identity in order])
+        axes[0].set_ylim(len(order) - 0.4, -0.6)
+        axes[len(axes) // 2].set_xlabel("regret over random (log scale; lower is better, 1 = uniform random search)")
+        handles = [
+            Line2D([], [], marker="o", ls="", color=INK, ms=4.5, alpha=0.75, label="a landscape"),
+            Line2D([], [], marker="o", ls="", mfc="none", color=INK, ms=4.5, label="under evaluation noise"),
+            Line2D([], [], color=INK, lw=2.4, label="median"),
+            Patch(color=BAND, label="luck alone: one landscape"),
+            Patch(color="#CBD2D9", label="luck alone: median"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.4, columnspacing=1.6)
+    return figure
+
+
+def describe(benchmark: Benchmark) -> str:
+    """The figure in words, for those who cannot see it."""
+    figures = []
+    for identity in benchmark.ranking():
+        ratios = benchmark.end.ratios(identity)[benchmark.end.resolved]
+        middle = f"{np.median(ratios):.2f}" if len(ratios) else "undefined"
+        figures.append(f"{benchmark.labels[identity]} {middle}")
+    return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
+
+
+def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str], paint: dict[str, str]) -> None:
+    resolved = point.resolved
+    _shade(axis, benchmark, point)
+    axis.axvline(1, color=INK, lw=0.8, zorder=1)
+    rng = np.random.default_rng(0)
+    for row, identity in enumerate(order):
+        ratio = np.maximum(point.ratios(identity), LEAST)
+        height = row + rng.uniform(-0.22, 0.22, len(ratio))
+        for kept, edge in ((True, False), (True, True), (False, False), (False, True)):
+            chosen = (resolved == kept) & ((ratio <= LEAST) == edge)
+            if chosen.any():
+                marks = axis.plot(
+                    ratio[chosen], height[chosen], "<" if edge else "o", ms=4.2, color=paint[identity],
+                    mfc=paint[identity] if kept else "none", mew=0.8, alpha=0.75, ls="", clip_on=False, zorder=3,
+                )  # fmt: skip
+                marks[0].set_in_layout(False)
+        if resolved.any():
+            low, middle, high = np.quantile(ratio[resolved], [0.25, 0.5, 0.75])
+            axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
+            axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4)
+    axis.set_xscale("log")
+    axis.set_xlim(LEAST, max(3.2, 1.15 * max(float(point.ratios(identity).max()) for identity in order)))
+    axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
+    axis.tick_params(axis="both", length=0)
+    axis.minorticks_off()
+    axis.grid(visible=False, axis="y")
+    when = "end of budget" if point.name == END else f"t = {point.name}"
+    axis.set_title(f"{when} ({resolved.sum()} of {len(resolved)} counted)", fontweight="normal", fontsize=9)
+
+
+def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
+    """What Random's own ratios do: on single landscapes, and their median over the landscapes that count."""
+    seeds, rng = benchmark.plan.seeds, np.random.default_rng(0)
+    single = [
+        null_band(
+            median, samples=[landscape.regret_sample], random=point.random[[i]], budgets=[int(point.budgets[i])],
+            seeds=seeds, rng=rng, replicates=500,
+        )
+        for i, landscape in enumerate(benchmark.landscapes)
+    ]  # fmt: skip
+    axis.axvspan(*np.mean(single, axis=0), color=BAND, lw=0, zorder=0)
+    kept = np.flatnonzero(point.resolved)
+    if len(kept) > 1:
+        band = null_band(
+            median, samples=[benchmark.landscapes[i].regret_sample for i in kept], random=point.random[kept],
+            budgets=point.budgets[kept].tolist(), seeds=seeds, rng=rng,
+        )  # fmt: skip
+        axis.axvspan(*band, color="#CBD2D9", lw=0, zorder=0)

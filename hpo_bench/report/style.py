@@ -1,0 +1,159 @@
+"""How all figures look, and what all of them say about their data."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from hpo_bench.results import write
+from landscapes.catalogue import ROOT
+from landscapes.landscape import Landscape
+
+# Okabe and Ito (2008), told apart by colour-blind readers; the yardstick is grey because it competes with nobody.
+COLOURS = {
+    "gp-bo": "#0072B2",
+    "cma-es": "#D55E00",
+    "pattern-search": "#009E73",
+    "powell": "#CC79A7",
+    "sobol": "#56B4E9",
+    "grid": "#E69F00",
+    "random": "#6B7280",
+}
+# Tol's muted scheme, for optimisers that we do not know.
+OTHERS = ("#332288", "#882255", "#999933", "#117733", "#AA4499", "#44AA99", "#661100", "#88CCEE")
+INK, FAINT, BAND = "#1F2933", "#9AA5B1", "#E4E7EB"
+
+PAGE_INCHES = 9.2
+"""Width of a figure that spans the page."""
+SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#EDF0F3",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    # Fixed, so that the same figures give the same bytes.
+    "svg.hashsalt": "hpo-bench",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style inside the block, and leave the user's settings alone outside."""
+    with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "backend": "agg"}):
+        yield
+
+
+def colours(identities: Iterable[str]) -> dict[str, str]:
+    """A colour for each optimiser, the same in every figure."""
+    identities = list(identities)
+    unknown = [identity for identity in identities if identity not in COLOURS]
+    return {
+        **{identity: COLOURS[identity] for identity in identities if identity in COLOURS},
+        **{identity: OTHERS[i % len(OTHERS)] for i, identity in enumerate(unknown)},
+    }
+
+
+def provenance(landscapes: Sequence[Landscape]) -> str:
+    """What the numbers come from, in a line that every figure carries."""
+    kinds = [_kind(landscape) for landscape in landscapes]
+    parts = []
+    for kind, words in KINDS.items():
+        if count := kinds.count(kind):
+            parts.append(f"{count} {words[count > 1]}" if len(kinds) > 1 else words[0])
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+KINDS = {
+    "nano": (
+        "landscape recorded from real merges of a nano pair (about a million parameters, trained from scratch), not of "
+        "full-size models",
+        "landscapes recorded from real merges of nano pairs (about a million parameters, trained from scratch), not of "
+        "full-size models",
+    ),
+    "own": ("landscape from a folder of the user’s", "landscapes from a folder of the user’s"),
+    "synthetic": ("SYNTHETIC landscape, made from a formula", "SYNTHETIC landscapes, made from a formula"),
+}
+
+
+def _kind(landscape: Landscape) -> str:
+    if landscape.card.synthetic:
+        return "synthetic"
+    # Those that ship are all recorded from nano pairs.
+    return "nano" if landscape.card.path.is_relative_to(ROOT) else "own"
+
+
+@dataclass(slots=True)
+class Canvas:
+    """Writes figures as PNG and SVG, each with the line on what the numbers come from.
+
+    Attributes:
+        folder: Where figures go.
+        landscapes: What the figures are about.
+    """
+
+    folder: Path
+    landscapes: Sequence[Landscape]
+    _written: set[Path] = field(default_factory=set)
+
+    @property
+    def provenance(self) -> str:
+        """What the numbers come from."""
+        return provenance(self.landscapes)
+
+    def save(
+        self, name: str, figure: Figure, *, about: Landscape | None = None, inline: Literal["png", "svg"] = "svg"
+    ) -> Path:
+        """Write a figure.
+
+        Args:
+            name: File name without suffix.
+            figure: The figure; its bottom 0.3 inches must be free.
+            about: The one landscape that it is about; None for all.
+            inline: Which of the two files the page shall show.
+
+        Returns:
+            The path of that file.
+        """
+        # At small font sizes the line must not run out of narrow figures.
+        source = provenance([about] if about else self.landscapes)
+        text = figure.text(0.012, 0.06 / figure.get_figheight(), source, fontsize=6.5, color="#7B8794")
+        FigureCanvasAgg(figure)
+        width = text.get_window_extent(figure.canvas.get_renderer()).width / figure.bbox.width
+        text.set_fontsize(6.5 * min(1.0, 0.976 / width))
+        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            path = self.folder / f"{name}.{suffix}"
+            with house_style():
+                write(path, lambda at, s=suffix, m=metadata: figure.savefig(at, format=s, dpi=150, metadata=m))
+            self._written.add(path)
+        return self.folder / f"{name}.{inline}"
+
+    def clear_others(self) -> None:
+        """Remove figures of an earlier report, about landscapes that this one does not have."""
+        for path in self.folder.glob("*.*"):
+            if path.suffix in {".png", ".svg"} and path not in self._written and not path.name.startswith("."):
+                path.unlink(missing_ok=True)
