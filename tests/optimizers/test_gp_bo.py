@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+import torch
+
+from optimizers.gp_bo import GpBo, Knowledge
+from optimizers.random_search import RandomSearch
+
+
+def branin(x):
+    a, b = 15.0 * x[0] - 5.0, 15.0 * x[1]
+    return -float(
+        (b - 5.1 / (4 * np.pi**2) * a**2 + 5 / np.pi * a - 6) ** 2 + 10 * (1 - 1 / (8 * np.pi)) * np.cos(a) + 10
+    )
+
+
+def drive(optimizer, objective, evaluations=None):
+    points = []
+    for _ in range(evaluations or optimizer.budget):
+        points.append(optimizer.ask())
+        optimizer.tell(points[-1], objective(points[-1]))
+    return np.array(points)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_branins_optimum_is_found(seed: int) -> None:
+    """Its three maxima are -0.397887, its minimum -308 (Dixon & Szego, 1978)."""
+    optimizer = GpBo(2, seed=seed, budget=30)
+    drive(optimizer, branin)
+    assert optimizer.history[1].max() > -0.3979 - 0.05
+
+
+def test_three_dimensions_beat_random_by_far() -> None:
+    centre = np.array([0.3, 0.8, 0.45])
+
+    def objective(x):
+        return -float(np.sum((x - centre) ** 2))
+
+    found = [cls(3, seed=1, budget=25) for cls in (GpBo, RandomSearch)]
+    for optimizer in found:
+        drive(optimizer, objective)
+    regret, random_regret = (-optimizer.history[1].max() for optimizer in found)
+    assert regret < 0.02 * random_regret
+
+
+def test_lockstep_is_alone_bit_for_bit() -> None:
+    objectives = [lambda x, k=k: branin(x) * (1 + k) + k * float(x[0]) for k in range(20)]
+    group = [GpBo(2, seed=k, budget=10) for k in range(20)]
+    for _ in range(10):
+        for optimizer, objective, x in zip(group, objectives, GpBo.ask_many(group), strict=True):
+            optimizer.tell(x, objective(x))
+    for index in (0, 15, 16, 19):
+        alone = drive(GpBo(2, seed=index, budget=10), objectives[index])
+        assert np.array_equal(alone, group[index].history[0])
+
+
+def test_initial_points_are_balanced() -> None:
+    X = drive(GpBo(2, seed=5, budget=4), branin)
+    assert {tuple(x) for x in np.floor(2 * X)} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
+def test_scale_and_offset_do_not_matter() -> None:
+    plain = drive(GpBo(2, seed=3, budget=12), branin)
+    scaled = drive(GpBo(2, seed=3, budget=12), lambda x: 2.0**10 * branin(x))
+    shifted = drive(GpBo(2, seed=3, budget=12), lambda x: branin(x) + 0.7)
+    assert np.array_equal(plain, scaled)
+    assert np.abs(plain - shifted).max() < 1e-2
+
+
+def test_pending_points_repel() -> None:
+    optimizer = GpBo(2, seed=2, budget=40)
+    drive(optimizer, branin, 12)
+    waiting = np.array([optimizer.ask() for _ in range(4)])
+    gaps = np.abs(waiting[:, None] - waiting[None]).max(2)[np.triu_indices(4, 1)]
+    assert gaps.min() > 0.05
+
+
+def test_where_evaluations_fail_it_goes_away() -> None:
+    """The optimum of the objective lies inside the part that fails; the best that can be had is on its edge."""
+
+    def objective(x):
+        return np.nan if x[0] > 0.6 else float(x[0] - (x[1] - 0.5) ** 2)
+
+    optimizer = GpBo(2, seed=0, budget=30)
+    drive(optimizer, objective)
+    scores = optimizer.history[1]
+    assert np.nanmax(scores) > 0.55
+    assert np.isnan(scores).sum() < 23
+
+
+def test_known_points_are_not_asked_for_again() -> None:
+    X = drive(GpBo(1, seed=0, budget=40), lambda x: float(x[0]))
+    gaps = np.diff(np.sort(X[:, 0]))
+    assert gaps.min() >= 0.99e-4
+    assert X.max() == 1.0
+
+
+def test_knowledge_is_standardised_and_separates_what_failed() -> None:
+    optimizer = GpBo(2, seed=0, budget=10)
+    for score in (1.0, np.nan, 3.0, 5.0):
+        optimizer.tell(optimizer.ask(), score)
+    waiting = optimizer.ask()
+    known = Knowledge.of([optimizer])
+    assert torch.allclose(known.y, torch.tensor([[-1.0, 0.0, 1.0]], dtype=torch.double))
+    assert known.others.shape == (1, 2, 2)
+    assert known.others[0, 1].tolist() == waiting.tolist()
+    assert known.failed.tolist() == [[True, False]]
+
+
+def test_equal_scores_have_no_scale() -> None:
+    optimizer = GpBo(2, seed=0, budget=10)
+    for _ in range(4):
+        optimizer.tell(optimizer.ask(), 0.1 + 0.2)
+    assert Knowledge.of([optimizer]).y.abs().max() < 1e-12

@@ -1,0 +1,82 @@
+import numpy as np
+
+from optimizers import MultiStart, Search
+from optimizers.pattern_search import PatternSearch
+from optimizers.powell import Powell
+
+
+class Triples(MultiStart):
+    """Looks at its start and at two places beside it, then gives up."""
+
+    name = "triples"
+    label = "Triples"
+
+    def _search(self, start) -> Search:
+        yield start
+        first = yield start + 0.01
+        second = yield start + 0.02
+        return f"saw {first:g} and {second:g}"
+
+
+def drive(optimizer, objective):
+    points = []
+    while optimizer.asked < optimizer.budget:
+        points.append(optimizer.ask())
+        optimizer.tell(points[-1], objective(points[-1]))
+    return np.array(points)
+
+
+def test_searches_follow_each_other_and_say_why() -> None:
+    optimizer = Triples(2, seed=0, budget=7)
+    X = drive(optimizer, lambda x: float(len(optimizer.history[1])))
+    assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [(3, "saw 1 and 2"), (6, "saw 4 and 5")]
+    assert np.allclose(X[1] - X[0], 0.01)
+    assert np.abs(X[3] - X[2]).max() > 0.02
+
+
+def test_no_restart_follows_the_last_evaluation() -> None:
+    optimizer = Triples(2, seed=0, budget=6)
+    drive(optimizer, lambda _: 0.0)
+    assert [r.evaluation for r in optimizer.restarts] == [3]
+
+
+def test_a_failed_start_ends_its_search() -> None:
+    optimizer = Triples(2, seed=0, budget=5)
+    drive(optimizer, lambda _: np.nan if len(optimizer.history[1]) == 0 else 1.0)
+    assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [(1, "its start failed"), (4, "saw 1 and 1")]
+
+
+def test_only_the_first_search_begins_at_the_start() -> None:
+    X = drive(Triples(2, seed=0, budget=6, start=[0.5, 0.5]), lambda _: 0.0)
+    assert X[0].tolist() == [0.5, 0.5]
+    assert X[3].tolist() != [0.5, 0.5]
+
+
+def test_known_points_cost_nothing() -> None:
+    class Twice(Triples):
+        def _search(self, start) -> Search:
+            yield start
+            once = yield start / 2
+            again = yield start / 2
+            return f"{once:g}={again:g}"
+
+    optimizer = Twice(2, seed=0, budget=3)
+    drive(optimizer, lambda _: float(len(optimizer.history[1])))
+    assert optimizer.restarts[0].reason == "1=1"
+    assert optimizer.restarts[0].evaluation == 2
+
+
+def test_steps_outside_are_answered_by_the_face() -> None:
+    class Long(Triples):
+        def _search(self, start) -> Search:
+            yield start
+            yield start - 5.0
+            return "done"
+
+    assert drive(Long(2, seed=0, budget=2), lambda _: 0.0)[1].tolist() == [0.0, 0.0]
+
+
+def test_local_searches_repeat_no_point() -> None:
+    for cls in (PatternSearch, Powell):
+        X = drive(cls(2, seed=1, budget=80), lambda x: -float(np.sum((x - 0.4) ** 2)))
+        assert len({tuple(x) for x in X}) == 80
