@@ -178,6 +178,8 @@ def _parameters(path: Path, value: object) -> tuple[CardParameter, ...]:
             raise checks.wrong(
                 path, key, f"must have name, low, high and perhaps levels, not {', '.join(map(str, entry))}"
             )
+        if not isinstance(entry.get("levels") or [], list):
+            raise checks.wrong(path, key, f"levels of {entry['name']} must be a list, not {entry['levels']!r}")
         try:
             parameters.append(CardParameter(**{**entry, "levels": tuple(entry.get("levels") or ())}))
         except (InvalidSpaceError, TypeError) as error:

@@ -36,10 +36,10 @@ def numbers(
         bad &= ~np.asarray(raw.isna())
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
+        value = raw.iloc[row]
+        shown = repr(value) if isinstance(value, str) else str(value)
         advice = "evaluate the setting again" if name == "score" else "correct the value"
-        raise InvalidGridError(
-            f"{where(path, row, name)}: {raw.iloc[row]!r} is not a finite number; {advice} or drop the row"
-        )
+        raise InvalidGridError(f"{where(path, row, name)}: {shown} is not a finite number; {advice} or drop the row")
     if (low := values < at_least).any():
         row = int(np.flatnonzero(low)[0])
         raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is below {at_least:g}; correct the value")

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -30,10 +30,10 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        _forget(temporary)
         raise UnwritableError(f"{path} cannot be written ({error.strerror or error})") from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _forget(temporary)
         raise
 
 
@@ -65,3 +65,9 @@ def read_parquet(path: Path) -> pd.DataFrame:
         raise InvalidGridError(
             f"{path} is not a readable parquet file ({reason}); restore it, or record the landscape again"
         ) from error
+
+
+def _forget(path: Path) -> None:
+    # Where nothing can be written there may be nothing to remove, and the first error is the one to report.
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

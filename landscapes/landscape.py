@@ -1,11 +1,12 @@
 """A recorded grid made continuous: an objective whose optimum is known."""
 
+import copy
 import hashlib
 import json
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,12 +68,13 @@ class Landscape:
             )
         self._refuse_unspanned_box()
         try:
-            self.surrogate = surrogate.fit(self._nodes, grid.scores)
+            # A copy, so that one surrogate may be handed to many landscapes.
+            self.surrogate = copy.copy(surrogate).fit(self._nodes, grid.scores)
         except SurrogateError as error:
             raise InvalidGridError(f"{grid.path}: {error}") from error
 
     @classmethod
-    def read(cls, folder: str | Path, *, surrogate: Surrogate | None = None) -> "Landscape":
+    def read(cls, folder: str | Path, *, surrogate: Surrogate | None = None) -> Self:
         """The landscape that a folder's `card.yaml` and `grid.parquet` describe.
 
         Raises:

@@ -26,7 +26,7 @@ def expected_regret(sample: Array, draws: ArrayLike) -> Array:
     survival = np.log(np.arange(n - 1, 0, -1) / n)
     gaps = np.diff(sample)
     # Row by row: all rows at once would take k x N numbers at a time.
-    return np.array([sample[0] + gaps @ np.exp(one * survival) for one in t])
+    return np.array([sample[0] + (gaps * np.exp(one * survival)).sum() for one in t])
 
 
 def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> float:

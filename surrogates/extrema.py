@@ -67,6 +67,8 @@ def _sample_and_climb(function: Function, dim: int, nodes: Array) -> tuple[Array
     sample = qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(10 + dim)
     points = np.vstack([nodes, sample])
     values = function(points)
+    # Tolerances of the climber are absolute, and scores may come in any unit.
+    unit = float(np.ptp(values)) or 1.0
     found = [(points[i], float(values[i])) for i in _peaks(points, values)]
 
     def loss_and_slope(x: Array) -> tuple[float, Array]:
@@ -75,11 +77,12 @@ def _sample_and_climb(function: Function, dim: int, nodes: Array) -> tuple[Array
         backward = np.maximum(x - STEP * np.eye(dim), 0.0)
         seen = function(np.vstack([x, forward, backward]))
         width = np.diag(forward) - np.diag(backward)
-        return -float(seen[0]), -(seen[1 : dim + 1] - seen[dim + 1 :]) / width
+        return -float(seen[0]) / unit, -(seen[1 : dim + 1] - seen[dim + 1 :]) / width / unit
 
     for start, _ in list(found):
         end = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * dim)
-        found.append((np.clip(end.x, 0.0, 1.0), -float(end.fun)))
+        top = np.clip(end.x, 0.0, 1.0)
+        found.append((top, float(function(top[None])[0])))
     return max(found, key=lambda pair: pair[1])
 
 
@@ -93,10 +96,12 @@ def _divide_and_climb(function: Function, dim: int) -> tuple[Array, float]:
         values.append(float(function(point[None])[0]))
         return -values[-1]
 
-    box = [(0.0, 1.0)] * dim
-    direct(loss, box, maxfun=400 * dim, maxiter=1000, locally_biased=True, vol_tol=0.0)
+    # DIRECT samples centres of boxes and never a face, where many an extremum lies. In a cube wider by a quarter, whose
+    # points are brought back to the nearest in the unit cube, the first centres, 1/6, 1/2 and 5/6, become 0, 1/2 and 1.
+    wide, box = [(-0.25, 1.25)] * dim, [(0.0, 1.0)] * dim
+    direct(loss, wide, maxfun=1000 * dim, maxiter=1000, locally_biased=True, vol_tol=0.0)
     points, scores = np.array(seen), np.array(values)
-    for i in _peaks(points, scores)[: STARTS // 2]:
+    for i in _peaks(points, scores):
         minimize(loss, points[i], method="Nelder-Mead", bounds=box, options={"xatol": 1e-7, "fatol": 1e-10})
     best = int(np.argmax(values))
     return seen[best], values[best]

@@ -34,14 +34,31 @@ class Kernel:
     of_distance: Callable[[Array], Array]
 
 
+def _thin_plate_spline(r: Array) -> Array:
+    return xlogy(r * r, r)
+
+
+def _cubic(r: Array) -> Array:
+    return r**3
+
+
+def _gaussian(r: Array) -> Array:
+    return np.exp(-r * r)
+
+
+def _multiquadric(r: Array) -> Array:
+    return -np.sqrt(1 + r * r)
+
+
+# Named functions and no lambdas, so that a fitted surrogate can be sent to another process.
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("thin_plate_spline", 1, False, lambda r: xlogy(r * r, r)),
-        Kernel("cubic", 1, False, lambda r: r**3),
-        Kernel("linear", 0, False, lambda r: -r),
-        Kernel("gaussian", 0, True, lambda r: np.exp(-r * r)),
-        Kernel("multiquadric", 0, True, lambda r: -np.sqrt(1 + r * r)),
+        Kernel("thin_plate_spline", 1, False, _thin_plate_spline),
+        Kernel("cubic", 1, False, _cubic),
+        Kernel("linear", 0, False, np.negative),
+        Kernel("gaussian", 0, True, _gaussian),
+        Kernel("multiquadric", 0, True, _multiquadric),
     )
 }
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import numpy as np
-import scipy.linalg
 from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.distance import cdist
@@ -14,8 +13,10 @@ from surrogates.errors import InvalidDataError
 
 Array = NDArray[np.float64]
 
-SHAPES = np.geomspace(0.1, 3.0, 18)
-"""Shape parameters that are tried, as multiples of 1 / (mean distance to the nearest other point)."""
+SHAPES = np.geomspace(0.1, 1.5, 16)
+"""Shape parameters that are tried, as multiples of 1 / (mean distance to the nearest other point).
+
+Steeper ones would fit noisy scores best, by a Gaussian needle at each point and the mean in between: no landscape."""
 
 WORST_CONDITION = 1e10
 """Systems above this 1-norm condition number are not trusted: fewer than six digits of a prediction would be left."""
@@ -85,7 +86,10 @@ class RBFSurrogate(Surrogate):
         spacing = distances.min(axis=1).mean()
         best, least = SHAPES[-1] / spacing, np.inf
         for epsilon in SHAPES[::-1] / spacing:
-            system, inverse = self._system(X, float(epsilon))
+            try:
+                system, inverse = self._system(X, float(epsilon))
+            except np.linalg.LinAlgError:
+                break
             if np.linalg.norm(system, 1) * np.linalg.norm(inverse, 1) > WORST_CONDITION:
                 break  # Flatter kernels are conditioned worse still.
             error = float(np.mean(self._rippa(inverse, y) ** 2))
@@ -97,9 +101,9 @@ class RBFSurrogate(Surrogate):
         """The bordered matrix [[K, P], [P', 0]] of the interpolation conditions, and its inverse."""
         tail = kernels.monomials(X, self.kernel.degree)
         width = tail.shape[1]
-        radial = self.kernel.of_distance(epsilon * cdist(X, X))
+        radial = self.kernel.of_distance(epsilon * np.asarray(cdist(X, X), dtype=np.float64))
         system: Array = np.block([[radial, tail], [tail.T, np.zeros((width, width))]])
-        return system, scipy.linalg.inv(system)
+        return system, np.asarray(np.linalg.inv(system), dtype=np.float64)
 
     @staticmethod
     def _rippa(inverse: Array, y: Array) -> Array:

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pytest
+import synthetic
+import yaml
+
+from landscapes.card import Card
+from landscapes.errors import InvalidCardError
+from landscapes.space import Parameter
+
+
+def written(path: Path, **changes: object) -> Path:
+    """A good card file with changed keys; None removes a key."""
+    synthetic.card("smooth-a/dare").write(path)
+    keys = {**yaml.safe_load(path.read_text()), **changes}
+    path.write_text(yaml.safe_dump({key: value for key, value in keys.items() if value is not None}))
+    return path
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    card = synthetic.card("smooth-a/dare", notes="日本語 — naïve")
+    card.write(tmp_path / "card.yaml")
+    back = Card.read(tmp_path / "card.yaml")
+    assert back == card
+    assert back.path == tmp_path / "card.yaml"
+    assert "日本語" in (tmp_path / "card.yaml").read_text(encoding="utf-8")
+    assert back.space.parameters[2] == Parameter("density", 0.2, 0.8)
+    assert back.parameters[2].levels == (0.2, 0.4, 0.6, 0.8)
+
+
+def test_optional_keys_and_an_unquoted_day(tmp_path: Path) -> None:
+    path = written(tmp_path / "card.yaml", notes=None, synthetic=None, direction=None, units=None)
+    path.write_text(path.read_text().replace("'2025-01-01'", "2025-01-01"))
+    card = Card.read(path)
+    assert (card.notes, card.synthetic, card.direction, card.units) == ("", False, "maximise", "fraction correct")
+    assert card.date == "2025-01-01"
+
+
+PARAMETERS = [{"name": "a", "low": 0, "high": 1}, {"name": "b", "low": 0.0, "high": 2.5, "levels": [0, 1, 2.5]}]
+
+
+def test_levels_may_be_left_out(tmp_path: Path) -> None:
+    card = Card.read(written(tmp_path / "card.yaml", parameters=PARAMETERS))
+    assert card.parameters[0].levels == ()
+    assert card.parameters[1].levels == (0, 1, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pair": None, "licence": None}, r"card\.yaml lacks 'pair', 'licence'; add them"),
+        ({"licenec": "MIT"}, "key 'licenec': unknown; did you mean 'licence'"),
+        ({"direction": "minimise"}, "key 'direction': must be maximise, not 'minimise'; negate the scores"),
+        ({"domain": "math"}, "key 'domain': must be language or maths or instructions or other, not 'math'"),
+        ({"method": "slerp"}, "key 'method': must be ta or dare or ties"),
+        ({"tuning_split": "train"}, "key 'tuning_split': must be validation or test"),
+        ({"name": "other/dare"}, "key 'name': must be 'smooth-a/<method>', not 'other/dare'"),
+        ({"pair": "../x", "name": "../x/dare"}, "key 'pair': must be letters, digits"),
+        ({"base": 3}, "key 'base': must be text, not 3"),
+        ({"metric": ""}, "key 'metric': must be text, not ''"),
+        ({"synthetic": "no"}, "key 'synthetic': must be true or false, not 'no'"),
+        ({"date": "yesterday"}, "key 'date': must be a day as YYYY-MM-DD"),
+        ({"versions": ["torch"]}, "key 'versions': must hold keys and values"),
+        ({"checkpoints": {"vlm": "model.safetensors"}}, "key 'checkpoints.vlm': must hold keys and values"),
+        ({"n_examples": {"test": {"skill": 3}}}, "key 'n_examples': lacks the tuning split 'validation'"),
+        (
+            {"n_examples": {"validation": {"skill": 0}}},
+            "key 'n_examples.validation.skill': must be an integer of at least 1",
+        ),
+        ({"parameters": []}, "key 'parameters': a search space needs at least one parameter"),
+        ({"parameters": "vl_weight"}, "key 'parameters': must be a list"),
+        ({"parameters": [PARAMETERS[0]] * 2}, "key 'parameters': parameters need different names"),
+        ({"parameters": [{"name": "a", "low": 0}]}, r"key 'parameters\[0\]': must have name, low, high"),
+        ({"parameters": [{"name": "a", "low": 2, "high": 1}]}, r"'parameters\[0\]': low of a must be below high"),
+        ({"parameters": [{**PARAMETERS[1], "levels": [0, 2, 1]}]}, r"'parameters\[0\]': levels of b must increase"),
+        ({"parameters": [{**PARAMETERS[1], "levels": [0, 3]}]}, r"'parameters\[0\]': levels of b must lie in"),
+        ({"parameters": [{**PARAMETERS[1], "levels": ["x", 3]}]}, r"'parameters\[0\]':"),
+        ({"parameters": [{**PARAMETERS[1], "levels": 3}]}, r"'parameters\[0\]': levels of b must be a list"),
+    ],
+)
+def test_bad_keys_are_named(tmp_path: Path, changes: dict, message: str) -> None:
+    path = written(tmp_path / "card.yaml", **changes)
+    with pytest.raises(InvalidCardError, match=message) as caught:
+        Card.read(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("a: [1, 2", "line 1 is not YAML"), ("- a\n- b", "must hold keys and values, not list"), ("", "not NoneType")],
+)
+def test_bad_files_are_named(tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "card.yaml").write_text(content)
+    with pytest.raises(InvalidCardError, match=message):
+        Card.read(tmp_path / "card.yaml")
+
+
+def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidCardError, match=r"card\.yaml does not exist"):
+        Card.read(tmp_path / "card.yaml")
+    (tmp_path / "card.yaml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidCardError, match="cannot be read"):
+        Card.read(tmp_path / "card.yaml")

@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import pytest
+import synthetic
+
+from landscapes import catalogue
+from landscapes.errors import InvalidCardError, LandscapeError, UnknownLandscapeError
+from surrogates.errors import UnknownKernelError
+
+ALL = ["ja-llama/dare", "ja-llama/ta", "zh-mistral/ta", "zh-mistral/ties"]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("recorded")
+    for name in ALL:
+        synthetic.record(folder, name)
+    (folder / "notes").mkdir()
+    return folder
+
+
+def test_names_are_sorted(root: Path) -> None:
+    assert catalogue.names(root) == ALL
+    assert catalogue.names(root / "nowhere") == []
+
+
+@pytest.mark.parametrize(
+    ("patterns", "chosen"),
+    [
+        ([], ALL),
+        (["ja-llama/ta"], ALL[1:2]),
+        (["ja-llama"], ALL[:2]),
+        (["ta"], ALL[1:3]),
+        (["*/ties"], ALL[3:]),
+        (["zh-*", "ta", "zh-mistral/ta"], ALL[1:]),
+    ],
+)
+def test_patterns(root: Path, patterns: list[str], chosen: list[str]) -> None:
+    assert catalogue.match(patterns, root) == chosen
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ja-lama/ta", "did you mean ja-llama/ta"),
+        ("ja-lama", "did you mean ja-llama"),
+        ("qwxyz", "there are ja-llama/dare, "),
+    ],
+)
+def test_unknown_names_are_answered_by_the_nearest(root: Path, name: str, hint: str) -> None:
+    with pytest.raises(UnknownLandscapeError, match=hint):
+        catalogue.match([name], root)
+    with pytest.raises(UnknownLandscapeError, match=f"no landscape is called '{name}'"):
+        catalogue.load(name, root=root)
+
+
+def test_an_empty_catalogue_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UnknownLandscapeError, match="none is recorded under"):
+        catalogue.load("ja-llama/ta", root=tmp_path)
+
+
+def test_loads_with_a_kernel(root: Path) -> None:
+    assert catalogue.load("ja-llama/ta", root=root).surrogate.settings["kernel"] == "thin_plate_spline"
+    assert catalogue.load("ja-llama/ta", root=root, kernel="cubic").surrogate.settings["kernel"] == "cubic"
+    with pytest.raises(UnknownKernelError):
+        catalogue.load("ja-llama/ta", root=root, kernel="cubical")
+    assert [one.name for one in catalogue.load_all(["ta"], root=root)] == ALL[1:3]
+
+
+def test_a_card_in_the_wrong_folder_is_refused(tmp_path: Path) -> None:
+    synthetic.record(tmp_path, "a/ta").parent.rename(tmp_path / "b")
+    with pytest.raises(InvalidCardError, match="'a/ta' does not match the folder 'b/ta'"):
+        catalogue.load("b/ta", root=tmp_path)
+
+
+def test_every_landscape_that_ships_can_be_used() -> None:
+    for landscape in catalogue.load_all():
+        try:
+            assert landscape.range > 0
+            assert landscape.optimum.gap < 0.01 * landscape.range
+            assert not landscape.card.synthetic
+            assert landscape.card.checkpoints
+        except LandscapeError as error:
+            pytest.fail(str(error))

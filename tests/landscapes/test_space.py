@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from landscapes.errors import InvalidSpaceError
+from landscapes.space import Parameter, SearchSpace
+
+SPACE = SearchSpace((Parameter("vl_weight", 0.2, 1.0), Parameter("density", 0.1, 0.7)))
+
+
+def test_scales_to_the_unit_cube_and_back() -> None:
+    assert SPACE.dim == 2
+    assert SPACE.names == ("vl_weight", "density")
+    assert SPACE.to_unit([[0.2, 0.7], [0.6, 0.1]]) == pytest.approx(np.array([[0.0, 1.0], [0.5, 0.0]]))
+    u = np.random.default_rng(0).random((50, 2))
+    assert SPACE.to_unit(SPACE.from_unit(u)) == pytest.approx(u)
+
+
+def test_rounding_never_leaves_the_box() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        low = rng.normal()
+        space = SearchSpace((Parameter("a", low, low + rng.random() + 0.01),))
+        corner = space.from_unit([[1.0]])
+        assert corner[0, 0] <= space.high[0]
+        assert space.contains(corner).all()
+        assert space.to_unit(corner).max() <= 1.0
+
+
+def test_contains() -> None:
+    assert SPACE.contains([[0.2, 0.1], [1.1, 0.5], [0.5, np.nan], [1.0 + 1e-12, 0.7]]).tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_points_outside_are_named() -> None:
+    with pytest.raises(
+        InvalidSpaceError, match=r"vl_weight = 1.4, density = 0.5 lies outside the box vl_weight in \[0.2, 1\]"
+    ):
+        SPACE.to_unit([[0.5, 0.5], [1.4, 0.5]])
+    with pytest.raises(InvalidSpaceError, match="outside the unit cube"):
+        SPACE.from_unit([[0.5, 1.2]])
+    with pytest.raises(InvalidSpaceError, match=r"shape \(n, 2\) for vl_weight, density, not \(2,\)"):
+        SPACE.to_unit([0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("vl weight", 0.0, 1.0), "letters, digits and underscores"),
+        (("a", 1.0, 1.0), "low of a must be below high"),
+        (("a", 0.0, float("inf")), "high of a must be a finite number"),
+        (("a", "0", 1.0), "low of a must be a finite number, not '0'"),
+    ],
+)
+def test_senseless_parameters(arguments: tuple, message: str) -> None:
+    with pytest.raises(InvalidSpaceError, match=message):
+        Parameter(*arguments)
+
+
+def test_senseless_spaces() -> None:
+    with pytest.raises(InvalidSpaceError, match="at least one"):
+        SearchSpace(())
+    with pytest.raises(InvalidSpaceError, match="different names, not a, a"):
+        SearchSpace((Parameter("a", 0, 1), Parameter("a", 0, 2)))
