@@ -57,7 +57,10 @@ def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> 
         with progress.watch(chunks, done), _workers(jobs):
             # One group a dispatch and no queue ahead of it, so that the costliest go first and nobody idles at the end.
             parallel = joblib.Parallel(
-                n_jobs=jobs, return_as="generator_unordered", pre_dispatch="n_jobs", batch_size=1
+                n_jobs=jobs,
+                return_as="generator_unordered",
+                pre_dispatch="n_jobs",
+                batch_size=1,  # pyright: ignore[reportArgumentType]
             )
             try:
                 for table in parallel(tasks):
@@ -78,7 +81,7 @@ def _workers(jobs: int) -> AbstractContextManager[object]:
 
 
 def advance(chunk: Chunk, landscapes: Mapping[str, Landscape], *, counter: tuple[Path, int] | None = None) -> pa.Table:
-    """Run a group in lockstep: one `ask_many` for all runs, one `score` call a landscape, step by step.
+    """Run a group in lockstep: step by step, one `ask_many` for all runs.
 
     Args:
         chunk: Runs of one optimiser, dimension and budget.
@@ -120,9 +123,10 @@ def _advance(
         unit = np.stack(points)
         for name, rows in members.items():
             native[rows, t] = landscapes[name].space.from_unit(unit[rows])
-            scores[rows, t] = landscapes[name].score(native[rows, t])
-        for optimizer, point, score in zip(group, points, scores[:, t], strict=True):
-            optimizer.tell(point, float(score))
+        for row, (run, optimizer) in enumerate(zip(runs, group, strict=True)):
+            # One point a call: in a batch the last bit depends on the others, and then so would the trace.
+            scores[row, t] = landscapes[run.landscape].score(native[row, t][None])[0]
+            optimizer.tell(points[row], float(scores[row, t]))
         if counter is not None:
             _count(counter, len(runs) * (t + 1))
     return _table(chunk, group, landscapes, native, scores, seconds)

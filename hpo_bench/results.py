@@ -33,7 +33,7 @@ PREFIX = ".unfinished-"
 STALE_SECONDS = 3600.0
 
 
-def write(path: Path, save: Callable[[Path], None]) -> None:
+def write(path: Path, save: Callable[[Path], object]) -> None:
     """Write a file whole or not at all.
 
     Args:
@@ -157,7 +157,7 @@ class ResultsFolder:
             table = _read(part)
             mine = wanted & _keys(table)
             if mine:
-                tables.append(table.filter(pc.is_in(table["key"], pa.array(sorted(mine)))))
+                tables.append(table.filter(pc.field("key").isin(sorted(mine))))
                 wanted -= mine
         return pa.concat_tables(tables, promote_options="default")
 

@@ -21,10 +21,11 @@ def brackets(band: Sequence[float | None]) -> str:
 
 
 def interval(figures: Mapping[str, float | None]) -> str:
-    """`0.31 [0.20, 0.52]`."""
+    """`0.31 [0.20, 0.52]`, or `<0.01` where all three are."""
     if figures["value"] is None:
         return UNDEFINED
-    return f"{number(figures['value'])} {brackets((figures['low'], figures['high']))}"
+    estimate, around = number(figures["value"]), brackets((figures["low"], figures["high"]))
+    return estimate if around == f"[{estimate}, {estimate}]" else f"{estimate} {around}"
 
 
 def multiple(budget: Mapping[str, float]) -> str:

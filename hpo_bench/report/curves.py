@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from hpo_bench.report.style import INK, PAGE_INCHES, colours, house_style
+from hpo_bench.report.style import INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.statistics import mean_curve_band
 from hpo_bench.summary import Benchmark
 
@@ -27,8 +27,7 @@ def draw(benchmark: Benchmark) -> Figure:
     dims = np.array([landscape.space.dim for landscape in benchmark.landscapes])
     kinds = sorted(set(zip(dims.tolist(), benchmark.budgets.tolist(), strict=True)))
     with house_style():
-        figure = Figure(figsize=(PAGE_INCHES, 4.3), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0.3 / 4.3, 1, 1 - 0.3 / 4.3))
+        figure = blank(PAGE_INCHES, 4.3)
         axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
         for axis, (dim, budget) in zip(axes, kinds, strict=True):
             members = np.flatnonzero((dims == dim) & (benchmark.budgets == budget))

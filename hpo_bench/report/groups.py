@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo_bench.report.ror import LEAST
-from hpo_bench.report.style import BAND, INK, PAGE_INCHES, colours, house_style
+from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.summary import END, Benchmark, Checkpoint
 
 DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
@@ -30,8 +30,7 @@ def draw(benchmark: Benchmark) -> Figure:
     domains = [landscape.card.domain for landscape in benchmark.landscapes]
     methods = [landscape.card.method for landscape in benchmark.landscapes]
     with house_style():
-        figure = Figure(figsize=(PAGE_INCHES, 1.0 + 2.5 * len(points)), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0.3 / figure.get_figheight(), 1, 1 - 0.3 / figure.get_figheight()))
+        figure = blank(PAGE_INCHES, 1.0 + 2.5 * len(points))
         grid = figure.subplots(len(points), 2, sharey=True, squeeze=False)
         for row, point in zip(grid, points, strict=True):
             _panel(row[0], benchmark, point, domains, DOMAINS)
@@ -68,7 +67,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence
             if len(counted):
                 middle = float(np.median(counted))
                 axis.plot([x, x], [counted.min(), counted.max()], color=colour, lw=1, alpha=0.6)
-                axis.plot([x - 0.45 * width, x + 0.45 * width], [middle, middle], color=colour, lw=2.4)
+                axis.plot([x - 0.45 * width, x + 0.45 * width], [middle, middle], color=colour, lw=2.4, clip_on=False)
     axis.set_yscale("log")
     axis.set_ylim(LEAST, 4)
     axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])

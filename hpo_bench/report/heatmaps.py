@@ -6,7 +6,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from hpo_bench.report.style import INK, PAGE_INCHES, house_style
+from hpo_bench.report.style import INK, PAGE_INCHES, blank, house_style
 from landscapes.landscape import Landscape
 
 PIXELS = 81
@@ -49,18 +49,15 @@ def draw(landscape: Landscape) -> Figure:
         slices = _slices(landscape)
         width = 4.4 if len(slices) == 1 else PAGE_INCHES
         height = 3.9 if len(slices) == 1 else 0.95 + PAGE_INCHES / (len(slices) + 0.55)
-        figure = Figure(figsize=(width, height), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0.22 / height, 1, 1 - 0.22 / height))
+        figure = blank(width, height)
         axes = figure.subplots(1, len(slices), sharey=True, squeeze=False)[0]
         norm = Normalize(landscape.minimum.score, landscape.optimum.score)
-        image = None
-        for axis, level in zip(axes, slices, strict=True):
-            image = _map(axis, landscape, level, norm)
+        images = [_map(axis, landscape, level, norm) for axis, level in zip(axes, slices, strict=True)]
         axes[0].set_ylabel(_named(landscape, 1))
         figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
         unit = landscape.card.units
         bar = figure.colorbar(
-            image, ax=list(axes), fraction=0.05, pad=0.015, aspect=18, label=f"{unit}, {landscape.grid.split}"
+            images[-1], ax=list(axes), fraction=0.05, pad=0.015, aspect=18, label=f"{unit}, {landscape.grid.split}"
         )
         bar.outline.set_visible(False)
     return figure
@@ -117,8 +114,7 @@ def _map(axis: Axes, landscape: Landscape, level: float | None, norm: Normalize)
 
 def _curve(landscape: Landscape) -> Figure:
     space, best = landscape.space, landscape.optimum
-    figure = Figure(figsize=(4.4, 3.4), layout="constrained")
-    figure.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))
+    figure = blank(4.4, 3.4)
     axis = figure.subplots()
     x = np.linspace(space.low[0], space.high[0], 400)
     axis.plot(x, landscape.score(x[:, None]), color="#0072B2", lw=1.7)

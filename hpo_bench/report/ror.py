@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hpo_bench.report.style import BAND, INK, PAGE_INCHES, colours, house_style
+from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.statistics import median, null_band
 from hpo_bench.summary import END, Benchmark, Checkpoint
 
@@ -27,8 +27,7 @@ def draw(benchmark: Benchmark) -> Figure:
     paint = colours(benchmark.labels)
     points = benchmark.checkpoints
     with house_style():
-        figure = Figure(figsize=(PAGE_INCHES, 1.5 + 0.36 * len(order)), layout="constrained")
-        figure.get_layout_engine().set(rect=(0, 0.3 / figure.get_figheight(), 1, 1 - 0.3 / figure.get_figheight()))
+        figure = blank(PAGE_INCHES, 1.5 + 0.36 * len(order))
         axes = figure.subplots(1, len(points), sharey=True, squeeze=False)[0]
         for axis, point in zip(axes, points, strict=True):
             _panel(axis, benchmark, point, order, paint)

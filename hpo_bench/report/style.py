@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import matplotlib as mpl
+from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hpo_bench.results import write
 from landscapes.catalogue import ROOT
@@ -30,6 +31,7 @@ INK, FAINT, BAND = "#1F2933", "#9AA5B1", "#E4E7EB"
 
 PAGE_INCHES = 9.2
 """Width of a figure that spans the page."""
+FOOT_INCHES = 0.28
 SETTINGS = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
@@ -63,8 +65,19 @@ SETTINGS = {
 @contextmanager
 def house_style() -> Iterator[None]:
     """Draw in the house style inside the block, and leave the user's settings alone outside."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **SETTINGS, "backend": "agg"}):
+    with style.context(SETTINGS, after_reset=True):
         yield
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure with room at its foot for the line on what the numbers come from.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    foot = FOOT_INCHES / height
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
 
 
 def colours(identities: Iterable[str]) -> dict[str, str]:
@@ -132,7 +145,7 @@ class Canvas:
 
         Args:
             name: File name without suffix.
-            figure: The figure; its bottom 0.3 inches must be free.
+            figure: The figure, begun with `blank`.
             about: The one landscape that it is about; None for all.
             inline: Which of the two files the page shall show.
 
@@ -142,8 +155,11 @@ class Canvas:
         # At small font sizes the line must not run out of narrow figures.
         source = provenance([about] if about else self.landscapes)
         text = figure.text(0.012, 0.06 / figure.get_figheight(), source, fontsize=6.5, color="#7B8794")
-        FigureCanvasAgg(figure)
-        width = text.get_window_extent(figure.canvas.get_renderer()).width / figure.bbox.width
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        with house_style():
+            figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # Found once, not again for each format.
+        width = text.get_window_extent(renderer).width / figure.bbox.width
         text.set_fontsize(6.5 * min(1.0, 0.976 / width))
         for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
             path = self.folder / f"{name}.{suffix}"

@@ -10,7 +10,7 @@ from hpo_bench.report.groups import METHODS
 from hpo_bench.report.style import colours
 from hpo_bench.statistics import RATIOS
 from hpo_bench.summary import Benchmark
-from hpo_bench.wording import UNDEFINED, brackets, interval, multiple, number, percent, seconds
+from hpo_bench.wording import UNDEFINED, brackets, interval, multiple, percent, seconds
 
 NAMES = {
     "median_ror": "median RoR",
@@ -50,8 +50,8 @@ class TableOf:
 
 
 def when(point: str) -> str:
-    """`t = 10`, or `end`."""
-    return "end" if point == "end" else f"t = {point}"
+    """`t = 10` in one piece, or `end`."""
+    return "end" if point == "end" else f"t\u00a0=\u00a0{point}"
 
 
 def headline(content: Mapping) -> TableOf:
@@ -88,7 +88,7 @@ def headline(content: Mapping) -> TableOf:
             *(f"median RoR, {when(point)} ({counted[point]} of {total})" for point in points),
             f"ratio of means, end ({counted['end']} of {total})",
             f"mean regret, end (all {total})",
-            "random budget that does as well",
+            "random budget",
             "seconds a suggestion",
         ),
         (*rows, Row("luck alone (Random)", luck, faint=True)),
@@ -202,8 +202,4 @@ def leader(content: Mapping) -> str:
             )
     if not parts:
         return "On no landscape is Random’s regret above the noise of one evaluation, so no ratio is shown."
-    return (
-        "Lowest median regret over random: "
-        + "; ".join(parts)
-        + f". 1 is uniform random search; {number(0.5)} halves its regret."
-    )
+    return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."

@@ -1,0 +1,215 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+from rich.console import Console
+
+import optimizers
+from hpo_bench import pipeline, plan
+from hpo_bench.benchmark import advance
+from hpo_bench.errors import HpoBenchError, UsageError
+from hpo_bench.plan import Chunk, Contender, Plan
+from hpo_bench.results import ResultsFolder
+from landscapes import catalogue
+from optimizers import Optimizer
+
+SLOW = """
+import time
+from optimizers import Optimizer
+
+class Slow(Optimizer):
+    name, label = "slow", "Slow"
+
+    @classmethod
+    def _propose(cls, optimizers):
+        time.sleep(0.02)
+        return [[(o.seed % 97) / 97, o.asked / o.budget] for o in optimizers]
+
+class Broken(Optimizer):
+    name, label = "broken", "Broken"
+
+    @classmethod
+    def _propose(cls, optimizers):
+        return [[0.5] * o.dim if o.asked < 3 else 1 / 0 for o in optimizers]
+"""
+KEYS = ["landscape", "optimizer", "seed", "t"]
+
+
+@pytest.fixture
+def root(tmp_path):
+    synthetic.record(tmp_path / "grids", "smooth-a/ta")
+    synthetic.record(tmp_path / "grids", "rugged-b/ta", kind="rugged", seed=3)
+    return tmp_path / "grids"
+
+
+def make(root, *names, seeds=3, budget=8):
+    contenders = tuple(Contender.find(name) for name in names)
+    return Plan(contenders, tuple(catalogue.load_all(root=root)), seeds, budget)
+
+
+def execute(benchmark_plan, path, **options):
+    options = {"jobs": 1, "report": False, "progress": Console(quiet=True), **options}
+    return pipeline.execute(benchmark_plan, ResultsFolder(path), **options)
+
+
+def content(path):
+    """Everything in the long table but the one column that is measured."""
+    return pd.read_parquet(path / "runs.parquet").drop(columns="ask_seconds")
+
+
+def test_every_run_is_what_the_optimizer_does_alone(root):
+    benchmark_plan = make(root, "pattern-search", seeds=2, budget=30)
+    (chunk,) = benchmark_plan.chunks()
+    landscapes = {landscape.name: landscape for landscape in benchmark_plan.landscapes}
+    table = advance(chunk, landscapes).to_pandas()
+    for run in chunk.runs:
+        landscape = landscapes[run.landscape]
+        alone = benchmark_plan.contenders[0].kind(2, seed=run.generator_seed, budget=30)
+        mine = table[table["key"] == run.key]
+        for _, row in mine.iterrows():
+            x = alone.ask()
+            native = landscape.space.from_unit(x[None])
+            assert row[["vl_weight", "exp_weight"]].tolist() == pytest.approx(native[0].tolist(), abs=1e-9)
+            alone.tell(x, float(row["score"]))
+            assert row["score"] == pytest.approx(landscape.score(native)[0], abs=1e-9)
+        events = [event for event in alone.restarts if event.evaluation < 30]
+        assert mine["restart"].iloc[-1] == len(events)
+        assert mine["restart_reason"].dropna().tolist() == [event.reason for event in events]
+        assert mine.loc[mine["restart_reason"].notna(), "t"].tolist() == [event.evaluation + 1 for event in events]
+
+
+def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
+    (tmp_path / "slowpoke.py").write_text(SLOW)
+    command = [sys.executable, "-c", "from hpo_bench.cli import main; main()", "run", "--no-report", "--jobs", "1"]
+    command += ["--landscapes-dir", str(root), "--seeds", "3", "--budget", "8"]
+    command += [word for name in ("random", "gp-bo", "slowpoke:Slow") for word in ("-o", name)]
+
+    def start(results):
+        return subprocess.Popen(
+            [*command, "--results", str(tmp_path / results)], cwd=tmp_path, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+
+    killed = start("resumed")
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "resumed").glob("store/[!.]*.parquet")):
+        assert time.monotonic() < deadline
+        assert killed.poll() is None, killed.stderr.read()
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    stored = ResultsFolder(tmp_path / "resumed").keys()
+    assert 0 < len(stored) < 18
+    assert not (tmp_path / "resumed" / "runs.parquet").exists()
+
+    whole, again = start("whole"), start("resumed")
+    for process in (whole, again):
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert f"{18 - len(stored)} runs made and {len(stored)} already stored" in out
+    pd.testing.assert_frame_equal(content(tmp_path / "whole"), content(tmp_path / "resumed"), check_exact=True)
+
+
+def test_nothing_is_run_twice(root, tmp_path):
+    first = execute(make(root, "random", "sobol"), tmp_path / "results")
+    assert (first.made, first.reused) == (12, 0)
+    parts = {path: path.stat().st_mtime_ns for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    second = execute(make(root, "random", "sobol"), tmp_path / "results")
+    assert (second.made, second.reused) == (0, 12)
+    assert second.summary == first.summary
+    assert {path: path.stat().st_mtime_ns for path in parts} == parts
+
+    more = execute(make(root, "random", "sobol", seeds=5), tmp_path / "results")
+    assert (more.made, more.reused) == (8, 12)
+    execute(make(root, "random", "sobol", seeds=5), tmp_path / "fresh")
+    pd.testing.assert_frame_equal(content(tmp_path / "results"), content(tmp_path / "fresh"), check_exact=True)
+
+
+@pytest.mark.parametrize("what", ["recording", "budget", "version", "settings"])
+def test_what_changes_a_run_changes_its_key(root, what, monkeypatch):
+    before = {run.key for run in make(root, "gp-bo").runs()}
+    budget = 8
+    if what == "recording":
+        for name, kind in (("smooth-a/ta", "smooth"), ("rugged-b/ta", "rugged")):
+            synthetic.record(root, name, kind=kind, seed=11)
+    elif what == "budget":
+        budget = 9
+    else:
+        changed = 99 if what == "version" else property(lambda self: {"initial": 99})
+        monkeypatch.setattr(Contender.find("gp-bo").kind, what, changed)
+    assert not before & {run.key for run in make(root, "gp-bo", budget=budget).runs()}
+
+
+def test_what_does_not_change_a_run_does_not_change_its_key(root):
+    before = {run.key for run in make(root, "random").runs()}
+    for name, kind, seed in (("smooth-a/ta", "smooth", 0), ("rugged-b/ta", "rugged", 3)):
+        synthetic.record(root, name, kind=kind, seed=seed, notes="Other words.", date="2026-01-01")
+    assert before == {run.key for run in make(root, "sobol", "random", seeds=4).runs() if run.seed < 3} & before
+
+
+def test_groups_follow_from_the_plan_and_not_from_what_is_done(root, monkeypatch):
+    monkeypatch.setattr(plan, "GROUP", 4)
+    benchmark_plan = make(root, "random", seeds=5)
+    chunks = benchmark_plan.chunks()
+    assert [len(chunk.runs) for chunk in chunks] == [4, 3, 3]
+    done = {run.key for run in chunks[1].runs}
+    assert set(benchmark_plan.chunks(done)) == set(chunks) - {chunks[1]}
+
+
+def test_luck_is_independent_between_landscapes_and_shared_by_optimizers(root):
+    runs = list(make(root, "random", "sobol", seeds=10).runs())
+    assert len({(run.landscape, run.generator_seed) for run in runs}) == 20
+    assert len({run.generator_seed for run in runs}) == 20
+
+
+def test_two_workers_give_what_one_gives(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "GROUP", 4)
+    execute(make(root, "random", "powell"), tmp_path / "one", jobs=1)
+    execute(make(root, "random", "powell"), tmp_path / "two", jobs=2)
+    pd.testing.assert_frame_equal(content(tmp_path / "one"), content(tmp_path / "two"), check_exact=True)
+
+
+def test_an_optimizer_that_fails_is_named_and_costs_no_other(root, tmp_path, monkeypatch):
+    (tmp_path / "faulty.py").write_text(SLOW)
+    monkeypatch.syspath_prepend(tmp_path)
+    faulty = make(root, "random", "faulty:Broken")
+    with pytest.raises(HpoBenchError, match=r"faulty:Broken failed on .*ZeroDivisionError.*finished runs are stored"):
+        execute(faulty, tmp_path / "results")
+    stored = ResultsFolder(tmp_path / "results").keys()
+    assert stored == {run.key for run in faulty.runs() if run.optimizer == "random"}
+
+
+def test_failed_evaluations_are_kept_as_such(root, monkeypatch):
+    benchmark_plan = make(root, "random", seeds=1, budget=4)
+    landscape = benchmark_plan.landscapes[0]
+    monkeypatch.setattr(landscape, "score", lambda x: np.full(len(x), np.nan))
+    (chunk,) = benchmark_plan.chunks()
+    table = advance(chunk, {ls.name: ls for ls in benchmark_plan.landscapes}).to_pandas()
+    assert table["score"].isna().sum() == 4
+
+
+def test_two_optimizers_with_one_label_are_refused(root):
+    class Twin(Optimizer):
+        name, label = "twin", "Random"
+
+    with pytest.raises(UsageError, match="two optimizers are labelled 'Random'"):
+        Plan((Contender.find("random"), Contender("twin", Twin)), tuple(catalogue.load_all(root=root)), 1, 5)
+
+
+@pytest.mark.parametrize("name", sorted(optimizers.available()))
+def test_traces_do_not_depend_on_company(root, name):
+    together = make(root, name, seeds=4, budget=14)
+    (chunk,) = together.chunks()
+    landscapes = {landscape.name: landscape for landscape in together.landscapes}
+    table = advance(chunk, landscapes).to_pandas()
+    for run in chunk.runs[::3]:
+        alone = advance(Chunk(name, 2, (run,)), {run.landscape: landscapes[run.landscape]}).to_pandas()
+        mine = table[table["key"] == run.key].reset_index(drop=True)
+        columns = ["vl_weight", "exp_weight", "score", "restart"]
+        pd.testing.assert_frame_equal(alone[columns], mine[columns], check_exact=True)

@@ -1,0 +1,134 @@
+import json
+import os
+import time
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import synthetic
+
+from hpo_bench import results
+from hpo_bench.errors import ResultsError
+from hpo_bench.plan import Run
+from hpo_bench.results import ResultsFolder, assemble, write
+
+
+def part(key, scores):
+    n = len(scores)
+    return pa.table(
+        {
+            "key": pa.array([key] * n).dictionary_encode(),
+            "t": pa.array(range(1, n + 1), pa.int32()),
+            "vl_weight": np.linspace(0.2, 1, n),
+            "exp_weight": np.full(n, 0.5),
+            "score": pa.array(scores, pa.float64(), from_pandas=True),
+            "restart": pa.array([0] * n, pa.int16()),
+            "restart_reason": pa.array([None] * n, pa.string()),
+            "ask_seconds": np.full(n, 1e-3),
+        }
+    )
+
+
+def run(key, *, landscape="smooth-a/ta", seed=0, budget=3):
+    return Run("random", landscape, 2, seed, budget, key)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = ResultsFolder(tmp_path / "results")
+    made.open()
+    return made
+
+
+def test_stored_runs_come_back_and_only_those_asked_for(folder):
+    folder.add(pa.concat_tables([part("aa", [0.1, 0.2, 0.3]), part("bb", [0.4, 0.5, 0.6])]))
+    folder.add(part("cc", [0.7, 0.8, 0.9]))
+    assert folder.keys() == {"aa", "bb", "cc"}
+    loaded = folder.load([run("bb"), run("cc")])
+    assert loaded["score"].to_pylist() == [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+
+
+def test_a_run_that_two_processes_stored_comes_once(folder):
+    folder.add(pa.concat_tables([part("bb", [1.0]), part("cc", [2.0])]))
+    folder.add(pa.concat_tables([part("aa", [0.0]), part("bb", [1.0])]))
+    loaded = folder.load([run(key) for key in ("aa", "bb", "cc")])
+    assert sorted(loaded["score"].to_pylist()) == [0.0, 1.0, 2.0]
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(folder):
+    path = folder.path / "summary.json"
+    write(path, lambda at: at.write_text("old"))
+
+    def fail(at):
+        at.write_text("half of the n")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ResultsError, match=r"summary\.json: No space left on device; stored runs are kept"):
+        write(path, fail)
+    assert path.read_text() == "old"
+    assert {entry.name for entry in folder.path.iterdir()} == {"format.json", "summary.json"}
+
+
+def test_leftovers_of_a_killed_process_are_cleared_once_they_are_old(folder):
+    folder.add(part("aa", [0.1]))
+    old, young = (folder.store / f"{results.PREFIX}{name}.parquet" for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 2 * results.STALE_SECONDS,) * 2)
+    folder.open()
+    assert not old.exists()
+    assert young.exists()
+    assert folder.keys() == {"aa"}
+
+
+def test_a_corrupt_part_is_named(folder):
+    folder.add(part("aa", [0.1]))
+    (folder.store / "aa.parquet").write_bytes(b"PAR1 rubbish")
+    with pytest.raises(ResultsError, match=r"aa\.parquet is corrupt; delete it"):
+        folder.keys()
+
+
+def test_another_version_is_refused_and_nothing_touched(tmp_path):
+    (tmp_path / "format.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(ResultsError, match=r"written by another version \(format 99, this one has 1\)"):
+        ResultsFolder(tmp_path).open()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["format.json"]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", "not json"])
+def test_an_unreadable_marker_is_refused(tmp_path, content):
+    (tmp_path / "format.json").write_text(content)
+    with pytest.raises(ResultsError, match="cannot be read"):
+        ResultsFolder(tmp_path).check()
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(ResultsError, match="not a results folder"):
+        ResultsFolder(tmp_path).open()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_below_a_file_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResultsError, match="is not a folder that you may write to"):
+        ResultsFolder(tmp_path / "file" / "results").check()
+    with pytest.raises(ResultsError, match="is a file"):
+        ResultsFolder(tmp_path / "file").check()
+
+
+def test_the_long_table(tmp_path, folder):
+    flat, deep = (synthetic.landscape(tmp_path, name) for name in ("smooth-a/ta", "smooth-b/dare"))
+    high, low = flat.optimum.score, flat.minimum.score
+    middle = low + 0.5 * (high - low)
+    folder.add(part("aa", [float("nan"), middle, low]))
+    third = part("bb", [0.5, 0.4, 0.6]).add_column(4, "density", pa.array([0.2, 0.4, 0.8]))
+    folder.add(third)
+    runs = [run("bb", landscape="smooth-b/dare"), run("aa")]
+    table = assemble(folder.load(runs), runs=runs, landscapes=[flat, deep])
+    assert table["landscape"].tolist() == ["smooth-a/ta"] * 3 + ["smooth-b/dare"] * 3
+    assert table["t"].tolist() == [1, 2, 3] * 2
+    assert table["regret"].tolist()[:3] == pytest.approx([1.0, 0.5, 0.5])
+    assert table["best_so_far"].tolist()[3:] == [0.5, 0.5, 0.6]
+    assert table["density"].isna().tolist() == [True] * 3 + [False] * 3
+    assert {"pair", "domain", "task", "method", "optimizer", "seed", "restart", "ask_seconds"} <= set(table.columns)

@@ -1,0 +1,185 @@
+import json
+import re
+import sys
+
+import pandas as pd
+import pytest
+import synthetic
+
+from hpo_bench.cli import main
+
+
+@pytest.fixture
+def root(tmp_path):
+    synthetic.record(tmp_path / "grids", "smooth-a/ta")
+    synthetic.record(tmp_path / "grids", "smooth-b/dare", seed=1)
+    return tmp_path / "grids"
+
+
+@pytest.fixture
+def hpo_bench(root, tmp_path, monkeypatch, capsys):
+    """Runs the command as a shell would: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments, grids=root):
+        monkeypatch.setattr(sys, "argv", ["hpo-bench", "run", "--landscapes-dir", str(grids), *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+QUICK = ("-j", 1, "--seeds", 2, "--budget", 12, "-o", "random", "-o", "sobol", "--no-report")
+
+
+def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
+    code, out, _ = hpo_bench(*QUICK)
+    assert code == 0
+    assert "Sobol" in out
+    assert "luck alone" in out
+    assert "8 runs made and 0 already stored" in out
+    table = pd.read_parquet(tmp_path / "results" / "runs.parquet")
+    assert len(table) == 2 * 2 * 2 * 12
+    assert set(table["optimizer"]) == {"random", "sobol"}
+    content = json.loads((tmp_path / "results" / "summary.json").read_text())
+    assert set(content["null_band"]) == {"10", "end"}
+    for one in content["optimizers"].values():
+        assert {"at", "equivalent_random_budget", "seconds_per_suggestion"} <= set(one)
+        for figures in one["at"].values():
+            assert {"median_ror", "geometric_mean_ror", "ratio_of_means", "mean_regret"} <= set(figures)
+            assert figures["mean_regret"]["low"] <= figures["mean_regret"]["value"] <= figures["mean_regret"]["high"]
+    for found in content["exclusions"].values():
+        assert found["counted"] + found["excluded"] == 2
+    assert content["wall_seconds"] > 0
+
+
+def test_again_makes_nothing_and_says_the_same(hpo_bench):
+    _, first, _ = hpo_bench(*QUICK)
+    code, second, _ = hpo_bench(*QUICK)
+    assert code == 0
+    assert "0 runs made and 8 already stored" in second
+    table = re.compile(r"optimiser.*luck alone[^\n]*", re.DOTALL)
+    assert table.search(first)[0] == table.search(second)[0]
+
+
+def test_patterns_choose_landscapes_and_other_runs_are_kept(hpo_bench, tmp_path):
+    hpo_bench(*QUICK)
+    code, out, _ = hpo_bench(*QUICK, "-l", "dare")
+    assert code == 0
+    assert "0 runs made and 4 already stored" in out
+    assert set(pd.read_parquet(tmp_path / "results" / "runs.parquet")["landscape"]) == {"smooth-b/dare"}
+    assert "0 runs made and 8 already stored" in hpo_bench(*QUICK)[1]
+
+
+def test_an_optimizer_of_ones_own(hpo_bench, tmp_path):
+    (tmp_path / "centre_of_my_own.py").write_text(
+        "from optimizers import Optimizer\n"
+        "class Centre(Optimizer):\n"
+        "    name, label = 'centre', 'Centre'\n"
+        "    @classmethod\n"
+        "    def _propose(cls, optimizers):\n"
+        "        return [[0.5] * o.dim for o in optimizers]\n"
+    )
+    code, out, err = hpo_bench(*QUICK, "-o", "centre_of_my_own:Centre")
+    assert code == 0, err
+    assert "Centre" in out
+
+
+def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, monkeypatch):
+    monkeypatch.setattr("landscapes.landscape.Landscape.noise", 10.0)
+    code, out, _ = hpo_bench(*QUICK)
+    assert code == 0
+    assert "2 of 2 at the end" in out
+    content = json.loads((tmp_path / "results" / "summary.json").read_text())
+    random = content["optimizers"]["random"]["at"]["end"]
+    assert random["median_ror"]["value"] is None
+    assert random["median_ror_all"]["value"] > 0
+    assert random["mean_regret"]["value"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-o", "gpbo"], "no optimiser is called 'gpbo': did you mean 'gp-bo'?"),
+        (["-o", "nowhere:Class"], "there is no optimiser at 'nowhere:Class'"),
+        (["-o", "json:JSONDecoder"], "json:JSONDecoder is no subclass"),
+        (["-l", "smooth-a/tta"], "no landscape is called 'smooth-a/tta'; did you mean smooth-a/ta"),
+        (["--kernel", "thinplate"], "thin_plate_spline"),
+        (["--seeds", "0"], "0 is not in the range"),
+        (["--budget", "many"], "'many' is not a valid integer"),
+        (["--jobs", "-1"], "-1 is not in the range"),
+    ],
+)
+def test_bad_requests_are_one_line_and_write_nothing(hpo_bench, tmp_path, arguments, message):
+    code, out, err = hpo_bench(*arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()[-1]) < 400
+    assert "Traceback" not in out + err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_broken_grid_is_refused_before_anything_is_written(hpo_bench, root, tmp_path):
+    (root / "smooth-b/dare/grid.parquet").write_bytes(b"no parquet")
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert "smooth-b/dare/grid.parquet" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_flat_landscape_is_named(hpo_bench, root, tmp_path):
+    synthetic.record(root, "flat-c/ta", kind="flat")
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert "flat" in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_folder_without_landscapes(hpo_bench, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = hpo_bench(*QUICK, grids=tmp_path / "empty")
+    assert code == 2
+    assert "no landscape is recorded under" in err
+
+
+def test_results_of_another_version_are_left_alone(hpo_bench, tmp_path):
+    results = tmp_path / "results"
+    results.mkdir()
+    (results / "format.json").write_text('{"format": 0}')
+    (results / "runs.parquet").write_bytes(b"precious")
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert "another version (format 0" in err
+    assert (results / "runs.parquet").read_bytes() == b"precious"
+    assert sorted(path.name for path in results.iterdir()) == ["format.json", "runs.parquet"]
+
+
+def test_results_that_cannot_be_written(hpo_bench, tmp_path):
+    (tmp_path / "file").write_text("")
+    code, _, err = hpo_bench(*QUICK, "--results", tmp_path / "file" / "results")
+    assert code == 2
+    assert "cannot make" in err
+
+
+def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
+    hpo_bench(*QUICK)
+    part = next((tmp_path / "results" / "store").glob("*.parquet"))
+    part.write_bytes(part.read_bytes()[:100])
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert f"{part.name} is corrupt; delete it" in err
+    part.unlink()
+    # One group an optimiser and dimension, so two runs were lost.
+    assert "2 runs made and 6 already stored" in hpo_bench(*QUICK)[1]
+
+
+def test_help_shows_examples_line_by_line(hpo_bench):
+    code, out, _ = hpo_bench("--help")
+    assert code == 0
+    assert "\n    hpo-bench run -l ties -o gp-bo -o random" in out
