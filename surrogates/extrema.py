@@ -38,9 +38,9 @@ class Extremum:
 def maximum(function: Function, dim: int, *, nodes: Array) -> Extremum:
     """The global maximum over [0, 1]^dim.
 
-    The first search evaluates the nodes and a scrambled Sobol set and climbs by L-BFGS-B (Byrd et al. 1995) from the
-    best well-separated of them. The second divides rectangles (DIRECT; Jones et al. 1993) and climbs from its best by
-    Nelder-Mead (1965), which needs no derivative and so also handles the kinks of a linear kernel.
+    The first search evaluates the nodes and a scrambled Sobol set and climbs by truncated Newton steps (Nash 1984) from
+    the best well-separated of them. The second divides rectangles (DIRECT; Jones et al. 1993) and climbs from its best
+    by Nelder-Mead (1965), which needs no derivative and so also handles the kinks of a linear kernel.
 
     Args:
         function: Takes points of shape (m, dim) in the cube, gives values of shape (m,).
@@ -80,7 +80,8 @@ def _sample_and_climb(function: Function, dim: int, nodes: Array) -> tuple[Array
         return -float(seen[0]) / unit, -(seen[1 : dim + 1] - seen[dim + 1 :]) / width / unit
 
     for start, _ in list(found):
-        end = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B", bounds=[(0.0, 1.0)] * dim)
+        # Not L-BFGS-B, whose tiny matrices go to BLAS: with several threads on a busy machine it is ten times slower.
+        end = minimize(loss_and_slope, start, jac=True, method="TNC", bounds=[(0.0, 1.0)] * dim)
         top = np.clip(end.x, 0.0, 1.0)
         found.append((top, float(function(top[None])[0])))
     return max(found, key=lambda pair: pair[1])

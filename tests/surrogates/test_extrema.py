@@ -86,3 +86,12 @@ def test_is_the_same_every_time() -> None:
     first, second = (maximum(branin, 2, nodes=NONE[2]) for _ in range(2))
     assert np.array_equal(first.x, second.x)
     assert first.score == second.score
+
+
+@pytest.mark.parametrize("seed", [104, 108, 116])
+def test_both_searches_reach_a_minimum_in_a_corner_of_a_noisy_plain(seed: int) -> None:
+    X = np.stack(np.meshgrid(*[np.linspace(0, 1, k) for k in (5, 5, 4)], indexing="ij"), -1).reshape(-1, 3)
+    rng = np.random.default_rng(seed)
+    noise = 0.05 * rng.normal(size=len(X))
+    y = noise + 0.7 * np.exp(-4 * ((X - rng.random(3)) ** 2).sum(1))
+    assert minimum(RBFSurrogate().fit(X, y).predict, 3, nodes=X).gap < 1e-6

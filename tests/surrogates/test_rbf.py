@@ -6,7 +6,7 @@ import pytest
 
 from surrogates import kernels
 from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError, UnknownKernelError
-from surrogates.rbf import WORST_CONDITION, RBFSurrogate
+from surrogates.rbf import RBFSurrogate
 
 KERNELS = list(kernels.KERNELS)
 
@@ -75,16 +75,17 @@ def test_a_point_without_which_the_tail_is_lost_has_no_residual() -> None:
 @pytest.mark.parametrize("kernel", ["gaussian", "multiquadric"])
 def test_the_shape_is_the_one_with_least_leave_one_out_error_that_is_well_conditioned(kernel: str) -> None:
     X = grid(5, 5)
-    y = noisy_hill(X)
+    # Smooth enough that an unbounded choice would go for the flattest, worst conditioned shape.
+    y = np.exp(-((X - 0.6) ** 2).sum(1))
     chosen = RBFSurrogate(kernel).fit(X, y)
     errors = {}
     for epsilon in np.geomspace(0.1, 1.5, 16) / 0.25:
         candidate = RBFSurrogate(kernel, epsilon=float(epsilon)).fit(X, y)
         system, _ = candidate._system(X, float(epsilon))
-        if np.linalg.cond(system, 1) < WORST_CONDITION:
+        if np.linalg.cond(system, 1) < 1e10:
             errors[float(epsilon)] = float(np.sum(candidate.loo_residuals() ** 2))
     assert chosen.epsilon == pytest.approx(min(errors, key=lambda epsilon: errors[epsilon]))
-    assert len(errors) >= 5
+    assert 3 <= len(errors) < 16
 
 
 def test_a_refit_forgets_the_shape_of_the_first_fit() -> None:
