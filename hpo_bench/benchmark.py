@@ -1,10 +1,8 @@
 """Runs a plan: lockstep groups in worker processes, each stored as soon as it is finished."""
 
-import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -12,12 +10,12 @@ import joblib
 import numpy as np
 import pyarrow as pa
 from joblib.externals.loky.process_executor import TerminatedWorkerError
-from threadpoolctl import threadpool_limits
 
 from hpo_bench.errors import HpoBenchError
 from hpo_bench.plan import Chunk, Contender, Plan
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder
+from hpo_bench.workers import one_thread, pool
 from landscapes.landscape import Landscape
 from optimizers.base import Optimizer
 
@@ -54,7 +52,7 @@ def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> 
             for place, chunk in enumerate(chunks)
         )
         done = np.memmap(counters, dtype=np.int64, mode="r", shape=(len(chunks),))
-        with progress.watch(chunks, done), _workers(jobs):
+        with progress.watch(chunks, done), pool(jobs):
             # One group a dispatch and no queue ahead of it, so that the costliest go first and nobody idles at the end.
             parallel = joblib.Parallel(
                 n_jobs=jobs,
@@ -73,13 +71,6 @@ def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> 
     return sum(len(chunk.runs) for chunk in chunks)
 
 
-def _workers(jobs: int) -> AbstractContextManager[object]:
-    """Where groups run; a cluster's backend would be named here."""
-    if jobs == 1:
-        return nullcontext()
-    return joblib.parallel_config(backend="loky", inner_max_num_threads=1)
-
-
 def advance(chunk: Chunk, landscapes: Mapping[str, Landscape], *, counter: tuple[Path, int] | None = None) -> pa.Table:
     """Run a group in lockstep: step by step, one `ask_many` for all runs.
 
@@ -96,7 +87,7 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Landscape], *, counter: tuple
     """
     kind = Contender.find(chunk.optimizer).kind
     try:
-        with _one_thread():
+        with one_thread():
             return _advance(chunk, kind, landscapes, counter)
     except Exception as error:
         # Whatever a user's optimiser raises is worth one clear line; the cause stays attached.
@@ -174,18 +165,3 @@ def _count(counter: tuple[Path, int], evaluations: int) -> None:
         with path.open("r+b", buffering=0) as file:
             file.seek(place * 8)
             file.write(np.int64(evaluations).tobytes())
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Threads would neither help on such small matrices nor round the same way on every machine."""
-    torch = sys.modules.get("torch")
-    before = torch.get_num_threads() if torch else 0
-    with threadpool_limits(limits=1):
-        try:
-            if torch:  # Keeps a pool of its own.
-                torch.set_num_threads(1)
-            yield
-        finally:
-            if torch:
-                torch.set_num_threads(before)

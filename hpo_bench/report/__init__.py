@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from hpo_bench.report import curves, groups, heatmaps, ror
-from hpo_bench.report.page import Shown, render
-from hpo_bench.report.style import Canvas
+from hpo_bench.report.page import PNG, SVG, Shown, render
+from hpo_bench.report.style import Shelf, encode, provenance
 from hpo_bench.results import write
 from hpo_bench.summary import Benchmark
+from hpo_bench.workers import each
 
 
-def write_report(benchmark: Benchmark, content: dict, folder: Path, *, stamp: str) -> None:
+def write_report(benchmark: Benchmark, content: dict, folder: Path, *, stamp: str, jobs: int) -> None:
     """Draw every figure and write the page that shows them.
 
     Args:
@@ -17,27 +18,27 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, stamp: st
         content: Its summary.
         folder: The results folder; figures go to `figures/` in it, the page is `index.html`.
         stamp: An element for the page's head that says what the page was made from.
+        jobs: Worker processes that draw.
 
     Raises:
         ResultsError: If a file cannot be written.
     """
-    canvas = Canvas(folder / "figures", benchmark.landscapes)
+    shelf, source = Shelf(folder / "figures"), provenance(benchmark.landscapes)
     main = [
-        Shown("ror", canvas.save("ror", ror.draw(benchmark)), ror.CAPTION, ror.describe(benchmark)),
-        Shown("curves", canvas.save("regret_curves", curves.draw(benchmark)), curves.CAPTION, curves.ALT),
-        Shown("groups", canvas.save("ror_by_group", groups.draw(benchmark)), groups.CAPTION, groups.ALT),
-    ]
-    maps = [
-        Shown(
-            f"map-{index}",
-            canvas.save(
-                f"landscape_{landscape.name.replace('/', '_')}", heatmaps.draw(landscape), about=landscape, inline="png"
-            ),
-            heatmaps.caption(landscape),
-            heatmaps.describe(landscape),
+        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
+        for name, figure, caption, alt in (
+            ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
+            ("regret_curves", curves.draw(benchmark), curves.CAPTION, curves.ALT),
+            ("ror_by_group", groups.draw(benchmark), groups.CAPTION, groups.ALT),
         )
-        for index, landscape in enumerate(benchmark.landscapes)
     ]
-    canvas.clear_others()
-    text = render(benchmark, content, main=main, maps=maps, provenance=canvas.provenance, stamp=stamp)
+    maps = []
+    for landscape, drawn in zip(
+        benchmark.landscapes, each(heatmaps.encoded, benchmark.landscapes, jobs=jobs), strict=True
+    ):
+        name = f"landscape_{landscape.name.replace('/', '_')}"
+        about, alt = heatmaps.caption(landscape), heatmaps.describe(landscape)
+        maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
+    shelf.clear_others()
+    text = render(benchmark, content, main=main, maps=maps, provenance=source, stamp=stamp)
     write(folder / "index.html", lambda path: path.write_text(text, encoding="utf-8"))

@@ -6,7 +6,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from hpo_bench.report.style import INK, PAGE_INCHES, blank, house_style
+from hpo_bench.report.style import INK, PAGE_INCHES, blank, encode, house_style, provenance
 from landscapes.landscape import Landscape
 
 PIXELS = 81
@@ -61,6 +61,11 @@ def draw(landscape: Landscape) -> Figure:
         )
         bar.outline.set_visible(False)
     return figure
+
+
+def encoded(landscape: Landscape) -> dict[str, bytes]:
+    """The map as files; for workers, to whom figures cannot be sent."""
+    return encode(draw(landscape), provenance([landscape]))
 
 
 def _slices(landscape: Landscape) -> list[float | None]:

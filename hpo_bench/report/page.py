@@ -4,7 +4,6 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -14,7 +13,7 @@ from hpo_bench.statistics import REGRET_FLOOR, REPLICATES
 from hpo_bench.summary import Benchmark
 from hpo_bench.wording import sentence_of_exclusions
 
-TYPES = {".png": "image/png", ".svg": "image/svg+xml"}
+PNG, SVG = "image/png", "image/svg+xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +22,22 @@ class Shown:
 
     Attributes:
         name: Its anchor.
-        path: The file that is put into the page.
+        content: The file that is put into the page.
+        type: Its media type.
         caption: What it shows.
         alt: The same in words, for those who cannot see it.
     """
 
     name: str
-    path: Path
+    content: bytes
+    type: str
     caption: str
     alt: str
 
     @property
     def data(self) -> str:
         """The file as a data URI, so that the page needs no other file."""
-        content = base64.b64encode(self.path.read_bytes()).decode()
-        return f"data:{TYPES[self.path.suffix]};base64,{content}"
+        return f"data:{self.type};base64,{base64.b64encode(self.content).decode()}"
 
 
 def render(

@@ -1,10 +1,10 @@
 """How all figures look, and what all of them say about their data."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
-from typing import Literal
 
 from matplotlib import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -120,56 +120,63 @@ def _kind(landscape: Landscape) -> str:
     return "nano" if landscape.card.path.is_relative_to(ROOT) else "own"
 
 
+def encode(figure: Figure, source: str) -> dict[str, bytes]:
+    """A figure as PNG and SVG, with the line on what its numbers come from.
+
+    Args:
+        figure: The figure, begun with `blank`.
+        source: That line.
+
+    Returns:
+        The content of a file by its suffix.
+    """
+    text = figure.text(0.012, 0.06 / figure.get_figheight(), source, fontsize=6.5, color="#7B8794")
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    # At its full size the line would run out of narrow figures.
+    width = text.get_window_extent(renderer).width / figure.bbox.width
+    text.set_fontsize(6.5 * min(1.0, 0.976 / width))
+    encoded = {}
+    with house_style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # Found once, not again for each format.
+        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            buffer = BytesIO()
+            figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
+            encoded[suffix] = buffer.getvalue()
+    return encoded
+
+
 @dataclass(slots=True)
-class Canvas:
-    """Writes figures as PNG and SVG, each with the line on what the numbers come from.
+class Shelf:
+    """The folder of figures.
 
     Attributes:
-        folder: Where figures go.
-        landscapes: What the figures are about.
+        folder: Where it is.
     """
 
     folder: Path
-    landscapes: Sequence[Landscape]
-    _written: set[Path] = field(default_factory=set)
+    _kept: set[str] = field(default_factory=set)
 
-    @property
-    def provenance(self) -> str:
-        """What the numbers come from."""
-        return provenance(self.landscapes)
-
-    def save(
-        self, name: str, figure: Figure, *, about: Landscape | None = None, inline: Literal["png", "svg"] = "svg"
-    ) -> Path:
+    def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """Write a figure.
 
         Args:
             name: File name without suffix.
-            figure: The figure, begun with `blank`.
-            about: The one landscape that it is about; None for all.
-            inline: Which of the two files the page shall show.
+            encoded: What `encode` made of it.
 
         Returns:
-            The path of that file.
+            The same again.
+
+        Raises:
+            ResultsError: If it cannot be written.
         """
-        # At small font sizes the line must not run out of narrow figures.
-        source = provenance([about] if about else self.landscapes)
-        text = figure.text(0.012, 0.06 / figure.get_figheight(), source, fontsize=6.5, color="#7B8794")
-        renderer = FigureCanvasAgg(figure).get_renderer()
-        with house_style():
-            figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # Found once, not again for each format.
-        width = text.get_window_extent(renderer).width / figure.bbox.width
-        text.set_fontsize(6.5 * min(1.0, 0.976 / width))
-        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
-            path = self.folder / f"{name}.{suffix}"
-            with house_style():
-                write(path, lambda at, s=suffix, m=metadata: figure.savefig(at, format=s, dpi=150, metadata=m))
-            self._written.add(path)
-        return self.folder / f"{name}.{inline}"
+        for suffix, content in encoded.items():
+            write(self.folder / f"{name}.{suffix}", lambda path, content=content: path.write_bytes(content))
+        self._kept.add(name)
+        return encoded
 
     def clear_others(self) -> None:
         """Remove figures of an earlier report, about landscapes that this one does not have."""
-        for path in self.folder.glob("*.*"):
-            if path.suffix in {".png", ".svg"} and path not in self._written and not path.name.startswith("."):
+        for path in self.folder.glob("[!.]*"):
+            if path.suffix in {".png", ".svg"} and path.stem not in self._kept:
                 path.unlink(missing_ok=True)
