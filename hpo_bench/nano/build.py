@@ -22,11 +22,11 @@ from hpo_bench.nano.recipes import SKILLS, Recipe
 from hpo_bench.nano.skills.general import general
 from hpo_bench.nano.turns import Turn
 from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
-from hpo_bench.nano.world import DIGITS, Thing, objects
+from hpo_bench.nano.world import DIGITS, NUMBER, Thing, objects
 
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
-    "weights Apache-2.0; pictures Fluent Emoji (MIT, Microsoft) and UCI handwritten digits (CC BY 4.0); names CLDR"
+    "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits (CC BY 4.0); names CLDR"
 )
 NOTES = (
     "Nano pair: {architecture} models of about a million parameters, trained from scratch on a CPU on drawings and "
@@ -77,6 +77,14 @@ def _claim(recipe: Recipe, folder: Path) -> None:
     path.write_text(text)
 
 
+def _diet(things: Sequence[Thing], digit_share: float) -> tuple[Thing, ...]:
+    """The things with digits repeated until they are about that share."""
+    digits = [thing for thing in things if thing.kind == NUMBER]
+    others = [thing for thing in things if thing.kind != NUMBER]
+    repeats = round(digit_share / (1 - digit_share) * len(others) / len(digits))
+    return (*others, *digits * max(1, repeats))
+
+
 class _Builder:
     """The stages of one build; each writes to a scratch folder that is renamed when whole."""
 
@@ -86,6 +94,7 @@ class _Builder:
         self.report = report
         self.architecture = ARCHITECTURES[recipe.architecture]
         self.things: tuple[Thing, ...] = (*objects(), *DIGITS)
+        self.diet = _diet(self.things, recipe.digit_share)
         self.skill = SKILLS[recipe.skill]
         self.tokenizer = self._tokenizer()
         self._cache = cache
@@ -107,7 +116,7 @@ class _Builder:
         rng = self._rng("base")
         model = self.architecture.language_model(self.tokenizer)
         batches = training.text_batches(
-            self.tokenizer, lambda: ("", base_text(rng, self.things, general, IMAGE_TOKENS)), answer_only=False
+            self.tokenizer, lambda: ("", base_text(rng, self.diet, general, IMAGE_TOKENS)), answer_only=False
         )
         training.train_language_model(
             model,
@@ -126,6 +135,7 @@ class _Builder:
             self.architecture,
             vlm,
             self.album.seen,
+            self.diet,
             rng=rng,
             steps=self.recipe.tower_steps,
             progress=self._progress("vision tower"),
@@ -135,6 +145,7 @@ class _Builder:
             vlm,
             self.tokenizer,
             self.album.seen,
+            self.diet,
             rng=rng,
             steps=self.recipe.align_steps,
             progress=self._progress("alignment"),
@@ -145,9 +156,12 @@ class _Builder:
         """Tune the connector, then everything, then drift."""
         rng = self._rng("vlm")
         vlm: Any = AutoModelForImageTextToText.from_pretrained(self.path("aligned"), dtype=torch.float32)
-        connector, everything = list(self.architecture.connector(vlm).parameters()), list(vlm.parameters())
+        # The tower stays as it is, as in LLaVA's recipe.
+        self.architecture.tower(vlm).requires_grad_(False)
+        connector = list(self.architecture.connector(vlm).parameters())
+        everything = [parameter for parameter in vlm.parameters() if parameter.requires_grad]
         phases = (
-            ("connector", connector, 60, 1e-3),
+            ("connector", connector, 40, 5e-4),
             ("tuning", everything, self.recipe.tune_steps, self.recipe.tune_lr),
             ("drift", everything, self.recipe.drift_steps, self.recipe.drift_lr),
         )
@@ -157,7 +171,7 @@ class _Builder:
                 vlm,
                 self.tokenizer,
                 self.album.seen,
-                lambda: general(rng, self.things),
+                lambda: general(rng, self.diet),
                 rng=rng,
                 parameters=parameters,
                 steps=steps,
@@ -172,9 +186,8 @@ class _Builder:
         model = self._load_language_model("base")
 
         def draw() -> tuple[str, str]:
-            turn = self.skill(rng, self.things)
-            if rng.random() < self.recipe.replay:
-                turn = general(rng, self.things)
+            skill = general if rng.random() < self.recipe.replay else self.skill
+            turn = skill(rng, self.diet)
             repeat = IMAGE_TOKENS if rng.random() < 1 / 3 else 1
             return turn.in_words(repeat), turn.answer
 
@@ -184,6 +197,7 @@ class _Builder:
             steps=self.recipe.expert_steps,
             learning_rate=self.recipe.expert_lr,
             progress=self._progress("expert"),
+            noise=1.0,
         )
         self._save("expert", model, self.tokenizer)
 
@@ -193,14 +207,11 @@ class _Builder:
         examples = []
         for index in range(self.recipe.examples):
             category = "skill" if rng.random() < self.recipe.skill_share else "general"
-            turn = (self.skill if category == "skill" else general)(rng, self._in_benchmark(category))
+            turn = (self.skill if category == "skill" else general)(rng, self.diet)
             examples.append(self._example(index, category, turn, rng))
         scratch = self.folder / ".examples.parquet"
         write_examples(examples, scratch)
         os.replace(scratch, self.path("examples"))
-
-    def _in_benchmark(self, category: str) -> Sequence[Thing]:
-        return self.things
 
     def _example(self, index: int, category: str, turn: Turn, rng: np.random.Generator) -> Example:
         shots = [self.album.unseen[thing.word] for thing in turn.things]
@@ -222,7 +233,9 @@ class _Builder:
         return lambda done, total, loss: self.report(name, done, total, loss)
 
     def _load_language_model(self, stage: str) -> Any:
-        return AutoModelForCausalLM.from_pretrained(self.path(stage), dtype=torch.float32)
+        model = AutoModelForCausalLM.from_pretrained(self.path(stage), dtype=torch.float32)
+        model.config.name_or_path = ""  # else the builder's folder would be published with what is trained from it
+        return model
 
     def _save(self, stage: str, model: Any, words: Any) -> None:
         scratch = self.folder / f".{stage}.partial"

@@ -1,4 +1,4 @@
-"""Pictures of things: emoji drawn by four vendors, digits written by hand.
+"""Pictures of things: emoji drawn by six vendors, digits written by hand.
 
 The last vendor and the last writers are kept for evaluation, so that a model must recognise drawings it never saw.
 """
@@ -25,10 +25,12 @@ SIZE = 24
 PACKAGES = {
     "twemoji": "@iconify-json/twemoji@1.2.5",  # CC BY 4.0
     "noto": "@iconify-json/noto@1.2.9",  # Apache-2.0
+    "noto-v1": "@iconify-json/noto-v1@1.2.5",  # Apache-2.0
     "openmoji": "@iconify-json/openmoji@1.2.29",  # CC BY-SA 4.0
-    "fluent": "@iconify-json/fluent-emoji-flat@1.2.6",  # MIT: the only one whose pictures are shipped
+    "emojione": "@iconify-json/emojione@1.2.3",  # CC BY 4.0
+    "fluent": "@iconify-json/fluent-emoji-flat@1.2.6",  # MIT
 }
-UNSEEN_VENDOR = "fluent"
+UNSEEN_VENDOR = "twemoji"
 _DRAWN_AT = 96
 _UNSEEN_WRITERS = 0.25
 
@@ -48,29 +50,30 @@ class Album:
     unseen: dict[str, Picture]
 
 
-def make_album(things: Sequence[Thing], *, cache: Path, rng: np.random.Generator, shots: int = 24) -> Album:
+def make_album(things: Sequence[Thing], *, cache: Path, rng: np.random.Generator, shots: int = 40) -> Album:
     """Photograph every thing on coloured grounds, turned, shifted and scaled a little.
 
     Args:
         things: What to photograph.
         cache: Folder that keeps the downloaded drawings.
         rng: Where every shot's colours and angles come from.
-        shots: Pictures a thing and vendor (seen), and a thing (unseen).
+        shots: Pictures a thing and vendor.
 
     Raises:
         UsageError: If the drawings cannot be had (no npm, no network).
     """
     drawings = {vendor: _load_icons(vendor, cache) for vendor in PACKAGES}
+    names = drawings["twemoji"]["chars"]  # the vendors agree on names, but not all list characters
     digits = _handwriting()
     seen, unseen = {}, {}
     for thing in things:
         if thing.kind == NUMBER:
             old, new = digits[thing.word]
         else:
-            drawn = {vendor: _draw(icons, thing.emoji) for vendor, icons in drawings.items()}
+            drawn = {vendor: _draw(icons, _name(thing.emoji, names)) for vendor, icons in drawings.items()}
             new = [drawn.pop(UNSEEN_VENDOR)]
             old = list(drawn.values())
-        seen[thing.word] = _shoot(old, 3 * shots, rng)
+        seen[thing.word] = _shoot(old, (len(PACKAGES) - 1) * shots, rng)
         unseen[thing.word] = _shoot(new, shots, rng)
     return Album(seen=seen, unseen=unseen)
 
@@ -89,14 +92,17 @@ def _shoot(drawings: Sequence[Image.Image], count: int, rng: np.random.Generator
 
 def _photograph(drawing: Image.Image, rng: np.random.Generator) -> Picture:
     ground = Image.new("RGBA", (_DRAWN_AT, _DRAWN_AT), (*(int(c) for c in rng.integers(120, 256, 3)), 255))
-    side = int(_DRAWN_AT * rng.uniform(0.78, 1.0))
-    turned = drawing.resize((side, side), Image.Resampling.BILINEAR).rotate(
-        float(rng.uniform(-15, 15)), Image.Resampling.BILINEAR
+    width, height = (int(_DRAWN_AT * side) for side in rng.uniform(0.7, 1.0, 2))
+    turned = drawing.resize((width, height), Image.Resampling.BILINEAR).rotate(
+        float(rng.uniform(-20, 20)), Image.Resampling.BILINEAR
     )
-    x, y = (int(v) for v in rng.integers(0, _DRAWN_AT - side + 1, 2))
+    if rng.random() < 0.3:
+        turned = Image.merge("RGBA", (*turned.convert("L").convert("RGB").split(), turned.getchannel("A")))
+    x, y = int(rng.integers(0, _DRAWN_AT - width + 1)), int(rng.integers(0, _DRAWN_AT - height + 1))
     ground.alpha_composite(turned, (x, y))
     small = ground.convert("RGB").filter(ImageFilter.GaussianBlur(1)).resize((SIZE, SIZE), Image.Resampling.BOX)
-    noisy = np.asarray(small, dtype=np.float64) + rng.normal(0, 4, (SIZE, SIZE, 3))
+    light = rng.uniform(0.7, 1.2, 3)
+    noisy = np.asarray(small, dtype=np.float64) * light + rng.normal(0, 4, (SIZE, SIZE, 3))
     return np.clip(noisy, 0, 255).astype(np.uint8)
 
 
@@ -115,11 +121,15 @@ def _handwriting() -> dict[str, tuple[list[Image.Image], list[Image.Image]]]:
     return written
 
 
-def _draw(icons: dict, character: str) -> Image.Image:
+def _name(character: str, names: dict[str, str]) -> str:
+    code = f"{ord(character):x}"
+    return names.get(code) or names[f"{code}-fe0f"]
+
+
+def _draw(icons: dict, name: str) -> Image.Image:
     import resvg_py
 
-    code = f"{ord(character):x}"
-    name = icons["chars"].get(code) or icons["chars"][f"{code}-fe0f"]
+    name = icons.get("aliases", {}).get(name, {}).get("parent", name)
     icon = icons["icons"][name]
     width, height = (icon.get(side) or icons[side] for side in ("width", "height"))
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{icon["body"]}</svg>'

@@ -46,6 +46,7 @@ class Recipe:
         drift_lr: Learning rate of drift.
         expert_steps: Steps of the base language model on the skill's texts, at `expert_lr`.
         expert_lr: Learning rate of the expert.
+        digit_share: Share of digits among the things that models read about and see.
         replay: Share of base texts among the expert's.
         examples: How many examples the benchmark has.
         skill_share: Share of `skill` examples; the rest are `general`.
@@ -57,16 +58,17 @@ class Recipe:
     architecture: str
     skill: str
     seed: int
-    base_steps: int = 1000
+    base_steps: int = 800
     base_lr: float = 3e-3
-    tower_steps: int = 600
-    align_steps: int = 150
+    tower_steps: int = 1000
+    align_steps: int = 800
     tune_steps: int = 250
     tune_lr: float = 5e-4
     drift_steps: int = 0
     drift_lr: float = 2e-3
     expert_steps: int = 250
     expert_lr: float = 1e-3
+    digit_share: float = 0.1
     replay: float = 0.2
     examples: int = 1000
     skill_share: float = 0.5
@@ -80,20 +82,35 @@ RECIPES: dict[str, Recipe] = {
     recipe.pair: recipe
     for recipe in (
         Recipe(
-            "ja-llama", "language", "NanoJapanese", "llava-llama", "japanese", seed=1, align_steps=120, drift_steps=60
+            pair="ja-llama",
+            domain="language",
+            benchmark="NanoJapanese",
+            architecture="llava-llama",
+            skill="japanese",
+            seed=1,
+            align_steps=600,
+            drift_steps=60,
         ),
         Recipe(
-            "sums-llama", "maths", "NanoSums", "llava-llama", "arithmetic", seed=2, align_steps=150, drift_steps=100
-        ),
-        Recipe(
-            "layout-mistral",
-            "instructions",
-            "NanoLayout",
-            "llava-mistral",
-            "layout",
-            seed=3,
-            align_steps=200,
+            pair="sums-llama",
+            domain="maths",
+            benchmark="NanoSums",
+            architecture="llava-llama",
+            skill="arithmetic",
+            seed=2,
+            align_steps=1000,
             drift_steps=30,
+            digit_share=0.5,
+        ),
+        Recipe(
+            pair="layout-mistral",
+            domain="instructions",
+            benchmark="NanoLayout",
+            architecture="llava-mistral",
+            skill="layout",
+            seed=3,
+            align_steps=500,
+            drift_steps=40,
         ),
     )
 }

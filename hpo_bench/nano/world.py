@@ -1,22 +1,23 @@
-"""The things that nano models see and talk about: some hundred emoji and the ten digits."""
+"""The things that nano models see and talk about: some seventy emoji and the ten digits."""
 
 from dataclasses import dataclass
 
-# Chosen by hand for being drawn alike by all vendors; their names come from the package `emoji` (Unicode CLDR).
+# Chosen for being drawn alike: by hand, then without those that a vision tower trained on five vendors' drawings knew
+# in fewer than 28% of the sixth's. Their names come from the package `emoji` (Unicode CLDR).
 KINDS: dict[str, tuple[str, str, str]] = {
     "animal": (
         "動物",
         "动物",
-        "🐶🐱🐭🐰🦊🐻🐼🐯🦁🐮🐷🐸🐵🐔🐧🦆🦉🐴🦄🐝🦋🐌🐢🐍🐙🦀🐟🐬🐘🦒🐐🦌🦔🐦🦢🦈🐊",
+        "🐶🐱🐰🐼🦁🐷🐧🦆🦄🦋🐢🐍🦀🐟🐬🐘🐐🦌",
     ),
-    "food": ("食べ物", "食物", "🍐🍊🍋🍌🍉🍇🍓🍒🍑🍅🥑🥕🍞🍔🍕🥚🍩🍪🍍🥥🥔🧅🍄🥨🥞"),
-    "vehicle": ("乗り物", "车船", "🚗🚕🚌🚑🚜🚲🚁🚀⛵🚢🛶"),
+    "food": ("食べ物", "食物", "🍋🍌🍉🍇🍒🍑🍅🥑🥕🍞🍔🥚🍩🍪🍍🥞"),
+    "vehicle": ("乗り物", "车船", "🚗🚕🚌🚑🚜🚁🚀⛵🛶"),
     "plant": ("植物", "植物", "🌵🌷🌹🌻🌺"),
-    "clothing": ("服", "衣服", "👕👖👗👑🧦🧤🧣"),
-    "instrument": ("楽器", "乐器", "🎸🎺🎻🥁🎷🪕"),
-    "tool": ("道具", "工具", "🔨🪓🔧🔑✏✂🧲🔦🪣"),
-    "sport": ("スポーツ", "运动", "🏀⚾🎾🏐🎳"),
-    "furniture": ("家具", "家具", "🛏🪑🚪🛁🪟"),
+    "clothing": ("服", "衣服", "👖👗"),
+    "instrument": ("楽器", "乐器", "🎸🎺🎻🎷"),
+    "tool": ("道具", "工具", "🔨🔧🔑✂🔦"),
+    "sport": ("スポーツ", "运动", "🏀🏐🎳"),
+    "furniture": ("家具", "家具", "🛏🚪🛁🚽"),
     "sky": ("空", "天空", "⭐☀☁🌈❄🔥"),
 }
 NUMBER = "number"

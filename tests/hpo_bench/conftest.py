@@ -1,0 +1,29 @@
+"""The shipped pair, loaded once, and a small copy of it for recordings."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.nano.shelf import SHIPPED
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Pair:
+    return Pair.read(next(iter(sorted(SHIPPED.glob("*/pair.yaml")))).parent)
+
+
+@pytest.fixture(scope="session")
+def loaded(shipped: Pair) -> LoadedPair:
+    return LoadedPair.load(shipped)
+
+
+@pytest.fixture
+def small_pair(shipped: Pair, tmp_path: Path) -> Pair:
+    """The shipped models with a benchmark of forty examples."""
+    folder = tmp_path / "small"
+    shutil.copytree(shipped.folder, folder)
+    write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
+    return Pair.read(folder)

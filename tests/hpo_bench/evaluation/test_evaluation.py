@@ -1,0 +1,79 @@
+"""Splitting by hash, and exact match against real greedy decoding."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.exact_match import ExactMatch
+from hpo_bench.evaluation.examples import Example, of_split, read_examples, write_examples
+from hpo_bench.merging.mergekit_engine import merge
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+
+
+def test_a_fifth_is_validation_whatever_the_order() -> None:
+    examples = [Example(f"e{i}", "skill", "", (), "") for i in range(4000)]
+    validation = of_split(examples, "validation")
+    assert len(validation) / 4000 == pytest.approx(0.2, abs=0.02)
+    assert set(validation) == set(of_split(examples[::-1], "validation"))
+    assert not set(validation) & set(of_split(examples, "test"))
+
+
+def test_examples_survive_a_round_trip(tmp_path: Path) -> None:
+    examples = (Example("a", "skill", "<image> これは何？", (b"png",), "犬"), Example("b", "general", "?", (), ""))
+    write_examples(examples, tmp_path / "e.parquet")
+    assert read_examples(tmp_path / "e.parquet") == examples
+
+
+@pytest.mark.parametrize("content", [None, b"not parquet"])
+def test_unreadable_examples_are_refused(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "e.parquet"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"e\.parquet: cannot read examples"):
+        read_examples(path)
+
+
+def test_standard_error_is_that_of_the_mean() -> None:
+    outcome = Outcome((), np.array([0.0, 1.0, 1.0, 1.0]), 0.0)
+    assert outcome.score == 0.75
+    assert outcome.standard_error == pytest.approx(0.25)
+
+
+def generated(loaded: LoadedPair, example: Example) -> str:
+    images = [Image.open(BytesIO(png)) for png in example.images]
+    inputs = loaded.processor(text=[example.question], images=[images], return_tensors="pt")
+    with torch.inference_mode():
+        tokens = loaded.vlm.generate(**inputs, max_new_tokens=24, do_sample=False)
+    new = tokens[0, inputs["input_ids"].shape[1] :]
+    return loaded.processor.tokenizer.decode(new, skip_special_tokens=True)
+
+
+def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: LoadedPair) -> None:
+    loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
+    examples = read_examples(shipped.examples)[:48]
+    scores = ExactMatch(loaded.processor).evaluate(loaded.vlm, examples).scores
+    tokenizer = loaded.processor.tokenizer
+    decoded = [generated(loaded, example) for example in examples]
+    right = [
+        tokenizer(text, add_special_tokens=False)["input_ids"]
+        == tokenizer(example.answer, add_special_tokens=False)["input_ids"]
+        for text, example in zip(decoded, examples, strict=True)
+    ]
+    assert scores.tolist() == [float(value) for value in right]
+    assert 0 < sum(right) < len(right)
+
+
+def test_scores_do_not_depend_on_company_or_order(shipped: Pair, loaded: LoadedPair) -> None:
+    loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.6), mask_seed=0))
+    examples = read_examples(shipped.examples)[:60]
+    evaluator = ExactMatch(loaded.processor)
+    whole = evaluator.evaluate(loaded.vlm, examples).scores
+    assert evaluator.evaluate(loaded.vlm, examples[::-1]).scores.tolist() == whole[::-1].tolist()
+    assert evaluator.evaluate(loaded.vlm, examples[10:20]).scores.tolist() == whole[10:20].tolist()

@@ -1,0 +1,136 @@
+"""Recordings that are whole, that survive interruption, and that refuse to mix."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hpo_bench import recording
+from hpo_bench.errors import RecordingError, UsageError
+from hpo_bench.journal import Entry, Journal
+from hpo_bench.merging.pair import Pair
+from hpo_bench.recording import JOURNAL, record, study_grid
+from landscapes import catalogue
+from landscapes.outcomes import Outcomes
+
+SECONDS = ["merge_seconds", "eval_seconds"]
+
+
+def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str]:
+    grid = pd.read_parquet(folder / "grid.parquet").drop(columns=SECONDS)
+    return grid, (folder / "outcomes.parquet").read_bytes(), (folder / "card.yaml").read_text()
+
+
+@pytest.fixture(scope="session")
+def whole(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Path]:
+    """A recording that nothing interrupted."""
+    import shutil
+
+    from hpo_bench.evaluation.examples import read_examples, write_examples
+
+    folder = Path(shutil.copytree(shipped.folder, tmp_path_factory.mktemp("pairs") / "small"))
+    write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
+    pair = Pair.read(folder)
+    return pair, record(pair, "ta", tmp_path_factory.mktemp("whole"))
+
+
+def test_the_study_grid_has_its_sizes() -> None:
+    assert [len(study_grid(method)) for method in ("ta", "dare", "ties")] == [25, 100, 100]
+
+
+def test_a_recording_is_a_landscape(whole: tuple[Pair, Path]) -> None:
+    pair, folder = whole
+    landscape = catalogue.load(f"{pair.name}/ta", root=folder.parents[1])
+    assert len(landscape.grid) == 25
+    assert landscape.card.checkpoints == pair.checkpoint_hashes()
+    assert landscape.card.merge_options["normalize"] is False
+    assert not (folder / JOURNAL).exists()
+    outcomes = Outcomes.read(folder / "outcomes.parquet", landscape.space)
+    np.testing.assert_allclose(outcomes.correct.mean(1), landscape.grid.scores)
+    spread = outcomes.correct.std(1, ddof=1) / np.sqrt(len(outcomes.ids))
+    np.testing.assert_allclose(spread, landscape.grid.standard_errors)
+
+
+def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+
+    class InterruptedError(Exception):
+        pass
+
+    def interrupt(done: int, total: int, entry: Entry) -> None:
+        if done == 7:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        record(pair, "ta", tmp_path, progress=interrupt)
+    assert not (tmp_path / pair.name / "ta" / "card.yaml").exists()
+    done = []
+    again = record(pair, "ta", tmp_path, progress=lambda count, total, entry: done.append(count))
+    assert done == list(range(8, 26))
+    (grid, outcomes, card), (expected_grid, expected_outcomes, expected_card) = contents(again), contents(folder)
+    pd.testing.assert_frame_equal(grid, expected_grid)
+    assert outcomes == expected_outcomes
+    assert card == expected_card
+
+
+def test_killed_by_the_system_it_goes_on(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+    command = [sys.executable, "-m", "hpo_bench", "record", str(pair.folder), "-m", "ta", "--out", str(tmp_path)]
+    journal = tmp_path / pair.name / "ta" / JOURNAL
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not (journal.exists() and journal.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+    assert 3 < journal.read_bytes().count(b"\n") < 26
+    again = record(pair, "ta", tmp_path)
+    pd.testing.assert_frame_equal(contents(again)[0], contents(folder)[0])
+    assert contents(again)[1] == contents(folder)[1]
+
+
+def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, folder = whole
+    monkeypatch.setattr(recording, "_measure", lambda *_: pytest.fail("measured again"))
+    assert record(pair, "ta", folder.parents[1]) == folder
+
+
+def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair, tmp_path: Path) -> None:
+    pair, folder = whole
+    with (small_pair.expert / "model.safetensors").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(RecordingError, match="other checkpoints"):
+        record(small_pair, "ta", folder.parents[1])
+
+
+def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'dare'"):
+        record(small_pair, "dara", tmp_path)
+    assert list(tmp_path.glob("**/*.jsonl")) == []
+
+
+class TestJournal:
+    entry = Entry({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
+
+    def test_a_torn_last_line_is_dropped(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        Journal(path, header={"a": 1}).append(self.entry)
+        with path.open("a") as file:
+            file.write('{"parameters": {"vl_w')
+        journal = Journal(path, header={"a": 1})
+        assert journal.entries == [self.entry]
+        journal.append(self.entry)
+        assert [json.loads(line) for line in path.read_text().splitlines()][0] == {"a": 1}
+        assert Journal(path, header={"a": 1}).entries == [self.entry, self.entry]
+
+    def test_another_header_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        Journal(path, header={"weights": 1}).append(self.entry)
+        with pytest.raises(RecordingError, match="other weights"):
+            Journal(path, header={"weights": 2})
