@@ -36,17 +36,18 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+EXAMPLES = """\b
+Examples:
+  hpo-bench run                          every optimiser on every recorded landscape
+  hpo-bench nano build ja-llama          train a tiny pair
+  hpo-bench record ja-llama --method ta  record a landscape from it
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="hpo-bench")
 def cli() -> None:
-    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest.
-
-    \b
-    Examples:
-      hpo-bench run                        every optimiser on every recorded landscape
-      hpo-bench nano build ja-llama        train a tiny pair
-      hpo-bench record ja-llama --method ta
-    """  # noqa: D301
+    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest."""
 
 
 def main() -> None:
@@ -61,4 +62,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (HpoBenchError, LandscapeError, OptimizerError, SurrogateError) as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        click.echo(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
         sys.exit(2)

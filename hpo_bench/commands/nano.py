@@ -1,5 +1,6 @@
 """`hpo-bench nano`: tiny real VLM-LLM pairs, trained from scratch."""
 
+import importlib.util
 import time
 from pathlib import Path
 
@@ -58,6 +59,9 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
     from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
+    for package in ("emoji", "resvg_py"):
+        if importlib.util.find_spec(package) is None:
+            raise UsageError(f"building needs the package {package}: pip install 'hpo-bench[nano]'")
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
         with Steps(Console(stderr=True), recipe.pair) as steps:

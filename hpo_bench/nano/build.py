@@ -26,7 +26,8 @@ from hpo_bench.nano.world import DIGITS, NUMBER, Thing, objects
 
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
-    "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits (CC BY 4.0); names CLDR"
+    "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits (CC BY 4.0); "
+    "names Unicode CLDR"
 )
 NOTES = (
     "Nano pair: {architecture} models of about a million parameters, trained from scratch on a CPU on drawings and "
@@ -48,6 +49,7 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
 
     Raises:
         UsageError: If the folder holds a build of another recipe, or drawings cannot be had.
+        ImportError: If a package of the extra `nano` is missing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(recipe, folder)
