@@ -26,7 +26,7 @@ def test_tool_finds_nothing(tool: tuple[str, ...]) -> None:
 
 
 def test_house_has_the_rooms_its_owner_asked_for() -> None:
-    rooms = "pyproject.toml hpo_bench landscapes optimizers surrogates notebooks tests Makefile".split()
+    rooms = ["pyproject.toml", "hpo_bench", "landscapes", "optimizers", "surrogates", "notebooks", "tests", "Makefile"]
     assert [room for room in rooms if not (ROOT / room).exists()] == []
 
 

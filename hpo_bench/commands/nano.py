@@ -54,11 +54,13 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
         raise UsageError("name one pair, or say --all (`hpo-bench nano list` shows them)")
 
     import torch
+    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.nano.build import build as build_pair
     from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
     for package in ("emoji", "resvg_py"):
         if importlib.util.find_spec(package) is None:
             raise UsageError(f"building needs the package {package}: pip install 'hpo-bench[nano]'")

@@ -49,10 +49,12 @@ def command(pair: str, method: str, pairs: Path, out: Path, mask_seed: int, thre
     found = find_pair(pair, pairs)
 
     import torch
+    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.recording import record
 
     torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
     begin = time.monotonic()
     with Steps(Console(stderr=True), f"{found.name}/{method}") as steps:
         folder = record(

@@ -26,8 +26,8 @@ from hpo_bench.nano.world import DIGITS, NUMBER, Thing, objects
 
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
-    "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits (CC BY 4.0); "
-    "names Unicode CLDR"
+    "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits "
+    "(CC BY 4.0); names Unicode CLDR"
 )
 NOTES = (
     "Nano pair: {architecture} models of about a million parameters, trained from scratch on a CPU on drawings and "
@@ -223,7 +223,7 @@ class _Builder:
 
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         rng = np.random.default_rng(0)
-        reading = [base_text(rng, self.things, general, 1) for _ in range(4000)]
+        reading = [base_text(rng, self.things, general, 1) for _ in range(1000)]
         return make_tokenizer(self.things, reading + sample_texts([*SKILLS.values(), general], self.things))
 
     def _rng(self, stage: str) -> np.random.Generator:

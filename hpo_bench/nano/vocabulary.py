@@ -38,7 +38,7 @@ def make_tokenizer(things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedT
     )
 
 
-def sample_texts(skills: Sequence[Skill], things: Sequence[Thing], *, draws: int = 4000) -> list[str]:
+def sample_texts(skills: Sequence[Skill], things: Sequence[Thing], *, draws: int = 1000) -> list[str]:
     """Questions and answers of every skill, enough of them to hold every word that the skills use."""
     rng = np.random.default_rng(0)
     turns = [skill(rng, things) for skill in skills for _ in range(draws)]

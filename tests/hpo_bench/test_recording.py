@@ -102,7 +102,7 @@ def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkey
 
 
 def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair, tmp_path: Path) -> None:
-    pair, folder = whole
+    folder = whole[1]
     with (small_pair.expert / "model.safetensors").open("ab") as file:
         file.write(b" ")
     with pytest.raises(RecordingError, match="other checkpoints"):
@@ -126,7 +126,7 @@ class TestJournal:
         journal = Journal(path, header={"a": 1})
         assert journal.entries == [self.entry]
         journal.append(self.entry)
-        assert [json.loads(line) for line in path.read_text().splitlines()][0] == {"a": 1}
+        assert json.loads(path.read_text().splitlines()[0]) == {"a": 1}
         assert Journal(path, header={"a": 1}).entries == [self.entry, self.entry]
 
     def test_another_header_is_refused(self, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import torch
@@ -81,7 +82,7 @@ def test_a_pair_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
 
 
 class TestBackbone:
-    lm = {"model.embed_tokens.weight": torch.zeros(5, 2), "lm_head.weight": torch.zeros(5, 2)}
+    lm: ClassVar = {"model.embed_tokens.weight": torch.zeros(5, 2), "lm_head.weight": torch.zeros(5, 2)}
 
     def vlm(self, prefix: str = "model.language_model.") -> dict[str, torch.Tensor]:
         language = {prefix + "embed_tokens.weight": torch.zeros(5, 2), "lm_head.weight": torch.zeros(5, 2)}
