@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,10 +23,10 @@ BUDGETS: Mapping[int, int] = {2: 40, 3: 60}
 """Evaluations by number of hyperparameters, as in the study."""
 EVALUATIONS_PER_DIMENSION = 20
 """The same rule for dimensions that the study does not have."""
-GROUP = 100
-"""Runs that advance together, at most; model-based optimisers share one batched fit, which pays off up to here."""
-SPLIT = 20
-"""From twice this many runs on, a group is split so that two workers share it."""
+GROUP = 64
+"""Runs that advance together, at most: enough for optimisers that share one batched fit, and what a kill can cost."""
+BATCH = 16
+"""Smaller groups, made so that two workers share the runs, are multiples of this, which suits batched fits."""
 COSTS: Mapping[str, float] = {"gp-bo": 30.0}
 """Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left, no more."""
 
@@ -188,10 +189,9 @@ class Plan:
             together.setdefault((run.optimizer, run.dim, run.budget), []).append(run)
         chunks = []
         for (optimizer, dim, _), runs in together.items():
-            pieces = max(-(-len(runs) // GROUP), 2 if len(runs) >= 2 * SPLIT else 1)
-            for piece in np.array_split(np.arange(len(runs)), pieces):
-                left = tuple(runs[i] for i in piece if runs[i].key not in known)
-                if left:
+            size = min(GROUP, BATCH * math.ceil(len(runs) / 2 / BATCH))
+            for first in range(0, len(runs), size):
+                if left := tuple(run for run in runs[first : first + size] if run.key not in known):
                     chunks.append(Chunk(optimizer, dim, left))
         return sorted(chunks, key=lambda chunk: -chunk.cost)
 

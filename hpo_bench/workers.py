@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import joblib
 from threadpoolctl import threadpool_limits
@@ -48,7 +48,7 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
     jobs = jobs if len(items) >= WORTH_WORKERS else 1
     with pool(jobs):
         answers = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_alone)(function, item) for item in items)
-    return list(answers)
+    return cast(list[Answer], answers)
 
 
 def _alone(function: Callable[[Item], Answer], item: Item) -> Answer:

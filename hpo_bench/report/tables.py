@@ -1,6 +1,6 @@
 """Rows of the page's tables, as text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from hpo_bench.report.groups import METHODS
 from hpo_bench.report.style import colours
 from hpo_bench.statistics import RATIOS
 from hpo_bench.summary import Benchmark
-from hpo_bench.wording import UNDEFINED, brackets, interval, multiple, percent, seconds
+from hpo_bench.wording import UNDEFINED, brackets, interval, multiple, number, percent, seconds
 
 NAMES = {
     "median_ror": "median RoR",
@@ -187,7 +187,7 @@ def _spread(values: list[float]) -> str:
 
 
 def leader(content: Mapping) -> str:
-    """Who is ahead, in a sentence, with the interval and what luck gives."""
+    """Who is ahead, in a sentence, with the interval."""
     parts = []
     for point in content["null_band"]:
         known = {
@@ -196,10 +196,15 @@ def leader(content: Mapping) -> str:
             if one["at"][point]["median_ror"]["value"] is not None
         }
         if known:
-            best = min(known, key=lambda label: known[label]["value"])
-            parts.append(
-                f"{'at the end' if point == 'end' else f'after {point} evaluations'} {best} {interval(known[best])}"
-            )
+            best = number(min(figures["value"] for figures in known.values()))
+            # Whoever shares the printed figure shares the lead.
+            first = [label for label, figures in known.items() if number(figures["value"]) == best]
+            said = f"{_and(first)} {best if len(first) > 1 else interval(known[first[0]])}"
+            parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
     if not parts:
         return "On no landscape is Random’s regret above the noise of one evaluation, so no ratio is shown."
     return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -157,7 +157,7 @@ def test_groups_follow_from_the_plan_and_not_from_what_is_done(root, monkeypatch
     monkeypatch.setattr(plan, "GROUP", 4)
     benchmark_plan = make(root, "random", seeds=5)
     chunks = benchmark_plan.chunks()
-    assert [len(chunk.runs) for chunk in chunks] == [4, 3, 3]
+    assert [len(chunk.runs) for chunk in chunks] == [4, 4, 2]
     done = {run.key for run in chunks[1].runs}
     assert set(benchmark_plan.chunks(done)) == set(chunks) - {chunks[1]}
 
