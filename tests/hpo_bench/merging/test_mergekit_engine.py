@@ -34,6 +34,7 @@ def test_ties_trims_elects_by_weighted_sum_and_does_not_normalise(loaded: Loaded
         tied = np.isclose(np.abs(delta), threshold, rtol=1e-5) & (delta != 0)
         return np.where(np.abs(delta) >= threshold, delta, 0.0), tied
 
+    unsure = 0
     for name, weights in merged.items():
         (one, tie_one), (two, tie_two) = (
             trimmed(as_numpy(parent)[name], base[name]) for parent in (loaded.tuned, loaded.expert)
@@ -42,8 +43,9 @@ def test_ties_trims_elects_by_weighted_sum_and_does_not_normalise(loaded: Loaded
         elected = np.where(one + two >= 0, 1.0, -1.0)
         expected = base[name] + one * (np.sign(one) == elected) + two * (np.sign(two) == elected)
         sure = ~(tie_one | tie_two)  # which of equal magnitudes is kept is mergekit's choice
-        assert sure.mean() > 0.9
+        unsure += int((~sure).sum())
         np.testing.assert_allclose(weights[sure], expected[sure], atol=1e-5, err_msg=name)
+    assert unsure < 0.1 * sum(weights.size for weights in merged.values())
 
 
 def test_ties_coefficients_keep_their_scale(loaded: LoadedPair) -> None:
