@@ -23,9 +23,10 @@ class CmaEs(Optimizer):
         seed: Draws the starts and the samples.
         budget: How many points may be asked for.
         start: The first point to propose, and the first mean.
-        sigma: First standard deviation along each axis. pycma's advice is a quarter of the range in which the optimum
-            is expected, rounded up to 0.3 by custom.
-        population: Points a generation; None takes pycma's 4 + floor(3 ln dim): 6 in 2-D, 7 in 3-D.
+        sigma: First standard deviation along each axis; by custom 0.3 of the range in which the optimum is expected.
+        population: Points a generation, at least 3. pycma would take 4 + floor(3 ln dim), 6 in 2-D and 7 in 3-D; of 40
+            or 60 evaluations 4 make more generations, and on two sets of 40 held-out functions lowered the regret at
+            the end by a fifth (geometric mean, 2-D and 3-D; the mean over t >= 10 fell in 2-D only).
 
     Raises:
         InvalidSettingError: If an argument is out of range.
@@ -42,11 +43,11 @@ class CmaEs(Optimizer):
         budget: int,
         start: ArrayLike | None = None,
         sigma: float = 0.3,
-        population: int | None = None,
+        population: int = 4,
     ) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)
         self.sigma = fraction("sigma", sigma)
-        self.population = None if population is None else integer("population", population, least=3)
+        self.population = integer("population", population, least=3)
         self._searches = 0
         self._search = self._begin()
         self._generation: list[Point] = []
@@ -78,7 +79,8 @@ class CmaEs(Optimizer):
         else:
             # pycma minimises, and ranks ties by their order: a failure is as bad as the worst of its generation.
             self._search.tell(self._generation, (-np.where(np.isnan(scores), np.nanmin(scores), scores)).tolist())
-            reason = ", ".join(self._search.stop() or ())
+            met = ", ".join(self._search.stop() or ())
+            reason = f"pycma's {met}" if met else ""
         if reason:
             self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
             self._search = self._begin()
@@ -89,7 +91,7 @@ class CmaEs(Optimizer):
         self._searches += 1
         options = {
             "bounds": [0.0, 1.0],
-            "popsize": self.population or 4 + int(3 * np.log(self.dim)),
+            "popsize": self.population,
             # Own generator: pycma would otherwise seed numpy's global one, and takes seeds 0 and None as the clock.
             "randn": lambda *shape: generator.standard_normal(shape),
             "seed": np.nan,

@@ -23,7 +23,7 @@ from optimizers.errors import BudgetExhaustedError, InvalidSettingError, Optimiz
 
 Objective = Callable[[Point], float]
 
-BUDGET = 12
+BUDGET = 10
 """Evaluations of most checks: past any initial design, into a second generation or line search."""
 
 GROUP_TOLERANCE = 1e-9

@@ -24,10 +24,10 @@ class PatternSearch(MultiStart):
         seed: Draws the starts.
         budget: How many points may be asked for.
         start: Where the first search begins.
-        step: First step. A quarter of the cube reaches every part of it within the first few polls.
-        tolerance: A search ends when its step falls below this. From 1/4 down to 1/64 takes four halvings, some 25
-            evaluations in 2-D: a budget of 40 then sees one or two starts, and differences below a hundredth of the
-            box are within what an evaluation of a merge can tell apart.
+        step: First step. On 40 held-out functions a quarter of the cube beat an eighth in 2-D and 3-D and a half in
+            2-D, and was level with a half in 3-D.
+        tolerance: A search ends when its step falls below this. On two sets of 40 held-out functions 0.025 had a lower
+            mean regret than 0.01, which beat 0.003: restarts gain more than the last digits.
 
     Raises:
         InvalidSettingError: If an argument is out of range.
@@ -44,7 +44,7 @@ class PatternSearch(MultiStart):
         budget: int,
         start: ArrayLike | None = None,
         step: float = 0.25,
-        tolerance: float = 0.01,
+        tolerance: float = 0.025,
     ) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)
         self.step = fraction("step", step)

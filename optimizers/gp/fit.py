@@ -97,7 +97,9 @@ def hyperparameters(parameters: Tensor, priors: Priors) -> Hyperparameters:
 def fit_map(X: Tensor, y: Tensor, starts: Tensor, priors: Priors) -> Tensor:
     """The best of several descents for each data set.
 
-    Why not `botorch.fit.fit_gpytorch_mll`: MEASURED_HERE
+    Why not `botorch.fit.fit_gpytorch_mll` (0.18, one thread, 40 points in 2-D): it takes 145 ms for one data set, where
+    this takes 30 from the same cold start and less from a warm one; for 16 at once 245 ms against 65. Its batched form
+    also sums the likelihoods into one L-BFGS, so that each result would depend on the company.
 
     Args:
         X: Points, of shape (B, n, d).

@@ -60,7 +60,7 @@ def test_restarts_are_logged() -> None:
         x = optimizer.ask()
         optimizer.tell(x, -abs(float(x[0]) - 0.3))
     assert optimizer.restarts
-    assert {restart.reason for restart in optimizer.restarts} == {"step below 0.01"}
+    assert {restart.reason for restart in optimizer.restarts} == {"step below 0.025"}
 
 
 @pytest.mark.parametrize("options", [{"step": 0.0}, {"step": 1.5}, {"tolerance": -1}, {"step": 0.1, "tolerance": 0.2}])

@@ -78,12 +78,13 @@ def test_powell_ends_where_scipy_ends(objective, dim: int) -> None:
     start = np.linspace(0.15, 0.8, dim)
     options = {"xtol": 1e-6, "ftol": 1e-10}
     theirs = minimize(lambda x: -objective(x), start, method="Powell", bounds=[(0, 1)] * dim, options=options)
-    ours, reason = climb(conjugate_directions(start, tolerance=1e-6), objective)
+    # The same gain in the end: ours compares it with the gain since the start, which is of order 100 here.
+    ours, reason = climb(conjugate_directions(start, tolerance=1e-9), objective)
     scores = [objective(x) for x in ours]
     assert max(scores) == pytest.approx(0.0, abs=1e-5)
     assert max(scores) >= -theirs.fun - 1e-5
-    assert len(ours) < 1.5 * theirs.nfev
-    assert reason.startswith("a sweep gained less than 1e-06")
+    assert len(ours) < 2 * theirs.nfev
+    assert reason == "a sweep gained less than 1e-09 of the search's gain"
 
 
 def test_a_quadratic_takes_about_as_many_sweeps_as_dimensions() -> None:

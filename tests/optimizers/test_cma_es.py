@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from optimizers import InvalidSettingError
+from optimizers.cma_es import CmaEs
+
+
+def drive(optimizer, objective):
+    while optimizer.asked < optimizer.budget:
+        x = optimizer.ask()
+        optimizer.tell(x, objective(x))
+    return optimizer.history
+
+
+def spy(optimizer, monkeypatch):
+    """Collects what pycma is told."""
+    told = []
+    tell = optimizer._search.tell
+    monkeypatch.setattr(optimizer._search, "tell", lambda X, f: told.append((X, f)) or tell(X, f))
+    return told
+
+
+def test_an_ellipsoid_is_solved_with_enough_evaluations() -> None:
+    optimizer = CmaEs(3, seed=0, budget=400)
+    _, scores = drive(optimizer, lambda x: -float(np.sum(np.array([1.0, 10.0, 50.0]) * (x - 0.37) ** 2)))
+    assert scores.max() > -1e-4
+
+
+def test_no_partial_generation_is_told(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=15, population=4)
+    told = spy(optimizer, monkeypatch)
+    drive(optimizer, lambda x: float(x[0]))
+    assert [len(X) for X, _ in told] == [4, 4, 4]
+
+
+def test_a_given_start_is_the_mean_and_no_member_of_a_generation(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=10, population=4, start=[0.2, 0.9])
+    assert optimizer._search.mean.tolist() == pytest.approx([0.2, 0.9], abs=1e-6)
+    told = spy(optimizer, monkeypatch)
+    X, _ = drive(optimizer, lambda x: float(x[0]))
+    assert X[0].tolist() == [0.2, 0.9]
+    assert np.array_equal(told[0][0], X[1:5])
+
+
+def test_a_failure_ranks_last(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=5, population=4)
+    told = spy(optimizer, monkeypatch)
+    scores = iter([3.0, np.nan, 1.0, 2.0, 0.0])
+    drive(optimizer, lambda _: next(scores))
+    assert told[0][1] == [-3.0, -1.0, -1.0, -2.0]
+
+
+def test_a_generation_that_fails_starts_over_elsewhere() -> None:
+    optimizer = CmaEs(2, seed=0, budget=9, population=4)
+    first = optimizer._search.mean
+    drive(optimizer, lambda _: np.nan)
+    assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [
+        (4, "a whole generation failed"),
+        (8, "a whole generation failed"),
+    ]
+    assert np.abs(optimizer._search.mean - first).max() > 0.01
+
+
+def test_a_flat_objective_leads_to_a_restart_with_pycmas_reason() -> None:
+    optimizer = CmaEs(2, seed=0, budget=60)
+    drive(optimizer, lambda _: 1.0)
+    assert "pycma's tolfun" in {restart.reason for restart in optimizer.restarts}
+
+
+@pytest.mark.parametrize("options", [{"sigma": 0.0}, {"sigma": 1.0}, {"population": 2}, {"population": 4.5}])
+def test_bad_options(options) -> None:
+    with pytest.raises(InvalidSettingError):
+        CmaEs(2, seed=0, budget=5, **options)
