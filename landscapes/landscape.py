@@ -18,6 +18,8 @@ from landscapes.card import Card
 from landscapes.errors import FlatLandscapeError, InvalidGridError
 from landscapes.fidelity import Fidelity, measure
 from landscapes.grid import RecordedGrid
+from landscapes.outcomes import FILE as OUTCOMES_FILE
+from landscapes.outcomes import Outcomes
 from landscapes.random_baseline import expected_regret
 from surrogates import extrema
 from surrogates.base import Surrogate
@@ -43,6 +45,7 @@ class Landscape:
         card: What was recorded.
         grid: The recorded scores of one split.
         surrogate: What interpolates them; a thin-plate spline by default.
+        outcomes: The file of per-example outcomes of the same settings, if there is one.
 
     Raises:
         InvalidGridError: If there are too few settings, or they do not determine the surrogate or span the box.
@@ -52,8 +55,11 @@ class Landscape:
     version: ClassVar[int] = 1
     """Raised when the same recording leads to other scores or regrets, so that stored runs are known as old."""
 
-    def __init__(self, card: Card, grid: RecordedGrid, *, surrogate: Surrogate | None = None) -> None:
+    def __init__(
+        self, card: Card, grid: RecordedGrid, *, surrogate: Surrogate | None = None, outcomes: Path | None = None
+    ) -> None:
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
+        self._outcomes = outcomes
         surrogate = surrogate if surrogate is not None else RBFSurrogate()
         least = surrogate.least_points(self.space.dim)
         if len(grid) < least:
@@ -85,7 +91,8 @@ class Landscape:
         folder = Path(folder)
         card = Card.read(folder / cards.FILE)
         grid = RecordedGrid.read(folder / grids.FILE, card.space, split=card.tuning_split)
-        return cls(card, grid, surrogate=surrogate)
+        answers = folder / OUTCOMES_FILE
+        return cls(card, grid, surrogate=surrogate, outcomes=answers if answers.exists() else None)
 
     def score(self, x: ArrayLike) -> Array:
         """Scores of settings.
@@ -154,6 +161,28 @@ class Landscape:
         """
         optimum = self.space.to_unit(self.optimum.x[None])
         return float(self.grid.standard_errors[np.linalg.norm(self._nodes - optimum, axis=1).argmin()])
+
+    @cached_property
+    def regret_noise(self) -> float:
+        """Standard error of a regret near the optimum, in score units; NaN where unknown.
+
+        A regret is the difference of two scores on the same examples, most of which both settings answer alike, so it
+        is known better than either score. Taken from the per-example differences between the best recorded setting
+        and its nearest neighbours, two an axis, of which the median; where examples were not recorded, as if the two
+        scores were independent.
+        """
+        if self._outcomes is None:
+            return 2**0.5 * self.noise
+        answers = Outcomes.read(self._outcomes, self.space, split=self.grid.split)
+        best = self.grid.best
+        distance = np.linalg.norm(self._nodes - self._nodes[best], axis=1)
+        nearest = np.argsort(distance, kind="stable")[1 : 1 + 2 * self.space.dim]
+        rows = [np.flatnonzero((self.grid.X[i] == answers.X).all(axis=1)) for i in (best, *nearest)]
+        if any(len(row) != 1 for row in rows):
+            raise InvalidGridError(f"{self._outcomes} lacks settings that {self.grid.path} has; record both again")
+        scores = answers.correct[np.concatenate(rows)]
+        differences = scores[0] - scores[1:]
+        return float(np.median(differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])))
 
     def fidelity(self) -> Fidelity:
         """How far the surrogate can be trusted."""

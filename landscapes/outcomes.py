@@ -53,10 +53,13 @@ class Outcomes:
             InvalidGridError: If the file cannot be used; the message names row and column.
         """
         path = Path(path)
-        frame = _checked(read_parquet(path), space, path)
+        frame = read_parquet(path)
+        columns.require(frame, ["split"], path)
+        # The other split is usually four times as large, and checking it would take as much longer.
         frame = frame[frame["split"] == split]
         if frame.empty:
             raise InvalidGridError(f"{path} has no row with split {split!r}; record that split")
+        frame = _checked(frame, space, path)
         X, setting = np.unique(frame[list(space.names)].to_numpy(np.float64), axis=0, return_inverse=True)
         ids, first, example = np.unique(frame["id"].to_numpy(object), return_index=True, return_inverse=True)
         correct = np.full((len(X), len(ids)), np.nan)

@@ -10,6 +10,7 @@ from landscapes.card import Card, CardParameter
 from landscapes.errors import FlatLandscapeError, InvalidGridError, InvalidSpaceError
 from landscapes.grid import write_grid
 from landscapes.landscape import Landscape
+from landscapes.outcomes import Outcomes, write_outcomes
 from surrogates.rbf import RBFSurrogate
 
 NAMES = {"smooth-a/ta": "smooth", "rugged-b/ta": "rugged", "rugged-b/dare": "rugged"}
@@ -182,3 +183,33 @@ def test_an_irregular_design_in_five_dimensions(tmp_path: Path) -> None:
     assert landscape.optimum.x == pytest.approx(np.ones(5), abs=0.25)
     assert np.isnan(landscape.noise)
     assert landscape.fidelity().exact_loocv < 20
+
+
+def test_regret_noise_is_that_of_paired_differences(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path, "smooth-a/ta", seed=4)
+    landscape = Landscape.read(folder)
+    answers = Outcomes.read(folder / "outcomes.parquet", landscape.space)
+    unit = landscape.space.to_unit(landscape.grid.X)
+    best = int(landscape.grid.scores.argmax())
+    distance = np.linalg.norm(unit - unit[best], axis=1)
+    nearest = np.argsort(distance, kind="stable")[1:5]
+    spreads = [np.std(answers.correct[best] - answers.correct[i], ddof=1) for i in nearest]
+    assert landscape.regret_noise == pytest.approx(np.median(spreads) / np.sqrt(len(answers.ids)))
+
+
+def test_regret_noise_without_outcomes_is_that_of_independent_scores(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path, "smooth-a/ta")
+    (folder / "outcomes.parquet").unlink()
+    landscape = Landscape.read(folder)
+    assert landscape.regret_noise == pytest.approx(2**0.5 * landscape.noise)
+
+
+def test_outcomes_of_other_settings_are_refused(tmp_path: Path) -> None:
+    folder, other = synthetic.record(tmp_path, "smooth-a/ta"), synthetic.record(tmp_path, "smooth-b/ta")
+    space = Landscape.read(folder).space
+    rows = pd.read_parquet(other / "outcomes.parquet")
+    rows["correct"] = rows["correct"].astype(float)
+    rows["vl_weight"] = rows["vl_weight"] * 0.999 + 0.0002
+    write_outcomes(folder / "outcomes.parquet", rows, space)
+    with pytest.raises(InvalidGridError, match="lacks settings"):
+        _ = Landscape.read(folder).regret_noise
