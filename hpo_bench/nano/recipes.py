@@ -70,7 +70,7 @@ class Recipe:
     expert_lr: float = 1e-3
     digit_share: float = 0.1
     replay: float = 0.2
-    examples: int = 1000
+    examples: int = 4000
     skill_share: float = 0.5
 
     def as_dict(self) -> dict[str, Any]:
@@ -111,6 +111,49 @@ RECIPES: dict[str, Recipe] = {
             seed=3,
             align_steps=500,
             drift_steps=40,
+        ),
+        Recipe(
+            pair="zh-mistral",
+            domain="language",
+            benchmark="NanoChinese",
+            architecture="llava-mistral",
+            skill="chinese",
+            seed=4,
+            align_steps=700,
+            drift_steps=20,
+        ),
+        Recipe(
+            pair="sums-mistral",
+            domain="maths",
+            benchmark="NanoSums",
+            architecture="llava-mistral",
+            skill="arithmetic",
+            seed=5,
+            align_steps=800,
+            drift_steps=60,
+            digit_share=0.5,
+        ),
+        Recipe(
+            pair="counts-llama",
+            domain="maths",
+            benchmark="NanoCounts",
+            architecture="llava-llama",
+            skill="counting",
+            seed=6,
+            align_steps=800,
+            drift_steps=50,
+            digit_share=0.3,
+        ),
+        Recipe(
+            pair="counts-mistral",
+            domain="maths",
+            benchmark="NanoCounts",
+            architecture="llava-mistral",
+            skill="counting",
+            seed=7,
+            align_steps=1000,
+            drift_steps=20,
+            digit_share=0.3,
         ),
     )
 }
