@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
 from itertools import product
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from hpo_bench.errors import RecordingError
 from hpo_bench.evaluation.base import Evaluator
@@ -26,6 +28,7 @@ from landscapes.space import SearchSpace
 COEFFICIENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 DENSITIES = (0.2, 0.4, 0.6, 0.8)
 JOURNAL = ".recording.jsonl"
+LOCK = ".recording.lock"
 
 Progress = Callable[[int, int, Entry], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last."""
@@ -61,7 +64,7 @@ def record(pair: Pair, method: str, folder: Path, *, mask_seed: int = 0, progres
     Raises:
         UsageError: If the method is unknown or the examples cannot be read.
         MergeError: If the models cannot be loaded or do not fit together.
-        RecordingError: If what was recorded so far came from other weights, examples or options.
+        RecordingError: If what was recorded so far came from other weights or options, or another process is at it.
     """
     settings = study_grid(method)
     target = folder / pair.name / method
@@ -69,12 +72,24 @@ def record(pair: Pair, method: str, folder: Path, *, mask_seed: int = 0, progres
     if (target / card.FILE).exists():
         _check_same(card.Card.read(target / card.FILE), provenance)
         return target
-    journal = Journal(target / JOURNAL, header=provenance)
-    if len(journal.entries) < len(settings):
-        _measure(pair, settings, journal, mask_seed, progress)
-    _publish(pair, method, mask_seed, target, journal)
-    journal.remove()
+    with _alone(target):
+        journal = Journal(target / JOURNAL, header=provenance)
+        if len(journal.entries) < len(settings):
+            _measure(pair, settings, journal, mask_seed, progress)
+        _publish(pair, method, mask_seed, target, journal)
+        journal.remove()
     return target
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    target.mkdir(parents=True, exist_ok=True)
+    lock = target / LOCK
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise RecordingError(f"{target} is being recorded by another process; wait for it, or stop it") from error
 
 
 def _check_same(existing: card.Card, provenance: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from hpo_bench import recording
 from hpo_bench.errors import RecordingError, UsageError
@@ -107,6 +108,15 @@ def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pa
         file.write(b" ")
     with pytest.raises(RecordingError, match="other checkpoints"):
         record(small_pair, "ta", folder.parents[1])
+
+
+def test_two_recorders_do_not_share_a_folder(small_pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / small_pair.name / "ta").mkdir(parents=True)
+    with (
+        FileLock(tmp_path / small_pair.name / "ta" / recording.LOCK),
+        pytest.raises(RecordingError, match="by another process"),
+    ):
+        record(small_pair, "ta", tmp_path)
 
 
 def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
