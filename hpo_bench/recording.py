@@ -167,7 +167,7 @@ def _provenance(pair: Pair, method: str, mask_seed: int) -> dict[str, Any]:
     return {
         "pair": pair.name,
         "method": method,
-        "checkpoints": pair.checkpoint_hashes(),
+        "checkpoints": pair.file_hashes(),
         "merge_options": _merge_options(method, mask_seed),
         "versions": {name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
     }

@@ -64,7 +64,7 @@ class Card:
         method: ta, dare or ties (other for grids from elsewhere).
         parameters: Hyperparameters in the order of all arrays.
         base: The model that both parents were trained from.
-        checkpoints: For each role (base, vlm, expert) its files and their SHA-256.
+        checkpoints: For each role (base, vlm, expert, examples) its files and their SHA-256.
         versions: Packages that merged and measured, such as mergekit, transformers, torch and hpo_bench.
         merge_options: What else fixed the merges: normalize, mask_seed, dtype.
         metric: What a score is the mean of.

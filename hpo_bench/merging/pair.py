@@ -73,15 +73,11 @@ class Pair:
             **paths,
         )
 
-    def checkpoint_hashes(self) -> dict[str, dict[str, str]]:
-        """SHA-256 of every safetensors file of each role."""
-        hashes: dict[str, dict[str, str]] = {}
-        for role in ROLES:
-            hashes[role] = {}
-            for path in sorted(getattr(self, role).glob("*.safetensors")):
-                with path.open("rb") as file:
-                    hashes[role][path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-        return hashes
+    def file_hashes(self) -> dict[str, dict[str, str]]:
+        """SHA-256 of every safetensors file of each role, and of the examples."""
+        files = {role: sorted(getattr(self, role).glob("*.safetensors")) for role in ROLES}
+        files["examples"] = [self.examples]
+        return {role: {path.name: _sha256(path) for path in paths} for role, paths in files.items()}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,6 +133,11 @@ class LoadedPair:
         with torch.no_grad():
             for ours, theirs in self.names.items():
                 state[ours].copy_(weights[theirs])
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _inside(folder: Path, name: str, source: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from filelock import FileLock
 
 from hpo_bench import recording
 from hpo_bench.errors import RecordingError, UsageError
+from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.journal import Entry, Journal
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import JOURNAL, record, study_grid
@@ -32,10 +34,6 @@ def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str]:
 @pytest.fixture(scope="session")
 def whole(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Path]:
     """A recording that nothing interrupted."""
-    import shutil
-
-    from hpo_bench.evaluation.examples import read_examples, write_examples
-
     folder = Path(shutil.copytree(shipped.folder, tmp_path_factory.mktemp("pairs") / "small"))
     write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
     pair = Pair.read(folder)
@@ -50,7 +48,7 @@ def test_a_recording_is_a_landscape(whole: tuple[Pair, Path]) -> None:
     pair, folder = whole
     landscape = catalogue.load(f"{pair.name}/ta", root=folder.parents[1])
     assert len(landscape.grid) == 25
-    assert landscape.card.checkpoints == pair.checkpoint_hashes()
+    assert landscape.card.checkpoints == pair.file_hashes()
     assert landscape.card.merge_options["normalize"] is False
     assert not (folder / JOURNAL).exists()
     outcomes = Outcomes.read(folder / "outcomes.parquet", landscape.space)
@@ -108,6 +106,19 @@ def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pa
         file.write(b" ")
     with pytest.raises(RecordingError, match="other checkpoints"):
         record(small_pair, "ta", folder.parents[1])
+
+
+def test_other_examples_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair) -> None:
+    write_examples(read_examples(small_pair.examples)[:39], small_pair.examples)
+    with pytest.raises(RecordingError, match="other checkpoints"):
+        record(small_pair, "ta", whole[1].parents[1])
+
+
+def test_what_ships_was_recorded_from_the_pair_that_ships(shipped: Pair) -> None:
+    landscapes = catalogue.match([shipped.name])
+    assert landscapes
+    for name in landscapes:
+        assert catalogue.load(name).card.checkpoints == shipped.file_hashes()
 
 
 def test_two_recorders_do_not_share_a_folder(small_pair: Pair, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
     monkeypatch.setattr("landscapes.landscape.Landscape.noise", 10.0)
     code, out, _ = hpo_bench(*QUICK)
     assert code == 0
-    assert "2 of 2 at the end" in out
+    assert "under the standard error of one evaluation on 2 of 2 at t = 10, 2 of 2 at the end" in out
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
     random = content["optimizers"]["random"]["at"]["end"]
     assert random["median_ror"]["value"] is None

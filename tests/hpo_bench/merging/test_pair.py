@@ -63,10 +63,10 @@ def test_pickled_weights_are_refused(copied: Path) -> None:
 
 
 def test_hashes_follow_the_bytes(copied: Path) -> None:
-    before = Pair.read(copied).checkpoint_hashes()
+    before = Pair.read(copied).file_hashes()
     with (copied / "base" / "model.safetensors").open("ab") as file:
         file.write(b" ")
-    after = Pair.read(copied).checkpoint_hashes()
+    after = Pair.read(copied).file_hashes()
     assert before["vlm"] == after["vlm"]
     assert before["base"] != after["base"]
 

@@ -135,7 +135,7 @@ class TestBuild:
         assert "expert" in stages
         self.build(tmp_path / "b", [])
         first, second = Pair.read(tmp_path / "a"), Pair.read(tmp_path / "b")
-        assert first.checkpoint_hashes() == second.checkpoint_hashes()
+        assert first.file_hashes() == second.file_hashes()
         assert read_examples(first.examples) == read_examples(second.examples)
         loaded = LoadedPair.load(first)
         assert set(loaded.names.values()) == set(loaded.base) == set(loaded.expert)
