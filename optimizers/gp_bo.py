@@ -40,10 +40,10 @@ class GpBo(Optimizer):
     log expected improvement (Ament et al., 2023) over a common initial design.
 
     On held-out functions (16 in 2-D, 2 seeds, 40 evaluations: quadratics, Rosenbrock, mild Rastrigin, ripples, sigmoid
-    surfaces with cliffs, plateaus and ridges) its mean regret over Random's, averaged over t >= 10, was .204, and that
-    of BoTorch's tutorial loop from the same initial points .298 (better on 15 of 16; difference .095, 95% interval
-    .017 to .174). Of the priors, a wider or narrower one for the length scales, a tighter one for the output scale and
-    a noise floor of 1e-4 were each worse on 40 others; the effort of the search made no difference from half to twice.
+    surfaces with cliffs, plateaus and ridges) its mean regret over Random's, averaged over t >= 10, was .206, and that
+    of BoTorch's tutorial loop from the same initial points .298. Of the priors, a wider or narrower one for the length
+    scales, a tighter one for the output scale and a noise floor of 1e-4 were each worse on 40 others; half or twice the
+    uniform candidates made no difference.
 
     Points that are pending count as if their score had come out at its posterior mean (Kriging believer: Ginsbourger,
     Le Riche & Carraro, 2010). Failed ones count as one standard deviation worse than that (after Forrester, Sobester &

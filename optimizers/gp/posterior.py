@@ -17,7 +17,7 @@ class Hyperparameters:
     Attributes:
         lengthscale: Of shape (B, d), in edges of the cube.
         outputscale: Signal variance, of shape (B,).
-        noise: Noise variance, of shape (B,).
+        noise: Noise variance, of shape (B,). Known standard errors of the scores belong beside it, point by point.
     """
 
     lengthscale: Tensor
