@@ -13,6 +13,7 @@ subclass. A check that fails raises `ConformanceError`, an AssertionError that s
 import json
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,15 +57,17 @@ def points_lie_in_the_cube(cls: type[Optimizer]) -> None:
 
 def seed_and_history_decide(cls: type[Optimizer]) -> None:
     """The same seed and scores give the same points, bit for bit, whatever the state of the global generators."""
-    random.seed(1)
-    np.random.seed(1)  # noqa: NPY002 (the global generator is what is under test)
+    runs = []
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002 (the global generators are what is under test)
     with torch.random.fork_rng():
-        torch.manual_seed(1)
-        first = _drive(cls(2, seed=7, budget=BUDGET), _hill, BUDGET)
-        random.seed(2)
-        np.random.seed(2)  # noqa: NPY002
-        torch.manual_seed(2)
-        second = _drive(cls(2, seed=7, budget=BUDGET), _hill, BUDGET)
+        for state in (1, 2):
+            random.seed(state)
+            np.random.seed(state)  # noqa: NPY002
+            torch.manual_seed(state)
+            runs.append(_drive(cls(2, seed=7, budget=BUDGET), _hill, BUDGET))
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002
+    first, second = runs
     _require_equal(first, second, "two runs with equal seeds and scores differ")
 
 
@@ -208,12 +211,12 @@ def settings_are_plain(cls: type[Optimizer]) -> None:
     """The settings survive a trip through JSON, and bad arguments are refused."""
     settings = dict(cls(2, seed=0, budget=BUDGET).settings)
     _require(json.loads(json.dumps(settings)) == settings, f"the settings {settings} do not survive JSON")
-    for bad in ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True)):
-        dim, seed, budget = bad
+    wrong: tuple[tuple[Any, Any, Any], ...] = ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True))
+    for dim, seed, budget in wrong:
         _expect(
             InvalidSettingError,
-            lambda dim=dim, seed=seed, budget=budget: cls(dim, seed=seed, budget=budget),  # type: ignore[arg-type]
-            f"dim, seed and budget of {bad} are accepted",
+            lambda dim=dim, seed=seed, budget=budget: cls(dim, seed=seed, budget=budget),
+            f"dim, seed and budget of {(dim, seed, budget)} are accepted",
         )
 
 

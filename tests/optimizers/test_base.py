@@ -70,4 +70,4 @@ def test_only_the_first_run_without_history_takes_the_start() -> None:
 
 def test_a_group_of_another_class_is_refused() -> None:
     with pytest.raises(InvalidSettingError, match="Fixed"):
-        RandomSearch.ask_many([Fixed(2, seed=0, budget=1)])  # type: ignore[list-item]
+        RandomSearch.ask_many([Fixed(2, seed=0, budget=1)])
