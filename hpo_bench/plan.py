@@ -191,9 +191,9 @@ class Plan:
         for (optimizer, dim, _), runs in together.items():
             size = min(GROUP, BATCH * math.ceil(len(runs) / 2 / BATCH))
             for first in range(0, len(runs), size):
-                if left := tuple(run for run in runs[first : first + size] if run.key not in known):
-                    chunks.append(Chunk(optimizer, dim, left))
-        return sorted(chunks, key=lambda chunk: -chunk.cost)
+                left = tuple(run for run in runs[first : first + size] if run.key not in known)
+                chunks.append(Chunk(optimizer, dim, left))
+        return sorted((chunk for chunk in chunks if chunk.runs), key=lambda chunk: -chunk.cost)
 
 
 def _canonical(value: object) -> bytes:

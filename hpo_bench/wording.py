@@ -40,20 +40,6 @@ def seconds(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-4 else "<0.0001"
 
 
-def sentence_of_exclusions(content: Mapping) -> str:
-    """On how many landscapes Random's regret is too small to compare with."""
-    total = len(content["landscapes"])
-    parts = [
-        f"{found['excluded']} of {total} {'at the end' if point == 'end' else f'at t = {point}'}"
-        for point, found in content["exclusions"].items()
-    ]
-    return (
-        "Landscapes where Random's own regret is under the noise of one evaluation, so that the ratio is undefined: "
-        + ", ".join(parts)
-        + "."
-    )
-
-
 def percent(fraction: float) -> str:
     """A fraction of a landscape's range in per cent."""
     return f"{100 * fraction:.1f}%"

@@ -81,7 +81,7 @@ def command(
         start=start,
     )
     # A pipe has no width of its own, and the table needs about this much.
-    show(outcome.summary, Console(width=None if sys.stdout.isatty() else 144))
+    show(outcome.summary, Console(width=None if sys.stdout.isatty() else 160))
     seconds = time.monotonic() - start
     click.echo(f"{outcome.made:,} runs made and {outcome.reused:,} already stored, in {seconds:.1f} s")
     click.echo(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")

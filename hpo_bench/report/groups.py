@@ -14,9 +14,9 @@ from hpo_bench.summary import END, Benchmark, Checkpoint
 DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
 METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 CAPTION = (
-    "Regret over random by task domain (left) and by merge method (right). Bars are the medians over the landscapes of "
-    "a group, marks the landscapes; hollow ones, where Random’s own regret is under the noise of one evaluation, do"
-    " not enter the median."
+    "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
+    "the landscapes of a group, marks the landscapes; hollow where Random’s own regret is under the noise of one "
+    "evaluation."
 )
 ALT = (
     "Dot plots. Columns are task domains and merge methods, colours are optimisers; the height is regret over "
@@ -64,10 +64,10 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence
             counted, hollow = ratio[inside & point.resolved], ratio[inside & ~point.resolved]
             _marks(axis, x, counted, color=colour, alpha=0.65)
             _marks(axis, x, hollow, color=colour, mfc="none", mew=0.8)
-            if len(counted):
-                middle = float(np.median(counted))
-                axis.plot([x, x], [counted.min(), counted.max()], color=colour, lw=1, alpha=0.6)
-                axis.plot([x - 0.45 * width, x + 0.45 * width], [middle, middle], color=colour, lw=2.4, clip_on=False)
+            middle = float(np.median(ratio[inside]))
+            axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
+            ends = [x - 0.45 * width, x + 0.45 * width]
+            axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
     axis.set_yscale("log")
     axis.set_ylim(LEAST, 4)
     axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])

@@ -9,9 +9,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.plan import BUDGETS
 from hpo_bench.report import tables
+from hpo_bench.report.style import colours
 from hpo_bench.statistics import REGRET_FLOOR, REPLICATES
 from hpo_bench.summary import Benchmark
-from hpo_bench.wording import sentence_of_exclusions
+from hpo_bench.tables import above_noise, headline, leader, noise_sentence, ratios
 
 PNG, SVG = "image/png", "image/svg+xml"
 
@@ -76,11 +77,13 @@ def render(
         pairs=len(set(benchmark.pairs)),
         budgets=sorted({(ls.space.dim, plan.budget_of(ls)) for ls in plan.landscapes}),
         study_budgets=BUDGETS,
-        headline=tables.headline(content),
-        leader=tables.leader(content),
-        exclusions=sentence_of_exclusions(content),
-        ratios=tables.ratios(content, everywhere=False),
-        ratios_all=tables.ratios(content, everywhere=True),
+        colours=colours(benchmark.labels),
+        headline=headline(content),
+        above_noise=above_noise(content),
+        leader=leader(content),
+        noise_sentence=noise_sentence(content),
+        ratios=ratios(content, everywhere=False),
+        ratios_all=ratios(content, everywhere=True),
         landscapes=tables.landscapes(content),
         loocv=tables.loocv(benchmark),
         loocv_by_method=tables.loocv_by_method(benchmark),

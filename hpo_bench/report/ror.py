@@ -14,10 +14,10 @@ LEAST = 0.01
 """Ratios below this are drawn at the edge, as triangles."""
 CAPTION = (
     "Regret over random after 10 and 20 evaluations and at the end. Each mark is one landscape (mean over seeds, "
-    "divided by the exact expectation for uniform random search); hollow where Random’s own regret is under the "
-    "noise of one evaluation, so that the ratio tells nothing. Boxes span the quartiles of the filled marks, the "
-    "bar is their median. The shading is what luck alone gives: 95% of Random’s own ratios on single landscapes "
-    "(light) and of their median (dark)."
+    "divided by the exact expectation for uniform random search), without noise; hollow where Random’s own regret is "
+    "under the noise of one evaluation, so that tuning with so few examples would not show the ratio. Boxes span the "
+    "quartiles, the bar is the median. The shading is what luck alone gives: 95% of Random’s own ratios on single "
+    "landscapes (light) and of their median (dark)."
 )
 
 
@@ -36,22 +36,28 @@ def draw(benchmark: Benchmark) -> Figure:
         axes[len(axes) // 2].set_xlabel("regret over random (log scale; lower is better, 1 = uniform random search)")
         handles = [
             Line2D([], [], marker="o", ls="", color=INK, ms=4.5, alpha=0.75, label="a landscape"),
-            Line2D([], [], marker="o", ls="", mfc="none", color=INK, ms=4.5, label="under evaluation noise"),
+            Line2D(
+                [],
+                [],
+                marker="o",
+                ls="",
+                mfc="none",
+                color=INK,
+                ms=4.5,
+                label="Random under the noise",
+            ),
             Line2D([], [], color=INK, lw=2.4, label="median"),
             Patch(color=BAND, label="luck alone: one landscape"),
             Patch(color="#CBD2D9", label="luck alone: median"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.4, columnspacing=1.6)
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.2, columnspacing=1.2)
     return figure
 
 
 def describe(benchmark: Benchmark) -> str:
     """The figure in words, for those who cannot see it."""
-    figures = []
-    for identity in benchmark.ranking():
-        ratios = benchmark.end.ratios(identity)[benchmark.end.resolved]
-        middle = f"{np.median(ratios):.2f}" if len(ratios) else "undefined"
-        figures.append(f"{benchmark.labels[identity]} {middle}")
+    ends = {benchmark.labels[i]: np.median(benchmark.end.ratios(i)) for i in benchmark.ranking()}
+    figures = [f"{label} {middle:.2f}" for label, middle in ends.items()]
     return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
 
 
@@ -71,10 +77,9 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str]
                     mfc=paint[identity] if kept else "none", mew=0.8, alpha=0.75, ls="", clip_on=False, zorder=3,
                 )  # fmt: skip
                 marks[0].set_in_layout(False)
-        if resolved.any():
-            low, middle, high = np.quantile(ratio[resolved], [0.25, 0.5, 0.75])
-            axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
-            axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4)
+        low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
+        axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
+        axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False)
     axis.set_xscale("log")
     axis.set_xlim(LEAST, max(3.2, 1.15 * max(float(point.ratios(identity).max()) for identity in order)))
     axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
@@ -82,11 +87,11 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str]
     axis.minorticks_off()
     axis.grid(visible=False, axis="y")
     when = "end of budget" if point.name == END else f"t = {point.name}"
-    axis.set_title(f"{when} ({resolved.sum()} of {len(resolved)} counted)", fontweight="normal", fontsize=9)
+    axis.set_title(when, fontweight="normal", fontsize=9)
 
 
 def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
-    """What Random's own ratios do: on single landscapes, and their median over the landscapes that count."""
+    """What Random's own ratios do: on single landscapes, and their median over landscapes."""
     seeds, rng = benchmark.plan.seeds, np.random.default_rng(0)
     single = [
         null_band(
@@ -96,10 +101,9 @@ def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
         for i, landscape in enumerate(benchmark.landscapes)
     ]  # fmt: skip
     axis.axvspan(*np.mean(single, axis=0), color=BAND, lw=0, zorder=0)
-    kept = np.flatnonzero(point.resolved)
-    if len(kept) > 1:
+    if len(single) > 1:
         band = null_band(
-            median, samples=[benchmark.landscapes[i].regret_sample for i in kept], random=point.random[kept],
-            budgets=point.budgets[kept].tolist(), seeds=seeds, rng=rng,
+            median, samples=[landscape.regret_sample for landscape in benchmark.landscapes], random=point.random,
+            budgets=point.budgets.tolist(), seeds=seeds, rng=rng,
         )  # fmt: skip
         axis.axvspan(*band, color="#CBD2D9", lw=0, zorder=0)

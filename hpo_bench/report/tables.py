@@ -1,120 +1,17 @@
-"""Rows of the page's tables, as text."""
+"""Tables that only the page has: what the landscapes are, and how far they can be trusted."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from hpo_bench.report import study
 from hpo_bench.report.groups import METHODS
-from hpo_bench.report.style import colours
-from hpo_bench.statistics import RATIOS
 from hpo_bench.summary import Benchmark
-from hpo_bench.wording import UNDEFINED, brackets, interval, multiple, number, percent, seconds
-
-NAMES = {
-    "median_ror": "median RoR",
-    "geometric_mean_ror": "geometric mean RoR",
-    "ratio_of_means": "ratio of means",
-}
+from hpo_bench.tables import Row, TextTable, when
+from hpo_bench.wording import UNDEFINED, percent
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table.
-
-    Attributes:
-        head: What the row is about.
-        cells: Its text.
-        colour: Of the mark before the head, or none.
-        faint: Whether it is for comparison only.
-    """
-
-    head: str
-    cells: tuple[str, ...]
-    colour: str | None = None
-    faint: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TableOf:
-    """A table.
-
-    Attributes:
-        columns: Column heads; the first is above the row heads.
-        rows: The rows.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-def when(point: str) -> str:
-    """`t = 10` in one piece, or `end`."""
-    return "end" if point == "end" else f"t\u00a0=\u00a0{point}"
-
-
-def headline(content: Mapping) -> TableOf:
-    """The figures that matter most, best optimiser first."""
-    points = list(content["null_band"])
-    paint = colours(content["optimizers"])
-    counted = {point: content["exclusions"][point]["counted"] for point in points}
-    rows = [
-        Row(
-            one["label"],
-            (
-                *(interval(one["at"][point]["median_ror"]) for point in points),
-                interval(one["at"]["end"]["ratio_of_means"]),
-                interval(one["at"]["end"]["mean_regret"]),
-                multiple(one["equivalent_random_budget"]),
-                seconds(one["seconds_per_suggestion"]),
-            ),
-            paint[identity],
-        )
-        for identity, one in content["optimizers"].items()
-    ]
-    band = content["null_band"]
-    luck = (
-        *(brackets(band[point]["median_ror"]) for point in points),
-        brackets(band["end"]["ratio_of_means"]),
-        "",
-        "",
-        "",
-    )
-    total = len(content["landscapes"])
-    return TableOf(
-        (
-            "optimiser",
-            *(f"median RoR, {when(point)} ({counted[point]} of {total})" for point in points),
-            f"ratio of means, end ({counted['end']} of {total})",
-            f"mean regret, end (all {total})",
-            "random budget",
-            "seconds a suggestion",
-        ),
-        (*rows, Row("luck alone (Random)", luck, faint=True)),
-    )
-
-
-def ratios(content: Mapping, *, everywhere: bool) -> TableOf:
-    """Every ratio at every checkpoint, over the landscapes that count or over all."""
-    suffix = "_all" if everywhere else ""
-    points = list(content["null_band"])
-    paint = colours(content["optimizers"])
-    keys = [(name, point) for name in RATIOS for point in points]
-    rows = [
-        Row(
-            one["label"],
-            tuple(interval(one["at"][point][name + suffix]) for name, point in keys),
-            paint[identity],
-        )
-        for identity, one in content["optimizers"].items()
-    ]
-    luck = tuple(brackets(content["null_band"][point][name + suffix]) for name, point in keys)
-    heads = tuple(f"{NAMES[name]}, {when(point)}" for name, point in keys)
-    return TableOf(("optimiser", *heads), (*rows, Row("luck alone (Random)", luck, faint=True)))
-
-
-def landscapes(content: Mapping) -> TableOf:
+def landscapes(content: Mapping) -> TextTable:
     """What each landscape is, and how hard it is for Random."""
     points = list(content["null_band"])
     rows = tuple(
@@ -132,7 +29,7 @@ def landscapes(content: Mapping) -> TableOf:
         for one in content["landscapes"]
     )
     heads = tuple(f"Random’s regret, {when(point)}" for point in points)
-    return TableOf(("landscape", "domain", "task", "maximum", "minimum", "noise of one evaluation", *heads), rows)
+    return TextTable(("landscape", "domain", "task", "maximum", "minimum", "noise of one evaluation", *heads), rows)
 
 
 def _marked(one: Mapping, point: str) -> str:
@@ -140,7 +37,7 @@ def _marked(one: Mapping, point: str) -> str:
     return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
-def loocv(benchmark: Benchmark) -> TableOf:
+def loocv(benchmark: Benchmark) -> TextTable:
     """Leave-one-out errors of our surrogates, by three protocols."""
     rows = []
     for landscape in benchmark.landscapes:
@@ -156,18 +53,18 @@ def loocv(benchmark: Benchmark) -> TableOf:
     columns = (
         "landscape", "the study’s protocol", "exact, interior", "exact, all points", "noise", "overshoot",
     )  # fmt: skip
-    return TableOf(columns, tuple(rows))
+    return TextTable(columns, tuple(rows))
 
 
-def study_loocv() -> TableOf:
+def study_loocv() -> TextTable:
     """The study's Table 12."""
     table = study.loocv()
     methods = ("TA", "DARE", "TIES")
     rows = tuple(Row(dataset, tuple(f"{table[dataset][m]:.1f}" for m in methods)) for dataset in table)
-    return TableOf(("dataset–pair", *methods), rows)
+    return TextTable(("dataset–pair", *methods), rows)
 
 
-def loocv_by_method(benchmark: Benchmark) -> TableOf:
+def loocv_by_method(benchmark: Benchmark) -> TextTable:
     """Both side by side: least, median and greatest error by merge method."""
     theirs = study.loocv()
     rows = []
@@ -176,7 +73,7 @@ def loocv_by_method(benchmark: Benchmark) -> TableOf:
         there = [errors[name] for errors in theirs.values() if name in errors]
         if ours:
             rows.append(Row(name, (_spread(ours), _spread(there))))
-    return TableOf(("method", "here", "the study (Table 12)"), tuple(rows))
+    return TextTable(("method", "here", "the study (Table 12)"), tuple(rows))
 
 
 def _spread(values: list[float]) -> str:
@@ -184,27 +81,3 @@ def _spread(values: list[float]) -> str:
     if not len(known):
         return UNDEFINED
     return f"{np.median(known):.1f} ({known.min():.1f} to {known.max():.1f})"
-
-
-def leader(content: Mapping) -> str:
-    """Who is ahead, in a sentence, with the interval."""
-    parts = []
-    for point in content["null_band"]:
-        known = {
-            one["label"]: one["at"][point]["median_ror"]
-            for one in content["optimizers"].values()
-            if one["at"][point]["median_ror"]["value"] is not None
-        }
-        if known:
-            best = number(min(figures["value"] for figures in known.values()))
-            # Whoever shares the printed figure shares the lead.
-            first = [label for label, figures in known.items() if number(figures["value"]) == best]
-            said = f"{_and(first)} {best if len(first) > 1 else interval(known[first[0]])}"
-            parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
-    if not parts:
-        return "On no landscape is Random’s regret above the noise of one evaluation, so no ratio is shown."
-    return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
