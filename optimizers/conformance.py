@@ -211,12 +211,13 @@ def settings_are_plain(cls: type[Optimizer]) -> None:
     """The settings survive a trip through JSON, and bad arguments are refused."""
     settings = dict(cls(2, seed=0, budget=BUDGET).settings)
     _require(json.loads(json.dumps(settings)) == settings, f"the settings {settings} do not survive JSON")
-    wrong: tuple[tuple[Any, Any, Any], ...] = ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True))
-    for dim, seed, budget in wrong:
+    for dim, seed, budget in ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True)):
+        # Untyped on purpose: what a type checker would refuse is what a user may still pass.
+        arguments: dict[str, Any] = {"dim": dim, "seed": seed, "budget": budget}
         _expect(
             InvalidSettingError,
-            lambda dim=dim, seed=seed, budget=budget: cls(dim, seed=seed, budget=budget),
-            f"dim, seed and budget of {(dim, seed, budget)} are accepted",
+            lambda arguments=arguments: cls(**arguments),
+            f"{arguments} are accepted",
         )
 
 
