@@ -97,7 +97,7 @@ def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
         )  # fmt: skip
 
     killed = start("resumed")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list((tmp_path / "resumed").glob("store/[!.]*.parquet")):
         assert time.monotonic() < deadline
         assert killed.poll() is None, killed.stderr.read()
@@ -110,7 +110,7 @@ def test_killed_and_started_again_equals_uninterrupted(root, tmp_path):
 
     whole, again = start("whole"), start("resumed")
     for process in (whole, again):
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=600)
         assert process.returncode == 0, err
     assert f"{18 - len(stored)} runs made and {len(stored)} already stored" in out
     pd.testing.assert_frame_equal(content(tmp_path / "whole"), content(tmp_path / "resumed"), check_exact=True)
