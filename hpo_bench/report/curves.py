@@ -13,8 +13,8 @@ CAPTION = (
     "Mean normalised regret of the best setting so far, over landscapes and seeds, with 95% intervals from a "
     "bootstrap over pairs and seeds. Steps, because an incumbent does not improve between evaluations. The dashed "
     "line is the exact expectation for uniform random search; Random’s own runs scatter around it. The horizontal "
-    "dotted line is the median noise of one evaluation: differences below it cannot be seen by anyone who tunes "
-    "with so few examples."
+    "dotted line is the median noise of a comparison of two settings: differences below it cannot be seen by anyone "
+    "who tunes with so few examples."
 )
 ALT = (
     "Line charts, one for each budget. Regret on a logarithmic axis falls with the number of evaluations, one "
@@ -54,7 +54,7 @@ def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray, budget: int) -
     axis.step(t, expected, where="post", color=INK, lw=1.1, ls=(0, (4, 2)), label="Random, expected")
     noise = benchmark.noise[members]
     if (noise > 0).any():
-        axis.axhline(np.median(noise[noise > 0]), color=INK, lw=0.9, ls=":", label="noise of one evaluation")
+        axis.axhline(np.median(noise[noise > 0]), color=INK, lw=0.9, ls=":", label="noise of a comparison")
     axis.set_yscale("log")
     axis.set_ylim(LEAST, 1)
     axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo_bench.report.ror import LEAST
+from hpo_bench.report.ror import LEAST, greatest
 from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.summary import END, Benchmark, Checkpoint
 
@@ -15,8 +15,8 @@ DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructio
 METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 CAPTION = (
     "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
-    "the landscapes of a group, marks the landscapes; hollow where Random’s own regret is under the noise of one "
-    "evaluation."
+    "the landscapes of a group, marks the landscapes; hollow where Random’s own regret is under the noise of a "
+    "comparison."
 )
 ALT = (
     "Dot plots. Columns are task domains and merge methods, colours are optimisers; the height is regret over "
@@ -69,7 +69,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence
             ends = [x - 0.45 * width, x + 0.45 * width]
             axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
     axis.set_yscale("log")
-    axis.set_ylim(LEAST, 4)
+    axis.set_ylim(LEAST, greatest(benchmark))
     axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
     axis.minorticks_off()
     axis.set_xticks(range(len(present)), [names[group] for group in present])

@@ -15,7 +15,7 @@ LEAST = 0.01
 CAPTION = (
     "Regret over random after 10 and 20 evaluations and at the end. Each mark is one landscape (mean over seeds, "
     "divided by the exact expectation for uniform random search), without noise; hollow where Random’s own regret is "
-    "under the noise of one evaluation, so that tuning with so few examples would not show the ratio. Boxes span the "
+    "under the noise of a comparison, so that tuning with so few examples would not show the ratio. Boxes span the "
     "quartiles, the bar is the median. The shading is what luck alone gives: 95% of Random’s own ratios on single "
     "landscapes (light) and of their median (dark)."
 )
@@ -44,7 +44,7 @@ def draw(benchmark: Benchmark) -> Figure:
                 mfc="none",
                 color=INK,
                 ms=4.5,
-                label="Random under the noise",
+                label="one with Random under the noise",
             ),
             Line2D([], [], color=INK, lw=2.4, label="median"),
             Patch(color=BAND, label="luck alone: one landscape"),
@@ -52,6 +52,12 @@ def draw(benchmark: Benchmark) -> Figure:
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.2, columnspacing=1.2)
     return figure
+
+
+def greatest(benchmark: Benchmark) -> float:
+    """Where the axes of ratios end: beyond every landscape's, and the same in every panel, so that panels compare."""
+    ratios = [point.ratios(identity).max() for point in benchmark.checkpoints for identity in benchmark.labels]
+    return max(3.2, 1.15 * float(max(ratios)))
 
 
 def describe(benchmark: Benchmark) -> str:
@@ -81,7 +87,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str]
         axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
         axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False)
     axis.set_xscale("log")
-    axis.set_xlim(LEAST, max(3.2, 1.15 * max(float(point.ratios(identity).max()) for identity in order)))
+    axis.set_xlim(LEAST, greatest(benchmark))
     axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
     axis.tick_params(axis="both", length=0)
     axis.minorticks_off()

@@ -22,14 +22,14 @@ def landscapes(content: Mapping) -> TextTable:
                 one["task"],
                 f"{one['maximum']:.3f}",
                 f"{one['minimum']:.3f}",
-                UNDEFINED if one["noise"] is None else percent(one["noise_over_range"]),
+                UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
                 *(_marked(one, point) for point in points),
             ),
         )
         for one in content["landscapes"]
     )
     heads = tuple(f"Random’s regret, {when(point)}" for point in points)
-    return TextTable(("landscape", "domain", "task", "maximum", "minimum", "noise of one evaluation", *heads), rows)
+    return TextTable(("landscape", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows)
 
 
 def _marked(one: Mapping, point: str) -> str:
