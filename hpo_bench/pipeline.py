@@ -122,7 +122,7 @@ def execute(
 
 def _prepared(landscape: Landscape) -> Landscape:
     """The landscape with what takes time to compute computed."""
-    _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.fidelity()
+    _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.fidelity()
     return landscape
 
 

@@ -31,7 +31,7 @@ class Checkpoint:
         name: That number, or "end" for each landscape's whole budget.
         budgets: Evaluations on each landscape, shape (landscapes,).
         random: Random's expected regret there, shape (landscapes,).
-        resolved: Where that is above the noise of an evaluation, so that regret-over-random has a meaning.
+        resolved: Where that is above the noise of a comparison, so that regret-over-random has a meaning.
         regret: For each optimiser the regrets, shape (landscapes, seeds).
     """
 
@@ -84,8 +84,11 @@ class Benchmark:
 
     @cached_property
     def noise(self) -> FloatArray:
-        """Standard error of one evaluation at the optimum, as a fraction of the range; 0 where it is not known."""
-        return np.nan_to_num([landscape.noise / landscape.range for landscape in self.landscapes], nan=0.0)
+        """Standard error of a regret near the optimum, as a fraction of the range; 0 where it is not known.
+
+        Paired over examples (see `Landscape.regret_noise`): a regret is a difference of scores on the same examples.
+        """
+        return np.nan_to_num([landscape.regret_noise / landscape.range for landscape in self.landscapes], nan=0.0)
 
     @cached_property
     def random_curves(self) -> list[FloatArray]:
@@ -229,7 +232,8 @@ def _landscape(benchmark: Benchmark, index: int) -> dict:
         "maximum": landscape.optimum.score,
         "minimum": landscape.minimum.score,
         "maximum_gap": landscape.optimum.gap,
-        "noise": _number(landscape.noise),
+        "noise_of_an_evaluation": _number(landscape.noise),
+        "noise_of_a_comparison": _number(landscape.regret_noise),
         "noise_over_range": float(benchmark.noise[index]),
         "surpassed": bool((mine["regret"] < 0).any()),
         "random_regret": {point.name: float(point.random[index]) for point in benchmark.checkpoints},

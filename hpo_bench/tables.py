@@ -84,7 +84,7 @@ def headline(content: Mapping) -> TextTable:
 
 
 def above_noise(content: Mapping) -> TextTable | None:
-    """The same ratios over the landscapes alone where Random's regret is above the noise of one evaluation.
+    """The same ratios over the landscapes alone where Random's regret is above the noise of a comparison.
 
     Args:
         content: What `summary.summary` made.
@@ -139,11 +139,11 @@ def noise_sentence(content: Mapping) -> str:
     total = len(content["landscapes"])
     excluded = {point: found["excluded"] for point, found in content["exclusions"].items()}
     if not any(excluded.values()):
-        return "Random's own regret is above the noise of one evaluation on every landscape: ratios could be observed."
+        return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
     counts = ", ".join(f"{count} of {total} {_at(point)}" for point, count in excluded.items())
     return (
-        f"Random's own regret is under the standard error of one evaluation on {counts}: these ratios hold for the "
-        "landscape as interpolated, but tuning with so few examples would not show them."
+        f"Random's own regret is under the noise of a comparison of two settings on {counts}: these ratios hold for "
+        "the landscape as interpolated, but tuning with so few examples would not show them."
     )
 
 

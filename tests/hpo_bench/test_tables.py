@@ -59,7 +59,7 @@ def test_the_second_table_is_there_where_some_landscapes_count_and_names_how_man
 
 
 def test_exclusions_are_counted_aloud():
-    assert "under the standard error of one evaluation on 1 of 4 at t = 10, 4 of 4 at the end" in noise_sentence(
+    assert "under the noise of a comparison of two settings on 1 of 4 at t = 10, 4 of 4 at the end" in noise_sentence(
         content(counted={"10": 3, "end": 0})
     )
     assert "on every landscape" in noise_sentence(content(counted={"end": 4}))
