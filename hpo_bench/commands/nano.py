@@ -1,6 +1,5 @@
 """`hpo-bench nano`: tiny real VLM-LLM pairs, trained from scratch."""
 
-import importlib.util
 import time
 from pathlib import Path
 
@@ -61,9 +60,6 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
-    for package in ("emoji", "resvg_py"):
-        if importlib.util.find_spec(package) is None:
-            raise UsageError(f"building needs the package {package}: pip install 'hpo-bench[nano]'")
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
         with Steps(Console(stderr=True), recipe.pair) as steps:

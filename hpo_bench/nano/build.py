@@ -48,8 +48,8 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
         report: Told of progress.
 
     Raises:
-        UsageError: If the folder holds a build of another recipe, or drawings cannot be had.
-        ImportError: If a package of the extra `nano` is missing.
+        UsageError: If the folder holds a build of another recipe, a package of the extra `nano` is missing, or
+            drawings cannot be had.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _claim(recipe, folder)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from hpo_bench.errors import UsageError
+from hpo_bench.nano.extra import need
 from hpo_bench.nano.world import NUMBER, Thing
 
 SIZE = 24
@@ -127,13 +128,11 @@ def _name(character: str, names: dict[str, str]) -> str:
 
 
 def _draw(icons: dict, name: str) -> Image.Image:
-    import resvg_py
-
     name = icons.get("aliases", {}).get(name, {}).get("parent", name)
     icon = icons["icons"][name]
     width, height = (icon.get(side) or icons[side] for side in ("width", "height"))
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">{icon["body"]}</svg>'
-    png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=_DRAWN_AT, height=_DRAWN_AT))
+    png = bytes(need("resvg_py").svg_to_bytes(svg_string=svg, width=_DRAWN_AT, height=_DRAWN_AT))
     return Image.open(BytesIO(png)).convert("RGBA").resize((_DRAWN_AT, _DRAWN_AT))
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from hpo_bench.nano.extra import need
+
 # Chosen for being drawn alike: by hand, then without those that a vision tower trained on five vendors' drawings knew
 # in fewer than 28% of the sixth's. Their names come from the package `emoji` (Unicode CLDR).
 KINDS: dict[str, tuple[str, str, str]] = {
@@ -49,10 +51,9 @@ def objects() -> tuple[Thing, ...]:
     """Every emoji of `KINDS` as a thing, in that order.
 
     Raises:
-        ImportError: If the package `emoji` is missing (the extra `nano`).
+        UsageError: If the package `emoji` is missing (the extra `nano`).
     """
-    import emoji
-
+    emoji = need("emoji")
     emoji.config.load_language(["ja", "zh"])
     things = []
     for kind, (_, _, characters) in KINDS.items():

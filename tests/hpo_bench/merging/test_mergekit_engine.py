@@ -79,6 +79,7 @@ def test_dare_masks_follow_their_seed_and_leave_torch_alone(loaded: LoadedPair) 
 
 
 def test_merging_touches_language_weights_alone_and_one_zero_restores_the_vlm(loaded: LoadedPair) -> None:
+    loaded.write_language(loaded.tuned)
     before = {name: tensor.clone() for name, tensor in loaded.vlm.state_dict().items()}
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.5, 0.5), mask_seed=0))
     after = loaded.vlm.state_dict()

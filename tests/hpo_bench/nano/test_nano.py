@@ -13,6 +13,7 @@ from hpo_bench.evaluation.examples import read_examples
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.nano import build as builds
 from hpo_bench.nano.architectures import ARCHITECTURES
+from hpo_bench.nano.extra import need
 from hpo_bench.nano.pictures import Album
 from hpo_bench.nano.recipes import RECIPES, SKILLS, Recipe, get_recipe
 from hpo_bench.nano.skills.general import general
@@ -99,6 +100,11 @@ def test_training_sees_what_the_processor_makes(name: str) -> None:
     ours = architecture.image_inputs(pictures)
     torch.testing.assert_close(inputs["pixel_values"].reshape(ours["pixel_values"].shape), ours["pixel_values"])
     assert (inputs["input_ids"] == tokenizer.get_vocab()["<image>"]).sum(1).tolist() == [4, 4]
+
+
+def test_a_missing_package_says_how_to_get_it() -> None:
+    with pytest.raises(UsageError, match=r"pip install 'hpo-bench\[nano\]'"):
+        need("no_such_package")
 
 
 class TestBuild:
