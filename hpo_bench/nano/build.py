@@ -51,9 +51,9 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
         UsageError: If the folder holds a build of another recipe, a package of the extra `nano` is missing, or
             drawings cannot be had.
     """
+    builder = _Builder(recipe, folder, cache, report)
     folder.mkdir(parents=True, exist_ok=True)
     _claim(recipe, folder)
-    builder = _Builder(recipe, folder, cache, report)
     for stage in STAGES:
         if not builder.path(stage).exists():
             getattr(builder, stage)()
