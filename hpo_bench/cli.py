@@ -12,6 +12,7 @@ from surrogates.errors import SurrogateError
 
 COMMANDS = {
     "run": "Run optimisers on recorded landscapes and write the report.",
+    "landscapes": "See which landscapes there are, and what they look like.",
     "record": "Record a landscape from real merges of a pair.",
     "nano": "Train tiny real VLM-LLM pairs from scratch.",
 }
