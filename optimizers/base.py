@@ -169,7 +169,7 @@ class Optimizer:
 
         This is all that an optimiser needs to have.
         """
-        raise NotImplementedError(f"{type(self).__name__} has neither _next nor _propose")
+        raise ProtocolError(f"{type(self).__name__} must define _next or _propose")
 
     @classmethod
     def _propose(cls, optimizers: Sequence[Any]) -> Sequence[Point]:

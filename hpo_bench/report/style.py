@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from textwrap import fill
 
 from matplotlib import style
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -31,7 +31,9 @@ INK, FAINT, BAND = "#1F2933", "#9AA5B1", "#E4E7EB"
 
 PAGE_INCHES = 9.2
 """Width of a figure that spans the page."""
-FOOT_INCHES = 0.28
+FOOT_INCHES = 0.3
+FOOT_LETTERS = 19
+"""How many letters of the line at the foot fit into an inch."""
 SETTINGS = {
     "font.family": "DejaVu Sans",
     "font.size": 9.0,
@@ -130,11 +132,9 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
     Returns:
         The content of a file by its suffix.
     """
-    text = figure.text(0.012, 0.06 / figure.get_figheight(), source, fontsize=6.5, color="#7B8794")
-    renderer = FigureCanvasAgg(figure).get_renderer()
-    # At its full size the line would run out of narrow figures.
-    width = text.get_window_extent(renderer).width / figure.bbox.width
-    text.set_fontsize(6.5 * min(1.0, 0.976 / width))
+    # In narrow figures the line would run out of the page, and takes two.
+    letters = int(FOOT_LETTERS * figure.get_figwidth())
+    figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color="#7B8794")
     encoded = {}
     with house_style():
         figure.draw_without_rendering()

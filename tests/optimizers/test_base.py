@@ -28,7 +28,7 @@ def test_one_method_makes_an_optimizer() -> None:
 
 
 def test_no_method_is_named() -> None:
-    with pytest.raises(NotImplementedError, match="_next"):
+    with pytest.raises(ProtocolError, match="_next"):
         Optimizer(2, seed=0, budget=1).ask()
 
 
