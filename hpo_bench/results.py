@@ -188,7 +188,7 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Land
 
     Returns:
         One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
-        `task`, `method`, `optimizer`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
+        `task`, `method`, `optimiser`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
         `score`, `best_so_far`, `regret` (normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
         `ask_seconds` (the optimiser's own time, shared evenly by the runs that were asked together). All but
@@ -203,12 +203,12 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Land
             "domain": [by_name[run.landscape].card.domain for run in runs],
             "task": [by_name[run.landscape].card.benchmark for run in runs],
             "method": [by_name[run.landscape].card.method for run in runs],
-            "optimizer": [run.optimizer for run in runs],
+            "optimiser": [run.optimizer for run in runs],
             "seed": [run.seed for run in runs],
         }
     )
     frame = about.merge(stored.to_pandas(), on="key", validate="one_to_many").drop(columns="key")
-    frame = frame.sort_values(["landscape", "optimizer", "seed", "t"], ignore_index=True)
+    frame = frame.sort_values(["landscape", "optimiser", "seed", "t"], ignore_index=True)
     budgets: Mapping[str, int] = {run.landscape: run.budget for run in runs}
     best, regret = np.empty(len(frame)), np.empty(len(frame))
     for name, rows in frame.groupby("landscape", sort=False).indices.items():

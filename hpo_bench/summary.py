@@ -59,7 +59,7 @@ class Benchmark:
         self.runs = runs
         self._regret = {
             (str(name), str(optimizer)): group["regret"].to_numpy().reshape(plan.seeds, -1)
-            for (name, optimizer), group in runs.groupby(["landscape", "optimizer"], sort=False)
+            for (name, optimizer), group in runs.groupby(["landscape", "optimiser"], sort=False)
         }
 
     @property
@@ -139,14 +139,14 @@ def summary(benchmark: Benchmark) -> dict:
     return {
         "null_band": {point.name: _null_bands(benchmark, point) for point in benchmark.checkpoints},
         "exclusions": {point.name: _exclusions(benchmark, point) for point in benchmark.checkpoints},
-        "optimizers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
+        "optimisers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
         "landscapes": [_landscape(benchmark, index) for index in range(len(benchmark.landscapes))],
     }
 
 
 def _optimizer(benchmark: Benchmark, identity: str) -> dict:
     contender = next(c for c in benchmark.plan.contenders if c.identity == identity)
-    mine = benchmark.runs[benchmark.runs["optimizer"] == identity]
+    mine = benchmark.runs[benchmark.runs["optimiser"] == identity]
     end = benchmark.end
     budgets = np.minimum(
         MOST_DRAWS,

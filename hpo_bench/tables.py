@@ -68,7 +68,7 @@ def headline(content: Mapping) -> TextTable:
             ),
             identity,
         )
-        for identity, one in content["optimizers"].items()
+        for identity, one in content["optimisers"].items()
     )
     band = content["null_band"]
     luck = (*(brackets(band[p]["median_ror_all"]) for p in points), brackets(band["end"]["ratio_of_means_all"]))
@@ -115,7 +115,7 @@ def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
 def _ratios(content: Mapping, keys: Sequence[tuple[str, str]], suffix: str = "", *, heads: Sequence[str]) -> TextTable:
     rows = tuple(
         Row(one["label"], tuple(interval(one["at"][point][name + suffix]) for name, point in keys), identity)
-        for identity, one in content["optimizers"].items()
+        for identity, one in content["optimisers"].items()
     )
     luck = tuple(brackets(content["null_band"][point][name + suffix]) for name, point in keys)
     return TextTable(("optimiser", *heads), (*rows, Row(LUCK, luck, faint=True)))
@@ -125,7 +125,7 @@ def leader(content: Mapping) -> str:
     """Who is ahead, in a sentence, with the interval."""
     parts = []
     for point in content["null_band"]:
-        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimizers"].values()}
+        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimisers"].values()}
         best = number(min(figures["value"] for figures in known.values()))
         # Whoever shares the printed figure shares the lead.
         first = [label for label, figures in known.items() if number(figures["value"]) == best]

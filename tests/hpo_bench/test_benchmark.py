@@ -38,7 +38,7 @@ class Broken(Optimizer):
     def _propose(cls, optimizers):
         return [[0.5] * o.dim if o.asked < 3 else 1 / 0 for o in optimizers]
 """
-KEYS = ["landscape", "optimizer", "seed", "t"]
+KEYS = ["landscape", "optimiser", "seed", "t"]
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
         "landscapes": [{}] * 4,
         "null_band": dict.fromkeys(counted, band),
         "exclusions": {point: {"counted": count, "excluded": 4 - count} for point, count in counted.items()},
-        "optimizers": {
+        "optimisers": {
             label.lower(): {
                 "label": label,
                 "at": at[label],
