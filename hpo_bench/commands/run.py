@@ -11,7 +11,19 @@ from rich.console import Console
 from hpo_bench.results import ResultsFolder
 
 
-@click.command(name="run", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+EXAMPLES = """\b
+Examples:
+  hpo-bench run                                    everything
+  hpo-bench run -l ties -o gp-bo -o random         two optimisers on all TIES landscapes
+  hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
+  hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
+  hpo-bench run --landscapes-dir my-grids          your own recorded grids
+"""
+
+
+@click.command(
+    name="run", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.option(
     "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN",
     help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all]",
@@ -53,15 +65,7 @@ def command(
 
     Every optimiser runs on every landscape with every seed. Finished runs are stored at once, so the command may be
     interrupted at any time, and goes on where it stopped. The report covers what this command asked for.
-
-    \b
-    Examples:
-      hpo-bench run                                    everything
-      hpo-bench run -l ties -o gp-bo -o random         two optimisers on all TIES landscapes
-      hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
-      hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
-      hpo-bench run --landscapes-dir my-grids          your own recorded grids
-    """  # noqa: D301
+    """
     start = time.monotonic()
     # Imported here so that --help does not wait.
     from hpo_bench import pipeline
