@@ -10,7 +10,6 @@ from rich.console import Console
 
 from hpo_bench.results import ResultsFolder
 
-
 EXAMPLES = """\b
 Examples:
   hpo-bench run                                    everything
