@@ -65,5 +65,6 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(2)
     except OSError as error:  # a folder that cannot be written, a disk that is full
-        click.echo(f"error: {error.filename or 'the system'}: {error.strerror or error}", err=True)
+        what = f"{error.filename}: {error.strerror}" if error.filename else error
+        click.echo(f"error: {what}; check that the folder exists, may be written and has room", err=True)
         sys.exit(2)

@@ -39,7 +39,7 @@ class Journal:
         entries: What the file holds, oldest first.
 
     Raises:
-        RecordingError: If the file belongs to something else.
+        RecordingError: If the file belongs to something else, or is damaged.
     """
 
     def __init__(self, path: Path, *, header: dict[str, Any]) -> None:
@@ -47,11 +47,16 @@ class Journal:
         self._header = header
         lines = self._whole_lines()
         if lines and lines[0] != header:
+            if not isinstance(lines[0], dict):
+                raise self._damaged()
             differing = [key for key in header if lines[0].get(key) != header[key]]
             raise RecordingError(
                 f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
             )
-        self.entries = [Entry(**line) for line in lines[1:]]
+        try:
+            self.entries = [Entry(**line) for line in lines[1:]]
+        except TypeError as error:
+            raise self._damaged() from error
 
     def append(self, entry: Entry) -> None:
         """Add an entry; it is on disk when this returns."""
@@ -76,4 +81,10 @@ class Journal:
         if whole != content:
             with self._path.open("r+b") as file:
                 file.truncate(len(whole))
-        return [json.loads(line) for line in whole.splitlines()]
+        try:
+            return [json.loads(line) for line in whole.splitlines()]
+        except ValueError as error:
+            raise self._damaged() from error
+
+    def _damaged(self) -> RecordingError:
+        return RecordingError(f"{self._path} is damaged and cannot be continued; delete it to record from the start")

@@ -86,16 +86,17 @@ def execute(
         HpoBenchError: If an optimiser fails or the folder cannot be used.
     """
     start = time.monotonic() if start is None else start
+    runs = list(plan.runs())
+    keys = {run.key for run in runs}
+    inputs = _inputs(plan, sorted(keys))
+    page = folder.path / "index.html" if report else None
+    known = _known(folder, inputs, report=report)
+    if keys <= folder.keys() and known is not None:
+        return Outcome(known, 0, len(runs), page)
+    # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
+    plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
     folder.open()
     made = benchmark.run(plan, folder, jobs=jobs, progress=Progress(progress))
-    runs = list(plan.runs())
-    inputs = _inputs(plan, [run.key for run in runs])
-    page = folder.path / "index.html"
-    known = _known(folder, inputs)
-    fresh = known is not None and (not report or _stamp(inputs) in _head(page))
-    if known is not None and fresh:
-        return Outcome(known, made, len(runs) - made, page if report else None)
-    plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
     table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
     finished = Benchmark(plan, table)
     content = {
@@ -108,16 +109,18 @@ def execute(
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     write(folder.path / "runs.parquet", lambda path: pq.write_table(arrow, path, compression="zstd"))
+    files = [folder.path / "runs.parquet"]
     if report:
         # Matplotlib takes a second to import.
         from hpo_bench.report import write_report
 
         progress.print("drawing the report", highlight=False)
-        write_report(finished, content, folder.path, stamp=_stamp(inputs), jobs=jobs)
+        files += write_report(finished, content, folder.path, jobs=jobs)
     # Last, because it vouches for everything before it.
+    content["files"] = {path.relative_to(folder.path).as_posix(): _sha256(path) for path in files}
     content["wall_seconds"] = round(time.monotonic() - start, 3)
     write(folder.path / "summary.json", lambda path: save_json(path, content))
-    return Outcome(content, made, len(runs) - made, page if report else None)
+    return Outcome(content, made, len(runs) - made, page)
 
 
 def _prepared(landscape: Landscape) -> Landscape:
@@ -127,10 +130,15 @@ def _prepared(landscape: Landscape) -> Landscape:
 
 
 def _inputs(plan: Plan, keys: list[str]) -> str:
-    """Content hash of all that tables and figures follow from."""
-    digest = hashlib.sha256("".join(sorted(keys)).encode())
+    """Content hash of all that tables and figures follow from.
+
+    Args:
+        plan: What is run.
+        keys: Of its runs, sorted.
+    """
+    digest = hashlib.sha256("".join(keys).encode())
     for landscape in plan.landscapes:
-        digest.update(repr(landscape.card).encode())
+        digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
     for contender in plan.contenders:
         digest.update(f"{contender.identity} {contender.label}".encode())
     for path in sorted(path for pattern in DERIVES for path in HOUSE.glob(pattern) if path.is_file()):
@@ -139,21 +147,18 @@ def _inputs(plan: Plan, keys: list[str]) -> str:
     return digest.hexdigest()
 
 
-def _known(folder: ResultsFolder, inputs: str) -> dict | None:
-    """The summary that is there, if it and the table of runs follow from the same inputs."""
-    path = folder.path / "summary.json"
-    if not path.exists() or not (folder.path / "runs.parquet").exists():
-        return None
+def _known(folder: ResultsFolder, inputs: str, *, report: bool) -> dict | None:
+    """The summary that is there, if it follows from the same inputs and everything it vouches for is as it was."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
+        content = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+        if content["inputs"] != inputs or (report and "index.html" not in content["files"]):
+            return None
+        whole = all(_sha256(folder.path / name) == digest for name, digest in content["files"].items())
+    except (OSError, ValueError, LookupError, TypeError):
         return None  # It is made from the runs, so it can be made again.
-    return content if isinstance(content, dict) and content.get("inputs") == inputs else None
+    return content if whole else None
 
 
-def _stamp(inputs: str) -> str:
-    return f'<meta name="inputs" content="{inputs}">'
-
-
-def _head(page: Path) -> str:
-    return page.read_text(encoding="utf-8")[:2000] if page.exists() else ""
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

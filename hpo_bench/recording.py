@@ -88,16 +88,18 @@ def _alone(target: Path) -> Iterator[None]:
     try:
         with FileLock(lock, timeout=0):
             yield
+            lock.unlink()
     except Timeout as error:
         raise RecordingError(f"{target} is being recorded by another process; wait for it, or stop it") from error
 
 
 def _check_same(existing: card.Card, provenance: dict[str, Any]) -> None:
+    folder = existing.path.parent
+    if missing := [name for name in (grid.FILE, outcomes.FILE) if not (folder / name).is_file()]:
+        raise RecordingError(f"{folder} lacks {' and '.join(missing)}; delete that folder to record it anew")
     for key in ("checkpoints", "merge_options"):
         if getattr(existing, key) != provenance[key]:
-            raise RecordingError(
-                f"{existing.path.parent} was recorded with other {key}; delete that folder to record it anew"
-            )
+            raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
 
 
 def _measure(

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from landscapes import card as cards
+from landscapes import grid as grids
 from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
 from surrogates.rbf import RBFSurrogate
@@ -15,9 +16,18 @@ ROOT = Path(__file__).parent / "recorded"
 
 
 def names(root: str | Path | None = None) -> list[str]:
-    """Names of all landscapes under `root` (by default those that ship), in alphabetical order."""
+    """Names of all landscapes under `root` (by default those that ship), in alphabetical order.
+
+    A folder with a card or a grid is one: that the other is missing is said when it is loaded, and not passed over.
+
+    Raises:
+        UnknownLandscapeError: If `root` is no folder.
+    """
     folder = ROOT if root is None else Path(root)
-    return sorted(card.parent.relative_to(folder).as_posix() for card in folder.glob(f"*/*/{cards.FILE}"))
+    if not folder.is_dir():
+        raise UnknownLandscapeError(f"{folder} is not a folder; name one with PAIR/METHOD/card.yaml and grid.parquet")
+    found = (path.parent for name in (cards.FILE, grids.FILE) for path in folder.glob(f"*/*/{name}"))
+    return sorted({path.relative_to(folder).as_posix() for path in found})
 
 
 def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:

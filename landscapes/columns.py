@@ -26,11 +26,19 @@ def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
 
 
 def numbers(
-    frame: pd.DataFrame, name: str, path: Path, *, at_least: float = -np.inf, may_be_missing: bool = False
+    frame: pd.DataFrame,
+    name: str,
+    path: Path,
+    *,
+    at_least: float = -np.inf,
+    may_be_missing: bool = False,
+    whole: bool = False,
 ) -> Array:
     """A column as finite numbers, of shape (n,); NaN stands for a missing value where that is allowed."""
     raw = frame[name]
     values = np.asarray(pd.to_numeric(raw, errors="coerce"), dtype=np.float64)
+    if pd.api.types.is_datetime64_any_dtype(raw):
+        values = np.full(len(raw), np.nan)  # pandas would count nanoseconds
     bad = ~np.isfinite(values)
     if may_be_missing:
         bad &= ~np.asarray(raw.isna())
@@ -43,6 +51,9 @@ def numbers(
     if (low := values < at_least).any():
         row = int(np.flatnonzero(low)[0])
         raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is below {at_least:g}; correct the value")
+    if whole and (broken := values != np.floor(values)).any():
+        row = int(np.flatnonzero(broken)[0])
+        raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is not a whole number; correct the value")
     return values
 
 

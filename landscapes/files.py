@@ -56,10 +56,30 @@ def read_parquet(path: Path) -> pd.DataFrame:
     Raises:
         InvalidGridError: If it is missing or not readable as parquet.
     """
-    try:
+    with _readable(path):
         return pq.read_table(path).to_pandas()
+
+
+def read_schema(path: Path) -> pa.Schema:
+    """Read what columns a parquet file has, from its foot: a file cut short has none.
+
+    Raises:
+        InvalidGridError: If it is missing or not readable as parquet.
+    """
+    with _readable(path):
+        return pq.read_schema(path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    if path.is_dir():
+        raise InvalidGridError(f"{path} is a folder and not a parquet file; name the file")
+    try:
+        yield
     except FileNotFoundError as error:
         raise InvalidGridError(f"{path} does not exist; record the landscape first") from error
+    except PermissionError as error:
+        raise InvalidGridError(f"{path} may not be read ({error.strerror}); change its permissions") from error
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InvalidGridError(

@@ -136,7 +136,7 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     clean["split"] = columns.words(frame, "split", path)
     clean["score"] = columns.numbers(frame, "score", path)
     clean["standard_error"] = columns.numbers(frame, "standard_error", path, at_least=0, may_be_missing=True)
-    clean["n_examples"] = columns.numbers(frame, "n_examples", path, at_least=1).astype(np.int64)
+    clean["n_examples"] = columns.numbers(frame, "n_examples", path, at_least=1, whole=True).astype(np.int64)
     for name in ("merge_seconds", "eval_seconds"):
         clean[name] = columns.numbers(frame, name, path, at_least=0, may_be_missing=True)
     checked = pd.DataFrame({**clean, **{name: frame[name] for name in frame.columns if name not in clean}})

@@ -19,7 +19,7 @@ from landscapes.errors import FlatLandscapeError, InvalidGridError
 from landscapes.fidelity import Fidelity, measure
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES_FILE
-from landscapes.outcomes import Outcomes
+from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.random_baseline import expected_regret
 from surrogates import extrema
 from surrogates.base import Surrogate
@@ -47,6 +47,9 @@ class Landscape:
         surrogate: What interpolates them; a thin-plate spline by default.
         outcomes: The file of per-example outcomes of the same settings, if there is one.
 
+    Attributes:
+        outcomes_hash: SHA-256 of that file, or nothing; `content_hash` does not depend on it, `regret_noise` does.
+
     Raises:
         InvalidGridError: If there are too few settings, or they do not determine the surrogate or span the box.
         FlatLandscapeError: If all scores are equal.
@@ -60,6 +63,7 @@ class Landscape:
     ) -> None:
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
         self._outcomes = outcomes
+        self.outcomes_hash = fingerprint(outcomes) if outcomes is not None else ""
         surrogate = surrogate if surrogate is not None else RBFSurrogate()
         least = surrogate.least_points(self.space.dim)
         if len(grid) < least:

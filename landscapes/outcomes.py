@@ -6,6 +6,7 @@ are sorted so that equal values are neighbours, which is what makes 100 settings
 kilobytes.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from landscapes import columns
 from landscapes.errors import InvalidGridError
-from landscapes.files import read_parquet, write_parquet
+from landscapes.files import read_parquet, read_schema, write_parquet
 from landscapes.space import SearchSpace
 
 Array = NDArray[np.float64]
@@ -65,6 +66,16 @@ class Outcomes:
         correct = np.full((len(X), len(ids)), np.nan)
         correct[setting.ravel(), example.ravel()] = frame["correct"].to_numpy(np.float64)
         return cls(X=X, ids=ids, categories=frame["category"].to_numpy(object)[first], correct=correct, split=split)
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of an outcomes file, which changes with what is in it.
+
+    Raises:
+        InvalidGridError: If it is not a parquet file.
+    """
+    read_schema(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> None:

@@ -10,15 +10,17 @@ from hpo_bench.summary import Benchmark
 from hpo_bench.workers import each
 
 
-def write_report(benchmark: Benchmark, content: dict, folder: Path, *, stamp: str, jobs: int) -> None:
+def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int) -> list[Path]:
     """Draw every figure and write the page that shows them.
 
     Args:
         benchmark: What was run.
         content: Its summary.
         folder: The results folder; figures go to `figures/` in it, the page is `index.html`.
-        stamp: An element for the page's head that says what the page was made from.
         jobs: Worker processes that draw.
+
+    Returns:
+        Every file of the report.
 
     Raises:
         ResultsError: If a file cannot be written.
@@ -40,5 +42,6 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, stamp: st
         about, alt = heatmaps.caption(landscape), heatmaps.describe(landscape)
         maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
     shelf.clear_others()
-    text = render(benchmark, content, main=main, maps=maps, provenance=source, stamp=stamp)
+    text = render(benchmark, content, main=main, maps=maps, provenance=source)
     write(folder / "index.html", lambda path: path.write_text(text, encoding="utf-8"))
+    return [*shelf.files, folder / "index.html"]

@@ -12,6 +12,8 @@ from landscapes.landscape import Landscape
 PIXELS = 81
 CONTOURS = 9
 SLICES = 5
+NEAR = 0.02
+"""Slices of the third hyperparameter nearer than this fraction of its span are not drawn apart."""
 WORDS = {"vl_weight": "VLM weight", "exp_weight": "expert weight", "density": "density"}
 
 
@@ -69,15 +71,19 @@ def encoded(landscape: Landscape) -> dict[str, bytes]:
 
 
 def _slices(landscape: Landscape) -> list[float | None]:
-    """Recorded levels of the third hyperparameter (evenly thinned) and the level of the optimum."""
+    """Recorded levels of the third hyperparameter (evenly thinned) and, between them, the level of the optimum.
+
+    Where the optimum is as good as on a recorded level, the two are one slice.
+    """
     if landscape.space.dim < 3:
         return [None]
     levels = np.unique(landscape.grid.X[:, 2])
     if len(levels) >= SLICES:
         levels = levels[np.linspace(0, len(levels) - 1, SLICES - 1).round().astype(int)]
     best = landscape.optimum.x[2]
-    close = np.abs(levels - best) < 0.005 * np.ptp(levels)
-    return sorted([*levels[~close].tolist(), float(best)])
+    if np.abs(levels - best).min() < NEAR * np.ptp(levels):
+        return levels.tolist()
+    return sorted([*levels.tolist(), float(best)])
 
 
 def _map(axis: Axes, landscape: Landscape, level: float | None, norm: Normalize) -> AxesImage:
@@ -103,7 +109,7 @@ def _map(axis: Axes, landscape: Landscape, level: float | None, norm: Normalize)
     )  # fmt: skip
     if space.names[:2] == ("vl_weight", "exp_weight"):
         axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=(0, (4, 2.5)), scalex=False, scaley=False)
-    if level is None or np.isclose(level, best.x[2]):
+    if level is None or np.isclose(level, best.x[2], rtol=0, atol=NEAR * (space.high[2] - space.low[2])):
         axis.plot(*best.x[:2], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
     axis.set_aspect((space.high[0] - space.low[0]) / (space.high[1] - space.low[1]))
     axis.set_xlim(space.low[0], space.high[0])

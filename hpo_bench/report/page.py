@@ -48,7 +48,6 @@ def render(
     main: Sequence[Shown],
     maps: Sequence[Shown],
     provenance: str,
-    stamp: str,
 ) -> str:
     """The page's text.
 
@@ -58,7 +57,6 @@ def render(
         main: The figures about optimisers.
         maps: The figures about landscapes.
         provenance: What the numbers come from.
-        stamp: An element for the head.
     """
     # The style sheet is ours; everything else that comes from cards or classes is escaped.
     environment = Environment(
@@ -70,7 +68,6 @@ def render(
     return environment.get_template("page.html.j2").render(
         content=content,
         style=style,
-        stamp=stamp,
         provenance=provenance,
         synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
         evaluations=len(benchmark.runs),

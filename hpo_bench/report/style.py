@@ -175,6 +175,11 @@ class Shelf:
         self._kept.add(name)
         return encoded
 
+    @property
+    def files(self) -> list[Path]:
+        """Every file that was kept."""
+        return [self.folder / f"{name}.{suffix}" for name in sorted(self._kept) for suffix in ("png", "svg")]
+
     def clear_others(self) -> None:
         """Remove figures of an earlier report, about landscapes that this one does not have."""
         for path in self.folder.glob("[!.]*"):

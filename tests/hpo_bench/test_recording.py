@@ -121,6 +121,14 @@ def test_what_ships_was_recorded_from_the_pair_that_ships(shipped: Pair) -> None
         assert catalogue.load(name).card.checkpoints == shipped.file_hashes()
 
 
+def test_a_recording_that_lost_its_grid_is_not_called_whole(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+    shutil.copytree(folder, tmp_path / pair.name / "ta")
+    (tmp_path / pair.name / "ta" / "grid.parquet").unlink()
+    with pytest.raises(RecordingError, match=r"lacks grid\.parquet"):
+        record(pair, "ta", tmp_path)
+
+
 def test_two_recorders_do_not_share_a_folder(small_pair: Pair, tmp_path: Path) -> None:
     (tmp_path / small_pair.name / "ta").mkdir(parents=True)
     with (
@@ -155,3 +163,10 @@ class TestJournal:
         Journal(path, header={"weights": 1}).append(self.entry)
         with pytest.raises(RecordingError, match="other weights"):
             Journal(path, header={"weights": 2})
+
+    @pytest.mark.parametrize("text", ['{"a": 1}\nnot json\n', '[1]\n{"x": 2}\n', '{"a": 1}\n{"parameters": 1}\n'])
+    def test_a_damaged_file_is_refused_in_one_line(self, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "j.jsonl"
+        path.write_text(text)
+        with pytest.raises(RecordingError, match="is damaged"):
+            Journal(path, header={"a": 1})

@@ -183,3 +183,50 @@ def test_help_shows_examples_line_by_line(hpo_bench):
     code, out, _ = hpo_bench("--help")
     assert code == 0
     assert "\n    hpo-bench run -l ties -o gp-bo -o random" in out
+
+
+def test_what_was_damaged_since_is_made_again(hpo_bench, tmp_path):
+    hpo_bench(*QUICK)
+    table = tmp_path / "results" / "runs.parquet"
+    whole = table.read_bytes()
+    table.write_bytes(b"x")
+    code, out, _ = hpo_bench(*QUICK)
+    assert code == 0
+    assert "0 runs made and 8 already stored" in out
+    assert table.read_bytes() == whole
+
+
+def test_outcomes_that_cannot_be_read_cost_no_run(hpo_bench, root, tmp_path):
+    path = root / "smooth-b" / "dare" / "outcomes.parquet"
+    path.write_bytes(path.read_bytes()[:-100])
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert str(path) in err
+    assert not (tmp_path / "results").exists()
+
+
+def test_other_outcomes_are_counted_anew(hpo_bench, root, tmp_path):
+    hpo_bench(*QUICK)
+    summary = tmp_path / "results" / "summary.json"
+    before = json.loads(summary.read_text())["landscapes"]
+    path = root / "smooth-a" / "ta" / "outcomes.parquet"
+    rows = pd.read_parquet(path)
+    rows["correct"] = rows["correct"].sample(frac=1, random_state=0).to_numpy()
+    rows.to_parquet(path)
+    hpo_bench(*QUICK)
+    after = json.loads(summary.read_text())["landscapes"]
+    changed = [one["name"] for one, other in zip(before, after, strict=True) if one != other]
+    assert changed == ["smooth-a/ta"]
+
+
+def test_a_grid_without_its_card_is_not_passed_over(hpo_bench, root):
+    (root / "smooth-a" / "ta" / "card.yaml").unlink()
+    code, _, err = hpo_bench(*QUICK)
+    assert code == 2
+    assert "card.yaml" in err
+
+
+def test_a_folder_that_is_not_there_is_named(hpo_bench, tmp_path):
+    code, _, err = hpo_bench(*QUICK, grids=tmp_path / "nowhere")
+    assert code == 2
+    assert "nowhere is not a folder" in err

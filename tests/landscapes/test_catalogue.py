@@ -21,7 +21,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_names_are_sorted(root: Path) -> None:
     assert catalogue.names(root) == ALL
-    assert catalogue.names(root / "nowhere") == []
+    with pytest.raises(UnknownLandscapeError, match="nowhere is not a folder"):
+        catalogue.names(root / "nowhere")
 
 
 @pytest.mark.parametrize(
