@@ -1,8 +1,9 @@
 """Worker processes, each on one thread."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeVar, cast
 
 import joblib
@@ -15,11 +16,16 @@ WORTH_WORKERS = 4
 """Fewer small tasks than this are done before a worker has started."""
 
 
-def pool(jobs: int) -> AbstractContextManager[object]:
+@contextmanager
+def pool(jobs: int) -> Iterator[None]:
     """Where joblib works inside the block; a cluster's backend would be named here."""
     if jobs == 1:
-        return nullcontext()
-    return joblib.parallel_config(backend="loky", inner_max_num_threads=1)
+        yield
+        return
+    with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        # A worker that has come to import torch has grown as if it leaked memory; loky replaces it and nothing is lost.
+        warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
+        yield
 
 
 @contextmanager
