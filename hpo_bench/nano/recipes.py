@@ -3,9 +3,9 @@
 Every pair has its own seed, so that no two share weights, and its own alignment and drift, as real pairs do: how well
 image embeddings fall on word embeddings decides how much of a text skill transfers, and a VLM tuned long or hot moves
 away from the base in directions that conflict with the expert's. The values were set before any optimiser had run on
-any landscape, by one rule: vary alignment and drift over the range in which the unmerged VLM still sees. The number of examples alone
-was raised afterwards, from 1000 to 4000: a first benchmark showed the noise of an evaluation above Random's regret on
-every landscape.
+any landscape, by one rule: vary alignment and drift over the range in which the unmerged VLM still sees. The number of
+examples alone was raised afterwards, from 1000 to 4000: a first benchmark showed the noise of an evaluation above
+Random's regret on every landscape.
 """
 
 from dataclasses import asdict, dataclass
