@@ -1,0 +1,110 @@
+"""Task vectors, and what a merge method is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.pair import LoadedPair
+
+Weights = Mapping[str, Tensor]
+"""Tensors by language model name."""
+
+EMBEDDING = "model.embed_tokens.weight"
+HEAD = "lm_head.weight"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaskVectors:
+    """What fine-tuning changed, in the VLM's language model and in the expert: weights minus base (Ilharco, 2023).
+
+    Attributes:
+        base: Weights of the common base.
+        vlm: The VLM's task vector, in float32, with the base's names and shapes.
+        expert: The expert's task vector, likewise.
+
+    Raises:
+        MergeError: If names or shapes differ.
+    """
+
+    base: Weights
+    vlm: Weights
+    expert: Weights
+
+    def __post_init__(self) -> None:
+        for role in ("vlm", "expert"):
+            check_same(self.base, getattr(self, role), f"the {role}'s task vector")
+
+    @classmethod
+    def of(cls, loaded: LoadedPair) -> "TaskVectors":
+        """Both differences of a loaded pair, in float32.
+
+        Raises:
+            MergeError: If the three models differ in names or shapes.
+        """
+        check_same(loaded.base, loaded.tuned, "the VLM's language model")
+        check_same(loaded.base, loaded.expert, "the expert")
+        vlm, expert = (
+            {name: model[name].float() - base.float() for name, base in loaded.base.items()}
+            for model in (loaded.tuned, loaded.expert)
+        )
+        return cls(loaded.base, vlm, expert)
+
+    def added(self, name: str, change: Tensor) -> Tensor:
+        """The base's tensor of that name plus a change, in float32."""
+        return self.base[name].float() + change
+
+    def mean(self, name: str) -> Tensor:
+        """The average of both task vectors in one tensor: what methods for linear layers do with everything else."""
+        return (self.vlm[name] + self.expert[name]) / 2
+
+    @property
+    def linear(self) -> tuple[str, ...]:
+        """Names of the weights of linear layers, which are applied to hidden states: (outputs, inputs) matrices.
+
+        The embedding is a table and no layer, and so is a head that is tied to it.
+        """
+        tied = HEAD in self.base and EMBEDDING in self.base and torch.equal(self.base[HEAD], self.base[EMBEDDING])
+        apart = (EMBEDDING, HEAD) if tied else (EMBEDDING,)
+        return tuple(name for name, tensor in self.base.items() if tensor.ndim == 2 and name not in apart)
+
+
+class Method(Protocol):
+    """A merge method with everything it needs bound: hyperparameters and, for data-aware ones, statistics.
+
+    Attributes:
+        name: Short name, as on the command line.
+        label: Name as in text.
+    """
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+
+    def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
+        """The merged language weights, in float32, by language model name; the task vectors stay as they are."""
+        ...
+
+
+def check_same(expected: Weights, found: Weights, what: str) -> None:
+    """Refuse tensors that do not fit the base's.
+
+    Args:
+        expected: The base's tensors.
+        found: Those of another model.
+        what: What they are, for the message.
+
+    Raises:
+        MergeError: If a name is missing or superfluous, or a shape differs.
+    """
+    if odd := sorted(set(expected) ^ set(found)):
+        where = "lacks" if odd[0] in expected else "has a superfluous"
+        raise MergeError(f"{what} {where} {odd[0]} ({len(odd)} names differ from the base's): is it of this base?")
+    for name, tensor in expected.items():
+        if tensor.shape != found[name].shape:
+            raise MergeError(
+                f"{what}: {name} has shape {tuple(found[name].shape)}, and the base's {tuple(tensor.shape)}: "
+                "is it of this base?"
+            )
