@@ -19,3 +19,21 @@ class MergeError(HpoBenchError):
 
 class RecordingError(HpoBenchError):
     """A recording cannot be made or continued."""
+
+
+class EvaluationError(HpoBenchError):
+    """A model could not be scored; a failure, never a score.
+
+    Args:
+        message: What went wrong.
+        kind: The sort of failure, for tables and advice: out-of-memory, nan-logits, raised, timeout, nonsense, judge,
+            endless, money, merge or worker-died.
+    """
+
+    def __init__(self, message: str, *, kind: str = "raised") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+    def __reduce__(self) -> tuple[type, tuple[str], dict[str, str]]:
+        # Failures travel between processes, and pickle would forget the kind.
+        return type(self), (str(self),), {"kind": self.kind}

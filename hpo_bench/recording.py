@@ -14,7 +14,7 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from hpo_bench.errors import RecordingError
-from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.evaluation.base import Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import SPLIT_RULE, SPLITS, Example, of_split, read_examples
 from hpo_bench.journal import Entry, Journal
@@ -107,16 +107,16 @@ def _measure(
 ) -> None:
     examples = read_examples(pair.examples)
     loaded = LoadedPair.load(pair)
-    evaluator = ExactMatch(loaded.processor)
+    scorer = ExactMatch(loaded.processor)
     todo = settings[len(journal.entries) :]
-    for entry in _entries(loaded, evaluator, examples, todo, mask_seed):
+    for entry in _entries(loaded, scorer, examples, todo, mask_seed):
         journal.append(entry)
         progress(len(journal.entries), len(settings), entry)
 
 
 def _entries(
     loaded: LoadedPair,
-    evaluator: Evaluator,
+    scorer: Scorer,
     examples: Sequence[Example],
     settings: Sequence[MergeSetting],
     mask_seed: int,
@@ -125,7 +125,7 @@ def _entries(
         begin = time.perf_counter()
         loaded.write_language(mergekit_engine.merge(loaded, setting, mask_seed=mask_seed))
         merge_seconds = time.perf_counter() - begin
-        measured = {split: evaluator.evaluate(loaded.vlm, of_split(examples, split)) for split in SPLITS}
+        measured = {split: scorer.evaluate(loaded.vlm, of_split(examples, split)) for split in SPLITS}
         yield Entry(
             parameters=setting.parameters,
             merge_seconds=merge_seconds,

@@ -1,13 +1,14 @@
-"""What an evaluator is, and what it answers."""
+"""What an evaluator is, what it answers, and when its answer is no answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.evaluation.examples import Example
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.examples import Example, Split
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,11 +19,15 @@ class Outcome:
         examples: Which ones, n of them.
         scores: One score in [0, 1] each, higher is better, of shape (n,).
         seconds: Wall time of the evaluation.
+        responses: What the model answered, one text an example; empty where the evaluator does not generate.
+        dollars: What a judge or another paid service charged for it.
     """
 
     examples: tuple[Example, ...]
     scores: NDArray[np.float64]
     seconds: float
+    responses: tuple[str, ...] = ()
+    dollars: float = 0.0
 
     @property
     def score(self) -> float:
@@ -37,9 +42,67 @@ class Outcome:
         return float(self.scores.std(ddof=1) / np.sqrt(len(self.scores)))
 
 
-class Evaluator(Protocol):
+class Scorer(Protocol):
     """Scores a model on any subset of examples."""
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
-        """Score the model on each of the examples, to be maximised."""
+        """Score the model on each of the examples, to be maximised.
+
+        Raises:
+            EvaluationError: If there is no score to be had. A failure is never a score.
+        """
         ...
+
+
+class Evaluator(Scorer, Protocol):
+    """A scorer that knows its benchmark."""
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The benchmark's examples on one side of the split."""
+        ...
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """An evaluator that takes so many examples at once; whoever runs out of memory may lower the number.
+
+    Attributes:
+        batch_size: How many examples share a forward pass, at least 1.
+    """
+
+    batch_size: int
+
+
+def checked(outcome: Any, examples: Sequence[Example]) -> Outcome:
+    """Refuse an outcome that makes no sense.
+
+    Args:
+        outcome: What an evaluator returned.
+        examples: What it was asked about.
+
+    Returns:
+        The same outcome.
+
+    Raises:
+        EvaluationError: If it is about other examples, or not every score is a number from 0 to 1.
+    """
+    if not isinstance(outcome, Outcome):
+        raise EvaluationError(f"the evaluator returned {type(outcome).__name__}, not an Outcome", kind="nonsense")
+    if [example.id for example in outcome.examples] != [example.id for example in examples]:
+        raise EvaluationError("the evaluator answered other examples than it was asked about", kind="nonsense")
+    scores = np.asarray(outcome.scores)
+    if scores.shape != (len(examples),):
+        raise EvaluationError(f"{len(examples)} examples have scores of shape {scores.shape}", kind="nonsense")
+    bad = ~((scores >= 0) & (scores <= 1))  # so that NaN is bad as well
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        raise EvaluationError(
+            f"example {examples[first].id!r} scored {scores[first]}, and {int(bad.sum()) - 1} others are no numbers "
+            "from 0 to 1 either",
+            kind="nonsense",
+        )
+    if len(outcome.responses) not in (0, len(examples)):
+        raise EvaluationError(f"{len(examples)} examples have {len(outcome.responses)} responses", kind="nonsense")
+    if not 0 <= outcome.dollars < float("inf"):
+        raise EvaluationError(f"the evaluation is said to have cost {outcome.dollars} dollars", kind="nonsense")
+    return outcome

@@ -1,0 +1,111 @@
+"""Options from a configuration file, read one by one and checked."""
+
+import difflib
+import math
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from hpo_bench.errors import UsageError
+
+
+class Options:
+    """A section of a configuration file.
+
+    Args:
+        values: The section.
+        source: Where it stands, for messages.
+    """
+
+    def __init__(self, values: Mapping[str, Any], *, source: str) -> None:
+        self._values = dict(values)
+        self._source = source
+        self._known: list[str] = []
+
+    def word(self, key: str, default: str | None, *, one_of: Collection[str] = ()) -> str:
+        """A text; without a default it must be there.
+
+        Raises:
+            UsageError: If it is missing, no text, or not one of those allowed.
+        """
+        value = self._take(key, default)
+        if not isinstance(value, str) or not value:
+            raise self.wrong(key, f"must be text, not {value!r}")
+        if one_of and value not in one_of:
+            near = difflib.get_close_matches(value, one_of, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise self.wrong(key, f"is {value!r}; {hint}there are: {', '.join(one_of)}")
+        return value
+
+    def whole(self, key: str, default: int, *, least: int) -> int:
+        """A whole number.
+
+        Raises:
+            UsageError: If it is none, or too small.
+        """
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.wrong(key, f"must be a whole number of at least {least}, not {value!r}")
+        return value
+
+    def number(self, key: str, default: float | None, *, least: float = -math.inf, most: float = math.inf) -> float:
+        """A finite number; without a default it must be there.
+
+        Raises:
+            UsageError: If it is missing, none, or out of range.
+        """
+        value = self._take(key, default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+            raise self.wrong(key, f"must be a number from {least:g} to {most:g}, not {value!r}")
+        return float(value)
+
+    def mapping(self, key: str) -> dict[str, Any]:
+        """A section within the section; empty where there is none.
+
+        Raises:
+            UsageError: If it is something else.
+        """
+        value = self._take(key, {})
+        if not isinstance(value, Mapping):
+            raise self.wrong(key, f"must be a mapping, not {value!r}")
+        return dict(value)
+
+    def words(self, key: str, default: Collection[str] | None) -> tuple[str, ...]:
+        """A list of texts, or one text that stands for a list of one.
+
+        Raises:
+            UsageError: If it is missing or something else.
+        """
+        value = self._take(key, default)
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list | tuple) or not all(isinstance(one, str) and one for one in listed):
+            raise self.wrong(key, f"must be a list of texts, not {value!r}")
+        return tuple(listed)
+
+    def has(self, key: str) -> bool:
+        """Whether the section says anything about it."""
+        return key in self._values
+
+    def finish(self) -> None:
+        """Refuse what nobody asked for.
+
+        Raises:
+            UsageError: If the section has a key that was never read; the message names the nearest that was.
+        """
+        for key in self._values:
+            if key not in self._known:
+                near = difflib.get_close_matches(str(key), self._known, n=1)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise UsageError(
+                    f"{self._source}: there is no option {key!r}; {hint}there are: {', '.join(self._known)}"
+                )
+
+    def wrong(self, key: str, what: str) -> UsageError:
+        """The error that says where a value makes no sense."""
+        return UsageError(f"{self._source}: {key} {what}")
+
+    def _take(self, key: str, default: Any) -> Any:
+        self._known.append(key)
+        value = self._values.get(key, default)
+        if value is None:
+            raise self.wrong(key, "is missing")
+        return value

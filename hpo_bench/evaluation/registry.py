@@ -1,0 +1,43 @@
+"""Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.merging.pair import LoadedPair, Pair
+
+# Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
+KINDS = {
+    "local": "hpo_bench.evaluation.local",
+}
+DEFAULT = "local"
+
+
+def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
+    """The evaluator that a pair asks for; without a word, exact match of the whole answer on the pair's examples.
+
+    Args:
+        pair: Its `evaluation` section has the key `kind` and the options of that kind.
+        loaded: The pair in memory, for its processor.
+
+    Raises:
+        UsageError: If the kind is unknown, or an option is unknown or makes no sense.
+        EvaluationError: If what the kind needs (a judge, a script) is not there.
+    """
+    options = dict(section(pair))
+    kind = options.pop("kind", DEFAULT)
+    if kind not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {hint}there are: {', '.join(KINDS)}"
+        )
+    return import_module(KINDS[kind]).open_kind(pair, loaded, options)
+
+
+def section(pair: Pair) -> Mapping[str, Any]:
+    """The `evaluation:` section of a pair.yaml; empty where there is none."""
+    return getattr(pair, "evaluation", None) or {}
