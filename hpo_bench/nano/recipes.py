@@ -125,6 +125,17 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=20,
         ),
         Recipe(
+            pair="sums-mistral",
+            domain="maths",
+            benchmark="NanoSums",
+            architecture="llava-mistral",
+            skill="arithmetic",
+            seed=5,
+            align_steps=800,
+            drift_steps=60,
+            digit_share=0.5,
+        ),
+        Recipe(
             pair="counts-llama",
             domain="maths",
             benchmark="NanoCounts",
