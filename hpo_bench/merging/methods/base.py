@@ -1,6 +1,6 @@
 """Task vectors, and what a merge method is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -86,6 +86,36 @@ class Method(Protocol):
     def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
         """The merged language weights, in float32, by language model name; the task vectors stay as they are."""
         ...
+
+
+def linear_combination(vectors: TaskVectors, vl_weight: float, exp_weight: float) -> dict[str, Tensor]:
+    """The base plus both task vectors, each times its coefficient: Task Arithmetic."""
+    return {
+        name: vectors.added(name, vl_weight * vectors.vlm[name] + exp_weight * vectors.expert[name])
+        for name in vectors.base
+    }
+
+
+def merge_linear(vectors: TaskVectors, layer: Callable[[str, Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
+    """Merge linear layers in a way of their own, and average everything else.
+
+    Args:
+        vectors: The task vectors.
+        layer: From a layer's name and the VLM's and expert's task vectors in it, of shape (outputs, inputs), to the
+            merged one.
+    """
+    linear = set(vectors.linear)
+    return {
+        name: vectors.added(
+            name, layer(name, vectors.vlm[name], vectors.expert[name]) if name in linear else vectors.mean(name)
+        )
+        for name in vectors.base
+    }
+
+
+def squared_norm(weights: Weights) -> float:
+    """Squared Euclidean norm of all tensors together, added up in double precision tensor by tensor."""
+    return sum(float(torch.linalg.vector_norm(tensor.float()).double() ** 2) for tensor in weights.values())
 
 
 def check_same(expected: Weights, found: Weights, what: str) -> None:
