@@ -17,6 +17,10 @@ FILE = "card.yaml"
 DOMAINS = ("language", "maths", "instructions", "other")
 METHODS = ("ta", "dare", "ties", "other")
 SPLITS = ("validation", "test")
+FITTED = ("study", "sweep")
+"""Designs that a surrogate is fitted to: the study's grid, or any other sweep."""
+HELD_OUT = ("held-out", "dense", "masks")
+"""Designs that no surrogate is ever fitted to: settings over the box, a dense grid beyond it, many DARE masks."""
 TEXTS = (
     "name",
     "pair",
@@ -67,6 +71,8 @@ class Card:
         checkpoints: For each role (base, vlm, expert, examples) its files and their SHA-256.
         versions: Packages that merged and measured, such as mergekit, transformers, torch and hpo_bench.
         merge_options: What else fixed the merges: normalize, mask_seed, dtype.
+        design: Which settings were recorded and what for: study or sweep, which surrogates are fitted to, or held-out,
+            dense or masks, which they are measured by (`landscapes.truth`).
         metric: What a score is the mean of.
         direction: Always maximise; negate a loss before recording it.
         units: Of a score, such as "fraction correct".
@@ -94,6 +100,7 @@ class Card:
     checkpoints: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, str]
     merge_options: Mapping[str, object]
+    design: str = "study"
     metric: str
     direction: str = "maximise"
     units: str = "fraction correct"
@@ -117,6 +124,7 @@ class Card:
         checks.slug(self.path, "name", self.name.partition("/")[2])
         checks.one_of(self.path, "domain", self.domain, DOMAINS)
         checks.one_of(self.path, "method", self.method, METHODS)
+        checks.one_of(self.path, "design", self.design, (*FITTED, *HELD_OUT))
         checks.one_of(self.path, "tuning_split", self.tuning_split, SPLITS)
         checks.one_of(self.path, "direction", self.direction, ("maximise",), advice="negate the scores instead")
         checks.flag(self.path, "synthetic", self.synthetic)
@@ -124,7 +132,8 @@ class Card:
         for key in ("checkpoints", "versions", "merge_options", "n_examples"):
             checks.mapping(self.path, key, getattr(self, key))
         checks.nested(self.path, "checkpoints", self.checkpoints)
-        checks.counts(self.path, "n_examples", self.n_examples, self.tuning_split)
+        # Nobody tunes on what is held out, so its card need not have the tuning split.
+        checks.counts(self.path, "n_examples", self.n_examples, self.tuning_split if self.design in FITTED else None)
         try:
             SearchSpace(self.parameters)
         except InvalidSpaceError as error:

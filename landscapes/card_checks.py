@@ -75,10 +75,10 @@ def nested(path: Path, key: str, value: Mapping[str, object]) -> None:
         mapping(path, f"{key}.{inner}", entry)
 
 
-def counts(path: Path, key: str, value: Mapping[str, Mapping[str, int]], split: str) -> None:
-    """Refuse counts that are not positive integers, or miss the split that is tuned on."""
+def counts(path: Path, key: str, value: Mapping[str, Mapping[str, int]], split: str | None) -> None:
+    """Refuse counts that are not positive integers, or miss the split that is tuned on (if any is)."""
     nested(path, key, value)
-    if split not in value:
+    if split is not None and split not in value:
         raise wrong(path, key, f"lacks the tuning split {split!r}; say how many examples of each category it has")
     for name, categories in value.items():
         for category, count in categories.items():

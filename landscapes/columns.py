@@ -12,6 +12,9 @@ from landscapes.space import SearchSpace
 
 Array = NDArray[np.float64]
 
+MASK_SEED = "mask_seed"
+"""An optional whole-number column: the same setting recorded with several DARE masks is several rows."""
+
 
 def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
     """Refuse a table that is empty or lacks a column."""
@@ -79,6 +82,13 @@ def settings(frame: pd.DataFrame, space: SearchSpace, path: Path) -> Array:
             "widen low and high in card.yaml or drop the row"
         )
     return X
+
+
+def mask_seeds(frame: pd.DataFrame, path: Path) -> dict[str, NDArray[np.int64]]:
+    """The column of mask seeds under its name; nothing where the table has none."""
+    if MASK_SEED not in frame.columns:
+        return {}
+    return {MASK_SEED: numbers(frame, MASK_SEED, path, at_least=0, whole=True).astype(np.int64)}
 
 
 def refuse_repeats(keys: pd.DataFrame, path: Path, what: str) -> None:

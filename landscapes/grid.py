@@ -2,8 +2,8 @@
 
 `grid.parquet` has the columns: one a parameter of the card, in its order (vl_weight, exp_weight, and density where the
 method has one); split (validation or test); score and standard_error, in the card's units; n_examples; merge_seconds
-and eval_seconds. Standard errors and seconds may be missing where nobody measured them. Further columns are kept and
-not read.
+and eval_seconds. Standard errors and seconds may be missing where nobody measured them. A further column mask_seed
+tells apart evaluations of one setting with several masks. Other columns are kept and not read.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class RecordedGrid:
     """What was measured on one split, sorted by setting with the first parameter slowest.
 
     Attributes:
-        X: Settings, of shape (n, d), in the parameters' own units and order; all different.
+        X: Settings, of shape (n, d), in the parameters' own units and order; all different, but for mask seeds.
         scores: Their scores, of shape (n,), in the card's units, to be maximised.
         standard_errors: Standard error of each score over examples, of shape (n,); NaN where unknown.
         n_examples: How many examples each score is the mean of, of shape (n,).
@@ -39,6 +39,7 @@ class RecordedGrid:
         eval_seconds: What each evaluation took, of shape (n,); NaN where unknown.
         split: On which examples: validation or test.
         path: Where it was read from, for messages.
+        mask_seeds: Seed of the mask of each row, of shape (n,), where settings were recorded with several; else None.
     """
 
     X: Array
@@ -49,6 +50,7 @@ class RecordedGrid:
     eval_seconds: Array
     split: str
     path: Path
+    mask_seeds: NDArray[np.int64] | None = None
 
     @classmethod
     def read(cls, path: str | Path, space: SearchSpace, *, split: str = "validation") -> Self:
@@ -84,6 +86,7 @@ class RecordedGrid:
             n_examples=chosen["n_examples"].to_numpy(dtype=np.int64),
             split=split,
             path=path,
+            mask_seeds=chosen[columns.MASK_SEED].to_numpy(np.int64) if columns.MASK_SEED in chosen else None,
             **measured,
         )
 
@@ -139,8 +142,10 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     clean["n_examples"] = columns.numbers(frame, "n_examples", path, at_least=1, whole=True).astype(np.int64)
     for name in ("merge_seconds", "eval_seconds"):
         clean[name] = columns.numbers(frame, name, path, at_least=0, may_be_missing=True)
+    seeds = columns.mask_seeds(frame, path)
+    clean |= seeds
     checked = pd.DataFrame({**clean, **{name: frame[name] for name in frame.columns if name not in clean}})
-    keys = ["split", *space.names]
+    keys = ["split", *space.names, *seeds]
     columns.refuse_repeats(checked[keys], path, "setting")
     # A negative zero would sort and hash differently from a zero.
     checked[list(space.names)] += 0.0

@@ -14,13 +14,15 @@ from scipy.stats import qmc
 
 from landscapes import card as cards
 from landscapes import grid as grids
-from landscapes.card import Card
-from landscapes.errors import FlatLandscapeError, InvalidGridError
+from landscapes.card import FITTED, Card
+from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridError
 from landscapes.fidelity import Fidelity, measure
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.random_baseline import expected_regret
+from landscapes.truth import FOLDERS, Truth
+from landscapes.weakness import weaknesses
 from surrogates import extrema
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
@@ -45,12 +47,15 @@ class Landscape:
         card: What was recorded.
         grid: The recorded scores of one split.
         surrogate: What interpolates them; a thin-plate spline by default.
-        outcomes: The file of per-example outcomes of the same settings, if there is one.
+        folder: Where it was recorded, which may hold more than the grid: the per-example outcomes of the same settings
+            and evaluations that are held out (`landscapes.truth`).
 
     Attributes:
-        outcomes_hash: SHA-256 of that file, or nothing; `content_hash` does not depend on it, `regret_noise` does.
+        outcomes_hash: Of the per-example outcomes and all that is held out, empty where there is neither;
+            `content_hash` does not depend on them, while noise, fidelity and weaknesses do.
 
     Raises:
+        InvalidCardError: If the card is of evaluations that are held out: no surrogate is fitted to them.
         InvalidGridError: If there are too few settings, or they do not determine the surrogate or span the box.
         FlatLandscapeError: If all scores are equal.
     """
@@ -59,11 +64,15 @@ class Landscape:
     """Raised when the same recording leads to other scores or regrets, so that stored runs are known as old."""
 
     def __init__(
-        self, card: Card, grid: RecordedGrid, *, surrogate: Surrogate | None = None, outcomes: Path | None = None
+        self, card: Card, grid: RecordedGrid, *, surrogate: Surrogate | None = None, folder: Path | None = None
     ) -> None:
+        if card.design not in FITTED:
+            raise InvalidCardError(
+                f"{card.path}, key 'design': {card.design!r} is held out, and no surrogate may be fitted to it"
+            )
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
-        self._outcomes = outcomes
-        self.outcomes_hash = fingerprint(outcomes) if outcomes is not None else ""
+        self.folder = folder
+        self.outcomes_hash = _hash_beside(folder)
         surrogate = surrogate if surrogate is not None else RBFSurrogate()
         least = surrogate.least_points(self.space.dim)
         if len(grid) < least:
@@ -95,8 +104,52 @@ class Landscape:
         folder = Path(folder)
         card = Card.read(folder / cards.FILE)
         grid = RecordedGrid.read(folder / grids.FILE, card.space, split=card.tuning_split)
-        answers = folder / OUTCOMES_FILE
-        return cls(card, grid, surrogate=surrogate, outcomes=answers if answers.exists() else None)
+        return cls(card, grid, surrogate=surrogate, folder=folder)
+
+    def on(self, split: str) -> Self:
+        """The same recording scored on another split, with the same kind of surrogate refitted to its scores.
+
+        Args:
+            split: validation or test.
+
+        Raises:
+            InvalidGridError: If that split was not recorded.
+            FlatLandscapeError: If all its scores are equal.
+        """
+        if split == self.grid.split:
+            return self
+        grid = RecordedGrid.read(self.grid.path, self.space, split=split)
+        return type(self)(self.card, grid, surrogate=self.surrogate, folder=self.folder)
+
+    @cached_property
+    def held_out(self) -> Truth | None:
+        """Real evaluations spread over the recorded box, which no surrogate was fitted to; None if there are none."""
+        return self._truth("held-out")
+
+    @cached_property
+    def dense(self) -> Truth | None:
+        """Real evaluations on a fine grid beyond the recorded box; None if there are none."""
+        return self._truth("dense")
+
+    @cached_property
+    def masks(self) -> Truth | None:
+        """Real evaluations of a few settings with many DARE masks each; None if there are none."""
+        return self._truth("masks")
+
+    @cached_property
+    def outcomes(self) -> Outcomes | None:
+        """How each example was answered at each recorded setting, rows as in `grid`; None where not recorded.
+
+        Raises:
+            InvalidGridError: If the file cannot be used, or has other settings than the grid.
+        """
+        path = self._outcomes_path
+        return None if path is None else Outcomes.matching(path, self.grid, self.space)
+
+    @property
+    def weaknesses(self) -> tuple[str, ...]:
+        """Why the landscape is weak, in a few words each; empty if it is not. See `landscapes.weakness`."""
+        return weaknesses(self)
 
     def score(self, x: ArrayLike) -> Array:
         """Scores of settings.
@@ -175,16 +228,12 @@ class Landscape:
         and its nearest neighbours, two an axis, of which the median; where examples were not recorded, as if the two
         scores were independent.
         """
-        if self._outcomes is None:
+        if self.outcomes is None:
             return 2**0.5 * self.noise
-        answers = Outcomes.read(self._outcomes, self.space, split=self.grid.split)
         best = self.grid.best
         distance = np.linalg.norm(self._nodes - self._nodes[best], axis=1)
         nearest = np.argsort(distance, kind="stable")[1 : 1 + 2 * self.space.dim]
-        rows = [np.flatnonzero((self.grid.X[i] == answers.X).all(axis=1)) for i in (best, *nearest)]
-        if any(len(row) != 1 for row in rows):
-            raise InvalidGridError(f"{self._outcomes} lacks settings that {self.grid.path} has; record both again")
-        scores = answers.correct[np.concatenate(rows)]
+        scores = self.outcomes.correct[[best, *nearest]]
         differences = scores[0] - scores[1:]
         return float(np.median(differences.std(axis=1, ddof=1) / np.sqrt(differences.shape[1])))
 
@@ -218,19 +267,18 @@ class Landscape:
 
     @cached_property
     def _fidelity(self) -> Fidelity:
-        return measure(
-            self.surrogate,
-            self._nodes,
-            self.grid.scores,
-            noise=self.noise,
-            optimum=self._in_unit_cube(self.optimum),
-        )
+        return measure(self)
+
+    @property
+    def _outcomes_path(self) -> Path | None:
+        path = None if self.folder is None else self.folder / OUTCOMES_FILE
+        return path if path is not None and path.exists() else None
+
+    def _truth(self, design: str) -> Truth | None:
+        return None if self.folder is None else Truth.read(self.folder, self.card, design=design)
 
     def _in_own_units(self, extremum: Extremum) -> Extremum:
         return replace(extremum, x=self.space.from_unit(extremum.x[None])[0])
-
-    def _in_unit_cube(self, extremum: Extremum) -> Extremum:
-        return replace(extremum, x=self.space.to_unit(extremum.x[None])[0])
 
     def _refuse_unspanned_box(self) -> None:
         # Beyond the outermost settings a surrogate extrapolates, and an optimiser would be sent after an artefact.
@@ -243,3 +291,12 @@ class Landscape:
                     f"{self.grid.path}, column {parameter.name!r}: recorded from {low:g} to {high:g}, but the card's "
                     f"box is [{parameter.low:g}, {parameter.high:g}]; set them to what was recorded"
                 )
+
+
+def _hash_beside(folder: Path | None) -> str:
+    """64 hexadecimal digits of every recorded file beside the grid and the card."""
+    if folder is None:
+        return ""
+    held_out = [folder / sub / name for sub in FOLDERS.values() for name in (cards.FILE, grids.FILE, OUTCOMES_FILE)]
+    paths = [path for path in (folder / OUTCOMES_FILE, *held_out) if path.exists()]
+    return hashlib.sha256("".join(map(fingerprint, paths)).encode()).hexdigest() if paths else ""

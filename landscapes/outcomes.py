@@ -1,9 +1,9 @@
 """Recorded outcomes: how each example was answered at each setting.
 
 `outcomes.parquet` has the columns: one a parameter of the card, split, id, category (skill or general, or what the
-benchmark calls its parts) and correct, which is true or false, or a number where the metric gives partial credit. Rows
-are sorted so that equal values are neighbours, which is what makes 100 settings x 300 examples fit into some ten
-kilobytes.
+benchmark calls its parts) and correct, which is true or false, or a number where the metric gives partial credit; and
+mask_seed where settings were recorded with several masks. Rows are sorted so that equal values are neighbours, which is
+what makes 100 settings x 300 examples fit into some ten kilobytes.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from landscapes import columns
 from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, read_schema, write_parquet
+from landscapes.grid import RecordedGrid
 from landscapes.space import SearchSpace
 
 Array = NDArray[np.float64]
@@ -32,7 +33,7 @@ class Outcomes:
     """How each example of one split was answered at each setting.
 
     Attributes:
-        X: Settings, of shape (n, d), sorted as in `RecordedGrid`.
+        X: Settings, of shape (n, d), sorted as in `RecordedGrid`; all different, but for mask seeds.
         ids: The examples' ids, of shape (m,), sorted.
         categories: Their categories, of shape (m,).
         correct: The score of each example at each setting, of shape (n, m); 0 or 1 unless there is partial credit, NaN
@@ -61,20 +62,35 @@ class Outcomes:
         if frame.empty:
             raise InvalidGridError(f"{path} has no row with split {split!r}; record that split")
         frame = _checked(frame, space, path)
-        X, setting = np.unique(frame[list(space.names)].to_numpy(np.float64), axis=0, return_inverse=True)
+        seeds = [columns.MASK_SEED] if columns.MASK_SEED in frame else []
+        X, setting = np.unique(frame[[*space.names, *seeds]].to_numpy(np.float64), axis=0, return_inverse=True)
         ids, first, example = np.unique(frame["id"].to_numpy(object), return_index=True, return_inverse=True)
         correct = np.full((len(X), len(ids)), np.nan)
         correct[setting.ravel(), example.ravel()] = frame["correct"].to_numpy(np.float64)
+        X = X[:, : space.dim]
         return cls(X=X, ids=ids, categories=frame["category"].to_numpy(object)[first], correct=correct, split=split)
+
+    @classmethod
+    def matching(cls, path: str | Path, grid: RecordedGrid, space: SearchSpace) -> Self:
+        """Read the outcomes behind a recorded grid: same split, row i of `correct` belongs to row i of the grid.
+
+        Raises:
+            InvalidGridError: If the file cannot be used, or has other settings than the grid.
+        """
+        answers = cls.read(path, space, split=grid.split)
+        if answers.X.shape != grid.X.shape or not np.allclose(answers.X, grid.X, rtol=0, atol=1e-9):
+            raise InvalidGridError(f"{path} and {grid.path} have different settings; record both again")
+        return answers
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of an outcomes file, which changes with what is in it.
+    """SHA-256 of a recorded file, which changes with what is in it.
 
     Raises:
-        InvalidGridError: If it is not a parquet file.
+        InvalidGridError: If it should be parquet and is not.
     """
-    read_schema(path)
+    if path.suffix == ".parquet":
+        read_schema(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -93,6 +109,7 @@ def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> 
     path = Path(path)
     frame = _checked(rows, space, path)
     arrays: dict[str, pa.Array] = {name: pa.array(frame[name]) for name in space.names}
+    arrays |= {name: pa.array(frame[name]) for name in (columns.MASK_SEED,) if name in frame}
     arrays |= {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
     correct = frame["correct"].to_numpy(np.float64)
     binary = bool(np.isin(correct, (0.0, 1.0)).all())
@@ -104,8 +121,10 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     columns.require(frame, [*space.names, *WORDS, "correct"], path)
     frame = frame.reset_index(drop=True)
     clean: dict[str, object] = dict(zip(space.names, columns.settings(frame, space, path).T + 0.0, strict=True))
+    seeds = columns.mask_seeds(frame, path)
+    clean |= seeds
     clean |= {name: columns.words(frame, name, path) for name in WORDS}
     clean["correct"] = columns.numbers(frame, "correct", path)
     checked = pd.DataFrame(clean)
-    columns.refuse_repeats(checked[["split", "id", *space.names]], path, "example at the same setting")
-    return checked.sort_values(["split", "id", *space.names], kind="stable", ignore_index=True)
+    columns.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting")
+    return checked.sort_values(["split", "id", *space.names, *seeds], kind="stable", ignore_index=True)

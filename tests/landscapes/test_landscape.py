@@ -211,5 +211,5 @@ def test_outcomes_of_other_settings_are_refused(tmp_path: Path) -> None:
     rows["correct"] = rows["correct"].astype(float)
     rows["vl_weight"] = rows["vl_weight"] * 0.999 + 0.0002
     write_outcomes(folder / "outcomes.parquet", rows, space)
-    with pytest.raises(InvalidGridError, match="lacks settings"):
+    with pytest.raises(InvalidGridError, match="different settings; record both again"):
         _ = Landscape.read(folder).regret_noise
