@@ -9,7 +9,7 @@ from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
-from surrogates.rbf import RBFSurrogate
+from surrogates import registry
 
 ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""
@@ -58,7 +58,7 @@ def load(name: str, *, kernel: str | None = None, root: str | Path | None = None
 
     Args:
         name: "<pair>/<method>".
-        kernel: Of the surrogate; a thin-plate spline by default.
+        kernel: Name of the surrogate, a radial kernel or gp (`surrogates.registry`); a thin-plate spline by default.
         root: Where to look; by default the landscapes that ship.
 
     Raises:
@@ -70,7 +70,7 @@ def load(name: str, *, kernel: str | None = None, root: str | Path | None = None
     folder = ROOT if root is None else Path(root)
     if name not in known:
         raise _unknown(name, known, folder)
-    landscape = Landscape.read(folder / name, surrogate=RBFSurrogate(kernel) if kernel else RBFSurrogate())
+    landscape = Landscape.read(folder / name, surrogate=registry.make(kernel) if kernel else None)
     if landscape.name != name:
         raise InvalidCardError(
             f"{landscape.card.path}, key 'name': {landscape.name!r} does not match the folder {name!r}"

@@ -80,11 +80,7 @@ class Surrogate(ABC):
             InvalidDataError: If a point is outside the cube or has another number of dimensions.
             NotFittedError: If `fit` was not called.
         """
-        known, _ = self._data()
-        X = self._points(X)
-        if X.shape[1] != known.shape[1]:
-            raise InvalidDataError(f"points must have {known.shape[1]} coordinates, not {X.shape[1]}")
-        return self._predict(X)
+        return self._predict(self._askable(X))
 
     def loo_residuals(self) -> Array:
         """What every point's score exceeds the prediction by that is made without that point.
@@ -97,6 +93,27 @@ class Surrogate(ABC):
             NotFittedError: If `fit` was not called.
         """
         return self._loo_residuals(*self._data())
+
+    def weights(self, X: ArrayLike) -> Array:
+        """How predictions are made of the recorded scores: `predict(X)` is `weights(X) @ y`.
+
+        Given the hyperparameters of the fit, every surrogate here is linear in the scores. So whatever was recorded at
+        the same points, such as each single example's outcome, is carried to other points by the same weights.
+
+        Args:
+            X: Points of shape (m, d) in [0, 1]^d.
+
+        Returns:
+            Weights of shape (m, n), each row of which adds up to 1.
+
+        Raises:
+            InvalidDataError: If a point is outside the cube or has another number of dimensions.
+            NotFittedError: If `fit` was not called.
+        """
+        return self._weights(self._askable(X))
+
+    @abstractmethod
+    def _weights(self, X: Array) -> Array: ...
 
     @abstractmethod
     def _fit(self, X: Array, y: Array) -> None: ...
@@ -111,6 +128,13 @@ class Surrogate(ABC):
         if self._X is None or self._y is None:
             raise NotFittedError("fit the surrogate first")
         return self._X, self._y
+
+    def _askable(self, X: ArrayLike) -> Array:
+        known, _ = self._data()
+        points = self._points(X)
+        if points.shape[1] != known.shape[1]:
+            raise InvalidDataError(f"points must have {known.shape[1]} coordinates, not {points.shape[1]}")
+        return points
 
     @staticmethod
     def _points(X: ArrayLike) -> Array:

@@ -77,6 +77,13 @@ class RBFSurrogate(Surrogate):
     def _predict(self, X: Array) -> Array:
         return self._interpolator(X)
 
+    def _weights(self, X: Array) -> Array:
+        known, _ = self._data()
+        # Interpolating the columns of the identity gives each score's part in every prediction.
+        return RBFInterpolator(
+            known, np.eye(len(known)), kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
+        )(X)
+
     def _loo_residuals(self, X: Array, y: Array) -> Array:
         return self._rippa(self._system(X, self.epsilon)[1], y)
 

@@ -1,0 +1,33 @@
+"""Finds surrogates by name: one for each radial kernel, and the Gaussian process."""
+
+import difflib
+
+from surrogates import kernels
+from surrogates.base import Surrogate
+from surrogates.errors import UnknownKernelError
+from surrogates.rbf import RBFSurrogate
+
+GP = "gp"
+NAMES = (*kernels.KERNELS, GP)
+"""Every name, the study's kernels first."""
+
+
+def make(name: str) -> Surrogate:
+    """A new surrogate of that name, not yet fitted.
+
+    Args:
+        name: A radial kernel (`surrogates.kernels`), or gp.
+
+    Raises:
+        UnknownKernelError: If there is none; the message suggests the nearest.
+    """
+    if name == GP:
+        # scikit-learn takes a second to import.
+        from surrogates.gp import GPSurrogate
+
+        return GPSurrogate()
+    if name not in kernels.KERNELS:
+        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(NAMES)}")
+    return RBFSurrogate(name)
