@@ -1,96 +1,155 @@
-"""A VLM, an expert and their common base on disk, and the benchmark that scores their merges."""
+"""A VLM, an expert and their common base: where they lie, and all three in memory."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.backbone import language_names
-
-ROLES = ("base", "vlm", "expert")
-_KEYS = ("name", "domain", "benchmark", *ROLES, "examples", "licence", "notes")
+from hpo_bench.merging.alignment import Alignment
+from hpo_bench.merging.backbone import HEAD, language_tensors
+from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
+from hpo_bench.merging.resources import check_memory, resident_bytes
+from hpo_bench.merging.scope import DTYPES, MergeScope
+from hpo_bench.merging.source import HubModel, parse_path, parse_source
+from hpo_bench.merging.wording import first_line, gib, some
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A folder with a `pair.yaml` that names what is in it.
+    """Three models that can be merged, as a `pair.yaml` or three paths say.
 
     Attributes:
-        folder: Where it lies; nothing outside it is read.
+        folder: What its paths start from; a `pair.yaml` names nothing outside it, but for models on the hub.
         name: What landscapes recorded from it are called by.
-        domain: "language", "maths" or "instructions".
-        benchmark: Name of the benchmark.
-        base: Folder of the common base language model.
-        vlm: Folder of the vision-language model.
-        expert: Folder of the expert language model.
-        examples: The benchmark's examples, a parquet file.
-        licence: Of the examples and weights.
-        notes: What a user of its scores should know.
+        sources: Where "base", "vlm" and "expert" lie: a folder, or a model on the hub.
+        examples_file: The benchmark's examples, a parquet file; None if it has none of its own.
+        domain: "language", "maths" or "instructions", or "".
+        benchmark: Name of the benchmark, or "".
+        licence: Of the examples and weights, or "".
+        notes: What a user of its scores should know, or "".
+        traps: What is easily got wrong with these models.
+        merge: What of the language backbone is merged, and in which dtype.
+        evaluation: How merges are evaluated, as written in the file.
+        calibration: Data for methods that look at activations or gradients, as written in the file.
+        language_prefixes: For an architecture that is not built in: how names of the VLM's language tensors begin, in
+            memory and on disk, and how the language model's do; `{model.language_model.: model., lm_head.: lm_head.}`.
+        trust_remote_code: Whether code that comes with the VLM is needed; it runs only if the user allows it as well.
     """
 
     folder: Path
     name: str
-    domain: str
-    benchmark: str
-    base: Path
-    vlm: Path
-    expert: Path
-    examples: Path
-    licence: str
-    notes: str
+    sources: Mapping[str, Path | HubModel]
+    examples_file: Path | None = None
+    domain: str = ""
+    benchmark: str = ""
+    licence: str = ""
+    notes: str = ""
+    traps: tuple[str, ...] = ()
+    merge: MergeScope = field(default_factory=MergeScope)
+    evaluation: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
+    language_prefixes: Mapping[str, str] = field(default_factory=dict)
+    trust_remote_code: bool = False
 
     @classmethod
-    def read(cls, folder: Path) -> "Pair":
-        """Read `pair.yaml` in a folder.
+    def read(cls, path: Path) -> "Pair":
+        """Read a pair's description.
+
+        Args:
+            path: A YAML file, or a folder with a `pair.yaml`.
 
         Raises:
-            UsageError: If the file is missing, is not YAML, lacks a key, or names a path outside the folder.
+            UsageError: If the file is missing, is not YAML, lacks a key, has one that is unknown or of the wrong type,
+                or names a path outside its folder.
         """
-        path = folder / "pair.yaml"
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-        except yaml.YAMLError as error:
-            raise UsageError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
-        if not isinstance(content, dict):
-            raise UsageError(f"{path}: must be a mapping with the keys {', '.join(_KEYS)}")
-        for key in _KEYS:
-            if not isinstance(content.get(key), str):
-                raise UsageError(f"{path}: key {key!r} is missing or not text")
-        paths = {key: _inside(folder, content[key], path) for key in (*ROLES, "examples")}
+        file = path / FILE if path.is_dir() or path.suffix not in (".yaml", ".yml") else path
+        content = read_manifest(file)
+        folder = file.parent
+        examples = content.get("examples")
         return cls(
             folder=folder,
             name=content["name"],
-            domain=content["domain"],
-            benchmark=content["benchmark"],
-            licence=content["licence"],
-            notes=content["notes"],
-            **paths,
+            sources={
+                role: parse_source(content[role], folder, confined=True, where=f"{file}: {role}") for role in ROLES
+            },
+            examples_file=parse_path(examples, folder, confined=True, where=str(file)) if examples else None,
+            traps=tuple(content.get("traps", ())),
+            merge=MergeScope.parse(content.get("merge", {}), str(file)),
+            evaluation=content.get("evaluation", {}),
+            calibration=content.get("calibration", {}),
+            language_prefixes=content.get("language_prefixes", {}),
+            trust_remote_code=content.get("trust_remote_code", False),
+            **{key: content.get(key, "") for key in TEXTS},
         )
 
+    @classmethod
+    def of(cls, *, base: str, vlm: str, expert: str, name: str = "pair", merge: MergeScope | None = None) -> "Pair":
+        """A pair of three paths or hub models (`hf://owner/name`), which may lie anywhere.
+
+        Raises:
+            UsageError: If one does not exist.
+        """
+        here = Path.cwd()
+        given = {"base": base, "vlm": vlm, "expert": expert}
+        sources = {role: parse_source(text, here, confined=False, where=f"--{role}") for role, text in given.items()}
+        return cls(folder=here, name=name, sources=sources, merge=merge or MergeScope())
+
+    @property
+    def base(self) -> Path:
+        """Folder of the common base language model; fetched if it is on the hub and not here yet."""
+        return self._local("base")
+
+    @property
+    def vlm(self) -> Path:
+        """Folder of the vision-language model; fetched if it is on the hub and not here yet."""
+        return self._local("vlm")
+
+    @property
+    def expert(self) -> Path:
+        """Folder of the expert language model; fetched if it is on the hub and not here yet."""
+        return self._local("expert")
+
+    @property
+    def examples(self) -> Path:
+        """The benchmark's examples.
+
+        Raises:
+            UsageError: If the pair has none of its own.
+        """
+        if self.examples_file is None:
+            raise UsageError(
+                f"pair {self.name!r} has no examples of its own; name a parquet file as `examples` in its {FILE}, or "
+                "another evaluator under `evaluation`"
+            )
+        return self.examples_file
+
     def file_hashes(self) -> dict[str, dict[str, str]]:
-        """SHA-256 of every safetensors file of each role, and of the examples."""
-        files = {role: sorted(getattr(self, role).glob("*.safetensors")) for role in ROLES}
-        files["examples"] = [self.examples]
+        """SHA-256 of every safetensors file of each role, and of the examples if there are any."""
+        files = {role: sorted(self._local(role).glob("*.safetensors")) for role in ROLES}
+        if self.examples_file is not None:
+            files["examples"] = [self.examples_file]
         return {role: {path.name: _sha256(path) for path in paths} for role, paths in files.items()}
+
+    def _local(self, role: str) -> Path:
+        source = self.sources[role]
+        return source if isinstance(source, Path) else source.fetch()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedPair:
-    """A pair in memory, in float32.
+    """A pair in memory.
 
     Attributes:
         vlm: The live VLM, into whose parameters merges are written.
-        processor: Its processor.
-        names: VLM name to language model name, for every language parameter.
-        base: State of the base, by language model name.
+        processor: Its processor; None if its folder holds none.
+        names: VLM name to language model name, for every parameter that is merged.
+        base: State of the base, by language model name, with the VLM's vocabulary rows.
         tuned: The VLM's own language weights, by language model name; a copy that merging does not touch.
-        expert: State of the expert, by language model name.
+        expert: State of the expert, by language model name, with the VLM's vocabulary rows.
     """
 
     vlm: Any
@@ -101,49 +160,120 @@ class LoadedPair:
     expert: dict[str, torch.Tensor]
 
     @classmethod
-    def load(cls, pair: Pair) -> "LoadedPair":
-        """Load all three models from safetensors.
+    def load(
+        cls,
+        pair: Pair,
+        *,
+        dtype: str | None = None,
+        device: torch.device | str | None = None,
+        trust_remote_code: bool = False,
+    ) -> "LoadedPair":
+        """Load all three models from safetensors, base and expert tensor by tensor.
+
+        Args:
+            pair: What to load.
+            dtype: "float32", "bfloat16" or "stored"; by default what the pair says.
+            device: Where everything goes; by default the CPU.
+            trust_remote_code: Whether the user allows code that comes with the VLM to run; the pair must ask too.
 
         Raises:
-            MergeError: If a checkpoint cannot be loaded or the three do not fit together.
+            UsageError: If the dtype is unknown.
+            MergeError: If a checkpoint cannot be loaded, the three do not fit together, or memory does not suffice.
         """
-        from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
-
-        def load(auto: Any, path: Path) -> Any:
-            try:
-                return auto.from_pretrained(
-                    path, dtype=torch.float32, use_safetensors=True, local_files_only=True, trust_remote_code=False
-                ).eval()
-            except Exception as error:  # whatever a broken file makes transformers raise
-                raise MergeError(f"{path}: cannot be loaded: {str(error).splitlines()[0]}") from error
-
-        vlm = load(AutoModelForImageTextToText, pair.vlm)
-        base = load(AutoModelForCausalLM, pair.base).state_dict()
-        expert = load(AutoModelForCausalLM, pair.expert).state_dict()
+        scope = dtype or pair.merge.dtype
+        if scope not in DTYPES:
+            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {scope!r}")
+        alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
+        alignment.check()
+        kept = DTYPES[scope] or alignment.stored_dtype
+        _check_fits(alignment, kept, device)
+        trusted = trust_remote_code and pair.trust_remote_code
+        vlm = _load_vlm(pair.vlm, kept, trusted).to(device) if device else _load_vlm(pair.vlm, kept, trusted)
+        processor = _load_processor(pair.vlm, trusted)
         state = vlm.state_dict()
-        names = language_names(vlm.config.model_type, state, base)
-        language_names(vlm.config.model_type, state, expert)
-        processor = AutoProcessor.from_pretrained(pair.vlm, local_files_only=True, trust_remote_code=False)
-        tuned = {theirs: state[ours].clone() for ours, theirs in names.items()}
+        names = _names_in_memory(state, alignment)
+        base, tuned, expert = {}, {}, {}
+        for ours, theirs in names.items():
+            triple = alignment.triple(theirs)
+            base[theirs] = triple.base.to(device=device, dtype=kept)
+            expert[theirs] = triple.expert.to(device=device, dtype=kept)
+            tuned[theirs] = state[ours].clone()
         return cls(vlm=vlm, processor=processor, names=names, base=base, tuned=tuned, expert=expert)
 
-    def write_language(self, weights: dict[str, torch.Tensor]) -> None:
+    def write_language(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Put language weights, by language model name, into the live VLM in place."""
         state = self.vlm.state_dict()
         with torch.no_grad():
             for ours, theirs in self.names.items():
                 state[ours].copy_(weights[theirs])
 
+    def read_language(self) -> dict[str, torch.Tensor]:
+        """The live VLM's present language weights, by language model name; not copied."""
+        state = self.vlm.state_dict()
+        return {theirs: state[ours] for ours, theirs in self.names.items()}
+
+
+def _check_fits(alignment: Alignment, dtype: torch.dtype, device: torch.device | str | None) -> None:
+    vlm, merged = alignment.checkpoints["vlm"].elements, alignment.elements(alignment.merged)
+    needed = resident_bytes(vlm, merged, dtype)
+    half = "" if dtype.itemsize < 4 else f"in bfloat16 it needs {gib(resident_bytes(vlm, merged, torch.bfloat16))}; "
+    check_memory(
+        needed,
+        device=device,
+        what="keeping base, VLM and expert at hand",
+        instead=f"{half}a single merge can be streamed from disk to disk with `hpo-bench merge --stream`",
+    )
+
+
+def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    try:
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=trusted,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a broken file makes transformers raise
+        raise MergeError(f"{folder}: cannot be loaded: {first_line(error)}") from error
+    vlm, info = loaded
+    # transformers fills what is missing with random weights, and only warns.
+    if absent := set(info["missing_keys"]):
+        raise MergeError(
+            f"{folder}: the checkpoint lacks weights of its own architecture: {some(absent)}; fetch it anew"
+        )
+    return vlm.eval()
+
+
+def _load_processor(folder: Path, trusted: bool) -> Any:
+    from transformers import AutoProcessor
+
+    if not any((folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")):
+        return None
+    try:
+        return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
+    except Exception as error:
+        raise MergeError(f"{folder}: its processor cannot be loaded: {first_line(error)}") from error
+
+
+def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) -> dict[str, str]:
+    """VLM name in memory to language model name, of what is merged, in the order of the model."""
+    found = language_tensors(state, alignment.prefixes)
+    if alignment.configurations["vlm"].tied:
+        found.pop(HEAD, None)
+    if set(found) != set(alignment.language):
+        live, stored = set(found), set(alignment.language)
+        raise MergeError(
+            "the VLM's language tensors have other names in memory than its files say: only in memory "
+            f"{some(live - stored)}; only in its files {some(stored - live)}; "
+            "give `language_prefixes` for both in pair.yaml"
+        )
+    return {found[theirs]: theirs for theirs in found if theirs in set(alignment.merged)}
+
 
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _inside(folder: Path, name: str, source: Path) -> Path:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise UsageError(f"{source}: {name!r} leads out of the pair's folder")
-    if not path.exists():
-        raise UsageError(f"{source}: {name!r} does not exist in {folder}")
-    return path

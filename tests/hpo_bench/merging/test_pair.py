@@ -2,14 +2,11 @@
 
 import shutil
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
-import torch
 import yaml
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.backbone import language_names
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.nano.shelf import find_pair
 
@@ -48,18 +45,78 @@ def test_a_manifest_that_is_no_mapping_is_refused(copied: Path, text: str) -> No
         Pair.read(copied)
 
 
-def test_truncated_weights_are_refused(copied: Path) -> None:
-    weights = copied / "expert" / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(MergeError, match="expert: cannot be loaded"):
-        LoadedPair.load(Pair.read(copied))
+def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
+    change(copied, evaluatoin={"kind": "local"})
+    with pytest.raises(UsageError, match="did you mean 'evaluation'"):
+        Pair.read(copied)
 
 
-def test_pickled_weights_are_refused(copied: Path) -> None:
-    (copied / "expert" / "model.safetensors").unlink()
-    torch.save({}, copied / "expert" / "pytorch_model.bin")
-    with pytest.raises(MergeError, match="expert: cannot be loaded"):
-        LoadedPair.load(Pair.read(copied))
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"merge": {"embedding": False}}, "unknown key 'embedding' under merge"),
+        ({"merge": {"norms": "no"}}, "merge.norms must be true or false"),
+        ({"merge": {"dtype": "float8"}}, "dtype must be one of"),
+        ({"language_prefixes": {"model.": 3}}, "must be text"),
+        ({"evaluation": "lmms-eval"}, "'evaluation' must be a mapping"),
+        ({"expert": "someone/expert"}, "write hf://someone/expert"),
+        ({"expert": "hf://no-owner"}, "is no hub model"),
+    ],
+)
+def test_a_manifest_with_wrong_values_is_refused(copied: Path, keys: dict, message: str) -> None:
+    change(copied, **keys)
+    with pytest.raises(UsageError, match=message):
+        Pair.read(copied)
+
+
+def test_a_pair_without_a_benchmark_is_a_pair(copied: Path) -> None:
+    change(copied, **dict.fromkeys(("examples", "domain", "benchmark", "licence", "notes")))
+    pair = Pair.read(copied / "pair.yaml")
+    assert pair.notes == ""
+    assert set(pair.file_hashes()) == {"base", "vlm", "expert"}
+    with pytest.raises(UsageError, match="has no examples of its own"):
+        _ = pair.examples
+
+
+def test_sections_are_passed_on_as_they_are(copied: Path) -> None:
+    change(copied, evaluation={"kind": "local", "batch": 3}, merge={"head": False})
+    pair = Pair.read(copied)
+    assert pair.evaluation == {"kind": "local", "batch": 3}
+    assert not pair.merge.head
+    assert pair.merge.norms
+
+
+def test_three_paths_are_a_pair(copied: Path) -> None:
+    pair = Pair.of(base=str(copied / "base"), vlm=str(copied / "vlm"), expert=str(copied / "expert"))
+    assert pair.vlm == (copied / "vlm").resolve()
+    with pytest.raises(UsageError, match="--expert: 'nowhere' does not exist"):
+        Pair.of(base=str(copied / "base"), vlm=str(copied / "vlm"), expert="nowhere")
+
+
+def test_a_hub_model_is_fetched_only_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch, shipped: Pair) -> None:
+    asked: list[tuple[str, str | None]] = []
+
+    def download(repository: str, *, revision: str | None, allow_patterns: list, ignore_patterns: list) -> str:
+        assert "*.bin" in ignore_patterns
+        assert not any(pattern.endswith((".bin", ".py")) for pattern in allow_patterns)
+        asked.append((repository, revision))
+        return str(shipped.expert)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    pair = Pair.of(base=str(shipped.base), vlm=str(shipped.vlm), expert="hf://owner/expert@v2")
+    assert asked == []
+    assert pair.expert == shipped.expert
+    assert asked == [("owner/expert", "v2")]
+
+
+def test_a_hub_that_cannot_be_reached_is_said_so(monkeypatch: pytest.MonkeyPatch, shipped: Pair) -> None:
+    def download(*_: object, **__: object) -> str:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    pair = Pair.of(base=str(shipped.base), vlm=str(shipped.vlm), expert="hf://owner/expert")
+    with pytest.raises(MergeError, match=r"hf://owner/expert: cannot be fetched: no route to host"):
+        LoadedPair.load(pair)
 
 
 def test_hashes_follow_the_bytes(copied: Path) -> None:
@@ -79,37 +136,3 @@ def test_a_mistyped_pair_gets_the_nearest_name(tmp_path: Path) -> None:
 def test_a_pair_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="hpo-bench nano build sums-llama"):
         find_pair("sums-llama", tmp_path)
-
-
-class TestBackbone:
-    lm: ClassVar = {"model.embed_tokens.weight": torch.zeros(5, 2), "lm_head.weight": torch.zeros(5, 2)}
-
-    def vlm(self, prefix: str = "model.language_model.") -> dict[str, torch.Tensor]:
-        language = {prefix + "embed_tokens.weight": torch.zeros(5, 2), "lm_head.weight": torch.zeros(5, 2)}
-        return {**language, "model.vision_tower.layers.0.weight": torch.zeros(3)}
-
-    def test_maps_every_language_weight_and_no_other(self) -> None:
-        assert set(language_names("llava", self.vlm(), self.lm).values()) == set(self.lm)
-
-    def test_a_resampler_that_looks_like_language_is_left_alone(self) -> None:
-        vlm = self.vlm("model.text_model.")
-        vlm["model.connector.perceiver_resampler.model.embed_tokens.weight"] = torch.zeros(1)
-        assert len(language_names("idefics2", vlm, self.lm)) == 2
-
-    @pytest.mark.parametrize(
-        ("model_type", "vlm", "message"),
-        [
-            ("gpt2", {}, "no known language backbone"),
-            ("llava", {"lm_head.weight": torch.zeros(5, 2)}, "only in the language model model.embed_tokens"),
-            ("llava", {"model.language_model.extra": torch.zeros(1)}, "only in the VLM model.extra"),
-        ],
-    )
-    def test_what_does_not_fit_is_refused(self, model_type: str, vlm: dict, message: str) -> None:
-        with pytest.raises(MergeError, match=message):
-            language_names(model_type, vlm, self.lm)
-
-    def test_other_shapes_are_refused(self) -> None:
-        vlm = self.vlm()
-        vlm["lm_head.weight"] = torch.zeros(6, 2)
-        with pytest.raises(MergeError, match=r"lm_head.weight: shape \(6, 2\)"):
-            language_names("llava", vlm, self.lm)

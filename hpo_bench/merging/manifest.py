@@ -1,0 +1,55 @@
+"""Reading `pair.yaml`: which keys there are, and what may stand under them."""
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hpo_bench.errors import UsageError
+
+ROLES = ("base", "vlm", "expert")
+FILE = "pair.yaml"
+TEXTS = ("domain", "benchmark", "licence", "notes")
+SECTIONS = ("evaluation", "calibration", "merge", "language_prefixes")
+KEYS = ("name", *ROLES, "examples", *TEXTS, *SECTIONS, "traps", "trust_remote_code")
+_WORDS = {str: "text", dict: "a mapping", list: "a list of texts", bool: "true or false"}
+
+
+def read_manifest(file: Path) -> dict[str, Any]:
+    """A pair's description, every key of which is known and of the right type.
+
+    Raises:
+        UsageError: If the file is missing, is not YAML, lacks a key, or has one that is unknown or of the wrong type.
+    """
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: must be a mapping with the keys name, {', '.join(ROLES)}")
+    for key in content:
+        if key not in KEYS:
+            near = difflib.get_close_matches(str(key), KEYS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(KEYS)}"
+            raise UsageError(f"{file}: unknown key {key!r}; {hint}")
+    for key in ("name", *ROLES):
+        if not isinstance(content.get(key), str):
+            raise UsageError(f"{file}: key {key!r} is missing or not text")
+    wanted: dict[str, type] = {
+        **dict.fromkeys(("examples", *TEXTS), str),
+        **dict.fromkeys(SECTIONS, dict),
+        "traps": list,
+        "trust_remote_code": bool,
+    }
+    for key, kind in wanted.items():
+        if key in content and not isinstance(content[key], kind):
+            raise UsageError(f"{file}: {key!r} must be {_WORDS[kind]}")
+    for key in ("language_prefixes", "traps"):
+        value = content.get(key, {})
+        texts = [*value, *value.values()] if isinstance(value, dict) else value
+        if not all(isinstance(text, str) for text in texts):
+            raise UsageError(f"{file}: everything under {key!r} must be text")
+    return content

@@ -1,0 +1,60 @@
+"""What of the language backbone is merged, and in which dtype."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.backbone import kind_of
+
+DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}
+
+
+@dataclass(frozen=True, slots=True)
+class MergeScope:
+    """The section `merge:` of a pair.yaml. By default everything in the language backbone is merged, as mergekit does.
+
+    Attributes:
+        embeddings: Whether word embeddings are merged; if not, the VLM's stay. Tied embeddings are the head as well.
+        head: Whether the head is merged.
+        norms: Whether the norms' weights are merged.
+        biases: Whether biases are merged; Qwen2 has them in attention.
+        dtype: "float32", "bfloat16", or "stored" for what the VLM is stored in: of the live VLM and of what is
+            kept beside it.
+
+    Raises:
+        UsageError: If the dtype is unknown.
+    """
+
+    embeddings: bool = True
+    head: bool = True
+    norms: bool = True
+    biases: bool = True
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        if self.dtype not in DTYPES:
+            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")
+
+    @classmethod
+    def parse(cls, section: Mapping[str, Any], where: str) -> "MergeScope":
+        """Read the section.
+
+        Raises:
+            UsageError: If a key is unknown or a value has the wrong type.
+        """
+        known = {field.name: field.type for field in fields(cls)}
+        for key, value in section.items():
+            if key not in known:
+                raise UsageError(f"{where}: unknown key {key!r} under merge; there are: {', '.join(known)}")
+            if not isinstance(value, str if key == "dtype" else bool):
+                need = f"one of {', '.join(DTYPES)}" if key == "dtype" else "true or false"
+                raise UsageError(f"{where}: merge.{key} must be {need}, not {value!r}")
+        return cls(**section)
+
+    def takes(self, name: str) -> bool:
+        """Whether a tensor is merged, by its language model name."""
+        kind = kind_of(name)
+        return bool(asdict(self).get(kind, True))

@@ -1,0 +1,83 @@
+"""Where a checkpoint lies: in a local folder, or on the Hugging Face hub."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.wording import first_line
+
+SCHEME = "hf://"
+# Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.
+_WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "LICENSE*")
+_UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth", "*.gguf")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model on the Hugging Face hub, written `hf://owner/name` or `hf://owner/name@revision`.
+
+    Attributes:
+        repository: "owner/name".
+        revision: A branch, tag or commit; a commit makes the pair reproducible. None is the newest.
+    """
+
+    repository: str
+    revision: str | None = None
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.repository}" + (f"@{self.revision}" if self.revision else "")
+
+    def fetch(self) -> Path:
+        """Download what is not in the hub's cache yet, and name its folder there.
+
+        Raises:
+            MergeError: If the hub cannot be reached, or does not give the model to this user.
+        """
+        from huggingface_hub import snapshot_download
+
+        try:
+            return Path(
+                snapshot_download(
+                    self.repository, revision=self.revision, allow_patterns=[*_WANTED], ignore_patterns=[*_UNWANTED]
+                )
+            )
+        except Exception as error:  # no network, no access, no such model: a dozen classes, all the hub's
+            raise MergeError(
+                f"{self}: cannot be fetched: {first_line(error)}; gated models need `hf auth login`, "
+                "and a model that is already on this machine can be given as its folder"
+            ) from error
+
+
+def parse_source(text: str, folder: Path, *, confined: bool, where: str) -> Path | HubModel:
+    """Read a model's place as a user writes it.
+
+    Args:
+        text: A path, or `hf://owner/name[@revision]`.
+        folder: What relative paths start from.
+        confined: Whether a path may not lead out of the folder, as in configuration.
+        where: File or option it was read from, for messages.
+
+    Raises:
+        UsageError: If it is no hub id, leads out of the folder, or does not exist.
+    """
+    if text.startswith(SCHEME):
+        repository, _, revision = text.removeprefix(SCHEME).partition("@")
+        if not _REPOSITORY.fullmatch(repository):
+            raise UsageError(
+                f"{where}: {text!r} is no hub model; write {SCHEME}owner/name or {SCHEME}owner/name@revision"
+            )
+        return HubModel(repository, revision or None)
+    return parse_path(text, folder, confined=confined, where=where)
+
+
+def parse_path(text: str, folder: Path, *, confined: bool, where: str) -> Path:
+    """Read a local path as a user writes it; arguments and errors as for `parse_source`."""
+    path = (folder / text).resolve()
+    if confined and not path.is_relative_to(folder.resolve()):
+        raise UsageError(f"{where}: {text!r} leads out of the pair's folder")
+    if not path.exists():
+        hint = f"; for a model on the hub write {SCHEME}{text}" if _REPOSITORY.fullmatch(text) else ""
+        raise UsageError(f"{where}: {text!r} does not exist in {folder}{hint}")
+    return path
