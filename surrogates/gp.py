@@ -53,8 +53,8 @@ class GPSurrogate(Surrogate):
         self._centre, scale = float(y.mean()), float(y.std()) or 1.0
         signal: Any = ConstantKernel(1.0, SIGNALS) * Matern([0.5] * X.shape[1], LENGTHS, nu=2.5)
         kernel = signal + WhiteKernel(0.01, NOISES)
-        # Restarts by a fixed seed: the surrogate is a property of the scores and must not vary between calls.
-        regressor = GaussianProcessRegressor(kernel, alpha=1e-10, n_restarts_optimizer=2, random_state=0)
+        # No random restarts: the surrogate is a property of the scores and must not vary between calls.
+        regressor = GaussianProcessRegressor(kernel, alpha=1e-10)
         found = _quietly(regressor, X, (y - self._centre) / scale)
         # Noise belongs to the recorded scores and not to the function that they sample.
         self._covariance = found.k1

@@ -53,11 +53,13 @@ def study_loocv(
     if not len(inner):
         return float("nan")
     probe = copy.copy(surrogate)
-    residuals = []
-    for left_out in rng.choice(inner, size=repeats):
+    drawn, times = np.unique(rng.choice(inner, size=repeats), return_counts=True)
+    residuals = np.empty(len(drawn))
+    for place, left_out in enumerate(drawn):
         probe.fit(np.delete(X, left_out, axis=0), np.delete(y, left_out))
-        residuals.append(y[left_out] - probe.predict(X[[left_out]])[0])
-    return _percent_rmse(np.array(residuals), y)
+        residuals[place] = y[left_out] - probe.predict(X[[left_out]])[0]
+    # A point that was drawn twice counts twice, but need not be fitted twice.
+    return _percent_rmse(np.repeat(residuals, times), y)
 
 
 def exact_loocv(surrogate: Surrogate, X: ArrayLike, y: ArrayLike, *, only_interior: bool) -> float:
