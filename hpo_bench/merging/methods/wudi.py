@@ -19,15 +19,20 @@ class Wudi:
     Vectors, ICML 2025. A task vector's rows approximately span the inputs that it was trained on, so that the loss
     bounds how much a layer's outputs change for each task, without data.
 
-    The loss is quadratic: with G_i = tau_i^T tau_i / |tau_i|^2 its minimum is tau = (sum tau_i G_i) (sum G_i)^+, where
-    the pseudo-inverse picks what gradient descent from the paper's start, sum tau_i, tends to. The paper takes 300 Adam
-    steps of 1e-5 instead, which move no weight by more than about 0.003 and so arrive only when task vectors are small.
+    The loss is quadratic: with G_i = tau_i^T tau_i / |tau_i|^2 its minimum is tau = (sum tau_i G_i) (sum G_i)^-1. The
+    paper takes 300 Adam steps of 1e-5 from sum tau_i instead, which move no weight by more than about 0.003 and so
+    arrive only when task vectors are small. The very minimum is no better, though: where both tasks span few of a
+    layer's inputs, directions of tiny eigenvalues fit both tasks exactly with weights many times their size. Those
+    below `cutoff` of the largest keep the paper's start, as they would in 300 steps of gradient descent.
 
     Everything but linear layers, about which the paper is silent, is averaged.
 
     Attributes:
         solver: "closed-form" for the minimum, "adam" for the paper's steps towards it.
-        steps: How many of these.
+        cutoff: Of the closed form: directions with smaller eigenvalues of sum G_i, relative to the largest, stay as
+            they are in sum tau_i. 1 / steps is where as many steps of gradient descent, at the longest stable length,
+            stop short; 0 is the minimum of least norm.
+        steps: How many Adam steps.
         learning_rate: Of these.
     """
 
@@ -35,6 +40,7 @@ class Wudi:
     label: ClassVar[str] = "WUDI"
 
     solver: Solver = "closed-form"
+    cutoff: float = 1 / 300
     steps: int = 300
     learning_rate: float = 1e-5
 
@@ -46,7 +52,7 @@ class Wudi:
         tasks = [task for task in (vlm, expert) if task.any()]
         if len(tasks) < 2:  # nothing interferes with a task that is alone
             return vlm + expert
-        return closed_form(tasks) if self.solver == "closed-form" else self._adam(tasks)
+        return closed_form(tasks, cutoff=self.cutoff) if self.solver == "closed-form" else self._adam(tasks)
 
     def _adam(self, tasks: list[Tensor]) -> Tensor:
         merged = sum(tasks[1:], tasks[0]).clone().requires_grad_()
@@ -64,16 +70,19 @@ def loss(merged: Tensor, tasks: list[Tensor]) -> Tensor:
     return torch.stack([((merged - task) @ task.T).square().sum() / task.square().sum() for task in tasks]).sum()
 
 
-def closed_form(tasks: list[Tensor]) -> Tensor:
-    """The minimum of `loss` of least norm, found in double precision.
+def closed_form(tasks: list[Tensor], *, cutoff: float) -> Tensor:
+    """The minimum of `loss` over the directions above the cutoff; sum of tasks on the others. In double precision.
 
     Args:
         tasks: Task vectors of one layer, each of shape (outputs, inputs) and not zero.
+        cutoff: See `Wudi`.
     """
     exact = [task.double() for task in tasks]
     grams = [task.T @ task / task.square().sum() for task in exact]
     right = torch.stack([task @ gram for task, gram in zip(exact, grams, strict=True)]).sum(0)
     values, directions = torch.linalg.eigh(torch.stack(grams).sum(0))
-    known = values > values[-1] * len(values) * torch.finfo(values.dtype).eps
-    directions = directions[:, known]
-    return ((right @ directions / values[known]) @ directions.T).to(tasks[0].dtype)
+    # Below rounding, every task vector is zero along the direction, and so is their sum.
+    known = values > values[-1] * max(cutoff, len(values) * torch.finfo(values.dtype).eps)
+    solved, kept = directions[:, known], directions[:, ~known]
+    merged = (right @ solved / values[known]) @ solved.T + torch.stack(exact).sum(0) @ kept @ kept.T
+    return merged.to(tasks[0].dtype)
