@@ -1,0 +1,134 @@
+"""Looking at pictures once: merging changes language weights alone, so what a VLM's vision side makes of them stays."""
+
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_PLAIN = {
+    "input_ids",
+    "inputs_embeds",
+    "attention_mask",
+    "position_ids",
+    "past_key_values",
+    "use_cache",
+    "cache_position",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prompt:
+    """One text with its pictures, as the language model reads it.
+
+    Attributes:
+        tokens: Token ids, of shape (length,).
+        pictured: Where an image embedding stands instead of a token's, of shape (length,).
+        images: The image embeddings, of shape (pictured.sum(), width).
+        positions: Rotary positions, of shape (length,), or (axes, length) where they have several; None for
+            0, 1, 2, ...
+    """
+
+    tokens: torch.Tensor
+    pictured: torch.Tensor
+    images: torch.Tensor
+    positions: torch.Tensor | None
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the image embeddings take."""
+        return self.images.nbytes
+
+
+def look(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[Prompt] | None:
+    """Run the vision side once and keep what it hands to the language model.
+
+    The whole model runs, and a hook on its decoder notes what arrives there, so that any architecture will do whose
+    decoder takes embeddings and positions.
+
+    Args:
+        model: A Hugging Face VLM.
+        inputs: What its processor makes of texts and pictures, padded on the right.
+
+    Returns:
+        One prompt a text; None if the decoder is handed anything that this module cannot keep, so that the whole model
+        must run every time.
+    """
+    arrived: dict[str, Any] = {}
+    decoder = model.get_decoder()
+    hook = decoder.register_forward_pre_hook(
+        lambda _, args, kwargs: arrived.update(kwargs, args=args), with_kwargs=True
+    )
+    try:
+        model.model(**inputs)
+    finally:
+        hook.remove()
+    further = {key for key, value in arrived.items() if key not in _PLAIN and isinstance(value, torch.Tensor)}
+    image_token = getattr(model.config, "image_token_id", None)
+    if arrived["args"] or further or image_token is None or arrived.get("inputs_embeds") is None:
+        return None
+    tokens, embedded, positions = inputs["input_ids"], arrived["inputs_embeds"], arrived.get("position_ids")
+    pictured = tokens == image_token
+    # Words must arrive as the table has them, or merged weights would have a part in what is kept.
+    if not torch.equal(embedded[~pictured], model.get_input_embeddings()(tokens)[~pictured]):
+        return None
+    return [
+        Prompt(
+            tokens=tokens[row, :length],
+            pictured=pictured[row, :length],
+            images=embedded[row, :length][pictured[row, :length]].clone(),
+            positions=None if positions is None else positions[..., row, :length].clone(),
+        )
+        for row, length in enumerate(inputs["attention_mask"].sum(1).tolist())
+    ]
+
+
+def stack(prompts: Sequence[Prompt]) -> Prompt:
+    """Prompts of equal length as one, whose tensors have a further dimension for the batch."""
+    first = prompts[0].positions
+    return Prompt(
+        tokens=torch.stack([prompt.tokens for prompt in prompts]),
+        pictured=torch.stack([prompt.pictured for prompt in prompts]),
+        images=torch.cat([prompt.images for prompt in prompts]),
+        positions=None if first is None else torch.stack([_known(prompt.positions) for prompt in prompts], dim=-2),
+    )
+
+
+def read(model: Any, prompts: Prompt) -> torch.Tensor:
+    """Last hidden states of the language model, of shape (batch, length, width).
+
+    Without padding no mask is needed, and attention takes its fastest path.
+    """
+    embedded = model.get_input_embeddings()(prompts.tokens)
+    embedded[prompts.pictured] = prompts.images
+    decoder = model.get_decoder()
+    return decoder(inputs_embeds=embedded, position_ids=prompts.positions, use_cache=False).last_hidden_state
+
+
+class Eyes:
+    """Tells whether a model still sees with the same eyes as when its pictures were looked at.
+
+    Args:
+        model: The VLM, held weakly.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = weakref.ref(model)
+        self._state = _vision_state(model)
+
+    def are_those_of(self, model: Any) -> bool:
+        """Whether it is the same model and nobody wrote into its vision side."""
+        return self._model() is model and self._state == _vision_state(model)
+
+
+def _vision_state(model: Any) -> tuple[tuple[int, int], ...]:
+    """Where each parameter outside the language model lies, and how often it was written."""
+    language = {id(p) for part in (model.get_decoder(), model.get_output_embeddings()) for p in part.parameters()}
+    return tuple((p.data_ptr(), p._version) for p in model.parameters() if id(p) not in language)
+
+
+def _known(positions: torch.Tensor | None) -> torch.Tensor:
+    if positions is None:
+        raise ValueError("prompts of one model have positions either all or none")
+    return positions
