@@ -29,16 +29,19 @@ class Restart:
 class Optimizer:
     """Proposes points in the unit cube and learns their scores; always maximises.
 
-    An optimiser is a deterministic function of its seed and its history. To resume, make a new one with the same
-    arguments, and replay: ask, check that the proposal is the recorded one, tell the recorded score.
+    An optimiser is a deterministic function of its seed and its history: of what was asked and told, in order. To
+    resume, make a new one with the same arguments, and replay: ask, check that the proposal is the recorded one, tell
+    the recorded score and standard error. Where several workers were at work, asks and tells interleave, and are
+    replayed in the order in which they happened.
 
     Args:
         dim: Number of hyperparameters, at least 1.
         seed: Source of all randomness, a non-negative integer.
         budget: How many points may be asked for in all, at least 1.
-        start: The first point to propose, of shape (dim,) in the unit cube, and where a search that has a centre
-            begins. A good start is knowledge about the box and not about the optimiser, so every optimiser takes one
-            and none has one by default.
+        start: The first point or points to propose, of shape (dim,) or (k, dim) in the unit cube, in order: a default
+            setting, the centre of the box, what was best on a task like this one. A search that has a centre begins at
+            the best of them. A good start is knowledge about the box and not about the optimiser, so every optimiser
+            takes one and none has one by default. Proposals count in the budget, which may end before the start does.
 
     Raises:
         InvalidSettingError: If an argument is out of range.
@@ -59,16 +62,17 @@ class Optimizer:
         self.dim = integer("dim", dim, least=1)
         self.seed = integer("seed", seed, least=0)
         self.budget = integer("budget", budget, least=1)
-        self.start = None if start is None else self._checked_start(start)
+        self.start = self._checked_start(np.empty((0, self.dim)) if start is None else start)
         self._X: list[Point] = []
         self._scores: list[float] = []
+        self._standard_errors: list[float] = []
         self._pending: list[Point] = []
         self._restarts: list[Restart] = []
 
     @property
     def settings(self) -> Mapping[str, object]:
         """Every option that changes the trace, as plain JSON values; part of the key under which runs are stored."""
-        return {} if self.start is None else {"start": self.start.tolist()}
+        return {"start": self.start.tolist()} if len(self.start) else {}
 
     @property
     def asked(self) -> int:
@@ -79,6 +83,11 @@ class Optimizer:
     def history(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What was told so far: points of shape (n, dim) and scores of shape (n,), NaN where an evaluation failed."""
         return np.array(self._X).reshape(-1, self.dim), np.array(self._scores)
+
+    @property
+    def standard_errors(self) -> NDArray[np.float64]:
+        """The standard errors of the scores told so far, of shape (n,), NaN where none was told."""
+        return np.array(self._standard_errors)
 
     @property
     def restarts(self) -> tuple[Restart, ...]:
@@ -129,12 +138,13 @@ class Optimizer:
                 raise BudgetExhaustedError(f"all {optimizer.budget} evaluations of the budget are spent")
             if optimizer._pending and not cls.parallel:
                 raise ProtocolError(f"{cls.label} needs the score of its last point before it can propose another")
-        own = [optimizer for optimizer in optimizers if optimizer.asked or optimizer.start is None]
+        own = [optimizer for optimizer in optimizers if optimizer.asked >= len(optimizer.start)]
         proposals = iter(cls._propose(own) if own else ())
         points = []
         for optimizer in optimizers:
-            given = None if optimizer.asked else optimizer.start
-            point = np.clip(np.array(next(proposals) if given is None else given, dtype=np.float64), 0.0, 1.0)
+            given = optimizer.asked < len(optimizer.start)
+            proposal = optimizer.start[optimizer.asked] if given else next(proposals)
+            point = np.clip(np.array(proposal, dtype=np.float64), 0.0, 1.0)
             if point.shape != (optimizer.dim,) or np.isnan(point).any():
                 raise ProtocolError(f"{cls.__name__} proposed {point}, which is no point in {optimizer.dim}-D")
             point.flags.writeable = False
@@ -142,30 +152,48 @@ class Optimizer:
             points.append(point)
         return points
 
-    def tell(self, x: Point, score: float) -> None:
+    def tell(self, x: Point, score: float, *, standard_error: float | None = None) -> None:
         """Record the score of a point that was asked for.
 
         Args:
             x: The point, of shape (dim,), exactly as `ask` returned it.
             score: Its score, to be maximised; NaN if the evaluation failed.
+            standard_error: How uncertain the score is, as one standard deviation in its own units; None if nothing is
+                known of it. An optimiser that models the scores takes it into account, the others keep it.
 
         Raises:
             ProtocolError: If that point is not pending.
-            InvalidSettingError: If the score is infinite.
+            InvalidSettingError: If the score is infinite, or the standard error is negative or no number.
         """
         if np.isinf(score):
             raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {score}")
+        if standard_error is not None and not 0.0 <= standard_error < np.inf:
+            raise InvalidSettingError(f"a standard error must be 0 or more and finite, not {standard_error}")
         for index, point in enumerate(self._pending):
             if np.array_equal(np.asarray(x), point):
                 del self._pending[index]
                 self._X.append(point)
                 self._scores.append(float(score))
+                self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
                 self._observe(point, float(score))
                 return
         raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
 
+    def recommend(self) -> Point:
+        """The point to use when the search is over: here the one with the highest score, the first of equals.
+
+        Where scores are noisy the highest is the luckiest, too; an optimiser with a model of them can do better.
+
+        Returns:
+            A read-only point of shape (dim,), one of those told.
+
+        Raises:
+            ProtocolError: If no evaluation has succeeded.
+        """
+        return self._X[self._highest()]
+
     def _next(self) -> Point:
-        """One new point, of shape (dim,); never called for the first point of a run with a `start`.
+        """One new point, of shape (dim,); never called while points of the `start` are left.
 
         This is all that an optimiser needs to have.
         """
@@ -179,21 +207,45 @@ class Optimizer:
     def _observe(self, x: Point, score: float) -> None:
         """Learn a score; for optimisers that keep more than the history."""
 
+    def _highest(self) -> int:
+        """The place of the highest score in the history.
+
+        Raises:
+            ProtocolError: If no evaluation has succeeded.
+        """
+        scores = np.array(self._scores)
+        if not np.isfinite(scores).any():
+            raise ProtocolError(f"of {len(scores)} evaluations told none succeeded, so there is nothing to recommend")
+        return int(np.nanargmax(scores))
+
     @property
     def _proposed(self) -> int:
         """How many points so far were the optimiser's own idea: the start it was given does not count."""
-        return self.asked - (self.start is not None and self.asked > 0)
+        return max(self.asked - len(self.start), 0)
+
+    def _best_start(self) -> Point | None:
+        """The best of the start: of the told ones, or else the first that may still be told; None if all failed."""
+        told = {x.tobytes(): score for x, score in zip(self._X, self._scores, strict=True)}
+        scores = [told.get(x.tobytes(), -np.inf) for x in self.start]
+        left = [index for index, score in enumerate(scores) if not np.isnan(score)]
+        return self.start[max(left, key=scores.__getitem__)] if left else None
 
     def _generator(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on the seed and the key alone, so that no draw depends on an earlier one."""
         return np.random.default_rng([self.seed, *key])
 
-    def _checked_start(self, start: ArrayLike) -> Point:
-        point = np.array(start, dtype=np.float64)
-        if point.shape != (self.dim,) or not np.all((point >= 0.0) & (point <= 1.0)):
-            raise InvalidSettingError(f"start must be {self.dim} numbers from 0 to 1, not {start!r}")
-        point.flags.writeable = False
-        return point
+    def _checked_start(self, start: ArrayLike) -> NDArray[np.float64]:
+        """The start as read-only points of shape (k, dim)."""
+        # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
+        points = np.atleast_2d(np.array(start, dtype=np.float64)) + 0.0
+        if points.ndim != 2 or points.shape[1] != self.dim or not np.all((points >= 0.0) & (points <= 1.0)):
+            raise InvalidSettingError(
+                f"start must be one or more points of {self.dim} numbers from 0 to 1, not {start!r}"
+            )
+        if len(np.unique(points, axis=0)) < len(points):
+            raise InvalidSettingError(f"start must not hold a point twice: {start!r}")
+        points.flags.writeable = False
+        return points
 
     @classmethod
     def _check_group(cls, optimizers: Sequence[Self]) -> None:

@@ -13,16 +13,18 @@ from optimizers.options import fraction, integer
 class CmaEs(Optimizer):
     """Covariance matrix adaptation (Hansen & Ostermeier, 2001), the `cma` package's implementation.
 
-    Generations are told whole or, when the budget ends within one, not at all. A failed evaluation ranks last in its
-    generation. When pycma's own criteria end a search, or a whole generation fails, the next one starts at a fresh
-    uniform point with the same population; growing it (IPOP, BIPOP) would leave no room for a second generation in
-    the budgets this is for.
+    Generations are told whole or, when the budget ends within one, not at all. With several workers a generation is the
+    next so many points told, in the order in which they were; those that come late, from the distribution before, count
+    as injected solutions, whose steps pycma shortens to what its own could be (Hansen, "Injecting external solutions
+    into CMA-ES", 2011). A failed evaluation ranks last in its generation. When pycma's own criteria end a search, or a
+    whole generation fails, the next one starts at a fresh uniform point with the same population; growing it (IPOP:
+    Auger & Hansen, 2005; BIPOP: Hansen, 2009) would leave no room for a second generation in the budgets this is for.
 
     Args:
         dim: Number of hyperparameters.
         seed: Draws the starts and the samples.
         budget: How many points may be asked for.
-        start: The first point to propose, and the first mean.
+        start: The first point or points to propose; the best is the first mean.
         sigma: First standard deviation along each axis; by custom 0.3 of the range in which the optimum is expected.
         population: Points a generation, at least 3. pycma would take 4 + floor(3 ln dim), 6 in 2-D and 7 in 3-D; of 40
             or 60 evaluations 4 make more generations, and on two sets of 40 held-out functions lowered the regret at
@@ -34,6 +36,7 @@ class CmaEs(Optimizer):
 
     name = "cma-es"
     label = "CMA-ES"
+    parallel = True
 
     def __init__(
         self,
@@ -49,9 +52,10 @@ class CmaEs(Optimizer):
         self.sigma = fraction("sigma", sigma)
         self.population = integer("population", population, least=3)
         self._searches = 0
-        self._search = self._begin()
-        self._generation: list[Point] = []
-        self._told: list[float] = []
+        self._search: cma.CMAEvolutionStrategy | None = None
+        self._sampled: list[Point] = []
+        self._search_of: dict[bytes, int] = {}
+        self._told: list[tuple[Point, float]] = []
 
     @property
     def settings(self) -> Mapping[str, object]:
@@ -59,36 +63,47 @@ class CmaEs(Optimizer):
         return {**super().settings, "sigma": self.sigma, "population": self.population}
 
     def _next(self) -> Point:
-        if len(self._told) == len(self._generation):
-            self._close_generation()
-            self._generation, self._told = self._search.ask(), []
-        return self._generation[len(self._told)]
+        search = self._search or self._begin()
+        if len(self._told) >= self.population:
+            search = self._close_generation(search)
+            self._sampled = search.ask()
+        elif not self._sampled:
+            # Whoever asks while all of a generation is pending gets one more of the same distribution.
+            waiting = any(self._search_of.get(x.tobytes()) == self._searches for x in self._pending)
+            self._sampled = search.ask(1) if waiting else search.ask()
+        x = np.clip(self._sampled.pop(0), 0.0, 1.0)
+        self._search_of[x.tobytes()] = self._searches
+        return x
 
     def _observe(self, x: Point, score: float) -> None:
-        # The given start is no member of a generation.
-        if self._proposed > 0:
-            self._told.append(score)
+        # Neither the given start nor what an ended search left pending is a member of a generation.
+        if self._search_of.get(x.tobytes()) == self._searches:
+            self._told.append((x, score))
 
-    def _close_generation(self) -> None:
-        """Tells pycma a whole generation, and starts over if the search is at its end."""
-        scores = np.array(self._told)
-        if not len(scores):
-            return
+    def _close_generation(self, search: cma.CMAEvolutionStrategy) -> cma.CMAEvolutionStrategy:
+        """Tells pycma a whole generation; returns the search to go on with, a new one if this is at its end."""
+        generation, self._told = self._told[: self.population], self._told[self.population :]
+        scores = np.array([score for _, score in generation])
         if np.isnan(scores).all():
             reason = "a whole generation failed"
         else:
             # pycma minimises, and ranks ties by their order: a failure is as bad as the worst of its generation.
-            self._search.tell(self._generation, (-np.where(np.isnan(scores), np.nanmin(scores), scores)).tolist())
-            met = ", ".join(self._search.stop() or ())
+            losses = -np.where(np.isnan(scores), np.nanmin(scores), scores)
+            search.tell([x.copy() for x, _ in generation], losses.tolist())
+            met = ", ".join(search.stop() or ())
             reason = f"pycma's {met}" if met else ""
-        if reason:
-            self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
-            self._search = self._begin()
+        if not reason:
+            return search
+        self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
+        return self._begin()
 
     def _begin(self) -> cma.CMAEvolutionStrategy:
         generator = self._generator(self._searches)
-        mean = self.start if self._searches == 0 and self.start is not None else generator.random(self.dim)
+        mean = self._best_start() if self._searches == 0 else None
+        if mean is None:
+            mean = generator.random(self.dim)
         self._searches += 1
+        self._told = []
         options = {
             "bounds": [0.0, 1.0],
             "popsize": self.population,
@@ -100,4 +115,5 @@ class CmaEs(Optimizer):
         if self.dim == 1:
             # Where pycma (4.5) caps the standard deviation at a third of the box it fails in one dimension.
             options["maxstd"] = np.inf
-        return cma.CMAEvolutionStrategy(mean, self.sigma, options)
+        self._search = cma.CMAEvolutionStrategy(mean, self.sigma, options)
+        return self._search

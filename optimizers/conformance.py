@@ -114,25 +114,40 @@ def constant_scores_are_survived(cls: type[Optimizer]) -> None:
 
 
 def replay_resumes(cls: type[Optimizer]) -> None:
-    """A new object that is told the history of an old one goes on as that would, failures included."""
+    """A new object that is told the history of an old one goes on as that would, failures and noise included."""
 
     def objective(x: Point) -> float:
         return np.nan if 0.3 < x[1] < 0.45 else _hill(x)
 
     whole = cls(2, seed=13, budget=BUDGET)
-    points = _drive(whole, objective, BUDGET)
+    points = _drive(whole, objective, BUDGET, standard_error=0.02)
     for interrupted in (1, BUDGET // 2, BUDGET - 1):
         old = cls(2, seed=13, budget=BUDGET)
-        _drive(old, objective, interrupted)
-        X, scores = old.history
+        _drive(old, objective, interrupted, standard_error=0.02)
         new = cls(2, seed=13, budget=BUDGET)
-        for x, score in zip(X, scores, strict=True):
+        for x, score, error in zip(*old.history, old.standard_errors, strict=True):
             asked = new.ask()
             _require(np.array_equal(asked, x), f"replayed, the run proposes {asked} where it proposed {x}")
-            new.tell(x, float(score))
-        rest = _drive(new, objective, BUDGET - interrupted)
+            new.tell(x, float(score), standard_error=float(error))
+        rest = _drive(new, objective, BUDGET - interrupted, standard_error=0.02)
         _require_equal(rest, points[interrupted:], f"resumed after {interrupted} evaluations, the run goes elsewhere")
         _require(new.restarts == whole.restarts, "a resumed run logs other restarts")
+
+
+def workers_replay(cls: type[Optimizer]) -> None:
+    """With several workers, the same asks and tells in the same order, late ones included, give the same points."""
+    if not cls.parallel:
+        return
+    runs = []
+    for _ in range(2):
+        optimizer = cls(2, seed=17, budget=2 * BUDGET)
+        waiting = [optimizer.ask() for _ in range(3)]
+        while optimizer.asked < optimizer.budget:
+            x = waiting.pop(optimizer.asked % 3)
+            optimizer.tell(x, np.nan if x[0] > 0.8 else _hill(x), standard_error=0.02)
+            waiting.append(optimizer.ask())
+        runs.append([*optimizer.history[0], *waiting])
+    _require_equal(runs[0], runs[1], "two runs with three workers each, told the same in the same order, differ")
 
 
 def company_does_not_matter(cls: type[Optimizer]) -> None:
@@ -162,6 +177,12 @@ def unknown_points_are_refused(cls: type[Optimizer]) -> None:
     elsewhere = np.where(x > 0.5, x - 0.25, x + 0.25)
     _expect(ProtocolError, lambda: optimizer.tell(elsewhere, 1.0), "another point than the one asked for can be told")
     _expect(InvalidSettingError, lambda: optimizer.tell(x, np.inf), "an infinite score can be told")
+    for error in (-0.1, np.inf, np.nan):
+        _expect(
+            InvalidSettingError,
+            lambda error=error: optimizer.tell(x, 1.0, standard_error=error),
+            f"a standard error of {error} can be told",
+        )
     optimizer.tell(x, 1.0)
     _expect(ProtocolError, lambda: optimizer.tell(x, 1.0), "a point can be told twice")
     _require(len(optimizer.history[1]) == 1, "what was refused is in the history")
@@ -196,15 +217,41 @@ def global_state_is_left_alone(cls: type[Optimizer]) -> None:
 
 
 def start_comes_first(cls: type[Optimizer]) -> None:
-    """A given start is the first proposal, changes the settings, and must lie in the cube."""
-    start = np.array([0.5, 0.25])
-    optimizer = cls(2, seed=4, budget=BUDGET, start=start)
-    points = _drive(optimizer, _hill, BUDGET)
-    _require_equal(points[:1], [start], "the given start is not the first proposal")
-    _require(len({tuple(x) for x in points[:4]}) == 4, "the start is proposed again at once")
-    _require(optimizer.settings != cls(2, seed=4, budget=BUDGET).settings, "the start is missing from the settings")
-    for bad in ([0.5], [0.5, 1.5], [0.5, np.nan]):
+    """A given start is proposed first, point by point, changes the settings, and must lie in the cube."""
+    starts = np.array([[0.5, 0.25], [0.1, 0.9], [0.4, 0.4]])
+    plain = cls(2, seed=4, budget=BUDGET).settings
+    for start in (starts[0], starts[:1], starts):
+        given = np.atleast_2d(start)
+        for score in (1.0, np.nan):
+            optimizer = cls(2, seed=4, budget=BUDGET, start=start)
+            points = _drive(optimizer, lambda x, s=score: s * _hill(x), BUDGET)
+            _require_equal(points[: len(given)], list(given), "the given start is not proposed first, in order")
+            _require(len({tuple(x) for x in points[:6]}) == 6, "the start is proposed again at once")
+        _require(optimizer.settings.get("start") == given.tolist(), "the start is missing from the settings")
+    _require("start" not in plain, "without a start, the settings name one")
+    _require(
+        len(_drive(cls(2, seed=4, budget=2, start=starts), _hill, 2)) == 2, "a start longer than the budget stops it"
+    )
+    for bad in ([0.5], [0.5, 1.5], [0.5, np.nan], [[0.5, 0.5], [0.5, 0.5]]):
         _expect(InvalidSettingError, lambda bad=bad: cls(2, seed=4, budget=3, start=bad), f"{bad} passes for a start")
+
+
+def recommendation_is_a_success(cls: type[Optimizer]) -> None:
+    """What is recommended was told and did not fail; without noise it is the best; with nothing told, nothing is."""
+    optimizer = cls(2, seed=6, budget=BUDGET)
+    _expect(ProtocolError, optimizer.recommend, "something is recommended before anything is told")
+    x = optimizer.ask()
+    optimizer.tell(x, np.nan)
+    _expect(ProtocolError, optimizer.recommend, "a failed evaluation is recommended")
+    _drive(optimizer, _hill, BUDGET - 1)
+    X, scores = optimizer.history
+    best = X[int(np.nanargmax(scores))]
+    _require(np.array_equal(optimizer.recommend(), best), f"{optimizer.recommend()} is recommended, {best} is best")
+    noisy = cls(2, seed=6, budget=BUDGET)
+    _drive(noisy, lambda x: np.nan if x[0] < 0.2 else _hill(x), BUDGET, standard_error=0.3)
+    X, scores = noisy.history
+    successes = {tuple(x) for x in X[np.isfinite(scores)]}
+    _require(tuple(noisy.recommend()) in successes, "with noise, what is recommended was never told a score")
 
 
 def settings_are_plain(cls: type[Optimizer]) -> None:
@@ -229,11 +276,13 @@ CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
     failures_are_survived,
     constant_scores_are_survived,
     replay_resumes,
+    workers_replay,
     company_does_not_matter,
     unknown_points_are_refused,
     pending_points_are_kept_apart,
     global_state_is_left_alone,
     start_comes_first,
+    recommendation_is_a_success,
     settings_are_plain,
 )
 
@@ -244,12 +293,14 @@ def _hill(x: Point) -> float:
     return float(np.exp(-3.0 * np.sum((x - centre) ** 2)) + 0.05 * np.sum(np.cos(9.0 * x)))
 
 
-def _drive(optimizer: Optimizer, objective: Objective, evaluations: int) -> list[Point]:
+def _drive(
+    optimizer: Optimizer, objective: Objective, evaluations: int, *, standard_error: float | None = None
+) -> list[Point]:
     """Asks and tells; returns the points."""
     points = []
     for _ in range(evaluations):
         points.append(optimizer.ask())
-        optimizer.tell(points[-1], objective(points[-1]))
+        optimizer.tell(points[-1], objective(points[-1]), standard_error=standard_error)
     return points
 
 

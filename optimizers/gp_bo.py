@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import log
 from typing import Self
 
 import numpy as np
@@ -14,7 +13,8 @@ from torch import Tensor
 
 from optimizers.base import Optimizer, Point
 from optimizers.gp.acquisition import Draws, Effort, log_expected_improvement, maximise
-from optimizers.gp.fit import fit_map, hyperparameters
+from optimizers.gp.fit import fit_map, hyperparameters, typical
+from optimizers.gp.model import Model, standardised
 from optimizers.gp.posterior import Hyperparameters, Posterior
 from optimizers.gp.priors import Priors
 from optimizers.options import integer
@@ -29,8 +29,6 @@ SEPARATION = 1e-4
 # How often the hyperparameters are sought from the typical ones as well as from the last: another start found a better
 # maximum in 1 of 1,000 fits to held-out functions, and costs half as much again.
 FRESH_EVERY = 5
-# Where a descent to the hyperparameters begins: the modes of the priors, with little noise.
-TYPICAL_LENGTHSCALE, TYPICAL_OUTPUTSCALE, TYPICAL_NOISE = 1 / 3, 1.0, 1e-3
 
 
 class GpBo(Optimizer):
@@ -79,6 +77,21 @@ class GpBo(Optimizer):
         """The size of the initial design."""
         return {**super().settings, "initial": self.initial}
 
+    def recommend(self) -> Point:
+        """The point told whose score without noise is highest on average under the model, if standard errors were told.
+
+        Else the point with the highest score, as nothing says that it was luck.
+
+        Raises:
+            ProtocolError: If no evaluation has succeeded.
+        """
+        X, scores = self.history
+        told = np.flatnonzero(np.isfinite(scores))
+        if not np.any(self.standard_errors[told] > 0.0):
+            return super().recommend()
+        mean, _ = Model.fit(X[told], scores[told], self.standard_errors[told], priors=self.priors).predict(X[told])
+        return self._X[told[mean.argmax()]]
+
     @cached_property
     def _design(self) -> NDArray[np.float64]:
         return sobol_points(self.dim, self.budget, self._generator())
@@ -119,7 +132,7 @@ class GpBo(Optimizer):
     @classmethod
     def _search(cls, optimizers: Sequence[Self], known: "Knowledge", kernel: Hyperparameters) -> Tensor:
         """Where the expected improvement is largest, of shape (B, dim)."""
-        posterior = Posterior.fit(known.X, known.y, kernel)
+        posterior = Posterior.fit(known.X, known.y, known.noise, kernel)
         incumbent, index = posterior.predict(known.X)[0].max(1)
         if known.others.shape[1]:
             mean, variance = posterior.predict(known.others)
@@ -128,7 +141,12 @@ class GpBo(Optimizer):
             believed = torch.where(known.failed, pessimistic, mean)
             # A pending point that is believed to be the best leaves nothing to gain beside it.
             incumbent = torch.maximum(incumbent, believed.masked_fill(known.failed, -torch.inf).amax(1))
-            posterior = Posterior.fit(torch.cat((known.X, known.others), 1), torch.cat((known.y, believed), 1), kernel)
+            posterior = Posterior.fit(
+                torch.cat((known.X, known.others), 1),
+                torch.cat((known.y, believed), 1),
+                torch.cat((known.noise, torch.zeros_like(believed)), 1),
+                kernel,
+            )
 
         def acquisition(X: Tensor) -> Tensor:
             value = log_expected_improvement(*posterior.predict(X), incumbent)
@@ -141,13 +159,10 @@ class GpBo(Optimizer):
     @classmethod
     def _learn(cls, optimizers: Sequence[Self], known: "Knowledge") -> Hyperparameters:
         """Hyperparameters given the scores; each run remembers its own as the next start."""
-        typical = torch.tensor(
-            [log(TYPICAL_LENGTHSCALE)] * known.X.shape[2] + [log(TYPICAL_OUTPUTSCALE), log(TYPICAL_NOISE)],
-            dtype=torch.double,
-        )
-        last = torch.stack([typical if o._parameters is None else o._parameters for o in optimizers])
-        starts = (last,) if optimizers[0].asked % FRESH_EVERY else (last, typical.expand_as(last))
-        parameters = fit_map(known.X, known.y, torch.stack(starts), cls.priors)
+        fresh = typical(known.X.shape[2])
+        last = torch.stack([fresh if o._parameters is None else o._parameters for o in optimizers])
+        starts = (last,) if optimizers[0].asked % FRESH_EVERY else (last, fresh.expand_as(last))
+        parameters = fit_map(known.X, known.y, known.noise, torch.stack(starts), cls.priors)
         for optimizer, own in zip(optimizers, parameters, strict=True):
             optimizer._parameters = own
         return hyperparameters(parameters, cls.priors)
@@ -160,37 +175,37 @@ class Knowledge:
     Attributes:
         X: Points with a score, of shape (B, n, d).
         y: Their scores, of shape (B, n), with mean 0 and variance 1 in each run.
-        others: Points without one, failed or pending, of shape (B, k, d).
+        noise: Known variances of the scores in these units, of shape (B, n), zero where no standard error was told.
+        others: Points without a score, failed or pending, of shape (B, k, d).
         failed: Which of these failed, of shape (B, k).
     """
 
     X: Tensor
     y: Tensor
+    noise: Tensor
     others: Tensor
     failed: Tensor
 
     def rows(self, rows: slice) -> "Knowledge":
         """What some of the runs know."""
-        return Knowledge(self.X[rows], self.y[rows], self.others[rows], self.failed[rows])
+        return Knowledge(self.X[rows], self.y[rows], self.noise[rows], self.others[rows], self.failed[rows])
 
     @classmethod
     def of(cls, optimizers: Sequence[Optimizer]) -> Self:
         """Gathers the histories of runs."""
-        known, scores, others, failures = [], [], [], []
+        known, scores, errors, others, failures = [], [], [], [], []
         for optimizer in optimizers:
             X, y = optimizer.history
             failed = np.isnan(y)
             pending = np.array(optimizer.pending).reshape(-1, optimizer.dim)
             known.append(X[~failed])
             scores.append(y[~failed])
+            errors.append(np.nan_to_num(optimizer.standard_errors[~failed]))
             others.append(np.concatenate((X[failed], pending)))
             failures.append(np.repeat((True, False), (failed.sum(), len(pending))))
-        raw = np.array(scores)
-        spread = raw.std(axis=1, ddof=1, keepdims=True)
-        # Equal scores have no scale; dividing by their rounding errors would make one up.
-        spread = np.where(spread > 1e-12 * (1.0 + np.abs(raw).max(axis=1, keepdims=True)), spread, 1.0)
-        y = (raw - raw.mean(axis=1, keepdims=True)) / spread
-        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, others, failures)))
+        y, _, spread = standardised(np.array(scores))
+        noise = np.square(np.array(errors) / spread)
+        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, noise, others, failures)))
 
 
 def _separation(X: Tensor, taken: Tensor) -> Tensor:

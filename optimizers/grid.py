@@ -30,7 +30,7 @@ class Grid(Optimizer):
         dim: Number of hyperparameters.
         seed: Shuffles the order.
         budget: How many points may be asked for.
-        start: The first point to propose; the grid follows.
+        start: The first point or points to propose; the grid follows, without them.
         levels: Levels of every axis, or of each; None takes the rule above.
         shuffled: False reads the grids row by row, the last axis fastest.
 
@@ -74,12 +74,12 @@ class Grid(Optimizer):
     @property
     def _room(self) -> int:
         """What the budget leaves for the grid; a run of a given start alone still has to lay one."""
-        return max(self.budget - (self.start is not None), 1)
+        return max(self.budget - len(self.start), 1)
 
     @cached_property
     def _visits(self) -> NDArray[np.float64]:
         """The points in the order of their visit, of shape (at least budget, dim)."""
-        seen: set[tuple[float, ...]] = set() if self.start is None else {tuple(self.start.tolist())}
+        seen: set[tuple[float, ...]] = {tuple(point) for point in self.start.tolist()}
         visits: list[tuple[float, ...]] = []
         levels = self.levels
         for stage in range(self.budget):

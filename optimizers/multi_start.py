@@ -16,6 +16,10 @@ Search = Generator[Point, float, str]
 class MultiStart(Optimizer, ABC):
     """Restarts a local search from a fresh uniform point whenever it ends.
 
+    The first search begins at the best point of a given start. A fresh point, and not one near the best, because it is
+    all that reaches another basin (Törn & Žilinskas, "Global optimization", 1989, chapter 4: multistart); uniform, so
+    that the search with restarts is never worse than Random by more than what the local searches cost.
+
     The search is written as a generator, `score = yield x`, whose first point is its start. It knows no budget, no
     failures and no bounds:
 
@@ -42,7 +46,7 @@ class MultiStart(Optimizer, ABC):
     def _run(self) -> Iterator[Point]:
         """The points of all searches. Each is told before the next is wanted, so no restart follows the last."""
         for number in count():
-            given = self.start if number == 0 else None
+            given = self._best_start() if number == 0 else None
             start = self._generator(number).random(self.dim) if given is None else given
             reason = yield from self._follow(self._search(start))
             self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))

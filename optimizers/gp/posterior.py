@@ -17,7 +17,7 @@ class Hyperparameters:
     Attributes:
         lengthscale: Of shape (B, d), in edges of the cube.
         outputscale: Signal variance, of shape (B,).
-        noise: Noise variance, of shape (B,). Known standard errors of the scores belong beside it, point by point.
+        noise: Noise variance that all scores share, of shape (B,); what is known of single scores adds to it.
     """
 
     lengthscale: Tensor
@@ -50,15 +50,15 @@ class Posterior:
     whitener: Tensor
 
     @classmethod
-    def fit(cls, X: Tensor, y: Tensor, kernel: Hyperparameters) -> Self:
-        """Conditions on scores y of shape (B, n) at X of shape (B, n, d).
+    def fit(cls, X: Tensor, y: Tensor, known: Tensor, kernel: Hyperparameters) -> Self:
+        """Conditions on scores y of shape (B, n) at X of shape (B, n, d), with known noise variances of shape (B, n).
 
         Raises:
             torch.linalg.LinAlgError: If a covariance is not positive definite, which the noise floor prevents.
         """
-        n = X.shape[1]
-        covariance = matern52(X, X, kernel) + kernel.noise[:, None, None] * torch.eye(n, dtype=X.dtype)
-        identity = torch.eye(n, dtype=X.dtype).expand_as(covariance)
+        covariance = matern52(X, X, kernel)
+        covariance.diagonal(dim1=1, dim2=2).add_(kernel.noise[:, None] + known)
+        identity = torch.eye(X.shape[1], dtype=X.dtype).expand_as(covariance)
         whitener = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
         white_one = whitener.sum(2, keepdim=True)
         white_y = torch.bmm(whitener, y[:, :, None])

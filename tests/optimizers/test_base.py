@@ -68,6 +68,29 @@ def test_only_the_first_run_without_history_takes_the_start() -> None:
     assert second.tolist() == [0.25, 0.75]
 
 
+def test_several_starts_come_one_after_the_other_and_may_be_pending_together() -> None:
+    runs = [RandomSearch(2, seed=seed, budget=5, start=[[0.25, 0.75], [0.0, -0.0]]) for seed in (0, 1)]
+    runs[0].ask()
+    assert [x.tolist() for x in RandomSearch.ask_many(runs)] == [[0.0, 0.0], [0.25, 0.75]]
+    first = RandomSearch(2, seed=0, budget=1).ask()
+    assert runs[0].ask().tolist() == first.tolist()
+
+
+def test_standard_errors_are_kept_in_the_order_of_the_scores() -> None:
+    run = RandomSearch(2, seed=0, budget=3)
+    x, z = run.ask(), run.ask()
+    run.tell(z, 1.0, standard_error=0.1)
+    run.tell(x, 2.0)
+    assert np.array_equal(run.standard_errors, [0.1, np.nan], equal_nan=True)
+
+
+def test_the_first_of_the_best_is_recommended() -> None:
+    run = RandomSearch(1, seed=0, budget=4)
+    for score in (np.nan, 2.0, 3.0, 3.0):
+        run.tell(run.ask(), score)
+    assert np.array_equal(run.recommend(), run.history[0][2])
+
+
 def test_a_group_of_another_class_is_refused() -> None:
     with pytest.raises(InvalidSettingError, match="Fixed"):
         RandomSearch.ask_many([Fixed(2, seed=0, budget=1)])

@@ -1,3 +1,4 @@
+import cma
 import numpy as np
 import pytest
 
@@ -15,8 +16,10 @@ def drive(optimizer, objective):
 def spy(optimizer, monkeypatch):
     """Collects what pycma is told."""
     told = []
-    tell = optimizer._search.tell
-    monkeypatch.setattr(optimizer._search, "tell", lambda X, f: told.append((X, f)) or tell(X, f))
+    tell = cma.CMAEvolutionStrategy.tell
+    monkeypatch.setattr(
+        cma.CMAEvolutionStrategy, "tell", lambda search, X, f: told.append((np.array(X), f)) or tell(search, X, f)
+    )
     return told
 
 
@@ -35,11 +38,50 @@ def test_no_partial_generation_is_told(monkeypatch) -> None:
 
 def test_a_given_start_is_the_mean_and_no_member_of_a_generation(monkeypatch) -> None:
     optimizer = CmaEs(2, seed=0, budget=10, population=4, start=[0.2, 0.9])
+    optimizer.tell(optimizer.ask(), 0.0)
+    optimizer.tell(optimizer.ask(), 0.0)
     assert optimizer._search.mean.tolist() == pytest.approx([0.2, 0.9], abs=1e-6)
     told = spy(optimizer, monkeypatch)
     X, _ = drive(optimizer, lambda x: float(x[0]))
     assert X[0].tolist() == [0.2, 0.9]
     assert np.array_equal(told[0][0], X[1:5])
+
+
+def test_the_best_of_several_starts_is_the_mean_and_a_failed_one_never() -> None:
+    optimizer = CmaEs(2, seed=0, budget=10, start=[[0.2, 0.9], [0.6, 0.1], [0.3, 0.3]])
+    for score in (1.0, 2.0, np.nan):
+        optimizer.tell(optimizer.ask(), score)
+    optimizer.ask()
+    assert optimizer._search.mean.tolist() == pytest.approx([0.6, 0.1], abs=1e-6)
+
+
+def test_with_workers_a_generation_is_what_was_told_next_in_order(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=40, population=4)
+    told = spy(optimizer, monkeypatch)
+    waiting = [optimizer.ask() for _ in range(6)]
+    while optimizer.asked < optimizer.budget:
+        x = waiting.pop(3)
+        optimizer.tell(x, -float(np.sum((x - 0.3) ** 2)))
+        waiting.append(optimizer.ask())
+    X, scores = optimizer.history
+    assert len(told) == 8
+    assert not optimizer.restarts
+    assert np.array_equal(np.concatenate([points for points, _ in told]), X[:32])
+    assert scores[-10:].mean() > scores[:10].mean()
+
+
+def test_what_an_ended_search_left_pending_joins_no_generation(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=20, population=4)
+    told = spy(optimizer, monkeypatch)
+    waiting = [optimizer.ask() for _ in range(5)]
+    for x in waiting[:4]:
+        optimizer.tell(x, np.nan)
+    waiting = [waiting[4], *(optimizer.ask() for _ in range(4))]
+    assert [restart.reason for restart in optimizer.restarts] == ["a whole generation failed"]
+    for score, x in enumerate(waiting):
+        optimizer.tell(x, float(score))
+    optimizer.ask()
+    assert np.array_equal(told[0][0], waiting[1:])
 
 
 def test_a_failure_ranks_last(monkeypatch) -> None:
@@ -52,6 +94,7 @@ def test_a_failure_ranks_last(monkeypatch) -> None:
 
 def test_a_generation_that_fails_starts_over_elsewhere() -> None:
     optimizer = CmaEs(2, seed=0, budget=9, population=4)
+    optimizer.tell(optimizer.ask(), np.nan)
     first = optimizer._search.mean
     drive(optimizer, lambda _: np.nan)
     assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [

@@ -52,6 +52,26 @@ def test_only_the_first_search_begins_at_the_start() -> None:
     assert X[3].tolist() != [0.5, 0.5]
 
 
+def test_the_first_search_begins_at_the_best_of_several_starts() -> None:
+    class Looks(Triples):
+        def _search(self, start) -> Search:
+            score = yield start
+            yield start + 0.01
+            return f"began at {score:g}"
+
+    optimizer = Looks(2, seed=0, budget=6, start=[[0.1, 0.1], [0.5, 0.5], [0.9, 0.9]])
+    scores = iter([1.0, 3.0, np.nan, 0.0, 7.0, 0.0])
+    X = drive(optimizer, lambda _: next(scores))
+    assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [(4, "began at 3")]
+    assert np.allclose(X[3], 0.51)
+
+
+def test_where_every_start_failed_the_first_search_begins_elsewhere() -> None:
+    optimizer = Triples(2, seed=0, budget=5, start=[[0.1, 0.1], [0.5, 0.5]])
+    X = drive(optimizer, lambda x: np.nan if x[0] in (0.1, 0.5) else 1.0)
+    assert np.allclose(X[3] - X[2], 0.01)
+
+
 def test_known_points_cost_nothing() -> None:
     class Twice(Triples):
         def _search(self, start) -> Search:

@@ -18,6 +18,7 @@ from optimizers.gp.posterior import Hyperparameters, Posterior, matern52
 from optimizers.gp.priors import Gamma, Priors
 
 B, N, D = 4, 17, 3
+QUIET = torch.zeros(B, N, dtype=torch.double)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +84,7 @@ def test_kernel_is_gpytorchs(data, parameters) -> None:
 
 def test_prediction_is_botorchs(data, parameters) -> None:
     kernel = hyperparameters(parameters, Priors())
-    posterior = Posterior.fit(*data, kernel)
+    posterior = Posterior.fit(*data, QUIET, kernel)
     places = torch.rand(B, 50, D, dtype=torch.double, generator=torch.Generator().manual_seed(2))
     mean, variance = posterior.predict(places)
     for index in range(B):
@@ -97,14 +98,14 @@ def test_prediction_is_botorchs(data, parameters) -> None:
 def test_variance_vanishes_where_the_score_is_known(data, parameters) -> None:
     kernel = hyperparameters(parameters, Priors())
     quiet = Hyperparameters(kernel.lengthscale, kernel.outputscale, torch.full((B,), 1e-6, dtype=torch.double))
-    mean, variance = Posterior.fit(*data, quiet).predict(data[0])
+    mean, variance = Posterior.fit(*data, QUIET, quiet).predict(data[0])
     assert torch.allclose(mean, data[1], atol=1e-3)
     assert variance.max() < 2e-6
 
 
 def test_log_expected_improvement_is_botorchs(data, parameters) -> None:
     kernel = hyperparameters(parameters, Priors())
-    posterior = Posterior.fit(*data, kernel)
+    posterior = Posterior.fit(*data, QUIET, kernel)
     incumbent = data[1].max(1).values
     places = torch.rand(B, 200, D, dtype=torch.double, generator=torch.Generator().manual_seed(3))
     ours = log_expected_improvement(*posterior.predict(places), incumbent)
@@ -116,9 +117,9 @@ def test_log_expected_improvement_is_botorchs(data, parameters) -> None:
 
 
 def test_log_posterior_is_gpytorchs(data, parameters) -> None:
-    value, _ = LogPosterior.of(*data, Priors())(parameters)
+    value, _ = LogPosterior.of(*data, QUIET, Priors())(parameters)
     kernel = hyperparameters(parameters, Priors())
-    posterior = Posterior.fit(*data, kernel)
+    posterior = Posterior.fit(*data, QUIET, kernel)
     for index in range(B):
         model = theirs(data[0][index], data[1][index], one(kernel, index), posterior.mean[index].item())
         mll = ExactMarginalLogLikelihood(model.likelihood, model)
@@ -129,8 +130,9 @@ def test_log_posterior_is_gpytorchs(data, parameters) -> None:
         assert ours == pytest.approx(expected.item(), rel=1e-8)
 
 
-def test_gradient_is_that_of_the_value(data, parameters) -> None:
-    posterior = LogPosterior.of(*data, Priors())
+@pytest.mark.parametrize("known", [QUIET, 0.3 * torch.rand(B, N, dtype=torch.double)])
+def test_gradient_is_that_of_the_value(data, parameters, known) -> None:
+    posterior = LogPosterior.of(*data, known, Priors())
     _, gradient = posterior(parameters)
     h = 1e-5
     for index in range(D + 2):
@@ -145,15 +147,15 @@ def test_a_covariance_that_is_not_positive_definite_has_infinite_value() -> None
     X[1, :, 0] = torch.linspace(0, 1, 5, dtype=torch.double)
     y = torch.ones(2, 5, dtype=torch.double)
     hopeless = torch.tensor([[0.0, 60.0, -60.0], [-1.0, 0.0, 0.0]], dtype=torch.double)
-    value, _ = LogPosterior.of(X, y, Priors(noise_floor=0.0))(hopeless)
+    value, _ = LogPosterior.of(X, y, torch.zeros_like(y), Priors(noise_floor=0.0))(hopeless)
     assert torch.isinf(value[0])
     assert torch.isfinite(value[1])
 
 
 def test_the_fit_is_at_least_as_good_as_botorchs(data) -> None:
     start = torch.tensor([-1.0] * D + [0.0, -6.0], dtype=torch.double).expand(1, B, -1)
-    found = fit_map(*data, start, Priors())
-    ours, _ = LogPosterior.of(*data, Priors())(found)
+    found = fit_map(*data, QUIET, start, Priors())
+    ours, _ = LogPosterior.of(*data, QUIET, Priors())(found)
     for index in range(B):
         model = theirs(data[0][index], data[1][index])
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
@@ -165,23 +167,25 @@ def test_the_fit_is_at_least_as_good_as_botorchs(data) -> None:
                 (model.likelihood.noise - 1e-6).log(),
             )
         ).detach()
-        expected, _ = LogPosterior.of(data[0][index : index + 1], data[1][index : index + 1], Priors())(fitted[None])
+        expected, _ = LogPosterior.of(data[0][index : index + 1], data[1][index : index + 1], QUIET[:1], Priors())(
+            fitted[None]
+        )
         assert ours[index] <= expected[0] + 1e-2
 
 
 def test_the_best_of_several_starts_is_kept(data) -> None:
     near = torch.tensor([-1.0] * D + [0.0, -6.0], dtype=torch.double).expand(1, B, -1)
     far = torch.tensor([3.0] * D + [-3.0, 3.0], dtype=torch.double).expand(1, B, -1)
-    posterior = LogPosterior.of(*data, Priors())
-    both = posterior(fit_map(*data, torch.cat((far, near)), Priors()))[0]
-    alone = torch.stack([posterior(fit_map(*data, start, Priors()))[0] for start in (near, far)])
+    posterior = LogPosterior.of(*data, QUIET, Priors())
+    both = posterior(fit_map(*data, QUIET, torch.cat((far, near)), Priors()))[0]
+    alone = torch.stack([posterior(fit_map(*data, QUIET, start, Priors()))[0] for start in (near, far)])
     assert torch.equal(both, alone.amin(0))
 
 
 def test_the_search_finds_the_maximum_that_a_fine_grid_finds(data) -> None:
     generators = [np.random.default_rng(seed) for seed in range(2)]
     posterior = Posterior.fit(
-        data[0][:2, :, :2], data[1][:2], hyperparameters(torch.full((2, 4), -1.0).double(), Priors())
+        data[0][:2, :, :2], data[1][:2], QUIET[:2], hyperparameters(torch.full((2, 4), -1.0).double(), Priors())
     )
     incumbent, index = data[1][:2].max(1)
 

@@ -1,0 +1,24 @@
+"""Checks any optimiser, yours included, against what the benchmark and live tuning rely on.
+
+With pytest, one test a check:
+
+    import pytest
+    from hpo_bench.testing import CHECKS
+
+    @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+    def test_conformance(check):
+        check(MyOptimizer)
+
+Without: `check_all(MyOptimizer)`. Both raise `ConformanceError`, an AssertionError that says what was wrong. The checks
+take some seconds for an optimiser without a model; they need no landscape, no network and no file.
+
+What is checked: points inside the cube in 1 to 6 dimensions; equal seeds and scores, equal points, bit for bit, and
+different ones for different seeds; the budget spent to the last evaluation; failed evaluations and flat objectives
+survived; resuming by replay; several workers at once, if the class says that it is `parallel`; the same points in
+company as alone, to `GROUP_TOLERANCE`; one or several given starts; recommendations; settings that survive JSON; bad
+arguments and unknown points refused; global generators and PyTorch's settings left alone.
+"""
+
+from optimizers.conformance import BUDGET, CHECKS, GROUP_TOLERANCE, ConformanceError, check_all
+
+__all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "ConformanceError", "check_all"]

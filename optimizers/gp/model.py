@@ -1,0 +1,112 @@
+"""One data set and its Gaussian process, in the units of the scores."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from optimizers.errors import InvalidSettingError
+from optimizers.gp.fit import fit_map, hyperparameters, typical
+from optimizers.gp.posterior import Hyperparameters, Posterior
+from optimizers.gp.priors import Priors
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What evaluations tell about the whole cube, whichever optimiser chose them.
+
+    The model of GP-BO: Matern-5/2 kernel with a length scale an axis, constant mean, all at their maximum a posteriori
+    (Rasmussen & Williams, 2006, chapters 2 and 5). Known standard errors add to the diagonal of the covariance, point
+    by point, beside the learnt noise that all scores share.
+
+    Attributes:
+        posterior: The process of the standardised scores.
+        offset: Mean of the scores, which is 0 in standardised units.
+        scale: Their standard deviation, which is 1.
+    """
+
+    posterior: Posterior
+    offset: float
+    scale: float
+
+    @classmethod
+    def fit(
+        cls, X: ArrayLike, y: ArrayLike, standard_errors: ArrayLike | None = None, *, priors: Priors | None = None
+    ) -> Self:
+        """The model of scores.
+
+        Args:
+            X: Points in the unit cube, of shape (n, d).
+            y: Their scores, of shape (n,), all finite: failed evaluations are the caller's to leave out.
+            standard_errors: Standard errors of the scores, of shape (n,), in their units; NaN where unknown.
+            priors: Of the hyperparameters; GP-BO's by default.
+
+        Raises:
+            InvalidSettingError: If the shapes disagree, there is no point, a number is not finite, a point lies outside
+                the cube, or a standard error is negative.
+        """
+        X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        errors = np.zeros(y.shape) if standard_errors is None else np.asarray(standard_errors, dtype=np.float64)
+        if X.ndim != 2 or not X.size or y.shape != X.shape[:1] or errors.shape != y.shape:
+            raise InvalidSettingError(
+                f"a model needs points of shape (n, d) with scores and standard errors of shape (n,), "
+                f"not {X.shape}, {y.shape} and {errors.shape}"
+            )
+        if not np.isfinite(y).all():
+            raise InvalidSettingError("every score must be finite; leave out the evaluations that failed")
+        if not np.all((X >= 0.0) & (X <= 1.0)):
+            raise InvalidSettingError("every point must lie in the unit cube")
+        if np.isinf(errors).any() or (errors < 0.0).any():
+            raise InvalidSettingError("every standard error must be 0 or more and finite, or NaN where it is unknown")
+        priors = priors or Priors()
+        standard, offset, scale = standardised(y[None])
+        known = np.square(np.nan_to_num(errors) / scale)
+        points, scores, noise = (torch.from_numpy(np.array(array)) for array in (X[None], standard, known))
+        parameters = fit_map(points, scores, noise, typical(X.shape[1]).expand(1, 1, -1), priors)
+        posterior = Posterior.fit(points, scores, noise, hyperparameters(parameters, priors))
+        return cls(posterior, offset.item(), scale.item())
+
+    @property
+    def hyperparameters(self) -> Hyperparameters:
+        """Length scales in edges of the cube, variances relative to that of the scores; each with a leading 1."""
+        return self.posterior.kernel
+
+    @torch.no_grad()
+    def predict(self, X: ArrayLike) -> tuple[Array, Array]:
+        """What the score would be without noise, and how sure that is.
+
+        Args:
+            X: Points of shape (m, d).
+
+        Returns:
+            Means and standard deviations, each of shape (m,), in the units of the scores.
+
+        Raises:
+            InvalidSettingError: If the points have the wrong number of dimensions.
+        """
+        X = np.array(X, dtype=np.float64)
+        d = self.posterior.X.shape[2]
+        if X.ndim != 2 or X.shape[1] != d:
+            raise InvalidSettingError(f"points must have the shape (m, {d}), not {X.shape}")
+        mean, variance = self.posterior.predict(torch.from_numpy(X[None]))
+        return self.offset + self.scale * mean[0].numpy(), self.scale * variance[0].sqrt().numpy()
+
+
+def standardised(scores: Array) -> tuple[Array, Array, Array]:
+    """Scores with mean 0 and variance 1 in each data set.
+
+    Args:
+        scores: Of shape (B, n).
+
+    Returns:
+        The same in standardised units, and the means and standard deviations, of shape (B, 1), that were taken out.
+    """
+    mean = scores.mean(axis=1, keepdims=True)
+    spread = scores.std(axis=1, ddof=1, keepdims=True) if scores.shape[1] > 1 else np.zeros_like(mean)
+    # Equal scores have no scale; dividing by their rounding errors would make one up.
+    spread = np.where(spread > 1e-12 * (1.0 + np.abs(scores).max(axis=1, keepdims=True)), spread, 1.0)
+    return (scores - mean) / spread, mean, spread
