@@ -37,3 +37,7 @@ class EvaluationError(HpoBenchError):
     def __reduce__(self) -> tuple[type, tuple[str], dict[str, str]]:
         # Failures travel between processes, and pickle would forget the kind.
         return type(self), (str(self),), {"kind": self.kind}
+
+
+class LiveError(HpoBenchError):
+    """A study cannot be begun, continued or read."""

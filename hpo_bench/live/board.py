@@ -1,0 +1,83 @@
+"""What can be said of a study while it runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from hpo_bench.live.limits import Limits, Spent
+from hpo_bench.live.trial import Trial
+
+
+@dataclass(slots=True)
+class Board:
+    """The state of a running study.
+
+    Attributes:
+        limits: The budget.
+        workers: How many workers there are.
+        trials: All trials by number.
+        best: The highest score after each finished trial, by number; absent before the first success.
+        begun: When each running trial began, by number, on the monotonic clock.
+        news: Messages since the last look, oldest first.
+        facts: What the first worker that was ready knew; empty while all load their models.
+        stopping: Whether no further trial will be begun.
+        overheads: Seconds that asking, telling, storing and showing took, one a finished trial.
+    """
+
+    limits: Limits
+    workers: int
+    trials: dict[int, Trial] = field(default_factory=dict)
+    best: dict[int, float] = field(default_factory=dict)
+    begun: dict[int, float] = field(default_factory=dict)
+    news: list[str] = field(default_factory=list)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    stopping: bool = False
+    overheads: list[float] = field(default_factory=list)
+
+    @property
+    def spent(self) -> Spent:
+        """What the trials have cost."""
+        return self.limits.spent(self.trials.values())
+
+    @property
+    def highest(self) -> float | None:
+        """The highest score so far."""
+        return max(self.best.values(), default=None)
+
+    @property
+    def finished(self) -> list[Trial]:
+        """Finished trials in the order in which they finished."""
+        done = [trial for trial in self.trials.values() if trial.told_as is not None]
+        return sorted(done, key=lambda trial: trial.told_as or 0)
+
+    @property
+    def kinds(self) -> Mapping[str, int]:
+        """How many trials failed, by kind."""
+        kinds: dict[str, int] = {}
+        for trial in self.trials.values():
+            if trial.state == "failed":
+                kinds[trial.kind] = kinds.get(trial.kind, 0) + 1
+        return kinds
+
+    def put(self, trial: Trial) -> None:
+        """Take in a trial's new state."""
+        self.trials[trial.number] = trial
+        if trial.score is not None:
+            highest = self.highest
+            self.best[trial.number] = trial.score if highest is None else max(highest, trial.score)
+
+
+class Screen(Protocol):
+    """Shows a board."""
+
+    def show(self, board: Board, finished: Trial | None = None) -> None:
+        """Show the state; `finished` is a trial that has just ended."""
+        ...
+
+
+class Silent:
+    """Shows nothing."""
+
+    def show(self, board: Board, finished: Trial | None = None) -> None:
+        """Nothing."""
+        board.news.clear()

@@ -1,0 +1,33 @@
+"""Ctrl-C: once to end after what is running, twice to end at once."""
+
+import signal
+from types import FrameType
+from typing import Self
+
+
+class Brake:
+    """While the block runs, the first interrupt (or SIGTERM, as a queue sends it) only asks for an end.
+
+    The second raises `KeyboardInterrupt`.
+
+    Attributes:
+        pressed: Whether somebody asked.
+    """
+
+    def __init__(self) -> None:
+        self.pressed = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        for which in (signal.SIGINT, signal.SIGTERM):
+            self._before[which] = signal.signal(which, self._press)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for which, handler in self._before.items():
+            signal.signal(which, handler)  # pyright: ignore[reportArgumentType]
+
+    def _press(self, _number: int, _frame: FrameType | None) -> None:
+        if self.pressed:
+            raise KeyboardInterrupt
+        self.pressed = True

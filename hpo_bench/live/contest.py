@@ -1,0 +1,197 @@
+"""One optimiser a merge method, racing for one budget."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from hpo_bench.errors import LiveError
+from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.space import MergeSpace
+from hpo_bench.live.trial import Answers, Trial
+from hpo_bench.merging.setting import METHODS, MergeSetting
+from optimizers import Optimizer, Point
+
+HEAT = 10
+"""Every method gets so many results before one may be dropped."""
+CRITICAL = 2.576
+"""A method is dropped when it is behind by so many standard errors: 1 in 100 by chance, as it is tested often."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """What an optimiser wants to know.
+
+    Attributes:
+        method: Whose optimiser.
+        x: The point in its unit cube.
+        setting: What to merge there.
+    """
+
+    method: str
+    x: Point
+    setting: MergeSetting
+
+
+@dataclass(slots=True)
+class _Arm:
+    space: MergeSpace
+    optimizer: Optimizer
+    results: int = 0
+    best: Answers | None = None
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether its optimiser may propose now."""
+        if self.optimizer.asked >= self.optimizer.budget:
+            return False
+        return self.optimizer.parallel or not self.optimizer.pending
+
+
+@dataclass(slots=True)
+class Contest:
+    """The methods of a study and their optimisers; a deterministic function of what it was asked and told.
+
+    Several methods take turns. Once each has its share of results, one whose best setting is significantly worse than
+    the best of all, over the same examples, is dropped, and the others go on with its turns (a race, after Maron &
+    Moore, 1994, and Birattari et al., 2002).
+
+    Attributes:
+        dropped: Methods that are out, and why.
+        told: How many results came in.
+    """
+
+    arms: dict[str, _Arm]
+    dropped: dict[str, str] = field(default_factory=dict)
+    told: int = 0
+
+    @classmethod
+    def of(cls, config: StudyConfig, kind: type[Optimizer], *, budget: int) -> "Contest":
+        """Optimisers at their beginning.
+
+        Args:
+            config: The study.
+            kind: The optimiser's class.
+            budget: The most trials that there will be.
+        """
+        arms = {}
+        for method in config.methods:
+            space = config.space(method)
+            starts = config.starts.get(method, ())
+            options = {"start": np.array(starts)} if starts else {}
+            arms[method] = _Arm(space, kind(space.dim, seed=config.seed, budget=budget, **options))
+        return cls(arms)
+
+    @property
+    def racing(self) -> bool:
+        """Whether methods compete, and with it whether `tell` needs answers."""
+        return len(self.arms) > 1
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is left to be asked, now or when pending results have come in."""
+        return any(arm.optimizer.asked < arm.optimizer.budget for _, arm in self._alive())
+
+    def ask(self) -> Proposal | None:
+        """The next setting, of the method that had the fewest turns; None if no optimiser can propose now."""
+        able = [(arm.optimizer.asked, method) for method, arm in self._alive() if arm.can_ask]
+        if not able:
+            return None
+        # The first of equals, in the order of the study.
+        method = min(able, key=lambda one: one[0])[1]
+        arm = self.arms[method]
+        x = arm.optimizer.ask()
+        return Proposal(method, x, arm.space.setting(x))
+
+    def tell(self, proposal: Proposal, trial: Trial, answers: Callable[[int], Answers]) -> None:
+        """Give a result to the optimiser that asked for it.
+
+        Args:
+            proposal: What was asked.
+            trial: What came of it; failures are told as NaN.
+            answers: Gives the answers of a trial by its number; called only where methods race.
+        """
+        arm = self.arms[proposal.method]
+        arm.optimizer.tell(proposal.x, trial.told_score, standard_error=trial.standard_error)
+        self.told += 1
+        arm.results += 1
+        if self.racing and trial.score is not None and (arm.best is None or trial.score > arm.best.score):
+            arm.best = answers(trial.number)
+        if self.racing:
+            self._drop()
+
+    def _alive(self) -> Sequence[tuple[str, _Arm]]:
+        return [(method, arm) for method, arm in self.arms.items() if method not in self.dropped]
+
+    def _drop(self) -> None:
+        alive = self._alive()
+        known = [(method, arm.best) for method, arm in alive if arm.best is not None]
+        if not known or any(arm.results < HEAT for _, arm in alive):
+            return
+        leader, best = max(known, key=lambda one: one[1].score)
+        for method, other in known:
+            gap, error = paired_difference(best, other)
+            if method != leader and gap > CRITICAL * error:
+                self.dropped[method] = (
+                    f"{METHODS[method]} dropped after {self.arms[method].results} trials: its best is {gap:.3f} ± "
+                    f"{error:.3f} behind that of {METHODS[leader]}"
+                )
+
+
+def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
+    """How much better one merge did than another on the same examples, and the standard error of that.
+
+    Raises:
+        LiveError: If they answered different examples.
+    """
+    if one.ids != other.ids:
+        raise LiveError("two trials answered different examples; the benchmark changed between them")
+    difference = one.scores - other.scores
+    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
+    return float(difference.mean()), float(error)
+
+
+def replay(
+    contest: Contest, trials: Sequence[Trial], answers: Callable[[int], Answers]
+) -> list[tuple[Trial, Proposal]]:
+    """Take a contest to where a study stopped, by asking and telling again all that was asked and told.
+
+    Args:
+        contest: At its beginning.
+        trials: The study's, in the order in which they were proposed.
+        answers: Gives the answers of a trial by its number.
+
+    Returns:
+        Those that were still running, to be run again.
+
+    Raises:
+        LiveError: If the optimiser now proposes something else, or the trials have a gap.
+    """
+    finished = iter(sorted((t for t in trials if t.told_as is not None), key=lambda t: t.told_as or 0))
+    asked: dict[int, Proposal] = {}
+
+    def tell_next() -> None:
+        trial = next(finished, None)
+        if trial is None or trial.number not in asked:
+            raise LiveError("the study's trials do not fit together: some were deleted; begin another with --study")
+        contest.tell(asked[trial.number], trial, answers)
+
+    for trial in trials:
+        while contest.told < trial.asked_after:
+            tell_next()
+        proposal = contest.ask()
+        if proposal is None or proposal.setting != trial.setting:
+            raise LiveError(
+                f"trial {trial.number} was proposed at {describe(trial.setting)}, and the optimiser now proposes "
+                f"{describe(proposal.setting) if proposal else 'nothing'} in its place; another version of it, or "
+                "another budget that it plans by, began the study: continue with those, or begin another with --study"
+            )
+        asked[trial.number] = proposal
+    while contest.told < sum(trial.told_as is not None for trial in trials):
+        tell_next()
+    return [(trial, asked[trial.number]) for trial in trials if trial.state == "running"]
+
+
+def describe(setting: MergeSetting) -> str:
+    """`ta 0.31 1.12`."""
+    return " ".join([setting.method, *(f"{value:.3g}" for value in setting.parameters.values())])

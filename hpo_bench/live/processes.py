@@ -1,0 +1,193 @@
+"""Workers as processes of this machine."""
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+from hpo_bench.errors import HpoBenchError, LiveError
+from hpo_bench.live.bench import Opener
+from hpo_bench.live.crew import Event, Finished, Lost, Ready
+from hpo_bench.live.trial import Cost, Failure, Job
+
+LOG_TAIL = 4000
+"""How much of a dead worker's log goes into the log of its trial, in bytes."""
+LAST_WORDS_SECONDS = 0.5
+"""How long a worker that hangs may take to write down where."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    name: str
+    device: str
+    process: SpawnProcess
+    pipe: Any
+    log: Path
+    ready: bool = False
+    job: Job | None = None
+    begun: float = 0.0
+    limit: float | None = None
+
+
+class ProcessCrew:
+    """Processes of this machine, each with a bench of its own.
+
+    A process and not a thread, even for a single worker: an evaluator that hangs can be ended, and one that takes its
+    process down does not take the tuner with it. A worker ends by itself when the tuner is gone.
+
+    Args:
+        opener: Opens a bench in each process.
+        devices: A device for each worker; their number is that of the workers.
+        logs: Folder for what the workers print.
+    """
+
+    def __init__(self, opener: Opener, *, devices: Sequence[str], logs: Path) -> None:
+        self._opener = opener
+        self._logs = logs
+        # Fork would copy locks that threads of torch may hold.
+        self._context = multiprocessing.get_context("spawn")
+        logs.mkdir(parents=True, exist_ok=True)
+        self._workers = [self._open(f"worker-{i + 1}", device) for i, device in enumerate(devices)]
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    @property
+    def idle(self) -> Sequence[str]:
+        """Those that wait for work."""
+        return [worker.name for worker in self._workers if worker.ready and worker.job is None]
+
+    def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
+        """Give an idle worker a job."""
+        one = next(one for one in self._workers if one.name == worker)
+        one.job, one.begun, one.limit = job, time.monotonic(), limit
+        # A worker that died while idle is noticed when its answer is waited for.
+        with contextlib.suppress(OSError):
+            one.pipe.send(job)
+
+    def poll(self, timeout: float) -> Event | None:
+        """The next thing that happened.
+
+        Raises:
+            LiveError: If a worker dies while it opens its bench.
+            HpoBenchError: If its bench cannot be opened.
+        """
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.job is not None and worker.limit is not None and now - worker.begun > worker.limit:
+                return self._timed_out(worker, worker.job)
+        ends = [w.begun + w.limit for w in self._workers if w.job is not None and w.limit is not None]
+        until = min([now + timeout, *ends])
+        woken = wait([worker.pipe for worker in self._workers], timeout=max(0.0, until - now))
+        for worker in self._workers:
+            if worker.pipe in woken:
+                return self._heard(worker)
+        return None
+
+    def stop(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers = []
+
+    def _heard(self, worker: _Worker) -> Event | None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._died(worker)
+        if isinstance(message, HpoBenchError):
+            self.stop()
+            raise message
+        if not worker.ready:
+            worker.ready = True
+            return Ready(worker.name, message)
+        job, worker.job = worker.job, None
+        return None if job is None else Finished(worker.name, job, message)
+
+    def _died(self, worker: _Worker) -> Event | None:
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        if not worker.ready:
+            self.stop()
+            raise LiveError(f"{worker.name} ended {how} while it loaded the models; see {worker.log}")
+        hint = "; the system may have run out of memory" if code == -signal.SIGKILL else ""
+        return self._replace(worker, "worker-died", f"{worker.name} ended {how}{hint}")
+
+    def _timed_out(self, worker: _Worker, job: Job) -> Event | None:
+        if worker.process.pid is not None and hasattr(signal, "SIGUSR1"):
+            os.kill(worker.process.pid, signal.SIGUSR1)  # writes down where it hangs
+            time.sleep(LAST_WORDS_SECONDS)
+        return self._replace(worker, "timeout", f"{job.name} took longer than {worker.limit:.0f} s and was ended")
+
+    def _replace(self, worker: _Worker, kind: str, reason: str) -> Event | None:
+        worker.process.kill()
+        worker.process.join()
+        worker.pipe.close()
+        place = self._workers.index(worker)
+        tail = _tail(worker.log)
+        self._workers[place] = self._open(worker.name, worker.device)
+        if worker.job is None:
+            return None
+        spent = Cost(eval_seconds=time.monotonic() - worker.begun)
+        return Lost(worker.name, worker.job, Failure(kind, reason, f"the end of {worker.log}:\n\n{tail}", spent))
+
+    def _open(self, name: str, device: str) -> _Worker:
+        log = self._logs / f"{name}.log"
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(self._opener, device, theirs, log), name=name, daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(name, device, process, ours, log)
+
+
+def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
+    """What a worker process does: open a bench, then answer one job after the other."""
+    # Ctrl-C reaches every process of the terminal; when to end is the tuner's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    output = log.open("a", buffering=1, encoding="utf-8")
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, file=output, all_threads=True)
+    faulthandler.enable(output)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    try:
+        bench = opener(device)
+        pipe.send(bench.facts())
+    except HpoBenchError as error:
+        pipe.send(error)
+        return
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            job: Job = pipe.recv()
+            print(f"--- {job.name}: {job.setting}", flush=True)  # noqa: T201, goes to the log
+            pipe.send(bench.run(job))
+
+
+def _follow_parent() -> None:
+    """End with the tuner, however it ended, even in the middle of a job."""
+    parent: Any = multiprocessing.parent_process()
+    wait([parent.sentinel])
+    os._exit(0)
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_bytes()[-LOG_TAIL:].decode("utf-8", errors="replace")
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"

@@ -1,0 +1,95 @@
+"""Where a search begins: coefficients that need no evaluation, settings of the user's, and what another study found."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live.space import MergeSpace
+from hpo_bench.live.store import TrialStore
+from hpo_bench.live.zone import beliefs
+from hpo_bench.merging.setting import MergeSetting
+
+ESTIMATED = ("nan", "metagpt")
+"""Starts that are computed from the weights."""
+FROM = "from:"
+FROM_BEST = 3
+"""So many of another study's settings are tried first."""
+
+
+def needed(starts: Sequence[str]) -> tuple[str, ...]:
+    """Those starts that are computed from the weights."""
+    return tuple(start for start in starts if start in ESTIMATED)
+
+
+def check(starts: Sequence[str]) -> None:
+    """Refuse what is no start.
+
+    Raises:
+        UsageError: If one is neither nan nor metagpt nor numbers nor another study.
+    """
+    for start in starts:
+        if start not in ESTIMATED and not start.startswith(FROM):
+            _numbers(start)
+
+
+def resolve(
+    starts: Sequence[str], space: MergeSpace, *, coefficients: Mapping[str, tuple[float, float]], studies: Path
+) -> tuple[tuple[float, ...], ...]:
+    """Starts as points of a box.
+
+    Args:
+        starts: "nan", "metagpt", "VL,EXP", "VL,EXP,DENSITY" or "from:STUDY".
+        space: The box; what lies outside is moved to its nearest face.
+        coefficients: What was computed from the weights, by name.
+        studies: The folder in which other studies lie.
+
+    Returns:
+        Points in the unit cube, each once.
+
+    Raises:
+        LiveError: If another study cannot be read or has no result.
+    """
+    settings: list[MergeSetting] = []
+    for start in starts:
+        if start in ESTIMATED:
+            settings.append(_setting(space.method, coefficients[start]))
+        elif start.startswith(FROM):
+            settings += _found(start.removeprefix(FROM), space.method, studies)
+        else:
+            settings.append(_setting(space.method, _numbers(start)))
+    points = (tuple(map(float, space.point(setting))) for setting in settings)
+    return tuple(dict.fromkeys(points))
+
+
+def _setting(method: str, values: Sequence[float]) -> MergeSetting:
+    vl, expert, *rest = values
+    density = None if method == "ta" else (rest[0] if rest else 1.0)
+    return MergeSetting(method, vl, expert, density)
+
+
+def _numbers(start: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in start.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (2, 3):
+        raise UsageError(
+            f"a search can start from {', '.join(ESTIMATED)}, or a setting such as 0.5,0.5 or 0.5,0.5,0.8; "
+            f"{start!r} is neither"
+        )
+    return values
+
+
+def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
+    """The settings with the highest posterior means in another study, of the same method if it has any."""
+    folder = studies / study
+    if not folder.is_dir():
+        raise LiveError(f"there is no study {study!r} in {studies} to start from")
+    store = TrialStore(folder, study)
+    config = store.config
+    held = [] if config is None else beliefs(config, store.trials())
+    if not held:
+        raise LiveError(f"study {study!r} has no result to start from")
+    belief = next((one for one in held if one.method == method), held[0])
+    best = belief.means.argsort(kind="stable")[::-1][:FROM_BEST]
+    return [_setting(method, tuple(belief.trials[index].setting.parameters.values())) for index in map(int, best)]

@@ -1,0 +1,248 @@
+"""A study from its first trial to its verdict."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live import starts
+from hpo_bench.live.brake import Brake
+from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.contest import Contest
+from hpo_bench.live.crew import Crew, Ready
+from hpo_bench.live.limits import Limits
+from hpo_bench.live.screen import screen
+from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
+from hpo_bench.live.store import TrialStore
+from hpo_bench.live.summary import accounts, show
+from hpo_bench.live.tuner import PATIENCE, Tuner
+from hpo_bench.live.verdict import Verdict, judge
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
+from optimizers import Optimizer
+from optimizers.registry import available, get
+
+LOCK = ".tuning.lock"
+MOST_TRIALS = 1000
+"""Where only money or time limits a study."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a user wants tuned, and for how much.
+
+    Attributes:
+        pair: What to merge.
+        methods: Merge methods; several race.
+        optimizer: A name or an address.
+        trials: At most so many; by default those of the study, unless hours or dollars are limited.
+        hours: At most so many hours of a device.
+        dollars: At most so much money.
+        price: Dollars an hour of a device.
+        coefficients: Range of both coefficients.
+        density: Range of densities.
+        sum_to_one: Whether the coefficients must sum to one.
+        starts: Where to begin; see `starts.resolve`.
+        seed: Of the optimiser.
+        mask_seed: Of DARE's masks.
+        name: The study's name; by default from pair, methods, optimiser and seed.
+        studies: The folder in which studies lie.
+        url: An Optuna storage; by default an SQLite file in the study's folder.
+        timeout: Seconds that a trial may take.
+        patience: So many failures in a row end the tuning.
+        beside: Settings to compare the recommended one with, by name, beside the usual ones.
+    """
+
+    pair: Pair
+    methods: tuple[str, ...] = ("ta",)
+    optimizer: str = "gp-bo"
+    trials: int | None = None
+    hours: float | None = None
+    dollars: float | None = None
+    price: float = 0.0
+    coefficients: Range = COEFFICIENTS
+    density: Range = DENSITY
+    sum_to_one: bool = False
+    starts: tuple[str, ...] = ()
+    seed: int = 0
+    mask_seed: int = 0
+    name: str | None = None
+    studies: Path = Path("tuning")
+    url: str | None = None
+    timeout: float | None = None
+    patience: int = PATIENCE
+    beside: Mapping[str, MergeSetting] | None = None
+
+    @property
+    def study(self) -> str:
+        """The study's name."""
+        optimizer = self.optimizer.rpartition(":")[2]
+        return self.name or "-".join([self.pair.name, *self.methods, optimizer, str(self.seed)])
+
+    @property
+    def limits(self) -> Limits:
+        """The budget.
+
+        Raises:
+            UsageError: If a limit makes no sense.
+        """
+        dim = max(MergeSpace(m, self.coefficients, self.density, self.sum_to_one).dim for m in self.methods)
+        usual = BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
+        default = usual if self.hours is None and self.dollars is None else MOST_TRIALS
+        if self.dollars is not None and self.price == 0 and not self.pair.evaluation:
+            raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
+        return Limits(trials=self.trials or default, hours=self.hours, dollars=self.dollars, price=self.price)
+
+
+CrewOpener = Callable[[Path, tuple[str, ...]], Crew]
+"""Opens workers, given a folder for their logs and the coefficients that they should compute."""
+
+
+def check(request: Request, *, workers: int) -> type[Optimizer]:
+    """Refuse what cannot work, before anything is loaded.
+
+    Args:
+        request: What is wanted.
+        workers: How many workers there will be.
+
+    Returns:
+        The optimiser's class.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        OptimizerError: If there is no such optimiser.
+    """
+    if not request.methods or len(set(request.methods)) < len(request.methods):
+        raise UsageError("name one merge method, or several different ones to race")
+    kind = get(request.optimizer)
+    if workers > 1 and not kind.parallel:
+        able = ", ".join(name for name, one in available().items() if one.parallel)
+        raise UsageError(
+            f"{kind.label} needs each result before it can propose the next, so it cannot use {workers} workers; take "
+            f"one, or another optimiser: {able}"
+        )
+    starts.check(request.starts)
+    _ = request.limits
+    name = request.study
+    if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
+        raise UsageError(f"a study's name is letters, digits, '-', '_' and '.', not {name!r}; give one with --study")
+    return kind
+
+
+def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: int) -> Verdict | None:
+    """Tune a pair, or go on where an earlier call stopped, and say what came of it.
+
+    Args:
+        request: What is wanted.
+        open_crew: Opens the workers.
+        console: Where to show it.
+        workers: How many workers that will be.
+
+    Returns:
+        The verdict; None if the user ended it before.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        LiveError: If the study cannot be begun, continued or brought to an end.
+        OptimizerError: If there is no such optimiser, or it refuses the box.
+    """
+    kind = check(request, workers=workers)
+    limits = request.limits
+    begin = time.monotonic()
+    folder = request.studies / request.study
+    with _alone(folder), ExitStack() as stack:
+        store = TrialStore(folder, request.study, url=request.url)
+        wanted = _config(request, kind, store)
+        if store.config is not None and (verdict := _finished(store, limits)) is not None:
+            console.print(f"study {request.study} is finished; a higher --trials goes on with it", highlight=False)
+            show(verdict, console)
+            return verdict
+        brake = stack.enter_context(Brake())
+        crew = open_crew(folder / "logs", starts.needed(request.starts) if store.config is None else ())
+        stack.callback(crew.stop)
+        config = store.config or store.begin(_with_starts(wanted, request, crew, brake))
+        title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
+        contest = Contest.of(config, kind, budget=limits.trials)
+        with screen(console, title) as shown:
+            tuner = Tuner(
+                store=store,
+                contest=contest,
+                crew=crew,
+                limits=limits,
+                brake=brake,
+                screen=shown,
+                timeout=request.timeout,
+                patience=request.patience,
+            )
+            ending = tuner.run()
+        console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False)
+        if ending == "interrupted":
+            return None
+        console.print("scoring on test examples ...", highlight=False)
+        verdict = judge(store, crew, brake, beside=request.beside)
+        show(verdict, console)
+        return verdict
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        # Let go by the system when the process ends, however it ends.
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise LiveError(f"{folder} is being tuned by another process; wait for it, or stop it") from error
+
+
+def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> StudyConfig:
+    """What the user wants, which must be what the study was begun with."""
+    wanted = StudyConfig(
+        pair=request.pair.name,
+        checkpoints=request.pair.file_hashes(),
+        evaluation=request.pair.evaluation,
+        methods=request.methods,
+        optimizer=request.optimizer,
+        optimizer_version=kind.version,
+        seed=request.seed,
+        mask_seed=request.mask_seed,
+        coefficients=request.coefficients,
+        density=request.density,
+        sum_to_one=request.sum_to_one,
+        begin_with=request.starts,
+    )
+    if store.config is not None:
+        wanted.check_same(store.config, store.name)
+    return wanted
+
+
+def _with_starts(config: StudyConfig, request: Request, crew: Crew, brake: Brake) -> StudyConfig:
+    """The same with its starts as points, some of which the workers must compute."""
+    coefficients = {}
+    if starts.needed(config.begin_with):
+        event = None
+        while not isinstance(event, Ready):
+            if brake.pressed:
+                raise KeyboardInterrupt
+            event = crew.poll(0.25)
+        coefficients = event.facts["coefficients"]
+    found = {
+        method: starts.resolve(
+            config.begin_with, config.space(method), coefficients=coefficients, studies=request.studies
+        )
+        for method in config.methods
+    }
+    return replace(config, starts={method: points for method, points in found.items() if points})
+
+
+def _finished(store: TrialStore, limits: Limits) -> Verdict | None:
+    """The verdict of a study that has nothing left to do; None if it has."""
+    verdict, trials = Verdict.read(store.folder), store.trials()
+    done = verdict is not None and verdict.trials == len(trials) and all(t.state != "running" for t in trials)
+    return verdict if done and not limits.allow(limits.spent(trials)) else None

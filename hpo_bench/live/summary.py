@@ -1,0 +1,82 @@
+"""A verdict in the terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hpo_bench.live.board import Board
+from hpo_bench.live.contest import describe
+from hpo_bench.live.screen import clock
+from hpo_bench.live.verdict import Line, Verdict
+from hpo_bench.merging.setting import METHODS, MergeSetting
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print what was found, against what was there before.
+
+    Args:
+        verdict: What came of the study.
+        console: Where to.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
+    table.add_column("merge", no_wrap=True)
+    table.add_column("setting", no_wrap=True)
+    for head in ("validation", "test [95%]", "behind the recommended [95%]"):
+        table.add_column(head, justify="right")
+    for place, line in enumerate(verdict.lines):
+        low, high = line.interval
+        table.add_row(
+            line.name,
+            describe(MergeSetting(**line.setting)),
+            f"{line.validation:.3f}",
+            f"{line.test:.3f} [{low:.3f}, {high:.3f}]",
+            "" if place == 0 else _gap(line),
+            style="bold" if place == 0 else None,
+        )
+    # A pipe has no width of its own, and the table needs about this much.
+    (console if console.is_terminal else Console(width=120, file=console.file)).print(table)
+    for sentence in sentences(verdict):
+        console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def sentences(verdict: Verdict) -> Sequence[str]:
+    """What the table does not say."""
+    best, *others = verdict.lines
+    told = [
+        f"Recommended: trial {verdict.recommended}, {describe(MergeSetting(**best.setting))}; the posterior expects "
+        f"{verdict.mean:.3f} ± {verdict.deviation:.3f} there on validation examples. Test examples were not looked at "
+        "before the end; intervals are paired over examples."
+    ]
+    if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
+        told.append(
+            f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
+            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is the winner's curse."
+        )
+    for method, zone in verdict.zones.items():
+        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
+        told.append(
+            f"{METHODS[method]}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
+            f"({zone['within']:.3f}) of its best: {ranges}."
+        )
+    if not verdict.reproduced:
+        told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
+    return told
+
+
+def accounts(board: Board, seconds: float) -> str:
+    """What the tuning took."""
+    spent = board.spent
+    parts = [f"{spent.finished} trials in {clock(seconds)}"]
+    if board.overheads:
+        mean = 1000 * sum(board.overheads) / len(board.overheads)
+        parts.append(f"{mean:.0f} ms a trial for asking, telling, storing and showing")
+    if spent.dollars:
+        parts.append(f"${spent.dollars:.2f}")
+    return ", ".join(parts)
+
+
+def _gap(line: Line) -> str:
+    low, high = line.gap
+    return f"{line.behind:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -1,0 +1,158 @@
+"""What is known of a trial: one merge, one evaluation."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench.evaluation.examples import Split
+from hpo_bench.merging.setting import MergeSetting
+
+State = Literal["running", "complete", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is asked to do.
+
+    Attributes:
+        name: What messages call it, such as "trial 7".
+        setting: What to merge.
+        splits: Which examples to answer; while tuning, validation alone.
+    """
+
+    name: str
+    setting: MergeSetting
+    splits: tuple[Split, ...] = ("validation",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """How a merge did on one split, example by example.
+
+    Attributes:
+        ids: Of the n examples.
+        categories: Theirs.
+        scores: In [0, 1], of shape (n,).
+        responses: What the model said; empty where the evaluator does not generate.
+    """
+
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
+    scores: NDArray[np.float64]
+    responses: tuple[str, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The mean score."""
+        return float(self.scores.mean())
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean, from the spread over examples; NaN for a single one."""
+        if len(self.scores) < 2:
+            return float("nan")
+        return float(self.scores.std(ddof=1) / np.sqrt(len(self.scores)))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a trial took.
+
+    Attributes:
+        merge_seconds: Wall time of the merge.
+        eval_seconds: Wall time of the evaluation.
+        dollars: What judges and other paid services charged; the machine itself is not in it.
+    """
+
+    merge_seconds: float = 0.0
+    eval_seconds: float = 0.0
+    dollars: float = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """Wall time in all."""
+        return self.merge_seconds + self.eval_seconds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Success:
+    """A worker's answer to a job that went well.
+
+    Attributes:
+        answers: By split.
+        fingerprint: Of the merged weights.
+        cost: What it took.
+        note: What a user should know, such as a batch that had to be made smaller.
+    """
+
+    answers: dict[Split, Answers]
+    fingerprint: str
+    cost: Cost
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A worker's answer to a job that failed.
+
+    Attributes:
+        kind: The sort of failure; see `EvaluationError`.
+        reason: What went wrong, in a line.
+        details: Everything else that is known, for the log.
+        cost: What it took.
+    """
+
+    kind: str
+    reason: str
+    details: str = ""
+    cost: Cost = Cost()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial as the store keeps it.
+
+    Attributes:
+        number: From 0 up, in the order in which trials were proposed.
+        setting: What is merged.
+        state: "running", "complete" or "failed".
+        asked_after: How many results the optimiser knew when it proposed this one.
+        told_as: When its result was told: 0 for the first; None while it runs.
+        worker: Who runs or ran it.
+        score: Mean score on the validation examples; None unless complete.
+        standard_error: Of the score; None unless complete.
+        cost: What it took.
+        fingerprint: Of the merged weights; empty unless complete.
+        kind: The sort of failure; empty unless failed.
+        reason: Why it failed, or what should be known of it.
+        log: Path of a failure's log within the study's folder.
+    """
+
+    number: int
+    setting: MergeSetting
+    state: State
+    asked_after: int
+    worker: str
+    told_as: int | None = None
+    score: float | None = None
+    standard_error: float | None = None
+    cost: Cost = Cost()
+    fingerprint: str = ""
+    kind: str = ""
+    reason: str = ""
+    log: str = ""
+
+    @property
+    def told_score(self) -> float:
+        """What the optimiser is told: the score, or NaN for a failure."""
+        return float("nan") if self.score is None else self.score
+
+
+def plain(setting: MergeSetting) -> dict[str, Any]:
+    """A setting as plain values."""
+    return {"method": setting.method, **setting.parameters}
