@@ -11,6 +11,7 @@ from optimizers.errors import OptimizerError
 from surrogates.errors import SurrogateError
 
 COMMANDS = {
+    "tune": "Find the best merge of a pair for a budget.",
     "run": "Run optimisers on recorded landscapes and write the report.",
     "landscapes": "See which landscapes there are, and what they look like.",
     "record": "Record a landscape from real merges of a pair.",
