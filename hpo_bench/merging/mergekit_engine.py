@@ -1,9 +1,10 @@
-"""Merging with mergekit, in memory."""
+"""Merging with mergekit, in memory or by its own configuration."""
 
 from typing import Any
 
 import torch
-from mergekit.merge_methods import merge_state_dicts
+from mergekit.merge_methods import merge_state_dicts, merge_tensors
+from torch import Tensor
 
 from hpo_bench.merging.pair import LoadedPair
 from hpo_bench.merging.setting import MergeSetting
@@ -17,8 +18,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[str, torch.Tensor]:
-    """The merged language weights, in float32.
+def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[str, Tensor]:
+    """The merged language weights, in the type that the three models' types promote to.
 
     Args:
         pair: Base, VLM and expert.
@@ -28,6 +29,52 @@ def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[st
     Returns:
         Weights by language model name.
     """
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(mask_seed)
+        return merge_state_dicts(
+            {"base": pair.base, "vlm": pair.tuned, "expert": pair.expert},
+            OPTIONS[setting.method]["mergekit_method"],
+            base="base",
+            parameters=_parameters(setting),
+        )
+
+
+def merge_tensor(base: Tensor, tuned: Tensor, expert: Tensor, setting: MergeSetting) -> Tensor:
+    """One merged tensor; DARE's masks come from torch's global generator, the VLM's first."""
+    return merge_tensors(
+        [base, tuned, expert],
+        OPTIONS[setting.method]["mergekit_method"],
+        ids=["base", "vlm", "expert"],
+        base_index=0,
+        parameters=_parameters(setting),
+    )
+
+
+def configuration(setting: MergeSetting, *, base: str, vlm: str, expert: str, dtype: str) -> dict[str, Any]:
+    """What to write as YAML for `mergekit-yaml` to make the same merge of three language models on disk.
+
+    Args:
+        setting: Method and hyperparameters.
+        base: Folder or hub id of the base.
+        vlm: Of the VLM's language backbone, extracted: mergekit knows no VLM.
+        expert: Of the expert.
+        dtype: What to compute and write in, such as "bfloat16".
+    """
+    own = {"vlm": {"weight": setting.vl_weight}, "expert": {"weight": setting.exp_weight}}
+    if setting.density is not None:
+        for parameters in own.values():
+            parameters["density"] = setting.density
+    shared = {key: value for key, value in _parameters(setting).items() if not isinstance(value, dict)}
+    return {
+        "merge_method": OPTIONS[setting.method]["mergekit_method"],
+        "base_model": base,
+        "models": [{"model": vlm, "parameters": own["vlm"]}, {"model": expert, "parameters": own["expert"]}],
+        "parameters": shared,
+        "dtype": dtype,
+    }
+
+
+def _parameters(setting: MergeSetting) -> dict[str, Any]:
     options = OPTIONS[setting.method]
     parameters: dict[str, Any] = {
         "weight": {"vlm": setting.vl_weight, "expert": setting.exp_weight},
@@ -37,11 +84,4 @@ def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[st
         parameters["rescale"] = options["rescale"]
     if setting.density is not None:
         parameters["density"] = {"vlm": setting.density, "expert": setting.density}
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(mask_seed)
-        return merge_state_dicts(
-            {"base": pair.base, "vlm": pair.tuned, "expert": pair.expert},
-            options["mergekit_method"],
-            base="base",
-            parameters=parameters,
-        )
+    return parameters

@@ -1,8 +1,15 @@
 """One point of a merge's search space."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hpo_bench.errors import UsageError
+
+Mode = Literal["mergekit", "paper"]
+"""Whose arithmetic: mergekit's, or what a method's paper says where they differ."""
+
+Masks = Literal["counter", "mergekit"]
+"""DARE's masks: from a counter, or as mergekit draws them from torch's global generator."""
 
 METHODS = {"ta": "Task Arithmetic", "dare": "DARE", "ties": "TIES"}
 

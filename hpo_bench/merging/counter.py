@@ -1,0 +1,86 @@
+"""Random masks from a counter: the same bits on any device, in any order, and nested in the density.
+
+A generator with a state gives other masks on another device, in another order of tensors, or at another density. Here
+every element's random word is an integer hash of (seed, tensor, position), as in counter-based generators (Salmon et
+al.: Parallel Random Numbers: As Easy as 1, 2, 3, 2011), so that nothing is stored and a mask at a lower density keeps
+a subset of what it keeps at a higher one. One 32-bit word serves both task vectors, 16 bits each: a density is rounded
+to a multiple of 1/65536.
+"""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+LEVELS = 1 << 16
+FULL = 1 - 0.5 / LEVELS
+"""Densities from here on keep everything."""
+
+# Chris Wellons' `lowbias32` (Hash Prospector, 2018) with a second key added between its multiplications, so that the
+# streams of two tensors are not shifted copies of each other. As signed 32-bit integers; their products wrap.
+_FIRST = 0x7FEB352D
+_SECOND = 0x846CA68B - (1 << 32)
+
+
+def keys(seed: int, name: str) -> tuple[int, int]:
+    """Two signed 32-bit keys of one tensor's stream."""
+    digest = hashlib.blake2b(f"{seed}:{name}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest[:4], "little", signed=True), int.from_bytes(digest[4:], "little", signed=True)
+
+
+def wrapped(place: int) -> int:
+    """A place in a tensor as a signed 32-bit integer."""
+    return (place + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def words(position: Tensor, first: Tensor | int, second: Tensor | int) -> Tensor:
+    """Random words of elements of a tensor.
+
+    Args:
+        position: Places of the elements in the flattened tensor, int32, (n,); beyond 2**32 they repeat.
+        first: The tensor's first key, or one an element, (n,).
+        second: Its second key, likewise.
+
+    Returns:
+        Signed 32-bit words, (n,): the VLM's 16 bits below the expert's.
+    """
+    word = position + first
+    word ^= (word >> 16) & 0xFFFF
+    word *= _FIRST
+    word ^= (word >> 15) & 0x1FFFF
+    word += second
+    word *= _SECOND
+    word ^= (word >> 16) & 0xFFFF
+    return word
+
+
+def level(density: float) -> int:
+    """A density as a number of levels of 65,536, at least one."""
+    return min(max(round(density * LEVELS), 1), LEVELS)
+
+
+def cut(density: float) -> int:
+    """What a word's halves are compared with: kept is what is below it, as a signed 32-bit integer.
+
+    The density must be below `FULL`: a higher one keeps everything, for which there is no such integer.
+    """
+    return (level(density) - LEVELS // 2) << 16
+
+
+def levels(word: Tensor) -> tuple[Tensor, Tensor]:
+    """Each element's level in 0..65535, in the VLM's and the expert's mask, int32: kept if the density's is above it."""
+    return ((word << 16) >> 16) + LEVELS // 2, (word >> 16) + LEVELS // 2
+
+
+def keep(word: Tensor, below: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Masks of the VLM's and of the expert's task vector, at the density that `below` is the `cut` of."""
+    return (word << 16) < below, word < below
+
+
+def masks(shape: torch.Size, *, seed: int, name: str, density: float) -> tuple[Tensor, Tensor]:
+    """Both masks of a whole tensor on the CPU: True is kept."""
+    if density >= FULL:
+        return torch.ones(shape, dtype=torch.bool), torch.ones(shape, dtype=torch.bool)
+    position = torch.arange(shape.numel(), dtype=torch.int64).to(torch.int32)
+    vlm, expert = keep(words(position, *keys(seed, name)), cut(density))
+    return vlm.reshape(shape), expert.reshape(shape)
