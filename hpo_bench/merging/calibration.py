@@ -124,7 +124,12 @@ def encode(loaded: LoadedPair, example: Example) -> tuple[dict[str, Any], int]:
     """A question with its answer as model inputs of batch size 1, and of how many tokens at its end the answer is.
 
     Framed as the evaluation frames it: the processor's tokens, the answer, and the end-of-text token.
+
+    Raises:
+        MergeError: If the VLM came without a processor.
     """
+    if loaded.processor is None:
+        raise MergeError("the VLM's folder holds no processor, and without one no calibration example can be read")
     tokenizer = loaded.processor.tokenizer
     answer = f"{example.answer} {tokenizer.eos_token}"
     text = f"{example.question} {answer}"
@@ -141,9 +146,8 @@ def encode(loaded: LoadedPair, example: Example) -> tuple[dict[str, Any], int]:
 @contextmanager
 def _as(loaded: LoadedPair, weights: Weights) -> Iterator[None]:
     """Lend the live VLM other language weights."""
-    state = loaded.vlm.state_dict()
-    before = {theirs: state[ours].clone() for ours, theirs in loaded.names.items()}
-    loaded.write_language(dict(weights))
+    before = {name: tensor.clone() for name, tensor in loaded.read_language().items()}
+    loaded.write_language(weights)
     try:
         yield
     finally:

@@ -8,13 +8,11 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.backbone import kind_of
 from hpo_bench.merging.pair import LoadedPair
 
 Weights = Mapping[str, Tensor]
 """Tensors by language model name."""
-
-EMBEDDING = "model.embed_tokens.weight"
-HEAD = "lm_head.weight"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,11 +63,9 @@ class TaskVectors:
     def linear(self) -> tuple[str, ...]:
         """Names of the weights of linear layers, which are applied to hidden states: (outputs, inputs) matrices.
 
-        The embedding is a table and no layer, and so is a head that is tied to it.
+        The embedding is a table and no layer; a head that is tied to it is not among the merged tensors.
         """
-        tied = HEAD in self.base and EMBEDDING in self.base and torch.equal(self.base[HEAD], self.base[EMBEDDING])
-        apart = (EMBEDDING, HEAD) if tied else (EMBEDDING,)
-        return tuple(name for name, tensor in self.base.items() if tensor.ndim == 2 and name not in apart)
+        return tuple(name for name, tensor in self.base.items() if tensor.ndim == 2 and kind_of(name) != "embeddings")
 
 
 class Method(Protocol):
