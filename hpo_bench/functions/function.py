@@ -1,0 +1,79 @@
+"""A function with known extremes, maximised over the unit cube."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from landscapes.random_baseline import expected_regret
+from surrogates.extrema import maximum, minimum
+
+Array = NDArray[np.float64]
+
+SAMPLE = 14
+"""Binary logarithm of how many uniform points stand for Random."""
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the unit cube, to be maximised.
+
+    Attributes:
+        suite: Which family it comes from.
+        name: Its name, unique over all suites and seeds.
+        dim: Number of variables.
+        f: Takes points of shape (n, dim) in the cube, gives values of shape (n,). Picklable, so that workers get it.
+        f_max: Its global maximum.
+        f_min: Its global minimum.
+    """
+
+    suite: str
+    name: str
+    dim: int
+    f: Callable[[Array], Array]
+    f_max: float
+    f_min: float
+
+    @classmethod
+    def certified(
+        cls, *, suite: str, name: str, dim: int, f: Callable[[Array], Array], f_max: float | None = None
+    ) -> Self:
+        """A function whose extremes are found by two searches each, or whose maximum is known.
+
+        Args:
+            suite: Which family it comes from.
+            name: Its name.
+            dim: Number of variables.
+            f: The function itself.
+            f_max: Its maximum, if theory knows it.
+        """
+        nodes = np.array(list(product((0.0, 0.5, 1.0), repeat=dim)))
+        highest = maximum(f, dim, nodes=nodes).score if f_max is None else f_max
+        return cls(suite, name, dim, f, highest, minimum(f, dim, nodes=nodes).score)
+
+    def score(self, X: ArrayLike) -> Array:
+        """Values of shape (n,) at points of shape (n, dim) in the cube."""
+        return self.f(np.asarray(X, dtype=np.float64))
+
+    def regret(self, scores: ArrayLike) -> Array:
+        """Normalised regret of values: 0 at the maximum, 1 at the minimum; the same shape."""
+        return np.maximum(self.f_max - np.asarray(scores, dtype=np.float64), 0.0) / (self.f_max - self.f_min)
+
+    def random_regret(self, n: int) -> Array:
+        """Expected normalised regret of Random after 1 to n evaluations, of shape (n,)."""
+        return expected_regret(np.sort(self.regret(self._sample)), np.arange(1, n + 1))
+
+    @property
+    def spread(self) -> float:
+        """A standard deviation over the cube that outliers do not touch: the interquartile range over 1.349."""
+        low, high = np.quantile(self._sample, (0.25, 0.75))
+        return float(high - low) / 1.349
+
+    @cached_property
+    def _sample(self) -> Array:
+        # A fixed seed: the baseline is a property of the function and must not vary between calls.
+        return self.score(np.random.default_rng(0).random((2**SAMPLE, self.dim)))
