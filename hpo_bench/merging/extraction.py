@@ -1,0 +1,97 @@
+"""Base, VLM's backbone and expert as three plain language models with one vocabulary, for mergekit or anything else."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from hpo_bench.merging.alignment import Alignment
+from hpo_bench.merging.checkpoint import INDEX
+from hpo_bench.merging.grafting import finished_folder
+from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.resources import check_disk
+
+_TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*")
+_SHARD = 4 * 2**30
+
+
+def extract(alignment: Alignment, folder: Path) -> Path:
+    """Write `base`, `vlm` and `expert` into a folder, as Hugging Face language models.
+
+    All have the VLM's vocabulary rows, matched by token, and its tokenizer. What the pair leaves out of the merge is
+    the VLM's in all three, so that merging them leaves it alone.
+
+    Args:
+        alignment: Of the pair.
+        folder: Where they go; must not exist yet, or be empty.
+
+    Raises:
+        UsageError: If the folder is taken.
+        MergeError: If the disk is too small or a tensor cannot be read. Nothing is left behind then.
+    """
+    itemsize = alignment.stored_dtype.itemsize
+    check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
+    config = _config(alignment)
+    with finished_folder(folder) as scratch:
+        writers = {role: _Shards(scratch / role) for role in ROLES}
+        for name in alignment.language:
+            if name in alignment.merged:
+                triple = alignment.triple(name)
+                tensors = {"base": triple.base, "vlm": triple.vlm, "expert": triple.expert}
+            else:
+                tensors = dict.fromkeys(ROLES, alignment.checkpoints["vlm"].tensor(alignment.language[name]))
+            for role, tensor in tensors.items():
+                writers[role].add(name, tensor)
+        for role, writer in writers.items():
+            writer.finish()
+            (scratch / role / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+            for pattern in _TOKENIZER:
+                for path in alignment.checkpoints["vlm"].folder.glob(pattern):
+                    shutil.copyfile(path, scratch / role / path.name)
+    return folder
+
+
+def _config(alignment: Alignment) -> Mapping[str, object]:
+    """The base's configuration with the VLM's vocabulary and ties: weights of all three go by the same one."""
+    base, vlm = alignment.checkpoints["base"], alignment.configurations["vlm"]
+    config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
+    config["vocab_size"] = vlm.facts["vocabulary"]
+    config["tie_word_embeddings"] = vlm.tied
+    return config
+
+
+class _Shards:
+    """Writes tensors into shards of at most some gigabytes, and their index."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self._pending: dict[str, torch.Tensor] = {}
+        self._places: dict[str, str] = {}
+        self._shards = 0
+        self._bytes = 0
+
+    def add(self, name: str, tensor: torch.Tensor) -> None:
+        if self._pending and sum(map(_bytes, self._pending.values())) + _bytes(tensor) > _SHARD:
+            self._flush()
+        self._pending[name] = tensor.contiguous()
+        self._bytes += _bytes(tensor)
+
+    def finish(self) -> None:
+        self._flush()
+        index = {"metadata": {"total_size": self._bytes}, "weight_map": self._places}
+        (self._folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+
+    def _flush(self) -> None:
+        self._shards += 1
+        file = f"model-{self._shards:05d}.safetensors"
+        save_file(self._pending, self._folder / file, metadata={"format": "pt"})
+        self._places |= dict.fromkeys(self._pending, file)
+        self._pending = {}
+
+
+def _bytes(tensor: torch.Tensor) -> int:
+    return tensor.numel() * tensor.itemsize

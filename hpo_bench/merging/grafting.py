@@ -1,0 +1,117 @@
+"""A copy of a VLM's folder with other language weights: everything else is the VLM's, bit for bit."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.alignment import Alignment
+from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, language_name
+from hpo_bench.merging.checkpoint import Checkpoint
+from hpo_bench.merging.resources import check_disk
+
+# Configuration, tokenizer, processor, chat template, generation defaults, code and licence; weights are written anew.
+_COPIED = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "tokenizer*", "LICENSE*", "additional_chat_templates/*")
+
+
+def graft(
+    alignment: Alignment,
+    language: Callable[[str], torch.Tensor],
+    folder: Path,
+    *,
+    texts: Callable[[Path], Mapping[str, str]] = lambda _: {},
+) -> Path:
+    """Write the VLM with other language weights, one shard in memory at a time.
+
+    Shards, names, dtypes and all other files are the VLM's own, so that what loads the VLM loads the copy.
+
+    Args:
+        alignment: Of the pair.
+        language: From a language model name to its new weights, of the VLM's shape; called for what is merged alone,
+            and converted to the dtype in which the VLM stores it.
+        folder: Where the copy goes; must not exist yet, or be empty.
+        texts: Further files, by name; given the folder that holds the finished weights.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If the folder is taken.
+        MergeError: If the disk is too small, or a weight is NaN or has another shape. Nothing is left behind then.
+    """
+    vlm = alignment.checkpoints["vlm"]
+    check_disk(vlm.bytes, folder, "the merged model")
+    merged = set(alignment.merged)
+    with finished_folder(folder) as scratch:
+        for pattern in _COPIED:
+            for path in vlm.folder.glob(pattern):
+                if path.is_file():
+                    target = scratch / path.relative_to(vlm.folder)
+                    target.parent.mkdir(exist_ok=True)
+                    shutil.copyfile(path, target)
+        for file in vlm.files:
+            tensors = {}
+            for name in vlm.of_file(file):
+                theirs = _merged_name(name, alignment)
+                old = vlm.tensor(name)
+                tensors[name] = _checked(language(theirs), old, theirs) if theirs in merged else old
+            with safe_open(vlm.folder / file, framework="pt") as source:
+                metadata = source.metadata() or {"format": "pt"}
+            save_file(tensors, scratch / file, metadata=metadata)
+        if Checkpoint.open(scratch).tensors != vlm.tensors:
+            raise MergeError(f"{scratch}: what was written is not what was meant to be; is the disk sound?")
+        for name, text in texts(scratch).items():
+            (scratch / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@contextmanager
+def finished_folder(folder: Path) -> Iterator[Path]:
+    """A scratch folder beside the wanted one, which takes its name at the end, or is gone if anything fails.
+
+    Raises:
+        UsageError: If the wanted folder exists and is not empty.
+    """
+    check_free(folder)
+    scratch = folder.absolute().with_name(f".{folder.name}.partial")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        yield scratch
+        scratch.replace(folder)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+
+
+def check_free(folder: Path) -> None:
+    """Refuse a folder that is taken, before any work.
+
+    Raises:
+        UsageError: If it exists and is not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists already; choose another folder, or remove it")
+
+
+def _merged_name(name: str, alignment: Alignment) -> str | None:
+    """Language model name; a tied head that is stored nevertheless is the embeddings."""
+    theirs = language_name(name, alignment.prefixes)
+    return EMBEDDINGS if theirs == HEAD and alignment.configurations["vlm"].tied else theirs
+
+
+def _checked(new: torch.Tensor, old: torch.Tensor, name: str) -> torch.Tensor:
+    if new.shape != old.shape:
+        raise MergeError(f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {tuple(old.shape)}")
+    stored = new.detach().to(device="cpu", dtype=old.dtype).contiguous()
+    if not torch.isfinite(stored).all():
+        raise MergeError(
+            f"{name}: merged weights are NaN, infinite or too large for {str(old.dtype).removeprefix('torch.')}; "
+            "use smaller weights"
+        )
+    return stored

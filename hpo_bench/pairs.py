@@ -1,0 +1,61 @@
+"""Finding a pair by what a user types: a name, a folder, a file, or three paths."""
+
+import difflib
+from pathlib import Path
+
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.manifest import FILE, ROLES
+from hpo_bench.merging.pair import Pair
+from hpo_bench.nano.recipes import RECIPES
+from hpo_bench.nano.shelf import BUILT, SHIPPED
+
+STUDY = Path(__file__).parent / "merging" / "pairs"
+"""The study's six pairs, of real models on the hub."""
+
+
+def find(name: str, built: Path = BUILT) -> Pair:
+    """A pair by name or path.
+
+    Args:
+        name: The name of a pair of the study's, a built or a shipped one; a YAML file; or a folder with a `pair.yaml`.
+        built: Where built nano pairs lie.
+
+    Raises:
+        UsageError: If there is none, or its description cannot be used.
+    """
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return Pair.read(path)
+    for folder in (path, built / name, SHIPPED / name):
+        if (folder / FILE).is_file():
+            return Pair.read(folder)
+    if name in study_names():
+        return Pair.read(STUDY / f"{name}.yaml")
+    if name in RECIPES:
+        raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
+    known = [*sorted({*RECIPES, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
+
+
+def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | None) -> Pair:
+    """A pair by name, or by three places.
+
+    Raises:
+        UsageError: If both or neither are given, or the three are not complete.
+    """
+    places = {"base": base, "vlm": vlm, "expert": expert}
+    if name is not None:
+        if any(places.values()):
+            raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
+        return find(name)
+    if base is None or vlm is None or expert is None:
+        missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
+        raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")
+    return Pair.of(base=base, vlm=vlm, expert=expert)
+
+
+def study_names() -> tuple[str, ...]:
+    """Names of the study's pairs."""
+    return tuple(sorted(path.stem for path in STUDY.glob("*.yaml")))
