@@ -1,7 +1,7 @@
 """Cheap functions to choose optimisers on, so that the shipped landscapes stay unseen.
 
-`suite("merge-like-2d", seed=0)` is a list of `Function`: synthetic surfaces of the kinds that real merges show, and, with
-`coco-experiment` installed, the 24 functions of BBOB. All are maximised over the unit cube.
+`suite("merge-like-2d", seed=0)` is a list of `Function`: synthetic surfaces of the kinds that real merges show, and,
+with `coco-experiment` installed, the 24 functions of BBOB. All are maximised over the unit cube.
 """
 
 from hpo_bench.functions.function import Function
