@@ -18,12 +18,14 @@ class Entry:
         merge_seconds: Wall time of the merge.
         eval_seconds: Wall time of the evaluation of each split.
         scores: For each split the score of every example, in the order of the examples.
+        mask_seed: Seed of DARE's masks, where one recording has several; else None.
     """
 
     parameters: dict[str, float]
     merge_seconds: float
     eval_seconds: dict[str, float]
     scores: dict[str, list[float]]
+    mask_seed: int | None = None
 
 
 class Journal:

@@ -1,11 +1,10 @@
 """Recording a landscape: every setting merged for real, evaluated for real, example by example."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from importlib.metadata import version
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +12,41 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from hpo_bench.errors import RecordingError
-from hpo_bench.evaluation.base import Scorer
-from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import SPLIT_RULE, SPLITS, Example, of_split, read_examples
+from hpo_bench import designs
+from hpo_bench.designs import Design, Point
+from hpo_bench.errors import RecordingError, UsageError
+from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.evaluation.examples import SPLIT_RULE, Example, Split
+from hpo_bench.evaluation.registry import open_evaluator, section
 from hpo_bench.journal import Entry, Journal
 from hpo_bench.merging import mergekit_engine
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.setting import MergeSetting, check_method
+from hpo_bench.merging.resident import Resident
+from hpo_bench.merging.setting import MergeSetting
 from landscapes import card, grid, outcomes
-from landscapes.space import SearchSpace
+from landscapes.columns import MASK_SEED
 
-# The study's grid has 5 x 5 coefficients and 4 densities; its values are lost, these are ours.
-COEFFICIENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
-DENSITIES = (0.2, 0.4, 0.6, 0.8)
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
+# Bit for bit what mergekit gives, but for TIES: of equal magnitudes at the threshold mergekit keeps whichever its sort
+# puts first, and this engine keeps all.
+ENGINE = {"ta": "resident", "dare": "resident, with mergekit's masks", "ties": "resident"}
+EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
 Progress = Callable[[int, int, Entry], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last."""
 
 
-def study_grid(method: str) -> tuple[MergeSetting, ...]:
-    """The study's settings: 25 for Task Arithmetic, 100 for DARE and TIES.
-
-    Raises:
-        UsageError: If the method is unknown.
-    """
-    check_method(method)
-    densities: Sequence[float | None] = (None,) if method == "ta" else DENSITIES
-    return tuple(MergeSetting(method, *point) for point in product(COEFFICIENTS, COEFFICIENTS, densities))
-
-
-def record(pair: Pair, method: str, folder: Path, *, mask_seed: int = 0, progress: Progress = lambda *_: None) -> Path:
-    """Merge and evaluate a pair at every setting of the study's grid.
+def record(
+    pair: Pair,
+    method: str,
+    folder: Path,
+    *,
+    design: str = designs.STUDY,
+    mask_seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Path:
+    """Merge and evaluate a pair at every setting of a design.
 
     Each setting is journalled when it is done; started again, a recording that was interrupted continues where it was
     and ends in the same files, but for the seconds.
@@ -54,31 +54,62 @@ def record(pair: Pair, method: str, folder: Path, *, mask_seed: int = 0, progres
     Args:
         pair: What to merge.
         method: "ta", "dare" or "ties".
-        folder: Where `<pair>/<method>/` with grid, outcomes and card goes.
+        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it.
+        design: A name of `designs.DESIGNS`.
         mask_seed: Seed of DARE's masks.
         progress: Told of every setting.
 
     Returns:
-        The landscape's folder.
+        The recording's folder.
 
     Raises:
-        UsageError: If the method is unknown or the examples cannot be read.
+        UsageError: If method or design is unknown, they do not go together, or the examples cannot be read.
         MergeError: If the models cannot be loaded or do not fit together.
-        RecordingError: If what was recorded so far came from other weights or options, or another process is at it.
+        EvaluationError: If a merged model cannot be scored.
+        RecordingError: If what was recorded so far came from other weights or options, or another process is at it, or
+            the design needs the study's grid and that is not recorded.
     """
-    settings = study_grid(method)
-    target = folder / pair.name / method
-    provenance = _provenance(pair, method, mask_seed)
+    plan = _plan(design, method, folder / pair.name / method, mask_seed)
+    target = folder / pair.name / method / plan.folder
+    provenance = _provenance(pair, plan, mask_seed)
     if (target / card.FILE).exists():
         _check_same(card.Card.read(target / card.FILE), provenance)
         return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
-        if len(journal.entries) < len(settings):
-            _measure(pair, settings, journal, mask_seed, progress)
-        _publish(pair, method, mask_seed, target, journal)
+        loaded = LoadedPair.load(pair)
+        evaluator = open_evaluator(pair, loaded)
+        examples: dict[Split, Sequence[Example]] = {split: evaluator.examples(split) for split in plan.splits}
+        for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :]):
+            journal.append(entry)
+            progress(len(journal.entries), len(plan.points), entry)
+        _publish(_card(pair, plan, mask_seed, provenance, examples), examples, target, journal.entries)
         journal.remove()
     return target
+
+
+def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
+    if design == designs.STUDY:
+        return designs.study(method, mask_seed=mask_seed)
+    if design == "held-out":
+        return designs.held_out(method, mask_seed=mask_seed)
+    if design == "dense":
+        return designs.dense(method)
+    if design == "masks":
+        return designs.masks(method, _ranked(method, landscape) if method == "dare" else (), mask_seed=mask_seed)
+    raise UsageError(f"no design is called {design!r}; there are: {', '.join(designs.DESIGNS)}")
+
+
+def _ranked(method: str, landscape: Path) -> list[MergeSetting]:
+    """The recorded settings, highest validation score first."""
+    if not (landscape / card.FILE).exists():
+        raise RecordingError(
+            f"the masks design needs the best recorded setting, and {landscape} holds no landscape yet"
+        )
+    space = card.Card.read(landscape / card.FILE).space
+    recorded = grid.RecordedGrid.read(landscape / grid.FILE, space)
+    order = np.argsort(-recorded.scores, kind="stable")
+    return [MergeSetting(method, *point) for point in recorded.X[order].tolist()]
 
 
 @contextmanager
@@ -102,51 +133,43 @@ def _check_same(existing: card.Card, provenance: dict[str, Any]) -> None:
             raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
 
 
-def _measure(
-    pair: Pair, settings: Sequence[MergeSetting], journal: Journal, mask_seed: int, progress: Progress
-) -> None:
-    examples = read_examples(pair.examples)
-    loaded = LoadedPair.load(pair)
-    scorer = ExactMatch(loaded.processor)
-    todo = settings[len(journal.entries) :]
-    for entry in _entries(loaded, scorer, examples, todo, mask_seed):
-        journal.append(entry)
-        progress(len(journal.entries), len(settings), entry)
-
-
 def _entries(
     loaded: LoadedPair,
-    scorer: Scorer,
-    examples: Sequence[Example],
-    settings: Sequence[MergeSetting],
-    mask_seed: int,
+    evaluator: Evaluator,
+    examples: Mapping[Split, Sequence[Example]],
+    plan: Design,
+    todo: Sequence[Point],
 ) -> Iterator[Entry]:
-    for setting in settings:
+    engine = None
+    for point in todo:
+        if engine is None or engine.mask_seed != point.mask_seed:
+            masks = "mergekit" if plan.method == "dare" else "counter"
+            engine = Resident(loaded, mode="mergekit", masks=masks, mask_seed=point.mask_seed)
         begin = time.perf_counter()
-        loaded.write_language(mergekit_engine.merge(loaded, setting, mask_seed=mask_seed))
+        engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin
-        measured = {split: scorer.evaluate(loaded.vlm, of_split(examples, split)) for split in SPLITS}
+        measured = {split: evaluator.evaluate(loaded.vlm, some) for split, some in examples.items()}
         yield Entry(
-            parameters=setting.parameters,
+            parameters=point.setting.parameters,
             merge_seconds=merge_seconds,
             eval_seconds={split: outcome.seconds for split, outcome in measured.items()},
             scores={split: outcome.scores.tolist() for split, outcome in measured.items()},
+            mask_seed=point.mask_seed if plan.many_masks else None,
         )
 
 
-def _publish(pair: Pair, method: str, mask_seed: int, target: Path, journal: Journal) -> None:
+def _publish(
+    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[Entry]
+) -> None:
     """Write grid, outcomes and, last, the card, whose presence says that all is whole."""
-    examples = read_examples(pair.examples)
-    described = _card(pair, method, mask_seed, examples)
-    space: SearchSpace = described.space
-    by_split = {split: of_split(examples, split) for split in SPLITS}
     rows, answers = [], []
-    for entry in journal.entries:
-        for split in SPLITS:
+    for entry in entries:
+        where = {**entry.parameters, **({} if entry.mask_seed is None else {MASK_SEED: entry.mask_seed})}
+        for split, some in examples.items():
             scores = np.array(entry.scores[split])
             rows.append(
                 {
-                    **entry.parameters,
+                    **where,
                     "split": split,
                     "score": scores.mean(),
                     "standard_error": scores.std(ddof=1) / np.sqrt(len(scores)),
@@ -156,58 +179,65 @@ def _publish(pair: Pair, method: str, mask_seed: int, target: Path, journal: Jou
                 }
             )
             answers.extend(
-                {**entry.parameters, "split": split, "id": e.id, "category": e.category, "correct": s}
-                for e, s in zip(by_split[split], scores, strict=True)
+                {**where, "split": split, "id": e.id, "category": e.category, "correct": s}
+                for e, s in zip(some, scores, strict=True)
             )
-    grid.write_grid(target / grid.FILE, pd.DataFrame(rows), space)
-    outcomes.write_outcomes(target / outcomes.FILE, pd.DataFrame(answers), space)
+    grid.write_grid(target / grid.FILE, pd.DataFrame(rows), described.space)
+    outcomes.write_outcomes(target / outcomes.FILE, pd.DataFrame(answers), described.space)
     described.write(target / card.FILE)
 
 
-def _provenance(pair: Pair, method: str, mask_seed: int) -> dict[str, Any]:
+def _provenance(pair: Pair, plan: Design, mask_seed: int) -> dict[str, Any]:
     """What must be equal for two halves of a recording to belong together."""
+    seed = {"mask_seed": mask_seed} if plan.method == "dare" else {}
+    options = {"engine": ENGINE[plan.method], **mergekit_engine.OPTIONS[plan.method], "dtype": "float32", **seed}
     return {
         "pair": pair.name,
-        "method": method,
+        "method": plan.method,
         "checkpoints": pair.file_hashes(),
-        "merge_options": _merge_options(method, mask_seed),
+        "merge_options": options,
         "versions": {name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
+        **({} if plan.name == designs.STUDY else {"design": plan.name}),
     }
 
 
-def _merge_options(method: str, mask_seed: int) -> dict[str, Any]:
-    seed = {"mask_seed": mask_seed} if method == "dare" else {}
-    return {"engine": "mergekit", **mergekit_engine.OPTIONS[method], "dtype": "float32", **seed}
-
-
-def _card(pair: Pair, method: str, mask_seed: int, examples: Sequence[Example]) -> card.Card:
-    provenance = _provenance(pair, method, mask_seed)
-    levels = {"vl_weight": COEFFICIENTS, "exp_weight": COEFFICIENTS, "density": DENSITIES}
-    names = ("vl_weight", "exp_weight") if method == "ta" else tuple(levels)
-    seed = f" --mask-seed {mask_seed}" if method == "dare" and mask_seed else ""
+def _card(
+    pair: Pair,
+    plan: Design,
+    mask_seed: int,
+    provenance: Mapping[str, Any],
+    examples: Mapping[Split, Sequence[Example]],
+) -> card.Card:
+    design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
+    seed = f" --mask-seed {mask_seed}" if plan.method == "dare" and mask_seed else ""
+    categories = sorted({example.category for some in examples.values() for example in some})
     return card.Card(
-        name=f"{pair.name}/{method}",
+        name=f"{pair.name}/{plan.method}",
         pair=pair.name,
         domain=pair.domain,
         benchmark=pair.benchmark,
-        method=method,
-        parameters=tuple(card.CardParameter(n, levels[n][0], levels[n][-1], levels=levels[n]) for n in names),
+        method=plan.method,
+        parameters=plan.parameters,
         base=f"{pair.name}/{pair.base.name}",
         checkpoints=provenance["checkpoints"],
         versions=provenance["versions"],
         merge_options=provenance["merge_options"],
-        metric="exact match of the whole answer, by teacher-forced greedy decoding",
+        design=plan.name,
+        metric=_metric(pair),
         units="fraction correct",
         split_rule=SPLIT_RULE,
         n_examples={
-            split: {
-                category: sum(e.category == category for e in of_split(examples, split))
-                for category in sorted({e.category for e in examples})
-            }
-            for split in SPLITS
+            split: {category: sum(e.category == category for e in some) for category in categories}
+            for split, some in examples.items()
         },
         licence="CC-BY-4.0",
         date=date.today().isoformat(),
-        command=f"hpo-bench record {pair.name} --method {method}{seed}",
+        command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}",
         notes=pair.notes,
     )
+
+
+def _metric(pair: Pair) -> str:
+    """What a score is the mean of, as the pair's evaluation section has it."""
+    asked = section(pair)
+    return ", ".join(f"{key} {value}" for key, value in asked.items()) if asked else EXACT_MATCH

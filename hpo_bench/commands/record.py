@@ -14,12 +14,20 @@ Examples:
   hpo-bench record ja-llama --method ta
   hpo-bench record ja-llama --method dare --mask-seed 3 --out my-landscapes
   hpo-bench record path/to/my-pair --method ties
+  hpo-bench record ja-llama --method ta --design dense
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("pair")
 @click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
+@click.option(
+    "--design",
+    default="study",
+    show_default=True,
+    help="Which settings: study (the grid that surrogates are fitted to), or what they are measured by: held-out "
+    "(200 further settings in its box), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
+)
 @click.option(
     "--pairs",
     type=click.Path(path_type=Path),
@@ -32,12 +40,12 @@ Examples:
     type=click.Path(path_type=Path),
     default=Path("landscapes/recorded"),
     show_default=True,
-    help="Folder for landscapes; the recording goes to PAIR/METHOD in it.",
+    help="Folder for landscapes; the recording goes to PAIR/METHOD in it, a held-out one to a folder in that.",
 )
 @click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
-def command(pair: str, method: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
-    """Merge PAIR at every setting of the study's grid, evaluate each merge, and write a landscape.
+def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
+    """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 
     PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
     where it was.
@@ -56,11 +64,12 @@ def command(pair: str, method: str, pairs: Path, out: Path, mask_seed: int, thre
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
     begin = time.monotonic()
-    with Steps(Console(stderr=True), f"{found.name}/{method}") as steps:
+    with Steps(Console(stderr=True), f"{found.name}/{method} {design}") as steps:
         folder = record(
             found,
             method,
             out,
+            design=design,
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
         )
@@ -69,5 +78,5 @@ def command(pair: str, method: str, pairs: Path, out: Path, mask_seed: int, thre
 
 def _describe(entry: Entry) -> str:
     where = " ".join(f"{value:g}" for value in entry.parameters.values())
-    scores = entry.scores["validation"]
+    scores = next(iter(entry.scores.values()))
     return f"at {where}: {sum(scores) / len(scores):.3f}"

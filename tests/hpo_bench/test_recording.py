@@ -14,14 +14,17 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from hpo_bench import recording
+from hpo_bench import designs, recording
 from hpo_bench.errors import RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.journal import Entry, Journal
 from hpo_bench.merging.pair import Pair
-from hpo_bench.recording import JOURNAL, record, study_grid
+from hpo_bench.recording import JOURNAL, record
 from landscapes import catalogue
+from landscapes.card import Card
+from landscapes.grid import RecordedGrid
 from landscapes.outcomes import Outcomes
+from landscapes.truth import Truth
 
 SECONDS = ["merge_seconds", "eval_seconds"]
 
@@ -38,10 +41,6 @@ def whole(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair
     write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
     pair = Pair.read(folder)
     return pair, record(pair, "ta", tmp_path_factory.mktemp("whole"))
-
-
-def test_the_study_grid_has_its_sizes() -> None:
-    assert [len(study_grid(method)) for method in ("ta", "dare", "ties")] == [25, 100, 100]
 
 
 def test_a_recording_is_a_landscape(whole: tuple[Pair, Path]) -> None:
@@ -96,7 +95,7 @@ def test_killed_by_the_system_it_goes_on(whole: tuple[Pair, Path], tmp_path: Pat
 
 def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pair, folder = whole
-    monkeypatch.setattr(recording, "_measure", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(recording, "_entries", lambda *_: pytest.fail("measured again"))
     assert record(pair, "ta", folder.parents[1]) == folder
 
 
@@ -138,6 +137,66 @@ def test_two_recorders_do_not_share_a_folder(small_pair: Pair, tmp_path: Path) -
         record(small_pair, "ta", tmp_path)
 
 
+class TestHeldOut:
+    @pytest.fixture
+    def landscape(self, whole: tuple[Pair, Path], tmp_path: Path) -> Path:
+        """A copy of the recording that held-out designs may be put beside."""
+        return Path(shutil.copytree(whole[1], tmp_path / "landscapes" / whole[0].name / "ta"))
+
+    def test_a_dense_grid_lies_beside_the_landscape_and_is_none_itself(
+        self, whole: tuple[Pair, Path], landscape: Path
+    ) -> None:
+        pair, root = whole[0], landscape.parents[1]
+        folder = record(pair, "ta", root, design="dense")
+        assert folder == landscape / "dense"
+        assert catalogue.names(root) == [f"{pair.name}/ta"]
+        card = Card.read(landscape / "card.yaml")
+        truth = Truth.read(landscape, card, design="dense")
+        assert truth is not None
+        assert truth.grid.X.min() == 0
+        assert truth.grid.X.max() == 1.4
+        assert len(truth.grid) == 225
+        assert set(truth.card.n_examples) == {"test"}
+        # Where both were measured they agree: nothing of a merge is left in the next.
+        study = RecordedGrid.read(landscape / "grid.parquet", card.space, split="test")
+        dense = {tuple(x): score for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True)}
+        assert [dense[tuple(x)] for x in study.X.tolist()] == study.scores.tolist()
+
+    def test_masks_are_recorded_seed_by_seed_and_go_on_where_they_stopped(
+        self, whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pair = whole[0]
+        monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+        monkeypatch.setattr(designs, "DENSITIES", (0.2, 0.8))
+        monkeypatch.setattr(designs, "MASKS", 2)
+        with pytest.raises(RecordingError, match="holds no landscape yet"):
+            record(pair, "dare", tmp_path, design="masks")
+        landscape = record(pair, "dare", tmp_path)
+        stopped = []
+
+        def stop(done: int, total: int, entry: Entry) -> None:
+            stopped.append(entry.mask_seed)
+            if done == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            record(pair, "dare", tmp_path, design="masks", progress=stop)
+        assert stopped == [0, 0, 0, 1]
+        record(pair, "dare", tmp_path, design="masks")
+        truth = Truth.read(landscape, Card.read(landscape / "card.yaml"), design="masks")
+        assert truth is not None
+        assert truth.grid.mask_seeds is not None
+        assert sorted(truth.grid.mask_seeds.tolist()) == [0, 0, 0, 1, 1, 1]
+        by_setting = {tuple(x): set() for x in truth.grid.X.tolist()}
+        for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True):
+            by_setting[tuple(x)].add(score)
+        assert max(map(len, by_setting.values())) == 2, "another seed must draw another mask"
+
+    def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="there are: study, held-out, dense, masks"):
+            record(small_pair, "ta", tmp_path, design="grid")
+
+
 def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'dare'"):
         record(small_pair, "dara", tmp_path)
@@ -157,6 +216,12 @@ class TestJournal:
         journal.append(self.entry)
         assert json.loads(path.read_text().splitlines()[0]) == {"a": 1}
         assert Journal(path, header={"a": 1}).entries == [self.entry, self.entry]
+
+    def test_entries_from_before_masks_were_many_are_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        old = {"parameters": {"vl_weight": 0.2}, "merge_seconds": 0.1, "eval_seconds": {}, "scores": {"test": [1.0]}}
+        path.write_text('{"a": 1}\n' + json.dumps(old) + "\n")
+        assert Journal(path, header={"a": 1}).entries[0].mask_seed is None
 
     def test_another_header_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "j.jsonl"
