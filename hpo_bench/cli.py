@@ -16,6 +16,8 @@ COMMANDS = {
     "landscapes": "See which landscapes there are, and what they look like.",
     "record": "Record a landscape from real merges of a pair.",
     "nano": "Train tiny real VLM-LLM pairs from scratch.",
+    "merge": "Merge a pair once, into a Hugging Face folder.",
+    "graft": "Take a VLM's language backbone out for other tools, and put one back.",
 }
 
 

@@ -1,6 +1,6 @@
 """Pairs of random weights in real architectures, as published checkpoints look: bf16, sharded, with own tokenizers.
 
-SYNTHETIC: nothing here was trained. VLM and expert are the base plus noise, so that they are plausible fine-tunes of it.
+SYNTHETIC: nothing here was trained. VLM and expert are the base plus noise, so that they pass for fine-tunes of it.
 The VLM's vocabulary adds image tokens, a padding token and rows without a token, as LLaVA's does; the expert's puts
 control tokens before all others, as Mistral v0.3 does.
 """
