@@ -13,8 +13,6 @@ import torch
 from torch import Tensor
 
 LEVELS = 1 << 16
-FULL = 1 - 0.5 / LEVELS
-"""Densities from here on keep everything."""
 
 # Chris Wellons' `lowbias32` (Hash Prospector, 2018) with a second key added between its multiplications, so that the
 # streams of two tensors are not shifted copies of each other. As signed 32-bit integers; their products wrap.
@@ -59,28 +57,23 @@ def level(density: float) -> int:
     return min(max(round(density * LEVELS), 1), LEVELS)
 
 
-def cut(density: float) -> int:
-    """What a word's halves are compared with: kept is what is below it, as a signed 32-bit integer.
-
-    The density must be below `FULL`: a higher one keeps everything, for which there is no such integer.
-    """
-    return (level(density) - LEVELS // 2) << 16
-
-
 def levels(word: Tensor) -> tuple[Tensor, Tensor]:
-    """Each element's level in 0..65535, in the VLM's and the expert's mask, int32: kept if the density's is above it."""
-    return ((word << 16) >> 16) + LEVELS // 2, (word >> 16) + LEVELS // 2
+    """Each element's level in 0..65535, for the VLM's and the expert's mask, int32: below the density's is kept."""
+    return word & 0xFFFF, (word >> 16) & 0xFFFF
 
 
-def keep(word: Tensor, below: Tensor | int) -> tuple[Tensor, Tensor]:
-    """Masks of the VLM's and of the expert's task vector, at the density that `below` is the `cut` of."""
-    return (word << 16) < below, word < below
+def bits(word: Tensor, below: Tensor | int) -> tuple[Tensor, Tensor]:
+    """Masks of the VLM's and the expert's task vector: all 32 bits set where an element's level is below, or none."""
+    vlm, expert = levels(word)
+    vlm -= below
+    vlm >>= 31
+    expert -= below
+    expert >>= 31
+    return vlm, expert
 
 
 def masks(shape: torch.Size, *, seed: int, name: str, density: float) -> tuple[Tensor, Tensor]:
     """Both masks of a whole tensor on the CPU: True is kept."""
-    if density >= FULL:
-        return torch.ones(shape, dtype=torch.bool), torch.ones(shape, dtype=torch.bool)
     position = torch.arange(shape.numel(), dtype=torch.int64).to(torch.int32)
-    vlm, expert = keep(words(position, *keys(seed, name)), cut(density))
-    return vlm.reshape(shape), expert.reshape(shape)
+    vlm, expert = levels(words(position, *keys(seed, name)))
+    return (vlm < level(density)).reshape(shape), (expert < level(density)).reshape(shape)

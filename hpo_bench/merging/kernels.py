@@ -1,10 +1,11 @@
 """The arithmetic of a re-merge on one line of elements, written once for every device.
 
-The CPU runs it as it stands, block by block, so that what lies between two operations stays in its cache; a GPU runs it
-through `torch.compile`, fused, a tensor at a time. Operations and their order are mergekit's, so that in its mode a
-merge in bfloat16 rounds wherever mergekit rounds. In the paper's mode the caller gives float32.
+The CPU runs it as it stands, line by line, so that what lies between two operations stays in its cache; a GPU runs it
+through `torch.compile`, fused. Results are mergekit's, rounding by rounding in its mode, though not always by its
+operations: masks are avoided, since on a CPU they cost several times what arithmetic does. In the paper's mode the
+caller gives float32.
 
-Everywhere base, vlm and expert are (n,) and of one type; weights and thresholds have no dimension, or (n,) where a line
+Everywhere base, vlm and expert are (n,) and of one type; weights and bounds have no dimension, or (n,) where a line
 holds several tensors.
 """
 
@@ -35,7 +36,7 @@ def dare(
     position: Tensor | None,
     first: Tensor,
     second: Tensor,
-    below: Tensor,
+    level: Tensor,
 ) -> Tensor:
     """The base plus both task vectors, masked by a counter and scaled.
 
@@ -49,15 +50,15 @@ def dare(
         position: Place of every element in its tensor, where the line holds several tensors.
         first: Key of the tensor's random words.
         second: Second key.
-        below: Cut of the density.
+        level: The density in levels of `counter`, int32.
     """
     if position is None:
         position = torch.arange(base.numel(), dtype=torch.int32, device=base.device)
         position += start
-    keep_vlm, keep_expert = counter.keep(counter.words(position, first, second), below)
-    change = ((vlm - base) * keep_vlm).float()
+    kept_vlm, kept_expert = counter.bits(counter.words(position, first, second), level)
+    change = _masked(vlm - base, kept_vlm)
     change *= vl_scale
-    other = ((expert - base) * keep_expert).float()
+    other = _masked(expert - base, kept_expert)
     other *= exp_scale
     change += other
     return base + change.to(base.dtype)
@@ -69,25 +70,33 @@ def ties(
     expert: Tensor,
     vl_weight: Tensor,
     exp_weight: Tensor,
-    vl_threshold: Tensor,
-    exp_threshold: Tensor,
+    vl_bound: Tensor | float,
+    exp_bound: Tensor | float,
 ) -> Tensor:
-    """The base plus what of both trimmed, weighted task vectors has the sign of their sum."""
-    one = _trimmed(vlm - base, vl_threshold)
+    """The base plus what of both trimmed, weighted task vectors has the sign of their sum.
+
+    Two entries of one sign add up; of two that differ in sign the larger is elected, and stands alone. Either way it is
+    the largest magnitude among both and their sum, with the sum's sign.
+
+    Args:
+        base: Of the base model.
+        vlm: Of the VLM.
+        expert: Of the expert.
+        vl_weight: Coefficient of the VLM's task vector.
+        exp_weight: Of the expert's.
+        vl_bound: What an entry's magnitude must exceed to be kept; a number where the line is of one tensor.
+        exp_bound: Likewise of the expert's.
+    """
+    one = _trimmed(vlm - base, vl_bound)
     one *= vl_weight
-    two = _trimmed(expert - base, exp_threshold)
+    two = _trimmed(expert - base, exp_bound)
     two *= exp_weight
-    # Positive parts and negative parts add up to the sum whose sign is elected, rounded alike.
-    positive = one.clamp(min=0)
-    positive += two.clamp(min=0)
-    negative = one.clamp_(max=0)
-    negative += two.clamp_(max=0)
-    elected = positive >= -negative
-    positive *= elected
-    negative *= ~elected
-    positive += negative
-    positive += base
-    return positive
+    total = one + two
+    elected = torch.maximum(one.abs_(), two.abs_())
+    elected = torch.maximum(elected, total.abs())
+    elected.copysign_(total)
+    elected += base
+    return elected
 
 
 def ties_as_published(
@@ -96,12 +105,12 @@ def ties_as_published(
     expert: Tensor,
     vl_weight: Tensor,
     exp_weight: Tensor,
-    vl_threshold: Tensor,
-    exp_threshold: Tensor,
+    vl_bound: Tensor | float,
+    exp_bound: Tensor | float,
 ) -> Tensor:
     """The base plus the mean of what of both trimmed task vectors has the elected sign; weights do not vote."""
-    one = _trimmed(vlm - base, vl_threshold)
-    two = _trimmed(expert - base, exp_threshold)
+    one = _trimmed(vlm - base, vl_bound)
+    two = _trimmed(expert - base, exp_bound)
     positive = one + two >= 0
     one *= (one > 0) == positive
     two *= (two > 0) == positive
@@ -114,6 +123,13 @@ def ties_as_published(
     return one
 
 
-def _trimmed(change: Tensor, threshold: Tensor) -> Tensor:
-    change *= change.abs() >= threshold
-    return change
+def _trimmed(change: Tensor, bound: Tensor | float) -> Tensor:
+    if isinstance(bound, Tensor):
+        change *= change.abs() > bound
+        return change
+    return torch.nn.functional.hardshrink(change, bound)
+
+
+def _masked(change: Tensor, bits: Tensor) -> Tensor:
+    """In float32, with all bits of a dropped entry zero."""
+    return (change.float().view(torch.int32) & bits).view(torch.float32)

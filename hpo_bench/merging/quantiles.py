@@ -38,7 +38,7 @@ class _Histogram:
 
 
 class Thresholds:
-    """The k-th largest magnitudes of both task vectors, exact for every k.
+    """The k-th largest magnitudes of both task vectors, exact for every k; all that equal one are kept.
 
     One pass counts magnitudes by their sign-less upper 16 bits. Of 16-bit weights those are whole magnitudes, and any
     threshold follows from the counts. Of float32 weights they name a bin, and a density that was not asked for before
@@ -58,7 +58,7 @@ class Thresholds:
         self._found: dict[tuple[str, float, bool], Tensor] = {}
 
     def at(self, role: str, density: float, *, per_tensor: bool) -> Tensor:
-        """Thresholds that keep a share of a task vector; what equals one is kept.
+        """What magnitudes must exceed for a share of a task vector to be kept: the next number below the k-th largest.
 
         Args:
             role: "vlm" or "expert".
@@ -75,12 +75,12 @@ class Thresholds:
                 found = [0.0] * len(pieces)
             elif per_tensor:
                 found = [
-                    _kth(histogram, [piece], kept(density, piece.size))
+                    _bound(histogram, [piece], kept(density, piece.size))
                     for histogram, piece in zip(self._histograms[role], pieces, strict=True)
                 ]
             else:
                 total = sum(piece.size for piece in pieces)
-                found = [_kth(self._whole[role], pieces, kept(density, total))] * len(pieces)
+                found = [_bound(self._whole[role], pieces, kept(density, total))] * len(pieces)
             self._found[key] = torch.tensor(found, dtype=torch.float32)
         return self._found[key]
 
@@ -160,17 +160,18 @@ def _count(piece: _Piece) -> Tensor:
     return counts
 
 
-def _kth(histogram: _Histogram, pieces: Sequence[_Piece], k: int) -> float:
+def _bound(histogram: _Histogram, pieces: Sequence[_Piece], k: int) -> float:
     leading, rank = histogram.locate(k)
     found = []
     for piece in pieces:
         for part in _parts(piece.size):
             change = piece.change(part)
             if change.itemsize == 2:
-                return float(torch.tensor(leading, dtype=torch.int16).view(change.dtype))
+                return float(torch.tensor(max(leading - 1, 0), dtype=torch.int16).view(change.dtype))
             found.append(change[_leading_bits(change) == leading].abs())
     inside = torch.cat(found)
-    return float(inside.kthvalue(len(inside) - rank + 1).values)
+    smallest = inside.kthvalue(len(inside) - rank + 1).values
+    return float(torch.nextafter(smallest, torch.zeros_like(smallest)))
 
 
 def _norms_by_level(piece: _Piece, side: int, seed: int) -> tuple[Tensor | None, Tensor]:

@@ -18,8 +18,8 @@ from hpo_bench.merging.slabs import PARENTS, Slab, cut_into_slabs
 _IDENTITIES = {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}
 
 Kernel = Callable[..., Tensor]
-Operands = Callable[[slice], tuple[Any, ...]]
-"""What a kernel takes on a line of a slab."""
+Operands = Callable[[int], tuple[Any, ...]]
+"""What a kernel takes besides the models' elements, on the line of a slab that starts there."""
 
 _LINE_ON_GPU = 1 << 26  # elements a line: large enough to fill a GPU, small enough to be streamed beside the live model
 
@@ -74,6 +74,7 @@ class Resident:
         self._slabs = cut_into_slabs(loaded, torch.device(device) if device is not None else self._live)
         self._compiled = self._live.type == "cuda" if compiled is None else compiled
         self._dtype = torch.float32 if mode == "paper" else None
+        self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._step = BLOCK if self._live.type == "cpu" and not self._compiled else _LINE_ON_GPU
         self._identity = _identity(loaded)
         self._thresholds: Thresholds | None = None
@@ -87,17 +88,11 @@ class Resident:
             The fingerprint of the weights, as `fingerprint` gives it.
         """
         if parent := _parent(setting):
-            return self._go_through(_as_it_is, lambda slab: lambda line: (self._source(slab, parent, line),))
+            return self._go_through((parent,), _as_it_is, lambda _slab: _constant())
         if setting.method == "dare" and self.masks == "mergekit":
             self._merge_with_drawn_masks(setting)
             return self.fingerprint()
-        kernel, bind = self._recipe(setting)
-
-        def operands(slab: Slab) -> Operands:
-            others = bind(slab)
-            return lambda line: (*(self._source(slab, role, line) for role in ("base", *PARENTS)), *others(line))
-
-        return self._go_through(kernel, operands)
+        return self._go_through(("base", *PARENTS), *self._recipe(setting))
 
     @torch.no_grad()
     def fingerprint(self) -> str:
@@ -133,7 +128,7 @@ class Resident:
         """A setting's kernel, and what it takes after base, VLM and expert."""
         if setting.method == "ties":
             return (kernels.ties if self.mode == "mergekit" else kernels.ties_as_published), self._of_ties(setting)
-        if setting.method == "dare" and setting.density is not None and setting.density < counter.FULL:
+        if setting.method == "dare" and setting.density is not None and counter.level(setting.density) < counter.LEVELS:
             return kernels.dare, self._of_dare(setting, setting.density)
         return kernels.task_arithmetic, lambda slab: _constant(*self._weights(setting, slab))
 
@@ -142,33 +137,39 @@ class Resident:
         if self._thresholds is None:
             self._thresholds = Thresholds(self._slabs, dtype=self._dtype)
         found = [self._thresholds.at(role, density, per_tensor=self.mode == "mergekit") for role in PARENTS]
-        found = [thresholds.to(self._live) for thresholds in found]
+        there = [bounds.to(self._live) for bounds in found]
 
         def bind(slab: Slab) -> Operands:
-            dtype = self._dtype or slab.base.dtype
-            return _constant(*self._weights(setting, slab), *(slab.spread(each.to(dtype)) for each in found))
+            weights = self._weights(setting, slab)
+            if slab.owner is None and not self._compiled:
+                return _constant(*weights, *(float(bounds[slab.first]) for bounds in found))
+            return _constant(*weights, *(slab.spread(bounds.to(weights[0].dtype)) for bounds in there))
 
         return bind
 
     def _of_dare(self, setting: MergeSetting, density: float) -> Callable[[Slab], Operands]:
         weights = torch.tensor([setting.vl_weight, setting.exp_weight])
+        names = [name for slab in self._slabs for name in slab.names]
         if self.mode == "paper":
-            factors = [torch.full((self._count,), 1 / density) for _ in PARENTS]
+            factors = [torch.full((len(names),), 1 / density) for _ in PARENTS]
         else:
             if self._norms is None:
                 self._norms = KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
             factors = [self._norms.rescaling(role, density) for role in PARENTS]
         scales = [(weight * each).to(self._live) for weight, each in zip(weights, factors, strict=True)]
-        keys = torch.tensor(
-            [counter.keys(self.mask_seed, name) for slab in self._slabs for name in slab.names], dtype=torch.int32
-        )
+        keys = torch.tensor([counter.keys(self.mask_seed, name) for name in names], dtype=torch.int32)
         first, second = keys.to(self._live).unbind(1)
-        below = torch.tensor(counter.cut(density), dtype=torch.int32, device=self._live)
+        level = torch.tensor(counter.level(density), dtype=torch.int32, device=self._live)
 
         def bind(slab: Slab) -> Operands:
             scaled = [slab.spread(each) for each in scales]
-            own = slab.spread(first), slab.spread(second), below
-            return lambda line: (*scaled, *slab.places(line, self._live), *own)
+            own = slab.position, slab.spread(first), slab.spread(second), level
+
+            def operands(start: int) -> tuple[Any, ...]:
+                place = torch.tensor(counter.wrapped(start), dtype=torch.int32, device=self._live)
+                return (*scaled, place, *own)
+
+            return operands
 
         return bind
 
@@ -188,31 +189,28 @@ class Resident:
         vl_weight, exp_weight = torch.tensor([setting.vl_weight, setting.exp_weight], dtype=dtype, device=self._live)
         return vl_weight, exp_weight
 
-    @property
-    def _count(self) -> int:
-        return sum(len(slab.names) for slab in self._slabs)
-
-    def _source(self, slab: Slab, role: str, line: slice) -> Tensor:
-        return getattr(slab, role)[line].to(device=self._live, dtype=self._dtype, non_blocking=True)
-
-    def _go_through(self, kernel: Kernel, bind: Callable[[Slab], Operands]) -> str:
+    def _go_through(self, roles: tuple[str, ...], kernel: Kernel, bind: Callable[[Slab], Operands]) -> str:
         """Run a kernel on every line of every slab, write what it gives, and fingerprint it while it is at hand."""
         hashes = []
         for slab in self._slabs:
             operands = bind(slab)
-            for line in slab.lines(self._step):
-                written = self._write(kernel, slab, line, operands(line))
+            for start, elements, target in slab.lines(roles, self._step):
+                if self._elsewhere:
+                    elements = [each.to(self._live, self._dtype, non_blocking=True) for each in elements]
+                written = self._write(kernel, slab, target, (*elements, *operands(start)))
                 hashes.append(fingerprint.block_hashes(written))
         return fingerprint.digest(hashes, of=self._identity)
 
-    def _write(self, kernel: Kernel, slab: Slab, line: slice, operands: tuple[Any, ...]) -> Tensor:
-        if self._compiled and slab.owner is None:
-            target = slab.targets[0][line]
+    def _write(self, kernel: Kernel, slab: Slab, target: Tensor | None, operands: tuple[Any, ...]) -> Tensor:
+        if target is not None and self._compiled:
             _compiled(kernel)(target, *operands)
             return target
-        elements = kernel(*operands).to(slab.targets[0].dtype)
-        slab.write(line, elements)
-        return elements
+        merged = kernel(*operands).to(slab.targets[0].dtype)
+        if target is not None:
+            target.copy_(merged)
+        else:
+            slab.scatter(merged)
+        return merged
 
 
 @cache
@@ -228,8 +226,8 @@ def _as_it_is(elements: Tensor) -> Tensor:
     return elements
 
 
-def _constant(*operands: Tensor) -> Operands:
-    return lambda _line: operands
+def _constant(*operands: Tensor | float) -> Operands:
+    return lambda _start: operands
 
 
 def _parent(setting: MergeSetting) -> str | None:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging import counter
 from hpo_bench.merging.fingerprint import BLOCK
 from hpo_bench.merging.pair import LoadedPair
 
@@ -43,11 +42,23 @@ class Slab:
     def __len__(self) -> int:
         return len(self.base)
 
-    def lines(self, step: int) -> Iterator[slice]:
-        """Cuts it into lines of `step` elements, the last shorter; several tensors in one slab stay together."""
+    def lines(self, roles: tuple[str, ...], step: int) -> Iterator[tuple[int, tuple[Tensor, ...], Tensor | None]]:
+        """Cuts it into lines of `step` elements, the last shorter; several tensors in one slab stay together.
+
+        Args:
+            roles: Whose elements are wanted: "base", "vlm", "expert".
+            step: Elements a line.
+
+        Yields:
+            Where a line starts, its elements role by role, and where its merge goes: None where `scatter` does that.
+        """
+        sources = [getattr(self, role) for role in roles]
         if self.owner is not None:
-            step = len(self)
-        return (slice(start, min(start + step, len(self))) for start in range(0, len(self), step))
+            yield 0, tuple(sources), None
+            return
+        starts = range(0, len(self), step)
+        cut = zip(*(source.split(step) for source in sources), strict=True)
+        yield from zip(starts, cut, self.targets[0].split(step), strict=True)
 
     def spread(self, values: Tensor) -> Tensor:
         """What has one value a tensor of the pair, for this slab: of no dimension, or (n,) if it holds several."""
@@ -55,19 +66,10 @@ class Slab:
             return values[self.first]
         return values[self.first : self.first + len(self.names)][self.owner]
 
-    def places(self, line: slice, device: torch.device) -> tuple[Tensor, Tensor | None]:
-        """Place of a line's first element in its tensor, and, in a slab of several tensors, of every element."""
-        if self.position is None:
-            return torch.tensor(counter.wrapped(line.start), dtype=torch.int32, device=device), None
-        return torch.tensor(0, dtype=torch.int32, device=device), self.position.to(device)
-
-    def write(self, line: slice, elements: Tensor) -> None:
-        """Put merged elements of a line into the live parameters."""
-        if self.owner is None:
-            self.targets[0][line].copy_(elements)
-        else:
-            for target, part in zip(self.targets, elements.split(self.sizes), strict=True):
-                target.copy_(part)
+    def scatter(self, elements: Tensor) -> None:
+        """Put merged elements, (n,), into the live parameters of several tensors."""
+        for target, part in zip(self.targets, elements.split(self.sizes), strict=True):
+            target.copy_(part)
 
     def read(self) -> Tensor:
         """The live parameters' elements, (n,)."""
