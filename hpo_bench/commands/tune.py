@@ -122,6 +122,7 @@ def command(
     if demo == (pair is not None):
         raise UsageError("name a pair, or say --demo")
 
+    import torch
     from rich.console import Console
 
     from hpo_bench.live.demo import grid_best
@@ -131,6 +132,8 @@ def command(
     from hpo_bench.live.study import Request, tune
     from hpo_bench.nano.shelf import find_pair
 
+    # The optimiser's models are small: more threads than one only get in the workers' way.
+    torch.set_num_threads(1)
     found = find_pair(pair or DEMO, pairs)
     request = Request(
         pair=found,

@@ -1,0 +1,131 @@
+"""Workers without models, for tests of live tuning: scores come from a formula, labelled SYNTHETIC."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.crew import Event, Finished, Lost, Ready
+from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.merging.setting import MergeSetting
+
+EXAMPLES = 60
+IDS = tuple(f"example-{i}" for i in range(EXAMPLES))
+CATEGORIES = tuple("skill" if i % 2 else "general" for i in range(EXAMPLES))
+HARDNESS = np.random.default_rng(0).random(EXAMPLES)
+BONUS = {"ta": 0.0, "dare": -0.3, "ties": 0.05}
+
+
+def config(**changes: Any) -> StudyConfig:
+    values: dict[str, Any] = {
+        "pair": "synthetic",
+        "checkpoints": {},
+        "evaluation": {},
+        "methods": ("ta",),
+        "optimizer": "random",
+        "optimizer_version": 1,
+    }
+    return StudyConfig(**{**values, **changes})
+
+
+def answers(setting: MergeSetting) -> Answers:
+    """SYNTHETIC: an example is right where a bowl around (0.5, 0.8) is above its hardness."""
+    bowl = 0.9 - (setting.vl_weight - 0.5) ** 2 - (setting.exp_weight - 0.8) ** 2 + BONUS[setting.method]
+    return Answers(IDS, CATEGORIES, (bowl > HARDNESS).astype(float))
+
+
+def success(job: Job) -> Success:
+    found = answers(job.setting)
+    return Success(dict.fromkeys(job.splits, found), f"weights of {job.setting}", Cost(merge_seconds=1, eval_seconds=2))
+
+
+@dataclass
+class ToyBench:
+    """What a worker process holds; some jobs go wrong on purpose.
+
+    Attributes:
+        hang: Names of jobs that never end.
+        die: Names of jobs that end the process, by how often they do; counted in a folder.
+        seconds: What a job takes.
+    """
+
+    hang: Sequence[str] = ()
+    die: Mapping[str, int] = field(default_factory=dict)
+    folder: str = ""
+    seconds: float = 0.0
+
+    def facts(self) -> Mapping[str, Any]:
+        return {"validation": EXAMPLES, "test": EXAMPLES}
+
+    def run(self, job: Job) -> Success | Failure:
+        time.sleep(self.seconds)
+        while job.name in self.hang:
+            time.sleep(0.01)
+        if job.name in self.die:
+            marks = [name for name in os.listdir(self.folder) if name.startswith(f"{job.name}-")]
+            if len(marks) < self.die[job.name]:
+                open(os.path.join(self.folder, f"{job.name}-{len(marks)}"), "w").close()
+                os._exit(3)
+        return success(job)
+
+
+@dataclass(frozen=True)
+class ToyOpener:
+    bench: ToyBench = field(default_factory=ToyBench)
+
+    def __call__(self, device: str) -> ToyBench:
+        return self.bench
+
+
+class InlineCrew:
+    """Runs jobs in this process when it is polled, oldest first, or in an order that a test gives.
+
+    Args:
+        size: Number of workers.
+        run: What comes of a job; a `Failure` of kind worker-died or timeout loses the worker. May raise.
+        pick: Which of the waiting workers finishes next.
+    """
+
+    def __init__(
+        self,
+        size: int = 1,
+        run: Callable[[Job], Success | Failure] = success,
+        pick: Callable[[Sequence[str]], str] = lambda busy: busy[0],
+    ) -> None:
+        self.size = size
+        self.jobs: list[Job] = []
+        self.limits: list[float | None] = []
+        self._run, self._pick = run, pick
+        self._busy: dict[str, Job] = {}
+        self._opening = [f"worker-{i + 1}" for i in range(size)]
+        self._ready: list[str] = []
+
+    @property
+    def idle(self) -> list[str]:
+        return [worker for worker in self._ready if worker not in self._busy]
+
+    def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
+        assert worker in self.idle
+        self.jobs.append(job)
+        self.limits.append(limit)
+        self._busy[worker] = job
+
+    def poll(self, timeout: float) -> Event | None:
+        if self._opening:
+            self._ready.append(self._opening.pop(0))
+            return Ready(self._ready[-1], {"validation": EXAMPLES, "test": EXAMPLES})
+        if not self._busy:
+            return None
+        worker = self._pick(list(self._busy))
+        job = self._busy.pop(worker)
+        result = self._run(job)
+        if isinstance(result, Failure) and result.kind in ("worker-died", "timeout"):
+            return Lost(worker, job, result)
+        return Finished(worker, job, result)
+
+    def stop(self) -> None:
+        self._ready.clear()
