@@ -80,5 +80,5 @@ def command(
         stream_merge(found, setting, out, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
     else:
         loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
-        export_merge(found, loaded, setting, out, mask_seed=mask_seed)
+        export_merge(found, loaded, setting, out, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
     click.echo(f"{out} holds the merged model ({time.monotonic() - begin:.0f} s)")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any
 
 import torch
 
-from hpo_bench.merging import mergekit_engine, recipe
+from hpo_bench.merging import recipe
 from hpo_bench.merging.alignment import Alignment
-from hpo_bench.merging.grafting import graft
+from hpo_bench.merging.grafting import check_free, graft
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 
 PROVENANCE = "hpo_bench.json"
@@ -27,6 +28,8 @@ def export_merge(
     provenance: Mapping[str, Any] | None = None,
     *,
     mask_seed: int = 0,
+    engine: Resident | None = None,
+    trust_remote_code: bool = False,
 ) -> Path:
     """Merge, and write the merged VLM as `from_pretrained` reads it.
 
@@ -40,21 +43,30 @@ def export_merge(
         folder: Where the model goes; must not exist yet, or be empty.
         provenance: What else to keep in `hpo_bench.json`, such as the study and the score; anything JSON can hold.
         mask_seed: Seed of DARE's masks.
+        engine: What merges the loaded pair, with a mask seed of its own; by default a new one in mergekit's arithmetic.
+        trust_remote_code: As for `LoadedPair.load`.
 
     Returns:
-        The folder: weights, configuration, tokenizer, processor, `hpo_bench.json`, and `mergekit.yaml` with the
-        commands that make the same language backbone with mergekit.
+        The folder: weights, configuration, tokenizer, processor, `hpo_bench.json`; and if the engine's arithmetic is
+        mergekit's, `mergekit.yaml` with the commands that make the same language backbone with it.
 
     Raises:
         UsageError: If the folder is taken.
         MergeError: If the disk is too small or a merged weight is NaN. Nothing is left behind then.
     """
-    alignment = Alignment.of(pair, trust_remote_code=pair.trust_remote_code)
+    check_free(folder)
+    alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()
-    loaded.write_language(mergekit_engine.merge(loaded, setting, mask_seed=mask_seed))
+    engine = engine or Resident(loaded, mask_seed=mask_seed)
+    fingerprint = engine.merge(setting)
     weights = loaded.read_language()
-    dtype = next(iter(weights.values())).dtype
-    return _write(pair, alignment, weights.__getitem__, setting, folder, provenance, mask_seed=mask_seed, dtype=dtype)
+    how = {
+        "mode": engine.mode,
+        "masks": {"kind": engine.masks, "seed": engine.mask_seed} if setting.method == "dare" else None,
+        "merged_in": _name(next(iter(weights.values())).dtype),
+        "fingerprint": fingerprint,
+    }
+    return _write(pair, alignment, weights.__getitem__, setting, folder, how, provenance)
 
 
 def stream_merge(
@@ -77,21 +89,36 @@ def stream_merge(
     def merged(name: str) -> torch.Tensor:
         return merge_alone(alignment, name, setting, mask_seed=mask_seed)
 
-    return _write(pair, alignment, merged, setting, folder, provenance, mask_seed=mask_seed, dtype=torch.float32)
+    masks = {"kind": "counter", "seed": mask_seed} if setting.method == "dare" else None
+    how = {"mode": "mergekit", "masks": masks, "merged_in": "float32"}
+    return _write(pair, alignment, merged, setting, folder, how, provenance)
 
 
 def merge_alone(alignment: Alignment, name: str, setting: MergeSetting, *, mask_seed: int) -> torch.Tensor:
     """Merge one tensor of a pair, by its language model name, in float32."""
     triple = alignment.triple(name)
+    tuned = triple.vlm.float()
     one = LoadedPair(
-        vlm=None,
+        vlm=_OneTensor(name, tuned.clone()),
         processor=None,
         names={name: name},
         base={name: triple.base.float()},
-        tuned={name: triple.vlm.float()},
+        tuned={name: tuned},
         expert={name: triple.expert.float()},
     )
-    return mergekit_engine.merge(one, setting, mask_seed=mask_seed)[name]
+    Resident(one, mask_seed=mask_seed).merge(setting)
+    return one.read_language()[name]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneTensor:
+    """As much of a model as merging one tensor in place needs."""
+
+    name: str
+    tensor: torch.Tensor
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        return {self.name: self.tensor}
 
 
 def _write(
@@ -100,29 +127,31 @@ def _write(
     language: Callable[[str], torch.Tensor],
     setting: MergeSetting,
     folder: Path,
+    how: Mapping[str, Any],
     provenance: Mapping[str, Any] | None,
-    *,
-    mask_seed: int,
-    dtype: torch.dtype,
 ) -> Path:
     def texts(_: Path) -> dict[str, str]:
         described = {
             "method": setting.method,
             "parameters": setting.parameters,
-            "mask_seed": mask_seed if setting.method == "dare" else None,
-            "merge": asdict(pair.merge),
-            "merged_in": str(dtype).removeprefix("torch."),
-            "stored_in": str(alignment.stored_dtype).removeprefix("torch."),
+            **how,
+            "stored_in": _name(alignment.stored_dtype),
+            "scope": asdict(pair.merge),
             "pair": pair.name,
-            "sources": {role: str(source) for role, source in pair.sources.items()},
+            "sources": pair.described_sources(),
             "checkpoints": pair.file_hashes(),
             "versions": {name: version(name) for name in ("hpo-bench", "torch", "transformers", "safetensors")},
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             **(provenance or {}),
         }
-        return {
-            PROVENANCE: json.dumps(described, indent=1, ensure_ascii=False) + "\n",
-            recipe.FILE: recipe.text(pair, setting, alignment, mask_seed=mask_seed),
-        }
+        written = {PROVENANCE: json.dumps(described, indent=1, ensure_ascii=False) + "\n"}
+        if how["mode"] == "mergekit":
+            stored = _name(alignment.stored_dtype)
+            written[recipe.FILE] = recipe.text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
+        return written
 
     return graft(alignment, language, folder, texts=texts)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

@@ -26,6 +26,7 @@ class Pair:
         folder: What its paths start from; a `pair.yaml` names nothing outside it, but for models on the hub.
         name: What landscapes recorded from it are called by.
         sources: Where "base", "vlm" and "expert" lie: a folder, or a model on the hub.
+        file: The YAML file that it was read from; None if it is of three places.
         examples_file: The benchmark's examples, a parquet file; None if it has none of its own.
         domain: "language", "maths" or "instructions", or "".
         benchmark: Name of the benchmark, or "".
@@ -43,6 +44,7 @@ class Pair:
     folder: Path
     name: str
     sources: Mapping[str, Path | HubModel]
+    file: Path | None = None
     examples_file: Path | None = None
     domain: str = ""
     benchmark: str = ""
@@ -73,6 +75,7 @@ class Pair:
         return cls(
             folder=folder,
             name=content["name"],
+            file=file,
             sources={
                 role: parse_source(content[role], folder, confined=True, where=f"{file}: {role}") for role in ROLES
             },
@@ -126,6 +129,20 @@ class Pair:
                 "another evaluator under `evaluation`"
             )
         return self.examples_file
+
+    @property
+    def arguments(self) -> str:
+        """How a command is told of this pair."""
+        return self.name if self.file else " ".join(f"--{role} {source}" for role, source in self.sources.items())
+
+    def described_sources(self) -> dict[str, str]:
+        """Where each role's model is from; within the pair's folder, the path from there."""
+        described = {}
+        for role, source in self.sources.items():
+            if isinstance(source, Path) and self.file is not None:
+                source = source.relative_to(self.folder.resolve())  # a published file need not tell where that is
+            described[role] = str(source)
+        return described
 
     def file_hashes(self) -> dict[str, dict[str, str]]:
         """SHA-256 of every safetensors file of each role, and of the examples if there are any."""
