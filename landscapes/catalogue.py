@@ -13,6 +13,8 @@ from surrogates import registry
 
 ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""
+OWN = Path("my-landscapes")
+"""The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""
 
 
 def names(root: str | Path | None = None) -> list[str]:
@@ -36,19 +38,20 @@ def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:
     Args:
         patterns: Full names, a pair or a method alone, any of them with `*` and `?` as in the shell: "ja-llama/ta",
             "ja-llama", "ties", "*/ties", "ja-*". None at all means every landscape.
-        root: Where to look; by default the landscapes that ship.
+        root: Where to look; by default among the landscapes that ship and then, for patterns that mean none of these,
+            in `OWN`.
 
     Raises:
         UnknownLandscapeError: If a pattern means nothing; the message suggests the nearest names.
     """
-    known, patterns = names(root), list(patterns)
+    patterns, places = list(patterns), _places(root)
     if not patterns:
-        return known
+        return names(root)
     chosen: set[str] = set()
     for pattern in patterns:
-        hits = [name for name in known if any(fnmatchcase(part, pattern) for part in (name, *name.split("/")))]
+        hits = next(filter(None, (_hits(pattern, known) for known in places.values())), [])
         if not hits:
-            raise _unknown(pattern, known, ROOT if root is None else Path(root))
+            raise _unknown(pattern, places)
         chosen.update(hits)
     return sorted(chosen)
 
@@ -59,17 +62,17 @@ def load(name: str, *, kernel: str | None = None, root: str | Path | None = None
     Args:
         name: "<pair>/<method>".
         kernel: Name of the surrogate, a radial kernel or gp (`surrogates.registry`); a thin-plate spline by default.
-        root: Where to look; by default the landscapes that ship.
+        root: Where to look; by default among the landscapes that ship, and then in `OWN`.
 
     Raises:
         UnknownLandscapeError: If there is none; the message suggests the nearest names.
         UnknownKernelError: If no kernel has that name.
         LandscapeError: If its files cannot be used.
     """
-    known = names(root)
-    folder = ROOT if root is None else Path(root)
-    if name not in known:
-        raise _unknown(name, known, folder)
+    places = _places(root)
+    folder = next((folder for folder, known in places.items() if name in known), None)
+    if folder is None:
+        raise _unknown(name, places)
     landscape = Landscape.read(folder / name, surrogate=registry.make(kernel) if kernel else None)
     if landscape.name != name:
         raise InvalidCardError(
@@ -85,9 +88,21 @@ def load_all(
     return [load(name, kernel=kernel, root=root) for name in match(patterns, root)]
 
 
-def _unknown(name: str, known: list[str], root: Path) -> UnknownLandscapeError:
+def _places(root: str | Path | None) -> dict[Path, list[str]]:
+    """Which names each folder has, in the order in which folders are asked."""
+    folders = [ROOT, *([OWN] if OWN.is_dir() else [])] if root is None else [Path(root)]
+    return {folder: names(folder) for folder in folders}
+
+
+def _hits(pattern: str, known: list[str]) -> list[str]:
+    return [name for name in known if any(fnmatchcase(part, pattern) for part in (name, *name.split("/")))]
+
+
+def _unknown(name: str, places: dict[Path, list[str]]) -> UnknownLandscapeError:
+    known = [full for names in places.values() for full in names]
     if not known:
-        return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {root}")
+        folders = " or ".join(map(str, places))
+        return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {folders}")
     parts = sorted({part for full in known for part in full.split("/")})
     near = difflib.get_close_matches(name, [*known, *parts], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"

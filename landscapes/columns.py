@@ -51,6 +51,11 @@ def numbers(
         shown = repr(value) if isinstance(value, str) else str(value)
         advice = "evaluate the setting again" if name == "score" else "correct the value"
         raise InvalidGridError(f"{where(path, row, name)}: {shown} is not a finite number; {advice} or drop the row")
+    # "0.5" may be a number, a name or a date's beginning: whoever wrote the file must say.
+    text = np.array([isinstance(value, str) for value in raw]) if raw.dtype.kind not in "biuf" else np.zeros(0)
+    if text.any():
+        row = int(np.flatnonzero(text)[0])
+        raise InvalidGridError(f"{where(path, row, name)}: {raw.iloc[row]!r} is text; write the column as numbers")
     if (low := values < at_least).any():
         row = int(np.flatnonzero(low)[0])
         raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is below {at_least:g}; correct the value")

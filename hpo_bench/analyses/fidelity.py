@@ -1,0 +1,148 @@
+"""The fidelity of landscapes as a table: how far each can be trusted, and why some cannot."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from hpo_bench.report import study
+from hpo_bench.report.groups import METHODS
+from hpo_bench.tables import Row, TextTable
+from hpo_bench.workers import each
+from landscapes import maxima
+from landscapes.fidelity import Fidelity
+from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
+
+MISSING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How far a landscape can be trusted.
+
+    Attributes:
+        name: Of the landscape.
+        method: ta, dare, ties or other.
+        settings: How many were recorded.
+        range: Of the recorded scores, in score units.
+        standard_error: Of one evaluation near the optimum, in score units; NaN where unknown.
+        fidelity: The measures.
+        maxima: How many local maxima survive the noise; None where that cannot be told.
+        recorded_maxima: How many recorded settings are higher than all their neighbours.
+        maxima_where: On which grid and split.
+        weaknesses: Why it is weak; empty if it is not.
+    """
+
+    name: str
+    method: str
+    settings: int
+    range: float
+    standard_error: float
+    fidelity: Fidelity
+    maxima: int | None
+    recorded_maxima: int | None
+    maxima_where: str
+    weaknesses: tuple[str, ...]
+
+    def as_json(self) -> dict:
+        """The same as plain JSON values; what was not measured is null."""
+        figures = {**asdict(self), **asdict(self.fidelity)}
+        del figures["fidelity"]
+        figures["weaknesses"] = list(self.weaknesses)
+        return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
+
+
+def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
+    """Measure landscapes.
+
+    Args:
+        landscapes: Which ones.
+        jobs: Worker processes.
+
+    Raises:
+        LandscapeError: If something recorded beside a landscape cannot be used.
+    """
+    return each(_report, landscapes, jobs=jobs)
+
+
+def _report(landscape: Landscape) -> Report:
+    found = maxima.find(landscape)
+    return Report(
+        name=landscape.name,
+        method=landscape.card.method,
+        settings=len(landscape.grid),
+        range=landscape.grid.range,
+        standard_error=landscape.noise,
+        fidelity=landscape.fidelity(),
+        maxima=None if found is None else found.surviving,
+        recorded_maxima=None if found is None else found.recorded,
+        maxima_where="" if found is None else found.where,
+        weaknesses=landscape.weaknesses,
+    )
+
+
+COLUMNS = (
+    "landscape", "settings", "SE", "SE %", "LOOCV %, study", "exact, inner", "exact, all", "overshoot %", "held out",
+    "RMSE %", "Spearman", "argmax regret %", "overshoot of all %", "mask noise %", "maxima",
+)  # fmt: skip
+
+
+def table(reports: Sequence[Report]) -> TextTable:
+    """One row a landscape."""
+    rows = (Row(report.name + (MARK if report.weaknesses else ""), _cells(report)) for report in reports)
+    return TextTable(COLUMNS, tuple(rows))
+
+
+def beside_the_study(reports: Sequence[Report]) -> str:
+    """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence."""
+    theirs, parts = study.loocv(), []
+    for method, label in METHODS.items():
+        ours = [report.fidelity.study_loocv for report in reports if report.method == method]
+        there = [errors[label] for errors in theirs.values() if label in errors]
+        if ours and there:
+            parts.append(f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})")
+    return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
+
+
+def _cells(report: Report) -> tuple[str, ...]:
+    trust = report.fidelity
+    found = MISSING if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}"
+    return (
+        str(report.settings),
+        _figure(report.standard_error, 3),
+        _figure(trust.noise_percent),
+        _figure(trust.study_loocv),
+        _figure(trust.exact_loocv_interior),
+        _figure(trust.exact_loocv),
+        _figure(trust.overshoot_percent),
+        str(trust.held_out or MISSING),
+        _figure(trust.held_out_rmse),
+        _figure(trust.spearman, 2),
+        _figure(trust.argmax_regret),
+        _figure(trust.real_overshoot_percent),
+        _figure(trust.mask_noise_percent),
+        found,
+    )
+
+
+def notes(reports: Sequence[Report]) -> list[str]:
+    """What the table cannot say: on what maxima were counted, and what nobody recorded."""
+    told = [beside_the_study(reports)] if beside_the_study(reports) else []
+    wheres = sorted({report.maxima_where for report in reports if report.maxima_where})
+    if wheres:
+        told.append(f"maxima: those that survive the noise, of all recorded ones, on {'; '.join(wheres)}")
+    for what, missing in (
+        ("held-out settings", [r for r in reports if not r.fidelity.held_out]),
+        ("several masks", [r for r in reports if r.method == "dare" and np.isnan(r.fidelity.mask_noise_percent)]),
+        ("the outcome of each example", [r for r in reports if r.maxima is None]),
+    ):
+        if missing:
+            names = "all" if len(missing) == len(reports) else ", ".join(report.name for report in missing)
+            told.append(f"{MISSING}: nobody recorded {what} of {names}")
+    return told
+
+
+def _figure(value: float, digits: int = 1) -> str:
+    return MISSING if math.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,98 @@
+"""Where the optimum lies, by merge method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
+from hpo_bench.report.groups import METHODS
+from hpo_bench.tables import Row, TextTable
+from landscapes.landscape import Landscape
+
+EDGE = 0.01
+"""An optimum nearer to a face of the box than this part of its side lies on it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Optimum:
+    """Where a landscape's optimum lies, on its test split.
+
+    Attributes:
+        landscape: Its name.
+        method: ta, dare or ties.
+        names: Of the hyperparameters.
+        x: The certified optimum, of shape (d,), in the parameters' own units.
+        on_edge: Which of them lie on a face of the box, so that more of the same might be better still.
+        zone: Share of the box that is within twice the noise of a comparison of the optimum; NaN where unknown.
+    """
+
+    landscape: str
+    method: str
+    names: tuple[str, ...]
+    x: NDArray[np.float64]
+    on_edge: tuple[str, ...]
+    zone: float
+
+    @property
+    def total(self) -> float:
+        """Sum of both coefficients; NaN for landscapes without them."""
+        if not set(COEFFICIENTS) <= set(self.names):
+            return float("nan")
+        return float(sum(self.x[self.names.index(name)] for name in COEFFICIENTS))
+
+
+def find(landscape: Landscape) -> Optimum:
+    """Where the optimum of one landscape lies."""
+    seen = on_most_examples(landscape)
+    place = seen.space.to_unit(seen.optimum.x[None])[0]
+    edges = tuple(n for n, u in zip(seen.space.names, place, strict=True) if min(u, 1 - u) < EDGE)
+    within = 2 * seen.regret_noise / seen.range
+    zone = float("nan") if np.isnan(within) else float(np.mean(seen.regret_sample <= within))
+    return Optimum(landscape.name, landscape.card.method, seen.space.names, seen.optimum.x, edges, zone)
+
+
+def table(found: Sequence[Optimum]) -> TextTable:
+    """One row a landscape."""
+    rows = tuple(
+        Row(
+            one.landscape,
+            (
+                ", ".join(f"{n} {v:.2f}" for n, v in zip(one.names, one.x, strict=True)),
+                "-" if np.isnan(one.total) else f"{one.total:.2f}",
+                ", ".join(one.on_edge) or "none",
+                "-" if np.isnan(one.zone) else f"{100 * one.zone:.0f}%",
+            ),
+        )
+        for one in found
+    )
+    return TextTable(("landscape", "optimum (test)", "sum", "on the box’s edge", "box within noise of it"), rows)
+
+
+def by_method(found: Sequence[Optimum]) -> TextTable:
+    """Median and range of each hyperparameter at the optimum, by merge method."""
+    rows = []
+    for method, label in METHODS.items():
+        ours = [one for one in found if one.method == method]
+        if not ours or len({one.names for one in ours}) > 1:
+            continue
+        X = np.array([one.x for one in ours])
+        places = [f"{n} {_spread(X[:, i])}" for i, n in enumerate(ours[0].names)]
+        totals, zones = np.array([one.total for one in ours]), np.array([one.zone for one in ours])
+        near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}"
+        edge = f"{sum(bool(one.on_edge) for one in ours)} of {len(ours)}"
+        rows.append(Row(label, ("; ".join(places), _spread(totals), near, edge, f"{100 * np.nanmedian(zones):.0f}%")))
+    columns = (
+        "method",
+        "optimum: median (range)",
+        "sum",
+        "sum within 0.2 of 1",
+        "on an edge",
+        "box within noise of it",
+    )
+    return TextTable(columns, tuple(rows))
+
+
+def _spread(values: NDArray[np.float64]) -> str:
+    return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"

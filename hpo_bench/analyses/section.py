@@ -1,0 +1,90 @@
+"""The study's landscape analyses put together: tables, sentences and figures for terminal, folder and page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+import optimizers
+from hpo_bench.analyses import difficulty, optima, restrictions, transfer
+from hpo_bench.tables import TextTable
+from hpo_bench.workers import each
+from landscapes.landscape import Landscape
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """What came of the analyses.
+
+    Attributes:
+        tables: By title.
+        sentences: What else there is to say.
+        figures: Name, figure, caption and the same in words.
+    """
+
+    tables: Mapping[str, TextTable]
+    sentences: tuple[str, ...]
+    figures: tuple[tuple[str, Figure, str, str], ...]
+
+
+def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *, jobs: int = 1) -> Section:
+    """The study's Table 3, its section 4.2.2, its appendix H and where optima lie.
+
+    Args:
+        landscapes: Which ones.
+        runs: Stored runs on them (`results.assemble`), without which there is no trajectory to follow.
+        jobs: Worker processes.
+    """
+    from hpo_bench.report import study_figures as draw  # Matplotlib takes a second to import.
+
+    costs, found = restrictions.costs(landscapes), each(optima.find, landscapes, jobs=jobs)
+    tables: dict[str, TextTable] = {
+        "What restricting the sum of coefficients costs, beside the study’s Table 3": restrictions.side_by_side(costs),
+        "The same by landscape": restrictions.table(costs),
+        "Where the optimum lies, by method": optima.by_method(found),
+        "Where the optimum lies, by landscape": optima.table(found),
+    }
+    sentences = [_restriction_sentence(costs)] if costs else []
+    figures = [
+        ("study_restrictions", draw.restrictions(costs), draw.RESTRICTION_CAPTION, "Strip plot of relative regrets."),
+        (
+            "study_optima",
+            draw.optima(found),
+            draw.OPTIMA_CAPTION,
+            "Scatter plot of optima by both weights.",
+        ),
+    ]
+    if runs is not None and not runs.empty:
+        ran = [landscape for landscape in landscapes if landscape.name in set(runs["landscape"])]
+        labels = _labels(runs)
+        moved = transfer.measure(ran, runs)
+        by_dim: dict[int, list[str]] = {}
+        for landscape in ran:
+            by_dim.setdefault(landscape.space.dim, []).append(landscape.name)
+        tables |= {
+            "Validation against test, at the end of the budget (appendix H)": transfer.table(moved, labels),
+            "How hard landscapes are, at the end of the budget (section 4.2.2)": difficulty.table(ran, runs),
+            "The same after 10 evaluations": difficulty.table(ran, runs, at=10),
+        }
+        sentences.append(transfer.agreement_sentence(moved))
+        if moved.landscapes:
+            curve = draw.transfer(moved, by_dim, labels)
+            figures.append(("study_transfer", curve, draw.TRANSFER_CAPTION, "Regret curves on both splits."))
+    return Section(tables, tuple(sentences), tuple(figures))
+
+
+def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:
+    parts = []
+    for restriction, label in restrictions.LABELS.items():
+        mine = [cost for cost in costs if cost.restriction == restriction]
+        if mine:
+            seen = sum(cost.visible for cost in mine)
+            worst = max(mine, key=lambda cost: cost.percent)
+            parts.append(f"{label}: visible on {seen} of {len(mine)}, worst {worst.percent:.1f}% ({worst.landscape})")
+    return "Cost of restrictions: " + "; ".join(parts) + "."
+
+
+def _labels(runs: pd.DataFrame) -> dict[str, str]:
+    known = optimizers.available()
+    return {str(one): known[one].label if one in known else str(one) for one in runs["optimiser"].unique()}

@@ -1,0 +1,124 @@
+"""Does what validation picks hold on test? The study's Figure 4 and appendix H, on stored runs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+
+from hpo_bench.tables import Row, TextTable
+from landscapes.landscape import Landscape
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transfer:
+    """Regret of the best setting so far by validation score, on both splits.
+
+    Attributes:
+        landscapes: Names of those that were recorded on both.
+        validation: For each optimiser, on each landscape, regret on validation, shape (seeds, budget).
+        test: For each optimiser, on each landscape, test regret of the very same settings, same shapes. Both are
+            fractions of the range of that split's landscape.
+        agreement: Rank correlation of both splits over the recorded settings of each landscape.
+    """
+
+    landscapes: tuple[str, ...]
+    validation: Mapping[str, Mapping[str, Array]]
+    test: Mapping[str, Mapping[str, Array]]
+    agreement: Mapping[str, float]
+
+
+def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
+    """Follow every run's incumbents on both splits.
+
+    Args:
+        landscapes: Those that were run; those without test scores are left out.
+        runs: The table of `results.assemble`.
+    """
+    validation: dict[str, dict[str, Array]] = {}
+    test: dict[str, dict[str, Array]] = {}
+    agreement: dict[str, float] = {}
+    for landscape in landscapes:
+        try:
+            other = landscape.on("test")
+        except ValueError:  # not recorded, or flat
+            continue
+        mine = runs[runs["landscape"] == landscape.name]
+        if mine.empty or other is landscape:
+            continue
+        agreement[landscape.name] = float(
+            np.corrcoef(rankdata(landscape.grid.scores), rankdata(_in_order(landscape, other)))[0, 1]
+        )
+        for optimizer, group in mine.groupby("optimiser", sort=False):
+            seeds = group["seed"].nunique()
+            scores = group["score"].to_numpy().reshape(seeds, -1)
+            X = group[list(landscape.space.names)].to_numpy(np.float64)
+            # Within rounding of the box, as the stored settings are.
+            there = other.regret(other.score(np.clip(X, other.space.low, other.space.high))).reshape(seeds, -1)
+            held = _incumbent(scores)
+            rows = np.arange(seeds)[:, None]
+            validation.setdefault(str(optimizer), {})[landscape.name] = landscape.regret(scores[rows, held])
+            test.setdefault(str(optimizer), {})[landscape.name] = there[rows, held]
+    return Transfer(tuple(agreement), validation, test, agreement)
+
+
+def _incumbent(scores: Array) -> NDArray[np.intp]:
+    """Which evaluation is the best so far after each one, shape (seeds, budget); a failed one never is."""
+    known = np.where(np.isnan(scores), -np.inf, scores)
+    best = np.maximum.accumulate(known, axis=1)
+    newer = np.concatenate([np.ones((len(scores), 1), bool), known[:, 1:] > best[:, :-1]], axis=1)
+    return np.maximum.accumulate(np.where(newer, np.arange(scores.shape[1]), 0), axis=1)
+
+
+def _in_order(landscape: Landscape, other: Landscape) -> Array:
+    """Test scores at the very settings of the validation grid."""
+    return other.score(landscape.grid.X)
+
+
+def table(found: Transfer, labels: Mapping[str, str]) -> TextTable:
+    """Mean regret over landscapes and seeds at the end, on both splits, and how far the two fall together."""
+    rows = []
+    for optimizer in sorted(found.test, key=lambda one: _end(found.test[one])):
+        mine, theirs = found.validation[optimizer], found.test[optimizer]
+        falls = [
+            float(np.corrcoef(rankdata(mine[name].mean(0)), rankdata(theirs[name].mean(0)))[0, 1])
+            for name in mine
+            if np.ptp(mine[name].mean(0)) > 0 < np.ptp(theirs[name].mean(0))
+        ]
+        worse = sum(theirs[name][:, -1].mean() > theirs[name][:, theirs[name].shape[1] // 4].mean() for name in mine)
+        rows.append(
+            Row(
+                labels.get(optimizer, optimizer),
+                (
+                    f"{_end(mine):.3f}",
+                    f"{_end(theirs):.3f}",
+                    f"{np.median(falls):.2f}" if falls else "-",
+                    f"{worse} of {len(mine)}",
+                ),
+                optimizer,
+            )
+        )
+    columns = (
+        "optimiser", "regret on validation, end", "regret on test of what validation picked",
+        "rank correlation of both curves", "landscapes where the last three quarters made test worse",
+    )  # fmt: skip
+    return TextTable(columns, tuple(rows))
+
+
+def agreement_sentence(found: Transfer) -> str:
+    """How far validation and test rank the recorded settings alike."""
+    if not found.agreement:
+        return "No landscape was recorded on both splits."
+    values = np.array(list(found.agreement.values()))
+    return (
+        f"Rank correlation of validation and test over recorded settings: median {np.median(values):.2f}, least "
+        f"{values.min():.2f}, over {len(values)} landscapes."
+    )
+
+
+def _end(regret: Mapping[str, Array]) -> float:
+    return float(np.mean([one[:, -1].mean() for one in regret.values()]))

@@ -1,0 +1,72 @@
+"""`hpo-bench landscapes list`."""
+
+from pathlib import Path
+
+import click
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from hpo_bench.commands.landscapes.options import FROM, PATTERNS, output
+from landscapes import catalogue, weakness
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench landscapes list
+  hpo-bench landscapes list ties 'ja-*'
+  hpo-bench landscapes list --landscapes-dir my-landscapes
+"""
+
+
+@click.command("list", epilog=EXAMPLES)
+@PATTERNS
+@FROM
+def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> None:
+    """List landscapes with their optimum, noise and fidelity.
+
+    PATTERN is a name, a pair or a method, with * and ?. Noise is the standard error of one evaluation near the
+    optimum; LOOCV is the surrogate's leave-one-out error, by the study's protocol and exactly, over all points; RMSE is
+    its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
+    with held-out settings. A dagger marks a weak landscape; `check` says why.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("landscape", no_wrap=True)
+    for head in ("domain", "benchmark"):
+        table.add_column(head)
+    for head in (
+        "settings",
+        "maximum",
+        "minimum",
+        "noise %",
+        "LOOCV %, study",
+        "exact",
+        "held out",
+        "RMSE %",
+        "Spearman",
+    ):
+        table.add_column(head, justify="right")
+    found = catalogue.load_all(patterns, root=landscapes_dir)
+    for landscape in found:
+        trust = landscape.fidelity()
+        table.add_row(
+            weakness.marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
+            landscape.card.domain,
+            landscape.card.benchmark,
+            str(len(landscape.grid)),
+            f"{landscape.optimum.score:.3f}",
+            f"{landscape.minimum.score:.3f}",
+            *(_figure(value) for value in (trust.noise_percent, trust.study_loocv, trust.exact_loocv)),
+            str(trust.held_out or "-"),
+            _figure(trust.held_out_rmse),
+            _figure(trust.spearman, 2),
+        )
+    output().print(table)
+    _, weak = weakness.split(found)
+    if weak:
+        click.echo(f"{len(weak)} of {len(found)} {weakness.RULE}")
+    if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):
+        click.echo(f"your own, in {catalogue.OWN}: {', '.join(own)}")
+
+
+def _figure(value: float, digits: int = 1) -> str:
+    return "-" if np.isnan(value) else f"{value:.{digits}f}"

@@ -1,0 +1,97 @@
+"""`hpo-bench landscapes add` and `remove`: grids of the user's own."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from landscapes import catalogue
+from landscapes.card import DOMAINS, METHODS
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
+  hpo-bench landscapes add trials.parquet --space "a,b,c" --metric loss --minimise --name mine/trials
+  hpo-bench landscapes add sweep.csv --space "a,b" --metric f1 --error f1_se --examples 500 --split part
+  hpo-bench landscapes check sweep
+  hpo-bench run -l sweep
+  hpo-bench landscapes remove sweep/sweep
+"""
+OWN = click.option(
+    "--dir", "root", type=click.Path(path_type=Path), default=catalogue.OWN, show_default=True,
+    help="Folder of your landscapes. In the default one, every command finds them by name.",
+)  # fmt: skip
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option("--space", required=True, help='Columns of the hyperparameters, 1 to 6, with ranges: "lr=0..1,density".')
+@click.option("--metric", required=True, help="Column of the scores.")
+@click.option("--minimise", is_flag=True, help="Lower scores are better: they are negated.")
+@click.option("--error", metavar="COLUMN", help="Column of standard errors of the scores.")
+@click.option("--examples", metavar="N|COLUMN", help="How many examples each score is a mean of.")
+@click.option("--split", metavar="COLUMN", help="Column that says validation or test.  [default: all validation]")
+@click.option("--average", is_flag=True, help="Average rows of one setting, instead of refusing them.")
+@click.option("--name", metavar="PAIR/METHOD", help="What to call it.  [default: TABLE/sweep]")
+@click.option("--domain", type=click.Choice(DOMAINS), default="other", show_default=True)
+@click.option("--method", type=click.Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
+@click.option("--benchmark", help="What was scored.  [default: the table's name]")
+@click.option("--licence", default="not stated", show_default=True, help="Of the numbers.")
+@click.option("--notes", default="", help="Anything else that its card should say.")
+@click.option("--replace", is_flag=True, help="Replace a landscape of that name.")
+@OWN
+def add(
+    table: Path,
+    space: str,
+    metric: str,
+    minimise: bool,
+    error: str | None,
+    examples: str | None,
+    split: str | None,
+    average: bool,
+    name: str | None,
+    replace: bool,
+    root: Path,
+    **about: str | None,
+) -> None:
+    """Make a checked landscape of any recorded sweep.
+
+    TABLE is a CSV file (commas, a head, decimal points) or parquet, one row an evaluation, in 1 to 6 hyperparameters;
+    grids, random and low-discrepancy designs alike. The landscape spans what was recorded, and nothing beyond it.
+    """
+    from hpo_bench.report.heatmaps import caption
+    from landscapes.importing import Reading, import_table, parse_space
+
+    known = examples is not None and examples.isdigit()
+    reading = Reading(
+        parameters=parse_space(space), metric=metric, minimise=minimise, error=error, split=split, average=average,
+        examples=int(examples) if known and examples else examples,
+    )  # fmt: skip
+    landscape = import_table(
+        table, reading, name=name or f"{table.stem}/sweep", root=root, replace=replace,
+        command=f"hpo-bench {shlex.join(sys.argv[1:])}",
+        about={key: value for key, value in about.items() if value is not None},
+    )  # fmt: skip
+    click.echo(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
+    elsewhere = "" if root == catalogue.OWN else f" --landscapes-dir {shlex.quote(str(root))}"
+    click.echo(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")
+    click.echo(f"      hpo-bench run -l {landscape.name}{elsewhere}")
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@OWN
+def remove(name: str, yes: bool, root: Path) -> None:
+    """Delete a landscape that was added from a table. Recordings of real merges are left alone."""
+    from landscapes.errors import UnknownLandscapeError
+    from landscapes.importing import remove as delete
+
+    if not root.is_dir() or name not in catalogue.names(root):
+        if name in catalogue.names():
+            raise click.UsageError(f"{name} ships with the package and stays; only your own can be removed")
+        raise UnknownLandscapeError(f"no landscape is called {name!r} in {root}; `hpo-bench landscapes list` has all")
+    if not yes:
+        click.confirm(f"delete {root / name}?", abort=True)
+    click.echo(f"{delete(name, root)} is deleted")

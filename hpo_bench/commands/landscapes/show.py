@@ -1,0 +1,45 @@
+"""`hpo-bench landscapes show`."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.commands.landscapes.options import FROM
+from hpo_bench.results import write
+from landscapes import catalogue
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench landscapes show ja-llama/ta                 in the terminal
+  hpo-bench landscapes show ja-llama/dare --out map.png
+  hpo-bench landscapes show my-sweep/sweep --kernel gp
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Draw into a PNG or SVG file instead.")
+@click.option("--kernel", metavar="NAME", help="Surrogate: a radial kernel, or gp.  [default: thin_plate_spline]")
+@FROM
+def show(name: str, out: Path | None, kernel: str | None, landscapes_dir: Path | None) -> None:
+    """Draw a landscape: what was recorded, the surrogate through it, and where the optimum lies.
+
+    A heat map of the first two hyperparameters; slices along the third, if there is one; beyond three a map of every
+    two, the others held at the optimum.
+    """
+    from hpo_bench.report import heatmaps
+
+    landscape = catalogue.load(name, kernel=kernel, root=landscapes_dir)
+    if out is None:
+        from hpo_bench.commands.landscapes.options import output
+        from hpo_bench.report.terminal_map import draw
+
+        output().print(draw(landscape))
+        click.echo(heatmaps.caption(landscape))
+        return
+    suffix = out.suffix.removeprefix(".").lower()
+    if suffix not in ("png", "svg"):
+        raise click.BadParameter(f"{out} must end in .png or .svg", param_hint="--out")
+    files = heatmaps.encoded(landscape)
+    write(out, lambda partial: partial.write_bytes(files[suffix]))
+    click.echo(f"{heatmaps.caption(landscape)} Drawn in {out}")
