@@ -1,0 +1,1 @@
+"""Does the ranking of optimisers survive another surrogate, noise, and real merges?"""

@@ -1,0 +1,88 @@
+"""What came of a comparison: tables, plain values, and a sentence."""
+
+import math
+from dataclasses import asdict
+
+from hpo_bench.ranking.compare import Agreement
+from hpo_bench.ranking.objectives import NOISE, REAL
+from hpo_bench.ranking.study import Comparison, at
+from hpo_bench.tables import Row, TextTable
+
+NAMES = {NOISE: "noise, examples resampled", REAL: "real merges", "gp": "GP"}
+
+
+def name(kind: str) -> str:
+    """A guise as people read it."""
+    return NAMES.get(kind, f"RBF, {kind.replace('_', ' ')}")
+
+
+def table(comparison: Comparison) -> TextTable:
+    """One row a guise: tau with the reference's ranking and who wins, at every checkpoint."""
+    rows = []
+    for kind, of in comparison.agreements().items():
+        is_reference = kind == comparison.reference
+        cells = [_tau(of[point], is_reference) for point in comparison.points]
+        cells += [_winner(comparison, of[point], is_reference) for point in comparison.points]
+        rows.append(Row(name(kind), tuple(cells), faint=is_reference))
+    whens = ["end" if point == "end" else f"t = {point}" for point in comparison.points]
+    heads = (f"Kendall’s tau with {name(comparison.reference)}, {when}" for when in whens)
+    return TextTable(("guise", *heads, *(f"first, {when}" for when in whens)), tuple(rows))
+
+
+def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
+    """Mean regret of each optimiser (row) under each guise (column) at a checkpoint."""
+    found = {kind: at(comparison.regrets(kind), point) for kind in comparison.kinds}
+    rows = [
+        Row(c.label, tuple(f"{found[kind][c.identity].mean():.3f}" for kind in comparison.kinds), c.identity)
+        for c in comparison.contenders
+    ]
+    return TextTable(("mean regret", *(name(kind) for kind in comparison.kinds)), tuple(rows))
+
+
+def as_json(comparison: Comparison) -> dict:
+    """All figures as plain JSON values; undefined ones are null."""
+    return {
+        "reference": comparison.reference,
+        "landscapes": [landscape.name for landscape in comparison.landscapes],
+        "seeds": comparison.seeds,
+        "agreement": {
+            kind: {point: {k: _plain(v) for k, v in asdict(one).items()} for point, one in of.items()}
+            for kind, of in comparison.agreements().items()
+        },
+        "mean_regret": {
+            kind: {
+                point: {one: float(values.mean()) for one, values in at(comparison.regrets(kind), point).items()}
+                for point in comparison.points
+            }
+            for kind in comparison.kinds
+        },
+    }
+
+
+def sentence(comparison: Comparison) -> str:
+    """Whether the ranking survives, at the end of the budget, in a sentence."""
+    of = {kind: points["end"] for kind, points in comparison.agreements().items() if kind != comparison.reference}
+    if not of:
+        return "There is nothing to compare with."
+    kept = [name(kind) for kind, one in of.items() if one.same_winner]
+    least = min(of, key=lambda kind: -math.inf if math.isnan(of[kind].tau) else of[kind].tau)
+    return (
+        f"Against {name(comparison.reference)}, at the end: the winner stays under {len(kept)} of {len(of)} guises; "
+        f"the lowest tau is {of[least].tau:.2f} [{of[least].low:.2f}, {of[least].high:.2f}] ({name(least)})."
+    )
+
+
+def _tau(one: Agreement, is_reference: bool) -> str:
+    return "reference" if is_reference else f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]"
+
+
+def _winner(comparison: Comparison, one: Agreement, is_reference: bool) -> str:
+    labels = {c.identity: c.label for c in comparison.contenders}
+    who = ", ".join(labels[w] for w in one.winners)
+    return who if is_reference else f"{who} ({'same' if one.same_winner else 'other'}, {one.same_winner_share:.0%})"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return list(value)
+    return None if isinstance(value, float) and math.isnan(value) else value
