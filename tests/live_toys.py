@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from hpo_bench.errors import UsageError
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.crew import Event, Finished, Lost, Ready
 from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
@@ -79,6 +80,13 @@ class ToyOpener:
 
     def __call__(self, device: str) -> ToyBench:
         return self.bench
+
+
+class BrokenOpener:
+    def __call__(self, device: str) -> ToyBench:
+        if device == "dies":
+            os._exit(7)
+        raise UsageError(f"no such thing as {device}")
 
 
 class InlineCrew:

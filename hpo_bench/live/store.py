@@ -20,6 +20,8 @@ from hpo_bench.merging.setting import MergeSetting
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""
+MEASURED = "measured"
+"""Under this key a trial keeps what was measured: one entry and not one a figure, as each is a commit of its own."""
 SQLITE_PATIENCE = 60.0
 """Seconds to wait for a reader, such as optuna-dashboard, to let go of an SQLite file."""
 _STATES: dict[TrialState, State] = {
@@ -214,8 +216,7 @@ class TrialStore:
     def _finish(self, trial: Trial, figures: Mapping[str, Any], state: TrialState, score: float | None) -> Trial:
         with self._guarded("written"):
             one = self._id(trial)
-            for key, value in figures.items():
-                self._storage.set_trial_user_attr(one, key, value)
+            self._storage.set_trial_user_attr(one, MEASURED, dict(figures))
             self._storage.set_trial_state_values(one, state, None if score is None else [score])
             return _read(self._storage.get_trial(one))
 
@@ -262,19 +263,19 @@ def _read(frozen: FrozenTrial) -> Trial:
     attrs = frozen.user_attrs
     if state is None or "asked_after" not in attrs or "method" not in frozen.params:
         raise LiveError(f"trial {frozen.number} was not made by hpo-bench; begin a study of another name with --study")
-    finished = state != "running"
+    # What a kill left of an unfinished trial does not count.
+    measured = attrs[MEASURED] if state != "running" else {}
+    seconds = {key: measured[key] for key in ("merge_seconds", "eval_seconds", "dollars") if key in measured}
+    texts = {key: measured[key] for key in ("fingerprint", "kind", "reason", "log") if key in measured}
     return Trial(
         number=frozen.number,
         setting=MergeSetting(**frozen.params),
         state=state,
         asked_after=attrs["asked_after"],
         worker=attrs["worker"],
-        told_as=attrs["told_as"] if finished else None,
+        told_as=measured.get("told_as"),
         score=frozen.value if state == "complete" else None,
-        standard_error=attrs["standard_error"] if state == "complete" else None,
-        cost=Cost(**{key: attrs[key] for key in ("merge_seconds", "eval_seconds", "dollars")}) if finished else Cost(),
-        fingerprint=attrs["fingerprint"] if state == "complete" else "",
-        kind=attrs["kind"] if state == "failed" else "",
-        reason=attrs.get("reason", "") if finished else "",
-        log=attrs["log"] if state == "failed" else "",
+        standard_error=measured.get("standard_error"),
+        cost=Cost(**seconds),
+        **texts,
     )

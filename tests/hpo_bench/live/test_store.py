@@ -43,15 +43,13 @@ def test_what_is_stored_is_read_again(store: TrialStore) -> None:
 
 
 def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
-    done = store.complete(
-        store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0
-    )
+    done = store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     study = optuna.load_study(study_name="study", storage=store.url)
     assert study.direction == optuna.study.StudyDirection.MAXIMIZE
     assert study.best_value == done.score
     assert study.best_params == {"method": "ta", "vl_weight": 0.3, "exp_weight": 1.1}
-    assert study.trials[0].user_attrs["fingerprint"] == done.fingerprint
-    assert study.trials[0].user_attrs["standard_error"] == pytest.approx(done.standard_error)
+    assert study.trials[0].user_attrs["measured"]["fingerprint"] == done.fingerprint
+    assert study.trials[0].user_attrs["measured"]["standard_error"] == pytest.approx(done.standard_error)
 
 
 def test_single_examples_have_no_standard_error(store: TrialStore) -> None:

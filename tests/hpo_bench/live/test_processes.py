@@ -1,0 +1,104 @@
+"""Worker processes that hang, die and follow their parent."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from live_toys import BrokenOpener, ToyBench, ToyOpener, answers
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live.crew import Finished, Lost, Ready
+from hpo_bench.live.processes import ProcessCrew
+from hpo_bench.live.trial import Job, Success
+from hpo_bench.merging.setting import MergeSetting
+
+SETTING = MergeSetting("ta", 0.4, 0.9)
+
+
+def wait_for(crew: ProcessCrew, kind: type, seconds: float = 60.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        event = crew.poll(0.2)
+        if isinstance(event, kind):
+            return event
+        assert event is None or isinstance(event, Ready), event
+    raise AssertionError(f"no {kind.__name__} within {seconds} s")
+
+
+def test_workers_answer_hang_die_and_are_replaced(tmp_path: Path) -> None:
+    bench = ToyBench(hang=("trial 1",), die={"trial 2": 1}, folder=str(tmp_path))
+    crew = ProcessCrew(ToyOpener(bench), devices=["cpu"], logs=tmp_path / "logs")
+    try:
+        assert wait_for(crew, Ready).facts["validation"] == 60
+        crew.submit("worker-1", Job("trial 0", SETTING))
+        assert crew.idle == []
+        done = wait_for(crew, Finished)
+        assert isinstance(done.result, Success)
+        assert done.result.answers["validation"].scores.tolist() == answers(SETTING).scores.tolist()
+
+        crew.submit("worker-1", Job("trial 1", SETTING), limit=0.5)
+        lost = wait_for(crew, Lost)
+        assert (lost.job.name, lost.failure.kind) == ("trial 1", "timeout")
+        assert "live_toys.py" in lost.failure.details, "the log says where it hung"
+        assert lost.failure.cost.eval_seconds >= 0.5
+
+        wait_for(crew, Ready)
+        crew.submit("worker-1", Job("trial 2", SETTING))
+        lost = wait_for(crew, Lost)
+        assert (lost.failure.kind, "exit code 3" in lost.failure.reason) == ("worker-died", True)
+        wait_for(crew, Ready)
+        crew.submit("worker-1", Job("trial 2", SETTING))
+        assert isinstance(wait_for(crew, Finished).result, Success)
+    finally:
+        crew.stop()
+
+
+@pytest.mark.parametrize(
+    ("device", "error", "message"),
+    [("nonsense", UsageError, "no such thing as nonsense"), ("dies", LiveError, "exit code 7 while it loaded")],
+)
+def test_benches_that_do_not_open_are_errors(tmp_path: Path, device: str, error: type, message: str) -> None:
+    crew = ProcessCrew(BrokenOpener(), devices=[device], logs=tmp_path)
+    try:
+        with pytest.raises(error, match=message):
+            wait_for(crew, Finished)
+    finally:
+        crew.stop()
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_workers_end_with_a_tuner_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import sys, time\n"
+        f"sys.path[:0] = {[p for p in sys.path if p and 'tests/' not in p]!r}\n"
+        "from pathlib import Path\n"
+        "from live_toys import ToyBench, ToyOpener\n"
+        "from hpo_bench.live.processes import ProcessCrew\n"
+        "from hpo_bench.live.trial import Job\n"
+        "from hpo_bench.merging.setting import MergeSetting\n"
+        "if __name__ == '__main__':\n"
+        f"    crew = ProcessCrew(ToyOpener(ToyBench(hang=('x',))), devices=['cpu'], logs=Path({str(tmp_path)!r}))\n"
+        "    while not crew.idle: crew.poll(0.1)\n"
+        "    crew.submit('worker-1', Job('x', MergeSetting('ta', 1.0, 1.0)))\n"
+        "    print(crew._workers[0].process.pid, flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    root = str(Path(__file__).parents[3])
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, str(Path(root) / "tests")])}
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert Path(f"/proc/{child}").exists()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    end = time.monotonic() + 20
+    while Path(f"/proc/{child}/status").exists() and time.monotonic() < end:
+        if "zombie" in Path(f"/proc/{child}/status").read_text():
+            return  # ended, and waits for whoever collects it
+        time.sleep(0.1)
+    assert not Path(f"/proc/{child}/status").exists()
