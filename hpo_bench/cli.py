@@ -14,8 +14,11 @@ COMMANDS = {
     "tune": "Find the best merge of a pair for a budget.",
     "run": "Run optimisers on recorded landscapes and write the report.",
     "landscapes": "See which landscapes there are, and what they look like.",
+    "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
     "record": "Record a landscape from real merges of a pair.",
     "nano": "Train tiny real VLM-LLM pairs from scratch.",
+    "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
+    "methods": "Compare nine merge methods with each other and with the study.",
     "merge": "Merge a pair once, into a Hugging Face folder.",
     "graft": "Take a VLM's language backbone out for other tools, and put one back.",
 }
