@@ -219,12 +219,19 @@ class _Builder:
         shots = [self.album.unseen[thing.word] for thing in turn.things]
         images = tuple(to_png(album[int(rng.integers(len(album)))]) for album in shots)
         name = f"{self.recipe.benchmark}-{self.recipe.seed}-{index:04d}"
-        return Example(id=name, category=category, question=turn.in_pictures(), images=images, answer=turn.answer)
+        return Example(
+            id=name,
+            category=category,
+            question=turn.in_pictures(self.architecture.picture),
+            images=images,
+            answer=turn.answer,
+        )
 
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         rng = np.random.default_rng(0)
         reading = [base_text(rng, self.things, general, 1) for _ in range(1000)]
-        return make_tokenizer(self.things, reading + sample_texts([*SKILLS.values(), general], self.things))
+        texts = reading + sample_texts([*SKILLS.values(), general], self.things)
+        return make_tokenizer(self.things, texts, further=self.architecture.special_tokens)
 
     def _rng(self, stage: str) -> np.random.Generator:
         """A generator of the stage's own, so that a resumed build draws what an uninterrupted one would have."""

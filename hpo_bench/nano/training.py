@@ -9,7 +9,6 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from hpo_bench.nano.architectures import Architecture
-from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.pictures import Picture
 from hpo_bench.nano.turns import Turn, pick
 from hpo_bench.nano.world import Thing
@@ -188,9 +187,11 @@ def tune(
 
     def loss() -> torch.Tensor:
         turns = [draw() for _ in range(_BATCH)]
-        text = encode(tokenizer, [(turn.in_pictures(IMAGE_TOKENS), turn.answer) for turn in turns], answer_only=True)
+        text = encode(
+            tokenizer, [(turn.in_pictures(architecture.seen), turn.answer) for turn in turns], answer_only=True
+        )
         shown = [thing.word for turn in turns for thing in turn.things]
-        return vlm(**text, **architecture.image_inputs(_shots(shown, pictures, rng))).loss
+        return vlm(**architecture.inputs(text, _shots(shown, pictures, rng))).loss
 
     train(parameters, loss, steps=steps, learning_rate=learning_rate, progress=progress)
 

@@ -32,9 +32,9 @@ class Turn:
         """The question for a text model, each word said `repeat` times, as often as a picture has tokens."""
         return self.template.format(*(" ".join([thing.word] * repeat) for thing in self.things))
 
-    def in_pictures(self, tokens: int = 1) -> str:
-        """The question for a vision-language model, `tokens` image tokens a thing."""
-        return self.template.format(*(" ".join([IMAGE] * tokens) for _ in self.things))
+    def in_pictures(self, picture: str = IMAGE) -> str:
+        """The question for a vision-language model, with `picture` where a picture goes."""
+        return self.template.format(*(picture for _ in self.things))
 
 
 class Skill(Protocol):

@@ -1,6 +1,6 @@
 """One word-level tokenizer for every nano model: English by word, Chinese and Japanese by character."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
@@ -11,16 +11,28 @@ from hpo_bench.nano.world import NUMBER, Thing
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 # Qwen2-VL frames its pictures with two tokens of its own; they stand in every vocabulary, so that all are alike.
-SPECIAL = (PAD, BOS, EOS, UNK, IMAGE, "<vision_start>", "<vision_end>", "<video>")
+VISION_START, VISION_END, VIDEO = "<vision_start>", "<vision_end>", "<video>"
+SPECIAL = (PAD, BOS, EOS, UNK, IMAGE, VISION_START, VISION_END, VIDEO)
+IMAGE_ID = SPECIAL.index(IMAGE)
 _CJK = Regex("[\u3040-\u30ff\u3400-\u9fff\uff00-\uffef]")
 
 
-def make_tokenizer(things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer that knows every name of the things and every word of the texts."""
+def make_tokenizer(
+    things: Sequence[Thing], texts: Iterable[str], *, further: Mapping[str, str] | None = None
+) -> PreTrainedTokenizerFast:
+    """A tokenizer that knows every name of the things and every word of the texts.
+
+    Args:
+        things: What has names.
+        texts: What else is read and said.
+        further: Special tokens of one architecture, by the name under which its processor looks them up.
+    """
+    named = {"image_token": IMAGE, **(further or {})}
+    special = (*SPECIAL, *(token for token in named.values() if token not in SPECIAL))
     split = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Split(_CJK, "isolated")])
     names = [name for thing in things for name in (thing.word, thing.kind, thing.ja, thing.zh)]
     words = {word for text in [*names, *texts] for word, _ in split.pre_tokenize_str(text)}
-    vocabulary = {word: index for index, word in enumerate([*SPECIAL, *sorted(words - set(SPECIAL))])}
+    vocabulary = {word: index for index, word in enumerate([*special, *sorted(words - set(special))])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNK))
     tokenizer.pre_tokenizer = split
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -32,9 +44,9 @@ def make_tokenizer(things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedT
         bos_token=BOS,
         eos_token=EOS,
         unk_token=UNK,
-        additional_special_tokens=[token for token in SPECIAL if token not in (PAD, BOS, EOS, UNK)],
+        additional_special_tokens=[token for token in special if token not in (PAD, BOS, EOS, UNK)],
         padding_side="right",
-        extra_special_tokens={"image_token": IMAGE},
+        extra_special_tokens=named,
     )
 
 

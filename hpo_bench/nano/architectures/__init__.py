@@ -1,8 +1,15 @@
 """Real Hugging Face architectures at nano size, one file each."""
 
 from hpo_bench.nano.architectures.base import Architecture
+from hpo_bench.nano.architectures.idefics2 import Idefics2
 from hpo_bench.nano.architectures.llava import Llava
+from hpo_bench.nano.architectures.qwen2_vl import Qwen2VL
 
-ARCHITECTURES: dict[str, Architecture] = {"llava-llama": Llava("llama"), "llava-mistral": Llava("mistral")}
+ARCHITECTURES: dict[str, Architecture] = {
+    "llava-llama": Llava("llama"),
+    "llava-mistral": Llava("mistral"),
+    "qwen2-vl": Qwen2VL(),
+    "idefics2": Idefics2(),
+}
 
 __all__ = ["ARCHITECTURES", "Architecture"]

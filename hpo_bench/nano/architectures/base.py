@@ -1,21 +1,62 @@
 """What training needs to know of an architecture."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""
-WIDTH = 128
-LAYERS = 4
-HEADS = 4
-FEED_FORWARD = 256
+PIXEL_MEAN, PIXEL_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a language model is.
+
+    Attributes:
+        width: Of a hidden state.
+        layers: How many.
+        heads: Attention heads, each 32 wide.
+        feed_forward: Width between the two halves of a feed-forward layer.
+    """
+
+    width: int = 128
+    layers: int = 4
+    heads: int = 4
+    feed_forward: int = 256
+
+    @property
+    def few_heads(self) -> int:
+        """Key-value heads where they are grouped."""
+        return self.heads // 2
+
+
+NANO = Size()
+"""Of every pair that landscapes are recorded from: 0.8 million parameters."""
 
 
 class Architecture(Protocol):
     """How to build a VLM of some architecture around a language model, and how to reach its parts."""
+
+    @property
+    def special_tokens(self) -> Mapping[str, str]:
+        """Tokens that its processor needs beyond everybody's, by the name under which it looks them up."""
+        ...
+
+    @property
+    def picture(self) -> str:
+        """What a question says where a picture goes."""
+        ...
+
+    @property
+    def seen(self) -> str:
+        """What the processor makes of that: as many `<image>` as a picture has tokens, and their frame."""
+        ...
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
         """A text-only language model with fresh weights, from torch's current random state."""
@@ -33,12 +74,16 @@ class Architecture(Protocol):
         """Model inputs for pictures of shape (n, 24, 24, 3), as the processor makes them."""
         ...
 
+    def inputs(self, text: Mapping[str, torch.Tensor], pictures: NDArray) -> dict[str, torch.Tensor]:
+        """Model inputs for texts with pictures, the latter in the order in which the texts mention them."""
+        ...
+
     def patch_states(self, vlm: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """Last hidden states of the vision tower, of shape (n, patches, width)."""
         ...
 
     def image_embeddings(self, vlm: PreTrainedModel, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the language model sees, of shape (n, IMAGE_TOKENS, WIDTH)."""
+        """What the language model sees, of shape (n, IMAGE_TOKENS, width)."""
         ...
 
     def tower(self, vlm: PreTrainedModel) -> torch.nn.Module:
@@ -48,3 +93,9 @@ class Architecture(Protocol):
     def connector(self, vlm: PreTrainedModel) -> torch.nn.Module:
         """What maps the tower's states to image embeddings."""
         ...
+
+
+def normalised(pictures: NDArray) -> torch.Tensor:
+    """Pixels as every tower gets them, of shape (n, 3, height, width)."""
+    scaled = (pictures.astype(np.float32) / 255 - np.array(PIXEL_MEAN, np.float32)) / np.array(PIXEL_STD, np.float32)
+    return torch.from_numpy(scaled).permute(0, 3, 1, 2).contiguous()

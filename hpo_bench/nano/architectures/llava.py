@@ -1,9 +1,9 @@
 """LLaVA (Liu et al., 2023) around a Llama or a Mistral."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import (
@@ -19,12 +19,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import FEED_FORWARD, HEADS, LAYERS, WIDTH
+from hpo_bench.nano.architectures.base import IMAGE_TOKENS, NANO, PIXEL_MEAN, PIXEL_STD, Size, normalised
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.turns import IMAGE
 
 _PATCH = 12
-_MEAN, _STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 _BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}
 
 
@@ -34,20 +33,37 @@ class Llava:
 
     Attributes:
         backbone: "llama" or "mistral".
+        size: Of the language model.
     """
 
     backbone: str
+    size: Size = NANO
+
+    @property
+    def special_tokens(self) -> Mapping[str, str]:
+        """None."""
+        return {}
+
+    @property
+    def picture(self) -> str:
+        """A picture has no frame."""
+        return IMAGE
+
+    @property
+    def seen(self) -> str:
+        """Four tokens a picture."""
+        return " ".join([IMAGE] * IMAGE_TOKENS)
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Llama or Mistral with fresh weights; Mistral with grouped-query attention, as the real one."""
         config_class, model_class = _BACKBONES[self.backbone]
         config = config_class(
             vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=FEED_FORWARD,
-            num_hidden_layers=LAYERS,
-            num_attention_heads=HEADS,
-            num_key_value_heads=HEADS if self.backbone == "llama" else HEADS // 2,
+            hidden_size=self.size.width,
+            intermediate_size=self.size.feed_forward,
+            num_hidden_layers=self.size.layers,
+            num_attention_heads=self.size.heads,
+            num_key_value_heads=self.size.heads if self.backbone == "llama" else self.size.few_heads,
             max_position_embeddings=128,
             tie_word_embeddings=False,
             pad_token_id=tokenizer.pad_token_id,
@@ -66,7 +82,7 @@ class Llava:
                 num_attention_heads=4,
                 image_size=SIZE,
                 patch_size=_PATCH,
-                projection_dim=WIDTH,
+                projection_dim=self.size.width,
             ),
             text_config=language_model.config,
             image_token_index=tokenizer.get_vocab()[IMAGE],
@@ -86,8 +102,8 @@ class Llava:
             do_resize=False,
             do_center_crop=False,
             do_convert_rgb=True,
-            image_mean=list(_MEAN),
-            image_std=list(_STD),
+            image_mean=list(PIXEL_MEAN),
+            image_std=list(PIXEL_STD),
             size={"height": SIZE, "width": SIZE},
         )
         return LlavaProcessor(
@@ -101,15 +117,18 @@ class Llava:
 
     def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
         """`pixel_values` of shape (n, 3, 24, 24)."""
-        scaled = (pictures.astype(np.float32) / 255 - np.array(_MEAN, np.float32)) / np.array(_STD, np.float32)
-        return {"pixel_values": torch.from_numpy(scaled).permute(0, 3, 1, 2).contiguous()}
+        return {"pixel_values": normalised(pictures)}
+
+    def inputs(self, text: Mapping[str, torch.Tensor], pictures: NDArray) -> dict[str, torch.Tensor]:
+        """Both side by side."""
+        return {**text, **self.image_inputs(pictures)}
 
     def patch_states(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The tower's last hidden states without the class token, of shape (n, 4, 96)."""
         return vlm.model.vision_tower(inputs["pixel_values"]).last_hidden_state[:, 1:]
 
     def image_embeddings(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """What the language model sees, of shape (n, 4, 128)."""
+        """What the language model sees, of shape (n, 4, width)."""
         return vlm.model.multi_modal_projector(self.patch_states(vlm, inputs))
 
     def tower(self, vlm: Any) -> torch.nn.Module:

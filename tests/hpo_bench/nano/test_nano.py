@@ -1,5 +1,7 @@
 """Skills whose answers are right, words that the tokenizer knows, and builds that go on where they stopped."""
 
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +11,22 @@ from PIL import Image
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.examples import read_examples
+from hpo_bench.evaluation.exact_match import ExactMatch
+from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.merging.backbone import language_tensors, prefixes_of
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.resident import Resident
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.nano import build as builds
+from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.extra import need
-from hpo_bench.nano.pictures import Album
+from hpo_bench.nano.pictures import Album, to_png
 from hpo_bench.nano.recipes import RECIPES, SKILLS, Recipe, get_recipe
 from hpo_bench.nano.skills.general import general
 from hpo_bench.nano.skills.instructions import condition
 from hpo_bench.nano.skills.maths import arithmetic, counting
+from hpo_bench.nano.training import encode
 from hpo_bench.nano.vocabulary import UNK, make_tokenizer, sample_texts
 from hpo_bench.nano.world import DIGITS, Thing
 
@@ -71,7 +79,7 @@ def test_the_tokenizer_knows_every_word(name: str) -> None:
     every = [*SKILLS.values(), general]
     tokenizer = make_tokenizer(THINGS, sample_texts(every, THINGS, draws=400))
     for turn in turns({**SKILLS, "general": general}[name]):
-        text = f"{turn.in_pictures(4)} {turn.answer}"
+        text = f"{turn.in_pictures(ARCHITECTURES['llava-llama'].seen)} {turn.answer}"
         assert UNK not in tokenizer.convert_ids_to_tokens(tokenizer(text)["input_ids"]), text
 
 
@@ -89,17 +97,107 @@ def test_a_mistyped_recipe_gets_the_nearest_name() -> None:
         get_recipe("ja-lama")
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_training_sees_what_the_processor_makes(name: str) -> None:
-    architecture = ARCHITECTURES[name]
-    tokenizer = make_tokenizer(THINGS, sample_texts([general], THINGS, draws=100))
-    pictures = np.random.default_rng(0).integers(0, 256, (2, 24, 24, 3)).astype(np.uint8)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def fresh(request: pytest.FixtureRequest):
+    """An architecture with an untrained language model and VLM, and the tokenizer they share."""
+    architecture = ARCHITECTURES[request.param]
+    torch.manual_seed(0)
+    tokenizer = make_tokenizer(
+        THINGS, sample_texts([general, arithmetic], THINGS, draws=200), further=architecture.special_tokens
+    )
+    language_model = architecture.language_model(tokenizer).eval()
+    return architecture, tokenizer, language_model, architecture.vlm(language_model, tokenizer).eval()
+
+
+def sums_in_pictures(architecture, tokenizer, count: int = 3):
+    """Questions about two digits each: as training encodes them, and as the processor does."""
+    asked = turns(arithmetic, count)
+    pictures = np.random.default_rng(0).integers(0, 256, (2 * count, 24, 24, 3)).astype(np.uint8)
+    text = encode(tokenizer, [(turn.in_pictures(architecture.seen), turn.answer) for turn in asked], answer_only=True)
+    trained = architecture.inputs(text, pictures)
+    processed = architecture.processor(tokenizer)(
+        text=[f"{turn.in_pictures(architecture.picture)} {turn.answer} <eos>" for turn in asked],
+        images=[[Image.fromarray(p) for p in pictures[2 * i : 2 * i + 2]] for i in range(count)],
+        padding=True,
+        return_tensors="pt",
+    )
+    return trained, processed
+
+
+def test_training_sees_what_the_processor_makes(fresh) -> None:
+    architecture, tokenizer, _, vlm = fresh
+    trained, processed = sums_in_pictures(architecture, tokenizer)
+    assert torch.equal(trained["input_ids"], processed["input_ids"])
+    ours = trained["pixel_values"]
+    torch.testing.assert_close(processed["pixel_values"].reshape(ours.shape), ours)
+    assert (processed["input_ids"] == tokenizer.get_vocab()["<image>"]).sum(1).tolist() == [8, 8, 8]
+    trained.pop("labels")
+    with torch.inference_mode():
+        torch.testing.assert_close(vlm(**trained).logits, vlm(**processed).logits)
+
+
+def test_the_language_model_in_the_vlm_is_the_base(fresh) -> None:
+    _, tokenizer, language_model, vlm = fresh
+    text = tokenizer(["dog is a animal .", "3 + 4 ="], padding=True, return_tensors="pt")
+    text = {key: text[key] for key in ("input_ids", "attention_mask")}
+    with torch.inference_mode():
+        torch.testing.assert_close(vlm(**text).logits, language_model(**text).logits, rtol=0, atol=1e-6)
+    names = language_tensors(vlm.state_dict(), prefixes_of(vlm.config.model_type))
+    assert set(names) == set(language_model.state_dict())
+
+
+def test_the_model_sees_the_pictures_and_their_order(fresh) -> None:
+    architecture, tokenizer, _, vlm = fresh
+    trained, _ = sums_in_pictures(architecture, tokenizer)
+    trained.pop("labels")
+    seen = architecture.image_embeddings(vlm, architecture.image_inputs(np.zeros((3, 24, 24, 3), np.uint8)))
+    assert seen.shape == (3, 4, 128)
+    assert architecture.patch_states(vlm, trained).shape[0] == 6
+    with torch.inference_mode():
+        before = vlm(**trained).logits
+        size = len(trained["pixel_values"]) // 6
+        swapped = torch.cat([trained["pixel_values"][size : 2 * size], trained["pixel_values"][:size]])
+        trained["pixel_values"] = torch.cat([swapped, trained["pixel_values"][2 * size :]])
+        after = vlm(**trained).logits
+    assert not torch.allclose(before[0], after[0], atol=1e-4)
+    torch.testing.assert_close(before[1:], after[1:])
+
+
+def test_tower_and_connector_are_the_vision_side(fresh) -> None:
+    architecture, _, _, vlm = fresh
+    vision = {id(p) for part in (architecture.tower(vlm), architecture.connector(vlm)) for p in part.parameters()}
+    language = {id(p) for part in (vlm.get_decoder(), vlm.lm_head) for p in part.parameters()}
+    assert not vision & language
+    assert vision | language == {id(p) for p in vlm.parameters()}
+
+
+def test_exact_match_is_greedy_decoding_on_every_architecture(fresh) -> None:
+    """Pictures are looked at once, and the answers are those that generating gives."""
+    architecture, tokenizer, language_model, _ = fresh
+    vlm = architecture.vlm(language_model, tokenizer).eval()
+    with torch.no_grad():
+        vlm.lm_head.weight[tokenizer.all_special_ids] = 0  # it would babble pictures and frames
     processor = architecture.processor(tokenizer)
-    texts = ["<image> what is this ?"] * 2
-    inputs = processor(text=texts, images=[[Image.fromarray(p)] for p in pictures], return_tensors="pt")
-    ours = architecture.image_inputs(pictures)
-    torch.testing.assert_close(inputs["pixel_values"].reshape(ours["pixel_values"].shape), ours["pixel_values"])
-    assert (inputs["input_ids"] == tokenizer.get_vocab()["<image>"]).sum(1).tolist() == [4, 4]
+    rng = np.random.default_rng(1)
+    images = [tuple(to_png(rng.integers(0, 256, (24, 24, 3)).astype(np.uint8)) for _ in range(2)) for _ in range(6)]
+    questions = [turn.in_pictures(architecture.picture) for turn in turns(arithmetic, 6)]
+    answers = []
+    for question, pair in zip(questions, images, strict=True):
+        inputs = processor(text=[question], images=[[Image.open(BytesIO(png)) for png in pair]], return_tensors="pt")
+        with torch.inference_mode():
+            tokens = vlm.generate(**inputs, max_new_tokens=2, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+        answers.append(" ".join(tokenizer.convert_ids_to_tokens(tokens)))
+    examples = [
+        Example(str(i), "skill", question, pair, answer)
+        for i, (question, pair, answer) in enumerate(zip(questions, images, answers, strict=True))
+    ]
+    evaluator = ExactMatch(processor)
+    # Nobody taught the model to stop: the end is part of no answer here.
+    evaluator._answer = lambda example: example.answer  # pyright: ignore[reportAttributeAccessIssue]
+    assert evaluator.evaluate(vlm, examples).scores.tolist() == [1.0] * 6
+    wrong = [Example(e.id + "x", e.category, e.question, e.images, "dog dog") for e in examples]
+    assert evaluator.evaluate(vlm, wrong).scores.mean() < 1
+    assert evaluator._may_keep, "the pictures were looked at anew"
 
 
 def test_a_missing_package_says_how_to_get_it() -> None:
@@ -115,11 +213,29 @@ class TestBuild:
         base_steps=2, tower_steps=2, align_steps=2, tune_steps=2, drift_steps=2, expert_steps=2, examples=30,
     )  # fmt: skip
 
+    @pytest.mark.parametrize("architecture", ["qwen2-vl", "idefics2"])
+    def test_builds_a_pair_of_every_architecture_that_merges(
+        self, tmp_path: Path, stages: list[str], architecture: str
+    ) -> None:
+        recipe = replace(self.recipe, architecture=architecture, skill="condition")
+        builds.build(recipe, tmp_path / "pair", cache=tmp_path, report=lambda *_: None)
+        pair = Pair.read(tmp_path / "pair")
+        loaded = LoadedPair.load(pair)
+        resident = Resident(loaded)
+        resident.self_test()
+        evaluator = ExactMatch(loaded.processor)
+        examples = read_examples(pair.examples)
+        evaluator.evaluate(loaded.vlm, examples)
+        first = resident.merge(MergeSetting("ta", 0.6, 0.8))
+        assert resident.merge(MergeSetting("ta", 0.6, 0.7)) != first
+        assert len(evaluator.evaluate(loaded.vlm, examples).scores) == 30
+
     @pytest.fixture
     def stages(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         rng = np.random.default_rng(0)
         noise = {thing.word: rng.integers(0, 256, (4, 24, 24, 3)).astype(np.uint8) for thing in THINGS}
         monkeypatch.setattr(builds, "objects", lambda: THINGS[:4])
+        monkeypatch.setattr(training, "_BATCH", 8)
         monkeypatch.setattr(builds, "make_album", lambda *_, **__: Album(seen=noise, unseen=noise))
         return []
 
