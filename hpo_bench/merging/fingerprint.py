@@ -1,20 +1,20 @@
 """A fingerprint of weights in one pass, the same on any device.
 
-Blocks of 32,768 elements are hashed by multiplying their 64-bit words with fixed random odd numbers and adding up,
+Blocks of 65,536 elements are hashed by multiplying their 64-bit words with fixed random odd numbers and adding up,
 modulo 2**64 (multilinear hashing: Carter & Wegman, 1979), which any device does at the speed of its memory; BLAKE2b
 digests the blocks' hashes. It tells weights apart, and is no defence against someone who wants two models to look
 alike.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
-BLOCK = 1 << 15
+BLOCK = 1 << 16
 """Elements a block."""
 
 
@@ -22,21 +22,21 @@ def block_hashes(elements: Tensor) -> Tensor:
     """Hashes of the blocks of a contiguous line of elements, int64, (blocks,); the last block may be short."""
     per_block = BLOCK * elements.itemsize // 8
     words = _words(elements)
+    if len(words) <= per_block:
+        return _hash_rows(words.view(1, -1))
     whole = len(words) // per_block * per_block
-    parts = [_hash_rows(words[:whole].view(-1, per_block))] if whole else []
-    if whole < len(words):
-        parts.append(_hash_rows(words[whole:].view(1, -1)))
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    hashes = _hash_rows(words[:whole].view(-1, per_block))
+    return hashes if whole == len(words) else torch.cat([hashes, _hash_rows(words[whole:].view(1, -1))])
 
 
-def digest(hashes: Iterable[Tensor], *, of: Sequence[str]) -> str:
+def digest(hashes: Iterable[Tensor], *, of: str) -> str:
     """The fingerprint: 32 hexadecimal digits.
 
     Args:
         hashes: Of all blocks, in order.
-        of: What was hashed: names, shapes and types, in order.
+        of: What was hashed: names, shapes and types.
     """
-    code = hashlib.blake2b("\n".join(of).encode(), digest_size=16)
+    code = hashlib.blake2b(of.encode(), digest_size=16)
     code.update(torch.cat([*hashes]).cpu().numpy().astype("<i8").tobytes())
     return code.hexdigest()
 
@@ -57,11 +57,14 @@ def _hash_rows(words: Tensor) -> Tensor:
     """
     folded = words >> 32
     folded ^= words
-    folded *= _multipliers(words.device)[: words.shape[1]]
+    multipliers = _multipliers(words.device, words.shape[1])
+    if len(words) == 1 and words.device.type == "cpu":
+        return torch.dot(folded[0], multipliers).view(1)  # in one pass; GPUs have none of integers
+    folded *= multipliers
     return folded.sum(dim=1)
 
 
 @cache
-def _multipliers(device: torch.device) -> Tensor:
-    drawn = np.random.Generator(np.random.PCG64(0x68706F)).integers(0, 2**64, size=BLOCK, dtype=np.uint64)
+def _multipliers(device: torch.device, count: int) -> Tensor:
+    drawn = np.random.Generator(np.random.PCG64(0x68706F)).integers(0, 2**64, size=count, dtype=np.uint64)
     return torch.from_numpy((drawn | np.uint64(1)).view(np.int64)).to(device)

@@ -1,12 +1,11 @@
-"""The arithmetic of a re-merge on one line of elements, written once for every device.
+"""What a merge changes in the base, on one line of elements, written once for every device.
 
 The CPU runs it as it stands, line by line, so that what lies between two operations stays in its cache; a GPU runs it
 through `torch.compile`, fused. Results are mergekit's, rounding by rounding in its mode, though not always by its
 operations: masks are avoided, since on a CPU they cost several times what arithmetic does. In the paper's mode the
 caller gives float32.
 
-Everywhere base, vlm and expert are (n,) and of one type; weights and bounds have no dimension, or (n,) where a line
-holds several tensors.
+Everywhere base, vlm and expert are (n,), of one type; weights, bounds and keys are one number for the line.
 """
 
 import torch
@@ -16,13 +15,12 @@ from hpo_bench.merging import counter
 
 
 def task_arithmetic(base: Tensor, vlm: Tensor, expert: Tensor, vl_weight: Tensor, exp_weight: Tensor) -> Tensor:
-    """The base plus both weighted task vectors."""
+    """Both weighted task vectors together."""
     change = vlm - base
     change *= vl_weight
     other = expert - base
     other *= exp_weight
     change += other
-    change += base
     return change
 
 
@@ -33,12 +31,11 @@ def dare(
     vl_scale: Tensor,
     exp_scale: Tensor,
     start: Tensor,
-    position: Tensor | None,
     first: Tensor,
     second: Tensor,
     level: Tensor,
 ) -> Tensor:
-    """The base plus both task vectors, masked by a counter and scaled.
+    """Both task vectors together, masked by a counter and scaled.
 
     Args:
         base: Of the base model.
@@ -47,21 +44,19 @@ def dare(
         vl_scale: Weight times rescaling of the VLM's task vector, float32.
         exp_scale: Likewise of the expert's.
         start: Place of the first element in its tensor, int32.
-        position: Place of every element in its tensor, where the line holds several tensors.
         first: Key of the tensor's random words.
         second: Second key.
         level: The density in levels of `counter`, int32.
     """
-    if position is None:
-        position = torch.arange(base.numel(), dtype=torch.int32, device=base.device)
-        position += start
+    position = torch.arange(base.numel(), dtype=torch.int32, device=base.device)
+    position += start
     kept_vlm, kept_expert = counter.bits(counter.words(position, first, second), level)
     change = _masked(vlm - base, kept_vlm)
     change *= vl_scale
     other = _masked(expert - base, kept_expert)
     other *= exp_scale
     change += other
-    return base + change.to(base.dtype)
+    return change.to(base.dtype)
 
 
 def ties(
@@ -73,7 +68,7 @@ def ties(
     vl_bound: Tensor | float,
     exp_bound: Tensor | float,
 ) -> Tensor:
-    """The base plus what of both trimmed, weighted task vectors has the sign of their sum.
+    """What of both trimmed, weighted task vectors has the sign of their sum.
 
     Two entries of one sign add up; of two that differ in sign the larger is elected, and stands alone. Either way it is
     the largest magnitude among both and their sum, with the sum's sign.
@@ -84,7 +79,8 @@ def ties(
         expert: Of the expert.
         vl_weight: Coefficient of the VLM's task vector.
         exp_weight: Of the expert's.
-        vl_bound: What an entry's magnitude must exceed to be kept; a number where the line is of one tensor.
+        vl_bound: What an entry's magnitude must exceed to be kept; a tensor where kernels are compiled, which would be
+            compiled anew for every other number.
         exp_bound: Likewise of the expert's.
     """
     one = _trimmed(vlm - base, vl_bound)
@@ -95,7 +91,6 @@ def ties(
     elected = torch.maximum(one.abs_(), two.abs_())
     elected = torch.maximum(elected, total.abs())
     elected.copysign_(total)
-    elected += base
     return elected
 
 
@@ -108,7 +103,7 @@ def ties_as_published(
     vl_bound: Tensor | float,
     exp_bound: Tensor | float,
 ) -> Tensor:
-    """The base plus the mean of what of both trimmed task vectors has the elected sign; weights do not vote."""
+    """The mean of what of both trimmed task vectors has the elected sign; weights do not vote."""
     one = _trimmed(vlm - base, vl_bound)
     two = _trimmed(expert - base, exp_bound)
     positive = one + two >= 0
@@ -119,7 +114,6 @@ def ties_as_published(
     two *= exp_weight
     one += two
     one /= agree.clamp_(min=1)
-    one += base
     return one
 
 

@@ -13,13 +13,13 @@ from hpo_bench.merging.fingerprint import BLOCK
 from hpo_bench.merging.pair import LoadedPair
 from hpo_bench.merging.quantiles import KeptNorms, Thresholds
 from hpo_bench.merging.setting import Masks, MergeSetting, Mode
-from hpo_bench.merging.slabs import PARENTS, Slab, cut_into_slabs
+from hpo_bench.merging.slabs import PARENTS, cut_into_slabs
 
 _IDENTITIES = {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}
 
 Kernel = Callable[..., Tensor]
-Operands = Callable[[int], tuple[Any, ...]]
-"""What a kernel takes besides the models' elements, on the line of a slab that starts there."""
+Operands = Callable[[Tensor, int, int], tuple[Any, ...]]
+"""What a kernel takes besides the models' elements: from the base's, the tensor's index, and the line's start in it."""
 
 _LINE_ON_GPU = 1 << 26  # elements a line: large enough to fill a GPU, small enough to be streamed beside the live model
 
@@ -88,11 +88,11 @@ class Resident:
             The fingerprint of the weights, as `fingerprint` gives it.
         """
         if parent := _parent(setting):
-            return self._go_through((parent,), _as_it_is, lambda _slab: _constant())
+            return self._copy(parent)
         if setting.method == "dare" and self.masks == "mergekit":
             self._merge_with_drawn_masks(setting)
             return self.fingerprint()
-        return self._go_through(("base", *PARENTS), *self._recipe(setting))
+        return self._apply(*self._recipe(setting))
 
     @torch.no_grad()
     def fingerprint(self) -> str:
@@ -100,7 +100,7 @@ class Resident:
 
         Language weights are read anew; of everything else it is as it was when this object was made.
         """
-        hashes = [fingerprint.block_hashes(slab.read()) for slab in self._slabs]
+        hashes = [fingerprint.block_hashes(slab.gather()) for slab in self._slabs]
         return fingerprint.digest(hashes, of=self._identity)
 
     @torch.no_grad()
@@ -124,31 +124,34 @@ class Resident:
             if returned != self.fingerprint() or self._identity != _identity(self._loaded):
                 raise MergeError("self-test: the fingerprint does not follow the weights, or more than they changed")
 
-    def _recipe(self, setting: MergeSetting) -> tuple[Kernel, Callable[[Slab], Operands]]:
-        """A setting's kernel, and what it takes after base, VLM and expert."""
+    def _recipe(self, setting: MergeSetting) -> tuple[Kernel, Operands, bool]:
+        """A setting's kernel, what it takes after the models' elements, and whether that differs between tensors."""
+        density = setting.density if setting.density is not None else 1.0
         if setting.method == "ties":
-            return (kernels.ties if self.mode == "mergekit" else kernels.ties_as_published), self._of_ties(setting)
-        if setting.method == "dare" and setting.density is not None and counter.level(setting.density) < counter.LEVELS:
-            return kernels.dare, self._of_dare(setting, setting.density)
-        return kernels.task_arithmetic, lambda slab: _constant(*self._weights(setting, slab))
+            kernel = kernels.ties if self.mode == "mergekit" else kernels.ties_as_published
+            return kernel, self._of_ties(setting, density), True
+        if setting.method == "dare" and counter.level(density) < counter.LEVELS:
+            return kernels.dare, self._of_dare(setting, density), True
+        weights = self._weights(setting)
+        return kernels.task_arithmetic, lambda base, _index, _start: weights(base.dtype), False
 
-    def _of_ties(self, setting: MergeSetting) -> Callable[[Slab], Operands]:
-        density = setting.density or 1.0
+    def _weights(self, setting: MergeSetting) -> Callable[[torch.dtype], tuple[Tensor, ...]]:
+        @cache
+        def rounded(dtype: torch.dtype) -> tuple[Tensor, ...]:
+            # As mergekit rounds them; in bfloat16, 0.8 and 0.801 are one number.
+            return torch.tensor([setting.vl_weight, setting.exp_weight], dtype=dtype, device=self._live).unbind()
+
+        return rounded
+
+    def _of_ties(self, setting: MergeSetting, density: float) -> Operands:
         if self._thresholds is None:
             self._thresholds = Thresholds(self._slabs, dtype=self._dtype)
         found = [self._thresholds.at(role, density, per_tensor=self.mode == "mergekit") for role in PARENTS]
-        there = [bounds.to(self._live) for bounds in found]
+        vlm, expert = (bounds.to(self._live) if self._compiled else bounds.tolist() for bounds in found)
+        weights = self._weights(setting)
+        return lambda base, index, _start: (*weights(base.dtype), vlm[index], expert[index])
 
-        def bind(slab: Slab) -> Operands:
-            weights = self._weights(setting, slab)
-            if slab.owner is None and not self._compiled:
-                return _constant(*weights, *(float(bounds[slab.first]) for bounds in found))
-            return _constant(*weights, *(slab.spread(bounds.to(weights[0].dtype)) for bounds in there))
-
-        return bind
-
-    def _of_dare(self, setting: MergeSetting, density: float) -> Callable[[Slab], Operands]:
-        weights = torch.tensor([setting.vl_weight, setting.exp_weight])
+    def _of_dare(self, setting: MergeSetting, density: float) -> Operands:
         names = [name for slab in self._slabs for name in slab.names]
         if self.mode == "paper":
             factors = [torch.full((len(names),), 1 / density) for _ in PARENTS]
@@ -156,22 +159,41 @@ class Resident:
             if self._norms is None:
                 self._norms = KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
             factors = [self._norms.rescaling(role, density) for role in PARENTS]
-        scales = [(weight * each).to(self._live) for weight, each in zip(weights, factors, strict=True)]
-        keys = torch.tensor([counter.keys(self.mask_seed, name) for name in names], dtype=torch.int32)
-        first, second = keys.to(self._live).unbind(1)
-        level = torch.tensor(counter.level(density), dtype=torch.int32, device=self._live)
+        vlm = (setting.vl_weight * factors[0]).to(self._live)
+        expert = (setting.exp_weight * factors[1]).to(self._live)
 
-        def bind(slab: Slab) -> Operands:
-            scaled = [slab.spread(each) for each in scales]
-            own = slab.position, slab.spread(first), slab.spread(second), level
+        def integers(numbers: Any) -> Tensor:
+            return torch.tensor(numbers, dtype=torch.int32, device=self._live)
 
-            def operands(start: int) -> tuple[Any, ...]:
-                place = torch.tensor(counter.wrapped(start), dtype=torch.int32, device=self._live)
-                return (*scaled, place, *own)
+        first, second = integers([counter.keys(self.mask_seed, name) for name in names]).unbind(1)
+        level = integers(counter.level(density))
 
-            return operands
+        def operands(_base: Tensor, index: int, start: int) -> tuple[Tensor, ...]:
+            return vlm[index], expert[index], integers(counter.wrapped(start)), first[index], second[index], level
 
-        return bind
+        return operands
+
+    def _apply(self, kernel: Kernel, operands: Operands, apart: bool) -> str:
+        """Add what a kernel gives to the base, line by line, and fingerprint each line while it is at hand."""
+        add = _compiled(kernel) if self._compiled else _eager(kernel)
+        hashes = []
+        for slab in self._slabs:
+            for index, start, sources, target in slab.lines(self._step, apart=apart):
+                if self._elsewhere:
+                    sources = [each.to(self._live, self._dtype, non_blocking=True) for each in sources]
+                add(target, *sources, *operands(sources[0], index, start))
+                if slab.single:
+                    hashes.append(fingerprint.block_hashes(target))
+            if not slab.single:
+                hashes.append(fingerprint.block_hashes(slab.merged))
+                slab.scatter()
+        return fingerprint.digest(hashes, of=self._identity)
+
+    def _copy(self, parent: str) -> str:
+        for slab in self._slabs:
+            slab.merged.copy_(getattr(slab, parent))
+            slab.scatter()
+        return self.fingerprint()
 
     def _merge_with_drawn_masks(self, setting: MergeSetting) -> None:
         """DARE as mergekit does it, tensor by tensor in its order, since each mask depends on all before it."""
@@ -183,51 +205,21 @@ class Resident:
                 sources = pair.base[name], pair.tuned[name], pair.expert[name]
                 live[name].copy_(mergekit_engine.merge_tensor(*sources, setting))
 
-    def _weights(self, setting: MergeSetting, slab: Slab) -> tuple[Tensor, Tensor]:
-        # Rounded to the weights' type as mergekit rounds them; in bfloat16, 0.8 and 0.801 are one number.
-        dtype = self._dtype or slab.base.dtype
-        vl_weight, exp_weight = torch.tensor([setting.vl_weight, setting.exp_weight], dtype=dtype, device=self._live)
-        return vl_weight, exp_weight
 
-    def _go_through(self, roles: tuple[str, ...], kernel: Kernel, bind: Callable[[Slab], Operands]) -> str:
-        """Run a kernel on every line of every slab, write what it gives, and fingerprint it while it is at hand."""
-        hashes = []
-        for slab in self._slabs:
-            operands = bind(slab)
-            for start, elements, target in slab.lines(roles, self._step):
-                if self._elsewhere:
-                    elements = [each.to(self._live, self._dtype, non_blocking=True) for each in elements]
-                written = self._write(kernel, slab, target, (*elements, *operands(start)))
-                hashes.append(fingerprint.block_hashes(written))
-        return fingerprint.digest(hashes, of=self._identity)
+def _eager(kernel: Kernel) -> Callable[..., None]:
+    def add(target: Tensor, base: Tensor, *operands: Any) -> None:
+        torch.add(base, kernel(base, *operands), out=target)
 
-    def _write(self, kernel: Kernel, slab: Slab, target: Tensor | None, operands: tuple[Any, ...]) -> Tensor:
-        if target is not None and self._compiled:
-            _compiled(kernel)(target, *operands)
-            return target
-        merged = kernel(*operands).to(slab.targets[0].dtype)
-        if target is not None:
-            target.copy_(merged)
-        else:
-            slab.scatter(merged)
-        return merged
+    return add
 
 
 @cache
 def _compiled(kernel: Kernel) -> Callable[..., None]:
-    def into(target: Tensor, *operands: Any) -> None:
-        target.copy_(kernel(*operands))
+    def add(target: Tensor, base: Tensor, *operands: Any) -> None:
+        target.copy_(base + kernel(base, *operands))
 
     # Emulated casts round to bfloat16 after each operation, as eager arithmetic and so mergekit does.
-    return torch.compile(into, dynamic=True, fullgraph=True, options={"emulate_precision_casts": True})
-
-
-def _as_it_is(elements: Tensor) -> Tensor:
-    return elements
-
-
-def _constant(*operands: Tensor | float) -> Operands:
-    return lambda _start: operands
+    return torch.compile(add, dynamic=True, fullgraph=True, options={"emulate_precision_casts": True})
 
 
 def _parent(setting: MergeSetting) -> str | None:
@@ -238,15 +230,15 @@ def _parent(setting: MergeSetting) -> str | None:
     return _IDENTITIES.get((setting.vl_weight, setting.exp_weight)) if whole else None
 
 
-def _identity(loaded: LoadedPair) -> tuple[str, ...]:
+def _identity(loaded: LoadedPair) -> str:
     """What a fingerprint is of: the merged tensors' names, shapes and types, and the bytes of all others."""
     lines = []
     for name, tensor in loaded.vlm.state_dict().items():
         line = f"{name} {tuple(tensor.shape)} {tensor.dtype}"
         if name not in loaded.names:
-            line += " " + fingerprint.digest([fingerprint.block_hashes(tensor.contiguous().view(-1))], of=())
+            line += " " + fingerprint.digest([fingerprint.block_hashes(tensor.contiguous().view(-1))], of="")
         lines.append(line)
-    return tuple(lines)
+    return "\n".join(lines)
 
 
 def _same_bits(one: Tensor, other: Tensor) -> bool:

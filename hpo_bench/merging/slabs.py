@@ -23,10 +23,9 @@ class Slab:
         base: The base's elements, (n,).
         vlm: The VLM's own, likewise.
         expert: The expert's.
+        merged: Where a merge goes: the live VLM's parameter, flat, or a line beside those of several tensors.
         targets: The live VLM's parameters, flat, one a tensor.
         sizes: Elements a tensor.
-        owner: Which of its tensors each element is of, int64, (n,); None where there is one.
-        position: Place of each element in its tensor, int32, (n,); None where there is one.
     """
 
     names: tuple[str, ...]
@@ -34,46 +33,48 @@ class Slab:
     base: Tensor
     vlm: Tensor
     expert: Tensor
+    merged: Tensor
     targets: tuple[Tensor, ...]
     sizes: tuple[int, ...]
-    owner: Tensor | None
-    position: Tensor | None
 
     def __len__(self) -> int:
         return len(self.base)
 
-    def lines(self, roles: tuple[str, ...], step: int) -> Iterator[tuple[int, tuple[Tensor, ...], Tensor | None]]:
-        """Cuts it into lines of `step` elements, the last shorter; several tensors in one slab stay together.
+    @property
+    def single(self) -> bool:
+        """Whether it is one tensor."""
+        return len(self.names) == 1
+
+    def lines(self, step: int, *, apart: bool) -> Iterator[tuple[int, int, tuple[Tensor, ...], Tensor]]:
+        """Cuts it into lines.
 
         Args:
-            roles: Whose elements are wanted: "base", "vlm", "expert".
-            step: Elements a line.
+            step: Elements a line of a large tensor.
+            apart: Whether small tensors are lines of their own, or one line together.
 
         Yields:
-            Where a line starts, its elements role by role, and where its merge goes: None where `scatter` does that.
+            The line's tensor, as an index among all; where in it the line starts; its elements of the base, the VLM and
+            the expert; and where its merge goes.
         """
-        sources = [getattr(self, role) for role in roles]
-        if self.owner is not None:
-            yield 0, tuple(sources), None
-            return
-        starts = range(0, len(self), step)
-        cut = zip(*(source.split(step) for source in sources), strict=True)
-        yield from zip(starts, cut, self.targets[0].split(step), strict=True)
+        sizes = self.sizes if apart else (len(self),)
+        cut = zip(*(line.split(step if self.single else sizes) for line in self._all), strict=True)
+        for count, (merged, *sources) in enumerate(cut):
+            index, start = (0, count * step) if self.single else (count, 0)
+            yield self.first + index, start, tuple(sources), merged
 
-    def spread(self, values: Tensor) -> Tensor:
-        """What has one value a tensor of the pair, for this slab: of no dimension, or (n,) if it holds several."""
-        if self.owner is None:
-            return values[self.first]
-        return values[self.first : self.first + len(self.names)][self.owner]
+    @property
+    def _all(self) -> tuple[Tensor, ...]:
+        return self.merged, self.base, self.vlm, self.expert
 
-    def scatter(self, elements: Tensor) -> None:
-        """Put merged elements, (n,), into the live parameters of several tensors."""
-        for target, part in zip(self.targets, elements.split(self.sizes), strict=True):
-            target.copy_(part)
+    def scatter(self) -> None:
+        """Put merged elements of several tensors into the live parameters; those of one are there already."""
+        if not self.single:
+            for target, part in zip(self.targets, self.merged.split(self.sizes), strict=True):
+                target.copy_(part)
 
-    def read(self) -> Tensor:
-        """The live parameters' elements, (n,)."""
-        return self.targets[0] if self.owner is None else torch.cat(self.targets)
+    def gather(self) -> Tensor:
+        """The live parameters' present elements, (n,)."""
+        return self.merged if self.single else torch.cat(self.targets)
 
 
 def cut_into_slabs(loaded: LoadedPair, device: torch.device) -> list[Slab]:
@@ -124,12 +125,9 @@ def _slab(
         _joined([weights[name].detach().reshape(-1).to(device=device, dtype=dtype) for name in names])
         for weights in (loaded.base, loaded.tuned, loaded.expert)
     )
-    sizes = tuple(live[name].numel() for name in names)
-    owner = position = None
-    if len(names) > 1:
-        owner = torch.repeat_interleave(torch.arange(len(names)), torch.tensor(sizes)).to(device)
-        position = torch.cat([torch.arange(size, dtype=torch.int32) for size in sizes]).to(device)
-    return Slab(names, first, base, vlm, expert, tuple(live[name] for name in names), sizes, owner, position)
+    targets = tuple(live[name] for name in names)
+    sizes = tuple(len(target) for target in targets)
+    return Slab(names, first, base, vlm, expert, _joined([*targets]), targets, sizes)
 
 
 def _joined(lines: list[Tensor]) -> Tensor:
