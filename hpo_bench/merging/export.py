@@ -14,6 +14,7 @@ from hpo_bench.merging import recipe
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.grafting import check_free, graft
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.plausibility import check_base
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 
@@ -83,8 +84,10 @@ def stream_merge(
     The same weights as `export_merge` of a pair loaded in float32, with one shard of the VLM in memory and three copies
     of one tensor. Arguments, result and errors as there.
     """
+    check_free(folder)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()
+    check_base(alignment)
 
     def merged(name: str) -> torch.Tensor:
         return merge_alone(alignment, name, setting, mask_seed=mask_seed)

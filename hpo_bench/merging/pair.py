@@ -12,6 +12,7 @@ from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.backbone import HEAD, language_tensors
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
+from hpo_bench.merging.plausibility import check_base
 from hpo_bench.merging.resources import check_memory, resident_bytes
 from hpo_bench.merging.scope import DTYPES, MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
@@ -203,6 +204,7 @@ class LoadedPair:
         alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
         alignment.check()
         kept = DTYPES[scope] or alignment.stored_dtype
+        check_base(alignment)
         _check_fits(alignment, kept, device)
         trusted = trust_remote_code and pair.trust_remote_code
         vlm = _load_vlm(pair.vlm, kept, trusted).to(device) if device else _load_vlm(pair.vlm, kept, trusted)

@@ -58,7 +58,12 @@ def check_disk(needed: int, folder: Path, what: str) -> None:
     Raises:
         MergeError: If the file system that the folder lies on, or will lie on, has not that many bytes free.
     """
-    existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
-    free = shutil.disk_usage(existing).free
+    free = free_disk(folder)
     if needed * _SPARE > free:
-        raise MergeError(f"{what} needs {gib(needed)} of disk, and {gib(free)} are free at {existing}")
+        raise MergeError(f"{what} needs {gib(needed)} of disk, and {gib(free)} are free at {folder.absolute().parent}")
+
+
+def free_disk(folder: Path) -> int:
+    """Free bytes of the file system that a folder lies on, or will lie on."""
+    existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
+    return shutil.disk_usage(existing).free

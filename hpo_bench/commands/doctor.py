@@ -1,0 +1,71 @@
+"""`hpo-bench doctor`: what there is to know of a pair before anything is spent on it."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench doctor ja-llama
+  hpo-bench doctor zh-llava-mistral-7b                 a pair of the study's; fetches its models
+  hpo-bench doctor --base base --vlm vlm --expert hf://owner/expert
+  hpo-bench doctor my-pair.yaml --candidate-base other-base --json
+"""
+
+
+@click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
+@click.argument("pair", required=False)
+@click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name.")
+@click.option("--vlm", metavar="PLACE", help="Vision-language model.")
+@click.option("--expert", metavar="PLACE", help="Expert language model.")
+@click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
+@click.option("--dtype", help="float32, bfloat16 or stored, for the memory needed.  [default: as the pair says]")
+@click.option("--trust-remote-code", is_flag=True, help="Run the VLM's own code, if the pair's pair.yaml asks for it.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(
+    *,
+    pair: str | None,
+    base: str | None,
+    vlm: str | None,
+    expert: str | None,
+    candidates: tuple[str, ...],
+    dtype: str | None,
+    trust_remote_code: bool,
+    as_json: bool,
+) -> None:
+    """Say what of PAIR maps to what, what differs, and whether a merge would be right.
+
+    PAIR is the name of a pair, a YAML file, or a folder with a pair.yaml; or give --base, --vlm and --expert. No model
+    is loaded: weights are read one tensor after the other. Of several candidate bases the one with the smallest task
+    vectors is named. Exit code 1 if a merge would be wrong, 2 if something cannot be read.
+    """
+    from hpo_bench.errors import UsageError
+    from hpo_bench.merging.doctor import diagnose
+    from hpo_bench.merging.doctor_page import show
+    from hpo_bench.merging.scope import DTYPES
+    from hpo_bench.merging.source import parse_source
+    from hpo_bench.pairs import given
+    from hpo_bench.steps import Steps
+
+    if dtype is not None and dtype not in DTYPES:
+        raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+    found = given(pair, base=base, vlm=vlm, expert=expert)
+    others = {text: parse_source(text, Path.cwd(), confined=False, where="--candidate-base") for text in candidates}
+    with Steps(Console(stderr=True), found.name) as steps:
+        diagnosis = diagnose(
+            found,
+            candidates=others,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=lambda done, total: steps.show(done, total, "tensors"),
+        )
+    if as_json:
+        click.echo(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
+    else:
+        # A pipe has no width of its own, and the tables need about this much.
+        show(diagnosis, Console(width=None if sys.stdout.isatty() else 130))
+    if not diagnosis.fit:
+        sys.exit(1)

@@ -1,0 +1,242 @@
+"""Everything that should be known of a pair before anything is spent on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+from hpo_bench.merging.alignment import Alignment
+from hpo_bench.merging.backbone import KINDS, kind_of, layer_of
+from hpo_bench.merging.configuration import Finding
+from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.plausibility import Products, Progress, judge, matrices, measure, total
+from hpo_bench.merging.resources import available_memory, free_disk, resident_bytes
+from hpo_bench.merging.scope import DTYPES
+from hpo_bench.merging.source import HubModel
+from hpo_bench.merging.wording import gib
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A base, and how far VLM and expert are from it.
+
+    Attributes:
+        name: As the user gave it.
+        vlm: Norm of the VLM's task vector relative to the base, over matrices of attention and feed-forward layers;
+            NaN where it cannot be a base.
+        expert: Likewise of the expert.
+        reason: Why it cannot be a base, or "".
+    """
+
+    name: str
+    vlm: float
+    expert: float
+    reason: str = ""
+
+    @property
+    def distance(self) -> float:
+        """The larger of both, since a parent itself is at no distance from one; infinite for what cannot be a base."""
+        return float("inf") if self.reason else max(self.vlm, self.expert)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosis:
+    """What the doctor found.
+
+    Attributes:
+        pair: Whom it is about.
+        alignment: What maps to what.
+        products: Of every merged tensor, by language model name; empty if the checkpoints do not fit together.
+        candidates: The pair's base and others, the nearest first; empty if no other was asked about.
+        memory: Bytes that live tuning keeps in memory, by dtype.
+        memory_free: Bytes of memory that are free now.
+        disk: Bytes of an exported merge.
+        disk_free: Bytes that are free where the user is.
+        findings: All of them, the gravest first.
+    """
+
+    pair: Pair
+    alignment: Alignment
+    products: Mapping[str, Products]
+    candidates: tuple[Candidate, ...]
+    memory: Mapping[str, int]
+    memory_free: int
+    disk: int
+    disk_free: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def fit(self) -> bool:
+        """Whether a merge would be right, as far as can be told."""
+        return not any(finding.severity == "error" for finding in self.findings)
+
+    def by_layer(self) -> dict[str, Products]:
+        """Inner products by layer, in the model's order."""
+        layers: dict[str, Products] = {}
+        for name, products in self.products.items():
+            layers[layer_of(name)] = layers.get(layer_of(name), Products()) + products
+        order = {"embeddings": -1, "norm": 10**6, "head": 10**6 + 1}
+        return dict(sorted(layers.items(), key=lambda item: order[item[0]] if item[0] in order else int(item[0])))
+
+    def by_kind(self) -> dict[str, dict[str, Any]]:
+        """Of each kind of language tensor: how many, how many weights, whether merged, and one as a sample."""
+        kinds = {}
+        for kind in KINDS:
+            names = [name for name in self.alignment.language if kind_of(name) == kind]
+            if names:
+                kinds[kind] = {
+                    "tensors": len(names),
+                    "weights": self.alignment.elements(names),
+                    "merged": names[0] in self.alignment.merged,
+                    "vlm": self.alignment.language[names[0]],
+                    "language_model": names[0],
+                }
+        return kinds
+
+    def kept(self) -> dict[str, Any]:
+        """What is not language: how many tensors, how many weights, and how their names begin."""
+        language = set(self.alignment.language.values())
+        tensors = self.alignment.checkpoints["vlm"].tensors
+        rest = [name for name in tensors if name not in language]
+        starts = {".".join(name.split(".")[: 2 if name.startswith("model.") else 1]) for name in rest}
+        language_weights = self.alignment.elements(self.alignment.language)
+        weights = self.alignment.checkpoints["vlm"].elements - language_weights
+        return {"tensors": len(rest), "weights": weights, "prefixes": sorted(starts)}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        vocabulary = self.alignment.vocabulary
+        matrix = total(self.products, matrices(self.products))
+        return {
+            "pair": self.pair.name,
+            "fit": self.fit,
+            "findings": [{"severity": f.severity, "message": f.message} for f in self.findings],
+            "traps": list(self.pair.traps),
+            "checkpoints": {
+                role: {
+                    "source": str(self.pair.sources[role]),
+                    "weights": checkpoint.elements,
+                    "bytes": checkpoint.bytes,
+                    "shards": len(checkpoint.files),
+                    "parent": self.alignment.configurations[role].parent,
+                }
+                for role, checkpoint in self.alignment.checkpoints.items()
+            },
+            "mapping": self.by_kind(),
+            "kept": self.kept(),
+            "vocabulary": None
+            if vocabulary is None
+            else {**{role: dict(c) for role, c in vocabulary.counts.items()}, "untokened": vocabulary.untokened},
+            "configuration": {
+                fact: {role: self.alignment.configurations[role].facts[fact] for role in ROLES}
+                for fact in self.alignment.configurations["vlm"].facts
+            },
+            "layers": {layer: _numbers(products) for layer, products in self.by_layer().items()},
+            "base": _numbers(matrix) if self.products else None,
+            "candidates": [
+                {"name": c.name, "vlm": c.vlm, "expert": c.expert}
+                if not c.reason
+                else {"name": c.name, "reason": c.reason}
+                for c in self.candidates
+            ],
+            "memory": {"needed": dict(self.memory), "free": self.memory_free},
+            "disk": {"needed": self.disk, "free": self.disk_free},
+        }
+
+
+def diagnose(
+    pair: Pair,
+    *,
+    candidates: Mapping[str, Path | HubModel] | None = None,
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Diagnosis:
+    """Look at a pair without loading a model: headers first, then one tensor after the other.
+
+    Args:
+        pair: Whom to look at.
+        candidates: Other bases to compare with, by the name to show.
+        dtype: What live tuning would use; by default what the pair says.
+        trust_remote_code: Whether the user allows code that comes with the VLM to run; the pair must ask for it too.
+        progress: Told of every tensor.
+
+    Raises:
+        MergeError: If a checkpoint cannot be read at all.
+    """
+    alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
+    findings = list(alignment.findings)
+    products: dict[str, Products] = {}
+    compared: tuple[Candidate, ...] = ()
+    if not _errors(findings):
+        products = measure(alignment, progress=progress)
+        findings += judge(total(products, matrices(products)))
+        own = _candidate(str(pair.sources["base"]), total(products, matrices(products)))
+        others = [_try(pair, name, source, trust_remote_code, progress) for name, source in (candidates or {}).items()]
+        compared = tuple(sorted([own, *others], key=lambda candidate: candidate.distance)) if others else ()
+        if compared and compared[0] is not own:
+            nearest = compared[0]
+            findings.append(
+                Finding(
+                    "warning",
+                    f"{nearest.name} is nearer to both than {own.name}: the longer task vector is "
+                    f"{nearest.distance:.1%} of the base's norm, against {own.distance:.1%}",
+                )
+            )
+    vlm, merged = alignment.checkpoints["vlm"], alignment.elements(alignment.merged)
+    stored = alignment.stored_dtype
+    memory = {name: resident_bytes(vlm.elements, merged, DTYPES[name] or stored) for name in DTYPES}
+    free, disk_free = available_memory(), free_disk(Path.cwd())
+    chosen = memory[dtype or pair.merge.dtype]
+    if chosen > free:
+        findings.append(
+            Finding(
+                "warning", f"tuning in memory needs {gib(chosen)}, and {gib(free)} are free; `--stream` merges without"
+            )
+        )
+    if vlm.bytes > disk_free:
+        findings.append(
+            Finding("warning", f"an export needs {gib(vlm.bytes)} of disk, and {gib(disk_free)} are free here")
+        )
+    return Diagnosis(
+        pair=pair,
+        alignment=alignment,
+        products=products,
+        candidates=compared,
+        memory=memory,
+        memory_free=free,
+        disk=vlm.bytes,
+        disk_free=disk_free,
+        findings=tuple(sorted(findings, key=lambda finding: ("error", "warning", "note").index(finding.severity))),
+    )
+
+
+def _try(pair: Pair, name: str, source: Path | HubModel, trusted: bool, progress: Progress) -> Candidate:
+    other = replace(pair, sources={**pair.sources, "base": source})
+    alignment = Alignment.of(other, trust_remote_code=trusted)
+    if reasons := _errors(alignment.findings):
+        return Candidate(name, float("nan"), float("nan"), reason=reasons[0])
+    return _candidate(name, total(measure(alignment, matrices(alignment.merged), progress)))
+
+
+def _candidate(name: str, products: Products) -> Candidate:
+    return Candidate(name, vlm=products.size("vlm"), expert=products.size("expert"))
+
+
+def _errors(findings: Sequence[Finding]) -> list[str]:
+    return [finding.message for finding in findings if finding.severity == "error"]
+
+
+def _numbers(products: Products) -> dict[str, float | None]:
+    return {
+        "base_norm": sqrt(products.bb),
+        "vlm_task_vector": sqrt(products.vv),
+        "expert_task_vector": sqrt(products.ee),
+        "vlm_relative": products.size("vlm"),
+        "expert_relative": products.size("expert"),
+        "vlm_likeness": products.likeness("vlm"),
+        "expert_likeness": products.likeness("expert"),
+        "cosine": products.cosine,
+    }
