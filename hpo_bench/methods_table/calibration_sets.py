@@ -8,6 +8,7 @@ looked at: what tuned methods read off validation questions, these do not.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,11 +21,15 @@ from hpo_bench.merging.source import parse_path
 FILE = "calibration.parquet"
 """A set of the user's own, in a pair's folder: examples with the columns of `examples.parquet`, with pictures for the
 VLM and without for the expert."""
-SAMPLES = 500
 
 
 def calibration_set(
-    pair: Pair, *, validation: Sequence[Example], test: Sequence[Example], samples: int = SAMPLES
+    pair: Pair,
+    *,
+    validation: Sequence[Example],
+    test: Sequence[Example],
+    samples: int,
+    expert_reads: Literal["texts", "pictures"] = "texts",
 ) -> CalibrationSet:
     """The calibration set of a pair.
 
@@ -38,6 +43,7 @@ def calibration_set(
         validation: The benchmark's examples for tuning.
         test: Those that everybody is scored on.
         samples: At most so many for each model.
+        expert_reads: "pictures" gives the expert questions with pictures even where there are texts.
 
     Raises:
         UsageError: If the pair's file holds test examples, or the pair names data that is not here.
@@ -51,7 +57,7 @@ def calibration_set(
         chosen = read_examples(path)
         _refuse_test_examples(path, chosen, test)
         pictured = [example for example in chosen if example.images]
-        texts = [example for example in chosen if not example.images]
+        texts = [example for example in chosen if not example.images and expert_reads == "texts"]
         return CalibrationSet(_draw(pictured, samples, rng), _draw(texts or pictured, samples, rng), source=path.name)
     if {"vlm", "expert"} & set(pair.calibration):
         raise UsageError(
@@ -60,7 +66,7 @@ def calibration_set(
         )
     general = [example for example in validation if example.category == "general"] or validation
     vlm = _draw(general, samples, rng)
-    texts = _nano_texts(pair.folder / "recipe.json", samples)
+    texts = _nano_texts(pair.folder / "recipe.json", samples) if expert_reads == "texts" else ()
     if texts:
         source = (
             f"{len(vlm)} general validation questions for the VLM, {len(texts)} new texts of its skill for the expert"

@@ -23,7 +23,7 @@ from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.methods_table.calibration_sets import calibration_set
-from hpo_bench.methods_table.lineup import BASE, CLASSIC, EVERYBODY, SWAP
+from hpo_bench.methods_table.lineup import BASE, CLASSIC, EVERYBODY, SWAP, Choices
 from hpo_bench.methods_table.measured import Grid, Measured, PairResult
 from hpo_bench.recording import record
 from landscapes import catalogue
@@ -32,7 +32,7 @@ from landscapes.card import Card
 from landscapes.grid import FILE as GRID
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES
-from landscapes.outcomes import Outcomes
+from landscapes.outcomes import Outcomes, fingerprint
 
 REPEATS = 5
 """Merges that are timed; the shortest counts, since whatever else runs can only lengthen one."""
@@ -42,7 +42,7 @@ Progress = Callable[[int, int, str], None]
 """Called with contenders done, contenders in all, and a word on what is under way."""
 
 
-def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, samples: int, progress: Progress) -> PairResult:
+def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, choices: Choices, progress: Progress) -> PairResult:
     """Measure everybody on a pair.
 
     Tuned methods are tuned by the study's grid on validation examples, by a recorded landscape of the same checkpoints
@@ -52,7 +52,7 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, samples: int
         pair: The pair.
         out: Folder that keeps measurements, and landscapes that had to be recorded.
         landscapes: Folder of recorded landscapes; those that ship by default.
-        samples: Calibration samples for each model, at most.
+        choices: About single methods.
         progress: Told of every contender.
 
     Raises:
@@ -61,7 +61,7 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, samples: int
         EvaluationError: If a merge cannot be scored.
         ResultsError: If a measurement cannot be stored.
     """
-    bench = _Bench(pair, out, landscapes, samples, progress)
+    bench = _Bench(pair, out, landscapes, choices, progress)
     measured = {}
     for done, contender in enumerate(EVERYBODY):
         progress(done, len(EVERYBODY), f"{pair.name}: {contender.label}")
@@ -74,11 +74,11 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, samples: int
 class _Bench:
     """A pair with everything that measuring needs, each part made when it is first needed."""
 
-    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
+    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, choices: Choices, progress: Progress) -> None:
         self.pair = pair
         self.out = out
         self.landscapes = catalogue.ROOT if landscapes is None else landscapes
-        self.samples = samples
+        self.choices = choices
         self.progress = progress
         self.hashes = pair.file_hashes()
 
@@ -101,15 +101,23 @@ class _Bench:
     @cached_property
     def calibration(self) -> calibration.CalibrationSet:
         examples = {split: self.evaluator.examples(split) for split in (VALIDATION, TEST)}
-        return calibration_set(self.pair, validation=examples[VALIDATION], test=examples[TEST], samples=self.samples)
+        return calibration_set(
+            self.pair,
+            validation=examples[VALIDATION],
+            test=examples[TEST],
+            samples=self.choices.samples,
+            expert_reads=self.choices.expert_reads,
+        )
 
     def measure(self, name: str) -> Measured:
         path = self.out / self.pair.name / f"{name}.json"
         provenance = {
             "checkpoints": self.hashes,
             "versions": {package: version(package) for package in ("hpo-bench", "mergekit", "torch", "transformers")},
-            "samples": self.samples,
+            "options": self.choices.of(name),
         }
+        if name in CLASSIC:
+            provenance["landscape"] = fingerprint(self._recorded(name) / OUTCOMES)
         stored = Measured.stored(path, provenance)
         if stored is not None:
             return stored
@@ -132,27 +140,31 @@ class _Bench:
         method, statistics_seconds, note = self._method(name)
         merged = method.merge(self.vectors)
         outcome = self._score(merged)
-        parameters: dict[str, float] = {}
-        if name in ("metagpt", "nan"):
-            module = metagpt if name == "metagpt" else nan
-            parameters = dict(zip(("vl_weight", "exp_weight"), module.coefficients(self.vectors), strict=True))
+        chosen: tuple[float, ...] = ()
+        if name == "metagpt":
+            chosen = metagpt.coefficients(self.vectors)
+        elif name == "nan":
+            chosen = nan.coefficients(self.vectors, norm=self.choices.nan)
         return Measured(
             name,
             provenance,
             **_answers(outcome),
             seconds={"here": _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))},
             statistics_seconds=statistics_seconds,
-            parameters=parameters,
+            parameters=dict(zip(("vl_weight", "exp_weight"), chosen, strict=False)),
             note=note,
         )
 
     def _method(self, name: str) -> tuple[Method, float, str]:
         """The method with its statistics, the seconds that these took, and where they come from."""
-        simple: dict[str, Callable[[], Method]] = {
-            "wudi": Wudi, "tsv": TsvMerge, "metagpt": metagpt.MetaGPT, "nan": nan.NAN,
-        }  # fmt: skip
+        simple: dict[str, Method] = {
+            "wudi": Wudi(solver=self.choices.wudi),
+            "tsv": TsvMerge(),
+            "metagpt": metagpt.MetaGPT(),
+            "nan": nan.NAN(self.choices.nan),
+        }
         if name in simple:
-            return simple[name](), 0.0, ""
+            return simple[name], 0.0, ""
         compute, build = {"fisher": (calibration.fisher, Fisher), "regmean": (calibration.grams, RegMean)}[name]
         examples = self.calibration
         begin = time.perf_counter()

@@ -65,6 +65,12 @@ def test_without_words_the_expert_reads_pictures(
     assert chosen(shipped, examples) == without_recipe
 
 
+def test_the_expert_may_be_asked_to_read_pictures(shipped: Pair, bare: Pair, examples: tuple[Example, ...]) -> None:
+    validation, test = (of_split(examples, split) for split in ("validation", "test"))
+    found = calibration_set(shipped, validation=validation, test=test, samples=500, expert_reads="pictures")
+    assert found == chosen(bare, examples)
+
+
 def test_a_file_of_the_users_own_comes_first(bare: Pair, examples: tuple[Example, ...]) -> None:
     pictured = [replace(example, id=f"mine-{example.id}") for example in of_split(examples, "validation")[:3]]
     texts = [replace(example, id=f"text-{example.id}", images=(), question="cat") for example in pictured]

@@ -121,7 +121,7 @@ def test_other_weights_are_measured_anew(shown: str, place: Path, tmp_path: Path
     stored = place / "out" / "ja-llama" / "vlm.json"
     provenance = json.loads(stored.read_text())["provenance"]
     assert measure.Measured.stored(stored, provenance) is not None
-    assert measure.Measured.stored(stored, {**provenance, "samples": 4}) is None
+    assert measure.Measured.stored(stored, {**provenance, "options": {"samples": 4}}) is None
 
 
 def test_a_pair_given_twice_is_refused(place: Path) -> None:
