@@ -14,10 +14,10 @@ from torch import Tensor
 
 LEVELS = 1 << 16
 
-# Chris Wellons' `lowbias32` (Hash Prospector, 2018) with a second key added between its multiplications, so that the
-# streams of two tensors are not shifted copies of each other. As signed 32-bit integers; their products wrap.
-_FIRST = 0x7FEB352D
-_SECOND = 0x846CA68B - (1 << 32)
+# Chris Wellons' `triple32` (Hash Prospector, 2018), as signed 32-bit integers whose products wrap. Two multiplications,
+# as in his `lowbias32`, leave levels of consecutive places too uneven for a chi-square test. The second key goes in
+# midway, so that the streams of two tensors are not shifted copies of each other.
+_MULTIPLIERS = (0xED5AD4BB - (1 << 32), 0xAC4C1B51 - (1 << 32), 0x31848BAB)
 
 
 def keys(seed: int, name: str) -> tuple[int, int]:
@@ -43,13 +43,22 @@ def words(position: Tensor, first: Tensor | int, second: Tensor | int) -> Tensor
         Signed 32-bit words, (n,): the VLM's 16 bits below the expert's.
     """
     word = position + first
-    word ^= (word >> 16) & 0xFFFF
-    word *= _FIRST
-    word ^= (word >> 15) & 0x1FFFF
+    _fold(word, 17)
+    word *= _MULTIPLIERS[0]
+    _fold(word, 11)
     word += second
-    word *= _SECOND
-    word ^= (word >> 16) & 0xFFFF
+    word *= _MULTIPLIERS[1]
+    _fold(word, 15)
+    word *= _MULTIPLIERS[2]
+    _fold(word, 14)
     return word
+
+
+def _fold(word: Tensor, by: int) -> None:
+    """Exclusive or with itself shifted right, zeros from the left, in place."""
+    shifted = word >> by
+    shifted &= (1 << (32 - by)) - 1
+    word ^= shifted
 
 
 def level(density: float) -> int:
