@@ -23,14 +23,14 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("pairs", nargs=-1, metavar="[PAIR]...")
+@click.argument("names", nargs=-1, metavar="[PAIR]...")
 @click.option(
-    "--built",
+    "--pairs",
     type=click.Path(path_type=Path),
     default=Path("nano"),
     show_default=True,
     metavar="DIR",
-    help="Where `hpo-bench nano build` put its pairs.",
+    help="Folder where `hpo-bench nano build` put its pairs.",
 )
 @click.option(
     "--out",
@@ -78,8 +78,8 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of tables.")
 def command(
     *,
-    pairs: tuple[str, ...],
-    built: Path,
+    names: tuple[str, ...],
+    pairs: Path,
     out: Path,
     landscapes_dir: Path | None,
     samples: int,
@@ -97,7 +97,7 @@ def command(
     """
     from hpo_bench.methods_table.chosen import choose
 
-    chosen = choose(pairs, built)
+    chosen = choose(names, pairs)
 
     import torch
     from transformers.utils.logging import disable_progress_bar
@@ -121,7 +121,8 @@ def command(
     # A pipe has no width of its own, and the tables need about this much.
     console = Console(width=None if sys.stdout.isatty() else 200)
     for title, table in contents(results).items():
-        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        console.print(title, style="bold", highlight=False)
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for place, head in enumerate(table.columns):
             shown.add_column(fill(head, 16), justify="right" if place else "left", no_wrap=not place)
         for row in table.rows:

@@ -20,7 +20,7 @@ from landscapes.card import Card
 from landscapes.grid import FILE as GRID
 from landscapes.outcomes import FILE as OUTCOMES
 
-ARGUMENTS = ("--samples", "3", "--built", "nowhere")
+ARGUMENTS = ("--samples", "3", "--pairs", "nowhere")
 
 
 @pytest.fixture(scope="module")
