@@ -212,7 +212,7 @@ def _table(path: Path) -> pd.DataFrame:
 def _require(frame: pd.DataFrame, names: list[str], path: Path) -> None:
     for name in names:
         if name not in frame.columns:
-            near = difflib.get_close_matches(name, map(str, frame.columns), n=1)
+            near = difflib.get_close_matches(name, map(str, frame.columns), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InvalidGridError(f"{path} has no column {name!r}; {hint}it has {', '.join(map(str, frame.columns))}")
     if frame.empty:

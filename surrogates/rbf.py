@@ -73,16 +73,19 @@ class RBFSurrogate(Surrogate):
             )
         except np.linalg.LinAlgError as error:
             raise InvalidDataError(f"the points do not determine an interpolant ({error})") from error
+        self._cardinals: RBFInterpolator | None = None
 
     def _predict(self, X: Array) -> Array:
         return self._interpolator(X)
 
     def _weights(self, X: Array) -> Array:
-        known, _ = self._data()
-        # Interpolating the columns of the identity gives each score's part in every prediction.
-        return RBFInterpolator(
-            known, np.eye(len(known)), kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
-        )(X)
+        if self._cardinals is None:
+            known, _ = self._data()
+            # Interpolating the columns of the identity gives each score's part in every prediction.
+            self._cardinals = RBFInterpolator(
+                known, np.eye(len(known)), kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
+            )
+        return self._cardinals(X)
 
     def _loo_residuals(self, X: Array, y: Array) -> Array:
         return self._rippa(self._system(X, self.epsilon)[1], y)

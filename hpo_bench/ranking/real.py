@@ -5,11 +5,14 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
+from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
@@ -88,7 +91,8 @@ class ForReal:
                 f"record it again with `hpo-bench record {pair.name} --method {card.method}`"
             )
         self.landscape, self.space = landscape.name, landscape.space
-        self._card, self._split, self._pair = card, landscape.grid.split, pair
+        self._card, self._pair = card, pair
+        self._split: Split = cast(Split, landscape.grid.split)
         self.cache = Cache(cache, belongs_to=self.fingerprint)
         self._open: tuple | None = None
 
@@ -118,6 +122,7 @@ class ForReal:
 
     def _models(self) -> tuple:
         if self._open is None:
+            disable_progress_bar()  # transformers would draw its own across ours
             loaded = LoadedPair.load(self._pair)
             seed = self._card.merge_options.get("mask_seed", 0)
             resident = Resident(loaded, masks="mergekit", mask_seed=seed if isinstance(seed, int) else 0)

@@ -1,5 +1,7 @@
 """A map of each landscape: the surrogate, what was recorded, and where the optimum lies."""
 
+from itertools import combinations
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
@@ -8,19 +10,22 @@ from matplotlib.image import AxesImage
 
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, encode, house_style, provenance
 from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
 
 PIXELS = 81
 CONTOURS = 9
 SLICES = 5
+ACROSS = 3
+"""Maps beside one another where every two hyperparameters have one."""
 NEAR = 0.02
 """Slices of the third hyperparameter nearer than this fraction of its span are not drawn apart."""
 WORDS = {"vl_weight": "VLM weight", "exp_weight": "expert weight", "density": "density"}
 
 
 def title(landscape: Landscape) -> str:
-    """`ja-llama / DARE`, marked where the numbers are made up."""
+    """`ja-llama / DARE`, marked where it is weak, or the numbers are made up."""
     pair, _, method = landscape.name.partition("/")
-    mark = " (SYNTHETIC)" if landscape.card.synthetic else ""
+    mark = (MARK if landscape.weaknesses else "") + (" (SYNTHETIC)" if landscape.card.synthetic else "")
     return f"{pair} / {method.upper()}{mark}"
 
 
@@ -44,10 +49,15 @@ def describe(landscape: Landscape) -> str:
 
 
 def draw(landscape: Landscape) -> Figure:
-    """The score over the first two hyperparameters, a panel a slice of the third; others are held at the optimum."""
+    """The score over the first two hyperparameters, a panel a slice of the third.
+
+    Beyond three, a panel for every two hyperparameters, the others held at the optimum.
+    """
     with house_style():
         if landscape.space.dim == 1:
             return _curve(landscape)
+        if landscape.space.dim > 3:
+            return _pairwise(landscape)
         slices = _slices(landscape)
         width = 4.4 if len(slices) == 1 else PAGE_INCHES
         height = 3.9 if len(slices) == 1 else 0.95 + PAGE_INCHES / (len(slices) + 0.55)
@@ -121,6 +131,30 @@ def _map(axis: Axes, landscape: Landscape, level: float | None, norm: Normalize)
     for spine in axis.spines.values():
         spine.set_visible(False)
     return image
+
+
+def _pairwise(landscape: Landscape) -> Figure:
+    space, best = landscape.space, landscape.optimum
+    sides = list(combinations(range(space.dim), 2))
+    rows = -(-len(sides) // ACROSS)
+    figure = blank(PAGE_INCHES, 0.6 + rows * PAGE_INCHES / ACROSS)
+    axes = figure.subplots(rows, ACROSS, squeeze=False).ravel()
+    norm = Normalize(landscape.minimum.score, best.score)
+    for axis, (i, j) in zip(axes, sides, strict=False):
+        x, y = (np.linspace(space.low[k], space.high[k], PIXELS) for k in (i, j))
+        settings = np.tile(best.x, (PIXELS * PIXELS, 1))
+        settings[:, i], settings[:, j] = (values.ravel() for values in np.meshgrid(x, y))
+        scores = landscape.score(settings).reshape(PIXELS, PIXELS)
+        box = (space.low[i], space.high[i], space.low[j], space.high[j])
+        axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", aspect="auto")
+        axis.plot(best.x[i], best.x[j], "*", ms=12, color="#E8352E", mec="white", mew=0.9, clip_on=False)
+        axis.set_xlabel(_named(landscape, i))
+        axis.set_ylabel(_named(landscape, j))
+        axis.grid(visible=False)
+    for axis in axes[len(sides) :]:
+        axis.set_visible(False)
+    figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
+    return figure
 
 
 def _curve(landscape: Landscape) -> Figure:

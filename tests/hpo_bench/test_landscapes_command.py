@@ -1,39 +1,70 @@
-"""Listing and drawing landscapes from the command line."""
+"""Listing, checking, drawing, adding and removing landscapes from the command line."""
 
+import json
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import synthetic
+import synthetic_truth
 from click.testing import CliRunner
 from PIL import Image
 
 from hpo_bench.cli import cli
-from landscapes.errors import UnknownLandscapeError
+from landscapes import catalogue
+from landscapes.errors import InvalidGridError, UnknownLandscapeError, UnwritableError
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
     for name in ("smooth-a/ta", "smooth-a/dare"):
-        synthetic.record(tmp_path, name)
-    return tmp_path
+        synthetic.record(tmp_path / "grids", name)
+    synthetic_truth.hold_out(tmp_path / "grids" / "smooth-a/ta")
+    return tmp_path / "grids"
 
 
-def run(*arguments: str):
-    return CliRunner().invoke(cli, ["landscapes", *arguments], catch_exceptions=True)
+def run(*arguments: object, **options):
+    return CliRunner().invoke(cli, ["landscapes", *map(str, arguments)], catch_exceptions=True, **options)
 
 
-def test_list_names_every_landscape_and_says_what_is_synthetic(folder: Path) -> None:
-    shown = run("list", "--landscapes-dir", str(folder))
+def test_list_names_every_landscape_and_marks_what_is_synthetic_and_weak(folder: Path) -> None:
+    shown = run("list", "--landscapes-dir", folder)
     assert shown.exit_code == 0, shown.output
     assert "smooth-a/ta (SYNTHETIC)" in shown.output
-    assert "smooth-a/dare (SYNTHETIC)" in shown.output
-    assert "smooth-a/dare" not in run("list", "ta", "--landscapes-dir", str(folder)).output
+    assert "smooth-a/dare† (SYNTHETIC)" in shown.output
+    assert "1 of 2 weak (†)" in shown.output
+    assert "smooth-a/dare" not in run("list", "ta", "--landscapes-dir", folder).output
+
+
+def test_check_says_which_are_weak_and_why(folder: Path) -> None:
+    shown = run("check", "--landscapes-dir", folder, "-j", 1)
+    assert shown.exit_code == 1, shown.output
+    assert "smooth-a/dare†: held-out RMSE not measured" in shown.output
+    assert "mask noise not measured" in shown.output
+    assert "nobody recorded held-out settings of smooth-a/dare" in shown.output
+    assert "beside its Table 12: TA" in shown.output
+    sound = run("check", "ta", "--landscapes-dir", folder, "-j", 1)
+    assert sound.exit_code == 0, sound.output
+    assert "0 of 1 weak" in sound.output
+
+
+def test_check_gives_json(folder: Path) -> None:
+    shown = run("check", "--landscapes-dir", folder, "--json", "-j", 1)
+    dare, ta = json.loads(shown.output)
+    assert (dare["name"], ta["name"]) == ("smooth-a/dare", "smooth-a/ta")
+    assert dare["held_out_rmse"] is None
+    assert ta["held_out"] == 64
+    assert ta["spearman"] > 0.9
+    assert ta["weaknesses"] == []
+    assert ta["maxima"] == 1
 
 
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_show_draws_a_file(folder: Path, suffix: str) -> None:
     out = folder / f"map.{suffix}"
-    shown = run("show", "smooth-a/dare", "--landscapes-dir", str(folder), "--out", str(out))
+    shown = run("show", "smooth-a/dare", "--landscapes-dir", folder, "--out", out)
     assert shown.exit_code == 0, shown.output
     assert str(out) in shown.output
     if suffix == "png":
@@ -42,6 +73,106 @@ def test_show_draws_a_file(folder: Path, suffix: str) -> None:
         assert out.read_text().startswith("<?xml")
 
 
+def test_show_draws_in_the_terminal(folder: Path) -> None:
+    shown = run("show", "smooth-a/ta", "--landscapes-dir", folder)
+    assert shown.exit_code == 0, shown.output
+    landscape = catalogue.load("smooth-a/ta", root=folder)
+    assert "exp_weight (up) by vl_weight (across)" in shown.output
+    assert shown.output.count("*") == 1
+    corner = f"{1000 * landscape.score([[0.2, 1.0]])[0]:.0f}"
+    assert corner in next(line for line in shown.output.splitlines() if line.strip().startswith("1 "))
+    with_density = run("show", "smooth-a/dare", "--landscapes-dir", folder).output
+    assert with_density.count("(up) by") == 3
+
+
 def test_show_refuses_other_formats_and_unknown_names(folder: Path) -> None:
-    assert run("show", "smooth-a/ta", "--landscapes-dir", str(folder), "--out", "map.gif").exit_code == 2
-    assert isinstance(run("show", "smooth-a/tta", "--landscapes-dir", str(folder)).exception, UnknownLandscapeError)
+    assert run("show", "smooth-a/ta", "--landscapes-dir", folder, "--out", "map.gif").exit_code == 2
+    assert isinstance(run("show", "smooth-a/tta", "--landscapes-dir", folder).exception, UnknownLandscapeError)
+
+
+def table(tmp_path: Path, dim: int = 2) -> Path:
+    X = np.random.default_rng(0).random((40, dim))
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"][:dim]).assign(f1=-((X - 0.5) ** 2).sum(1))
+    path = tmp_path / "sweep.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_ones_own_grid_from_table_to_run_to_removal(folder: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(catalogue, "ROOT", folder)
+    added = run("add", table(tmp_path), "--space", "a=0..1,b", "--metric", "f1", "--notes", "from a paper")
+    assert added.exit_code == 0, added.output
+    assert "my-landscapes/sweep/sweep: 40 settings" in added.output
+    assert "hpo-bench run -l sweep/sweep" in added.output
+    assert catalogue.load("sweep/sweep").card.notes == "from a paper"
+    assert "your own, in my-landscapes: sweep/sweep" in run("list").output
+    ran = CliRunner().invoke(
+        cli,
+        [
+            "run",
+            "-l",
+            "sweep",
+            "-o",
+            "random",
+            "-o",
+            "sobol",
+            "--seeds",
+            "2",
+            "--budget",
+            "5",
+            "-j",
+            "1",
+            "--no-report",
+        ],
+    )
+    assert ran.exit_code == 0, ran.output
+    checked = run("check", "sweep")
+    assert checked.exit_code == 1
+    assert "noise of one evaluation not measured" in checked.output
+    kept = run("remove", "sweep/sweep", input="n\n")
+    assert kept.exit_code == 1
+    assert catalogue.names(catalogue.OWN) == ["sweep/sweep"]
+    removed = run("remove", "sweep/sweep", "--yes")
+    assert removed.exit_code == 0, removed.output
+    assert not (tmp_path / "my-landscapes" / "sweep").exists()
+    assert isinstance(run("remove", "sweep/sweep", "--yes").exception, UnknownLandscapeError)
+
+
+def test_four_dimensions_are_drawn_two_by_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("add", table(tmp_path, 4), "--space", "a,b,c,d", "--metric", "f1", "--minimise").exit_code == 0
+    shown = run("show", "sweep/sweep")
+    assert shown.output.count("(up) by") == 6
+    drawn = run("show", "sweep/sweep", "--out", "map.png")
+    assert drawn.exit_code == 0, drawn.output
+    assert Image.open(tmp_path / "map.png").size[0] > 600
+
+
+def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = table(tmp_path)
+    wrong = run("add", path, "--space", "a,b", "--metric", "f2").exception
+    assert isinstance(wrong, InvalidGridError)
+    assert "did you mean 'f1'" in str(wrong)
+    run("add", path, "--space", "a,b", "--metric", "f1")
+    assert isinstance(run("add", path, "--space", "a,b", "--metric", "f1").exception, UnwritableError)
+    shipped = run("remove", "ja-llama/ta", "--yes")
+    assert shipped.exit_code == 2
+    assert "ships with the package and stays" in shown_error(shipped)
+
+
+def shown_error(result) -> str:
+    return result.output + (result.stderr if result.stderr_bytes else "")
+
+
+def test_study_prints_and_draws(folder: Path, tmp_path: Path) -> None:
+    shown = run("study", "--landscapes-dir", folder, "--out", tmp_path / "figures")
+    assert shown.exit_code == 0, shown.output
+    assert "Where the optimum lies, by method" in shown.output
+    assert "sum = 1" in shown.output
+    assert "Cost of restrictions" in shown.output
+    for name in ("study_restrictions", "study_optima"):
+        assert Image.open(tmp_path / "figures" / f"{name}.png").size[0] > 400
+    (tmp_path / "empty").mkdir()
+    missing = run("study", "--landscapes-dir", folder, "--results", tmp_path / "empty")
+    assert "make it with `hpo-bench run" in str(missing.exception)

@@ -60,9 +60,28 @@ def test_an_empty_catalogue_says_so(tmp_path: Path) -> None:
         catalogue.load("ja-llama/ta", root=tmp_path)
 
 
+def test_ones_own_are_found_by_name_and_never_run_unasked(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "ROOT", root)
+    synthetic.record(tmp_path / catalogue.OWN, "mine/dare")
+    synthetic.record(tmp_path / catalogue.OWN, "mine/ta")
+    assert catalogue.names() == ALL
+    assert catalogue.match([]) == ALL
+    assert catalogue.match(["mine"]) == ["mine/dare", "mine/ta"]
+    assert catalogue.match(["ta"]) == ALL[1:3]  # those that ship come first
+    assert catalogue.load("mine/dare").name == "mine/dare"
+    with pytest.raises(UnknownLandscapeError, match="did you mean mine/dare"):
+        catalogue.load("mine/dre")
+    with pytest.raises(UnknownLandscapeError):
+        catalogue.load("mine/dare", root=root)
+
+
 def test_loads_with_a_kernel(root: Path) -> None:
     assert catalogue.load("ja-llama/ta", root=root).surrogate.settings["kernel"] == "thin_plate_spline"
     assert catalogue.load("ja-llama/ta", root=root, kernel="cubic").surrogate.settings["kernel"] == "cubic"
+    assert catalogue.load("ja-llama/ta", root=root, kernel="gp").surrogate.settings["kernel"] == "gp"
     with pytest.raises(UnknownKernelError):
         catalogue.load("ja-llama/ta", root=root, kernel="cubical")
     assert [one.name for one in catalogue.load_all(["ta"], root=root)] == ALL[1:3]

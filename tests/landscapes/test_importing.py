@@ -1,0 +1,217 @@
+"""A user's own table becomes a landscape, or is refused with file, row and column. Numbers are SYNTHETIC."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import synthetic
+
+from landscapes import catalogue
+from landscapes.errors import FlatLandscapeError, InvalidGridError, InvalidSpaceError, LandscapeError, UnwritableError
+from landscapes.importing import Reading, import_table, parse_space, remove
+
+SPACE = {"lr": (0.0, 1.0), "density": None}
+
+
+def sweep(n: int = 32, dim: int = 2, seed: int = 0) -> pd.DataFrame:
+    """An irregular design with a hill in it."""
+    X = np.random.default_rng(seed).random((n, dim))
+    names = ["lr", "density", "c", "d", "e", "f"][:dim]
+    return pd.DataFrame(X, columns=names).assign(acc=np.exp(-3 * ((X - 0.4) ** 2).sum(1)))
+
+
+def add(path: Path, root: Path, reading: Reading | None = None, **options):
+    reading = reading or Reading(parameters=dict(SPACE), metric="acc")
+    return import_table(
+        path, reading, **{"name": "mine/sweep", "root": root, "command": "hpo-bench landscapes add", **options}
+    )
+
+
+def saved(tmp_path: Path, frame: pd.DataFrame, name: str = "sweep.csv") -> Path:
+    path = tmp_path / name
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    else:
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
+    return path
+
+
+@pytest.mark.parametrize("name", ["sweep.csv", "sweep.parquet"])
+def test_an_irregular_sweep_becomes_a_landscape(tmp_path: Path, name: str) -> None:
+    frame = sweep()
+    landscape = add(saved(tmp_path, frame, name), tmp_path / "own")
+    assert landscape.card.design == "sweep"
+    assert len(landscape.grid) == 32
+    assert landscape.score(frame[["lr", "density"]].to_numpy()) == pytest.approx(frame["acc"].to_numpy(), abs=1e-9)
+    assert landscape.space.low == pytest.approx(frame[["lr", "density"]].min().to_numpy())
+    assert landscape.optimum.x == pytest.approx([0.4, 0.4], abs=0.1)
+    assert catalogue.names(tmp_path / "own") == ["mine/sweep"]
+    assert "noise of one evaluation not measured" in landscape.weaknesses
+    assert landscape.card.parameters[0].levels == ()
+
+
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 5, 6])
+def test_one_to_six_dimensions(tmp_path: Path, dim: int) -> None:
+    frame = sweep(64, dim)
+    reading = Reading(parameters=dict.fromkeys(frame.columns[:dim]), metric="acc")
+    landscape = add(saved(tmp_path, frame), tmp_path / "own", reading)
+    assert landscape.space.dim == dim
+    assert landscape.score(landscape.grid.X) == pytest.approx(landscape.grid.scores, abs=1e-8)
+
+
+def test_lower_is_better_where_it_is_said(tmp_path: Path) -> None:
+    frame = sweep().assign(loss=lambda f: -f["acc"])
+    reading = Reading(parameters=dict(SPACE), metric="loss", minimise=True)
+    landscape = add(saved(tmp_path, frame), tmp_path / "own", reading)
+    assert landscape.grid.scores.max() == pytest.approx(frame["acc"].max())
+    assert landscape.card.metric.startswith("negated loss")
+
+
+def test_errors_examples_and_splits_are_taken(tmp_path: Path) -> None:
+    frame = sweep().assign(se=0.02, n=500)
+    both = pd.concat([frame.assign(part="val"), frame.assign(part="Test", acc=frame["acc"] * 0.9)])
+    both.loc[both.index[:3], "se"] = np.nan
+    reading = Reading(parameters=dict(SPACE), metric="acc", error="se", examples="n", split="part")
+    landscape = add(saved(tmp_path, both), tmp_path / "own", reading)
+    assert set(landscape.grid.n_examples) == {500}
+    assert np.isnan(landscape.grid.standard_errors).sum() in (3, 6)
+    assert landscape.on("test").grid.scores.max() == pytest.approx(0.9 * frame["acc"].max())
+    assert landscape.card.n_examples == {"test": {"all": 500}, "validation": {"all": 500}}
+
+
+def test_repeats_are_averaged_if_asked(tmp_path: Path) -> None:
+    frame = pd.concat([sweep(), sweep().assign(acc=lambda f: f["acc"] + 0.1)])
+    path = saved(tmp_path, frame)
+    with pytest.raises(InvalidGridError, match=r"rows 1 and 33: the same setting .*keep one of them"):
+        add(path, tmp_path / "own")
+    landscape = add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", average=True))
+    assert len(landscape.grid) == 32
+    # Two values 0.1 apart: mean at 0.05, standard deviation 0.1 / sqrt 2, standard error 0.05.
+    assert landscape.grid.scores.max() == pytest.approx(sweep()["acc"].max() + 0.05)
+    assert landscape.grid.standard_errors == pytest.approx(np.full(32, 0.05))
+
+
+def cell(row: int, column: str, value: str):
+    def change(frame: pd.DataFrame) -> pd.DataFrame:
+        text = frame.astype(str)
+        text.iloc[row, list(frame.columns).index(column)] = value
+        return text
+
+    return change
+
+
+BAD = {
+    "text": (cell(3, "acc", "n/a"), r"row 4, column 'acc': 'n/a' is not a finite number; write numbers with a decimal"),
+    "comma": (cell(0, "lr", "0,5"), r"row 1, column 'lr': '0,5' is not a finite number"),
+    "per cent": (cell(5, "acc", "61%"), r"row 6, column 'acc': '61%' is not a finite number; .*no unit"),
+    "empty": (cell(2, "acc", ""), r"row 3, column 'acc': '' is not a finite number; fill it in, or drop the row"),
+    "nan": (cell(2, "acc", "nan"), r"row 3, column 'acc': 'nan' is not a finite number"),
+    "infinite": (cell(2, "lr", "-inf"), r"row 3, column 'lr': '-inf' is not a finite number"),
+    "outside": (cell(7, "lr", "1.5"), r"row 8, column 'lr': 1.5 is outside \[0, 1\]; widen the range in --space"),
+    "missing column": (lambda f: f.rename(columns={"acc": "accuracy"}), r"no column 'acc'; did you mean 'accuracy'"),
+    "no rows": (lambda f: f.iloc[:0], "has no rows"),
+    "one value": (lambda f: f.assign(density=0.5), "column 'density': is 0.5 in every row; leave it out of the space"),
+    "too few": (lambda f: f.iloc[:3], "3 settings .* needs at least 4 in 2 dimensions; record more"),
+    "on a line": (lambda f: f.assign(density=f["lr"]), "the points lie on a line or plane"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
+def test_bad_tables_are_refused_and_nothing_is_written(tmp_path: Path, change, message: str) -> None:
+    path = saved(tmp_path, change(sweep()))
+    with pytest.raises(InvalidGridError, match=message) as caught:
+        add(path, tmp_path / "own")
+    assert str(path) in str(caught.value)
+    assert not list((tmp_path / "own").rglob("*.parquet"))
+
+
+def test_flat_tables_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, sweep().assign(acc=0.5))
+    with pytest.raises(FlatLandscapeError, match=r"sweep\.csv, column 'score': all 32 scores"):
+        add(path, tmp_path / "own")
+
+
+def test_numbers_as_text_in_parquet_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path, sweep().assign(acc=lambda f: f["acc"].astype(str)), "sweep.parquet")
+    with pytest.raises(InvalidGridError, match=r"row 1, column 'acc': '0\.\d+' is text; write the column as numbers"):
+        add(path, tmp_path / "own")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("sweep.xlsx", r"must be a \.csv or \.parquet file"),
+        ("none.csv", "does not exist"),
+        ("none.parquet", "not exist"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(InvalidGridError, match=message):
+        add(tmp_path / name, tmp_path / "own")
+
+
+def test_strange_splits_are_named(tmp_path: Path) -> None:
+    path = saved(tmp_path, sweep().assign(part=["train", *["val"] * 31]))
+    with pytest.raises(InvalidGridError, match="row 1, column 'part': 'train' is no split; write validation"):
+        add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", split="part"))
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters"),
+    [
+        ("lr=0..1,density=0.1..1", {"lr": (0.0, 1.0), "density": (0.1, 1.0)}),
+        (" a , b = -1e-3..2 ", {"a": None, "b": (-0.001, 2.0)}),
+    ],
+)
+def test_spaces_are_understood(text: str, parameters: dict) -> None:
+    assert parse_space(text) == parameters
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lr=0-1", "'lr=0-1' is no range; write it as lr=0..1"),
+        ("lr=a..b", "is no range"),
+        ("lr=1..0", "low of lr must be below high"),
+        ("lr,lr", "'lr' is in the space twice"),
+        ("", "a space needs 1 to 6 named parameters"),
+        ("a,b,c,d,e,f,g", "a space needs 1 to 6"),
+    ],
+)
+def test_strange_spaces_are_refused(text: str, message: str) -> None:
+    with pytest.raises(InvalidSpaceError, match=message):
+        parse_space(text)
+
+
+def test_what_is_there_is_replaced_only_if_asked(tmp_path: Path) -> None:
+    path = saved(tmp_path, sweep())
+    add(path, tmp_path / "own")
+    with pytest.raises(UnwritableError, match=r"exists; give another name with --name, or replace it with --replace"):
+        add(path, tmp_path / "own")
+    smaller = add(saved(tmp_path, sweep(16)), tmp_path / "own", replace=True)
+    assert len(smaller.grid) == 16
+    # A table that cannot be used leaves the old one alone.
+    with pytest.raises(LandscapeError):
+        add(saved(tmp_path, sweep(3)), tmp_path / "own", replace=True)
+    assert len(catalogue.load("mine/sweep", root=tmp_path / "own").grid) == 16
+    assert [p.name for p in (tmp_path / "own" / "mine").iterdir()] == ["sweep"]
+
+
+def test_only_what_was_added_can_be_removed(tmp_path: Path) -> None:
+    add(saved(tmp_path, sweep()), tmp_path / "own")
+    assert remove("mine/sweep", tmp_path / "own") == tmp_path / "own" / "mine" / "sweep"
+    assert not (tmp_path / "own" / "mine").exists()
+    folder = synthetic.record(tmp_path / "own", "smooth-a/ta")
+    with pytest.raises(UnwritableError, match="was recorded and not added from a table"):
+        remove("smooth-a/ta", tmp_path / "own")
+    assert folder.exists()
+
+
+def test_a_grid_keeps_its_levels(tmp_path: Path) -> None:
+    axis = np.linspace(0, 1, 5)
+    X = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    frame = pd.DataFrame(X, columns=["lr", "density"]).assign(acc=X.sum(1))
+    assert add(saved(tmp_path, frame), tmp_path / "own").card.parameters[0].levels == tuple(axis)
