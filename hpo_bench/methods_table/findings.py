@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo_bench.methods_table.lineup import BASE, CLASSIC, METHODS, OTHERS
+from hpo_bench.methods_table.lineup import BASE, CLASSIC, METHODS, OTHERS, SWAP
 from hpo_bench.methods_table.sample import NAMES, Array, Figure, Sample
 from hpo_bench.statistics import Interval
 
@@ -101,6 +101,7 @@ def consistency(sample: Sample) -> Mapping[str, tuple[int, int]]:
     table = {name: sample.scores[:, index] for index, name in enumerate(NAMES)}
     gains = np.stack([table[name] - table[BASE.name] for name in ALL])
     lost, maths = gains <= 0, sample.domains == "maths"
+    short = np.stack([table[name] for name in ALL]) <= table[SWAP.name]
     classic, others = (np.stack([table[name] for name in names]) for names in (CLASSIC, OTHERS))
     best = classic.max(axis=0) >= others.max(axis=0)
     always = classic.min(axis=0) > others.max(axis=0)
@@ -109,6 +110,7 @@ def consistency(sample: Sample) -> Mapping[str, tuple[int, int]]:
         "merges elsewhere that do not beat the base VLM": (int(lost[:, ~maths].sum()), lost[:, ~maths].size),
         "pairs whose best method is classic": (int(best.sum()), len(best)),
         "pairs where every classic method beats all others": (int(always.sum()), len(always)),
+        "merges that do not beat the expert swapped in": (int(short.sum()), short.size),
     }
 
 
