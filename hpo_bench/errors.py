@@ -28,15 +28,20 @@ class EvaluationError(HpoBenchError):
         message: What went wrong.
         kind: The sort of failure, for tables and advice: out-of-memory, nan-logits, raised, timeout, nonsense, judge,
             endless, money, merge or worker-died.
+
+    Attributes:
+        kind: The same.
+        dollars: What was paid before it failed.
     """
 
     def __init__(self, message: str, *, kind: str = "raised") -> None:
         super().__init__(message)
         self.kind = kind
+        self.dollars = 0.0
 
     def __reduce__(self) -> tuple[type, tuple[str], dict[str, str]]:
         # Failures travel between processes, and pickle would forget the kind.
-        return type(self), (str(self),), {"kind": self.kind}
+        return type(self), (str(self),), {"kind": self.kind, "dollars": self.dollars}
 
 
 class LiveError(HpoBenchError):

@@ -1,17 +1,27 @@
-"""The pair's own examples, scored in this process."""
+"""Evaluations of kind `local`: the pair's own examples, answered and scored in this process."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from typing import Any, Protocol
 
 from hpo_bench.evaluation.base import Outcome, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.judge import JUDGE, open_judge
+from hpo_bench.evaluation.metrics import METRICS
 from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading import read
+from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.source import parse_path
 
 TEACHER_FORCED = "exact_match"
+
+
+class BatchedScorer(Scorer, Protocol):
+    """A scorer that takes so many examples at once."""
+
+    batch_size: int
 
 
 class Local:
@@ -19,36 +29,33 @@ class Local:
 
     Args:
         examples: The whole benchmark, both splits.
-        scorer: What scores a batch.
-        batch_size: How many examples it gets at once.
+        scorer: What answers and scores.
     """
 
-    def __init__(self, examples: Sequence[Example], scorer: Scorer, *, batch_size: int) -> None:
+    def __init__(self, examples: Sequence[Example], scorer: BatchedScorer) -> None:
         self._examples = tuple(examples)
         self._scorer = scorer
-        self.batch_size = batch_size
+
+    @property
+    def batch_size(self) -> int:
+        """How many examples share a forward pass; may be lowered when memory runs out."""
+        return self._scorer.batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self._scorer.batch_size = size
 
     def examples(self, split: Split) -> Sequence[Example]:
         """The examples on one side of the split."""
         return of_split(self._examples, split)
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
-        """Score the model batch by batch.
+        """Score the model.
 
         Raises:
             EvaluationError: If there is no score to be had.
         """
-        parts = [
-            self._scorer.evaluate(model, examples[start : start + self.batch_size])
-            for start in range(0, len(examples), self.batch_size)
-        ]
-        return Outcome(
-            examples=tuple(examples),
-            scores=np.concatenate([part.scores for part in parts]) if parts else np.zeros(0),
-            seconds=sum(part.seconds for part in parts),
-            responses=tuple(response for part in parts for response in part.responses),
-            dollars=sum(part.dollars for part in parts),
-        )
+        return self._scorer.evaluate(model, examples)
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Local:
@@ -57,13 +64,28 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     Args:
         pair: Where relative paths begin.
         loaded: Its processor encodes.
-        options: See the module `options`.
+        options: `examples`, a file of parquet or JSON lines (default: the pair's own); `metric`, one of exact_match
+            (default), multiple_choice, contains, numeric and judge; `generate`, whether answers are decoded (default:
+            for every metric but exact_match, which one teacher-forced pass tells); `batch_size`; and for generated
+            answers `max_new_tokens` (64) and `chat_template` (true).
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
     """
-    given = Options(options, source=f"{pair.folder / 'pair.yaml'}, evaluation")
-    given.word("metric", TEACHER_FORCED, one_of=(TEACHER_FORCED,))
-    batch_size = given.whole("batch_size", 4096, least=1)
+    source = f"{pair.folder / 'pair.yaml'}, evaluation"
+    given = Options(options, source=source)
+    metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
+    file = given.word("examples", None) if given.has("examples") else None
+    examples = read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples)
+    generates = given.flag("generate", metric != TEACHER_FORCED)
+    if not generates and metric != TEACHER_FORCED:
+        raise given.wrong("generate", f"must be true for the metric {metric}")
+    batch_size = given.whole("batch_size", 16 if generates else 128, least=1)
+    if not generates:
+        given.finish()
+        return Local(examples, ExactMatch(loaded.processor, batch_size=batch_size))
+    most, chat = given.whole("max_new_tokens", 64, least=1), given.flag("chat_template", True)
+    scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
     given.finish()
-    return Local(read_examples(pair.examples), ExactMatch(loaded.processor), batch_size=batch_size)
+    generation = Generation(loaded.processor, scores, batch_size=batch_size, max_new_tokens=most, chat_template=chat)
+    return Local(examples, generation)

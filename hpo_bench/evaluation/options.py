@@ -58,6 +58,17 @@ class Options:
             raise self.wrong(key, f"must be a number from {least:g} to {most:g}, not {value!r}")
         return float(value)
 
+    def flag(self, key: str, default: bool) -> bool:
+        """True or false.
+
+        Raises:
+            UsageError: If it is something else.
+        """
+        value = self._take(key, default)
+        if not isinstance(value, bool):
+            raise self.wrong(key, f"must be true or false, not {value!r}")
+        return value
+
     def mapping(self, key: str) -> dict[str, Any]:
         """A section within the section; empty where there is none.
 

@@ -12,6 +12,8 @@ from hpo_bench.merging.pair import LoadedPair, Pair
 # Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
 KINDS = {
     "local": "hpo_bench.evaluation.local",
+    "python": "hpo_bench.evaluation.python_function",
+    "command": "hpo_bench.evaluation.command",
 }
 DEFAULT = "local"
 
@@ -40,4 +42,4 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
 
 def section(pair: Pair) -> Mapping[str, Any]:
     """The `evaluation:` section of a pair.yaml; empty where there is none."""
-    return getattr(pair, "evaluation", None) or {}
+    return pair.evaluation

@@ -1,0 +1,152 @@
+"""Evaluations of kind `command`: a program of the user's that is given the merged model as a folder."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading import read
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.source import parse_path
+
+TAIL = 2000
+
+
+class Command:
+    """Saves the model and runs a program on it.
+
+    The program is called with two more arguments: the folder of the merged model, as `from_pretrained` reads it, and a
+    JSON file with `parameters` (from the configuration), `split` and `ids` of the examples to answer. The last line
+    that it prints is JSON: `{"scores": {id: score}}`, and perhaps `responses` by id and `dollars`.
+
+    Args:
+        words: The program and its arguments.
+        folder: Where it runs.
+        processor: Saved beside the model.
+        examples: The whole benchmark, both splits.
+        parameters: Handed to the program.
+        seconds: How long it may take.
+        scratch: Where models are saved; by default the system's folder for temporary files.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        folder: Path,
+        processor: Any,
+        examples: Sequence[Example],
+        parameters: Mapping[str, Any],
+        seconds: float,
+        scratch: Path | None,
+    ) -> None:
+        self._words, self._folder, self._processor = list(words), folder, processor
+        self._examples, self._parameters = tuple(examples), dict(parameters)
+        self._seconds, self._scratch = seconds, scratch
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The examples on one side of the split."""
+        return of_split(self._examples, split)
+
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+        """Save, run, and read what it prints.
+
+        Raises:
+            EvaluationError: If it fails, takes too long, or prints no scores.
+        """
+        begin = time.perf_counter()
+        place = Path(tempfile.mkdtemp(prefix="hpo-bench-", dir=self._scratch))
+        try:
+            model.save_pretrained(place / "model")
+            if self._processor is not None:
+                self._processor.save_pretrained(place / "model")
+            splits = sorted({example.split for example in examples})
+            asked = {"parameters": self._parameters, "split": splits, "ids": [example.id for example in examples]}
+            (place / "ask.json").write_text(json.dumps(asked), encoding="utf-8")
+            printed = self._run([*self._words, str(place / "model"), str(place / "ask.json")])
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        scores, responses, dollars = _read(printed, examples)
+        return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
+
+    def _run(self, words: Sequence[str]) -> str:
+        try:
+            # A session of its own, so that whatever it starts can be ended with it.
+            process = subprocess.Popen(  # noqa: S603, the user's own program
+                words, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            raise EvaluationError(f"{words[0]!r} cannot be run: {error.strerror}", kind="raised") from error
+        try:
+            printed, complained = process.communicate(timeout=self._seconds)
+        except subprocess.TimeoutExpired as error:
+            raise EvaluationError(f"{words[0]!r} took longer than {self._seconds:g} s", kind="timeout") from error
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.communicate()
+        if process.returncode:
+            raise EvaluationError(
+                f"{words[0]!r} ended with exit code {process.returncode}: {complained.strip()[-TAIL:] or 'no message'}"
+            )
+        return printed
+
+
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Command:
+    """The evaluator of kind `command`.
+
+    Args:
+        pair: The program runs in its folder.
+        loaded: Its processor is saved beside the model.
+        options: `command`, a list; `examples`, as for `local`; `parameters`, handed on; `seconds` (3600); `scratch`, a
+            folder with room for a model.
+
+    Raises:
+        UsageError: If an option is missing, unknown or makes no sense.
+    """
+    source = f"{pair.folder / 'pair.yaml'}, evaluation"
+    given = Options(options, source=source)
+    words = given.words("command", None)
+    file = given.word("examples", None) if given.has("examples") else None
+    parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1)
+    scratch = Path(given.word("scratch", None)) if given.has("scratch") else None
+    given.finish()
+    if scratch is not None and not scratch.is_dir():
+        raise given.wrong("scratch", f"is {str(scratch)!r}, which is no folder")
+    return Command(
+        words,
+        folder=pair.folder,
+        processor=loaded.processor,
+        examples=read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples),
+        parameters=parameters,
+        seconds=seconds,
+        scratch=scratch,
+    )
+
+
+def _read(printed: str, examples: Sequence[Example]) -> tuple[np.ndarray, tuple[str, ...], float]:
+    last = next((line for line in reversed(printed.splitlines()) if line.strip()), "")
+    try:
+        found = json.loads(last)
+        scores = np.array([float(found["scores"][example.id]) for example in examples])
+        responses = tuple(str(found["responses"][e.id]) for e in examples) if found.get("responses") else ()
+        return scores, responses, float(found.get("dollars", 0.0))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EvaluationError(
+            f"the program's last line must be JSON with a score for each example, not {last[-200:]!r} "
+            f"({type(error).__name__}: {error})",
+            kind="nonsense",
+        ) from error

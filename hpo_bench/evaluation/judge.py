@@ -1,0 +1,216 @@
+"""A judge model that scores answers for money: asked once for each content, and never beyond a limit."""
+
+import json
+import os
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.judge_cache import JudgeCache, Verdict
+from hpo_bench.evaluation.options import Options
+
+JUDGE = "judge"
+PROMPT = (
+    "Question: {question}\nRight answer: {answer}\nAnswer to judge: {response}\n\n"
+    "Is the answer to judge right? Reply with a number from 0 (wrong) to 1 (right) and nothing else."
+)
+ATTEMPTS = 4
+FRAME = 64
+"""Tokens that a chat format adds to a message, at most."""
+_RETRIED = {408, 409, 429, 500, 502, 503, 504}
+_NUMBER = re.compile(r"[-+]?\d*\.?\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Scores responses by asking a model behind an OpenAI-compatible `chat/completions`.
+
+    Identical answers of neighbouring merges are asked about once: what was judged is kept by its content. Dollars
+    follow from the tokens that the judge reports and the prices of the configuration; what could go beyond the limit is
+    not asked. Whatever keeps the judge from answering with a number is a failure, never a score.
+
+    Attributes:
+        url: Up to and without `/chat/completions`.
+        model: Its name there.
+        key: Sent as a bearer token, if there is one.
+        prompt: With {question}, {answer} and {response}.
+        scale: What the judge's best mark is; marks are divided by it.
+        price_in: Dollars for a million tokens of prompts.
+        price_out: Dollars for a million tokens of answers.
+        max_tokens: Where the judge's answer is cut.
+        max_dollars: Of all that is kept in the cache's account; nothing is asked beyond it.
+        parallel: How many questions at once.
+        seconds: How long one may take.
+        cache: What was judged before.
+    """
+
+    url: str
+    model: str
+    key: str
+    prompt: str
+    scale: float
+    price_in: float
+    price_out: float
+    max_tokens: int
+    max_dollars: float
+    parallel: int
+    seconds: float
+    cache: JudgeCache
+
+    def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+        """Scores, and what was paid for those that were not known.
+
+        Raises:
+            EvaluationError: If the judge does not answer, does not answer with a number in its scale, or is too dear.
+        """
+        prompts = [
+            # Not str.format: questions and responses hold braces of their own.
+            self.prompt.replace("{question}", e.question).replace("{answer}", e.answer).replace("{response}", response)
+            for e, response in zip(examples, responses, strict=True)
+        ]
+        known = {prompt: self.cache.get(self.model, self.url, prompt) for prompt in dict.fromkeys(prompts)}
+        paid = 0.0
+        with ThreadPoolExecutor(self.parallel) as pool:
+            asked = {prompt: pool.submit(self._ask, prompt) for prompt, verdict in known.items() if verdict is None}
+            failure: EvaluationError | None = None
+            for prompt, future in asked.items():
+                try:
+                    verdict = future.result()
+                    known[prompt] = verdict
+                    paid += verdict.dollars
+                except EvaluationError as error:
+                    paid += error.dollars
+                    failure = failure or error
+        if failure is not None:
+            failure.dollars = paid
+            raise failure
+        marks = [verdict.mark / self.scale for prompt in prompts if (verdict := known[prompt]) is not None]
+        return np.array(marks), paid
+
+    def check(self) -> None:
+        """Ask one question, so that a wrong key is known before the first merge.
+
+        Raises:
+            EvaluationError: If the judge does not answer as it should.
+        """
+        if self.cache.get(self.model, self.url, self._test) is None:
+            self._ask(self._test)
+
+    @property
+    def _test(self) -> str:
+        words = {"{question}": "What is 1 + 1?", "{answer}": "2", "{response}": "2"}
+        prompt = self.prompt
+        for place, text in words.items():
+            prompt = prompt.replace(place, text)
+        return prompt
+
+    def _ask(self, prompt: str) -> Verdict:
+        # No text has more tokens than bytes, but for the few that frame a message.
+        most = ((len(prompt.encode()) + FRAME) * self.price_in + self.max_tokens * self.price_out) / 1e6
+        reservation = self.cache.reserve(most, limit=self.max_dollars)
+        if reservation is None:
+            raise EvaluationError(
+                f"the judge has cost {self.cache.spent():.2f} dollars, and one more question may exceed the limit of "
+                f"{self.max_dollars:g}",
+                kind="money",
+            )
+        dollars = 0.0
+        try:
+            answer = self._post(
+                {
+                    "model": self.model,
+                    "temperature": 0,
+                    "max_tokens": self.max_tokens,
+                    "messages": [{"role": "user", "content": prompt}],
+                }
+            )
+            dollars = most
+            said, dollars = self._read(answer)
+        finally:
+            self.cache.settle(reservation, dollars)
+        numbers = _NUMBER.findall(said)
+        mark = float(numbers[-1]) if numbers else float("nan")
+        if not 0 <= mark <= self.scale:
+            error = EvaluationError(f"the judge said {said[:80]!r}, no number from 0 to {self.scale:g}", kind="judge")
+            error.dollars = dollars
+            raise error
+        self.cache.put(self.model, self.url, prompt, mark)
+        return Verdict(mark, dollars)
+
+    def _read(self, answer: Any) -> tuple[str, float]:
+        try:
+            said = str(answer["choices"][0]["message"]["content"])
+            usage = answer["usage"]
+            return said, (usage["prompt_tokens"] * self.price_in + usage["completion_tokens"] * self.price_out) / 1e6
+        except (KeyError, IndexError, TypeError) as error:
+            raise EvaluationError(
+                f"the judge at {self.url} sent no chat completion with usage", kind="judge"
+            ) from error
+
+    def _post(self, body: Mapping[str, Any]) -> Any:
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
+        request = urllib.request.Request(  # noqa: S310, the user's own URL, of which the scheme was checked
+            f"{self.url}/chat/completions", data=json.dumps(body).encode(), headers=headers
+        )
+        for attempt in range(ATTEMPTS):
+            try:
+                with urllib.request.urlopen(request, timeout=self.seconds) as reply:  # noqa: S310
+                    return json.load(reply)
+            except urllib.error.HTTPError as error:
+                why, again = f"HTTP {error.code}", error.code in _RETRIED
+            except (OSError, ValueError) as error:
+                why, again = str(error) or type(error).__name__, True
+            if not again or attempt == ATTEMPTS - 1:
+                raise EvaluationError(f"the judge at {self.url} does not answer: {why}", kind="judge")
+            time.sleep(2.0**attempt / 4)
+        raise EvaluationError(f"the judge at {self.url} does not answer", kind="judge")
+
+
+def open_judge(options: Mapping[str, Any], source: str) -> Judge:
+    """A judge from the `judge:` section of an evaluation.
+
+    Args:
+        options: `url`, `model`, `key_variable` (the environment variable that holds the key), `prompt`, `scale`,
+            `price_in` and `price_out` (dollars a million tokens), `max_tokens` (64), `max_dollars`,
+            `parallel`, `seconds`, `cache`.
+        source: Where the evaluation stands, for messages.
+
+    Raises:
+        UsageError: If an option is missing, unknown or makes no sense.
+        EvaluationError: If the judge does not answer.
+    """
+    given = Options(options, source=f"{source}, judge")
+    url = given.word("url", None).rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise given.wrong("url", f"must begin with http:// or https://, not {url!r}")
+    variable = given.word("key_variable", "OPENAI_API_KEY")
+    prompt = given.word("prompt", PROMPT)
+    if "{response}" not in prompt:
+        raise given.wrong("prompt", "must contain {response}")
+    judge = Judge(
+        url=url,
+        model=given.word("model", None),
+        key=os.environ.get(variable, ""),
+        prompt=prompt,
+        scale=given.number("scale", 1.0, least=1e-9),
+        price_in=given.number("price_in", None, least=0.0),
+        price_out=given.number("price_out", None, least=0.0),
+        max_tokens=given.whole("max_tokens", 64, least=1),
+        max_dollars=given.number("max_dollars", None, least=0.0),
+        parallel=given.whole("parallel", 8, least=1),
+        seconds=given.number("seconds", 60.0, least=0.1),
+        cache=JudgeCache.at(given.word("cache", "~/.cache/hpo-bench/judge")),
+    )
+    given.finish()
+    judge.check()
+    return judge

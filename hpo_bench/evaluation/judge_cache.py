@@ -1,0 +1,94 @@
+"""What judges said before, by content, and what they were paid; shared by all workers of a machine."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+PATIENCE = 60.0
+"""Seconds to wait for other workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a judge said of an answer.
+
+    Attributes:
+        mark: The number.
+        dollars: What that cost.
+    """
+
+    mark: float
+    dollars: float
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeCache:
+    """An SQLite file of verdicts.
+
+    Attributes:
+        path: The file.
+    """
+
+    path: Path
+
+    @classmethod
+    def at(cls, folder: str) -> "JudgeCache":
+        """The cache of a folder, made when it is missing."""
+        place = Path(folder).expanduser()
+        place.mkdir(parents=True, exist_ok=True)
+        cache = cls(place / "verdicts.sqlite3")
+        with cache._open() as database, database:
+            database.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, mark REAL)")
+            database.execute("CREATE TABLE IF NOT EXISTS payments (dollars REAL)")
+        return cache
+
+    def get(self, model: str, url: str, prompt: str) -> Verdict | None:
+        """What was said before, which costs nothing now; None if it was not asked."""
+        with self._open() as database:
+            row = database.execute("SELECT mark FROM verdicts WHERE key = ?", (_key(model, url, prompt),)).fetchone()
+        return None if row is None else Verdict(row[0], 0.0)
+
+    def reserve(self, dollars: float, *, limit: float) -> int | None:
+        """Set money aside before a question is asked.
+
+        Args:
+            dollars: The most that the answer can cost.
+            limit: What all payments together must not exceed.
+
+        Returns:
+            The number of the reservation; None if it would exceed the limit. One that is never settled, as its worker
+            died, counts as paid.
+        """
+        with self._open() as database, database:
+            database.execute("BEGIN IMMEDIATE")  # nobody else may reserve between looking and writing
+            if _sum(database) + dollars > limit:
+                return None
+            return database.execute("INSERT INTO payments VALUES (?)", (dollars,)).lastrowid
+
+    def settle(self, reservation: int, dollars: float) -> None:
+        """Replace a reservation by what was paid."""
+        with self._open() as database, database:
+            database.execute("UPDATE payments SET dollars = ? WHERE rowid = ?", (dollars, reservation))
+
+    def put(self, model: str, url: str, prompt: str, mark: float) -> None:
+        """Keep what was said."""
+        with self._open() as database, database:
+            database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?)", (_key(model, url, prompt), mark))
+
+    def spent(self) -> float:
+        """Dollars paid or set aside in all."""
+        with self._open() as database:
+            return _sum(database)
+
+    def _open(self) -> closing[sqlite3.Connection]:
+        return closing(sqlite3.connect(self.path, timeout=PATIENCE))
+
+
+def _sum(database: sqlite3.Connection) -> float:
+    return float(database.execute("SELECT COALESCE(SUM(dollars), 0) FROM payments").fetchone()[0])
+
+
+def _key(model: str, url: str, prompt: str) -> str:
+    return hashlib.sha256("\0".join((model, url, prompt)).encode()).hexdigest()

@@ -1,0 +1,84 @@
+"""Scores of generated answers: each compares a response with the right answer and gives a number from 0 to 1."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+
+Metric = Callable[[str, str], float]
+"""Of a response and the right answer; 1 is right."""
+
+TOLERANCE = 1e-3
+"""Numbers that differ by less, relative to the right one, are equal: a benchmark rounds its answers."""
+_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[-+]?\d+)?(?:/\d+)?%?", re.IGNORECASE)
+_LETTER = re.compile(r"(?<![^\W_])\(?([A-Z])(?![^\W_])")
+_ANNOUNCED = re.compile(r"(?:answer|choice|option)\s*(?:is|:|=)?\s*\(?([A-Za-z])(?![^\W_])", re.IGNORECASE)
+# Kana, ideographs and their marks: written without spaces, which some tokenizers leave between them.
+_CJK = r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
+_CJK_SPACE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
+
+
+def normalised(text: str) -> str:
+    """Compatibility form, lower case, single spaces (none in Chinese or Japanese), no quotes or full stop around it."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join(_CJK_SPACE.sub("", folded).split()).strip(" \"'`.。")
+
+
+def exact_match(response: str, answer: str) -> float:
+    """Whether the response is the answer, but for case, spaces and a full stop."""
+    return float(normalised(response) == normalised(answer))
+
+
+def contains(response: str, answer: str) -> float:
+    """Whether the answer stands in the response; as a word of its own, where it is one that spaces divide."""
+    found, wanted = normalised(response), normalised(answer)
+    if not wanted:
+        return 0.0
+    if wanted.isascii():
+        return float(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", found) is not None)
+    return float(wanted in found)
+
+
+def multiple_choice(response: str, answer: str) -> float:
+    """Whether the letter that the response settles on is the answer's.
+
+    That is the letter after the last "answer is" or the like; without one, the first that stands alone.
+    """
+    wanted = answer.strip().strip("().").upper()
+    if announced := _ANNOUNCED.findall(response):
+        return float(announced[-1].upper() == wanted)
+    alone = _LETTER.findall(response.strip())
+    if not alone and len(response.strip().strip("().")) == 1:
+        alone = [response.strip().strip("().").upper()]
+    return float(bool(alone) and alone[0] == wanted)
+
+
+def numeric(response: str, answer: str) -> float:
+    """Whether the last number of the response is the answer's, to one part in a thousand."""
+    found, wanted = _last_number(response), _last_number(answer)
+    if found is None or wanted is None:
+        return 0.0
+    return float(math.isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=1e-9))
+
+
+METRICS: Mapping[str, Metric] = {
+    "exact_match": exact_match,
+    "multiple_choice": multiple_choice,
+    "contains": contains,
+    "numeric": numeric,
+}
+
+
+def _last_number(text: str) -> float | None:
+    """The last number that is written out: 1,234.5, -3e4, 1/2 or 12%."""
+    folded = unicodedata.normalize("NFKC", text).replace("−", "-")
+    for written in reversed([match for match in _NUMBER.findall(folded) if any(c.isdigit() for c in match)]):
+        share, digits = written.endswith("%"), written.rstrip("%").replace(",", "")
+        above, _, below = digits.partition("/")
+        if below and float(below) == 0:
+            continue
+        if above in ("", "+", "-"):
+            continue
+        value = float(above) / (float(below) if below else 1.0)
+        return value / 100 if share else value
+    return None

@@ -1,0 +1,88 @@
+"""Evaluations of kind `python`: a function of the user's."""
+
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading import read
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.source import parse_path
+
+
+class PythonFunction:
+    """Scores the live model by a function.
+
+    Args:
+        function: Called with the model, its processor and a list of examples; returns a score from 0 to 1 for each, or
+            a mapping with `scores` and perhaps `responses` and `dollars`.
+        processor: Handed to it.
+        examples: The whole benchmark, both splits.
+    """
+
+    def __init__(self, function: Callable[..., Any], processor: Any, examples: Sequence[Example]) -> None:
+        self._function, self._processor, self._examples = function, processor, tuple(examples)
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The examples on one side of the split."""
+        return of_split(self._examples, split)
+
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+        """Call the function.
+
+        Raises:
+            EvaluationError: If what it returns are no scores.
+        """
+        begin = time.perf_counter()
+        returned = self._function(model, self._processor, list(examples))
+        found = returned if isinstance(returned, Mapping) else {"scores": returned}
+        try:
+            scores = np.asarray(found["scores"], dtype=np.float64)
+            responses = tuple(map(str, found.get("responses", ())))
+            dollars = float(found.get("dollars", 0.0))
+        except (KeyError, TypeError, ValueError) as error:
+            raise EvaluationError(
+                f"the function returned {str(returned)[:80]!r}, which are no scores", kind="nonsense"
+            ) from error
+        return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
+
+
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> PythonFunction:
+    """The evaluator of kind `python`.
+
+    Args:
+        pair: Its folder is searched for the module first.
+        loaded: Its processor is handed to the function.
+        options: `function`, as module:name; `examples`, as for `local`.
+
+    Raises:
+        UsageError: If there is no such function, or an option makes no sense.
+    """
+    source = f"{pair.folder / 'pair.yaml'}, evaluation"
+    given = Options(options, source=source)
+    address = given.word("function", None)
+    file = given.word("examples", None) if given.has("examples") else None
+    given.finish()
+    examples = read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples)
+    return PythonFunction(_find(address, pair, source), loaded.processor, examples)
+
+
+def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:
+    module, _, name = address.partition(":")
+    here = str(pair.folder.resolve())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{source}: there is no function at {address!r}: {error}") from error
+    if not callable(function):
+        raise UsageError(f"{source}: {address!r} is no function")
+    return function

@@ -1,0 +1,186 @@
+"""Evaluators by kind, on the shipped pair."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.examples import read_examples
+from hpo_bench.evaluation.generation import Loops
+from hpo_bench.evaluation.reading import read
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.mergekit_engine import merge
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+
+
+def with_evaluation(pair: Pair, **evaluation: Any) -> Pair:
+    return replace(pair, evaluation=evaluation)
+
+
+@pytest.fixture
+def merged(loaded: LoadedPair) -> LoadedPair:
+    loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
+    return loaded
+
+
+def test_default_is_exact_match_on_the_pair_s_examples(small_pair: Pair, merged: LoadedPair) -> None:
+    evaluator = open_evaluator(small_pair, merged)
+    sides = [evaluator.examples("validation"), evaluator.examples("test")]
+    assert sum(map(len, sides)) == 40
+    assert {e.split for e in sides[0]} == {"validation"}
+    assert 0 < evaluator.evaluate(merged.vlm, sides[1]).score < 1
+
+
+def test_generated_answers_score_as_teacher_forced_ones(small_pair: Pair, merged: LoadedPair) -> None:
+    forced = open_evaluator(small_pair, merged)
+    generated = open_evaluator(with_evaluation(small_pair, generate=True, batch_size=7, max_new_tokens=24), merged)
+    examples = forced.examples("test")
+    outcome = generated.evaluate(merged.vlm, examples)
+    assert outcome.scores.tolist() == forced.evaluate(merged.vlm, examples).scores.tolist()
+    assert len(outcome.responses) == len(examples)
+    alone = generated.evaluate(merged.vlm, examples[3:4])
+    assert alone.responses == outcome.responses[3:4], "an answer must not depend on its batch"
+
+
+def test_endless_answers_are_cut_and_a_model_of_them_is_a_failure(small_pair: Pair, loaded: LoadedPair) -> None:
+    loaded.write_language(merge(loaded, MergeSetting("ta", 1.0, 0.0), mask_seed=0))
+    head = loaded.vlm.get_output_embeddings().weight
+    evaluator = open_evaluator(with_evaluation(small_pair, metric="contains", max_new_tokens=200), loaded)
+    with torch.no_grad():
+        # One word is always the most likely.
+        states = loaded.vlm.get_output_embeddings()
+        handle = states.register_forward_hook(lambda *a: a[2].index_fill(-1, torch.tensor([50]), 1e4))
+    try:
+        with pytest.raises(EvaluationError, match="repeat themselves without end") as caught:
+            evaluator.evaluate(loaded.vlm, evaluator.examples("test")[:8])
+    finally:
+        handle.remove()
+    assert caught.value.kind == "endless"
+    assert torch.isfinite(head).all()
+
+
+def test_loops_are_found_and_ended_answers_left_alone() -> None:
+    loops = Loops(1, [0])
+    tokens = torch.tensor([[9, *[5, 6] * 5], [9, *[7, 0, 0, 0, 0] * 2], [9, *range(20, 30)]])
+    assert loops(tokens, None).tolist() == [True, False, False]
+    assert Loops(1, [0])(tokens[:, :5], None).tolist() == [False] * 3
+
+
+def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair) -> None:
+    known = read_examples(small_pair.examples)[:12]
+    lines = []
+    for number, example in enumerate(known):
+        names = [f"{number}-{place}.png" for place in range(len(example.images))]
+        for name, data in zip(names, example.images, strict=True):
+            (small_pair.folder / name).write_bytes(data)
+        line = {"id": example.id, "question": example.question, "answer": example.answer, "images": names}
+        lines.append(json.dumps({**line, "category": example.category}))
+    (small_pair.folder / "mine.jsonl").write_text("\n".join(lines))
+    assert read(small_pair.folder / "mine.jsonl") == known
+    evaluator = open_evaluator(with_evaluation(small_pair, examples="mine.jsonl"), merged)
+    assert sum(len(evaluator.examples(split)) for split in ("validation", "test")) == 12
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nonsense", "line 1: is not JSON"),
+        ('{"question": "?"}', "answer is missing"),
+        ('{"question": "?", "answer": "!", "colour": 1}', "unknown key 'colour'"),
+        ('{"question": "?", "answer": "!", "image": "../x.png"}', "leads out of the folder"),
+        ('{"question": "<image>", "answer": "!"}', "1 times <image>"),
+        ('{"id": "a", "question": "?", "answer": "!"}\n{"id": "a", "question": "?", "answer": "!"}', "have the id 'a'"),
+    ],
+)
+def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "mine.jsonl").write_text(line)
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path / "mine.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        ({"kind": "locl"}, "did you mean 'local'"),
+        ({"metric": "exact"}, "did you mean 'exact_match'"),
+        ({"batchsize": 3}, "did you mean 'batch_size'"),
+        ({"batch_size": 0}, "at least 1"),
+        ({"metric": "contains", "generate": False}, "generate must be true"),
+        ({"examples": "../outside.parquet"}, "leads out of"),
+        ({"kind": "python", "function": "nowhere:none"}, "no function at"),
+        ({"kind": "command"}, "command is missing"),
+        ({"metric": "judge", "judge": {"url": "ftp://x"}}, "must begin with http"),
+    ],
+)
+def test_sections_without_sense_are_refused(
+    small_pair: Pair, loaded: LoadedPair, evaluation: dict, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_evaluator(with_evaluation(small_pair, **evaluation), loaded)
+
+
+FUNCTIONS = """
+def score(model, processor, examples):
+    return {"scores": [len(e.answer) % 2 for e in examples], "responses": [e.answer for e in examples], "dollars": 0.5}
+
+def nothing(model, processor, examples):
+    return "well done"
+"""
+
+
+def test_python_functions_score(small_pair: Pair, loaded: LoadedPair) -> None:
+    (small_pair.folder / "my_scores_for_tests.py").write_text(FUNCTIONS)
+    evaluator = open_evaluator(with_evaluation(small_pair, kind="python", function="my_scores_for_tests:score"), loaded)
+    examples = evaluator.examples("test")
+    outcome = evaluator.evaluate(loaded.vlm, examples)
+    assert outcome.scores.tolist() == [len(e.answer) % 2 for e in examples]
+    assert (outcome.responses[0], outcome.dollars) == (examples[0].answer, 0.5)
+    broken = open_evaluator(with_evaluation(small_pair, kind="python", function="my_scores_for_tests:nothing"), loaded)
+    with pytest.raises(EvaluationError, match="no scores") as caught:
+        broken.evaluate(loaded.vlm, examples)
+    assert caught.value.kind == "nonsense"
+
+
+PROGRAM = """
+import json, pathlib, sys, time
+model, ask = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text())
+assert (model / "model.safetensors").stat().st_size > 1e6 and (model / "config.json").exists()
+how = ask["parameters"]["how"]
+if how == "hang": time.sleep(60)
+if how == "fail": sys.exit("no luck")
+print("chatter")
+print(json.dumps({"scores": {one: 0.25 for one in ask["ids"]}}) if how == "well" else "0.7")
+"""
+
+
+@pytest.mark.parametrize(("how", "kind"), [("well", ""), ("hang", "timeout"), ("fail", "raised"), ("odd", "nonsense")])
+def test_commands_get_the_merged_model(small_pair: Pair, loaded: LoadedPair, how: str, kind: str) -> None:
+    (small_pair.folder / "score.py").write_text(PROGRAM)
+    section = {
+        "command": [sys.executable, "score.py"],
+        "parameters": {"how": how},
+        "seconds": 2 if kind == "timeout" else 60,
+    }
+    evaluator = open_evaluator(with_evaluation(small_pair, kind="command", **section), loaded)
+    examples = evaluator.examples("validation")
+    if not kind:
+        assert evaluator.evaluate(loaded.vlm, examples).scores.tolist() == [0.25] * len(examples)
+        return
+    with pytest.raises(EvaluationError) as caught:
+        evaluator.evaluate(loaded.vlm, examples)
+    assert caught.value.kind == kind
+
+
+def test_scores_are_the_same_after_running_out_of_memory(small_pair: Pair, merged: LoadedPair) -> None:
+    evaluator: Any = open_evaluator(small_pair, merged)
+    examples = evaluator.examples("test")
+    whole = evaluator.evaluate(merged.vlm, examples).scores
+    evaluator.batch_size = 5
+    assert np.array_equal(evaluator.evaluate(merged.vlm, examples).scores, whole)

@@ -1,0 +1,70 @@
+"""Metrics of generated answers."""
+
+import pytest
+
+from hpo_bench.evaluation.metrics import contains, exact_match, multiple_choice, numeric
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "right"),
+    [
+        (" A  Dog. ", "a dog", True),
+        ("犬。", "犬", True),
+        ("ＤＯＧ", "dog", True),
+        ("パ ン ダ", "パンダ", True),
+        ("hot dog", "hotdog", False),
+        ("a dog and a cat", "a dog", False),
+        ("", "a dog", False),
+    ],
+)
+def test_exact_match_forgives_form_alone(response: str, answer: str, right: bool) -> None:
+    assert exact_match(response, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "right"),
+    [
+        ("It is a cat.", "cat", True),
+        ("It is a category.", "cat", False),
+        ("これは犬です", "犬", True),
+        ("anything", "", False),
+    ],
+)
+def test_contains_finds_words_and_not_parts_of_words(response: str, answer: str, right: bool) -> None:
+    assert contains(response, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "right"),
+    [
+        ("B", "B", True),
+        ("b", "B", True),
+        ("(B) because", "B", True),
+        ("A dog is seen, so the answer is (C).", "C", True),
+        ("The answer is A. No: the answer is D", "D", True),
+        ("B", "C", False),
+        ("Because", "B", False),
+        ("", "B", False),
+    ],
+)
+def test_multiple_choice_reads_the_letter_that_is_meant(response: str, answer: str, right: bool) -> None:
+    assert multiple_choice(response, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "right"),
+    [
+        ("so 3 + 4 = 7", "7", True),
+        ("1,234.5", "1234.5", True),
+        ("-3e2", "-300", True),
+        ("about 1/2", "0.5", True),
+        ("50%", "0.5", True),
+        ("3.1416", "3.14159", True),
+        ("3.2", "3.14159", False),
+        ("none", "3", False),
+        ("1/0", "3", False),
+        ("−5", "-5", True),
+    ],
+)
+def test_numeric_compares_the_last_number(response: str, answer: str, right: bool) -> None:
+    assert numeric(response, answer) == right
