@@ -60,6 +60,7 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
+    start = time.monotonic()
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
         with Steps(Console(stderr=True), recipe.pair) as steps:
@@ -72,3 +73,5 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
                 ),
             )
         click.echo(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
+    if pair is None:
+        click.echo(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")

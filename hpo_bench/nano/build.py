@@ -30,7 +30,7 @@ LICENCE = (
     "(CC BY 4.0); names Unicode CLDR"
 )
 NOTES = (
-    "Nano pair: {architecture} models of about a million parameters, trained from scratch on a CPU on drawings and "
+    "Nano pair: {architecture} models of about {about} parameters, trained from scratch on a CPU on drawings and "
     "handwritten digits of 24 x 24 pixels. Real merges and real evaluations, but not of real-size models."
 )
 Report = Callable[[str, int, int, float], None]
@@ -66,7 +66,7 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
         "expert": "expert",
         "examples": "examples.parquet",
         "licence": LICENCE,
-        "notes": NOTES.format(architecture=recipe.architecture),
+        "notes": NOTES.format(architecture=recipe.architecture, about=builder.architecture.size.about),
     }
     (folder / "pair.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
 

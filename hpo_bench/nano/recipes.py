@@ -8,10 +8,11 @@ examples alone was raised afterwards, from 1000 to 4000: a first benchmark showe
 Random's regret on every landscape.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hpo_bench.errors import UsageError
+from hpo_bench.nano.sizes import LARGER, NANO
 from hpo_bench.nano.skills.instructions import condition, layout
 from hpo_bench.nano.skills.language import CHINESE, JAPANESE
 from hpo_bench.nano.skills.maths import arithmetic, counting
@@ -201,6 +202,27 @@ RECIPES: dict[str, Recipe] = {
 }
 
 
+LADDERS = (("ja-llama", "ja-llama-3m", "ja-llama-10m"), ("sums-llama", "sums-llama-3m", "sums-llama-10m"))
+"""Pairs that differ in the size of their language models alone; no landscape is recorded from the larger ones."""
+
+
+def _enlarged(name: str) -> Recipe:
+    """The recipe of a ladder's higher rung: that of the lowest, with learning rates for its width.
+
+    Rates fall with the square root of the width, the usual rule for AdamW; steps stay.
+    """
+    small, _, size = name.rpartition("-")
+    recipe = RECIPES[small]
+    slower = (NANO.width / LARGER[size].width) ** 0.5
+    rates = {
+        rate: float(f"{getattr(recipe, rate) * slower:.2g}") for rate in ("base_lr", "tune_lr", "drift_lr", "expert_lr")
+    }
+    return replace(recipe, pair=name, architecture=f"{recipe.architecture}-{size}", **rates)
+
+
+ENLARGED: dict[str, Recipe] = {name: _enlarged(name) for ladder in LADDERS for name in ladder[1:]}
+
+
 def get_recipe(pair: str) -> Recipe:
     """The recipe of a pair.
 
@@ -209,8 +231,9 @@ def get_recipe(pair: str) -> Recipe:
     """
     import difflib
 
-    if pair in RECIPES:
-        return RECIPES[pair]
-    near = difflib.get_close_matches(pair, RECIPES, n=1)
+    every = {**RECIPES, **ENLARGED}
+    if pair in every:
+        return every[pair]
+    near = difflib.get_close_matches(pair, every, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UsageError(f"no nano pair is called {pair!r}; {hint}there are: {', '.join(RECIPES)}")
+    raise UsageError(f"no nano pair is called {pair!r}; {hint}there are: {', '.join(every)}")

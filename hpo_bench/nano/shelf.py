@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
-from hpo_bench.nano.recipes import RECIPES
+from hpo_bench.nano.recipes import ENLARGED, RECIPES
 
 SHIPPED = Path(__file__).parent / "shipped"
 BUILT = Path("nano")
@@ -25,9 +25,9 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     for folder in folders:
         if (folder / "pair.yaml").is_file():
             return Pair.read(folder)
-    if name in RECIPES:
+    if name in RECIPES or name in ENLARGED:
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
-    known = sorted({*RECIPES, *(path.parent.name for path in SHIPPED.glob("*/pair.yaml"))})
+    known = sorted({*RECIPES, *ENLARGED, *(path.parent.name for path in SHIPPED.glob("*/pair.yaml"))})
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(

@@ -1,7 +1,6 @@
 """What training needs to know of an architecture."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -9,39 +8,20 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
+from hpo_bench.nano.sizes import Size
+
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""
 PIXEL_MEAN, PIXEL_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How large a language model is.
-
-    Attributes:
-        width: Of a hidden state.
-        layers: How many.
-        heads: Attention heads, each 32 wide.
-        feed_forward: Width between the two halves of a feed-forward layer.
-    """
-
-    width: int = 128
-    layers: int = 4
-    heads: int = 4
-    feed_forward: int = 256
-
-    @property
-    def few_heads(self) -> int:
-        """Key-value heads where they are grouped."""
-        return self.heads // 2
-
-
-NANO = Size()
-"""Of every pair that landscapes are recorded from: 0.8 million parameters."""
-
-
 class Architecture(Protocol):
     """How to build a VLM of some architecture around a language model, and how to reach its parts."""
+
+    @property
+    def size(self) -> Size:
+        """Of its language model."""
+        ...
 
     @property
     def special_tokens(self) -> Mapping[str, str]:

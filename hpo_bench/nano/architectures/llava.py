@@ -19,8 +19,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import IMAGE_TOKENS, NANO, PIXEL_MEAN, PIXEL_STD, Size, normalised
+from hpo_bench.nano.architectures.base import IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
 from hpo_bench.nano.pictures import SIZE
+from hpo_bench.nano.sizes import NANO, Size
 from hpo_bench.nano.turns import IMAGE
 
 _PATCH = 12

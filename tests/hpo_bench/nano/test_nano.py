@@ -22,7 +22,7 @@ from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.extra import need
 from hpo_bench.nano.pictures import Album, to_png
-from hpo_bench.nano.recipes import RECIPES, SKILLS, Recipe, get_recipe
+from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, Recipe, get_recipe
 from hpo_bench.nano.skills.general import general
 from hpo_bench.nano.skills.instructions import condition
 from hpo_bench.nano.skills.maths import arithmetic, counting
@@ -92,6 +92,18 @@ def test_recipes_are_distinct_and_can_be_built() -> None:
         assert "Nano" in recipe.benchmark
 
 
+def test_a_ladder_differs_in_size_alone() -> None:
+    for ladder in LADDERS:
+        widths = [ARCHITECTURES[get_recipe(name).architecture].size.width for name in ladder]
+        assert widths == sorted(set(widths))
+        first = get_recipe(ladder[0])
+        for name, width in zip(ladder, widths, strict=True):
+            recipe = get_recipe(name)
+            assert recipe.base_lr == pytest.approx(first.base_lr * (widths[0] / width) ** 0.5, rel=0.05)
+            alike = ("skill", "seed", "benchmark", "base_steps", "align_steps", "drift_steps", "examples")
+            assert all(getattr(recipe, key) == getattr(first, key) for key in alike)
+
+
 def test_a_mistyped_recipe_gets_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="did you mean 'ja-llama'"):
         get_recipe("ja-lama")
@@ -151,7 +163,7 @@ def test_the_model_sees_the_pictures_and_their_order(fresh) -> None:
     trained, _ = sums_in_pictures(architecture, tokenizer)
     trained.pop("labels")
     seen = architecture.image_embeddings(vlm, architecture.image_inputs(np.zeros((3, 24, 24, 3), np.uint8)))
-    assert seen.shape == (3, 4, 128)
+    assert seen.shape == (3, 4, architecture.size.width)
     assert architecture.patch_states(vlm, trained).shape[0] == 6
     with torch.inference_mode():
         before = vlm(**trained).logits
