@@ -13,10 +13,12 @@ from surrogates.errors import SurrogateError
 COMMANDS = {
     "tune": "Find the best merge of a pair for a budget.",
     "run": "Run optimisers on recorded landscapes and write the report.",
+    "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
     "landscapes": "See which landscapes there are, and what they look like.",
     "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
     "record": "Record a landscape from real merges of a pair.",
     "nano": "Train tiny real VLM-LLM pairs from scratch.",
+    "scale": "See what injection gains in larger models.",
     "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
     "methods": "Compare nine merge methods with each other and with the study.",
     "merge": "Merge a pair once, into a Hugging Face folder.",
