@@ -25,10 +25,11 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
     """
     parts = {role: f"parts/{role}" for role in ("base", "vlm", "expert")}
     content = {**mergekit_engine.configuration(setting, **parts, dtype=merged_in), "out_dtype": stored_in}
+    # mergekit's model card would ask the hub whether "parts/base" is a model there.
     lines = [
         f"{METHODS[setting.method]} with mergekit: the language backbone of this merge.",
         f"1. hpo-bench graft extract {pair.arguments} --out parts",
-        f"2. mergekit-yaml {FILE} merged",
+        f"2. mergekit-yaml {FILE} merged --no-write-model-card",
         f"3. hpo-bench graft onto {pair.arguments} --language merged --out {pair.name}-merged",
     ]
     if setting.method == "dare":

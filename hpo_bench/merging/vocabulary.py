@@ -13,6 +13,7 @@ Without a row of the base there is no task vector, so the third case copies the 
 left out.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.wording import first_line
 
+_FILE = "tokenizer.json"
+_CONFIGURATION = "tokenizer_config.json"
 LEAST_SHARED = 0.9
 """Fine-tunes add or drop some tokens; vocabularies that share less of the smaller one come from two families."""
 
@@ -98,12 +101,18 @@ class VocabularyMap:
 def read_vocabulary(folder: Path) -> dict[str, int]:
     """Token to id, with every added token.
 
+    From `tokenizer.json` as it stands, where there is one: transformers' classes add special tokens of their own, under
+    the first free id, which may be a row that the model's makers left without a token.
+
     Raises:
         MergeError: If the folder's tokenizer cannot be read.
     """
+    from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
     try:
+        if (folder / _FILE).is_file():
+            return Tokenizer.from_file(str(folder / _FILE)).get_vocab(with_added_tokens=True) | _added(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_vocab()
     except Exception as error:  # whatever a missing or broken file makes transformers raise
         raise MergeError(
@@ -111,6 +120,15 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
             "matched by token, so put the tokenizer's files there, or say `embeddings: false` and `head: false` under "
             "`merge:` in pair.yaml"
         ) from error
+
+
+def _added(folder: Path) -> dict[str, int]:
+    """Tokens that are in the tokenizer's configuration alone, as some fine-tunes leave theirs."""
+    path = folder / _CONFIGURATION
+    if not path.is_file():
+        return {}
+    listed = json.loads(path.read_text(encoding="utf-8")).get("added_tokens_decoder") or {}
+    return {entry["content"]: int(row) for row, entry in listed.items()}
 
 
 def _with_rows(vocabulary: Mapping[str, int], rows: int) -> dict[str, int]:
