@@ -1,0 +1,61 @@
+"""What restricting the sum costs, by hand. Numbers are SYNTHETIC."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from hpo_bench.analyses import restrictions
+from landscapes.landscape import Landscape
+from landscapes.outcomes import Outcomes
+
+
+@pytest.fixture(scope="module")
+def landscape(tmp_path_factory: pytest.TempPathFactory) -> Landscape:
+    return synthetic.landscape(tmp_path_factory.mktemp("grids"), "rugged-b/dare", kind="rugged", seed=3)
+
+
+def test_relative_regret_by_hand_on_the_test_split(landscape: Landscape) -> None:
+    found = {cost.restriction: cost for cost in restrictions.costs([landscape])}
+    grid = landscape.on("test").grid
+    total = np.round(grid.X[:, 0] + grid.X[:, 1], 6)
+    for restriction, sums in (("sum_to_one", [1.0]), ("relaxed_sum", [0.8, 1.0, 1.2])):
+        best = grid.scores[np.isin(total, sums)].max()
+        assert found[restriction].percent == pytest.approx(100 * (grid.scores.max() - best) / grid.scores.max())
+    assert found["relaxed_sum"].percent <= found["sum_to_one"].percent
+
+
+def test_its_error_is_that_of_the_paired_difference(landscape: Landscape) -> None:
+    cost = restrictions.costs([landscape])[0]
+    test = landscape.on("test")
+    assert landscape.folder is not None
+    answers = Outcomes.read(landscape.folder / "outcomes.parquet", test.space, split="test").correct
+    allowed = np.flatnonzero(np.isclose(test.grid.X[:, :2].sum(1), 1))
+    kept = allowed[np.argmax(test.grid.scores[allowed])]
+    lost = answers[test.grid.best] - answers[kept]
+    expected = 100 * lost.std(ddof=1) / np.sqrt(len(lost)) / test.grid.scores.max()
+    assert cost.error == pytest.approx(expected)
+    assert cost.visible == (cost.percent > 2 * cost.error)
+
+
+def test_the_studys_table_is_whole() -> None:
+    table = restrictions.study_costs()
+    assert len(table) == 60
+    assert set(table["restriction"]) == set(restrictions.WITHIN)
+    worst = table.sort_values("relative_regret_percent").iloc[-1]
+    assert (worst["scenario"], worst["method"], worst["relative_regret_percent"]) == ("WV-I2", "TA", 25)
+
+
+def test_tables_have_a_row_for_each(landscape: Landscape) -> None:
+    costs = restrictions.costs([landscape])
+    assert [row.head for row in restrictions.table(costs).rows] == ["rugged-b/dare"]
+    beside = restrictions.side_by_side(costs)
+    assert [row.head for row in beside.rows] == ["DARE, sum = 1", "DARE, sum within 0.2 of 1"]
+    # Ten scenarios, of which three lose nothing with DARE at a sum of 1.
+    assert beside.rows[0].cells[1] == "3.5, 19.0, 3 of 10"
+
+
+def test_landscapes_without_both_coefficients_are_passed_over(tmp_path: Path) -> None:
+    axes = tuple(p for p in synthetic.card("smooth-a/dare").parameters if p.name != "vl_weight")
+    assert restrictions.costs([Landscape.read(synthetic.record(tmp_path, "smooth-a/dare", parameters=axes))]) == []

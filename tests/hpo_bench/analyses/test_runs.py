@@ -1,0 +1,110 @@
+"""Analyses that follow stored runs: where optima lie, validation against test, difficulty. Numbers are SYNTHETIC."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+from hpo_bench.analyses import difficulty, optima, transfer
+from hpo_bench.analyses.section import analyse
+from landscapes import catalogue
+from landscapes.landscape import Landscape
+
+BUDGET, SEEDS = 12, 3
+
+
+@pytest.fixture(scope="module")
+def landscapes(tmp_path_factory: pytest.TempPathFactory) -> list[Landscape]:
+    root = tmp_path_factory.mktemp("grids")
+    synthetic.record(root, "smooth-a/ta")
+    synthetic.record(root, "smooth-b/dare", seed=2, domain="maths")
+    return catalogue.load_all(root=root)
+
+
+@pytest.fixture(scope="module")
+def runs(landscapes: list[Landscape]) -> pd.DataFrame:
+    """Random settings under every optimiser's name, in the columns of `results.assemble`."""
+    frames = []
+    for landscape in landscapes:
+        for place, optimizer in enumerate(("gp-bo", "cma-es", "pattern-search", "powell", "random")):
+            for seed in range(SEEDS):
+                rng = np.random.default_rng([place, seed])
+                X = landscape.space.from_unit(rng.random((BUDGET, landscape.space.dim)))
+                scores = landscape.score(X)
+                frame = pd.DataFrame(X, columns=list(landscape.space.names)).assign(
+                    landscape=landscape.name, optimiser=optimizer, seed=seed, t=range(1, BUDGET + 1), score=scores,
+                    regret=landscape.regret(np.maximum.accumulate(scores)),
+                )  # fmt: skip
+                frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
+    found = transfer.measure(landscapes, runs)
+    assert found.landscapes == ("smooth-a/ta", "smooth-b/dare")
+    landscape = landscapes[0]
+    test = landscape.on("test")
+    mine = runs[(runs["landscape"] == landscape.name) & (runs["optimiser"] == "powell") & (runs["seed"] == 1)]
+    X, scores = mine[list(landscape.space.names)].to_numpy(), mine["score"].to_numpy()
+    for t in (1, 4, BUDGET):
+        best = int(np.argmax(scores[:t]))
+        there = test.regret(test.score(X[[best]]))[0]
+        assert found.test["powell"][landscape.name][1, t - 1] == pytest.approx(there)
+        assert found.validation["powell"][landscape.name][1, t - 1] == pytest.approx(mine["regret"].iloc[t - 1])
+    # Validation and test are of one formula here, so they must agree.
+    assert min(found.agreement.values()) > 0.9
+
+
+def test_failed_evaluations_are_never_incumbents() -> None:
+    scores = np.array([[np.nan, 0.3, np.nan, 0.2, 0.5]])
+    assert transfer._incumbent(scores).tolist() == [[0, 1, 1, 1, 4]]
+
+
+def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
+    table = transfer.table(transfer.measure(landscapes, runs), {"gp-bo": "GP-BO"})
+    assert {row.head for row in table.rows} == {"GP-BO", "cma-es", "pattern-search", "powell", "random"}
+    hard = difficulty.table(landscapes, runs)
+    assert [row.head for row in hard.rows] == ["language", "maths", "TA", "DARE"]
+    language = hard.rows[0].cells
+    assert language[0] == "1"
+    random = landscapes[0].random_regret(BUDGET)[-1]
+    assert language[1] == f"{100 * random:.1f}%"
+    last = runs[(runs["t"] == BUDGET) & (runs["landscape"] == "smooth-a/ta")].groupby("optimiser")["regret"].mean()
+    assert language[2] == f"{last[['pattern-search', 'powell']].mean() / random:.2f}"
+    early = difficulty.table(landscapes, runs, at=4).rows[0].cells
+    assert early[1] == f"{100 * landscapes[0].random_regret(4)[-1]:.1f}%"
+
+
+def test_where_the_optimum_lies(landscapes: list[Landscape]) -> None:
+    found = [optima.find(landscape) for landscape in landscapes]
+    test = landscapes[0].on("test")
+    assert found[0].x == pytest.approx(test.optimum.x)
+    assert found[0].total == pytest.approx(test.optimum.x.sum())
+    assert 0 < found[0].zone < 0.5
+    assert optima.by_method(found).rows[1].head == "DARE"
+    assert "on the box" in optima.table(found).columns[3]
+
+
+def test_edges_are_named(tmp_path: Path) -> None:
+    about = synthetic.card("smooth-a/ta")
+    answers = synthetic.outcomes(about)
+    answers["correct"] = (
+        answers["vl_weight"] + 0.1 * answers["exp_weight"]
+        > 0.9 * answers.groupby("id")["vl_weight"].transform("mean") + answers["id"].str[-2:].astype(int) / 100
+    )
+    from landscapes.grid import write_grid
+
+    write_grid(tmp_path / "grid.parquet", synthetic.rows(about, answers), about.space)
+    about.write(tmp_path / "card.yaml")
+    assert "vl_weight" in optima.find(Landscape.read(tmp_path)).on_edge
+
+
+def test_the_section_has_it_all(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
+    grids = analyse(landscapes)
+    whole = analyse(landscapes, runs)
+    assert len(grids.figures) == 2
+    assert [name for name, *_ in whole.figures] == ["study_restrictions", "study_optima", "study_transfer"]
+    assert len(whole.tables) == len(grids.tables) + 3
+    assert any("Rank correlation of validation and test" in sentence for sentence in whole.sentences)

@@ -1,0 +1,96 @@
+"""The whole comparison on SYNTHETIC landscapes: stored, resumed, told, drawn."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+from click.testing import CliRunner
+from PIL import Image
+
+from hpo_bench.cli import cli
+from hpo_bench.plan import Contender
+from hpo_bench.ranking import outcome
+from hpo_bench.ranking.study import Comparison
+from landscapes import catalogue
+from optimizers.grid import Grid
+
+KINDS = ("thin_plate_spline", "linear", "noise")
+
+
+@pytest.fixture
+def grids(tmp_path: Path) -> Path:
+    for place, name in enumerate(("smooth-a/ta", "rugged-c/dare")):
+        synthetic.record(tmp_path / "grids", name, kind=name.split("-", maxsplit=1)[0], seed=place)
+    return tmp_path / "grids"
+
+
+def comparison(grids: Path, folder: Path, kinds=KINDS, seeds: int = 2) -> Comparison:
+    contenders = [Contender.find(name) for name in ("random", "pattern-search", "grid")]
+    return Comparison(
+        contenders, catalogue.load_all(root=grids), kinds, folder, seeds=seeds, budget=12, pairs=grids / "none"
+    )
+
+
+def test_races_are_made_once_and_go_on_where_they_stopped(grids: Path, tmp_path: Path) -> None:
+    whole = comparison(grids, tmp_path / "whole")
+    assert whole.run(jobs=1) == len(whole.tasks) == 18
+    assert whole.run(jobs=1) == 0
+    half = comparison(grids, tmp_path / "half")
+
+    def interrupt(word: str, done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half.run(jobs=1, told=interrupt)
+    left = half.run(jobs=1)
+    assert 0 < left < 18
+    assert outcome.as_json(half) == outcome.as_json(whole)
+
+
+def test_the_first_guise_is_the_reference_and_scores_are_the_benchmarks(grids: Path, tmp_path: Path) -> None:
+    made = comparison(grids, tmp_path / "out")
+    made.run(jobs=1)
+    of = made.agreements()["thin_plate_spline"]["end"]
+    assert (of.tau, of.same_winner) == (1.0, True)
+    regret = made.regrets("thin_plate_spline")
+    for values in regret.values():
+        assert [one.shape for one in values] == [(2, 12)] * 2
+        assert all((np.diff(one, axis=1) <= 0).all() for one in values)  # an incumbent never gets worse
+        assert all(one.min() >= 0 and one.max() <= 1 for one in values)
+    noisy = np.concatenate([one.ravel() for values in made.regrets("noise").values() for one in values])
+    assert ((noisy >= 0) & (noisy <= 1)).all()
+    assert outcome.sentence(made).startswith("Against RBF, thin plate spline, at the end:")
+
+
+def test_without_a_seed_one_run_is_enough_but_for_noise(grids: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(Grid, "seeded", False)
+    made = comparison(grids, tmp_path / "out", kinds=("linear", "noise"))
+    made.run(jobs=1)
+    assert all((one == one[0]).all() for one in made.regrets("linear")["grid"])
+    assert not all((one == one[0]).all() for one in made.regrets("noise")["grid"])
+    assert not all((one == one[0]).all() for one in made.regrets("linear")["random"])
+
+
+def test_other_seeds_and_budgets_are_other_races(grids: Path, tmp_path: Path) -> None:
+    comparison(grids, tmp_path / "out").run(jobs=1)
+    assert comparison(grids, tmp_path / "out", seeds=3).run(jobs=1) == 18
+
+
+def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = "ranking -o random -o sobol --guise cubic --guise noise --seeds 2 --budget 6 -j 1 --landscapes-dir grids"
+    shown = CliRunner().invoke(cli, words.split())
+    assert shown.exit_code == 0, shown.output
+    assert "Does the ranking survive?" in shown.output
+    assert "8 of 8 races made" in shown.output
+    content = json.loads((tmp_path / "results-ranking" / "ranking.json").read_text())
+    assert set(content["agreement"]) == {"cubic", "noise"}
+    assert Image.open(tmp_path / "results-ranking" / "ranking.png").size[0] > 600
+    assert "0 of 8 races made" in CliRunner().invoke(cli, words.split()).output
+    wrong = CliRunner().invoke(cli, ["ranking", "--guise", "spline"])
+    assert "no guise is called 'spline'" in str(wrong.exception)
+    unbuilt = CliRunner().invoke(cli, [*words.split(), "--real"])
+    assert "no pair of these landscapes is built" in str(unbuilt.exception)
