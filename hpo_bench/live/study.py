@@ -100,6 +100,7 @@ class Request:
         return Limits(trials=self.trials or default, hours=self.hours, dollars=self.dollars, price=self.price)
 
 
+Coefficients = Mapping[str, tuple[float, float]]
 CrewOpener = Callable[[Path, tuple[str, ...]], Crew]
 """Opens workers, given a folder for their logs and the coefficients that they should compute."""
 
@@ -163,10 +164,12 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
             console.print(f"study {request.study} is finished; a higher --trials goes on with it", highlight=False)
             show(verdict, console)
             return verdict
+        if store.config is None and not starts.needed(request.starts):
+            store.begin(_with_starts(wanted, request, {}))
         brake = stack.enter_context(Brake())
         crew = open_crew(folder / "logs", starts.needed(request.starts) if store.config is None else ())
         stack.callback(crew.stop)
-        config = store.config or store.begin(_with_starts(wanted, request, crew, brake))
+        config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
         title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
         contest = Contest.of(config, kind, budget=limits.trials)
         with screen(console, title) as shown:
@@ -222,16 +225,18 @@ def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> Study
     return wanted
 
 
-def _with_starts(config: StudyConfig, request: Request, crew: Crew, brake: Brake) -> StudyConfig:
-    """The same with its starts as points, some of which the workers must compute."""
-    coefficients = {}
-    if starts.needed(config.begin_with):
-        event = None
-        while not isinstance(event, Ready):
-            if brake.pressed:
-                raise KeyboardInterrupt
-            event = crew.poll(0.25)
-        coefficients = event.facts["coefficients"]
+def _coefficients(crew: Crew, brake: Brake) -> Coefficients:
+    """What the workers found from the weights, as soon as one is ready."""
+    event = None
+    while not isinstance(event, Ready):
+        if brake.pressed:
+            raise KeyboardInterrupt
+        event = crew.poll(0.25)
+    return event.facts["coefficients"]
+
+
+def _with_starts(config: StudyConfig, request: Request, coefficients: Coefficients) -> StudyConfig:
+    """The same with its starts as points."""
     found = {
         method: starts.resolve(
             config.begin_with, config.space(method), coefficients=coefficients, studies=request.studies
