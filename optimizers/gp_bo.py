@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from optimizers.base import Optimizer, Point
-from optimizers.gp.acquisition import Draws, Effort, log_expected_improvement, maximise
+from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, maximise
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.model import Model, standardised
 from optimizers.gp.posterior import Hyperparameters, Posterior
@@ -24,8 +24,6 @@ from optimizers.sobol import sobol_points
 # processor's cache (measured at 40 points in 2-D, one thread: an evaluation of the fit takes 0.51 ms a run alone, 0.07
 # in groups of 32 and 0.06 of 96; 1,000 predictions take 0.96, 0.61 in groups of 8 and 1.5 of 96).
 FIT_BATCH, SEARCH_BATCH = 128, 8
-# Points closer than this, along every axis, count as the same: no better score is to be had so near.
-SEPARATION = 1e-4
 # How often the hyperparameters are sought from the typical ones as well as from the last: another start found a better
 # maximum in 1 of 1,000 fits to held-out functions, and costs half as much again.
 FRESH_EVERY = 5
@@ -148,16 +146,29 @@ class GpBo(Optimizer):
                 kernel,
             )
 
-        def acquisition(X: Tensor) -> Tensor:
-            value = log_expected_improvement(*posterior.predict(X), incumbent)
-            return value.masked_fill_(_separation(X, posterior.X) < SEPARATION, -torch.inf)
-
+        acquisition = cls._acquisition(optimizers, posterior, incumbent)
         generators = [optimizer._generator(1, optimizer.asked) for optimizer in optimizers]
         draws = Draws.of(generators, optimizers[0].dim, cls.effort)
-        return maximise(acquisition, known.X[torch.arange(len(optimizers)), index], draws)
+        return cls._maximise(acquisition, known.X[torch.arange(len(optimizers)), index], draws)
 
     @classmethod
-    def _learn(cls, optimizers: Sequence[Self], known: "Knowledge") -> Hyperparameters:
+    def _maximise(cls, acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:
+        """Where the acquisition is highest, of shape (B, dim); `incumbent`, of that shape, is the best known point."""
+        return maximise(acquisition, incumbent, draws)
+
+    @classmethod
+    def _acquisition(cls, optimizers: Sequence["GpBo"], posterior: Posterior, incumbent: Tensor) -> Acquisition:
+        """What the next points maximise.
+
+        Args:
+            optimizers: The runs, B of them.
+            posterior: What they know and believe.
+            incumbent: Highest posterior mean at a point that is known or pending, of shape (B,).
+        """
+        return LogExpectedImprovement(posterior, incumbent)
+
+    @classmethod
+    def _learn(cls, optimizers: Sequence["GpBo"], known: "Knowledge") -> Hyperparameters:
         """Hyperparameters given the scores; each run remembers its own as the next start."""
         fresh = typical(known.X.shape[2])
         last = torch.stack([fresh if o._parameters is None else o._parameters for o in optimizers])
@@ -206,11 +217,3 @@ class Knowledge:
         y, _, spread = standardised(np.array(scores))
         noise = np.square(np.array(errors) / spread)
         return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, noise, others, failures)))
-
-
-def _separation(X: Tensor, taken: Tensor) -> Tensor:
-    """How far each point of X (B, m, d) is from the nearest taken one (B, n, d), along its widest axis; (B, m)."""
-    gap = (X[:, :, 0, None] - taken[:, None, :, 0]).abs_()
-    for axis in range(1, X.shape[2]):
-        gap = torch.maximum(gap, (X[:, :, axis, None] - taken[:, None, :, axis]).abs_())
-    return gap.amin(2)

@@ -9,6 +9,13 @@ import torch
 from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
+from optimizers.gp.posterior import Posterior
+
+# Points closer than this, along every axis, count as the same: no better score is to be had so near.
+SEPARATION = 1e-4
+Acquisition = Callable[[Tensor], Tensor]
+"""How much it is worth to evaluate somewhere: values of shape (B, m) at points of shape (B, m, d)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Effort:
@@ -16,7 +23,8 @@ class Effort:
 
     Attributes:
         uniform: Candidates spread over the cube.
-        near: Candidates near the incumbent, at distances from the last cloud's to the first's.
+        near: Candidates near the incumbent.
+        span: Their distances, as the least and the largest standard deviation, in edges of the cube.
         lineages: How many of the best candidates are refined.
         cloud: Points around each of them in every round.
         radii: Standard deviations of the clouds, round by round, in edges of the cube.
@@ -24,6 +32,7 @@ class Effort:
 
     uniform: int = 800
     near: int = 200
+    span: tuple[float, float] = (0.0015, 0.1)
     lineages: int = 4
     cloud: int = 25
     radii: tuple[float, ...] = (0.1, 0.035, 0.012, 0.004, 0.0015)
@@ -48,36 +57,44 @@ class Draws:
         """Draws from the runs' own generators, so that no run's numbers depend on its company."""
         shape = (len(effort.radii), effort.lineages, effort.cloud, dim)
         uniform = np.stack([g.random((effort.uniform, dim)) for g in generators])
-        radius = np.geomspace(effort.radii[-1], effort.radii[0], effort.near)[:, None]
+        radius = np.geomspace(*effort.span, effort.near)[:, None]
         near = np.stack([radius * g.standard_normal((effort.near, dim)) for g in generators])
         clouds = np.stack([g.standard_normal(shape) for g in generators], axis=1)
         clouds *= np.array(effort.radii)[:, None, None, None, None]
         return cls(torch.from_numpy(uniform), torch.from_numpy(near), torch.from_numpy(clouds))
 
 
-def log_expected_improvement(mean: Tensor, variance: Tensor, incumbent: Tensor) -> Tensor:
+@dataclass(frozen=True, slots=True)
+class LogExpectedImprovement:
     """Logarithm of the expected improvement (Ament et al., 2023, equation 9), by BoTorch's stable helper.
 
-    Args:
-        mean: Posterior means, of shape (B, m).
-        variance: Posterior variances, of shape (B, m).
+    Attributes:
+        posterior: What is known.
         incumbent: What is to be improved on, of shape (B,).
-
-    Returns:
-        Of shape (B, m).
     """
-    deviation = variance.sqrt()
-    return _log_ei_helper((mean - incumbent[:, None]) / deviation) + deviation.log()
+
+    posterior: Posterior
+    incumbent: Tensor
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Values of shape (B, m) at X of shape (B, m, d); minus infinity where a score is known already."""
+        mean, variance = self.posterior.predict(X)
+        deviation = variance.sqrt_()
+        value = _log_ei_helper((mean - self.incumbent[:, None]) / deviation) + deviation.log()
+        return value.masked_fill_(_separation(X, self.posterior.X) < SEPARATION, -torch.inf)
 
 
-def maximise(acquisition: Callable[[Tensor], Tensor], incumbent: Tensor, draws: Draws) -> Tensor:
+def maximise(acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:
     """The best of many candidates, refined in shrinking clouds around several of them.
 
-    Gradient ascent would need the same posterior evaluations one after the other; clouds take them in a few large
-    batches, which is what makes runs in lockstep cheap, and they cannot leave the cube or step on a kink.
+    Gradient ascent after two clouds, or in place of all, gains nothing. On 48 held-out functions with 25 points each the
+    clouds end within 0.001 of the maximum in the mean, in 2-D within 0.00005, the maximum taken as the best of twenty
+    times the effort with ascent. BFGS ends as near but takes its evaluations one after the other: it took 2.0 to 2.9
+    times as long alone and 1.5 to 2.2 times in groups of eight; over whole runs its regret was the same (`hpo-bench
+    ablation`, arm `ascent`). Clouds cannot leave the cube nor step on a kink, either.
 
     Args:
-        acquisition: Values of shape (B, m) at points of shape (B, m, d).
+        acquisition: What to maximise.
         incumbent: Best point so far, of shape (B, d).
         draws: Random numbers.
 
@@ -88,13 +105,22 @@ def maximise(acquisition: Callable[[Tensor], Tensor], incumbent: Tensor, draws: 
     candidates = torch.cat((draws.uniform, near), dim=1)
     B, _, d = candidates.shape
     rows = torch.arange(B)[:, None]
-    best, index = acquisition(candidates).topk(draws.clouds.shape[2], dim=1)
+    L = draws.clouds.shape[2]
+    best, index = acquisition(candidates).topk(L, dim=1)
     centres = candidates[rows, index]
     for offsets in draws.clouds:
         cloud = (centres[:, :, None, :] + offsets).clamp_(0.0, 1.0)
-        values, index = acquisition(cloud.flatten(1, 2)).view(B, len(best[0]), -1).max(2)
+        values, index = acquisition(cloud.flatten(1, 2)).view(B, L, -1).max(2)
         found = cloud.gather(2, index[:, :, None, None].expand(-1, -1, 1, d))[:, :, 0]
         better = values > best
         centres = torch.where(better[:, :, None], found, centres)
         best = torch.where(better, values, best)
     return centres[rows[:, 0], best.argmax(1)]
+
+
+def _separation(X: Tensor, taken: Tensor) -> Tensor:
+    """How far each point of X (B, m, d) is from the nearest taken one (B, n, d), along its widest axis; (B, m)."""
+    gap = (X[:, :, 0, None] - taken[:, None, :, 0]).abs_()
+    for axis in range(1, X.shape[2]):
+        gap = torch.maximum(gap, (X[:, :, axis, None] - taken[:, None, :, axis]).abs_())
+    return gap.amin(2)

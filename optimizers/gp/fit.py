@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from optimizers.gp.bfgs import minimise
-from optimizers.gp.posterior import ROOT5, Hyperparameters
+from optimizers.gp.posterior import Hyperparameters
 from optimizers.gp.priors import Priors
 
 TYPICAL_LENGTHSCALE, TYPICAL_OUTPUTSCALE, TYPICAL_NOISE = 1 / 3, 1.0, 1e-3
@@ -52,10 +52,8 @@ class LogPosterior:
         B, n = self.y.shape
         kernel = hyperparameters(parameters, self.priors)
         inverse_square = kernel.lengthscale.pow(-2)
-        scaled = torch.bmm(inverse_square[:, None, :], self.squares)[:, 0].sqrt_().mul_(ROOT5)
-        decay = (-scaled).exp_().mul_(kernel.outputscale[:, None])
-        tangent = decay * (1.0 + scaled)
-        signal = tangent + decay * scaled.square().div_(3.0)
+        scaled = torch.bmm(inverse_square[:, None, :], self.squares)[:, 0]
+        signal, tangent = (part.mul_(kernel.outputscale[:, None]) for part in kernel.family.value_and_tangent(scaled))
 
         covariance = signal.view(B, n, n).clone()
         covariance.diagonal(dim1=1, dim2=2).add_(kernel.noise[:, None] + self.known)
@@ -69,10 +67,9 @@ class LogPosterior:
         log_determinant = 2.0 * factor.diagonal(dim1=1, dim2=2).log().sum(1)
         value = 0.5 * (quadratic + log_determinant)
 
-        # Half the derivative by each entry of the covariance; the derivative of the kernel by the logarithm of a
-        # length scale is (5/3) s (1 + a) exp(-a) times the squared scaled difference, a the scaled distance.
+        # Half the derivative by each entry of the covariance.
         outer = 0.5 * (inverse - weights[:, :, None] * weights[:, None, :]).flatten(1)
-        by_lengthscale = torch.bmm((outer * tangent)[:, None, :], self.squares.mT)[:, 0] * inverse_square * (5.0 / 3.0)
+        by_lengthscale = torch.bmm((outer * tangent)[:, None, :], self.squares.mT)[:, 0] * inverse_square
         by_outputscale = (outer * signal).sum(1)
         by_noise = outer.view(B, n, n).diagonal(dim1=1, dim2=2).sum(1) * kernel.noise
 
@@ -96,7 +93,7 @@ class LogPosterior:
 def hyperparameters(parameters: Tensor, priors: Priors) -> Hyperparameters:
     """The hyperparameters that parameters of shape (B, d + 2) stand for."""
     positive = parameters.exp()
-    return Hyperparameters(positive[:, :-2], positive[:, -2], positive[:, -1] + priors.noise_floor)
+    return Hyperparameters(priors.kernel, positive[:, :-2], positive[:, -2], positive[:, -1] + priors.noise_floor)
 
 
 def typical(dim: int) -> Tensor:

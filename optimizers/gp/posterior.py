@@ -1,13 +1,14 @@
-"""The Gaussian process itself: Matern-5/2 kernel, constant mean, exact prediction."""
+"""The Gaussian process itself: stationary kernel, constant mean, exact prediction."""
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import Self
 
 import torch
 from torch import Tensor
 
-ROOT5 = sqrt(5.0)
+from optimizers.gp.kernels import Kernel
+
+LEAST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,18 +16,20 @@ class Hyperparameters:
     """The kernel of each data set.
 
     Attributes:
+        family: What kind of kernel.
         lengthscale: Of shape (B, d), in edges of the cube.
         outputscale: Signal variance, of shape (B,).
         noise: Noise variance that all scores share, of shape (B,); what is known of single scores adds to it.
     """
 
+    family: Kernel
     lengthscale: Tensor
     outputscale: Tensor
     noise: Tensor
 
-    def rows(self, rows: slice) -> "Hyperparameters":
+    def rows(self, rows: Tensor | slice) -> "Hyperparameters":
         """Those of some of the data sets."""
-        return Hyperparameters(self.lengthscale[rows], self.outputscale[rows], self.noise[rows])
+        return Hyperparameters(self.family, self.lengthscale[rows], self.outputscale[rows], self.noise[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,10 @@ class Posterior:
     weights: Tensor
     whitener: Tensor
 
+    def rows(self, rows: Tensor | slice) -> "Posterior":
+        """Those of some of the data sets."""
+        return Posterior(self.X[rows], self.kernel.rows(rows), self.mean[rows], self.weights[rows], self.whitener[rows])
+
     @classmethod
     def fit(cls, X: Tensor, y: Tensor, known: Tensor, kernel: Hyperparameters) -> Self:
         """Conditions on scores y of shape (B, n) at X of shape (B, n, d), with known noise variances of shape (B, n).
@@ -56,10 +63,10 @@ class Posterior:
         Raises:
             torch.linalg.LinAlgError: If a covariance is not positive definite, which the noise floor prevents.
         """
-        covariance = matern52(X, X, kernel)
-        covariance.diagonal(dim1=1, dim2=2).add_(kernel.noise[:, None] + known)
-        identity = torch.eye(X.shape[1], dtype=X.dtype).expand_as(covariance)
-        whitener = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), identity, upper=False)
+        own = covariance(X, X, kernel)
+        own.diagonal(dim1=1, dim2=2).add_(kernel.noise[:, None] + known)
+        identity = torch.eye(X.shape[1], dtype=X.dtype).expand_as(own)
+        whitener = torch.linalg.solve_triangular(torch.linalg.cholesky(own), identity, upper=False)
         white_one = whitener.sum(2, keepdim=True)
         white_y = torch.bmm(whitener, y[:, :, None])
         mean = (white_one * white_y).sum((1, 2)) / white_one.square().sum((1, 2))
@@ -69,23 +76,24 @@ class Posterior:
 
     def predict(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance of the noise-free score, each of shape (B, m), at X of shape (B, m, d)."""
-        cross = matern52(self.X, X, self.kernel)
+        cross = covariance(self.X, X, self.kernel)
         mean = self.mean[:, None] + torch.bmm(self.weights[:, None, :], cross)[:, 0]
         explained = torch.bmm(self.whitener, cross).square_().sum(1)
         # Rounding may push the difference below zero where a point is known; it stays far below any real variance.
-        variance = (self.kernel.outputscale[:, None] - explained).clamp_min_(1e-12)
+        variance = (self.kernel.outputscale[:, None] - explained).clamp_min_(LEAST_VARIANCE)
         return mean, variance
 
 
-def matern52(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:
-    """The Matern covariance of smoothness 5/2, of shape (B, n, m), between X (B, n, d) and Z (B, m, d)."""
+def covariance(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:
+    """The covariance of shape (B, n, m) between X (B, n, d) and Z (B, m, d), without noise."""
+    return kernel.family.value(squared_distances(X, Z, kernel)).mul_(kernel.outputscale[:, None, None])
+
+
+def squared_distances(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:
+    """Squared distances in length scales, of shape (B, n, m)."""
     a, b = X / kernel.lengthscale[:, None, :], Z / kernel.lengthscale[:, None, :]
     squares = (a[:, :, 0, None] - b[:, None, :, 0]).square_()
     for axis in range(1, X.shape[2]):
         difference = a[:, :, axis, None] - b[:, None, :, axis]
         squares.addcmul_(difference, difference)
-    # In place, as most of the time of a suggestion is spent in these few lines.
-    scaled = squares.sqrt_().mul_(ROOT5)
-    decay = (-scaled).exp_()
-    growth = scaled.addcmul_(scaled, scaled, value=1.0 / 3.0).add_(1.0)
-    return decay.mul_(growth).mul_(kernel.outputscale[:, None, None])
+    return squares

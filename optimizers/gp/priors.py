@@ -1,9 +1,24 @@
-"""Gamma priors over the hyperparameters of a Gaussian process."""
+"""What is believed of a Gaussian process beforehand: its kernel, and Gamma priors over its hyperparameters."""
 
 from dataclasses import dataclass
 from math import lgamma, log
+from typing import Protocol
 
 from torch import Tensor
+
+from optimizers.gp.kernels import MATERN52, Kernel
+
+
+class Prior(Protocol):
+    """A density over positive numbers."""
+
+    def log_density(self, value: Tensor, log_value: Tensor) -> Tensor:
+        """The log density at positive values, whose logarithms the caller has at hand."""
+        ...
+
+    def slope(self, value: Tensor) -> Tensor:
+        """The derivative of the log density by the logarithm of the value."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +46,15 @@ class Priors:
     unlike their successors they do not favour long length scales, and they let the output scale be learnt.
 
     Attributes:
+        kernel: What kind of kernel.
         lengthscale: Prior of every length scale, in edges of the cube.
         outputscale: Prior of the signal variance.
         noise: Prior of the noise variance above its floor, both relative to the variance of the scores.
         noise_floor: Least noise variance; keeps the Cholesky factor sound when points lie close together.
     """
 
-    lengthscale: Gamma = Gamma(3.0, 6.0)
-    outputscale: Gamma = Gamma(2.0, 0.15)
-    noise: Gamma = Gamma(1.1, 0.05)
+    kernel: Kernel = MATERN52
+    lengthscale: Prior = Gamma(3.0, 6.0)
+    outputscale: Prior = Gamma(2.0, 0.15)
+    noise: Prior = Gamma(1.1, 0.05)
     noise_floor: float = 1e-6

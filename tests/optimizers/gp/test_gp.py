@@ -1,10 +1,12 @@
 """Our batched Gaussian process against GPyTorch's and BoTorch's, one data set at a time."""
 
+from dataclasses import replace
+
 import gpytorch
 import numpy as np
 import pytest
 import torch
-from botorch.acquisition import LogExpectedImprovement
+from botorch.acquisition import LogExpectedImprovement as BotorchLogEi
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from gpytorch.kernels import MaternKernel, ScaleKernel
@@ -12,9 +14,9 @@ from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import GammaPrior
 
-from optimizers.gp.acquisition import Draws, Effort, log_expected_improvement, maximise
+from optimizers.gp.acquisition import Draws, Effort, LogExpectedImprovement, maximise
 from optimizers.gp.fit import LogPosterior, fit_map, hyperparameters
-from optimizers.gp.posterior import Hyperparameters, Posterior, matern52
+from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
 from optimizers.gp.priors import Gamma, Priors
 
 B, N, D = 4, 17, 3
@@ -58,7 +60,7 @@ def theirs(X, y, kernel: Hyperparameters | None = None, mean: float | None = Non
 
 def one(kernel: Hyperparameters, index: int) -> Hyperparameters:
     return Hyperparameters(
-        *(part[index : index + 1] for part in (kernel.lengthscale, kernel.outputscale, kernel.noise))
+        kernel.family, *(part[index : index + 1] for part in (kernel.lengthscale, kernel.outputscale, kernel.noise))
     )
 
 
@@ -74,7 +76,7 @@ def test_gamma_is_gpytorchs(value: float) -> None:
 
 def test_kernel_is_gpytorchs(data, parameters) -> None:
     kernel = hyperparameters(parameters, Priors())
-    ours = matern52(data[0], data[0].flip(1), kernel)
+    ours = covariance(data[0], data[0].flip(1), kernel)
     for index in range(B):
         expected = theirs(data[0][index], data[1][index], one(kernel, index), 0.0).covar_module(
             data[0][index], data[0][index].flip(0)
@@ -97,7 +99,7 @@ def test_prediction_is_botorchs(data, parameters) -> None:
 
 def test_variance_vanishes_where_the_score_is_known(data, parameters) -> None:
     kernel = hyperparameters(parameters, Priors())
-    quiet = Hyperparameters(kernel.lengthscale, kernel.outputscale, torch.full((B,), 1e-6, dtype=torch.double))
+    quiet = replace(kernel, noise=torch.full((B,), 1e-6, dtype=torch.double))
     mean, variance = Posterior.fit(*data, QUIET, quiet).predict(data[0])
     assert torch.allclose(mean, data[1], atol=1e-3)
     assert variance.max() < 2e-6
@@ -108,12 +110,19 @@ def test_log_expected_improvement_is_botorchs(data, parameters) -> None:
     posterior = Posterior.fit(*data, QUIET, kernel)
     incumbent = data[1].max(1).values
     places = torch.rand(B, 200, D, dtype=torch.double, generator=torch.Generator().manual_seed(3))
-    ours = log_expected_improvement(*posterior.predict(places), incumbent)
+    ours = LogExpectedImprovement(posterior, incumbent)(places)
     for index in range(B):
         model = theirs(data[0][index], data[1][index], one(kernel, index), posterior.mean[index].item())
         with gpytorch.settings.fast_computations(False, False, False):
-            expected = LogExpectedImprovement(model, best_f=incumbent[index])(places[index][:, None, :])
+            expected = BotorchLogEi(model, best_f=incumbent[index])(places[index][:, None, :])
         assert torch.allclose(ours[index], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_where_a_score_is_known_nothing_is_to_be_gained(data, parameters) -> None:
+    posterior = Posterior.fit(*data, QUIET, hyperparameters(parameters, Priors()))
+    acquisition = LogExpectedImprovement(posterior, data[1].max(1).values)
+    for place, known in ((0.0, True), (0.9e-4, True), (1.1e-4, False)):
+        assert torch.isinf(acquisition(data[0][:, :1] + place)).all() == known
 
 
 def test_log_posterior_is_gpytorchs(data, parameters) -> None:
@@ -189,9 +198,7 @@ def test_the_search_finds_the_maximum_that_a_fine_grid_finds(data) -> None:
     )
     incumbent, index = data[1][:2].max(1)
 
-    def acquisition(X):
-        return log_expected_improvement(*posterior.predict(X), incumbent)
-
+    acquisition = LogExpectedImprovement(posterior, incumbent)
     draws = Draws.of(generators, 2, Effort())
     found = maximise(acquisition, posterior.X[torch.arange(2), index], draws)
     axis = torch.linspace(0, 1, 201, dtype=torch.double)
