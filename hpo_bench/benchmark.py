@@ -3,24 +3,41 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import joblib
 import numpy as np
 import pyarrow as pa
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from hpo_bench.errors import HpoBenchError
 from hpo_bench.plan import Chunk, Contender, Plan
+from hpo_bench.problems import Problem
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder
-from hpo_bench.workers import one_thread, pool
-from landscapes.landscape import Landscape
+from hpo_bench.workers import Workers, one_thread
 from optimizers.base import Optimizer
 
 
-def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> int:
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group, and what a worker needs for it.
+
+    Attributes:
+        chunk: The group.
+        problems: What it runs on, by name.
+        counter: See `advance`.
+    """
+
+    chunk: Chunk
+    problems: Mapping[str, Problem]
+    counter: tuple[Path, int]
+
+    def __call__(self) -> pa.Table:
+        """Do it."""
+        return advance(self.chunk, self.problems, counter=self.counter)
+
+
+def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progress) -> int:
     """Make the runs of a plan that are not stored yet.
 
     Safe to interrupt at any moment: an unfinished group leaves nothing behind, and the next call goes on there.
@@ -28,14 +45,15 @@ def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> 
     Args:
         plan: What to run.
         folder: Where to store it; must be open.
-        jobs: Worker processes; 1 works in this process.
+        workers: Who runs it.
         progress: Is told how far the work is.
 
     Returns:
         How many runs were made.
 
     Raises:
-        HpoBenchError: If an optimiser fails or a worker dies. Groups that were finished by then are stored.
+        HpoBenchError: If an optimiser fails, or workers die again and again. Groups that were finished by then are
+            stored.
         ResultsError: If the store cannot be read or written.
     """
     chunks = plan.chunks(folder.keys())
@@ -45,33 +63,18 @@ def run(plan: Plan, folder: ResultsFolder, *, jobs: int, progress: Progress) -> 
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         counters = Path(scratch) / "evaluations"
         np.memmap(counters, dtype=np.int64, mode="w+", shape=(len(chunks),)).flush()
-        tasks = (
-            joblib.delayed(advance)(
-                chunk, {run.landscape: by_name[run.landscape] for run in chunk.runs}, counter=(counters, place)
-            )
+        tasks = [
+            Task(chunk, {run.landscape: by_name[run.landscape] for run in chunk.runs}, (counters, place))
             for place, chunk in enumerate(chunks)
-        )
+        ]
         done = np.memmap(counters, dtype=np.int64, mode="r", shape=(len(chunks),))
-        with progress.watch(chunks, done), pool(jobs):
-            # One group a dispatch and no queue ahead of it, so that the costliest go first and nobody idles at the end.
-            parallel = joblib.Parallel(
-                n_jobs=jobs,
-                return_as="generator_unordered",
-                pre_dispatch="n_jobs",
-                batch_size=1,  # pyright: ignore[reportArgumentType]
-            )
-            try:
-                for table in parallel(tasks):
-                    folder.add(cast(pa.Table, table))
-            except TerminatedWorkerError as error:
-                raise HpoBenchError(
-                    "a worker process was killed, perhaps for want of memory (try --jobs 1); finished runs are stored, "
-                    "and the same command goes on from there"
-                ) from error
+        with progress.watch(chunks, done):
+            for table in workers.stream(Task.__call__, tasks):
+                folder.add(table)
     return sum(len(chunk.runs) for chunk in chunks)
 
 
-def advance(chunk: Chunk, landscapes: Mapping[str, Landscape], *, counter: tuple[Path, int] | None = None) -> pa.Table:
+def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[Path, int] | None = None) -> pa.Table:
     """Run a group in lockstep: step by step, one `ask_many` for all runs.
 
     Args:
@@ -100,13 +103,15 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Landscape], *, counter: tuple
 
 
 def _advance(
-    chunk: Chunk, kind: type[Optimizer], landscapes: Mapping[str, Landscape], counter: tuple[Path, int] | None
+    chunk: Chunk, kind: type[Optimizer], landscapes: Mapping[str, Problem], counter: tuple[Path, int] | None
 ) -> pa.Table:
     runs, budget = chunk.runs, chunk.runs[0].budget
     members = {name: np.flatnonzero([run.landscape == name for run in runs]) for name in landscapes}
-    group = [kind(chunk.dim, seed=run.generator_seed, budget=budget) for run in runs]
+    group = [run.make(kind) for run in runs]
     shape = (len(runs), budget)
     native, scores, seconds = np.empty((*shape, chunk.dim)), np.empty(shape), np.empty(shape)
+    noise = np.stack([run.noise(landscapes[run.landscape]) for run in runs])
+    recommended = np.full(shape, np.nan)
     for t in range(budget):
         start = time.perf_counter()
         points = kind.ask_many(group)
@@ -116,19 +121,23 @@ def _advance(
             native[rows, t] = landscapes[name].space.from_unit(unit[rows])
         for row, (run, optimizer) in enumerate(zip(runs, group, strict=True)):
             # One point a call: in a batch the last bit depends on the others, and then so would the trace.
-            scores[row, t] = landscapes[run.landscape].score(native[row, t][None])[0]
-            optimizer.tell(points[row], float(scores[row, t]))
+            problem = landscapes[run.landscape]
+            scores[row, t] = problem.score(native[row, t][None])[0] + noise[row, t]
+            optimizer.tell(points[row], float(scores[row, t]), standard_error=problem.noise if run.noisy else None)
+            if run.noisy and np.isfinite(scores[row, : t + 1]).any():
+                recommended[row, t] = problem.score(problem.space.from_unit(optimizer.recommend()[None]))[0]
         if counter is not None:
             _count(counter, len(runs) * (t + 1))
-    return _table(chunk, group, landscapes, native, scores, seconds)
+    return _table(chunk, group, landscapes, native, scores, recommended, seconds)
 
 
 def _table(
     chunk: Chunk,
     group: Sequence[Optimizer],
-    landscapes: Mapping[str, Landscape],
+    landscapes: Mapping[str, Problem],
     native: np.ndarray,
     scores: np.ndarray,
+    recommended: np.ndarray,
     seconds: np.ndarray,
 ) -> pa.Table:
     runs, budget = chunk.runs, chunk.runs[0].budget
@@ -151,6 +160,7 @@ def _table(
             "t": pa.array(np.tile(np.arange(1, budget + 1, dtype=np.int32), len(runs))),
             **{name: pa.array(values.ravel(), from_pandas=True) for name, values in parameters.items()},
             "score": pa.array(scores.ravel(), from_pandas=True),
+            **({"recommended": pa.array(recommended.ravel(), from_pandas=True)} if runs[0].noisy else {}),
             "restart": pa.array(restart.ravel()),
             "restart_reason": pa.array(reasons, type=pa.string()),
             "ask_seconds": pa.array(seconds.ravel()),

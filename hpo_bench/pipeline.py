@@ -8,23 +8,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import joblib
 import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
 import optimizers
 from hpo_bench import benchmark
+from hpo_bench.errors import UsageError
+from hpo_bench.finished import Benchmark
+from hpo_bench.peers import registry as peers
 from hpo_bench.plan import Contender, Plan
+from hpo_bench.problems import Problem, functions
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder, assemble, save_json, write
-from hpo_bench.summary import Benchmark, summary
-from hpo_bench.workers import each
+from hpo_bench.sensitivity import sensitivity
+from hpo_bench.summary import summary
+from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
-from landscapes.landscape import Landscape
 
 HOUSE = Path(__file__).parents[1]
-DERIVES = ("hpo_bench/*.py", "hpo_bench/report/**/*", "landscapes/*.py", "surrogates/*.py")
+DERIVES = ("hpo_bench/*.py", "hpo_bench/statistics/*.py", "hpo_bench/report/**/*", "landscapes/*.py", "surrogates/*.py")
 """Files that figures and tables follow from, next to the runs."""
 
 
@@ -53,6 +58,10 @@ def plan(
     budget: int | None,
     kernel: str | None,
     landscapes_dir: Path | None,
+    with_peers: bool = False,
+    suites: Sequence[str] = (),
+    start: str = "own",
+    noisy: bool = False,
 ) -> Plan:
     """What the user asked for, checked.
 
@@ -62,24 +71,37 @@ def plan(
         OptimizerError: If an optimiser is unknown or cannot be used.
         SurrogateError: If the kernel is unknown.
     """
-    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available()))
-    found = catalogue.load_all(patterns, kernel=kernel, root=landscapes_dir)
+    named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
+    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
+    if suites and (kernel or landscapes_dir):
+        raise UsageError("a suite of functions has neither a kernel nor a folder; leave out --kernel, --landscapes-dir")
+    found: Sequence[Problem] = (
+        functions(suites, patterns) if suites else catalogue.load_all(patterns, kernel=kernel, root=landscapes_dir)
+    )
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
-    return Plan(contenders, tuple(found), seeds, budget)
+    return Plan(contenders, tuple(found), seeds, budget, start, noisy)
 
 
 def execute(
-    plan: Plan, folder: ResultsFolder, *, jobs: int, report: bool, progress: Console, start: float | None = None
+    plan: Plan,
+    folder: ResultsFolder,
+    *,
+    workers: Workers,
+    report: bool,
+    progress: Console,
+    kernels: Sequence[str] = (),
+    start: float | None = None,
 ) -> Outcome:
     """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
 
     Args:
         plan: What to run.
         folder: Where.
-        jobs: Worker processes.
+        workers: Who makes the runs.
         report: Whether figures and page are wanted.
         progress: Where to show progress.
+        kernels: Other surrogates on which everything is run again, to see what depends on the choice.
         start: When the command began (`time.monotonic`), for the wall time.
 
     Raises:
@@ -88,24 +110,30 @@ def execute(
     start = time.monotonic() if start is None else start
     runs = list(plan.runs())
     keys = {run.key for run in runs}
-    inputs = _inputs(plan, sorted(keys))
+    inputs = _inputs(plan, sorted(keys), kernels)
     page = folder.path / "index.html" if report else None
     known = _known(folder, inputs, report=report)
     if keys <= folder.keys() and known is not None:
         return Outcome(known, 0, len(runs), page)
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
+    jobs = min(workers.jobs, joblib.cpu_count())
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
+    for contender in plan.contenders:
+        contender.prepare()
     folder.open()
-    made = benchmark.run(plan, folder, jobs=jobs, progress=Progress(progress))
+    made = benchmark.run(plan, folder, workers=workers, progress=Progress(progress))
     table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
     finished = Benchmark(plan, table)
     content = {
         "inputs": inputs,
         "hpo_bench": importlib.metadata.version("hpo-bench"),
         "seeds": plan.seeds,
-        "jobs": jobs,
+        "jobs": workers.jobs,
+        "start": plan.start,
+        "noisy": plan.noisy,
         "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
         **summary(finished),
+        "sensitivity": sensitivity(finished, folder, kernels, workers=workers, progress=Progress(progress)),
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     write(folder.path / "runs.parquet", lambda path: pq.write_table(arrow, path, compression="zstd"))
@@ -123,20 +151,21 @@ def execute(
     return Outcome(content, made, len(runs) - made, page)
 
 
-def _prepared(landscape: Landscape) -> Landscape:
+def _prepared(landscape: Problem) -> Problem:
     """The landscape with what takes time to compute computed."""
-    _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.fidelity()
+    _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.weaknesses
     return landscape
 
 
-def _inputs(plan: Plan, keys: list[str]) -> str:
+def _inputs(plan: Plan, keys: list[str], kernels: Sequence[str]) -> str:
     """Content hash of all that tables and figures follow from.
 
     Args:
         plan: What is run.
         keys: Of its runs, sorted.
+        kernels: Other surrogates that are asked for.
     """
-    digest = hashlib.sha256("".join(keys).encode())
+    digest = hashlib.sha256("".join((*keys, *kernels)).encode())
     for landscape in plan.landscapes:
         digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
     for contender in plan.contenders:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 import optimizers
 from hpo_bench.errors import UsageError
-from landscapes.landscape import Landscape
+from hpo_bench.peers import registry as peers
+from hpo_bench.peers.base import Peer
+from hpo_bench.problems import Problem
 from optimizers.base import Optimizer
 
 STORE_FORMAT = 1
@@ -27,8 +30,23 @@ GROUP = 64
 """Runs that advance together, at most: enough for optimisers that share one batched fit, and what a kill can cost."""
 BATCH = 16
 """Smaller groups, made so that two workers share the runs, are multiples of this, which suits batched fits."""
-COSTS: Mapping[str, float] = {"gp-bo": 30.0}
-"""Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left, no more."""
+COSTS: Mapping[str, float] = {
+    "gp-bo": 30.0,
+    "botorch": 3000.0,
+    "ax": 8000.0,
+    "smac": 5000.0,
+    "pybads": 100.0,
+    "nevergrad-ngopt": 20.0,
+    "optuna-gp": 1500.0,
+    "optuna-tpe": 30.0,
+    "optuna-cma-es": 30.0,
+    "hebo": 30_000.0,
+}
+"""Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left.
+
+Groups of the slow ones are smaller, so that a kill costs no more than a group of GP-BO's."""
+STARTS = ("own", "center")
+"""Where runs begin: where each optimiser itself would, or at the centre of the box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +66,11 @@ class Contender:
         """What tables and figures print."""
         return self.kind.label
 
+    def prepare(self) -> None:
+        """Make what must be there before the first run."""
+        if issubclass(self.kind, Peer):
+            self.kind.prepare()
+
     @property
     def source(self) -> str | None:
         """Content hash of the module of a user's class, which is edited more often than its `version` is raised."""
@@ -62,10 +85,11 @@ class Contender:
         Raises:
             UnknownOptimizerError: If there is none; the message suggests the nearest name.
             InvalidSettingError: If what stands at the address is no optimiser.
+            UsageError: If it is a peer that is not installed.
         """
         if ":" in identity and (here := str(Path.cwd())) not in sys.path:
             sys.path.insert(0, here)  # As with `python -m`: the user's module usually lies where they stand.
-        return cls(identity, optimizers.get(identity))
+        return cls(identity, peers.find(identity) if identity in peers.PEERS else optimizers.get(identity))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +103,8 @@ class Run:
         seed: Which repetition this is, from 0.
         budget: Evaluations.
         key: Content hash of everything that determines the trace.
+        start: Where it begins, one of `STARTS`.
+        noisy: Whether every evaluation has noise.
     """
 
     optimizer: str
@@ -87,6 +113,8 @@ class Run:
     seed: int
     budget: int
     key: str
+    start: str = "own"
+    noisy: bool = False
 
     @property
     def generator_seed(self) -> int:
@@ -96,6 +124,17 @@ class Run:
         all, and not on the optimiser, so that those which start at random start alike.
         """
         return _hash({"landscape": self.landscape, "seed": self.seed}, bits=31)
+
+    def make(self, kind: type[Optimizer]) -> Optimizer:
+        """The optimiser of this run, nothing asked yet."""
+        start = np.full(self.dim, 0.5) if self.start == "center" else None
+        return kind(self.dim, seed=self.generator_seed, budget=self.budget, start=start)
+
+    def noise(self, problem: Problem) -> NDArray[np.float64]:
+        """What is added to the score of each evaluation, of shape (budget,); the same for all optimisers."""
+        if not self.noisy:
+            return np.zeros(self.budget)
+        return problem.noise * np.random.default_rng([self.generator_seed, 1]).standard_normal(self.budget)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +162,20 @@ class Plan:
 
     Attributes:
         contenders: The optimisers.
-        landscapes: The landscapes, sorted by name.
+        landscapes: The landscapes (or functions), sorted by name.
         seeds: Repetitions, with seeds 0, 1, ...
         budget: Evaluations of each run; None for the study's, by dimension.
+        start: Where runs begin, one of `STARTS`.
+        noisy: Whether optimisers see scores with the noise of one evaluation. Regret is then that of the setting that
+            an optimiser would recommend, without noise.
     """
 
     contenders: tuple[Contender, ...]
-    landscapes: tuple[Landscape, ...]
+    landscapes: tuple[Problem, ...]
     seeds: int
     budget: int | None
+    start: str = "own"
+    noisy: bool = False
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -145,8 +189,12 @@ class Plan:
         labels = Counter(contender.label for contender in self.contenders)
         if twice := [label for label, count in labels.items() if count > 1]:
             raise UsageError(f"two optimizers are labelled {twice[0]!r}; give one another `label`")
+        if self.start not in STARTS:
+            raise UsageError(f"runs start at {', '.join(STARTS)}, not at {self.start!r}")
+        if self.noisy and (unknown := [ls.name for ls in self.landscapes if not np.isfinite(ls.noise)]):
+            raise UsageError(f"the noise of one evaluation is not known on {unknown[0]}; leave it out, or the noise")
 
-    def budget_of(self, landscape: Landscape) -> int:
+    def budget_of(self, landscape: Problem) -> int:
         """Evaluations of each run on a landscape."""
         dim = landscape.space.dim
         return self.budget or BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
@@ -171,7 +219,14 @@ class Plan:
                         "budget": budget,
                         "seed": seed,
                     }
-                    yield Run(contender.identity, landscape.name, dim, seed, budget, _digest(key))
+                    # Only where they are used, so that runs from before these options are known.
+                    if self.start != "own":
+                        key["start"] = self.start
+                    if self.noisy:
+                        key["noise"] = float(landscape.noise)
+                    yield Run(
+                        contender.identity, landscape.name, dim, seed, budget, _digest(key), self.start, self.noisy
+                    )
 
     def chunks(self, done: Iterable[str] = ()) -> list[Chunk]:
         """The runs that are still to be done, grouped, costliest first.
@@ -190,6 +245,7 @@ class Plan:
         chunks = []
         for (optimizer, dim, _), runs in together.items():
             size = min(GROUP, BATCH * math.ceil(len(runs) / 2 / BATCH))
+            size = max(1, min(size, round(GROUP * COSTS["gp-bo"] / COSTS.get(optimizer, 1.0))))
             for first in range(0, len(runs), size):
                 left = tuple(run for run in runs[first : first + size] if run.key not in known)
                 chunks.append(Chunk(optimizer, dim, left))

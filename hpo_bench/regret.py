@@ -7,7 +7,7 @@ lower is better. What Random is expected to reach needs no runs: `landscapes.ran
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscapes.landscape import Landscape
+from hpo_bench.problems import Problem
 
 FloatArray = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ def best_so_far(scores: ArrayLike) -> FloatArray:
     return np.fmax.accumulate(np.asarray(scores, dtype=float), axis=-1)
 
 
-def regret_of(landscape: Landscape, incumbents: ArrayLike) -> FloatArray:
+def regret_of(landscape: Problem, incumbents: ArrayLike) -> FloatArray:
     """Normalised regret r_t = (f* - max_{i<=t} f(x_i)) / (f* - f_min) of incumbents.
 
     Args:
@@ -38,16 +38,31 @@ def regret_of(landscape: Landscape, incumbents: ArrayLike) -> FloatArray:
     return np.where(np.isnan(regret), 1.0, regret)
 
 
-def draw_random_regret(sample: FloatArray, n: int, *, size: tuple[int, ...], rng: np.random.Generator) -> FloatArray:
-    """Regrets of simulated random searches of n draws each, without making the n draws.
+SEARCHES = 4096
+"""Searches that are simulated for one landscape."""
 
-    The smallest of n uniforms is distributed as 1 - U^(1/n), so each search costs one draw.
+
+def random_searches(
+    sample: FloatArray, n: int, *, rng: np.random.Generator, noise: float = 0.0, searches: int = SEARCHES
+) -> FloatArray:
+    """Regrets of simulated random searches.
 
     Args:
         sample: Regrets at N uniform points, shape (N,), ascending.
         n: Evaluations of each search.
-        size: How many searches, as a shape.
         rng: Source of the draws.
+        noise: Standard deviation of what is added to each evaluation, in the same units. Whoever searches takes the
+            setting that looks best, whose regret without noise counts.
+        searches: How many.
+
+    Returns:
+        After each evaluation, shape (searches, n).
     """
-    rank = 1.0 - rng.random(size) ** (1.0 / n)
-    return sample[np.minimum((rank * len(sample)).astype(int), len(sample) - 1)]
+    rank = rng.integers(len(sample), size=(searches, n))
+    if not noise:
+        return sample[np.minimum.accumulate(rank, axis=1)]
+    regret = sample[rank]
+    seen = regret + noise * rng.standard_normal(regret.shape)
+    best = np.minimum.accumulate(seen, axis=1)
+    last = np.maximum.accumulate(np.where(seen == best, np.arange(n), 0), axis=1)
+    return np.take_along_axis(regret, last, axis=1)

@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 
 from hpo_bench.errors import ResultsError
 from hpo_bench.plan import STORE_FORMAT, Run
+from hpo_bench.problems import Problem
 from hpo_bench.regret import best_so_far, regret_of
-from landscapes.landscape import Landscape
 
 PREFIX = ".unfinished-"
 STALE_SECONDS = 3600.0
@@ -137,7 +137,8 @@ class ResultsFolder:
         """Store finished runs: whole runs, all of them or none.
 
         Args:
-            table: Columns `key`, `t`, the parameters, `score`, `restart`, `restart_reason` and `ask_seconds`.
+            table: Columns `key`, `t`, the parameters, `score`, `restart`, `restart_reason` and `ask_seconds`; with
+                noise `recommended`, too: the score, without noise, of what the optimiser would recommend after it.
         """
         name = min(_keys(table))
         write(
@@ -178,7 +179,7 @@ def save_json(path: Path, content: object) -> None:
     path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Landscape]) -> pd.DataFrame:
+def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:
     """The long table of results.
 
     Args:
@@ -189,7 +190,8 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Land
     Returns:
         One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
         `task`, `method`, `optimiser`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
-        `score`, `best_so_far`, `regret` (normalised, lower is better), `restart` (how often the search had started over
+        `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
+        (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
         `ask_seconds` (the optimiser's own time, shared evenly by the runs that were asked together). All but
         `ask_seconds` are the same every time.
@@ -212,8 +214,10 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Land
     budgets: Mapping[str, int] = {run.landscape: run.budget for run in runs}
     best, regret = np.empty(len(frame)), np.empty(len(frame))
     for name, rows in frame.groupby("landscape", sort=False).indices.items():
-        scores = frame["score"].to_numpy()[rows].reshape(-1, budgets[str(name)])
-        incumbent = best_so_far(scores)
+        column = "recommended" if "recommended" in frame else "score"
+        scores = frame[column].to_numpy()[rows].reshape(-1, budgets[str(name)])
+        # A recommendation may become worse again, an incumbent cannot.
+        incumbent = scores if column == "recommended" else best_so_far(scores)
         best[rows] = incumbent.ravel()
         regret[rows] = regret_of(by_name[str(name)], incumbent).ravel()
     names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))

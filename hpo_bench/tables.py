@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hpo_bench.statistics import RATIOS
-from hpo_bench.wording import brackets, interval, multiple, number, seconds
+from hpo_bench.finished import END, OVERALL, SINCE
+from hpo_bench.statistics.ratios import RATIOS
+from hpo_bench.wording import brackets, count, interval, multiple, number, probability, seconds, share
 
 NAMES = {
     "median_ror": "median RoR",
@@ -12,6 +13,7 @@ NAMES = {
     "ratio_of_means": "ratio of means",
 }
 LUCK = "luck alone (Random)"
+VERDICTS = {"better": "better", "worse": "WORSE", "open": "open"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +47,37 @@ class TextTable:
 
 
 def when(point: str) -> str:
-    """`t = 10` in one piece, or `end`."""
-    return "end" if point == "end" else f"t\u00a0=\u00a0{point}"
+    """`t = 10` in one piece, `t ≥ 10`, or `end`."""
+    if point == OVERALL:
+        return f"t\u00a0≥\u00a0{SINCE}"
+    return "end" if point == END else f"t\u00a0=\u00a0{point}"
 
 
-def headline(content: Mapping) -> TextTable:
+def moments(content: Mapping) -> list[str]:
+    """The checkpoints that are moments, and not means over many."""
+    return [point for point in content["null_band"] if point != OVERALL]
+
+
+def overall(content: Mapping) -> str:
+    """The checkpoint that sums everything up: the mean from the tenth evaluation on, or the end of shorter budgets."""
+    return OVERALL if OVERALL in content["null_band"] else END
+
+
+def headline(content: Mapping, suffix: str = "_all") -> TextTable:
     """Every optimiser on all landscapes as they are, without noise; best at the top.
 
     Args:
         content: What `summary.summary` made.
+        suffix: Which landscapes count, as in the summary: "_all" or "_sound".
     """
-    points = list(content["null_band"])
+    points, last = moments(content), overall(content)
+    means = [last] if last == END else [END, last]
     rows = tuple(
         Row(
             one["label"],
             (
-                *(interval(one["at"][point]["median_ror_all"]) for point in points),
-                interval(one["at"]["end"]["ratio_of_means_all"]),
-                interval(one["at"]["end"]["mean_regret"]),
+                *(interval(one["at"][point]["median_ror" + suffix]) for point in points),
+                *(interval(one["at"][point]["ratio_of_means" + suffix]) for point in means),
                 multiple(one["equivalent_random_budget"]),
                 seconds(one["seconds_per_suggestion"]),
             ),
@@ -71,16 +86,125 @@ def headline(content: Mapping) -> TextTable:
         for identity, one in content["optimisers"].items()
     )
     band = content["null_band"]
-    luck = (*(brackets(band[p]["median_ror_all"]) for p in points), brackets(band["end"]["ratio_of_means_all"]))
+    luck = (
+        *(brackets(band[point]["median_ror" + suffix]) for point in points),
+        *(brackets(band[point]["ratio_of_means" + suffix]) for point in means),
+    )
     heads = (
         "optimiser",
         *(f"median RoR, {when(point)}" for point in points),
-        "ratio of means, end",
-        "mean regret, end",
+        *(f"ratio of means, {when(point)}" for point in means),
         "random budget",
         "seconds a suggestion",
     )
-    return TextTable(heads, (*rows, Row(LUCK, (*luck, "", "", ""), faint=True)))
+    return TextTable(heads, (*rows, Row(LUCK, (*luck, "", ""), faint=True)))
+
+
+def sound(content: Mapping) -> TextTable | None:
+    """The same without weak landscapes; None if all are weak or none is."""
+    return headline(content, "_sound") if 0 < content["sound"] < len(content["landscapes"]) else None
+
+
+def sound_sentence(content: Mapping) -> str:
+    """How many landscapes are weak; empty where the question does not arise."""
+    weak, total = len(content["landscapes"]) - content["sound"], len(content["landscapes"])
+    if not weak:
+        return ""
+    if weak == total:
+        return f"All {total} landscapes are weak by our own rule (see Landscapes): there is no table without them."
+    return f"{weak} of {total} landscapes are weak by our own rule (see Landscapes). Without them:"
+
+
+def comparisons(content: Mapping) -> TextTable | None:
+    """The reference against every other; None if it is alone."""
+    point = overall(content)
+    found = content["comparisons"]["at"][point]
+    if not found:
+        return None
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    end = {one["other"]: one for one in content["comparisons"]["at"][END]}
+    reference = labels[content["comparisons"]["reference"]]
+    rows = tuple(
+        Row(
+            labels[one["other"]],
+            (
+                interval(one["difference"]),
+                f"{one['better_on']} : {one['worse_on']}",
+                probability(one["p_holm"]),
+                " / ".join(probability(one["probability"][key]) for key in ("better", "equivalent", "worse")),
+                VERDICTS[one["verdict"]],
+                *((VERDICTS[end[one["other"]]["verdict"]],) if point != END else ()),
+            ),
+            one["other"],
+        )
+        for one in found
+    )
+    heads = (
+        f"{reference} against", f"advantage, {when(point)}", "landscapes won : lost", "p (Wilcoxon, Holm)",
+        "P(better / equivalent / worse)", f"verdict, {when(point)}", *(("verdict, end",) if point != END else ()),
+    )  # fmt: skip
+    return TextTable(heads, rows)
+
+
+def comparison_sentence(content: Mapping) -> str:
+    """Against how many the reference is significantly better, and worse, in a sentence; empty if it is alone."""
+    point = overall(content)
+    found = content["comparisons"]["at"][point]
+    if not found:
+        return ""
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    by = {
+        verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
+        for verdict in ("better", "worse", "open")
+    }
+    span = f"from t = {SINCE} on" if point == OVERALL else "at the end"
+    parts = [
+        f"{words} {_and(by[verdict])}"
+        for verdict, words in (("better", "better than"), ("worse", "worse than"), ("open", "neither against"))
+        if by[verdict]
+    ]
+    return f"{labels[content['comparisons']['reference']]} is significantly {'; '.join(parts)} ({span})."
+
+
+def targets(content: Mapping) -> TextTable:
+    """How many evaluations it takes to come as near to the optimum as each target."""
+    first = next(iter(content["optimisers"].values()))
+    goals = list(first["targets"])
+    rows = tuple(
+        Row(
+            one["label"],
+            tuple(
+                cell
+                for goal in goals
+                for cell in (
+                    count(one["targets"][goal]["median_evaluations"]),
+                    share(one["targets"][goal]["share_reached"]),
+                    count(one["targets"][goal]["average_running_time"]),
+                )
+            ),
+            identity,
+        )
+        for identity, one in content["optimisers"].items()
+    )
+    heads = [
+        f"regret ≤ {float(goal):g}: {what}"
+        for goal in goals
+        for what in ("median evaluations", "runs that reach it", "aRT")
+    ]
+    return TextTable(("optimiser", *heads), rows)
+
+
+def sensitivity(content: Mapping) -> TextTable | None:
+    """Each optimiser's ratio of means under every surrogate; None if only one was run."""
+    found = content["sensitivity"]
+    if not found:
+        return None
+    rows = [
+        Row(one["label"], tuple(number(row["ratio_of_means"][identity]) for row in found), identity)
+        for identity, one in content["optimisers"].items()
+    ]
+    rows.append(Row("rank correlation (Kendall)", tuple(f"{row['kendall_tau']:.2f}" for row in found), faint=True))
+    return TextTable(("optimiser", *(row["surrogate"].replace("_", " ") for row in found)), tuple(rows))
 
 
 def above_noise(content: Mapping) -> TextTable | None:
@@ -96,7 +220,8 @@ def above_noise(content: Mapping) -> TextTable | None:
     total = len(content["landscapes"])
     if not any(kept.values()) or all(count == total for count in kept.values()):
         return None
-    keys = [(name, point) for name in ("median_ror", "ratio_of_means") for point in kept if kept[point]]
+    keys = [("median_ror", point) for point in moments(content) if kept[point]]
+    keys += [("ratio_of_means", point) for point in kept if kept[point]]
     return _ratios(content, keys, heads=[f"{NAMES[n]}, {when(p)} ({kept[p]} of {total})" for n, p in keys])
 
 
@@ -124,7 +249,7 @@ def _ratios(content: Mapping, keys: Sequence[tuple[str, str]], suffix: str = "",
 def leader(content: Mapping) -> str:
     """Who is ahead, in a sentence, with the interval."""
     parts = []
-    for point in content["null_band"]:
+    for point in moments(content):
         known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimisers"].values()}
         best = number(min(figures["value"] for figures in known.values()))
         # Whoever shares the printed figure shares the lead.
@@ -137,7 +262,7 @@ def leader(content: Mapping) -> str:
 def noise_sentence(content: Mapping) -> str:
     """On how many landscapes one noisy evaluation could show what Random leaves to be gained."""
     total = len(content["landscapes"])
-    excluded = {point: found["excluded"] for point, found in content["exclusions"].items()}
+    excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
     if not any(excluded.values()):
         return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
     counts = ", ".join(f"{count} of {total} {_at(point)}" for point, count in excluded.items())

@@ -6,7 +6,19 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from hpo_bench.tables import TextTable, above_noise, headline, noise_sentence
+from hpo_bench.tables import (
+    TextTable,
+    above_noise,
+    comparison_sentence,
+    comparisons,
+    headline,
+    noise_sentence,
+    overall,
+    sensitivity,
+    sound,
+    sound_sentence,
+    when,
+)
 
 
 def show(content: dict, console: Console) -> None:
@@ -18,15 +30,28 @@ def show(content: dict, console: Console) -> None:
     """
     total = len(content["landscapes"])
     on = "1 landscape" if total == 1 else f"all {total} landscapes"
+    seen = "the optimisers see noise" if content["noisy"] else "without noise"
     _print(
         headline(content),
-        f"Regret over random [95% interval] on {on}, without noise; lower is better, 1 is uniform random search",
+        f"Regret over random [95% interval] on {on}, {seen}; lower is better, 1 is uniform random search",
         console,
     )
     console.print(noise_sentence(content), highlight=False, soft_wrap=True)
     if counted := above_noise(content):
         console.print()
         _print(counted, "On the other landscapes alone", console)
+    if words := sound_sentence(content):
+        console.print(words, highlight=False, soft_wrap=True)
+    if firm := sound(content):
+        _print(firm, "Without weak landscapes", console)
+    if words := comparison_sentence(content):
+        console.print()
+        console.print(words, highlight=False, soft_wrap=True)
+    if (against := comparisons(content)) and len(against.rows) > 1:
+        title = f"Advantage: the other's mean regret minus its own, over Random's ({when(overall(content))})"
+        _print(against, title, console)
+    if shown := sensitivity(content):
+        _print(shown, "Ratio of means under other surrogates", console)
 
 
 def _print(content: TextTable, title: str, console: Console) -> None:

@@ -43,3 +43,22 @@ def seconds(value: float) -> str:
 def percent(fraction: float) -> str:
     """A fraction of a landscape's range in per cent."""
     return f"{100 * fraction:.1f}%"
+
+
+def probability(value: float | None) -> str:
+    """A probability to two decimals; small ones are not rounded to nothing, nor great ones to certainty."""
+    if value is None:
+        return UNDEFINED
+    if value < 0.005:
+        return "<.01"
+    return ">.99" if value > 0.995 else f"{value:.2f}".removeprefix("0")
+
+
+def count(value: float | None) -> str:
+    """A number of evaluations; what never came in the time given was not reached."""
+    return "not reached" if value is None else f"{value:.0f}"
+
+
+def share(fraction: float) -> str:
+    """A share of runs in whole per cent."""
+    return f"{100 * fraction:.0f}%"

@@ -1,24 +1,155 @@
-"""Worker processes, each on one thread."""
+"""Worker processes, each on one thread: of this machine, or of a Ray cluster."""
 
+import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
 
 import joblib
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
+
+from hpo_bench.errors import HpoBenchError, UsageError
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 WORTH_WORKERS = 4
 """Fewer small tasks than this are done before a worker has started."""
+RETRIES = 3
+"""How often in a row a task may lose its worker before that is an error."""
+
+
+class Workers(Protocol):
+    """Whoever does the work."""
+
+    @property
+    def jobs(self) -> int:
+        """How many tasks are done at a time."""
+        ...
+
+    def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        """The function of every item, in the order in which they are finished.
+
+        A worker that is killed costs its task, which is done again.
+
+        Args:
+            function: Importable, so that workers find it; raises only what is the task's own fault.
+            items: Its arguments, costliest first.
+
+        Raises:
+            HpoBenchError: If workers are killed again and again.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Processes of this machine (joblib with loky); a single job works in this process.
+
+    Attributes:
+        jobs: How many.
+    """
+
+    jobs: int
+
+    def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        """See `Workers`. A killed process takes down the others' tasks, too; all of these are done again."""
+        left, lost = dict(enumerate(items)), 0
+        while left:
+            with pool(self.jobs):
+                # One task a dispatch and no queue ahead of it, so that the costliest go first and nobody idles at the
+                # end.
+                parallel = joblib.Parallel(
+                    n_jobs=self.jobs,
+                    return_as="generator_unordered",
+                    pre_dispatch="n_jobs",
+                    batch_size=1,  # pyright: ignore[reportArgumentType]
+                )
+                tasks = [joblib.delayed(_numbered)(function, place, item) for place, item in left.items()]
+                try:
+                    for place, answer in cast(Iterator[tuple[int, Any]], parallel(tasks)):
+                        del left[place]
+                        lost = 0
+                        yield answer
+                except TerminatedWorkerError as error:
+                    lost += 1
+                    if lost > RETRIES:
+                        raise HpoBenchError(
+                            "worker processes are killed again and again, perhaps for want of memory (try --jobs 1); "
+                            "finished runs are stored, and the same command goes on from there"
+                        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class RayCluster:
+    """Tasks of a Ray cluster, which does again what it loses with a worker or a machine.
+
+    Ray's own tasks and not its backend for joblib: that one is a pool of actors, which does not survive the death of
+    one of them.
+
+    Attributes:
+        jobs: Tasks at a time, each on one core.
+        address: Of the cluster, as `ray.init` takes it; None starts one of this machine's cores.
+    """
+
+    jobs: int
+    address: str | None = None
+
+    def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
+        """See `Workers`."""
+        with _ray(self.jobs, self.address) as ray:
+            task = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
+            waiting, running = list(reversed(items)), []
+            while waiting or running:
+                while waiting and len(running) < self.jobs:
+                    running.append(task.remote(waiting.pop()))
+                (done, *_), running = ray.wait(running, num_returns=1)
+                try:
+                    yield ray.get(done)
+                except ray.exceptions.RayTaskError as error:
+                    # What the task itself raised, not Ray's account of it.
+                    raise error.cause from None
+                except ray.exceptions.RayError as error:
+                    raise HpoBenchError(
+                        f"the Ray cluster lost a task {RETRIES + 1} times: {error}; finished runs are stored, and the "
+                        "same command goes on from there"
+                    ) from error
+
+
+@contextmanager
+def _ray(jobs: int, address: str | None) -> Iterator[Any]:
+    # Read when Ray is imported or starts: nothing is reported to anybody, and no page is served.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("--backend ray needs Ray: pip install 'hpo-bench[cluster]'") from error
+    mine = not ray.is_initialized()
+    if mine:
+        local: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}
+        try:
+            ray.init(
+                address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
+                runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}, **local,
+            )  # fmt: skip
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise UsageError(f"no Ray cluster can be used at {address or 'this machine'}: {error}") from error
+    try:
+        yield ray
+    finally:
+        if mine:
+            ray.shutdown()
 
 
 @contextmanager
 def pool(jobs: int) -> Iterator[None]:
-    """Where joblib works inside the block; a cluster's backend would be named here."""
+    """Where joblib works inside the block."""
     if jobs == 1:
         yield
         return
@@ -49,7 +180,7 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
     Args:
         function: Importable, so that workers find it.
         items: Its arguments.
-        jobs: Worker processes.
+        jobs: Worker processes of this machine.
     """
     jobs = jobs if len(items) >= WORTH_WORKERS else 1
     with pool(jobs):
@@ -60,3 +191,7 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
 def _alone(function: Callable[[Item], Answer], item: Item) -> Answer:
     with one_thread():
         return function(item)
+
+
+def _numbered(function: Callable[[Item], Answer], place: int, item: Item) -> tuple[int, Answer]:
+    return place, function(item)

@@ -17,6 +17,8 @@ Examples:
   hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
   hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
   hpo-bench run --landscapes-dir my-grids          your own recorded grids
+  hpo-bench run --peers --suite bbob --noisy       other packages' optimisers, on noisy test functions
+  hpo-bench run --backend ray --address auto       on a Ray cluster
 """
 
 
@@ -31,6 +33,11 @@ Examples:
     "-o", "--optimizer", "identities", multiple=True, metavar="NAME",
     help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
 )  # fmt: skip
+@click.option("--peers", "with_peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
+@click.option(
+    "--suite", "suites", multiple=True, metavar="NAME",
+    help="Test functions in place of landscapes: bbob, merge-like, or either in one dimension (bbob-2d); repeatable.",
+)  # fmt: skip
 @click.option("--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs of each.")
 @click.option(
     "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
@@ -40,13 +47,25 @@ Examples:
     help="Where runs and report lie; runs that are there are not run again.",
 )  # fmt: skip
 @click.option(
+    "--start", type=click.Choice(["own", "center"]), default="own", show_default=True,
+    help="Where runs begin: where each optimiser itself would, or all of them at the centre of the box.",
+)  # fmt: skip
+@click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
+@click.option(
     "-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
 )
+@click.option(
+    "--backend", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
+)
+@click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one of this machine's cores]")
 @click.option("--kernel", metavar="NAME", help="Kernel of the surrogates.  [default: thin_plate_spline]")
 @click.option(
     "--landscapes-dir", type=click.Path(path_type=Path), metavar="DIR",
     help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
 )  # fmt: skip
+@click.option(
+    "--sensitivity", is_flag=True, help="Run everything under every other surrogate, too: what depends on the choice?"
+)
 @click.option("--no-report", is_flag=True, help="Only runs.parquet and summary.json: no figures and no page.")
 def command(
     *,
@@ -58,6 +77,13 @@ def command(
     jobs: int | None,
     kernel: str | None,
     landscapes_dir: Path | None,
+    with_peers: bool,
+    suites: tuple[str, ...],
+    start: str,
+    noisy: bool,
+    backend: str,
+    address: str | None,
+    sensitivity: bool,
     no_report: bool,
 ) -> None:
     """Run optimisers on recorded landscapes and write the report.
@@ -65,26 +91,33 @@ def command(
     Every optimiser runs on every landscape with every seed. Finished runs are stored at once, so the command may be
     interrupted at any time, and goes on where it stopped. The report covers what this command asked for.
     """
-    start = time.monotonic()
+    begun = time.monotonic()
     # Imported here so that --help does not wait.
     from hpo_bench import pipeline
     from hpo_bench.terminal import show
+    from hpo_bench.workers import Local, RayCluster
+    from surrogates import registry
 
     folder = ResultsFolder(results)
     folder.check()
+    jobs = jobs or joblib.cpu_count()
+    if address and backend == "local":
+        raise click.UsageError("--address is a Ray cluster's; add --backend ray")
     plan = pipeline.plan(
-        patterns, identities=identities, seeds=seeds, budget=budget, kernel=kernel, landscapes_dir=landscapes_dir
-    )
+        patterns, identities=identities, seeds=seeds, budget=budget, kernel=kernel, landscapes_dir=landscapes_dir,
+        with_peers=with_peers, suites=suites, start=start, noisy=noisy,
+    )  # fmt: skip
     outcome = pipeline.execute(
         plan,
         folder,
-        jobs=jobs or joblib.cpu_count(),
+        workers=RayCluster(jobs, address) if backend == "ray" else Local(jobs),
         report=not no_report,
         progress=Console(stderr=True),
-        start=start,
+        kernels=registry.NAMES if sensitivity else (),
+        start=begun,
     )
     # A pipe has no width of its own, and the table needs about this much.
     show(outcome.summary, Console(width=None if sys.stdout.isatty() else 160))
-    seconds = time.monotonic() - start
+    seconds = time.monotonic() - begun
     click.echo(f"{outcome.made:,} runs made and {outcome.reused:,} already stored, in {seconds:.1f} s")
     click.echo(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")

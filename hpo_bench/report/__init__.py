@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
-from hpo_bench.report import curves, groups, heatmaps, ror
+from hpo_bench.finished import Benchmark
+from hpo_bench.report import curves, groups, heatmaps, profiles, ranks, ror
 from hpo_bench.report.page import PNG, SVG, Shown, render
 from hpo_bench.report.style import Shelf, encode, provenance
 from hpo_bench.results import write
-from hpo_bench.summary import Benchmark
 from hpo_bench.workers import each
+from landscapes.landscape import Landscape
 
 
 def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int) -> list[Path]:
@@ -26,18 +27,21 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int
         ResultsError: If a file cannot be written.
     """
     shelf, source = Shelf(folder / "figures"), provenance(benchmark.landscapes)
+    recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
+    figures = [
+        ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
+        ("regret_curves", curves.draw(benchmark), curves.CAPTION, curves.ALT),
+        ("profiles", profiles.draw(benchmark), profiles.CAPTION, profiles.ALT),
+        ("ranks", ranks.draw(benchmark), ranks.CAPTION, ranks.ALT),
+    ]
+    if recorded:
+        figures.append(("ror_by_group", groups.draw(benchmark), groups.CAPTION, groups.ALT))
     main = [
         Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
-        for name, figure, caption, alt in (
-            ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
-            ("regret_curves", curves.draw(benchmark), curves.CAPTION, curves.ALT),
-            ("ror_by_group", groups.draw(benchmark), groups.CAPTION, groups.ALT),
-        )
+        for name, figure, caption, alt in figures
     ]
     maps = []
-    for landscape, drawn in zip(
-        benchmark.landscapes, each(heatmaps.encoded, benchmark.landscapes, jobs=jobs), strict=True
-    ):
+    for landscape, drawn in zip(recorded, each(heatmaps.encoded, recorded, jobs=jobs), strict=True):
         name = f"landscape_{landscape.name.replace('/', '_')}"
         about, alt = heatmaps.caption(landscape), heatmaps.describe(landscape)
         maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))

@@ -4,9 +4,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from hpo_bench.finished import Benchmark
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.statistics import mean_curve_band
-from hpo_bench.summary import Benchmark
 
 LEAST = 1e-3
 CAPTION = (
@@ -43,10 +42,9 @@ def draw(benchmark: Benchmark) -> Figure:
 def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray, budget: int) -> None:
     paint = colours(benchmark.labels)
     t = np.arange(1, budget + 1)
-    pairs = [benchmark.pairs[i] for i in members]
     for identity in benchmark.ranking():
         regret = np.stack([benchmark.regret(benchmark.landscapes[i].name, identity) for i in members])
-        low, high = mean_curve_band(regret, pairs=pairs, rng=np.random.default_rng(0))
+        low, high = benchmark.bootstrap.curve(regret, members)
         colour = paint[identity]
         axis.fill_between(t, low, high, step="post", color=colour, alpha=0.13, lw=0)
         axis.step(t, regret.mean(axis=(0, 1)), where="post", color=colour, lw=1.7, label=benchmark.labels[identity])

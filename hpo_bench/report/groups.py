@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo_bench.report.ror import LEAST, greatest
+from hpo_bench.finished import Benchmark, Checkpoint
+from hpo_bench.report.ror import LEAST, greatest, when
 from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.summary import END, Benchmark, Checkpoint
 
 DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
 METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
@@ -26,7 +26,7 @@ ALT = (
 
 def draw(benchmark: Benchmark) -> Figure:
     """A row for the first checkpoint and one for the end; a column for domains and one for methods."""
-    points = list(dict.fromkeys((benchmark.checkpoints[0], benchmark.end)))
+    points = list(dict.fromkeys((benchmark.moments[0], benchmark.end)))
     domains = [landscape.card.domain for landscape in benchmark.landscapes]
     methods = [landscape.card.method for landscape in benchmark.landscapes]
     with house_style():
@@ -35,8 +35,7 @@ def draw(benchmark: Benchmark) -> Figure:
         for row, point in zip(grid, points, strict=True):
             _panel(row[0], benchmark, point, domains, DOMAINS)
             _panel(row[1], benchmark, point, methods, METHODS)
-            when = "end of budget" if point.name == END else f"t = {point.name}"
-            row[0].set_ylabel(f"regret over random, {when}")
+            row[0].set_ylabel(f"regret over random, {when(point)}")
         grid[0][0].set_title("by task domain")
         grid[0][1].set_title("by merge method")
         paint = colours(benchmark.labels)

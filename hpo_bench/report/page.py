@@ -7,12 +7,30 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hpo_bench.finished import Benchmark
 from hpo_bench.plan import BUDGETS
+from hpo_bench.regret import SEARCHES
 from hpo_bench.report import tables
 from hpo_bench.report.style import colours
-from hpo_bench.statistics import REGRET_FLOOR, REPLICATES
-from hpo_bench.summary import Benchmark
-from hpo_bench.tables import above_noise, headline, leader, noise_sentence, ratios
+from hpo_bench.statistics.bootstrap import REPLICATES
+from hpo_bench.statistics.comparisons import LEAST_LANDSCAPES
+from hpo_bench.statistics.ratios import REGRET_FLOOR
+from hpo_bench.tables import (
+    above_noise,
+    comparison_sentence,
+    comparisons,
+    headline,
+    leader,
+    noise_sentence,
+    overall,
+    ratios,
+    sensitivity,
+    sound,
+    sound_sentence,
+    targets,
+    when,
+)
+from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
 
@@ -65,6 +83,7 @@ def render(
     )  # fmt: skip
     style = (files("hpo_bench.report") / "page.css").read_text(encoding="utf-8")
     plan = benchmark.plan
+    recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
     return environment.get_template("page.html.j2").render(
         content=content,
         style=style,
@@ -81,14 +100,24 @@ def render(
         noise_sentence=noise_sentence(content),
         ratios=ratios(content, everywhere=False),
         ratios_all=ratios(content, everywhere=True),
+        comparisons=comparisons(content),
+        comparison_sentence=comparison_sentence(content),
+        span=when(overall(content)),
+        least_landscapes=LEAST_LANDSCAPES,
+        sound=sound(content),
+        sound_sentence=sound_sentence(content),
+        targets=targets(content),
+        sensitivity=sensitivity(content),
         landscapes=tables.landscapes(content),
-        loocv=tables.loocv(benchmark),
-        loocv_by_method=tables.loocv_by_method(benchmark),
+        recorded=bool(recorded),
+        loocv=tables.loocv(recorded),
+        loocv_by_method=tables.loocv_by_method(recorded),
         study_loocv=tables.study_loocv(),
-        kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "")) for ls in plan.landscapes}),
+        kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "gp")) for ls in recorded}),
         surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
         floor=REGRET_FLOOR,
         replicates=REPLICATES,
+        searches=SEARCHES,
         main=main,
         maps=maps,
     )

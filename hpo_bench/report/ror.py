@@ -6,18 +6,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from hpo_bench.finished import END, OVERALL, SINCE, Benchmark, Checkpoint
 from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.statistics import median, null_band
-from hpo_bench.summary import END, Benchmark, Checkpoint
+from hpo_bench.statistics.luck import null_band
+from hpo_bench.statistics.ratios import median
 
 LEAST = 0.01
 """Ratios below this are drawn at the edge, as triangles."""
 CAPTION = (
-    "Regret over random after 10 and 20 evaluations and at the end. Each mark is one landscape (mean over seeds, "
-    "divided by the exact expectation for uniform random search), without noise; hollow where Random’s own regret is "
-    "under the noise of a comparison, so that tuning with so few examples would not show the ratio. Boxes span the "
-    "quartiles, the bar is the median. The shading is what luck alone gives: 95% of Random’s own ratios on single "
-    "landscapes (light) and of their median (dark)."
+    "Regret over random after 10 and 20 evaluations, at the end, and of the mean from t = 10 on. Each mark is one "
+    "landscape (mean over seeds, divided by the expectation for uniform random search), as interpolated; hollow where "
+    "Random’s own regret is under the noise of a comparison, so that tuning with so few examples would not show the "
+    "ratio. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of Random’s own "
+    "ratios on single landscapes (light) and of their median (dark)."
 )
 
 
@@ -52,6 +53,12 @@ def draw(benchmark: Benchmark) -> Figure:
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.2, columnspacing=1.2)
     return figure
+
+
+def when(point: Checkpoint) -> str:
+    """The title of a checkpoint's panel."""
+    titles = {END: "end of budget", OVERALL: f"mean over t ≥ {SINCE}"}
+    return titles.get(point.name, f"t = {point.name}")
 
 
 def greatest(benchmark: Benchmark) -> float:
@@ -92,24 +99,13 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str]
     axis.tick_params(axis="both", length=0)
     axis.minorticks_off()
     axis.grid(visible=False, axis="y")
-    when = "end of budget" if point.name == END else f"t = {point.name}"
-    axis.set_title(when, fontweight="normal", fontsize=9)
+    axis.set_title(when(point), fontweight="normal", fontsize=9)
 
 
 def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
     """What Random's own ratios do: on single landscapes, and their median over landscapes."""
-    seeds, rng = benchmark.plan.seeds, np.random.default_rng(0)
-    single = [
-        null_band(
-            median, samples=[landscape.regret_sample], random=point.random[[i]], budgets=[int(point.budgets[i])],
-            seeds=seeds, rng=rng, replicates=500,
-        )
-        for i, landscape in enumerate(benchmark.landscapes)
-    ]  # fmt: skip
+    simulated = benchmark.luck(point)
+    single = [null_band(median, simulated[:, [i]], point.random[[i]]) for i in range(len(point.random))]
     axis.axvspan(*np.mean(single, axis=0), color=BAND, lw=0, zorder=0)
     if len(single) > 1:
-        band = null_band(
-            median, samples=[landscape.regret_sample for landscape in benchmark.landscapes], random=point.random,
-            budgets=point.budgets.tolist(), seeds=seeds, rng=rng,
-        )  # fmt: skip
-        axis.axvspan(*band, color="#CBD2D9", lw=0, zorder=0)
+        axis.axvspan(*null_band(median, simulated, point.random), color="#CBD2D9", lw=0, zorder=0)

@@ -11,9 +11,9 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from hpo_bench.problems import FunctionProblem, Problem
 from hpo_bench.results import write
 from landscapes.catalogue import ROOT
-from landscapes.landscape import Landscape
 
 # Okabe and Ito (2008), told apart by colour-blind readers; the yardstick is grey because it competes with nobody.
 COLOURS = {
@@ -92,7 +92,7 @@ def colours(identities: Iterable[str]) -> dict[str, str]:
     }
 
 
-def provenance(landscapes: Sequence[Landscape]) -> str:
+def provenance(landscapes: Sequence[Problem]) -> str:
     """What the numbers come from, in a line that every figure carries."""
     kinds = [_kind(landscape) for landscape in landscapes]
     parts = []
@@ -111,15 +111,18 @@ KINDS = {
         "full-size models",
     ),
     "own": ("landscape from a folder of the user’s", "landscapes from a folder of the user’s"),
+    "function": ("test function, no merge", "test functions, no merges"),
     "synthetic": ("SYNTHETIC landscape, made from a formula", "SYNTHETIC landscapes, made from a formula"),
 }
 
 
-def _kind(landscape: Landscape) -> str:
+def _kind(landscape: Problem) -> str:
+    if isinstance(landscape, FunctionProblem):
+        return "function"
     if landscape.card.synthetic:
         return "synthetic"
     # Those that ship are all recorded from nano pairs.
-    return "nano" if landscape.card.path.is_relative_to(ROOT) else "own"
+    return "nano" if Path(getattr(landscape.card, "path", "")).is_relative_to(ROOT) else "own"
 
 
 def encode(figure: Figure, source: str) -> dict[str, bytes]:

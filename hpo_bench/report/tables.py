@@ -1,14 +1,15 @@
 """Tables that only the page has: what the landscapes are, and how far they can be trusted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from hpo_bench.report import study
 from hpo_bench.report.groups import METHODS
-from hpo_bench.summary import Benchmark
 from hpo_bench.tables import Row, TextTable, when
 from hpo_bench.wording import UNDEFINED, percent
+from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
 
 
 def landscapes(content: Mapping) -> TextTable:
@@ -16,7 +17,7 @@ def landscapes(content: Mapping) -> TextTable:
     points = list(content["null_band"])
     rows = tuple(
         Row(
-            one["name"] + (" (SYNTHETIC)" if one["synthetic"] else ""),
+            one["name"] + (f" {MARK}" if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
             (
                 one["domain"],
                 one["task"],
@@ -37,10 +38,10 @@ def _marked(one: Mapping, point: str) -> str:
     return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
-def loocv(benchmark: Benchmark) -> TextTable:
+def loocv(recorded: Sequence[Landscape]) -> TextTable:
     """Leave-one-out errors of our surrogates, by three protocols."""
     rows = []
-    for landscape in benchmark.landscapes:
+    for landscape in recorded:
         trust = landscape.fidelity()
         figures = (
             trust.study_loocv,
@@ -64,12 +65,12 @@ def study_loocv() -> TextTable:
     return TextTable(("dataset–pair", *methods), rows)
 
 
-def loocv_by_method(benchmark: Benchmark) -> TextTable:
+def loocv_by_method(recorded: Sequence[Landscape]) -> TextTable:
     """Both side by side: least, median and greatest error by merge method."""
     theirs = study.loocv()
     rows = []
     for method, name in METHODS.items():
-        ours = [ls.fidelity().study_loocv for ls in benchmark.landscapes if ls.card.method == method]
+        ours = [ls.fidelity().study_loocv for ls in recorded if ls.card.method == method]
         there = [errors[name] for errors in theirs.values() if name in errors]
         if ours:
             rows.append(Row(name, (_spread(ours), _spread(there))))

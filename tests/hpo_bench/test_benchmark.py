@@ -3,19 +3,23 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import synthetic
+from joblib.externals.loky import get_reusable_executor
 from rich.console import Console
 
 import optimizers
-from hpo_bench import pipeline, plan
+from hpo_bench import pipeline, plan, problems
 from hpo_bench.benchmark import advance
 from hpo_bench.errors import HpoBenchError, UsageError
+from hpo_bench.functions import suite
 from hpo_bench.plan import Chunk, Contender, Plan
 from hpo_bench.results import ResultsFolder
+from hpo_bench.workers import Local
 from landscapes import catalogue
 from optimizers import Optimizer
 
@@ -38,6 +42,21 @@ class Broken(Optimizer):
     def _propose(cls, optimizers):
         return [[0.5] * o.dim if o.asked < 3 else 1 / 0 for o in optimizers]
 """
+MORTAL = """
+import os
+from pathlib import Path
+from optimizers import Optimizer
+
+class Mortal(Optimizer):
+    name, label = "mortal", "Mortal"
+
+    def _next(self):
+        mark = Path(os.environ["HPO_BENCH_TEST_DEATH"])
+        if self.asked == 3 and not mark.exists():
+            mark.touch()
+            os._exit(9)
+        return [self.asked / self.budget] * self.dim
+"""
 KEYS = ["landscape", "optimiser", "seed", "t"]
 
 
@@ -54,7 +73,7 @@ def make(root, *names, seeds=3, budget=8):
 
 
 def execute(benchmark_plan, path, **options):
-    options = {"jobs": 1, "report": False, "progress": Console(quiet=True), **options}
+    options = {"workers": Local(1), "report": False, "progress": Console(quiet=True), **options}
     return pipeline.execute(benchmark_plan, ResultsFolder(path), **options)
 
 
@@ -170,8 +189,8 @@ def test_luck_is_independent_between_landscapes_and_shared_by_optimizers(root):
 
 def test_two_workers_give_what_one_gives(root, tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "GROUP", 4)
-    execute(make(root, "random", "powell"), tmp_path / "one", jobs=1)
-    execute(make(root, "random", "powell"), tmp_path / "two", jobs=2)
+    execute(make(root, "random", "powell"), tmp_path / "one", workers=Local(1))
+    execute(make(root, "random", "powell"), tmp_path / "two", workers=Local(2))
     pd.testing.assert_frame_equal(content(tmp_path / "one"), content(tmp_path / "two"), check_exact=True)
 
 
@@ -192,6 +211,79 @@ def test_failed_evaluations_are_kept_as_such(root, monkeypatch):
     (chunk,) = benchmark_plan.chunks()
     table = advance(chunk, {ls.name: ls for ls in benchmark_plan.landscapes}).to_pandas()
     assert table["score"].isna().sum() == 4
+
+
+def test_a_worker_that_is_killed_costs_its_group_alone(root, tmp_path, monkeypatch):
+    (tmp_path / "mortal.py").write_text(MORTAL)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
+    get_reusable_executor().shutdown(wait=True)  # Workers of an earlier test know another environment.
+    execute(make(root, "mortal:Mortal", "random"), tmp_path / "results", workers=Local(2))
+    assert (tmp_path / "died").exists()
+    execute(make(root, "mortal:Mortal", "random"), tmp_path / "alone")
+    pd.testing.assert_frame_equal(content(tmp_path / "results"), content(tmp_path / "alone"), check_exact=True)
+
+
+def test_a_common_start_is_common_and_another_run(root):
+    plans = [replace(make(root, name, seeds=2), start="center") for name in ("random", "pattern-search")]
+    assert not {run.key for run in plans[0].runs()} & {run.key for run in make(root, "random", seeds=2).runs()}
+    for one in plans:
+        (chunk,) = one.chunks()
+        table = advance(chunk, {landscape.name: landscape for landscape in one.landscapes}).to_pandas()
+        where = table[["vl_weight", "exp_weight"]].to_numpy()
+        assert where[table["t"] == 1] == pytest.approx(0.6)
+        assert not np.isclose(where[table["t"] == 2], 0.6).all(axis=1).any()
+    with pytest.raises(UsageError, match="start at own, center, not at 'corner'"):
+        replace(plans[0], start="corner")
+
+
+def test_with_noise_the_regret_is_that_of_what_would_be_recommended(root, tmp_path):
+    noisy = replace(make(root, "random", "gp-bo", seeds=2, budget=12), noisy=True)
+    outcome = execute(noisy, tmp_path / "results")
+    table = content(tmp_path / "results")
+    by_name = {landscape.name: landscape for landscape in noisy.landscapes}
+    random = table[table["optimiser"] == "random"]
+    for (name, _), run in random.groupby(["landscape", "seed"]):
+        landscape = by_name[name]
+        true = landscape.score(run[["vl_weight", "exp_weight"]].to_numpy())
+        assert (run["score"].to_numpy() - true).std() == pytest.approx(landscape.noise, rel=0.8)
+        best = [int(np.argmax(run["score"].to_numpy()[: t + 1])) for t in range(12)]
+        assert run["best_so_far"].to_numpy() == pytest.approx(true[best])
+    # All optimisers meet the same noise; regret may rise again.
+    assert (random.groupby(["landscape", "seed"])["regret"].diff() > 0).any()
+    assert outcome.summary["noisy"]
+
+
+def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
+    monkeypatch.setattr(problems, "suite", lambda name, seed: suite(name, seed, count=3))
+    wanted = pipeline.plan(
+        ["*-0[01]"], identities=["random", "sobol"], seeds=2, budget=12, kernel=None, landscapes_dir=None,
+        suites=["merge-like-2d"],
+    )  # fmt: skip
+    assert len(wanted.landscapes) == 2
+    outcome = execute(wanted, tmp_path / "results", report=True, workers=Local(2))
+    page = outcome.page.read_text(encoding="utf-8")
+    assert "Functions" in page
+    assert "2 test functions, no merges" in page
+    assert "leave-one-out" not in page.lower()
+    table = content(tmp_path / "results")
+    assert (table["regret"] >= 0).all()
+    sobol = table[table["optimiser"] == "sobol"]
+    problem = {one.name: one for one in wanted.landscapes}[str(sobol["landscape"].iloc[0])]
+    row = sobol.iloc[0]
+    assert problem.score([[row["x1"], row["x2"]]])[0] == pytest.approx(row["score"])
+
+
+def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):
+    outcome = execute(make(root, "random", "sobol", budget=12), tmp_path / "results", kernels=["cubic"])
+    first, second = outcome.summary["sensitivity"]
+    assert (first["surrogate"], second["surrogate"]) == ("thin_plate_spline", "cubic")
+    assert (
+        first["ratio_of_means"]["sobol"]
+        == outcome.summary["optimisers"]["sobol"]["at"]["t>=10"]["ratio_of_means_all"]["value"]
+    )
+    assert second["ratio_of_means"] != first["ratio_of_means"]
 
 
 def test_two_optimizers_with_one_label_are_refused(root):

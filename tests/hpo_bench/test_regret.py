@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from hpo_bench.regret import best_so_far, draw_random_regret, regret_of
+from hpo_bench.regret import best_so_far, random_searches, regret_of
 from landscapes.random_baseline import expected_regret
 
 NAN = float("nan")
@@ -28,15 +28,17 @@ def test_passing_the_certified_maximum_shows(tmp_path):
 def test_simulated_random_searches_have_the_distribution_of_real_ones():
     sample = np.sort(np.random.default_rng(0).beta(0.8, 2.0, 500))
     rng = np.random.default_rng(1)
-    quick = draw_random_regret(sample, 7, size=(40_000,), rng=rng)
+    quick = random_searches(sample, 7, rng=rng, searches=40_000)
     slow = rng.choice(sample, size=(40_000, 7)).min(axis=1)
     levels = [0.1, 0.5, 0.9]
-    assert np.quantile(quick, levels) == pytest.approx(np.quantile(slow, levels), rel=0.05)
-    assert quick.mean() == pytest.approx(expected_regret(sample, [7])[0], rel=0.02)
+    assert np.quantile(quick[:, -1], levels) == pytest.approx(np.quantile(slow, levels), rel=0.05)
+    assert quick.mean(axis=0) == pytest.approx(expected_regret(sample, np.arange(1, 8)), rel=0.03)
 
 
-def test_one_draw_of_two_values_is_each_with_probability_one_half():
+def test_a_noisy_search_takes_what_looks_best_and_pays_for_what_it_is():
     sample = np.array([0.0, 1.0])
-    # The least of two draws is 1 only if both are: a quarter.
-    drawn = draw_random_regret(sample, 2, size=(20_000,), rng=np.random.default_rng(0))
-    assert drawn.mean() == pytest.approx(0.25, abs=0.01)
+    clear = random_searches(sample, 10, rng=np.random.default_rng(0), noise=1e-6)
+    assert clear[:, -1].mean() == pytest.approx(2**-10, abs=0.003)
+    # Under overwhelming noise any of the ten is as likely to be taken as any other.
+    blind = random_searches(sample, 10, rng=np.random.default_rng(0), noise=1e6)
+    assert blind[:, -1].mean() == pytest.approx(0.5, abs=0.03)

@@ -11,6 +11,7 @@ from hpo_bench import pipeline
 from hpo_bench.plan import Contender, Plan
 from hpo_bench.report import heatmaps, study, style
 from hpo_bench.results import ResultsFolder
+from hpo_bench.workers import Local
 from landscapes import catalogue
 
 NAMES = ("smooth-a/ta", "rugged-b/dare")
@@ -19,7 +20,7 @@ NAMES = ("smooth-a/ta", "rugged-b/dare")
 def execute(root, path, *names, patterns=()):
     contenders = tuple(Contender.find(name) for name in names)
     plan = Plan(contenders, tuple(catalogue.load_all(patterns, root=root)), 2, 12)
-    return pipeline.execute(plan, ResultsFolder(path), jobs=1, report=True, progress=Console(quiet=True))
+    return pipeline.execute(plan, ResultsFolder(path), workers=Local(1), report=True, progress=Console(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ def test_the_page_is_self_contained_and_well_formed(page):
 
 def test_every_picture_has_words(page):
     pictures = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(pictures) == 3 + len(NAMES)
+    assert len(pictures) == 5 + len(NAMES)
     assert all(len(picture["alt"]) > 60 for picture in pictures)
 
 
@@ -104,7 +105,9 @@ def test_the_headline_table_has_the_figures_of_the_summary(results, page):
 
 def test_figures_are_there_twice_and_not_blank(results):
     names = {path.stem for path in (results / "figures").glob("*.svg")}
-    assert names == {"ror", "regret_curves", "ror_by_group", "landscape_smooth-a_ta", "landscape_rugged-b_dare"}
+    assert names == {
+        "ror", "regret_curves", "profiles", "ranks", "ror_by_group", "landscape_smooth-a_ta", "landscape_rugged-b_dare",
+    }  # fmt: skip
     for name in names:
         with Image.open(results / "figures" / f"{name}.png") as picture:
             assert picture.width > 500

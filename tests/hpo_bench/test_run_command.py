@@ -47,7 +47,7 @@ def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
     assert len(table) == 2 * 2 * 2 * 12
     assert set(table["optimiser"]) == {"random", "sobol"}
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
-    assert set(content["null_band"]) == {"10", "end"}
+    assert set(content["null_band"]) == {"10", "end", "t>=10"}
     for one in content["optimisers"].values():
         assert {"at", "equivalent_random_budget", "seconds_per_suggestion"} <= set(one)
         for figures in one["at"].values():

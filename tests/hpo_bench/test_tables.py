@@ -1,7 +1,18 @@
 import pytest
 
-from hpo_bench.tables import above_noise, headline, leader, noise_sentence
-from hpo_bench.wording import brackets, interval, multiple, number, seconds
+from hpo_bench.tables import (
+    above_noise,
+    comparison_sentence,
+    comparisons,
+    headline,
+    leader,
+    noise_sentence,
+    sensitivity,
+    sound,
+    sound_sentence,
+    targets,
+)
+from hpo_bench.wording import brackets, interval, multiple, number, probability, seconds
 
 
 def figures(value):
@@ -16,20 +27,28 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
                 "mean_regret": figures(0.1),
                 **{name: figures(value if counted[point] else None) for name in names},
                 **{f"{name}_all": figures(value) for name in names},
+                **{f"{name}_sound": figures(value / 2) for name in names},
             }
             for point in counted
         }
         for label, value in values
     }
-    band = {name + suffix: [0.8, 1.2] for name in names for suffix in ("", "_all")}
+    band = {name + suffix: [0.8, 1.2] for name in names for suffix in ("", "_all", "_sound")}
     return {
         "landscapes": [{}] * 4,
+        "sound": 4,
+        "noisy": False,
+        "sensitivity": [],
         "null_band": dict.fromkeys(counted, band),
         "exclusions": {point: {"counted": count, "excluded": 4 - count} for point, count in counted.items()},
         "optimisers": {
             label.lower(): {
                 "label": label,
                 "at": at[label],
+                "targets": {
+                    "0.1": {"share_reached": 1.0, "median_evaluations": 7.0, "average_running_time": 8.2},
+                    "0.01": {"share_reached": 0.2, "median_evaluations": None, "average_running_time": 190.0},
+                },
                 "equivalent_random_budget": {"median": 80.0, "median_multiple": 2.0, "most": 1e4},
                 "seconds_per_suggestion": 0.004,
             }
@@ -39,10 +58,11 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
 
 
 def test_the_headline_is_about_all_landscapes():
-    table = headline(content(counted={"10": 0, "end": 0}))
-    assert table.rows[0].cells == (
-        "0.20 [0.10, 0.40]", "0.20 [0.10, 0.40]", "0.20 [0.10, 0.40]", "0.10 [0.05, 0.20]", "2.0×", "0.004",
+    table = headline(content(counted={"10": 0, "end": 0, "t>=10": 0}))
+    assert table.columns[1:5] == (
+        "median RoR, t\u00a0=\u00a010", "median RoR, end", "ratio of means, end", "ratio of means, t\u00a0≥\u00a010",
     )  # fmt: skip
+    assert table.rows[0].cells == (*("0.20 [0.10, 0.40]",) * 4, "2.0×", "0.004")
     assert table.rows[-1].cells[:3] == ("[0.80, 1.20]",) * 3
     assert {len(row.cells) for row in table.rows} == {len(table.columns) - 1}
 
@@ -56,6 +76,52 @@ def test_the_second_table_is_there_where_some_landscapes_count_and_names_how_man
         "median RoR, t\u00a0=\u00a010 (3 of 4)",
         "ratio of means, t\u00a0=\u00a010 (3 of 4)",
     )
+
+
+def test_weak_landscapes_are_left_out_once_more():
+    found = content(counted={"end": 4})
+    assert (sound(found), sound_sentence(found)) == (None, "")
+    found["sound"] = 1
+    assert sound(found).rows[0].cells[0] == "0.10 [0.05, 0.20]"
+    assert sound_sentence(found).startswith("3 of 4 landscapes are weak")
+    found["sound"] = 0
+    assert sound(found) is None
+    assert "All 4 landscapes are weak" in sound_sentence(found)
+
+
+def test_comparisons_are_shown_with_their_verdicts():
+    one = {
+        "other": "random", "difference": figures(0.8), "better_on": 3, "worse_on": 1, "p_holm": 0.001,
+        "probability": {"better": 0.998, "equivalent": 0.002, "worse": 0.0}, "verdict": "better",
+    }  # fmt: skip
+    found = content(counted={"end": 4, "t>=10": 4})
+    found["comparisons"] = {
+        "reference": "gp-bo", "at": {"end": [{**one, "verdict": "open", "p_holm": None}], "t>=10": [one]},
+    }  # fmt: skip
+    table = comparisons(found)
+    assert table.columns[0] == "GP-BO against"
+    assert table.rows[0].cells == ("0.80 [0.40, 1.60]", "3 : 1", "<.01", ">.99 / <.01 / <.01", "better", "open")
+    assert comparison_sentence(found) == "GP-BO is significantly better than Random (from t = 10 on)."
+    found["comparisons"]["at"] = {"end": [], "t>=10": []}
+    assert (comparisons(found), comparison_sentence(found)) == (None, "")
+
+
+def test_targets_that_few_reach_are_said_so():
+    table = targets(content(counted={"end": 4}))
+    assert table.rows[0].cells == ("7", "100%", "8", "not reached", "20%", "190")
+
+
+def test_sensitivity_is_a_column_a_surrogate():
+    found = content(counted={"end": 4})
+    assert sensitivity(found) is None
+    ratios = {"gp-bo": 0.2, "random": 1.0}
+    found["sensitivity"] = [
+        {"surrogate": "thin_plate_spline", "kendall_tau": 1.0, "ratio_of_means": ratios, "median_ror": ratios},
+        {"surrogate": "gp", "kendall_tau": -1.0, "ratio_of_means": ratios, "median_ror": ratios},
+    ]
+    table = sensitivity(found)
+    assert table.columns == ("optimiser", "thin plate spline", "gp")
+    assert table.rows[-1].cells == ("1.00", "-1.00")
 
 
 def test_exclusions_are_counted_aloud():
@@ -75,7 +141,9 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
     ("said", "expected"),
     [
         (number(None), "–"), (number(0.0), "0.00"), (number(0.0049), "<0.01"), (number(0.005), "0.01"),
-        (number(123.4), "123"), (interval(figures(None)), "–"), (brackets([None, None]), "–"),
+        (number(123.4), "123"),
+        (probability(0.25), ".25"), (probability(None), "–"),
+        (interval(figures(None)), "–"), (brackets([None, None]), "–"),
         (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"), (seconds(3e-5), "<0.0001"),
         (multiple({"median": 1e4, "median_multiple": 167.3, "most": 1e4}), "≥ 167×"),
     ],

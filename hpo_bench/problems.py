@@ -1,0 +1,135 @@
+"""What a benchmark runs on: recorded landscapes, or functions with known extremes behind the same attributes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import qmc
+
+from hpo_bench.errors import UsageError
+from hpo_bench.functions import SUITES, Function, suite
+from landscapes.landscape import Landscape
+from landscapes.random_baseline import expected_regret
+from landscapes.space import Parameter, SearchSpace
+from surrogates.extrema import Extremum
+
+Array = NDArray[np.float64]
+
+SUITE_SEED = 2026
+"""Draws the functions of a suite; not one that any optimiser was chosen on."""
+SAMPLE_BITS = 14
+NOISE = 0.1
+"""Standard deviation of the noise of a function, as a fraction of the spread of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a function comes from; its name is its pair, because functions are independent of each other."""
+
+    pair: str
+    benchmark: str
+    domain: str = "other"
+    method: str = "other"
+    synthetic: bool = True
+
+
+class FunctionProblem:
+    """A function of `hpo_bench.functions` with those attributes of a `Landscape` that a benchmark asks for.
+
+    Args:
+        function: The function.
+    """
+
+    outcomes_hash = ""
+    weaknesses: Sequence[str] = ()
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.name = function.name
+        self.card = Origin(function.name, function.suite)
+        self.space = SearchSpace(tuple(Parameter(f"x{axis + 1}", 0.0, 1.0) for axis in range(function.dim)))
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of settings, of shape (n,)."""
+        return self.function.score(x)
+
+    def regret(self, scores: ArrayLike) -> Array:
+        """Normalised regret of scores; NaN stays NaN."""
+        return self.function.regret(scores)
+
+    def random_regret(self, n: int) -> Array:
+        """Expected regret of Random after 1 to n evaluations, of shape (n,)."""
+        return expected_regret(self.regret_sample, np.arange(1, n + 1))
+
+    @property
+    def optimum(self) -> Extremum:
+        """The maximum; where it lies is not kept."""
+        return Extremum(np.full(self.space.dim, np.nan), self.function.f_max, 0.0)
+
+    @property
+    def minimum(self) -> Extremum:
+        """The minimum; where it lies is not kept."""
+        return Extremum(np.full(self.space.dim, np.nan), self.function.f_min, 0.0)
+
+    @property
+    def range(self) -> float:
+        """Maximum minus minimum."""
+        return self.function.f_max - self.function.f_min
+
+    @cached_property
+    def regret_sample(self) -> Array:
+        """Regrets of points spread evenly over the cube, increasing."""
+        sample = qmc.Sobol(self.space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
+        return np.sort(self.regret(self.score(sample)))
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one evaluation in noisy benchmarks: a tenth of the spread of the function's values."""
+        return NOISE * self.function.spread
+
+    @property
+    def regret_noise(self) -> float:
+        """Not known: without noise, every difference can be observed."""
+        return np.nan
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Changes when the function does."""
+        digest = hashlib.sha256(f"{self.name} {self.function.f_max!r} {self.function.f_min!r} {NOISE}".encode())
+        digest.update(np.ascontiguousarray(self.regret_sample[:: 2**6], dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is kept of earlier calls, which workers can do without."""
+        return {key: value for key, value in self.__dict__.items() if key != "content_hash"}
+
+
+Problem = Landscape | FunctionProblem
+"""An objective with a known optimum."""
+
+
+def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionProblem]:
+    """The functions of some suites.
+
+    Args:
+        names: Suites of `hpo_bench.functions`, such as "bbob-2d"; "bbob" means those of every dimension.
+        patterns: Which functions of these, with * and ?; none means all.
+
+    Raises:
+        UsageError: If a suite is unknown or cannot be had, or a pattern means nothing.
+    """
+    chosen: dict[str, FunctionProblem] = {}
+    for name in names:
+        for one in [known for known in SUITES if known.rpartition("-")[0] == name] or [name]:
+            chosen.update((function.name, FunctionProblem(function)) for function in suite(one, SUITE_SEED))
+    if not patterns:
+        return [chosen[name] for name in sorted(chosen)]
+    found = sorted(name for name in chosen if any(fnmatchcase(name, pattern) for pattern in patterns))
+    if not found:
+        raise UsageError(f"no function is called {patterns[0]!r}: there are {', '.join(sorted(chosen))}")
+    return [chosen[name] for name in found]

@@ -1,0 +1,115 @@
+"""One optimiser against each of the others, landscape by landscape."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from baycomp import SignedRankTest
+from numpy.typing import NDArray
+from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
+
+from hpo_bench.statistics.bootstrap import Bootstrap, Interval
+from hpo_bench.statistics.ratios import ratio_of_means
+
+FloatArray = NDArray[np.float64]
+
+SIGNIFICANT = 0.05
+POSTERIOR_SAMPLES = 10_000
+LEAST_LANDSCAPES = 6
+"""With fewer no two-sided signed-rank test can fall under 0.05."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The reference optimiser against another; positive differences are in favour of the reference.
+
+    Attributes:
+        other: Identity of the other.
+        difference: Its mean regret minus the reference's, over Random's mean regret.
+        better: On how many landscapes the reference has the lower mean regret.
+        worse: On how many the higher.
+        p: Wilcoxon's signed-rank test (two-sided) over landscapes, adjusted by Holm over all others; NaN for fewer than
+            6 landscapes.
+        probabilities: That on a further landscape the reference is better by more than the noise of a comparison, that
+            the two are equivalent, and that the other is better by more than it (Bayesian signed-rank test).
+    """
+
+    other: str
+    difference: Interval
+    better: int
+    worse: int
+    p: float
+    probabilities: tuple[float, float, float]
+
+    @property
+    def verdict(self) -> str:
+        """`better`, `worse`, or `open`: both the interval and the adjusted test must agree."""
+        if self.p < SIGNIFICANT and self.difference.low > 0:
+            return "better"
+        return "worse" if self.p < SIGNIFICANT and self.difference.high < 0 else "open"
+
+
+def compare(
+    reference: str,
+    regret: Mapping[str, FloatArray],
+    random: FloatArray,
+    *,
+    rope: FloatArray,
+    bootstrap: Bootstrap,
+) -> list[Comparison]:
+    """A reference against all others.
+
+    The interval is the landscape bootstrap's, paired: both are resampled alike. Wilcoxon's test (1945; with Holm, 1979,
+    as Demsar, 2006, advises) takes landscapes for independent, which those of one pair are not, so where the two
+    disagree the interval is right. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) asks
+    instead how likely a difference is that anybody could see.
+
+    Args:
+        reference: Identity of one of the optimisers.
+        regret: Of each optimiser, shape (landscapes, seeds).
+        random: Random's expectation, shape (landscapes,).
+        rope: Differences up to this much are practically none, shape (landscapes,), positive.
+        bootstrap: Resamples of these landscapes.
+    """
+    others = [identity for identity in regret if identity != reference]
+    if not others:
+        return []
+    own = regret[reference]
+    raw = [_wilcoxon(regret[other].mean(axis=1) - own.mean(axis=1)) for other in others]
+    adjusted = np.full(len(raw), np.nan)
+    if np.isfinite(raw).all():
+        adjusted = np.asarray(multipletests(raw, method="holm")[1])
+    found = []
+    for other, p in zip(others, adjusted, strict=True):
+        gap = regret[other] - own
+        mean = gap.mean(axis=1)
+        found.append(
+            Comparison(
+                other,
+                bootstrap.interval(ratio_of_means, gap, random),
+                int((mean > 0).sum()),
+                int((mean < 0).sum()),
+                float(p),
+                _probabilities(mean / rope, seed=zlib.crc32(other.encode())),
+            )
+        )
+    return found
+
+
+def _wilcoxon(differences: FloatArray) -> float:
+    if len(differences) < LEAST_LANDSCAPES:
+        return np.nan
+    if not differences.any():
+        return 1.0
+    # Pratt (1959): ties of the two speak for their being equal, and are not thrown away.
+    return float(wilcoxon(differences, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
+
+
+def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:
+    """Of better, equivalent and worse; differences in units of the region of practical equivalence."""
+    worse, equal, better = SignedRankTest.probs(
+        np.zeros_like(differences), differences, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=seed
+    )
+    return float(better), float(equal), float(worse)

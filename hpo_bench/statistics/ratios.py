@@ -1,0 +1,52 @@
+"""Ratios of regret to Random's, summarised over landscapes; all lower-is-better, 1 is uniform random search."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+REGRET_FLOOR = 1e-3
+"""Mean regrets below a thousandth of a landscape's range count as that much in geometric means.
+
+A geometric mean is zero as soon as one regret is, and otherwise ruled by differences (1e-7 or 1e-4?) that no evaluation
+could show: with 1,000 examples one answer is worth this much. Medians and ratios of means need no floor and have none.
+"""
+
+
+def median(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted median over landscapes (last axis) of regret / Random's regret."""
+    ratio = np.broadcast_to(regret / random, weight.shape)
+    order = np.argsort(ratio, axis=-1)
+    ratio = np.take_along_axis(ratio, order, axis=-1)
+    mass = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
+    half = mass[..., -1:] / 2
+    # With an even count half the mass falls between two landscapes, and the median is their mean.
+    below = np.argmax(mass >= half, axis=-1, keepdims=True)
+    above = np.argmax(mass > half, axis=-1, keepdims=True)
+    return (np.take_along_axis(ratio, below, axis=-1) + np.take_along_axis(ratio, above, axis=-1))[..., 0] / 2
+
+
+def geometric_mean(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted geometric mean over landscapes (last axis) of regret / Random's regret, both floored."""
+    ratio = np.log(np.maximum(regret, REGRET_FLOOR)) - np.log(np.maximum(random, REGRET_FLOOR))
+    return np.exp((weight * ratio).sum(axis=-1) / weight.sum(axis=-1))
+
+
+def ratio_of_means(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted mean regret over landscapes (last axis), over Random's."""
+    return (weight * regret).sum(axis=-1) / (weight * random).sum(axis=-1)
+
+
+def mean_regret(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+    """Weighted mean regret over landscapes (last axis), not compared with anything."""
+    return (weight * regret).sum(axis=-1) / weight.sum(axis=-1)
+
+
+Summary = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+RATIOS: Mapping[str, Summary] = {
+    "median_ror": median,
+    "geometric_mean_ror": geometric_mean,
+    "ratio_of_means": ratio_of_means,
+}

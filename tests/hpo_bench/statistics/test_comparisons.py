@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from scipy.stats import wilcoxon
+
+from hpo_bench.statistics.bootstrap import Bootstrap
+from hpo_bench.statistics.comparisons import compare
+
+N = 12
+RANDOM = np.full(N, 0.2)
+
+
+def against(regret, rope=0.01):
+    bootstrap = Bootstrap([str(i) for i in range(N)], 5)
+    return {one.other: one for one in compare("own", regret, RANDOM, rope=np.full(N, rope), bootstrap=bootstrap)}
+
+
+@pytest.fixture
+def regret():
+    own = np.random.default_rng(0).uniform(0.05, 0.1, (N, 5))
+    noise = np.random.default_rng(1).normal(0, 0.002, (N, 5))
+    return {"own": own, "same": own + noise, "poor": own + 0.1 + noise, "great": own - 0.05 + noise}
+
+
+def test_verdicts(regret):
+    found = against(regret)
+    assert {other: one.verdict for other, one in found.items()} == {"same": "open", "poor": "better", "great": "worse"}
+    assert found["poor"].difference.value == pytest.approx(0.5, abs=0.02)
+    assert (found["poor"].better, found["poor"].worse) == (N, 0)
+
+
+def test_holm_multiplies_the_least_p_by_the_number_of_comparisons(regret):
+    alone = against({name: regret[name] for name in ("own", "poor")})["poor"].p
+    assert alone == pytest.approx(wilcoxon((regret["poor"] - regret["own"]).mean(axis=1)).pvalue)
+    assert against(regret)["poor"].p == pytest.approx(3 * alone)
+
+
+def test_a_difference_that_nobody_could_see_is_equivalent(regret):
+    seen, unseen = against(regret)["poor"].probabilities, against(regret, rope=0.5)["poor"].probabilities
+    assert seen[0] > 0.99
+    assert unseen[1] > 0.99
+    assert sum(seen) == pytest.approx(1)
+
+
+def test_five_landscapes_are_too_few_for_a_test():
+    regret = {"own": np.zeros((5, 3)), "other": np.ones((5, 3))}
+    (found,) = compare("own", regret, np.ones(5), rope=np.ones(5), bootstrap=Bootstrap(list("abcde"), 3))
+    assert np.isnan(found.p)
+    assert found.verdict == "open"
+
+
+def test_equal_optimisers_are_equal():
+    regret = {"own": np.zeros((8, 3)), "twin": np.zeros((8, 3))}
+    (found,) = compare("own", regret, np.ones(8), rope=np.ones(8), bootstrap=Bootstrap(list("abcdefgh"), 3))
+    assert found.p == 1.0
+    assert found.probabilities[1] > 0.99
+
+
+def test_nobody_to_compare_with():
+    assert (
+        compare("own", {"own": np.ones((3, 2))}, np.ones(3), rope=np.ones(3), bootstrap=Bootstrap(list("abc"), 2)) == []
+    )
