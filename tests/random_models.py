@@ -114,10 +114,10 @@ def by_token(weight: torch.Tensor, mine: Sequence[str], theirs: Sequence[str], t
     """A weight with its rows reordered from one vocabulary to another, if it has rows by token."""
     if weight.shape == target.shape or weight.dim() != 2 or len(weight) != len(mine):
         return weight
+    place = {token: row for row, token in enumerate(mine)}
     moved = target.detach().clone()
-    for row, token in enumerate(theirs):
-        if token in mine:
-            moved[row] = weight[mine.index(token)]
+    shared = [(row, place[token]) for row, token in enumerate(theirs) if token in place]
+    moved[[row for row, _ in shared]] = weight[[row for _, row in shared]]
     return moved
 
 
