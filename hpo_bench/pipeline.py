@@ -118,8 +118,6 @@ def execute(
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
-    for contender in plan.contenders:
-        contender.prepare()
     folder.open()
     made = benchmark.run(plan, folder, workers=workers, progress=Progress(progress))
     table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)

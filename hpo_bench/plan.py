@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import optimizers
 from hpo_bench.errors import UsageError
 from hpo_bench.peers import registry as peers
-from hpo_bench.peers.base import Peer
 from hpo_bench.problems import Problem
 from optimizers.base import Optimizer
 
@@ -65,11 +64,6 @@ class Contender:
     def label(self) -> str:
         """What tables and figures print."""
         return self.kind.label
-
-    def prepare(self) -> None:
-        """Make what must be there before the first run."""
-        if issubclass(self.kind, Peer):
-            self.kind.prepare()
 
     @property
     def source(self) -> str | None:

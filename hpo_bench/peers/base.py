@@ -35,10 +35,6 @@ class Peer(Optimizer):
         """Installed versions of `packages`."""
         return {package: importlib.metadata.version(package) for package in cls.packages}
 
-    @classmethod
-    def prepare(cls) -> None:
-        """Make whatever must be there before the first run; for peers that are not simply installed."""
-
     def _worst(self) -> float:
         """What a failed evaluation is told as."""
         scores = np.array(self._scores)

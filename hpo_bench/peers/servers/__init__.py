@@ -1,0 +1,1 @@
+"""What runs in the environments of peers that live apart; imports nothing of ours."""
