@@ -1,4 +1,4 @@
-"""Peers that cannot live beside the others: an environment of their own, and a process in it that is spoken to in JSON."""
+"""Peers that cannot live beside the others: an environment of their own, and a process in it that speaks JSON."""
 
 import hashlib
 import json

@@ -10,7 +10,7 @@ from hpo_bench.peers.base import Peer
 from optimizers.base import Point
 
 APART = Apart("hebo", ("HEBO==0.3.6", "numpy<1.25", "scipy<1.12", "pandas<2.2", "scikit-learn<1.5", "torch"))
-"""It pins pymoo 0.6.0 and numpy below 1.25, which nothing else here lives with; the rest are what goes with that numpy."""
+"""It pins pymoo 0.6.0 and numpy below 1.25, which nothing else here lives with; the rest goes with that numpy."""
 
 
 class Hebo(Peer):

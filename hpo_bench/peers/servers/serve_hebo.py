@@ -45,13 +45,16 @@ def main() -> None:
     """Answer until nobody speaks any more."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    lines, answers, search = sys.stdin, sys.stdout, None
+    lines, answers = sys.stdin, sys.stdout
+    search: Search | None = None
     for line in lines:
         message = json.loads(line)
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 if message["do"] == "begin":
                     search, answer = Search(message["dim"], message["seed"]), None
+                elif search is None:
+                    raise RuntimeError("asked before it was begun")
                 else:
                     answer = search.handle(message)
             reply = {"answer": answer}
