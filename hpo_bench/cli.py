@@ -23,6 +23,7 @@ COMMANDS = {
     "methods": "Compare nine merge methods with each other and with the study.",
     "merge": "Merge a pair once, into a Hugging Face folder.",
     "graft": "Take a VLM's language backbone out for other tools, and put one back.",
+    "speed": "Time re-merging in place against mergekit and a memory copy.",
 }
 
 
