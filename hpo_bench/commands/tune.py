@@ -127,6 +127,7 @@ def command(
 
     from hpo_bench.live.demo import grid_best
     from hpo_bench.live.devices import devices
+    from hpo_bench.live.finished import Origin
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
     from hpo_bench.live.study import Request, tune
@@ -157,6 +158,8 @@ def command(
         beside=grid_best(found.name) if demo else None,
     )
     places = devices(workers, device)
+    named = str(Path(pair).resolve()) if pair and Path(pair).exists() else pair or DEMO
+    origin = Origin(named, str(pairs.resolve()), ("hpo-bench", *sys.argv[1:]), storage)
     verdict = tune(
         request,
         lambda logs, wanted: ProcessCrew(
@@ -164,6 +167,7 @@ def command(
         ),
         Console(),
         workers=workers,
+        origin=origin,
     )
     if verdict is None:
         click.echo("interrupted; the same command goes on where it stopped", err=True)

@@ -15,11 +15,13 @@ from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.contest import Contest
 from hpo_bench.live.crew import Crew, Ready
+from hpo_bench.live.finished import Origin
 from hpo_bench.live.limits import Limits
 from hpo_bench.live.screen import screen
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.summary import accounts, show
+from hpo_bench.live.table import write_tables
 from hpo_bench.live.tuner import PATIENCE, Tuner
 from hpo_bench.live.verdict import Verdict, judge
 from hpo_bench.merging.pair import Pair
@@ -136,7 +138,7 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
     return kind
 
 
-def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: int) -> Verdict | None:
+def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: int, origin: Origin) -> Verdict | None:
     """Tune a pair, or go on where an earlier call stopped, and say what came of it.
 
     Args:
@@ -144,6 +146,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         open_crew: Opens the workers.
         console: Where to show it.
         workers: How many workers that will be.
+        origin: How it was asked for, kept for those who look at the study later.
 
     Returns:
         The verdict; None if the user ended it before.
@@ -160,6 +163,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
     with _alone(folder), ExitStack() as stack:
         store = TrialStore(folder, request.study, url=request.url)
         wanted = _config(request, kind, store)
+        origin.write(folder)
         if store.config is not None and (verdict := _finished(store, limits)) is not None:
             console.print(f"study {request.study} is finished; a higher --trials goes on with it", highlight=False)
             show(verdict, console)
@@ -189,6 +193,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
             return None
         console.print("scoring on test examples ...", highlight=False)
         verdict = judge(store, crew, brake, beside=request.beside)
+        write_tables(store)
         show(verdict, console)
         return verdict
 

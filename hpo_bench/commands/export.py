@@ -1,0 +1,47 @@
+"""`hpo-bench export`: the best merge of a study as a model of its own."""
+
+from pathlib import Path
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench export demo                          the recommended merge of a study
+  hpo-bench export demo --trial 7 --out merged
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("study")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the model.  [default: STUDY's folder/export]")
+@click.option("--trial", type=click.IntRange(min=0), help="Number of a trial.  [default: the recommended one]")
+@click.option(
+    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
+)
+@click.option("--device", default="cpu", show_default=True, help="Where it is merged and checked.")
+@click.option(
+    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
+)
+def command(
+    *, study: str, out: Path | None, trial: int | None, studies: Path, device: str, trust_remote_code: bool
+) -> None:
+    """Write the merge that STUDY recommends as a Hugging Face folder with a model card.
+
+    The folder is loaded again and asked the validation questions: its answers must be those of the trial, one by one.
+    """
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.errors import LiveError
+    from hpo_bench.live.export import export
+    from hpo_bench.live.finished import Study
+
+    disable_progress_bar()  # transformers would draw its own
+    found = Study.open(study, studies)
+    folder = out or found.store.folder / "export"
+    chosen, same, total = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
+    click.echo(f"{folder} holds trial {chosen.number}; loaded again, it answers {same} of {total} examples as recorded")
+    if same < total:
+        raise LiveError(
+            f"{total - same} answers differ from the recorded ones: the weights are stored in another type than they "
+            "were merged in, or the evaluator is not deterministic"
+        )

@@ -1,0 +1,63 @@
+"""`hpo-bench plan`: what tuning a pair will take, before it is begun."""
+
+from pathlib import Path
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench plan ja-llama
+  hpo-bench plan path/to/pair.yaml --price 2.5 --workers 4
+"""
+TRIALS = (25, 40, 60, 100)
+"""The study's small grid, its two budgets, and its large grid."""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("pair")
+@click.option("--price", type=float, default=0.0, help="Dollars that an hour of a GPU costs.")
+@click.option("-w", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: a GPU, else the CPU]")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads a worker.")
+@click.option(
+    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True,
+    help="Folder where `hpo-bench nano build` put its pairs.",
+)  # fmt: skip
+@click.option(
+    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
+)
+def command(
+    *, pair: str, price: float, workers: int, device: str | None, threads: int, pairs: Path, trust_remote_code: bool
+) -> None:
+    """Forecast hours, memory, disk and dollars of tuning PAIR from one timed trial."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from hpo_bench.live.devices import devices
+    from hpo_bench.live.forecast import forecast
+    from hpo_bench.live.pair_bench import PairOpener
+    from hpo_bench.live.screen import clock
+    from hpo_bench.merging.wording import gib
+    from hpo_bench.nano.shelf import find_pair
+
+    found = find_pair(pair, pairs)
+    place = devices(1, device)[0]
+    opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
+    made = forecast(found, opener, place)
+    console = Console()
+    for line in (
+        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {made.merge_seconds:.2f} s, "
+        f"an evaluation of {made.validation} examples {made.eval_seconds:.1f} s",
+        f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
+        f"the verdict on {made.test} test examples takes {clock(made.verdict_seconds)}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else [])):
+        table.add_column(head, justify="right")
+    for trials in TRIALS:
+        hours = made.hours(trials, workers=workers)
+        money = [f"{made.money(trials, price=price, workers=workers):.2f}"] if price or made.dollars else []
+        table.add_row(str(trials), f"{hours:.3f}", clock(hours * 3600 / workers), *money)
+    console.print(table)

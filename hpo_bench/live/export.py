@@ -1,0 +1,153 @@
+"""The best merge of a study as a Hugging Face folder, and the proof that it is the one that was scored."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.errors import LiveError
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.live.bench import finite_logits
+from hpo_bench.live.finished import Study
+from hpo_bench.live.trial import Trial
+from hpo_bench.live.verdict import Verdict
+from hpo_bench.merging.export import export_merge
+from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.setting import METHODS
+
+CARD = "README.md"
+
+
+def export(
+    study: Study, folder: Path, *, trial: int | None = None, device: str = "cpu", trust_remote_code: bool = False
+) -> tuple[Trial, int, int]:
+    """Write the recommended merge, or another trial's, with a model card; then load it and answer the questions again.
+
+    Args:
+        study: The study.
+        folder: Where the model goes; must not exist yet, or be empty.
+        trial: Number of a trial; by default the recommended one.
+        device: Where it is merged and checked.
+        trust_remote_code: Whether the user allows code that comes with the VLM to run.
+
+    Returns:
+        The trial, how many validation answers came out as recorded, and how many there are.
+
+    Raises:
+        LiveError: If the study has no verdict, the trial did not complete, or the pair's files have changed.
+        UsageError: If the pair cannot be found or the folder is taken.
+        MergeError: If the merge cannot be made or written.
+    """
+    chosen, verdict = _choose(study, trial)
+    pair = study.origin.find()
+    if pair.file_hashes() != study.config.as_dict()["checkpoints"]:
+        raise LiveError(f"the files of pair {pair.name!r} are not those that study {study.store.name} was tuned on")
+    loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
+    provenance = {
+        "study": study.store.name,
+        "trial": chosen.number,
+        "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
+        "fingerprint": chosen.fingerprint,
+        "command": " ".join(study.origin.command),
+        **({"test": _test(verdict)} if verdict is not None and chosen.number == verdict.recommended else {}),
+    }
+    export_merge(
+        pair,
+        loaded,
+        chosen.setting,
+        folder,
+        provenance,
+        mask_seed=study.config.mask_seed,
+        trust_remote_code=trust_remote_code,
+    )
+    (folder / CARD).write_text(card(study, chosen, verdict, licence=pair.licence), encoding="utf-8")
+    same, total = _check(study, chosen, pair, loaded, folder, device, trust_remote_code)
+    return chosen, same, total
+
+
+def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
+    """The model card."""
+    setting = trial.setting
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: image-text-to-text",
+        "tags: [merge, hpo-bench]",
+        "---",
+        "",
+        f"# {study.config.pair}, merged by {METHODS[setting.method]}",
+        "",
+        "A vision-language model into which the skill of an expert language model was merged, without training, by "
+        "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",
+        "",
+        "| hyperparameter | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.6g} |" for name, value in setting.parameters.items()),
+        "",
+        f"Found in trial {trial.number} of study `{study.store.name}` by `{study.config.optimizer}`:",
+        "",
+        f"    {' '.join(study.origin.command)}",
+        "",
+        "On validation examples, which the search looked at, it scored "
+        f"{_with_error(trial.score, trial.standard_error)}.",
+    ]
+    if verdict is not None and trial.number == verdict.recommended:
+        lines += [
+            "On test examples, which it did not look at (95% intervals; differences paired over examples):",
+            "",
+            "| merge | setting | test | this merge is better by |",
+            "|---|---|---|---|",
+        ]
+        for place, line in enumerate(verdict.lines):
+            low, high = line.interval
+            under, over = line.gap
+            behind = f"{line.behind:+.3f} [{under:+.3f}, {over:+.3f}]" if place else ""
+            described = " ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.setting.values())
+            lines.append(f"| {line.name} | {described} | {line.test:.3f} [{low:.3f}, {high:.3f}] | {behind} |")
+    if licence:
+        lines += ["", f"Licence of what was merged: {licence}"]
+    return "\n".join(lines) + "\n"
+
+
+def _choose(study: Study, number: int | None) -> tuple[Trial, Verdict | None]:
+    verdict = Verdict.read(study.store.folder)
+    if number is None and verdict is None:
+        raise LiveError(f"study {study.store.name} is not finished; finish it, or name a trial with --trial")
+    wanted = verdict.recommended if number is None and verdict is not None else number
+    trial = next((trial for trial in study.store.trials() if trial.number == wanted), None)
+    if trial is None or trial.score is None:
+        raise LiveError(f"study {study.store.name} has no complete trial {wanted}")
+    return trial, verdict
+
+
+def _check(
+    study: Study, trial: Trial, pair: Any, loaded: LoadedPair, folder: Path, device: str, trusted: bool
+) -> tuple[int, int]:
+    from transformers import AutoModelForImageTextToText
+
+    # Another object than the one that was merged into: what was written is what is answered with.
+    vlm = AutoModelForImageTextToText.from_pretrained(
+        folder,
+        dtype=next(iter(loaded.vlm.parameters())).dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=trusted and pair.trust_remote_code,
+    )
+    vlm = vlm.eval().to(device)
+    evaluator = open_evaluator(pair, loaded)
+    with finite_logits(vlm):
+        scores = evaluator.evaluate(vlm, evaluator.examples("validation")).scores
+    recorded = study.store.answers(trial.number)
+    if len(scores) != len(recorded):
+        raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
+    return int(np.isclose(scores, recorded.scores).sum()), len(recorded)
+
+
+def _test(verdict: Verdict) -> Mapping[str, float]:
+    best = verdict.lines[0]
+    return {"score": best.test, "standard_error": best.test_error}
+
+
+def _with_error(score: float | None, error: float | None) -> str:
+    return f"{score:.3f}" if error is None else f"{score:.3f} ± {error:.3f}"

@@ -1,0 +1,44 @@
+"""Trials as tables, for other tools and for `hpo-bench landscapes add`."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from hpo_bench.live.store import TrialStore
+
+
+def write_tables(store: TrialStore) -> list[Path]:
+    """Write the complete trials of each method to `trials-<method>.csv` in the study's folder.
+
+    One row a setting: its hyperparameters, split (always validation), score, standard_error, n_examples, merge_seconds,
+    eval_seconds and trial. A setting that was tried twice stands there once, at its first trial.
+
+    Returns:
+        The files.
+    """
+    rows: dict[str, list[dict[str, object]]] = {}
+    seen = set()
+    for trial in store.trials():
+        if trial.score is None or trial.setting in seen:
+            continue
+        seen.add(trial.setting)
+        rows.setdefault(trial.setting.method, []).append(
+            {
+                **trial.setting.parameters,
+                "split": "validation",
+                "score": trial.score,
+                "standard_error": trial.standard_error,
+                "n_examples": len(store.answers(trial.number)),
+                "merge_seconds": trial.cost.merge_seconds,
+                "eval_seconds": trial.cost.eval_seconds,
+                "trial": trial.number,
+            }
+        )
+    files = []
+    for method, table in rows.items():
+        path = store.folder / f"trials-{method}.csv"
+        partial = path.with_name(f".{path.name}.partial")
+        pd.DataFrame(table).to_csv(partial, index=False)
+        partial.replace(path)
+        files.append(path)
+    return files
