@@ -12,6 +12,8 @@ from surrogates.errors import SurrogateError
 
 COMMANDS = {
     "tune": "Find the best merge of a pair for a budget.",
+    "plan": "Forecast what tuning a pair will take.",
+    "export": "Write the best merge of a study as a model.",
     "run": "Run optimisers on recorded landscapes and write the report.",
     "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
     "landscapes": "See which landscapes there are, and what they look like.",
