@@ -35,8 +35,8 @@ class Objective(Protocol):
         """Changes whenever a score may; part of the key under which races are stored."""
         ...
 
-    def tell(self, x: Array, *, seed: int, t: int) -> float:
-        """The score that the optimiser is told.
+    def tell(self, x: Array, *, seed: int, t: int) -> tuple[float, float | None]:
+        """What the optimiser is told: a score, and its standard error where scores are noisy.
 
         Args:
             x: A setting of shape (d,), in the parameters' own units.
@@ -65,9 +65,9 @@ class OnSurrogate:
         """The landscape's content hash."""
         return self._scores.content_hash
 
-    def tell(self, x: Array, *, seed: int, t: int) -> float:
+    def tell(self, x: Array, *, seed: int, t: int) -> tuple[float, None]:
         """The surrogate's score, whatever the run."""
-        return self.truth(x)
+        return self.truth(x), None
 
     def truth(self, x: Array) -> float:
         """The surrogate's score."""
@@ -108,12 +108,13 @@ class WithNoise:
         """Of scores and outcomes."""
         return f"{self._scores.content_hash} {self._scores.outcomes_hash}"
 
-    def tell(self, x: Array, *, seed: int, t: int) -> float:
-        """The score on examples drawn for this run and evaluation."""
+    def tell(self, x: Array, *, seed: int, t: int) -> tuple[float, float]:
+        """The score on examples drawn for this run and evaluation, and its standard error from these very examples."""
         m = self._correct.shape[1]
         times = np.random.default_rng([seed, t]).multinomial(m, np.full(m, 1 / m))
-        weights = self._scores.surrogate.weights(self.space.to_unit(x[None]))[0]
-        return float(weights @ (self._correct @ times) / m)
+        each = self._scores.surrogate.weights(self.space.to_unit(x[None]))[0] @ self._correct
+        score = float(each @ times) / m
+        return score, float(np.sqrt(times @ (each - score) ** 2 / (m - 1) / m))
 
     def truth(self, x: Array) -> float:
         """The surrogate's score, on all examples."""

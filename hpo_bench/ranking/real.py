@@ -104,9 +104,9 @@ class ForReal:
             [self._card.name, dict(self._card.checkpoints), options, self._split], sort_keys=True, default=dict
         )
 
-    def tell(self, x: Array, *, seed: int, t: int) -> float:
+    def tell(self, x: Array, *, seed: int, t: int) -> tuple[float, None]:
         """The score of a real merge; the same whatever the run, because the examples are."""
-        return self.truth(x)
+        return self.truth(x), None
 
     def truth(self, x: Array) -> float:
         """The score of a real merge."""

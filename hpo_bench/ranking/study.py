@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpo_bench.plan import Contender, Plan, Run
 from hpo_bench.ranking.compare import Agreement, agree
 from hpo_bench.ranking.objectives import NOISE, REAL, Objective, OnSurrogate, WithNoise
-from hpo_bench.ranking.race import race
+from hpo_bench.ranking.race import JUDGED, race
 from hpo_bench.results import save_json, write
 from hpo_bench.workers import one_thread, pool
 from landscapes.landscape import Landscape
@@ -23,9 +23,7 @@ from surrogates import registry
 
 Array = NDArray[np.float64]
 
-CHECKPOINTS = (10, 20)
-"""Evaluations at which rankings are compared, besides the end of each budget."""
-FORMAT = 1
+FORMAT = 2
 STUDY_KERNEL = registry.NAMES[0]
 
 Told = Callable[[str, int, int], None]
@@ -224,7 +222,7 @@ class Comparison:
     def points(self) -> list[str]:
         """Checkpoints: those below the smallest budget, and the end."""
         least = min(task.runs[0].budget for task in self.tasks)
-        return [*(str(t) for t in CHECKPOINTS if t < least), "end"]
+        return [*(str(t) for t in JUDGED if t < least), "end"]
 
     def _shown(self, landscape: Landscape, kind: str) -> Landscape:
         return landscape if kind in (NOISE, REAL) else self._under[kind, landscape.name]

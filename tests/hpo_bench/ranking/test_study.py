@@ -60,6 +60,9 @@ def test_the_first_guise_is_the_reference_and_scores_are_the_benchmarks(grids: P
         assert [one.shape for one in values] == [(2, 12)] * 2
         assert all((np.diff(one, axis=1) <= 0).all() for one in values)  # an incumbent never gets worse
         assert all(one.min() >= 0 and one.max() <= 1 for one in values)
+    # What is recommended changes when it is asked for, and not in between.
+    held = [one for values in made.regrets("noise").values() for one in values]
+    assert all((one[:, 1:9] == one[:, :1]).all() and (one[:, 9:11] == one[:, 9:10]).all() for one in held)
     noisy = np.concatenate([one.ravel() for values in made.regrets("noise").values() for one in values])
     assert ((noisy >= 0) & (noisy <= 1)).all()
     assert outcome.sentence(made).startswith("Against RBF, thin plate spline, at the end:")
