@@ -42,7 +42,7 @@ def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
     said = [
         "TA, DARE and TIES are tuned by the study's grid on validation examples; everybody is scored on test examples, "
         "which neither tuning nor calibration sees.",
-        *sorted({f"{name}: {note}." for result in results for name, note in _notes(result)}),
+        *(f"{result.pair}: {note}." for result in results for note in _notes(result)),
         "Intervals: paired bootstrap over examples and, within a domain, over pairs.",
     ]
     if alone:
@@ -109,6 +109,10 @@ def gains_figure(results: Sequence[PairResult], source: str) -> bytes:
     return encode(figure, source)["png"]
 
 
-def _notes(result: PairResult) -> list[tuple[str, str]]:
-    labels = {one.name: one.label for one in METHODS}
-    return [(f"{result.pair}, {labels[name]}", one.note) for name, one in result.measured.items() if one.note]
+def _notes(result: PairResult) -> list[str]:
+    """Each note once, after the methods that it is about."""
+    said: dict[str, list[str]] = {}
+    for one in METHODS:
+        if note := result.measured[one.name].note:
+            said.setdefault(note, []).append(one.label)
+    return [f"{' and '.join(labels)} {note}" for note, labels in said.items()]

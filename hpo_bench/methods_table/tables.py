@@ -13,7 +13,6 @@ from hpo_bench.tables import Row, TextTable
 from hpo_bench.wording import UNDEFINED
 
 DOMAINS = ("language", "maths", "instructions")
-_GAP = "\u00a0"  # keeps a figure in one piece where a cell is broken into lines
 
 
 def scores(results: Sequence[PairResult], *, skill_only: bool = False) -> TextTable:
@@ -132,7 +131,7 @@ def counts(found: Mapping[str, tuple[int, int]]) -> TextTable:
 
 def _with_error(points: np.ndarray, sign: str = "") -> str:
     error = points.std(ddof=1) / np.sqrt(len(points)) if len(points) > 1 else float("nan")
-    return f"{points.mean():{sign}.1f}{_GAP}±{_GAP}{error:.1f}"
+    return f"{points.mean():{sign}.1f}±{error:.1f}"
 
 
 def _claimed(claim: Claim) -> str:
