@@ -1,0 +1,109 @@
+"""What arms did, as figures, as text and as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich import box
+from rich.table import Table
+
+FLOOR = 1e-3
+"""Added to ratios before their logarithm, as a solved function has none; a thousandth of Random's regret."""
+DRAWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An arm on one suite at one noise.
+
+    Attributes:
+        suite: The suite.
+        noise: Noise of an evaluation, in spreads.
+        arm: Its name.
+        changes: What is otherwise than in the default.
+        functions: How many functions there were.
+        mean: Mean ratio of regret to Random's; below 1 is better than Random.
+        median: Median ratio.
+        difference: Mean ratio minus the default's, with the ends of its 95% interval.
+        factor: Geometric mean of the ratios over the default's, with the ends of its 95% interval.
+        better: On how many functions its ratio is below the default's.
+        milliseconds: Processor time a suggestion, of all functions of that dimension in one group.
+    """
+
+    suite: str
+    noise: float
+    arm: str
+    changes: str
+    functions: int
+    mean: float
+    median: float
+    difference: tuple[float, float, float]
+    factor: tuple[float, float, float]
+    better: int
+    milliseconds: float
+
+    @property
+    def verdict(self) -> str:
+        """`better` or `worse` where an interval leaves out no difference, and the other does not say the contrary."""
+        _, low, high = self.difference
+        _, least, most = self.factor
+        better, worse = high < 0.0 or most < 1.0, low > 0.0 or least > 1.0
+        return "better" if better and not worse else "worse" if worse and not better else ""
+
+    def plain(self) -> dict[str, object]:
+        """For JSON."""
+        return {**asdict(self), "verdict": self.verdict}
+
+
+Estimate = tuple[float, float, float]
+"""A value with the ends of its 95% interval."""
+
+
+def compare(ratios: Sequence[float], reference: Sequence[float]) -> tuple[Estimate, Estimate]:
+    """How an arm differs from a reference, with paired bootstrap intervals over functions.
+
+    Args:
+        ratios: Of the arm, one a function.
+        reference: Of the reference, on the same functions.
+
+    Returns:
+        Difference of the means and its 2.5% and 97.5% quantiles; geometric mean of the quotients and its quantiles.
+    """
+    own, other = np.array(ratios), np.array(reference)
+    picks = np.random.default_rng(0).integers(len(own), size=(DRAWS, len(own)))
+
+    def estimate(values: NDArray[np.float64]) -> Estimate:
+        low, high = np.quantile(values[picks].mean(axis=1), (0.025, 0.975))
+        return float(values.mean()), float(low), float(high)
+
+    middle, low, high = np.exp(estimate(np.log((own + FLOOR) / (other + FLOOR))))
+    return estimate(own - other), (float(middle), float(low), float(high))
+
+
+def show(rows: Sequence[Row]) -> Table:
+    """The rows as a table for the terminal."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("suite", "noise", "arm"):
+        table.add_column(head, no_wrap=True)
+    for head in ("mean", "median", "difference", "factor", "better on", "ms", ""):
+        table.add_column(head, justify="right", no_wrap=True)
+    before = None
+    for row in rows:
+        if before not in (None, (row.suite, row.noise)):
+            table.add_section()
+        before = row.suite, row.noise
+        reference = row.difference == (0.0, 0.0, 0.0)
+        table.add_row(
+            row.suite,
+            f"{row.noise:g}",
+            row.arm,
+            f"{row.mean:.3f}",
+            f"{row.median:.3f}",
+            "" if reference else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row.difference),
+            "" if reference else "{:.2f} [{:.2f}, {:.2f}]".format(*row.factor),
+            "" if reference else f"{row.better} of {row.functions}",
+            f"{row.milliseconds:.1f}",
+            row.verdict,
+        )
+    return table
