@@ -13,7 +13,7 @@ from hpo_bench.workers import each
 from landscapes import maxima
 from landscapes.fidelity import Fidelity
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.weakness import MARK, RULE
 
 MISSING = "-"
 
@@ -54,21 +54,41 @@ class Report:
         return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
 
 
-def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
+def check(landscapes: Sequence[Landscape], *, jobs: int = 1, count_maxima: bool = True) -> list[Report]:
     """Measure landscapes.
 
     Args:
         landscapes: Which ones.
         jobs: Worker processes.
+        count_maxima: Whether local maxima are counted, which takes about a second a landscape.
 
     Raises:
         LandscapeError: If something recorded beside a landscape cannot be used.
     """
-    return each(_report, landscapes, jobs=jobs)
+    return each(_report if count_maxima else _quick_report, landscapes, jobs=jobs)
+
+
+def section(problems: Sequence[object]) -> dict[str, object]:
+    """What the page shows of it: the table without maxima, the rule, and how many are weak.
+
+    Args:
+        problems: What was run; those that are no landscapes (test functions) have no fidelity.
+    """
+    reports = check([one for one in problems if isinstance(one, Landscape)], count_maxima=False)
+    whole = table(reports)
+    shown = TextTable(whole.columns[:-1], tuple(Row(row.head, row.cells[:-1]) for row in whole.rows))
+    return {"fidelity": shown, "fidelity_rule": RULE, "weak_count": sum(bool(one.weaknesses) for one in reports)}
 
 
 def _report(landscape: Landscape) -> Report:
-    found = maxima.find(landscape)
+    return _measured(landscape, maxima.find(landscape))
+
+
+def _quick_report(landscape: Landscape) -> Report:
+    return _measured(landscape, None)
+
+
+def _measured(landscape: Landscape, found: maxima.Maxima | None) -> Report:
     return Report(
         name=landscape.name,
         method=landscape.card.method,

@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
+from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.evaluation.examples import Example, of_split, read_examples
 from hpo_bench.evaluation.generation import Generation
@@ -71,6 +72,7 @@ def look(pair: Pair, setting: MergeSetting, *, each: int = 5, seed: int = 0) -> 
         MergeError: If the pair cannot be loaded.
         EvaluationError: If a model's answers are endless.
     """
+    disable_progress_bar()  # transformers would draw its own between ours
     loaded = LoadedPair.load(pair)
     shown = _drawn(of_split(read_examples(pair.examples), "test"), each, np.random.default_rng(seed))
     asks, resident = Generation(loaded.processor, _exact, max_new_tokens=12), Resident(loaded)

@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hpo_bench.analyses import fidelity
 from hpo_bench.finished import Benchmark
 from hpo_bench.plan import BUDGETS
 from hpo_bench.regret import SEARCHES
@@ -113,6 +114,7 @@ def render(
         loocv=tables.loocv(recorded),
         loocv_by_method=tables.loocv_by_method(recorded),
         study_loocv=tables.study_loocv(),
+        **fidelity.section(benchmark.landscapes),
         kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "gp")) for ls in recorded}),
         surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
         floor=REGRET_FLOOR,
