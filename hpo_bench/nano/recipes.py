@@ -187,6 +187,7 @@ RECIPES: dict[str, Recipe] = {
             seed=10,
             align_steps=600,
             drift_steps=50,
+            expert_steps=500,
         ),
         Recipe(
             pair="condition-idefics2",
@@ -197,6 +198,7 @@ RECIPES: dict[str, Recipe] = {
             seed=11,
             align_steps=1000,
             drift_steps=20,
+            expert_steps=500,
         ),
     )
 }
