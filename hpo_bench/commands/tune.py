@@ -67,6 +67,9 @@ class Interval(click.ParamType):
 )  # fmt: skip
 @click.option("--storage", metavar="URL", help="An Optuna storage.  [default: an SQLite file in the study's folder]")
 @click.option("-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Run the workers on a Ray cluster, such as auto or 10.0.0.1:6379."
+)
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: the GPUs in turn, else the CPU]")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads a worker.")
 @click.option(
@@ -103,6 +106,7 @@ def command(
     studies: Path,
     storage: str | None,
     workers: int,
+    ray_address: str | None,
     device: str | None,
     threads: int,
     timeout: float | None,
@@ -125,6 +129,7 @@ def command(
     import torch
     from rich.console import Console
 
+    from hpo_bench.live.crew import Crew
     from hpo_bench.live.demo import grid_best
     from hpo_bench.live.devices import devices
     from hpo_bench.live.finished import Origin
@@ -157,18 +162,20 @@ def command(
         patience=patience,
         beside=grid_best(found.name) if demo else None,
     )
-    places = devices(workers, device)
     named = str(Path(pair).resolve()) if pair and Path(pair).exists() else pair or DEMO
     origin = Origin(named, str(pairs.resolve()), ("hpo-bench", *sys.argv[1:]), storage)
-    verdict = tune(
-        request,
-        lambda logs, wanted: ProcessCrew(
-            PairOpener(found, mask_seed, threads, wanted, trust_remote_code), devices=places, logs=logs
-        ),
-        Console(),
-        workers=workers,
-        origin=origin,
-    )
+
+    def open_crew(logs: Path, wanted: tuple[str, ...]) -> Crew:
+        opener = PairOpener(found, mask_seed, threads, wanted, trust_remote_code)
+        if ray_address is None:
+            return ProcessCrew(opener, devices=places, logs=logs)
+        from hpo_bench.live.ray_crew import RayCrew
+
+        return RayCrew(opener, address=ray_address, workers=workers, device=device)
+
+    # Which devices a cluster's nodes have is not to be seen from here.
+    places = devices(workers, device) if ray_address is None else []
+    verdict = tune(request, open_crew, Console(), workers=workers, origin=origin)
     if verdict is None:
         click.echo("interrupted; the same command goes on where it stopped", err=True)
         sys.exit(130)

@@ -127,14 +127,15 @@ def _check(
     from transformers import AutoModelForImageTextToText
 
     # Another object than the one that was merged into: what was written is what is answered with.
-    vlm = AutoModelForImageTextToText.from_pretrained(
+    vlm: Any = AutoModelForImageTextToText.from_pretrained(
         folder,
         dtype=next(iter(loaded.vlm.parameters())).dtype,
         use_safetensors=True,
         local_files_only=True,
         trust_remote_code=trusted and pair.trust_remote_code,
     )
-    vlm = vlm.eval().to(device)
+    vlm = vlm.eval()
+    vlm.to(device)
     evaluator = open_evaluator(pair, loaded)
     with finite_logits(vlm):
         scores = evaluator.evaluate(vlm, evaluator.examples("validation")).scores

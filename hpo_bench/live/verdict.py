@@ -136,7 +136,7 @@ def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, M
     if luckiest.number != chosen.trial.number:
         settings["highest score"] = luckiest.setting
     settings |= {**REFERENCES, **(beside or {})}
-    scored = _score(store.folder / "test", list(settings.values()), crew, brake)
+    scored = _score(store.folder, list(settings.values()), crew, brake)
     best = scored[chosen.setting]
     zones = [one for belief in held if (one := zone(config, belief)) is not None]
     verdict = Verdict(
@@ -171,7 +171,7 @@ def _line(name: str, setting: MergeSetting, scored: Both, best: Both) -> Line:
 
 def _score(folder: Path, settings: Sequence[MergeSetting], crew: Crew, brake: Brake) -> dict[MergeSetting, Both]:
     """Answers to all examples of both splits, from files where they are there."""
-    todo = [one for one in dict.fromkeys(settings) if not all(_path(folder, one, s).exists() for s in SPLITS)]
+    todo = [one for one in dict.fromkeys(settings) if not all(answers_path(folder, one, s).exists() for s in SPLITS)]
     attempts: dict[MergeSetting, int] = {}
     busy = 0
     while todo or busy:
@@ -194,8 +194,8 @@ def _score(folder: Path, settings: Sequence[MergeSetting], crew: Crew, brake: Br
             todo.append(setting)
             continue
         for split in SPLITS:
-            write_answers(_path(folder, setting, split), result.answers[split])
-    return {one: {split: read_answers(_path(folder, one, split)) for split in SPLITS} for one in settings}
+            write_answers(answers_path(folder, setting, split), result.answers[split])
+    return {one: {split: read_answers(answers_path(folder, one, split)) for split in SPLITS} for one in settings}
 
 
 def _name(setting: MergeSetting) -> str:
@@ -203,5 +203,6 @@ def _name(setting: MergeSetting) -> str:
     return "_".join([setting.method, *(repr(value) for value in setting.parameters.values())])
 
 
-def _path(folder: Path, setting: MergeSetting, split: str) -> Path:
-    return folder / f"{_name(setting)}.{split}.parquet"
+def answers_path(folder: Path, setting: MergeSetting, split: str) -> Path:
+    """Where a study's folder keeps what a merge of its verdict answered."""
+    return folder / "test" / f"{_name(setting)}.{split}.parquet"

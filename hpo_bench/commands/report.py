@@ -1,0 +1,23 @@
+"""`hpo-bench report`: a study as one page."""
+
+from pathlib import Path
+
+import click
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench report demo
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("study")
+@click.option(
+    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
+)
+def command(*, study: str, studies: Path) -> None:
+    """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
+    from hpo_bench.live.finished import Study
+    from hpo_bench.live.report import write_report
+
+    click.echo(f"report: {write_report(Study.open(study, studies))}")

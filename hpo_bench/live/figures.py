@@ -1,0 +1,92 @@
+"""Figures of a study: the trajectory of its scores, and the box with the path that was walked."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.trial import Trial
+from hpo_bench.live.zone import Recommendation, beliefs, zone
+from hpo_bench.merging.setting import METHODS
+from hpo_bench.report.style import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
+
+CELLS = 60
+
+
+def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
+    """Every score with its standard error, the best so far, failures, and what is recommended.
+
+    Args:
+        trials: The study's.
+        chosen: What it recommends.
+    """
+    done = [trial for trial in trials if trial.score is not None]
+    with house_style():
+        figure = blank(PAGE_INCHES, 3.4)
+        axes = figure.add_subplot()
+        numbers, scores = [t.number for t in done], np.array([t.score for t in done], dtype=float)
+        errors = np.array([np.nan if t.standard_error is None else t.standard_error for t in done], dtype=float)
+        for method, colour in zip(dict.fromkeys(t.setting.method for t in done), COLOURS.values(), strict=False):
+            own = [i for i, trial in enumerate(done) if trial.setting.method == method]
+            axes.errorbar(
+                [numbers[i] for i in own], scores[own], errors[own], fmt="o", ms=4, lw=0.8, color=colour,
+                label=METHODS[method],
+            )  # fmt: skip
+        axes.step(numbers, np.maximum.accumulate(scores), where="post", color=INK, lw=1.2, label="highest score so far")
+        axes.errorbar(
+            [chosen.trial.number], [chosen.mean], [chosen.deviation], fmt="*", ms=13, color=COLOURS["cma-es"],
+            label="recommended, posterior mean",
+        )  # fmt: skip
+        for trial in trials:
+            if trial.state == "failed":
+                axes.axvline(trial.number, color="#B91C1C", lw=0.8, ls=":")
+        axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
+        axes.legend(loc="lower right")
+    return figure
+
+
+def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure:
+    """The posterior mean over both coefficients, a panel a method, with the trials in order and the near-optimal zone.
+
+    Where there is a density it is that of the method's best trial.
+
+    Args:
+        config: The study.
+        trials: Its trials.
+        chosen: What it recommends.
+    """
+    held = [belief for belief in beliefs(config, trials) if belief.model is not None]
+    with house_style():
+        figure = blank(PAGE_INCHES, 4.3)
+        panels = figure.subplots(1, max(1, len(held)), squeeze=False)[0]
+        low, high = config.coefficients
+        for axes, belief in zip(panels, held, strict=False):
+            space, best = config.space(belief.method), belief.trials[belief.best]
+            along = np.linspace(low, high, CELLS)
+            if belief.model is not None and not config.sum_to_one:
+                vl, expert = np.meshgrid(along, along, indexing="ij")
+                unit = np.tile(space.point(best.setting), (vl.size, 1))
+                unit[:, 0] = (vl.ravel() - low) / (high - low)
+                unit[:, 1] = (expert.ravel() - low) / (high - low)
+                means = belief.model.predict(unit)[0].reshape(vl.shape)
+                mesh = axes.pcolormesh(vl, expert, means, cmap="viridis", shading="gouraud", rasterized=True)
+                figure.colorbar(mesh, ax=axes, label="posterior mean")
+                near = zone(config, belief)
+                if near is not None:
+                    edge = float(near.means.max() - near.within)
+                    if means.min() < edge < means.max():
+                        axes.contour(vl, expert, means, levels=[edge], colors="white", linewidths=1.4)
+            path = np.array([[t.setting.vl_weight, t.setting.exp_weight] for t in belief.trials])
+            axes.plot(path[:, 0], path[:, 1], color=FAINT, lw=0.5, alpha=0.7)
+            axes.scatter(path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="Greys", s=18, edgecolor=INK, lw=0.4)
+            if belief.method == chosen.setting.method:
+                axes.plot(
+                    chosen.setting.vl_weight, chosen.setting.exp_weight, "*", ms=14, color=COLOURS["cma-es"],
+                    markeredgecolor="white",
+                )  # fmt: skip
+            density = best.setting.density
+            where = "" if density is None else f" at density {density:.2f}"
+            axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{METHODS[belief.method]}{where}")
+            axes.grid(visible=False)
+    return figure
