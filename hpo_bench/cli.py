@@ -14,6 +14,7 @@ COMMANDS = {
     "tune": "Find the best merge of a pair for a budget.",
     "plan": "Forecast what tuning a pair will take.",
     "export": "Write the best merge of a study as a model.",
+    "report": "Write a page about a study.",
     "run": "Run optimisers on recorded landscapes and write the report.",
     "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
     "landscapes": "See which landscapes there are, and what they look like.",
