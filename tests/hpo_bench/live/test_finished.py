@@ -1,0 +1,150 @@
+"""Looking at finished studies, and exporting what they found."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from live_toys import InlineCrew, answers, config, success
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.live.board import Silent
+from hpo_bench.live.brake import Brake
+from hpo_bench.live.contest import Contest
+from hpo_bench.live.export import export
+from hpo_bench.live.finished import Origin, Study
+from hpo_bench.live.limits import Limits
+from hpo_bench.live.report import changes, sides, write_report
+from hpo_bench.live.store import TrialStore
+from hpo_bench.live.table import write_tables
+from hpo_bench.live.trial import Answers, Cost, Job, Success
+from hpo_bench.live.tuner import Tuner
+from hpo_bench.live.verdict import Verdict, judge
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.resident import Resident
+from hpo_bench.merging.setting import MergeSetting
+from optimizers.registry import get
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A SYNTHETIC study of twelve trials, tuned and judged."""
+    folder = tmp_path_factory.mktemp("tuning") / "toy"
+    store = TrialStore(folder, "toy")
+    known = store.begin(config(methods=("ta", "ties")))
+    crew = InlineCrew()
+    contest = Contest.of(known, get("random"), budget=12)
+    Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=12), brake=Brake(), screen=Silent()).run()
+    judge(store, crew, Brake(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
+    Origin("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
+    return Study.open("toy", folder.parent)
+
+
+def test_verdict_compares_on_test_examples_and_is_kept(study: Study) -> None:
+    verdict = Verdict.read(study.store.folder)
+    assert verdict is not None
+    best, *others = verdict.lines
+    assert best.name == "recommended"
+    assert {"base VLM", "expert swapped in", "half and half", "mine"} <= {line.name for line in others}
+    for line in others:
+        difference = answers(MergeSetting(**best.setting)).scores - answers(MergeSetting(**line.setting)).scores
+        assert line.behind == pytest.approx(difference.mean())
+        assert line.behind_error == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)))
+    assert verdict.reproduced
+    assert set(verdict.zones) == {"ta", "ties"}
+
+
+def test_what_was_judged_is_not_judged_again(study: Study) -> None:
+    def refuse(job: Job) -> Success:
+        raise AssertionError(f"{job.name} was scored again")
+
+    crew = InlineCrew(run=refuse)
+    before = Verdict.read(study.store.folder)
+    again = judge(study.store, crew, Brake(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
+    assert before is not None
+    assert replace(again, zones={}) == replace(before, zones={})
+
+
+def test_answers_that_differ_are_noticed(study: Study, tmp_path: Path) -> None:
+    def other(job: Job) -> Success:
+        found = success(job)
+        flipped = {split: Answers(a.ids, a.categories, 1 - a.scores) for split, a in found.answers.items()}
+        return Success(flipped, found.fingerprint, Cost())
+
+    store = TrialStore(tmp_path, "s")
+    known = store.begin(config())
+    crew = InlineCrew()
+    contest = Contest.of(known, get("random"), budget=4)
+    Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=4), brake=Brake(), screen=Silent()).run()
+    assert not judge(store, InlineCrew(run=other), Brake()).reproduced
+
+
+def test_tables_hold_each_method_s_trials(study: Study) -> None:
+    files = {path.name: pd.read_csv(path) for path in write_tables(study.store)}
+    assert set(files) == {"trials-ta.csv", "trials-ties.csv"}
+    assert list(files["trials-ties.csv"].columns[:3]) == ["vl_weight", "exp_weight", "density"]
+    table = files["trials-ta.csv"]
+    trials = {trial.number: trial for trial in study.store.trials()}
+    for row in table.itertuples():
+        assert row.score == pytest.approx(trials[int(row.trial)].score)  # pyright: ignore
+    assert set(table["n_examples"]) == {60}
+
+
+def test_page_stands_alone(study: Study) -> None:
+    page = write_report(study).read_text(encoding="utf-8")
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page
+    for words in ("recommended", "base VLM", "gained", "hpo-bench tune synthetic"):
+        assert words in page
+
+
+def test_changes_and_sides_are_counted() -> None:
+    ids, categories = ("a", "b", "c"), ("skill", "skill", "general")
+    before = Answers(ids, categories, np.array([0.0, 0.0, 1.0]), ("cat", "dog", "yes"))
+    after = Answers(ids, categories, np.array([1.0, 0.0, 0.0]), ("猫", "dog", "いいえ"))
+    general, skill = changes(before, after)
+    assert (skill.before, skill.after, skill.gained, skill.lost) == (0.0, 0.5, 1, 0)
+    assert (general.gained, general.lost) == (0, 1)
+    assert [(side["before"], side["after"], side["gained"]) for side in sides(before, after)] == [
+        ("cat", "猫", True),
+        ("yes", "いいえ", False),
+    ]
+
+
+def test_unknown_and_unfinished_studies_are_named(study: Study, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'toy'"):
+        Study.open("tooy", study.store.folder.parent)
+    TrialStore(tmp_path / "new", "new").begin(config())
+    Origin("synthetic", ".", ()).write(tmp_path / "new")
+    new = Study.open("new", tmp_path)
+    with pytest.raises(LiveError, match="not finished"):
+        write_report(new)
+    with pytest.raises(LiveError, match="not finished"):
+        export(new, tmp_path / "out")
+
+
+def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: LoadedPair, tmp_path: Path) -> None:
+    setting = MergeSetting("ta", 0.4, 0.9)
+    fingerprint = Resident(loaded).merge(setting)
+    evaluator = open_evaluator(small_pair, loaded)
+    outcome = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
+    store = TrialStore(tmp_path / "s", "s")
+    store.begin(config(pair=small_pair.name, checkpoints=small_pair.file_hashes()))
+    found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
+    trial = store.start(setting, asked_after=0, worker="w")
+    store.complete(trial, Success({"validation": found}, fingerprint, Cost()), told_as=0)
+    Origin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
+    study = Study.open("s", tmp_path)
+    chosen, same, total = export(study, tmp_path / "out", trial=0)
+    assert (chosen.number, same, total) == (0, len(found), len(found))
+    provenance = json.loads((tmp_path / "out" / "hpo_bench.json").read_text())
+    assert provenance["fingerprint"] == fingerprint
+    assert (provenance["study"], provenance["trial"]) == ("s", 0)
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "hpo-bench tune small" in card
+    assert "| exp_weight | 0.9 |" in card
+    with pytest.raises(LiveError, match="no complete trial 3"):
+        export(study, tmp_path / "other", trial=3)
