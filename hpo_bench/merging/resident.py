@@ -75,7 +75,7 @@ class Resident:
         self._compiled = self._live.type == "cuda" if compiled is None else compiled
         self._dtype = torch.float32 if mode == "paper" else None
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
-        self._step = BLOCK if self._live.type == "cpu" and not self._compiled else _LINE_ON_GPU
+        self._step = _LINE_ON_GPU if self._live.type == "cuda" else BLOCK
         self._identity = _identity(loaded)
         self._thresholds: Thresholds | None = None
         self._norms: KeptNorms | None = None
@@ -218,6 +218,8 @@ def _compiled(kernel: Kernel) -> Callable[..., None]:
     def add(target: Tensor, base: Tensor, *operands: Any) -> None:
         target.copy_(base + kernel(base, *operands))
 
+    # torch counts recompilations by code object, and all kernels' would share one.
+    add.__code__ = add.__code__.replace(co_name=f"add_{kernel.__name__}")
     # Emulated casts round to bfloat16 after each operation, as eager arithmetic and so mergekit does.
     return torch.compile(add, dynamic=True, fullgraph=True, options={"emulate_precision_casts": True})
 

@@ -1,5 +1,6 @@
 """Resident merges against mergekit, bit by bit, and against the reference methods; all on real nano weights."""
 
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -161,6 +162,15 @@ def test_fingerprints_follow_the_weights_and_nothing_else(own: LoadedPair) -> No
     assert resident.fingerprint() != seen[0]
     parameter.view(-1)[7] -= 1
     assert [resident.merge(setting) for setting in reversed(settings)] == seen[::-1]
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("setting", [TA, TIES, DARE], ids=lambda setting: setting.method)
+def test_compiled_kernels_give_the_same_bits(loaded: LoadedPair, setting: MergeSetting) -> None:
+    eager = Resident(loaded, compiled=False).merge(setting)
+    compiled = Resident(loaded, compiled=True)
+    assert compiled.merge(setting) == eager
+    compiled.merge(MergeSetting("ta", 1, 0))
 
 
 def test_masks_follow_their_seed(own: LoadedPair) -> None:
