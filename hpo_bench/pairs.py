@@ -6,14 +6,14 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.manifest import FILE, ROLES
 from hpo_bench.merging.pair import Pair
-from hpo_bench.nano.recipes import RECIPES
+from hpo_bench.nano.recipes import ENLARGED, RECIPES
 from hpo_bench.nano.shelf import BUILT, SHIPPED
 
 STUDY = Path(__file__).parent / "merging" / "pairs"
 """The study's six pairs, of real models on the hub."""
 
 
-def find(name: str, built: Path = BUILT) -> Pair:
+def find_pair(name: str, built: Path = BUILT) -> Pair:
     """A pair by name or path.
 
     Args:
@@ -31,9 +31,9 @@ def find(name: str, built: Path = BUILT) -> Pair:
             return Pair.read(folder)
     if name in study_names():
         return Pair.read(STUDY / f"{name}.yaml")
-    if name in RECIPES:
+    if name in RECIPES or name in ENLARGED:
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
-    known = [*sorted({*RECIPES, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
+    known = [*sorted({*RECIPES, *ENLARGED, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
@@ -49,7 +49,7 @@ def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | 
     if name is not None:
         if any(places.values()):
             raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
-        return find(name)
+        return find_pair(name)
     if base is None or vlm is None or expert is None:
         missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
         raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")

@@ -39,7 +39,7 @@ def command(
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.screen import clock
     from hpo_bench.merging.wording import gib
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
 
     found = find_pair(pair, pairs)
     place = devices(1, device)[0]

@@ -99,7 +99,7 @@ def command(
 def _built(landscapes: list, pairs: Path) -> list:
     """Landscapes whose pairs are built here; the others are named."""
     from hpo_bench.errors import UsageError
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
 
     kept, missing = [], []
     for landscape in landscapes:

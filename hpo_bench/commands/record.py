@@ -51,7 +51,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     where it was.
     """
     from hpo_bench.merging.setting import check_method
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
 
     check_method(method)
     found = find_pair(pair, pairs)

@@ -40,7 +40,7 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     from hpo_bench.errors import UsageError
     from hpo_bench.nano.build import build
     from hpo_bench.nano.recipes import LADDERS, get_recipe
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
     from hpo_bench.scale import STUDY, climb, table
 
     torch.set_num_threads(threads)

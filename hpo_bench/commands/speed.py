@@ -64,7 +64,7 @@ def command(
 
     from hpo_bench.errors import UsageError
     from hpo_bench.merging import speed
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
 
     if device == "cuda" and not torch.cuda.is_available():
         raise UsageError("this machine has no GPU that torch can use; leave --device out")

@@ -136,7 +136,7 @@ def command(
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
     from hpo_bench.live.study import Request, tune
-    from hpo_bench.nano.shelf import find_pair
+    from hpo_bench.pairs import find_pair
 
     # The optimiser's models are small: more threads than one only get in the workers' way.
     torch.set_num_threads(1)

@@ -9,7 +9,7 @@ from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.store import TrialStore
 from hpo_bench.merging.pair import Pair
-from hpo_bench.nano.shelf import find_pair
+from hpo_bench.pairs import find_pair
 
 FILE = "origin.json"
 

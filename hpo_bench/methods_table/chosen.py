@@ -6,7 +6,7 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.nano.shelf import SHIPPED
-from hpo_bench.pairs import find
+from hpo_bench.pairs import find_pair
 
 
 def choose(names: Sequence[str], built: Path) -> list[Pair]:
@@ -21,7 +21,7 @@ def choose(names: Sequence[str], built: Path) -> list[Pair]:
     """
     if not names:
         names = sorted({path.parent.name for folder in (built, SHIPPED) for path in folder.glob("*/pair.yaml")})
-    pairs = [find(name, built) for name in names]
+    pairs = [find_pair(name, built) for name in names]
     known = [pair.name for pair in pairs]
     if twice := sorted({name for name in known if known.count(name) > 1}):
         raise UsageError(f"pair {twice[0]!r} is given twice; leave one out")

@@ -79,7 +79,7 @@ class Task:
         if self.kind == NOISE:
             return WithNoise(self.landscape)
         if self.kind == REAL:
-            from hpo_bench.nano.shelf import find_pair
+            from hpo_bench.pairs import find_pair
             from hpo_bench.ranking.real import ForReal  # Loads torch and transformers.
 
             name = f"{self.landscape.name.replace('/', '_')}-{self.contender.identity.replace(':', '_')}.jsonl"

@@ -42,7 +42,7 @@ def test_the_studys_six_pairs_are_there() -> None:
 @pytest.mark.parametrize("name", STUDY)
 def test_each_has_its_models_traps_and_calibration_sets(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("nothing was asked for yet"))
-    pair = pairs.find(name)
+    pair = pairs.find_pair(name)
     assert pair.name == name
     assert all(isinstance(source, HubModel) for source in pair.sources.values())
     assert (pair.sources["vlm"], pair.sources["expert"]) == tuple(HubModel(model) for model in STUDY[name])
@@ -58,7 +58,7 @@ def test_each_has_its_models_traps_and_calibration_sets(name: str, monkeypatch: 
 
 
 def test_bases_are_what_both_come_from() -> None:
-    bases = {name: str(pairs.find(name).sources["base"]).removeprefix("hf://") for name in STUDY}
+    bases = {name: str(pairs.find_pair(name).sources["base"]).removeprefix("hf://") for name in STUDY}
     assert bases == {
         "zh-llava-mistral-7b": "mistralai/Mistral-7B-Instruct-v0.2",
         "ja-llava-llama3-8b": "meta-llama/Meta-Llama-3-8B-Instruct",
@@ -72,7 +72,7 @@ def test_bases_are_what_both_come_from() -> None:
 def test_pairs_are_found_by_name_folder_and_file(shipped: Pair) -> None:
     file = shipped.folder / "pair.yaml"
     for typed in (str(shipped.folder), str(file)):
-        assert pairs.find(typed) == pairs.find(str(shipped.folder))
+        assert pairs.find_pair(typed) == pairs.find_pair(str(shipped.folder))
     assert pairs.given(str(file), base=None, vlm=None, expert=None).name == shipped.name
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.nano.shelf import find_pair
+from hpo_bench.pairs import find_pair
 
 
 @pytest.fixture
