@@ -10,24 +10,31 @@ from landscapes.errors import LandscapeError
 from optimizers.errors import OptimizerError
 from surrogates.errors import SurrogateError
 
-COMMANDS = {
-    "tune": "Find the best merge of a pair for a budget.",
-    "plan": "Forecast what tuning a pair will take.",
-    "export": "Write the best merge of a study as a model.",
-    "report": "Write a page about a study.",
-    "run": "Run optimisers on recorded landscapes and write the report.",
-    "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
-    "landscapes": "See which landscapes there are, and what they look like.",
-    "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
-    "record": "Record a landscape from real merges of a pair.",
-    "nano": "Train tiny real VLM-LLM pairs from scratch.",
-    "scale": "See what injection gains in larger models.",
-    "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
-    "methods": "Compare nine merge methods with each other and with the study.",
-    "merge": "Merge a pair once, into a Hugging Face folder.",
-    "graft": "Take a VLM's language backbone out for other tools, and put one back.",
-    "speed": "Time re-merging in place against mergekit and a memory copy.",
+SECTIONS = {
+    "Tune a merge": {
+        "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
+        "plan": "Forecast what tuning a pair will take.",
+        "tune": "Find the best merge of a pair for a budget.",
+        "report": "Write a page about a study.",
+        "export": "Write the best merge of a study as a model.",
+        "merge": "Merge a pair once, into a Hugging Face folder.",
+        "graft": "Take a VLM's language backbone out for other tools, and put one back.",
+    },
+    "Compare optimisers": {
+        "run": "Run optimisers on recorded landscapes and write the report.",
+        "landscapes": "See which landscapes there are, check them, add your own.",
+        "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
+        "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
+    },
+    "Record and measure": {
+        "nano": "Train tiny real VLM-LLM pairs from scratch.",
+        "record": "Record a landscape from real merges of a pair.",
+        "methods": "Compare nine merge methods with each other and with the study.",
+        "scale": "See what injection gains in larger models.",
+        "speed": "Time re-merging in place against mergekit and a memory copy.",
+    },
 }
+COMMANDS = {name: about for commands in SECTIONS.values() for name, about in commands.items()}
 
 
 class LazyGroup(click.Group):
@@ -44,16 +51,17 @@ class LazyGroup(click.Group):
         return importlib.import_module(f"hpo_bench.commands.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a command, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        """One line a command, by what the user is after, without importing any."""
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
 
 
 EXAMPLES = """\b
 Examples:
+  hpo-bench tune --demo                  tune the pair that ships, on a CPU, in a minute or two
   hpo-bench run                          every optimiser on every recorded landscape
-  hpo-bench nano build ja-llama          train a tiny pair
-  hpo-bench record ja-llama --method ta  record a landscape from it
+  hpo-bench record ja-llama --method ta  record a landscape from real merges
 """
 
 
