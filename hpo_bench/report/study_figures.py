@@ -112,7 +112,8 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
             axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
             axis.minorticks_off()
             axis.set_xlabel("evaluations")
-            axis.set_title(f"{dim} hyperparameters, {len(names)} landscapes", fontweight="normal", fontsize=9)
+            count = f"{len(names)} landscape{'s' * (len(names) > 1)}"
+            axis.set_title(f"{dim} hyperparameters, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret")
         handles = [Line2D([], [], color=paint[one], label=labels.get(one, one)) for one in found.test]
         handles += [
