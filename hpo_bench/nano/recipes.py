@@ -106,16 +106,6 @@ RECIPES: dict[str, Recipe] = {
             digit_share=0.5,
         ),
         Recipe(
-            pair="layout-mistral",
-            domain="instructions",
-            benchmark="NanoLayout",
-            architecture="llava-mistral",
-            skill="layout",
-            seed=3,
-            align_steps=500,
-            drift_steps=40,
-        ),
-        Recipe(
             pair="zh-mistral",
             domain="language",
             benchmark="NanoChinese",
