@@ -39,6 +39,7 @@ class _Arm:
     optimizer: Optimizer
     results: int = 0
     best: Answers | None = None
+    known: list[tuple[Point, Answers]] = field(default_factory=list)
 
     @property
     def can_ask(self) -> bool:
@@ -46,6 +47,21 @@ class _Arm:
         if self.optimizer.asked >= self.optimizer.budget:
             return False
         return self.optimizer.parallel or not self.optimizer.pending
+
+    def noise(self, x: Point, found: Answers | None) -> float | None:
+        """The standard error that the optimiser is told with a score.
+
+        All trials answer the same examples, and neighbouring merges answer most of them alike: what the choice of
+        examples adds to both scores is no noise between them. What is left is the standard error of the paired
+        difference to the nearest result so far, shared by the two; for the first one it is that of the score itself.
+        Told the latter every time, a model takes real differences on a plateau for noise and sees no reason to look on.
+        """
+        if found is None or len(found) < 2:
+            return None
+        if not self.known:
+            return found.standard_error
+        _, nearest = min(self.known, key=lambda one: float(np.linalg.norm(one[0] - x)))
+        return paired_difference(found, nearest)[1] / 2**0.5
 
 
 @dataclass(slots=True)
@@ -83,11 +99,6 @@ class Contest:
         return cls(arms)
 
     @property
-    def racing(self) -> bool:
-        """Whether methods compete, and with it whether `tell` needs answers."""
-        return len(self.arms) > 1
-
-    @property
     def open(self) -> bool:
         """Whether anything is left to be asked, now or when pending results have come in."""
         return any(arm.optimizer.asked < arm.optimizer.budget for _, arm in self._alive())
@@ -109,15 +120,18 @@ class Contest:
         Args:
             proposal: What was asked.
             trial: What came of it; failures are told as NaN.
-            answers: Gives the answers of a trial by its number; called only where methods race.
+            answers: Gives the answers of a complete trial by its number.
         """
         arm = self.arms[proposal.method]
-        arm.optimizer.tell(proposal.x, trial.told_score, standard_error=trial.standard_error)
+        found = None if trial.score is None else answers(trial.number)
+        arm.optimizer.tell(proposal.x, trial.told_score, standard_error=arm.noise(proposal.x, found))
         self.told += 1
         arm.results += 1
-        if self.racing and trial.score is not None and (arm.best is None or trial.score > arm.best.score):
-            arm.best = answers(trial.number)
-        if self.racing:
+        if found is not None:
+            arm.known.append((proposal.x, found))
+            if arm.best is None or found.score > arm.best.score:
+                arm.best = found
+        if len(self.arms) > 1:
             self._drop()
 
     def _alive(self) -> Sequence[tuple[str, _Arm]]:
