@@ -35,7 +35,7 @@ Examples:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("methods"),
+    default=Path("results/methods"),
     show_default=True,
     metavar="DIR",
     help="Where measurements, page and figure lie; what is measured is not measured again.",

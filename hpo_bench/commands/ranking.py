@@ -25,7 +25,7 @@ Examples:
     "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
 )
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results-ranking"), show_default=True, metavar="DIR",
+    "--results", type=click.Path(path_type=Path), default=Path("results/ranking"), show_default=True, metavar="DIR",
     help="Where races and real evaluations are kept; what is there is not made again.",
 )  # fmt: skip
 @click.option(

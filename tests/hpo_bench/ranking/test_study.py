@@ -89,9 +89,9 @@ def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeyp
     assert shown.exit_code == 0, shown.output
     assert "Does the ranking survive?" in shown.output
     assert "8 of 8 races made" in shown.output
-    content = json.loads((tmp_path / "results-ranking" / "ranking.json").read_text())
+    content = json.loads((tmp_path / "results" / "ranking" / "ranking.json").read_text())
     assert set(content["agreement"]) == {"cubic", "noise"}
-    assert Image.open(tmp_path / "results-ranking" / "ranking.png").size[0] > 600
+    assert Image.open(tmp_path / "results" / "ranking" / "ranking.png").size[0] > 600
     assert "0 of 8 races made" in CliRunner().invoke(cli, words.split()).output
     wrong = CliRunner().invoke(cli, ["ranking", "--guise", "spline"])
     assert "no guise is called 'spline'" in str(wrong.exception)
