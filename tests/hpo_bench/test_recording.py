@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 from filelock import FileLock
 
 from hpo_bench import designs, recording
+from hpo_bench.cli import cli
 from hpo_bench.errors import RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.journal import Entry, Journal
@@ -195,6 +197,13 @@ class TestHeldOut:
     def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="there are: study, held-out, dense, masks"):
             record(small_pair, "ta", tmp_path, design="grid")
+
+
+def test_the_command_takes_a_design(small_pair: Pair, tmp_path: Path) -> None:
+    asked = ["record", str(small_pair.folder), "-m", "ties", "--design", "dense", "--out", str(tmp_path / "out")]
+    with pytest.raises(UsageError, match="TIES has a density as well"):
+        CliRunner().invoke(cli, asked, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
