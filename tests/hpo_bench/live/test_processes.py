@@ -40,6 +40,9 @@ def test_workers_answer_hang_die_and_are_replaced(tmp_path: Path) -> None:
         assert isinstance(done.result, Success)
         assert done.result.answers["validation"].scores.tolist() == answers(SETTING).scores.tolist()
 
+        # As a queue that ends a job would.
+        for which in (signal.SIGINT, signal.SIGTERM):
+            os.kill(crew._workers[0].process.pid, which)
         crew.submit("worker-1", Job("trial 1", SETTING), limit=0.5)
         lost = wait_for(crew, Lost)
         assert (lost.job.name, lost.failure.kind) == ("trial 1", "timeout")
