@@ -50,8 +50,7 @@ class PairOpener:
         evaluator = open_evaluator(self.pair, loaded)
         known: Mapping[str, Any] = {"coefficients": self._coefficients(loaded)} if self.coefficients else {}
         merger = Resident(loaded, mask_seed=self.mask_seed)
-        if hasattr(merger, "self_test"):
-            merger.self_test()
+        merger.self_test()
         return ModelBench(loaded.vlm, merger, evaluator, known)
 
     def _coefficients(self, loaded: LoadedPair) -> dict[str, tuple[float, float]]:

@@ -157,7 +157,7 @@ class ProcessCrew:
 
 def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
     """What a worker process does: open a bench, then answer one job after the other."""
-    # Ctrl-C reaches every process of the terminal, and a queue's SIGTERM all of a job; when to end is the tuner's to say.
+    # Ctrl-C reaches every process of the terminal, a queue's SIGTERM all of a job; when to end is the tuner's to say.
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, signal.SIG_IGN)
     output = log.open("a", buffering=1, encoding="utf-8")
