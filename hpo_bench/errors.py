@@ -39,7 +39,7 @@ class EvaluationError(HpoBenchError):
         self.kind = kind
         self.dollars = 0.0
 
-    def __reduce__(self) -> tuple[type, tuple[str], dict[str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str], dict[str, object]]:
         # Failures travel between processes, and pickle would forget the kind.
         return type(self), (str(self),), {"kind": self.kind, "dollars": self.dollars}
 

@@ -32,11 +32,11 @@ class Mortal(Optimizer):
 
 def test_ray_gives_what_this_process_gives_and_survives_a_dead_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(plan, "GROUP", 2)
-    (tmp_path / "mortal.py").write_text(MORTAL % str(tmp_path / "died"))
+    (tmp_path / "mortal_on_ray.py").write_text(MORTAL % str(tmp_path / "died"))
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     synthetic.record(tmp_path / "grids", "smooth-a/ta")
-    contenders = tuple(Contender.find(name) for name in ("pattern-search", "mortal:Mortal"))
+    contenders = tuple(Contender.find(name) for name in ("pattern-search", "mortal_on_ray:Mortal"))
     wanted = Plan(contenders, tuple(catalogue.load_all(root=tmp_path / "grids")), 3, 8)
     tables = []
     for name, workers in (("ray", RayCluster(2)), ("here", Local(1))):

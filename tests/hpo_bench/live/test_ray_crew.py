@@ -26,8 +26,17 @@ def test_a_budget_is_finished_though_a_node_is_killed(tmp_path: Path, monkeypatc
     root = Path(__file__).parents[3]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{root / 'tests'}")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 10**8})
-    other = cluster.add_node(num_cpus=1, object_store_memory=10**8)
+    node = {"num_cpus": 1, "object_store_memory": 10**8}
+    for patience in (2, 1, 0):
+        cluster = Cluster()
+        try:
+            cluster.add_node(**node)
+            other = cluster.add_node(**node)
+            break
+        except Exception:  # Ray gives a node 30 seconds, which a busy machine may not have
+            cluster.shutdown()
+            if not patience:
+                raise
     crew = RayCrew(ToyOpener(ToyBench(seconds=0.3)), address=cluster.address, workers=2)
     killed: list[int] = []
 
