@@ -63,7 +63,7 @@ def command(
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.errors import UsageError
-    from hpo_bench.merging import speed
+    from hpo_bench.merging import speed, subjects
     from hpo_bench.pairs import find_pair
 
     if device == "cuda" and not torch.cuda.is_available():
@@ -79,11 +79,11 @@ def command(
         contenders += [speed.COMPILED] * compiled
         by_way = {"in-process": speed.IN_PROCESS, "run-merge": speed.RUN_MERGE, "command": speed.COMMAND}
         contenders += [by_way[way] for way in ways if way in by_way]
-    subjects = [] if no_pair or device == "cuda" else [lambda: speed.of_pair(find_pair(pair), kind)]
-    subjects += [lambda shape=shape: speed.synthetic(shape, kind, device) for shape in shapes]
+    makers = [] if no_pair or device == "cuda" else [lambda: subjects.of_pair(find_pair(pair), kind)]
+    makers += [lambda shape=shape: subjects.synthetic(shape, kind, device) for shape in shapes]
     timings: list[speed.Timing] = []
     with Console(stderr=True).status("") as status:
-        for make in subjects:
+        for make in makers:
             timings.extend(
                 speed.measure(
                     make(),

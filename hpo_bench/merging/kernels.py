@@ -5,7 +5,8 @@ through `torch.compile`, fused. Results are mergekit's, rounding by rounding in 
 operations: masks are avoided, since on a CPU they cost several times what arithmetic does. In the paper's mode the
 caller gives float32.
 
-Everywhere base, vlm and expert are (n,), of one type; weights, bounds and keys are one number for the line.
+Everywhere base, vlm and expert are (n,), of one type; weights, bounds and keys are one number for the line, a tensor
+where kernels are compiled.
 """
 
 import torch
@@ -28,12 +29,12 @@ def dare(
     base: Tensor,
     vlm: Tensor,
     expert: Tensor,
-    vl_scale: Tensor,
-    exp_scale: Tensor,
-    start: Tensor,
-    first: Tensor,
-    second: Tensor,
-    level: Tensor,
+    vl_scale: Tensor | float,
+    exp_scale: Tensor | float,
+    start: Tensor | int,
+    first: Tensor | int,
+    second: Tensor | int,
+    level: Tensor | int,
 ) -> Tensor:
     """Both task vectors together, masked by a counter and scaled.
 
@@ -79,8 +80,7 @@ def ties(
         expert: Of the expert.
         vl_weight: Coefficient of the VLM's task vector.
         exp_weight: Of the expert's.
-        vl_bound: What an entry's magnitude must exceed to be kept; a tensor where kernels are compiled, which would be
-            compiled anew for every other number.
+        vl_bound: What an entry's magnitude must exceed to be kept.
         exp_bound: Likewise of the expert's.
     """
     one = _trimmed(vlm - base, vl_bound)

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo_bench.merging import counter
@@ -14,35 +16,61 @@ _STEP = 1 << 20  # elements a step: a histogram's 32,768 counts are then little 
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Histogram:
-    """How many magnitudes have which leading 15 bits; bins that are empty are left out.
+class _Magnitudes:
+    """All magnitudes of a task vector, ascending, as compact as they can be looked up.
 
     Attributes:
-        bins: Leading bits, ascending, (m,).
-        above: How many magnitudes are in each bin or above it, descending, (m,).
+        leading: Their sign-less upper 16 bits, those that occur, ascending, (m,).
+        before: How many magnitudes are below each of these, and how many there are, (m + 1,).
+        trailing: Lower 16 bits of each magnitude, ascending by magnitude, (n,); None of 16-bit numbers.
     """
 
-    bins: Tensor
-    above: Tensor
+    leading: NDArray[np.int64]
+    before: NDArray[np.int64]
+    trailing: NDArray[np.uint16] | None
 
     @classmethod
-    def of(cls, counts: Tensor) -> "_Histogram":
-        bins = counts.nonzero().reshape(-1)
-        return cls(bins, counts[bins].flip(0).cumsum(0).flip(0))
+    def of(cls, piece: "_Piece", dtype: torch.dtype) -> "_Magnitudes":
+        """Counts 16-bit numbers, and sorts others."""
+        if dtype.itemsize == 2:
+            counts = _count(piece)
+            leading = counts.nonzero()[0]
+            return cls(leading, _running(counts[leading]), None)
+        magnitudes = _sorted(piece.change(slice(0, piece.size)).view(torch.int32) & 0x7FFFFFFF)
+        upper = magnitudes >> 16
+        starts = np.flatnonzero(np.diff(upper, prepend=-1))
+        before = np.append(starts, len(magnitudes))
+        return cls(upper[starts].astype(np.int64), before, magnitudes.astype(np.uint16))
 
-    def locate(self, k: int) -> tuple[int, int]:
-        """The bin of the k-th largest magnitude, and which it is in that bin, from the largest, from 1."""
-        index = int((self.above >= k).sum()) - 1
-        higher = int(self.above[index + 1]) if index + 1 < len(self.above) else 0
-        return int(self.bins[index]), k - higher
+    @property
+    def size(self) -> int:
+        """How many there are."""
+        return int(self.before[-1])
+
+    def bin(self, rank: int) -> int:
+        """Where in `leading` the magnitude is that has `rank` others below it."""
+        return int(self.before.searchsorted(rank, side="right")) - 1
+
+    def __getitem__(self, rank: int) -> int:
+        """Bits of the magnitude that has `rank` others below it."""
+        leading = int(self.leading[self.bin(rank)])
+        return leading if self.trailing is None else leading << 16 | int(self.trailing[rank])
+
+    def inside(self, leading: int) -> NDArray[np.uint16]:
+        """Lower bits of all that have these upper ones."""
+        place = int(self.leading.searchsorted(leading))
+        if self.trailing is None or place == len(self.leading) or self.leading[place] != leading:
+            return np.empty(0, np.uint16)
+        return self.trailing[self.before[place] : self.before[place + 1]]
 
 
 class Thresholds:
     """The k-th largest magnitudes of both task vectors, exact for every k; all that equal one are kept.
 
     One pass counts magnitudes by their sign-less upper 16 bits. Of 16-bit weights those are whole magnitudes, and any
-    threshold follows from the counts. Of float32 weights they name a bin, and a density that was not asked for before
-    costs one more pass, to sort the few magnitudes in it.
+    threshold follows from the counts. Float32 ones are sorted as well, and the lower 16 bits of each are kept, in the
+    CPU's memory: two bytes for every element of both task vectors, together as much as one model. Then no density
+    costs more than looking it up, which matters to an optimiser that asks for a new one each time.
 
     Args:
         slabs: The weights.
@@ -50,12 +78,16 @@ class Thresholds:
     """
 
     def __init__(self, slabs: Sequence[Slab], *, dtype: torch.dtype | None) -> None:
-        self._pieces = {role: [piece for slab in slabs for piece in _pieces(slab, role, dtype)] for role in PARENTS}
-        self._counts = {role: [_count(piece) for piece in pieces] for role, pieces in self._pieces.items()}
-        self._histograms = {role: [_Histogram.of(c) for c in counts] for role, counts in self._counts.items()}
-        self._whole = {role: _Histogram.of(torch.stack(counts).sum(0)) for role, counts in self._counts.items()}
-        del self._counts
-        self._found: dict[tuple[str, float, bool], Tensor] = {}
+        self._dtypes = [dtype or slab.base.dtype for slab in slabs for _ in slab.names]
+        self._magnitudes = {
+            role: [
+                _Magnitudes.of(piece, dtype or slab.base.dtype)
+                for slab in slabs
+                for piece in _pieces(slab, role, dtype)
+            ]
+            for role in PARENTS
+        }
+        self._whole = {role: _whole(of) for role, of in self._magnitudes.items()}
 
     def at(self, role: str, density: float, *, per_tensor: bool) -> Tensor:
         """What magnitudes must exceed for a share of a task vector to be kept: the next number below the k-th largest.
@@ -63,26 +95,26 @@ class Thresholds:
         Args:
             role: "vlm" or "expert".
             density: Share that is kept.
-            per_tensor: Whether the share is kept in each tensor, or over all of them.
+            per_tensor: Whether the share is kept in each tensor, or over all of them, which takes tensors of one type.
 
         Returns:
             One a tensor, float32, on the CPU, (tensors,).
         """
-        key = (role, density, per_tensor)
-        if key not in self._found:
-            pieces = self._pieces[role]
-            if density >= 1:
-                found = [0.0] * len(pieces)
-            elif per_tensor:
-                found = [
-                    _bound(histogram, [piece], kept(density, piece.size))
-                    for histogram, piece in zip(self._histograms[role], pieces, strict=True)
-                ]
-            else:
-                total = sum(piece.size for piece in pieces)
-                found = [_bound(self._whole[role], pieces, kept(density, total))] * len(pieces)
-            self._found[key] = torch.tensor(found, dtype=torch.float32)
-        return self._found[key]
+        of = self._magnitudes[role]
+        if density >= 1:
+            return torch.zeros(len(of))
+        if per_tensor:
+            found = [each[each.size - kept(density, each.size)] for each in of]
+        else:
+            whole = self._whole[role]
+            found = [_overall(of, whole, whole.size - kept(density, whole.size))] * len(of)
+        below = torch.tensor([max(bits - 1, 0) for bits in found], dtype=torch.int32)
+        bounds = torch.empty(len(of))
+        for dtype in {*self._dtypes}:
+            there = torch.tensor([each == dtype for each in self._dtypes])
+            integers = below[there].to(torch.int16 if dtype.itemsize == 2 else torch.int32)
+            bounds[there] = integers.view(dtype).float()
+        return bounds
 
 
 def kept(density: float, size: int) -> int:
@@ -110,7 +142,7 @@ class KeptNorms:
         level = counter.level(density)
         factors = []
         for levels, norms in self._below[role]:
-            at = level if levels is None else int(torch.searchsorted(levels, level))
+            at = level if levels is None else int(levels.searchsorted(level))
             before, after = float(norms[-1]), float(norms[at])
             factors.append(1.0 if before < 1e-7 or after < 1e-7 else before / after)
         return torch.tensor(factors, dtype=torch.float32)
@@ -147,34 +179,44 @@ def _parts(size: int) -> list[slice]:
     return [slice(start, min(start + _STEP, size)) for start in range(0, size, _STEP)]
 
 
-def _leading_bits(change: Tensor) -> Tensor:
-    if change.itemsize == 2:
-        return change.view(torch.int16) & 0x7FFF
-    return (change.view(torch.int32) >> 16) & 0x7FFF
+def _sorted(magnitudes: Tensor) -> NDArray[np.int32]:
+    if magnitudes.device.type == "cpu":
+        return np.sort(magnitudes.numpy())  # several times as fast as torch's
+    return magnitudes.sort().values.cpu().numpy()
 
 
-def _count(piece: _Piece) -> Tensor:
+def _count(piece: _Piece) -> NDArray[np.int64]:
     counts = torch.zeros(_BINS, dtype=torch.int64)
     for part in _parts(piece.size):
-        counts += torch.bincount(_leading_bits(piece.change(part)), minlength=_BINS).cpu()
-    return counts
+        counts += torch.bincount(piece.change(part).view(torch.int16) & 0x7FFF, minlength=_BINS).cpu()
+    return counts.numpy()
 
 
-def _bound(histogram: _Histogram, pieces: Sequence[_Piece], k: int) -> float:
-    leading, rank = histogram.locate(k)
-    found = []
-    for piece in pieces:
-        for part in _parts(piece.size):
-            change = piece.change(part)
-            if change.itemsize == 2:
-                return float(torch.tensor(max(leading - 1, 0), dtype=torch.int16).view(change.dtype))
-            found.append(change[_leading_bits(change) == leading].abs())
-    inside = torch.cat(found)
-    smallest = inside.kthvalue(len(inside) - rank + 1).values
-    return float(torch.nextafter(smallest, torch.zeros_like(smallest)))
+def _running(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([np.zeros(1, np.int64), counts.cumsum()])
 
 
-def _norms_by_level(piece: _Piece, side: int, seed: int) -> tuple[Tensor | None, Tensor]:
+def _whole(of: Sequence[_Magnitudes]) -> _Magnitudes:
+    """Counts of all tensors together."""
+    counts = np.zeros(_BINS, np.int64)
+    for each in of:
+        counts[each.leading] += np.diff(each.before)
+    leading = counts.nonzero()[0]
+    return _Magnitudes(leading, _running(counts[leading]), None)
+
+
+def _overall(of: Sequence[_Magnitudes], whole: _Magnitudes, rank: int) -> int:
+    """Bits of the magnitude that has `rank` others below it in all tensors together."""
+    place = whole.bin(rank)
+    upper = int(whole.leading[place])
+    if of[0].trailing is None:
+        return upper
+    inside = np.concatenate([each.inside(upper) for each in of])
+    rank -= int(whole.before[place])
+    return upper << 16 | int(np.partition(inside, rank)[rank])
+
+
+def _norms_by_level(piece: _Piece, side: int, seed: int) -> tuple[NDArray[np.int64] | None, NDArray[np.float32]]:
     """L1 norm of what a mask keeps: after each level (65,537,), or, of fewer elements, at each that occurs."""
     sums = torch.zeros(counter.LEVELS, dtype=torch.float64)
     for part in _parts(piece.size):
@@ -183,6 +225,6 @@ def _norms_by_level(piece: _Piece, side: int, seed: int) -> tuple[Tensor | None,
         levels = counter.levels(counter.words(place, *counter.keys(seed, piece.name)))[side]
         sums += torch.bincount(levels, weights=change, minlength=counter.LEVELS).cpu()
     if piece.size >= counter.LEVELS:
-        return None, torch.cat([sums.new_zeros(1), sums.cumsum(0)]).float()
+        return None, torch.cat([sums.new_zeros(1), sums.cumsum(0)]).float().numpy()
     occurring = sums.nonzero().reshape(-1)
-    return occurring, torch.cat([sums.new_zeros(1), sums[occurring].cumsum(0)]).float()
+    return occurring.numpy(), torch.cat([sums.new_zeros(1), sums[occurring].cumsum(0)]).float().numpy()

@@ -1,6 +1,6 @@
 """Re-merging in place: base, VLM and expert stay in memory, and a new setting is one pass over them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, get_args
 
@@ -8,20 +8,23 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging import counter, fingerprint, kernels, mergekit_engine
-from hpo_bench.merging.fingerprint import BLOCK
+from hpo_bench.merging import counter, kernels, mergekit_engine
+from hpo_bench.merging.fingerprint import Fingerprint
 from hpo_bench.merging.pair import LoadedPair
 from hpo_bench.merging.quantiles import KeptNorms, Thresholds
 from hpo_bench.merging.setting import Masks, MergeSetting, Mode
-from hpo_bench.merging.slabs import PARENTS, cut_into_slabs
+from hpo_bench.merging.slabs import PARENTS, Line, cut_into_slabs
 
 _IDENTITIES = {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}
 
 Kernel = Callable[..., Tensor]
-Operands = Callable[[Tensor, int, int], tuple[Any, ...]]
-"""What a kernel takes besides the models' elements: from the base's, the tensor's index, and the line's start in it."""
+Operands = Callable[[Line], tuple[Any, ...]]
+"""What a kernel takes besides a line's elements of the three models."""
 
-_LINE_ON_GPU = 1 << 26  # elements a line: large enough to fill a GPU, small enough to be streamed beside the live model
+# Elements a line. In eager arithmetic its temporaries stay in a core's cache, and yet it is long beside what an
+# operation costs whatever its length; a compiled kernel has no temporaries and a dearer call; on a GPU a line fills the
+# device, and is small enough to be streamed beside the live model.
+_EAGER, _COMPILED, _ON_GPU = 1 << 16, 1 << 19, 1 << 26
 
 
 class Resident:
@@ -32,8 +35,9 @@ class Resident:
     itself (coefficients (0, 0), (1, 0) or (0, 1) with nothing sparsified), that model's bytes are copied: base plus
     difference would round.
 
-    On the CPU a line of 32,768 elements at a time goes through `kernels`, and stays in the cache; on a GPU the kernels
-    are compiled. Nothing but the live VLM's merged parameters is written.
+    Lines of elements go through `kernels`, and are fingerprinted while they are at hand: on the CPU by eager operations
+    on 65,536 at a time, which stay in the cache; on a GPU compiled. Nothing but the live VLM's merged parameters is
+    written.
 
     Args:
         loaded: The pair; its `vlm` is written to, its `base`, `tuned` and `expert` are read.
@@ -43,8 +47,9 @@ class Resident:
             that mergekit draws from torch's global generator, on the CPU.
         mask_seed: Seed of DARE's masks.
         device: Where base, VLM and expert are kept; by default where the live parameters are. "cpu" with a VLM on a GPU
-            keeps them in pinned memory, and streams them through the GPU tensor by tensor.
-        compiled: Whether kernels go through `torch.compile`; by default on a GPU only.
+            keeps copies of them in pinned memory, and streams them through the GPU line by line.
+        compiled: Whether kernels go through `torch.compile`; by default on a GPU only. On a CPU it needs a C++
+            compiler and seconds to compile, and gives the same bits sooner.
 
     Raises:
         UsageError: If `mode` or `masks` is unknown, or the masks cannot be had.
@@ -71,11 +76,14 @@ class Resident:
         self._live = next(iter(loaded.vlm.state_dict()[ours].device for ours in loaded.names))
         if masks == "mergekit" and (mode != "mergekit" or self._live.type != "cpu"):
             raise UsageError("mergekit's own masks are drawn on the CPU in mergekit's mode; use masks='counter'")
-        self._slabs = cut_into_slabs(loaded, torch.device(device) if device is not None else self._live)
-        self._compiled = self._live.type == "cuda" if compiled is None else compiled
+        on_gpu = self._live.type == "cuda"
+        self._compiled = on_gpu if compiled is None else compiled
+        kept_on = torch.device(device) if device is not None else self._live
+        self._slabs = cut_into_slabs(
+            loaded, kept_on, step=_ON_GPU if on_gpu else _COMPILED if self._compiled else _EAGER
+        )
         self._dtype = torch.float32 if mode == "paper" else None
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
-        self._step = _LINE_ON_GPU if self._live.type == "cuda" else BLOCK
         self._identity = _identity(loaded)
         self._thresholds: Thresholds | None = None
         self._norms: KeptNorms | None = None
@@ -96,12 +104,14 @@ class Resident:
 
     @torch.no_grad()
     def fingerprint(self) -> str:
-        """The fingerprint of the live VLM: 32 hexadecimal digits, the same on any device.
+        """The fingerprint of the live VLM, 32 hexadecimal digits, as `merging.fingerprint` says.
 
         Language weights are read anew; of everything else it is as it was when this object was made.
         """
-        hashes = [fingerprint.block_hashes(slab.gather()) for slab in self._slabs]
-        return fingerprint.digest(hashes, of=self._identity)
+        code = Fingerprint(of=self._identity)
+        for slab in self._slabs:
+            code.update(slab.gather())
+        return code.hexdigest()
 
     @torch.no_grad()
     def self_test(self) -> None:
@@ -132,24 +142,23 @@ class Resident:
             return kernel, self._of_ties(setting, density), True
         if setting.method == "dare" and counter.level(density) < counter.LEVELS:
             return kernels.dare, self._of_dare(setting, density), True
-        weights = self._weights(setting)
-        return kernels.task_arithmetic, lambda base, _index, _start: weights(base.dtype), False
+        return kernels.task_arithmetic, self._weights(setting), False
 
-    def _weights(self, setting: MergeSetting) -> Callable[[torch.dtype], tuple[Tensor, ...]]:
+    def _weights(self, setting: MergeSetting) -> Operands:
         @cache
         def rounded(dtype: torch.dtype) -> tuple[Tensor, ...]:
             # As mergekit rounds them; in bfloat16, 0.8 and 0.801 are one number.
             return torch.tensor([setting.vl_weight, setting.exp_weight], dtype=dtype, device=self._live).unbind()
 
-        return rounded
+        return lambda line: rounded(self._dtype or line.sources[0].dtype)
 
     def _of_ties(self, setting: MergeSetting, density: float) -> Operands:
         if self._thresholds is None:
             self._thresholds = Thresholds(self._slabs, dtype=self._dtype)
         found = [self._thresholds.at(role, density, per_tensor=self.mode == "mergekit") for role in PARENTS]
-        vlm, expert = (bounds.to(self._live) if self._compiled else bounds.tolist() for bounds in found)
+        vlm, expert = map(self._numbers, found)
         weights = self._weights(setting)
-        return lambda base, index, _start: (*weights(base.dtype), vlm[index], expert[index])
+        return lambda line: (*weights(line), vlm[line.tensor], expert[line.tensor])
 
     def _of_dare(self, setting: MergeSetting, density: float) -> Operands:
         names = [name for slab in self._slabs for name in slab.names]
@@ -159,35 +168,40 @@ class Resident:
             if self._norms is None:
                 self._norms = KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
             factors = [self._norms.rescaling(role, density) for role in PARENTS]
-        vlm = (setting.vl_weight * factors[0]).to(self._live)
-        expert = (setting.exp_weight * factors[1]).to(self._live)
+        vlm, expert = self._numbers(setting.vl_weight * factors[0]), self._numbers(setting.exp_weight * factors[1])
+        keys = torch.tensor([counter.keys(self.mask_seed, name) for name in names], dtype=torch.int32)
+        first, second = map(self._numbers, keys.unbind(1))
+        (level,) = self._numbers(torch.tensor([counter.level(density)], dtype=torch.int32))
 
-        def integers(numbers: Any) -> Tensor:
-            return torch.tensor(numbers, dtype=torch.int32, device=self._live)
-
-        first, second = integers([counter.keys(self.mask_seed, name) for name in names]).unbind(1)
-        level = integers(counter.level(density))
-
-        def operands(_base: Tensor, index: int, start: int) -> tuple[Tensor, ...]:
-            return vlm[index], expert[index], integers(counter.wrapped(start)), first[index], second[index], level
+        def operands(line: Line) -> tuple[Any, ...]:
+            start: Any = counter.wrapped(line.start)
+            if self._compiled:
+                start = torch.full((), start, dtype=torch.int32, device=self._live)
+            of = line.tensor
+            return vlm[of], expert[of], start, first[of], second[of], level
 
         return operands
+
+    def _numbers(self, one_a_tensor: Tensor) -> Sequence[Any]:
+        """As Python's numbers, or as tensors where kernels are compiled, which would be anew for every other number."""
+        return one_a_tensor.to(self._live).unbind() if self._compiled else one_a_tensor.tolist()
 
     def _apply(self, kernel: Kernel, operands: Operands, apart: bool) -> str:
         """Add what a kernel gives to the base, line by line, and fingerprint each line while it is at hand."""
         add = _compiled(kernel) if self._compiled else _eager(kernel)
-        hashes = []
+        code = Fingerprint(of=self._identity)
         for slab in self._slabs:
-            for index, start, sources, target in slab.lines(self._step, apart=apart):
+            for line in slab.apart if apart else slab.together:
+                sources = line.sources
                 if self._elsewhere:
                     sources = [each.to(self._live, self._dtype, non_blocking=True) for each in sources]
-                add(target, *sources, *operands(sources[0], index, start))
+                add(line.target, *sources, *operands(line))
                 if slab.single:
-                    hashes.append(fingerprint.block_hashes(target))
+                    code.update(line.target)
             if not slab.single:
-                hashes.append(fingerprint.block_hashes(slab.merged))
+                code.update(slab.merged)
                 slab.scatter()
-        return fingerprint.digest(hashes, of=self._identity)
+        return code.hexdigest()
 
     def _copy(self, parent: str) -> str:
         for slab in self._slabs:
@@ -238,7 +252,9 @@ def _identity(loaded: LoadedPair) -> str:
     for name, tensor in loaded.vlm.state_dict().items():
         line = f"{name} {tuple(tensor.shape)} {tensor.dtype}"
         if name not in loaded.names:
-            line += " " + fingerprint.digest([fingerprint.block_hashes(tensor.contiguous().view(-1))], of="")
+            code = Fingerprint(of="")
+            code.update(tensor.contiguous().view(-1))
+            line += f" {code.hexdigest()}"
         lines.append(line)
     return "\n".join(lines)
 

@@ -12,59 +12,56 @@ from hpo_bench.merging.pair import LoadedPair
 
 PARENTS = ("vlm", "expert")
 
+_BUNDLE = 1 << 20  # elements a slab of small tensors, of which it is a copy, at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """What a kernel handles at once: elements of one tensor, or all of a slab of small ones.
+
+    Attributes:
+        tensor: Index of its tensor, or of the first of them, among all.
+        start: Where in its tensor it starts.
+        sources: Its elements of the base, the VLM and the expert, (n,) each.
+        target: Where its merge goes, (n,).
+    """
+
+    tensor: int
+    start: int
+    sources: tuple[Tensor, Tensor, Tensor]
+    target: Tensor
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slab:
-    """One line of elements: a large tensor, or several small ones laid end to end to be handled at once.
+    """A large tensor, or several small ones laid end to end to be handled at once.
 
     Attributes:
         names: Language model names of its tensors.
-        first: Index of the first of them among all.
         base: The base's elements, (n,).
         vlm: The VLM's own, likewise.
         expert: The expert's.
         merged: Where a merge goes: the live VLM's parameter, flat, or a line beside those of several tensors.
         targets: The live VLM's parameters, flat, one a tensor.
         sizes: Elements a tensor.
+        together: Lines in which small tensors are one.
+        apart: Lines of one tensor each.
     """
 
     names: tuple[str, ...]
-    first: int
     base: Tensor
     vlm: Tensor
     expert: Tensor
     merged: Tensor
     targets: tuple[Tensor, ...]
     sizes: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.base)
+    together: tuple[Line, ...]
+    apart: tuple[Line, ...]
 
     @property
     def single(self) -> bool:
         """Whether it is one tensor."""
         return len(self.names) == 1
-
-    def lines(self, step: int, *, apart: bool) -> Iterator[tuple[int, int, tuple[Tensor, ...], Tensor]]:
-        """Cuts it into lines.
-
-        Args:
-            step: Elements a line of a large tensor.
-            apart: Whether small tensors are lines of their own, or one line together.
-
-        Yields:
-            The line's tensor, as an index among all; where in it the line starts; its elements of the base, the VLM and
-            the expert; and where its merge goes.
-        """
-        sizes = self.sizes if apart else (len(self),)
-        cut = zip(*(line.split(step if self.single else sizes) for line in self._all), strict=True)
-        for count, (merged, *sources) in enumerate(cut):
-            index, start = (0, count * step) if self.single else (count, 0)
-            yield self.first + index, start, tuple(sources), merged
-
-    @property
-    def _all(self) -> tuple[Tensor, ...]:
-        return self.merged, self.base, self.vlm, self.expert
 
     def scatter(self) -> None:
         """Put merged elements of several tensors into the live parameters; those of one are there already."""
@@ -77,14 +74,16 @@ class Slab:
         return self.merged if self.single else torch.cat(self.targets)
 
 
-def cut_into_slabs(loaded: LoadedPair, device: torch.device) -> list[Slab]:
+def cut_into_slabs(loaded: LoadedPair, device: torch.device, *, step: int) -> list[Slab]:
     """Slabs of all tensors that are merged: large ones in the order of the model, then small ones in bundles.
 
-    Large tensors are used where they lie, with no copy, if they lie on the device.
+    Large tensors are used where they lie, with no copy, if they lie on the device. On the CPU, for a live model on a
+    GPU, they are copied into pinned memory, from which a GPU reads several times as fast, unless they lie there.
 
     Args:
         loaded: The pair.
         device: Where base, VLM and expert are to lie.
+        step: Elements a line; a multiple of a fingerprint's block.
 
     Raises:
         MergeError: If a tensor's shape differs, or a live parameter is not contiguous.
@@ -92,24 +91,25 @@ def cut_into_slabs(loaded: LoadedPair, device: torch.device) -> list[Slab]:
     state = loaded.vlm.state_dict()
     live = {theirs: _flat(state[ours], theirs, loaded) for ours, theirs in loaded.names.items()}
     groups = [(name,) for name in live if live[name].numel() >= BLOCK]
-    groups += _bundles(loaded, {name: parameter for name, parameter in live.items() if parameter.numel() < BLOCK})
+    small = {name: parameter for name, parameter in live.items() if parameter.numel() < BLOCK}
+    groups += _bundles(loaded, small, min(step, _BUNDLE))
     slabs, first = [], 0
     for names in groups:
-        slabs.append(_slab(names, first, loaded, live, device))
+        slabs.append(_slab(names, first, loaded, live, device, step))
         first += len(names)
     return slabs
 
 
-def _bundles(loaded: LoadedPair, small: Mapping[str, Tensor]) -> list[tuple[str, ...]]:
-    """Groups small tensors of one kind, of at most a block together, in order."""
+def _bundles(loaded: LoadedPair, small: Mapping[str, Tensor], limit: int) -> list[tuple[str, ...]]:
+    """Groups small tensors of one kind, of at most `limit` elements together, in order."""
     kinds: dict[tuple[torch.dtype, torch.dtype], list[str]] = {}
     for name, parameter in small.items():
         kinds.setdefault((parameter.dtype, _dtype(loaded, name)), []).append(name)
     bundles: list[list[str]] = []
     for names in kinds.values():
-        filled = BLOCK
+        filled = limit
         for name in names:
-            if filled + small[name].numel() > BLOCK:
+            if filled + small[name].numel() > limit:
                 bundles.append([])
                 filled = 0
             bundles[-1].append(name)
@@ -118,16 +118,38 @@ def _bundles(loaded: LoadedPair, small: Mapping[str, Tensor]) -> list[tuple[str,
 
 
 def _slab(
-    names: tuple[str, ...], first: int, loaded: LoadedPair, live: Mapping[str, Tensor], device: torch.device
+    names: tuple[str, ...],
+    first: int,
+    loaded: LoadedPair,
+    live: Mapping[str, Tensor],
+    device: torch.device,
+    step: int,
 ) -> Slab:
     dtype = _dtype(loaded, names[0])
-    base, vlm, expert = (
-        _joined([weights[name].detach().reshape(-1).to(device=device, dtype=dtype) for name in names])
-        for weights in (loaded.base, loaded.tuned, loaded.expert)
-    )
     targets = tuple(live[name] for name in names)
+    streamed = device.type == "cpu" and targets[0].device.type == "cuda"
+
+    def laid(weights: Mapping[str, Tensor]) -> Tensor:
+        line = _joined([weights[name].detach().reshape(-1).to(device=device, dtype=dtype) for name in names])
+        return line.pin_memory() if streamed else line
+
+    whole = laid(loaded.base), laid(loaded.tuned), laid(loaded.expert), _joined([*targets])
     sizes = tuple(len(target) for target in targets)
-    return Slab(names, first, base, vlm, expert, _joined([*targets]), targets, sizes)
+    if len(names) == 1:
+        cut = enumerate(_cut(whole, step))
+        together = apart = tuple(Line(first, count * step, parts[:3], parts[3]) for count, parts in cut)
+    else:
+        together = (Line(first, 0, whole[:3], whole[3]),)
+        cut = enumerate(_cut(whole, [*sizes]), start=first)
+        apart = tuple(Line(tensor, 0, parts[:3], parts[3]) for tensor, parts in cut)
+    return Slab(names, *whole, targets, sizes, together, apart)
+
+
+def _cut(
+    whole: tuple[Tensor, Tensor, Tensor, Tensor], into: int | list[int]
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    one, two, three, four = (line.split(into) for line in whole)
+    return zip(one, two, three, four, strict=True)
 
 
 def _joined(lines: list[Tensor]) -> Tensor:

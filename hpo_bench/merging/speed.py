@@ -18,9 +18,10 @@ import yaml
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging import mergekit_engine
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import LoadedPair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.subjects import Subject
 
 COPY = "memory copy"
 RESIDENT = "resident"
@@ -31,66 +32,27 @@ COMMAND = "mergekit-yaml"
 Clock = Literal["wall", "cpu", "cuda"]
 CONTENDERS = (COPY, RESIDENT, COMPILED, IN_PROCESS, RUN_MERGE, COMMAND)
 
-# Shapes of Llama models; "7B" are Llama 2's and LLaVA's.
-SHAPES: dict[str, dict[str, int]] = {
-    "10M": {
-        "vocab_size": 8000,
-        "hidden_size": 256,
-        "intermediate_size": 688,
-        "num_hidden_layers": 8,
-        "num_attention_heads": 8,
-    },
-    "100M": {
-        "vocab_size": 16000,
-        "hidden_size": 768,
-        "intermediate_size": 2048,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-    },
-    "7B": {
-        "vocab_size": 32000,
-        "hidden_size": 4096,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-    },
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Three models whose merge is timed.
-
-    Attributes:
-        label: What they are; says so where they are synthetic.
-        loaded: The models in memory.
-        config: The language model's configuration, for mergekit's checkpoints.
-    """
-
-    label: str
-    loaded: LoadedPair
-    config: Any
-
-    @property
-    def parameters(self) -> int:
-        """Elements that are merged."""
-        return sum(tensor.numel() for tensor in self.loaded.base.values())
-
-    @property
-    def traffic(self) -> int:
-        """Bytes that a merge moves at least: base, VLM and expert are read, the live model is written."""
-        return 4 * sum(tensor.numel() * tensor.itemsize for tensor in self.loaded.base.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Seconds of one contender at one method on one subject, repeat by repeat."""
+    """Seconds of one contender at one method on one subject.
+
+    Attributes:
+        subject: What was merged.
+        parameters: How many.
+        method: "ta", "dare" or "ties".
+        contender: One of `CONTENDERS`.
+        seconds: Repeat by repeat.
+        first: Of the repeat that is not counted, with what is done once (thresholds, norms, compilation); None of
+            contenders that keep nothing in memory.
+    """
 
     subject: str
     parameters: int
     method: str
     contender: str
     seconds: tuple[float, ...]
+    first: float | None
 
     @property
     def median(self) -> float:
@@ -104,39 +66,6 @@ class Timing:
             return min(self.seconds), max(self.seconds)
         first, _, third = statistics.quantiles(self.seconds, n=4)
         return first, third
-
-
-def of_pair(pair: Pair, dtype: torch.dtype) -> Subject:
-    """A real pair."""
-    from transformers import AutoConfig
-
-    loaded = LoadedPair.load(pair, dtype=str(dtype).removeprefix("torch."))
-    return Subject(pair.name, loaded, AutoConfig.from_pretrained(pair.base, local_files_only=True))
-
-
-def synthetic(shape: str, dtype: torch.dtype, device: str, *, seed: int = 0) -> Subject:
-    """Random weights in the shapes of a Llama model, where the VLM is its language backbone alone."""
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig.from_dict(
-        {**SHAPES[shape], "architectures": ["LlamaForCausalLM"], "dtype": str(dtype).removeprefix("torch.")}
-    )
-    with torch.device("meta"):
-        model = torch.nn.Module.to(LlamaForCausalLM(config), dtype)
-    model = model.to_empty(device=device)
-    generator = torch.Generator(device).manual_seed(seed)
-
-    def drawn(around: dict[str, torch.Tensor] | None, scale: float) -> dict[str, torch.Tensor]:
-        weights = {}
-        for name, tensor in model.state_dict().items():
-            noise = torch.randn(tensor.shape, generator=generator, device=device, dtype=dtype).mul_(scale)
-            weights[name] = noise if around is None else noise.add_(around[name])
-        return weights
-
-    base = drawn(None, 0.02)
-    names = {name: name for name in base}
-    loaded = LoadedPair(model, None, names, base, drawn(base, 0.002), drawn(base, 0.002))
-    return Subject(f"synthetic Llama, {shape}", loaded, config)
 
 
 def measure(
@@ -177,10 +106,11 @@ def measure(
         for method in methods:
             runs = {name: _contender(name, subject, checkpoints) for name in contenders}
             taken: dict[str, list[float]] = {name: [] for name in contenders}
+            first: dict[str, float] = {}
             for name in contenders:
                 if name not in (RUN_MERGE, COMMAND):
                     told(f"{subject.label}: {method}, {name}, warming up")
-                    runs[name](_setting(method, most))
+                    first[name] = _time(runs[name], _setting(method, most), clock)
             if method == "ta" and {RESIDENT, IN_PROCESS} <= {*contenders}:
                 _check_equal(subject, runs[RESIDENT])
             for turn in range(most):
@@ -190,7 +120,7 @@ def measure(
                         told(f"{subject.label}: {method}, {name}, {turn + 1}")
                         taken[name].append(_time(runs[name], setting, clock))
             for name in contenders:
-                yield Timing(subject.label, subject.parameters, method, name, tuple(taken[name]))
+                yield Timing(subject.label, subject.parameters, method, name, tuple(taken[name]), first.get(name))
 
 
 def _setting(method: str, turn: int) -> MergeSetting:
@@ -220,7 +150,7 @@ def _processor_seconds() -> float:
 def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[MergeSetting], object]:
     loaded = subject.loaded
     if name == COPY:
-        return lambda _setting: _copy(loaded)
+        return _copy(loaded)
     if name in (RESIDENT, COMPILED):
         return Resident(loaded, compiled=name == COMPILED).merge
     if name == IN_PROCESS:
@@ -236,13 +166,16 @@ def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[Merg
     return on_disk
 
 
-@torch.no_grad()
-def _copy(loaded: LoadedPair) -> None:
-    """Moves what a merge moves: reads two models' worth and writes two."""
+def _copy(loaded: LoadedPair) -> Callable[[MergeSetting], None]:
+    """Moves what a merge moves, and does nothing else: reads two models' worth and writes two."""
     live = loaded.read_language()
-    for weights in (loaded.base, loaded.expert):
-        for name, tensor in live.items():
-            tensor.copy_(weights[name])
+    moves = [(live[name].detach(), weights[name]) for weights in (loaded.base, loaded.expert) for name in live]
+
+    def copy(_setting: MergeSetting) -> None:
+        for target, source in moves:
+            target.copy_(source)
+
+    return copy
 
 
 def _check_equal(subject: Subject, resident: Callable[[MergeSetting], object]) -> None:
@@ -300,6 +233,7 @@ def as_json(timings: Sequence[Timing], clock: Clock) -> str:
             "median": timing.median,
             "quartiles": timing.quartiles,
             "seconds": timing.seconds,
+            "first": timing.first,
         }
         for timing in timings
     ]

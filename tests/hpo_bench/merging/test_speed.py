@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging import mergekit_engine, speed
+from hpo_bench.merging import mergekit_engine, speed, subjects
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +20,11 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         "num_hidden_layers": 1,
         "num_attention_heads": 2,
     }
-    monkeypatch.setitem(speed.SHAPES, "10M", small)
+    monkeypatch.setitem(subjects.SHAPES, "10M", small)
 
 
 def test_contenders_take_turns_and_each_is_timed() -> None:
-    subject = speed.synthetic("10M", torch.float32, "cpu")
+    subject = subjects.synthetic("10M", torch.float32, "cpu")
     contenders = (speed.COPY, speed.RESIDENT, speed.IN_PROCESS, speed.RUN_MERGE)
     timings = [*speed.measure(subject, ("ta", "ties"), contenders, seconds=0, least=2)]
     assert [(timing.method, timing.contender) for timing in timings] == [
@@ -32,15 +32,16 @@ def test_contenders_take_turns_and_each_is_timed() -> None:
     ]
     assert all(len(timing.seconds) == 2 and min(timing.seconds) > 0 for timing in timings)
     assert all(timing.parameters == subject.parameters for timing in timings)
+    assert all((timing.first is None) == (timing.contender == speed.RUN_MERGE) for timing in timings)
 
 
 def test_a_copy_moves_as_many_bytes_as_a_merge() -> None:
-    subject = speed.synthetic("10M", torch.bfloat16, "cpu")
+    subject = subjects.synthetic("10M", torch.bfloat16, "cpu")
     assert subject.traffic == 4 * 2 * subject.parameters
 
 
 def test_a_merge_that_is_not_mergekits_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
-    subject = speed.synthetic("10M", torch.float32, "cpu")
+    subject = subjects.synthetic("10M", torch.float32, "cpu")
     original = mergekit_engine.merge
 
     def off(*args: object, **options: object) -> dict[str, torch.Tensor]:

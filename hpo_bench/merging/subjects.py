@@ -1,0 +1,91 @@
+"""Models whose merge is timed."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from hpo_bench.merging.pair import LoadedPair, Pair
+
+# Shapes of Llama models; "7B" are Llama 2's and LLaVA's.
+SHAPES: dict[str, dict[str, int]] = {
+    "10M": {
+        "vocab_size": 8000,
+        "hidden_size": 256,
+        "intermediate_size": 688,
+        "num_hidden_layers": 8,
+        "num_attention_heads": 8,
+    },
+    "100M": {
+        "vocab_size": 16000,
+        "hidden_size": 768,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+    },
+    "7B": {
+        "vocab_size": 32000,
+        "hidden_size": 4096,
+        "intermediate_size": 11008,
+        "num_hidden_layers": 32,
+        "num_attention_heads": 32,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Three models whose merge is timed.
+
+    Attributes:
+        label: What they are; says so where they are synthetic.
+        loaded: The models in memory.
+        config: The language model's configuration, for mergekit's checkpoints.
+    """
+
+    label: str
+    loaded: LoadedPair
+    config: Any
+
+    @property
+    def parameters(self) -> int:
+        """Elements that are merged."""
+        return sum(tensor.numel() for tensor in self.loaded.base.values())
+
+    @property
+    def traffic(self) -> int:
+        """Bytes that a merge moves at least: base, VLM and expert are read, the live model is written."""
+        return 4 * sum(tensor.numel() * tensor.itemsize for tensor in self.loaded.base.values())
+
+
+def of_pair(pair: Pair, dtype: torch.dtype) -> Subject:
+    """A real pair."""
+    from transformers import AutoConfig
+
+    loaded = LoadedPair.load(pair, dtype=str(dtype).removeprefix("torch."))
+    return Subject(pair.name, loaded, AutoConfig.from_pretrained(pair.base, local_files_only=True))
+
+
+def synthetic(shape: str, dtype: torch.dtype, device: str, *, seed: int = 0) -> Subject:
+    """Random weights in the shapes of a Llama model, where the VLM is its language backbone alone."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig.from_dict(
+        {**SHAPES[shape], "architectures": ["LlamaForCausalLM"], "dtype": str(dtype).removeprefix("torch.")}
+    )
+    with torch.device("meta"):
+        model = torch.nn.Module.to(LlamaForCausalLM(config), dtype)
+    model = model.to_empty(device=device)
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def drawn(around: dict[str, torch.Tensor] | None, scale: float) -> dict[str, torch.Tensor]:
+        weights = {}
+        for name, tensor in model.state_dict().items():
+            noise = torch.randn(tensor.shape, generator=generator, device=device, dtype=dtype).mul_(scale)
+            weights[name] = noise if around is None else noise.add_(around[name])
+        return weights
+
+    base = drawn(None, 0.02)
+    names = {name: name for name in base}
+    loaded = LoadedPair(model, None, names, base, drawn(base, 0.002), drawn(base, 0.002))
+    return Subject(f"synthetic Llama, {shape}", loaded, config)
