@@ -56,7 +56,7 @@ def plan(
     identities: Sequence[str],
     seeds: int,
     budget: int | None,
-    kernel: str | None,
+    surrogate: str | None,
     landscapes_dir: Path | None,
     with_peers: bool = False,
     suites: Sequence[str] = (),
@@ -69,14 +69,16 @@ def plan(
         HpoBenchError: If it makes no sense.
         LandscapeError: If a landscape is unknown or cannot be used.
         OptimizerError: If an optimiser is unknown or cannot be used.
-        SurrogateError: If the kernel is unknown.
+        SurrogateError: If the surrogate is unknown.
     """
     named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
-    if suites and (kernel or landscapes_dir):
-        raise UsageError("a suite of functions has neither a kernel nor a folder; leave out --kernel, --landscapes-dir")
+    if suites and (surrogate or landscapes_dir):
+        raise UsageError("a suite needs neither a surrogate nor a folder: leave out --surrogate and --landscapes-dir")
     found: Sequence[Problem] = (
-        functions(suites, patterns) if suites else catalogue.load_all(patterns, kernel=kernel, root=landscapes_dir)
+        functions(suites, patterns)
+        if suites
+        else catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
     )
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
@@ -90,7 +92,7 @@ def execute(
     workers: Workers,
     report: bool,
     progress: Console,
-    kernels: Sequence[str] = (),
+    surrogates: Sequence[str] = (),
     start: float | None = None,
 ) -> Outcome:
     """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
@@ -101,7 +103,7 @@ def execute(
         workers: Who makes the runs.
         report: Whether figures and page are wanted.
         progress: Where to show progress.
-        kernels: Other surrogates on which everything is run again, to see what depends on the choice.
+        surrogates: Other surrogates on which everything is run again, to see what depends on the choice.
         start: When the command began (`time.monotonic`), for the wall time.
 
     Raises:
@@ -110,7 +112,7 @@ def execute(
     start = time.monotonic() if start is None else start
     runs = list(plan.runs())
     keys = {run.key for run in runs}
-    inputs = _inputs(plan, sorted(keys), kernels)
+    inputs = _inputs(plan, sorted(keys), surrogates)
     page = folder.path / "index.html" if report else None
     known = _known(folder, inputs, report=report)
     if keys <= folder.keys() and known is not None:
@@ -131,7 +133,7 @@ def execute(
         "noisy": plan.noisy,
         "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
         **summary(finished),
-        "sensitivity": sensitivity(finished, folder, kernels, workers=workers, progress=Progress(progress)),
+        "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     write(folder.path / "runs.parquet", lambda path: pq.write_table(arrow, path, compression="zstd"))
@@ -155,15 +157,15 @@ def _prepared(landscape: Problem) -> Problem:
     return landscape
 
 
-def _inputs(plan: Plan, keys: list[str], kernels: Sequence[str]) -> str:
+def _inputs(plan: Plan, keys: list[str], surrogates: Sequence[str]) -> str:
     """Content hash of all that tables and figures follow from.
 
     Args:
         plan: What is run.
         keys: Of its runs, sorted.
-        kernels: Other surrogates that are asked for.
+        surrogates: Other surrogates that are asked for.
     """
-    digest = hashlib.sha256("".join((*keys, *kernels)).encode())
+    digest = hashlib.sha256("".join((*keys, *surrogates)).encode())
     for landscape in plan.landscapes:
         digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
     for contender in plan.contenders:

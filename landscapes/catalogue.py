@@ -56,12 +56,12 @@ def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:
     return sorted(chosen)
 
 
-def load(name: str, *, kernel: str | None = None, root: str | Path | None = None) -> Landscape:
+def load(name: str, *, surrogate: str | None = None, root: str | Path | None = None) -> Landscape:
     """The landscape of that name.
 
     Args:
         name: "<pair>/<method>".
-        kernel: Name of the surrogate, a radial kernel or gp (`surrogates.registry`); a thin-plate spline by default.
+        surrogate: Name of the surrogate, a radial kernel or gp (`surrogates.registry`); a thin-plate spline by default.
         root: Where to look; by default among the landscapes that ship, and then in `OWN`.
 
     Raises:
@@ -73,7 +73,7 @@ def load(name: str, *, kernel: str | None = None, root: str | Path | None = None
     folder = next((folder for folder, known in places.items() if name in known), None)
     if folder is None:
         raise _unknown(name, places)
-    landscape = Landscape.read(folder / name, surrogate=registry.make(kernel) if kernel else None)
+    landscape = Landscape.read(folder / name, surrogate=registry.make(surrogate) if surrogate else None)
     if landscape.name != name:
         raise InvalidCardError(
             f"{landscape.card.path}, key 'name': {landscape.name!r} does not match the folder {name!r}"
@@ -82,10 +82,10 @@ def load(name: str, *, kernel: str | None = None, root: str | Path | None = None
 
 
 def load_all(
-    patterns: Iterable[str] = (), *, kernel: str | None = None, root: str | Path | None = None
+    patterns: Iterable[str] = (), *, surrogate: str | None = None, root: str | Path | None = None
 ) -> list[Landscape]:
     """Every landscape that the patterns mean (all without any), in alphabetical order; see `match` and `load`."""
-    return [load(name, kernel=kernel, root=root) for name in match(patterns, root)]
+    return [load(name, surrogate=surrogate, root=root) for name in match(patterns, root)]
 
 
 def _places(root: str | Path | None) -> dict[Path, list[str]]:

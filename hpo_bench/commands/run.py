@@ -58,7 +58,7 @@ Examples:
     "--backend", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
 )
 @click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one of this machine's cores]")
-@click.option("--kernel", metavar="NAME", help="Kernel of the surrogates.  [default: thin_plate_spline]")
+@click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
 @click.option(
     "--landscapes-dir", type=click.Path(path_type=Path), metavar="DIR",
     help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
@@ -75,7 +75,7 @@ def command(
     budget: int | None,
     results: Path,
     jobs: int | None,
-    kernel: str | None,
+    surrogate: str | None,
     landscapes_dir: Path | None,
     with_peers: bool,
     suites: tuple[str, ...],
@@ -104,7 +104,7 @@ def command(
     if address and backend == "local":
         raise click.UsageError("--address is a Ray cluster's; add --backend ray")
     plan = pipeline.plan(
-        patterns, identities=identities, seeds=seeds, budget=budget, kernel=kernel, landscapes_dir=landscapes_dir,
+        patterns, identities=identities, seeds=seeds, budget=budget, surrogate=surrogate, landscapes_dir=landscapes_dir,
         with_peers=with_peers, suites=suites, start=start, noisy=noisy,
     )  # fmt: skip
     outcome = pipeline.execute(
@@ -113,7 +113,7 @@ def command(
         workers=RayCluster(jobs, address) if backend == "ray" else Local(jobs),
         report=not no_report,
         progress=Console(stderr=True),
-        kernels=registry.NAMES if sensitivity else (),
+        surrogates=registry.NAMES if sensitivity else (),
         start=begun,
     )
     # A pipe has no width of its own, and the table needs about this much.

@@ -258,7 +258,7 @@ def test_with_noise_the_regret_is_that_of_what_would_be_recommended(root, tmp_pa
 def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
     monkeypatch.setattr(problems, "suite", lambda name, seed: suite(name, seed, count=3))
     wanted = pipeline.plan(
-        ["*-0[01]"], identities=["random", "sobol"], seeds=2, budget=12, kernel=None, landscapes_dir=None,
+        ["*-0[01]"], identities=["random", "sobol"], seeds=2, budget=12, surrogate=None, landscapes_dir=None,
         suites=["merge-like-2d"],
     )  # fmt: skip
     assert len(wanted.landscapes) == 2
@@ -276,7 +276,7 @@ def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
 
 
 def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):
-    outcome = execute(make(root, "random", "sobol", budget=12), tmp_path / "results", kernels=["cubic"])
+    outcome = execute(make(root, "random", "sobol", budget=12), tmp_path / "results", surrogates=["cubic"])
     first, second = outcome.summary["sensitivity"]
     assert (first["surrogate"], second["surrogate"]) == ("thin_plate_spline", "cubic")
     assert (

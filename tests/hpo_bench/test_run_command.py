@@ -109,7 +109,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
         (["-o", "nowhere:Class"], "there is no optimiser at 'nowhere:Class'"),
         (["-o", "json:JSONDecoder"], "json:JSONDecoder is no subclass"),
         (["-l", "smooth-a/tta"], "no landscape is called 'smooth-a/tta'; did you mean smooth-a/ta"),
-        (["--kernel", "thinplate"], "thin_plate_spline"),
+        (["--surrogate", "thinplate"], "thin_plate_spline"),
         (["--seeds", "0"], "0 is not in the range"),
         (["--budget", "many"], "'many' is not a valid integer"),
         (["--jobs", "-1"], "-1 is not in the range"),

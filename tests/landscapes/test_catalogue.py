@@ -80,10 +80,10 @@ def test_ones_own_are_found_by_name_and_never_run_unasked(
 
 def test_loads_with_a_kernel(root: Path) -> None:
     assert catalogue.load("ja-llama/ta", root=root).surrogate.settings["kernel"] == "thin_plate_spline"
-    assert catalogue.load("ja-llama/ta", root=root, kernel="cubic").surrogate.settings["kernel"] == "cubic"
-    assert catalogue.load("ja-llama/ta", root=root, kernel="gp").surrogate.settings["kernel"] == "gp"
+    assert catalogue.load("ja-llama/ta", root=root, surrogate="cubic").surrogate.settings["kernel"] == "cubic"
+    assert catalogue.load("ja-llama/ta", root=root, surrogate="gp").surrogate.settings["kernel"] == "gp"
     with pytest.raises(UnknownKernelError):
-        catalogue.load("ja-llama/ta", root=root, kernel="cubical")
+        catalogue.load("ja-llama/ta", root=root, surrogate="cubical")
     assert [one.name for one in catalogue.load_all(["ta"], root=root)] == ALL[1:3]
 
 

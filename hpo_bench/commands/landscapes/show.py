@@ -12,16 +12,16 @@ EXAMPLES = """\b
 Examples:
   hpo-bench landscapes show ja-llama/ta                 in the terminal
   hpo-bench landscapes show ja-llama/dare --out map.png
-  hpo-bench landscapes show my-sweep/sweep --kernel gp
+  hpo-bench landscapes show my-sweep/sweep --surrogate gp
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Draw into a PNG or SVG file instead.")
-@click.option("--kernel", metavar="NAME", help="Surrogate: a radial kernel, or gp.  [default: thin_plate_spline]")
+@click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
 @FROM
-def show(name: str, out: Path | None, kernel: str | None, landscapes_dir: Path | None) -> None:
+def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Path | None) -> None:
     """Draw a landscape: what was recorded, the surrogate through it, and where the optimum lies.
 
     A heat map of the first two hyperparameters; slices along the third, if there is one; beyond three a map of every
@@ -29,7 +29,7 @@ def show(name: str, out: Path | None, kernel: str | None, landscapes_dir: Path |
     """
     from hpo_bench.report import heatmaps
 
-    landscape = catalogue.load(name, kernel=kernel, root=landscapes_dir)
+    landscape = catalogue.load(name, surrogate=surrogate, root=landscapes_dir)
     if out is None:
         from hpo_bench.commands.landscapes.options import output
         from hpo_bench.report.terminal_map import draw
