@@ -12,6 +12,7 @@ from hpo_bench.merging.pair import LoadedPair, Pair
 # Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
 KINDS = {
     "local": "hpo_bench.evaluation.local",
+    "lmms-eval": "hpo_bench.evaluation.lmms",
     "python": "hpo_bench.evaluation.python_function",
     "command": "hpo_bench.evaluation.command",
 }
