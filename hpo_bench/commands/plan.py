@@ -47,8 +47,8 @@ def command(
     made = forecast(found, opener, place)
     console = Console()
     for line in (
-        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {made.merge_seconds:.2f} s, "
-        f"an evaluation of {made.validation} examples {made.eval_seconds:.1f} s",
+        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
+        f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",
         f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
         f"the verdict on {made.test} test examples takes {clock(made.verdict_seconds)}",
     ):
@@ -61,3 +61,7 @@ def command(
         money = [f"{made.money(trials, price=price, workers=workers):.2f}"] if price or made.dollars else []
         table.add_row(str(trials), f"{hours:.3f}", clock(hours * 3600 / workers), *money)
     console.print(table)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

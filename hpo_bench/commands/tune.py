@@ -12,6 +12,7 @@ Examples:
   hpo-bench tune my-pair -m ta -m dare -m ties            three methods race for one budget
   hpo-bench tune my-pair --dollars 20 --price 2.5         as many trials as 20 dollars buy
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
+  hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
   hpo-bench tune my-pair --workers 4                      four GPUs of this machine
 """
 DEMO = "ja-llama"
@@ -58,6 +59,14 @@ class Interval(click.ParamType):
 @click.option(
     "--from", "origins", multiple=True, metavar="STUDY", help="Begin with the best settings of another study."
 )
+@click.option(
+    "--keep", metavar="CATEGORY",
+    help="An ability not to lose: maximise the score on the other examples under a limit on this category's.",
+)  # fmt: skip
+@click.option(
+    "--at-most-below", type=float, metavar="POINTS",
+    help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the optimiser.")
 @click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
@@ -100,6 +109,8 @@ def command(
     sum_to_one: bool,
     starts: tuple[str, ...],
     origins: tuple[str, ...],
+    keep: str | None,
+    at_most_below: float | None,
     seed: int,
     mask_seed: int,
     study: str | None,
@@ -125,6 +136,8 @@ def command(
 
     if demo == (pair is not None):
         raise UsageError("name a pair, or say --demo")
+    if at_most_below is not None and keep is None:
+        raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
 
     import torch
     from rich.console import Console
@@ -133,6 +146,7 @@ def command(
     from hpo_bench.live.demo import grid_best
     from hpo_bench.live.devices import devices
     from hpo_bench.live.finished import Origin
+    from hpo_bench.live.goal import Keep
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
     from hpo_bench.live.study import Request, tune
@@ -160,6 +174,7 @@ def command(
         url=storage,
         timeout=timeout,
         patience=patience,
+        keep=None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below),
         beside=grid_best(found.name) if demo else None,
     )
     named = str(Path(pair).resolve()) if pair and Path(pair).exists() else pair or DEMO

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.merging.setting import MergeSetting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +72,15 @@ class Batched(Protocol):
     """
 
     batch_size: int
+
+
+@runtime_checkable
+class Informed(Protocol):
+    """An evaluator that wants to know what was merged, and not only the model that came of it."""
+
+    def inform(self, setting: MergeSetting) -> None:
+        """Told before the model of a merge is evaluated."""
+        ...
 
 
 def checked(outcome: Any, examples: Sequence[Example]) -> Outcome:

@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -19,17 +19,21 @@ from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading import read
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.source import parse_path
 
 TAIL = 2000
+LEASH = Path(__file__).with_name("leash.py")
 
 
 class Command:
     """Saves the model and runs a program on it.
 
     The program is called with two more arguments: the folder of the merged model, as `from_pretrained` reads it, and a
-    JSON file with `parameters` (from the configuration), `split` and `ids` of the examples to answer. The last line
-    that it prints is JSON: `{"scores": {id: score}}`, and perhaps `responses` by id and `dollars`.
+    JSON file with `merge` (the method and its hyperparameters, `{"method": "ta", "vl_weight": 0.5, "exp_weight": 0.8}`,
+    or null where they are not known), `parameters` (from the configuration), `split` and `ids` of the examples to
+    answer. The last line that it prints is JSON: `{"scores": {id: score}}`, and perhaps `responses` by id and
+    `dollars`. It ends with its worker, however that ends.
 
     Args:
         words: The program and its arguments.
@@ -55,6 +59,11 @@ class Command:
         self._words, self._folder, self._processor = list(words), folder, processor
         self._examples, self._parameters = tuple(examples), dict(parameters)
         self._seconds, self._scratch = seconds, scratch
+        self._merge: Mapping[str, Any] | None = None
+
+    def inform(self, setting: MergeSetting) -> None:
+        """Keep what was merged, for the program."""
+        self._merge = {"method": setting.method, **setting.parameters}
 
     def examples(self, split: Split) -> Sequence[Example]:
         """The examples on one side of the split."""
@@ -73,31 +82,34 @@ class Command:
             if self._processor is not None:
                 self._processor.save_pretrained(place / "model")
             splits = sorted({example.split for example in examples})
-            asked = {"parameters": self._parameters, "split": splits, "ids": [example.id for example in examples]}
+            asked = {
+                "merge": self._merge,
+                "parameters": self._parameters,
+                "split": splits,
+                "ids": [example.id for example in examples],
+            }
             (place / "ask.json").write_text(json.dumps(asked), encoding="utf-8")
-            printed = self._run([*self._words, str(place / "model"), str(place / "ask.json")])
+            printed = self._run(place)
         finally:
             shutil.rmtree(place, ignore_errors=True)
         scores, responses, dollars = _read(printed, examples)
         return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
 
-    def _run(self, words: Sequence[str]) -> str:
-        try:
-            # A session of its own, so that whatever it starts can be ended with it.
+    def _run(self, place: Path) -> str:
+        words = [*self._words, str(place / "model"), str(place / "ask.json")]
+        end, leash = os.pipe()
+        # Closed when the block ends, whatever ends it, and by the system should this process be killed.
+        with os.fdopen(leash, "wb") as held, os.fdopen(end, "rb") as theirs:
             process = subprocess.Popen(  # noqa: S603, the user's own program
-                words, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                text=True, start_new_session=True,
+                [sys.executable, str(LEASH), str(place), *words], cwd=self._folder, stdin=theirs,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
             )  # fmt: skip
-        except OSError as error:
-            raise EvaluationError(f"{words[0]!r} cannot be run: {error.strerror}", kind="raised") from error
-        try:
-            printed, complained = process.communicate(timeout=self._seconds)
-        except subprocess.TimeoutExpired as error:
-            raise EvaluationError(f"{words[0]!r} took longer than {self._seconds:g} s", kind="timeout") from error
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+            try:
+                printed, complained = process.communicate(timeout=self._seconds)
+            except subprocess.TimeoutExpired as error:
+                held.close()
                 process.communicate()
+                raise EvaluationError(f"{words[0]!r} took longer than {self._seconds:g} s", kind="timeout") from error
         if process.returncode:
             raise EvaluationError(
                 f"{words[0]!r} ended with exit code {process.returncode}: {complained.strip()[-TAIL:] or 'no message'}"

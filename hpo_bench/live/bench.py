@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
-from hpo_bench.evaluation.base import Batched, Evaluator, Outcome, checked
+from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
 from hpo_bench.merging.setting import MergeSetting
@@ -74,6 +74,8 @@ class ModelBench:
             fingerprint = self.merger.merge(job.setting)
             self._settle()
             merged = time.perf_counter() - begin
+            if isinstance(self.evaluator, Informed):
+                self.evaluator.inform(job.setting)
             answers, notes = {}, []
             for split in job.splits:
                 outcome, note = self._evaluate(split)

@@ -16,7 +16,8 @@ class Board:
         limits: The budget.
         workers: How many workers there are.
         trials: All trials by number.
-        best: The highest score after each finished trial, by number; absent before the first success.
+        best: The highest score after each finished trial, by number, among those that lost nothing that must be kept;
+            absent before the first such success.
         begun: When each running trial began, by number, on the monotonic clock.
         news: Messages since the last look, oldest first.
         facts: What the first worker that was ready knew; empty while all load their models.
@@ -45,6 +46,12 @@ class Board:
         return max(self.best.values(), default=None)
 
     @property
+    def least(self) -> float | None:
+        """The least that must be kept; None where nothing must, or before the first result."""
+        known = (t.kept - t.margin for t in self.trials.values() if t.kept is not None and t.margin is not None)
+        return next(known, None)
+
+    @property
     def finished(self) -> list[Trial]:
         """Finished trials in the order in which they finished."""
         done = [trial for trial in self.trials.values() if trial.told_as is not None]
@@ -62,9 +69,9 @@ class Board:
     def put(self, trial: Trial) -> None:
         """Take in a trial's new state."""
         self.trials[trial.number] = trial
-        if trial.score is not None:
-            highest = self.highest
-            self.best[trial.number] = trial.score if highest is None else max(highest, trial.score)
+        if trial.score is not None and (trial.feasible or self.best):
+            scores = [*self.best.values(), *([trial.score] if trial.feasible else [])]
+            self.best[trial.number] = max(scores)
 
 
 class Screen(Protocol):

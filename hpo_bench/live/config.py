@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from hpo_bench.errors import LiveError
+from hpo_bench.live.goal import Keep
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 
 FORMAT = 1
@@ -30,6 +31,7 @@ class StudyConfig:
         density: Range of densities.
         sum_to_one: Whether the coefficients must sum to one.
         begin_with: Where to begin, as the user wrote it.
+        keep: An ability that must not be lost; None if the score is all that counts.
         starts: The same for each method, as points in the unit cube; found once and kept.
     """
 
@@ -45,6 +47,7 @@ class StudyConfig:
     density: Range = DENSITY
     sum_to_one: bool = False
     begin_with: tuple[str, ...] = ()
+    keep: Keep | None = None
     starts: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
 
     def space(self, method: str) -> MergeSpace:
@@ -71,6 +74,7 @@ class StudyConfig:
         values["starts"] = {method: tuple(map(tuple, points)) for method, points in values["starts"].items()}
         for key in ("methods", "coefficients", "density", "begin_with"):
             values[key] = tuple(values[key])
+        values["keep"] = Keep(**values["keep"]) if values.get("keep") else None
         return cls(**values)
 
     def check_same(self, stored: Self, where: str) -> None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hpo_bench.errors import LiveError
+from hpo_bench.live import constrained
 from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.goal import Goal
 from hpo_bench.live.space import MergeSpace
-from hpo_bench.live.trial import Answers, Trial
+from hpo_bench.live.trial import Answers, Trial, paired_difference
 from hpo_bench.merging.setting import METHODS, MergeSetting
 from optimizers import Optimizer, Point
 
@@ -40,6 +42,7 @@ class _Arm:
     results: int = 0
     best: Answers | None = None
     known: list[tuple[Point, Answers]] = field(default_factory=list)
+    kept: list[tuple[Point, Answers]] = field(default_factory=list)
 
     @property
     def can_ask(self) -> bool:
@@ -48,8 +51,9 @@ class _Arm:
             return False
         return self.optimizer.parallel or not self.optimizer.pending
 
-    def noise(self, x: Point, found: Answers | None) -> float | None:
-        """The standard error that the optimiser is told with a score.
+    @staticmethod
+    def noise(x: Point, found: Answers | None, known: Sequence[tuple[Point, Answers]]) -> float | None:
+        """The standard error that the optimiser is told with a score, or with the margin of what must be kept.
 
         All trials answer the same examples, and neighbouring merges answer most of them alike: what the choice of
         examples adds to both scores is no noise between them. What is left is the standard error of the paired
@@ -58,9 +62,9 @@ class _Arm:
         """
         if found is None or len(found) < 2:
             return None
-        if not self.known:
+        if not known:
             return found.standard_error
-        _, nearest = min(self.known, key=lambda one: float(np.linalg.norm(one[0] - x)))
+        _, nearest = min(known, key=lambda one: float(np.linalg.norm(one[0] - x)))
         return paired_difference(found, nearest)[1] / 2**0.5
 
 
@@ -73,22 +77,25 @@ class Contest:
     Moore, 1994, and Birattari et al., 2002).
 
     Attributes:
+        goal: What answers are worth.
         dropped: Methods that are out, and why.
         told: How many results came in.
     """
 
     arms: dict[str, _Arm]
+    goal: Goal = field(default_factory=Goal)
     dropped: dict[str, str] = field(default_factory=dict)
     told: int = 0
 
     @classmethod
-    def of(cls, config: StudyConfig, kind: type[Optimizer], *, budget: int) -> "Contest":
+    def of(cls, config: StudyConfig, kind: type[Optimizer], *, budget: int, goal: Goal | None = None) -> "Contest":
         """Optimisers at their beginning.
 
         Args:
             config: The study.
             kind: The optimiser's class.
             budget: The most trials that there will be.
+            goal: What answers are worth; by default their mean score.
         """
         arms = {}
         for method in config.methods:
@@ -96,7 +103,7 @@ class Contest:
             starts = config.starts.get(method, ())
             options = {"start": np.array(starts)} if starts else {}
             arms[method] = _Arm(space, kind(space.dim, seed=config.seed, budget=budget, **options))
-        return cls(arms)
+        return cls(arms, goal or Goal())
 
     @property
     def open(self) -> bool:
@@ -123,13 +130,24 @@ class Contest:
             answers: Gives the answers of a complete trial by its number.
         """
         arm = self.arms[proposal.method]
-        found = None if trial.score is None else answers(trial.number)
-        arm.optimizer.tell(proposal.x, trial.told_score, standard_error=arm.noise(proposal.x, found))
+        x = proposal.x
+        given = None if trial.score is None else answers(trial.number)
+        found, kept = (None, None) if given is None else (self.goal.improved(given), self.goal.kept(given))
+        error = arm.noise(x, found, arm.known)
+        if self.goal.keep is None:
+            arm.optimizer.tell(x, trial.told_score, standard_error=error)
+        else:
+            constrained.tell(
+                arm.optimizer, x, trial.told_score, standard_error=error,
+                margin=np.nan if trial.margin is None else trial.margin, margin_error=arm.noise(x, kept, arm.kept),
+            )  # fmt: skip
         self.told += 1
         arm.results += 1
+        if kept is not None:
+            arm.kept.append((x, kept))
         if found is not None:
-            arm.known.append((proposal.x, found))
-            if arm.best is None or found.score > arm.best.score:
+            arm.known.append((x, found))
+            if trial.feasible and (arm.best is None or found.score > arm.best.score):
                 arm.best = found
         if len(self.arms) > 1:
             self._drop()
@@ -150,19 +168,6 @@ class Contest:
                     f"{METHODS[method]} dropped after {self.arms[method].results} trials: its best is {gap:.3f} ± "
                     f"{error:.3f} behind that of {METHODS[leader]}"
                 )
-
-
-def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
-    """How much better one merge did than another on the same examples, and the standard error of that.
-
-    Raises:
-        LiveError: If they answered different examples.
-    """
-    if one.ids != other.ids:
-        raise LiveError("two trials answered different examples; the benchmark changed between them")
-    difference = one.scores - other.scores
-    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
-    return float(difference.mean()), float(error)
 
 
 def replay(

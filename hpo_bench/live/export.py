@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import LiveError
+from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.live.bench import finite_logits
 from hpo_bench.live.finished import Study
@@ -137,6 +138,8 @@ def _check(
     vlm = vlm.eval()
     vlm.to(device)
     evaluator = open_evaluator(pair, loaded)
+    if isinstance(evaluator, Informed):
+        evaluator.inform(trial.setting)
     with finite_logits(vlm):
         scores = evaluator.evaluate(vlm, evaluator.examples("validation")).scores
     recorded = study.store.answers(trial.number)

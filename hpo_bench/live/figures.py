@@ -12,6 +12,7 @@ from hpo_bench.merging.setting import METHODS
 from hpo_bench.report.style import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
 
 CELLS = 60
+LOST = "#B91C1C"
 
 
 def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
@@ -33,14 +34,21 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
                 [numbers[i] for i in own], scores[own], errors[own], fmt="o", ms=4, lw=0.8, color=colour,
                 label=METHODS[method],
             )  # fmt: skip
-        axes.step(numbers, np.maximum.accumulate(scores), where="post", color=INK, lw=1.2, label="highest score so far")
+        lossy = [trial for trial in done if not trial.feasible]
+        axes.plot(
+            [trial.number for trial in lossy], [trial.score or 0.0 for trial in lossy], "x", ms=9, color=LOST,
+            label="lost too much of what must be kept" if lossy else None,
+        )  # fmt: skip
+        allowed = np.maximum.accumulate(np.where([trial.feasible for trial in done], scores, -np.inf))
+        allowed[np.isneginf(allowed)] = np.nan
+        axes.step(numbers, allowed, where="post", color=INK, lw=1.2, label="highest score so far")
         axes.errorbar(
             [chosen.trial.number], [chosen.mean], [chosen.deviation], fmt="*", ms=13, color=COLOURS["cma-es"],
             label="recommended, posterior mean",
         )  # fmt: skip
         for trial in trials:
             if trial.state == "failed":
-                axes.axvline(trial.number, color="#B91C1C", lw=0.8, ls=":")
+                axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
         axes.legend(loc="lower right")
     return figure
@@ -77,6 +85,11 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                     edge = float(near.means.max() - near.within)
                     if means.min() < edge < means.max():
                         axes.contour(vl, expert, means, levels=[edge], colors="white", linewidths=1.4)
+                if belief.margins is not None:
+                    left = belief.margins.predict(unit)[0].reshape(vl.shape)
+                    if left.min() < 0.0 < left.max():
+                        axes.contour(vl, expert, left, levels=[0.0], colors=LOST, linewidths=1.4, linestyles="--")
+                        axes.contourf(vl, expert, left, levels=[left.min(), 0.0], colors="none", hatches=["//"])
             path = np.array([[t.setting.vl_weight, t.setting.exp_weight] for t in belief.trials])
             axes.plot(path[:, 0], path[:, 1], color=FAINT, lw=0.5, alpha=0.7)
             axes.scatter(path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="Greys", s=18, edgecolor=INK, lw=0.4)

@@ -14,6 +14,8 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
+VERDICT_MERGES = len(REFERENCES) + 2
+"""The recommended one, the one with the highest score, and what there is without tuning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,7 @@ class Forecast:
     @property
     def verdict_seconds(self) -> float:
         """The verdict: recommended, luckiest and what there was before, on both splits."""
-        each = self.eval_seconds * (self.validation + self.test) / max(self.validation, 1)
-        return (len(REFERENCES) + 2) * (self.merge_seconds + each)
+        return VERDICT_MERGES * (self.merge_seconds + self.eval_seconds * self._share)
 
     def hours(self, trials: int, *, workers: int = 1) -> float:
         """Device-hours of a study."""
@@ -57,8 +58,13 @@ class Forecast:
 
     def money(self, trials: int, *, price: float, workers: int = 1) -> float:
         """Dollars of a study; a judge's cache will make that less."""
-        judged = self.dollars * (trials + self.verdict_seconds / max(self.trial_seconds, 1e-9))
+        judged = self.dollars * (trials + VERDICT_MERGES * self._share)
         return self.hours(trials, workers=workers) * price + judged
+
+    @property
+    def _share(self) -> float:
+        """How many times the validation examples all of them are."""
+        return (self.validation + self.test) / max(self.validation, 1)
 
 
 def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:

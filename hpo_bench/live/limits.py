@@ -6,6 +6,21 @@ from dataclasses import dataclass
 from hpo_bench.errors import UsageError
 from hpo_bench.live.trial import Trial
 
+LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
+"""Without a word from the user an evaluation may take so many seconds, or so many times the longest one so far."""
+
+
+def time_limit(timeout: float | None, trials: Iterable[Trial]) -> float:
+    """Seconds that a trial may take.
+
+    Args:
+        timeout: What the user allows; None to go by the trials so far.
+        trials: Those.
+    """
+    if timeout is not None:
+        return timeout
+    return max(LEAST_TIMEOUT, TIMEOUT_FACTOR * max((trial.cost.seconds for trial in trials), default=0.0))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:

@@ -11,12 +11,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.errors import LiveError
 from hpo_bench.live import figures
+from hpo_bench.live.apart import answers_path
 from hpo_bench.live.contest import describe
 from hpo_bench.live.finished import Study
 from hpo_bench.live.outcomes import read_answers
-from hpo_bench.live.summary import sentences
+from hpo_bench.live.summary import lost, sentences
 from hpo_bench.live.trial import Answers
-from hpo_bench.live.verdict import Line, Verdict, answers_path
+from hpo_bench.live.verdict import Line, Verdict
 from hpo_bench.live.zone import beliefs, recommend
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.report.style import encode
@@ -77,6 +78,7 @@ def write_report(study: Study) -> Path:
         verdict=verdict,
         lines=[(line, describe(MergeSetting(**line.setting))) for line in verdict.lines],
         sentences=sentences(verdict),
+        lost=lost,
         figures={name: _data(encode(figure, source)["png"]) for name, figure in drawn.items()},
         changes=changes(before, after),
         sides=sides(before, after),

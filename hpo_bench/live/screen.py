@@ -56,12 +56,13 @@ class LiveScreen:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
         table.add_column("trial", justify="right")
         table.add_column("setting", no_wrap=True)
-        for head in ("score", "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
+        kept = [f"kept (least {least:.3f})"] if (least := board.least) is not None else []
+        for head in ("score", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
             table.add_column(head, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True, overflow="ellipsis")
         shown = [*board.finished, *(trial for trial in board.trials.values() if trial.told_as is None)][-ROWS:]
         for trial in shown:
-            table.add_row(*_cells(board, trial, dollars), style=_style(board, trial))
+            table.add_row(*_cells(board, trial, dollars, bool(kept)), style=_style(board, trial))
         return Group(table, Text(progress(board), style="bold"))
 
 
@@ -106,7 +107,10 @@ def line(board: Board, trial: Trial) -> str:
     if trial.score is None:
         parts.append(f"failed ({trial.kind}): {trial.reason}")
     else:
-        parts += [score(trial), f"best {board.best[trial.number]:.3f}"]
+        parts.append(score(trial))
+        if trial.kept is not None:
+            parts.append(f"kept {trial.kept:.3f}{'' if trial.feasible else ' (too little)'}")
+        parts.append(f"best {_best(board, trial)}")
         parts.append(f"merge {trial.cost.merge_seconds:.2f} s, evaluation {trial.cost.eval_seconds:.1f} s")
         if trial.reason:
             parts.append(trial.reason)
@@ -149,16 +153,22 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _cells(board: Board, trial: Trial, dollars: bool) -> list[str]:
+def _best(board: Board, trial: Trial) -> str:
+    return "none yet" if trial.number not in board.best else f"{board.best[trial.number]:.3f}"
+
+
+def _cells(board: Board, trial: Trial, dollars: bool, kept: bool) -> list[str]:
     cells = [str(trial.number), describe(trial.setting)]
+    none = [""] if kept else []
     money = [f"{board.limits.cost(trial):.2f}"] if dollars else []
     if trial.state == "running":
         since = time.monotonic() - board.begun.get(trial.number, time.monotonic())
-        return [*cells, "", "", "", f"{since:.0f} …", *[""] * len(money), f"on {trial.worker}"]
+        return [*cells, "", *none, "", "", f"{since:.0f} …", *[""] * len(money), f"on {trial.worker}"]
     seconds = [f"{trial.cost.merge_seconds:.2f}", f"{trial.cost.eval_seconds:.1f}"]
     if trial.score is None:
-        return [*cells, "failed", "", *seconds, *money, f"{trial.kind}: {trial.reason}"]
-    return [*cells, score(trial), f"{board.best[trial.number]:.3f}", *seconds, *money, trial.reason]
+        return [*cells, "failed", *none, "", *seconds, *money, f"{trial.kind}: {trial.reason}"]
+    held = [] if trial.kept is None else [f"{trial.kept:.3f}{'' if trial.feasible else ' too little'}"]
+    return [*cells, score(trial), *held, _best(board, trial), *seconds, *money, trial.reason]
 
 
 def _style(board: Board, trial: Trial) -> str | None:
@@ -166,4 +176,6 @@ def _style(board: Board, trial: Trial) -> str | None:
         return "red"
     if trial.state == "running":
         return "dim"
+    if not trial.feasible:
+        return "yellow"
     return "green" if trial.score == board.highest else None

@@ -91,5 +91,5 @@ def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
     if not held:
         raise LiveError(f"study {study!r} has no result to start from")
     belief = next((one for one in held if one.method == method), held[0])
-    best = belief.means.argsort(kind="stable")[::-1][:FROM_BEST]
-    return [_setting(method, tuple(belief.trials[index].setting.parameters.values())) for index in map(int, best)]
+    best = sorted(range(len(belief.trials)), key=belief.rank, reverse=True)[:FROM_BEST]
+    return [_setting(method, tuple(belief.trials[index].setting.parameters.values())) for index in best]

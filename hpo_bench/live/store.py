@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hpo_bench.errors import LiveError
 from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.goal import Goal
 from hpo_bench.live.outcomes import read_answers, write_answers
 from hpo_bench.live.trial import Answers, Cost, Failure, State, Success, Trial, plain
 from hpo_bench.merging.setting import MergeSetting
@@ -22,6 +23,8 @@ CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""
 MEASURED = "measured"
 """Under this key a trial keeps what was measured: one entry and not one a figure, as each is a commit of its own."""
+CONSTRAINTS = "constraints"
+"""Optuna's own key for how far a trial violates each constraint."""
 SQLITE_PATIENCE = 60.0
 """Seconds to wait for a reader, such as optuna-dashboard, to let go of an SQLite file."""
 _STATES: dict[TrialState, State] = {
@@ -132,17 +135,23 @@ class TrialStore:
         with self._guarded("written"):
             self._storage.set_trial_user_attr(self._id(trial), "worker", worker)
 
-    def complete(self, trial: Trial, success: Success, *, told_as: int) -> Trial:
+    def complete(self, trial: Trial, success: Success, *, told_as: int, goal: Goal | None = None) -> Trial:
         """Keep a result: answers first, then the figures, and last the state.
+
+        Args:
+            trial: Which one.
+            success: What came of it.
+            told_as: When the optimiser is told.
+            goal: What the answers are worth; by default their mean score.
 
         Raises:
             LiveError: If the storage or the answers cannot be written.
         """
         answers = success.answers["validation"]
+        standing = (goal or Goal()).standing(answers)
         write_answers(self.answers_path(trial.number), answers)
         figures = {
-            # JSON has no NaN, which is the error of a single example.
-            "standard_error": answers.standard_error if len(answers) > 1 else None,
+            "standard_error": standing.standard_error,
             "merge_seconds": success.cost.merge_seconds,
             "eval_seconds": success.cost.eval_seconds,
             "dollars": success.cost.dollars,
@@ -150,7 +159,9 @@ class TrialStore:
             "told_as": told_as,
             **({"reason": success.note} if success.note else {}),
         }
-        return self._finish(trial, figures, TrialState.COMPLETE, answers.score)
+        if standing.margin is not None:
+            figures |= {"kept": standing.kept, "margin": standing.margin, "margin_error": standing.margin_error}
+        return self._finish(trial, figures, TrialState.COMPLETE, standing.score)
 
     def fail(self, trial: Trial, failure: Failure, *, told_as: int) -> Trial:
         """Keep a failure, its details in a log file.
@@ -217,6 +228,9 @@ class TrialStore:
         with self._guarded("written"):
             one = self._id(trial)
             self._storage.set_trial_user_attr(one, MEASURED, dict(figures))
+            if (margin := figures.get("margin")) is not None:
+                # Where Optuna and its dashboard look for it; feasible is what is not above 0 there.
+                self._storage.set_trial_system_attr(one, CONSTRAINTS, [-margin])
             self._storage.set_trial_state_values(one, state, None if score is None else [score])
             return _read(self._storage.get_trial(one))
 
@@ -276,6 +290,9 @@ def _read(frozen: FrozenTrial) -> Trial:
         told_as=measured.get("told_as"),
         score=frozen.value if state == "complete" else None,
         standard_error=measured.get("standard_error"),
+        kept=measured.get("kept"),
+        margin=measured.get("margin"),
+        margin_error=measured.get("margin_error"),
         cost=Cost(**seconds),
         **texts,
     )

@@ -10,13 +10,15 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from hpo_bench.errors import LiveError, UsageError
-from hpo_bench.live import starts
+from hpo_bench.live import apart, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.constrained import ConstrainedGpBo
 from hpo_bench.live.contest import Contest
 from hpo_bench.live.crew import Crew, Ready
 from hpo_bench.live.finished import Origin
-from hpo_bench.live.limits import Limits
+from hpo_bench.live.goal import Goal, Keep
+from hpo_bench.live.limits import Limits, time_limit
 from hpo_bench.live.screen import screen
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.live.store import TrialStore
@@ -28,6 +30,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import METHODS, MergeSetting
 from hpo_bench.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
 from optimizers import Optimizer
+from optimizers.gp_bo import GpBo
 from optimizers.registry import available, get
 
 LOCK = ".tuning.lock"
@@ -58,6 +61,7 @@ class Request:
         url: An Optuna storage; by default an SQLite file in the study's folder.
         timeout: Seconds that a trial may take.
         patience: So many failures in a row end the tuning.
+        keep: An ability that must not be lost.
         beside: Settings to compare the recommended one with, by name, beside the usual ones.
     """
 
@@ -79,6 +83,7 @@ class Request:
     url: str | None = None
     timeout: float | None = None
     patience: int = PATIENCE
+    keep: Keep | None = None
     beside: Mapping[str, MergeSetting] | None = None
 
     @property
@@ -115,7 +120,7 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
         workers: How many workers there will be.
 
     Returns:
-        The optimiser's class.
+        The optimiser's class; with something to keep, GP-BO's is the one that models it.
 
     Raises:
         UsageError: If an option makes no sense.
@@ -131,6 +136,8 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
             f"one, or another optimiser: {able}"
         )
     starts.check(request.starts)
+    if request.keep is not None and kind is GpBo:
+        kind = ConstrainedGpBo
     _ = request.limits
     name = request.study
     if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
@@ -175,7 +182,8 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         stack.callback(crew.stop)
         config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
         title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
-        contest = Contest.of(config, kind, budget=limits.trials)
+        goal = _goal(config, store, crew, brake, request.timeout)
+        contest = Contest.of(config, kind, budget=limits.trials, goal=goal)
         with screen(console, title) as shown:
             tuner = Tuner(
                 store=store,
@@ -192,7 +200,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         if ending == "interrupted":
             return None
         console.print("scoring on test examples ...", highlight=False)
-        verdict = judge(store, crew, brake, beside=request.beside)
+        verdict = judge(store, crew, brake, beside=request.beside, timeout=request.timeout)
         write_tables(store)
         show(verdict, console)
         return verdict
@@ -224,6 +232,7 @@ def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> Study
         density=request.density,
         sum_to_one=request.sum_to_one,
         begin_with=request.starts,
+        keep=request.keep,
     )
     if store.config is not None:
         wanted.check_same(store.config, store.name)
@@ -238,6 +247,17 @@ def _coefficients(crew: Crew, brake: Brake) -> Coefficients:
             raise KeyboardInterrupt
         event = crew.poll(0.25)
     return event.facts["coefficients"]
+
+
+def _goal(config: StudyConfig, store: TrialStore, crew: Crew, brake: Brake, timeout: float | None) -> Goal:
+    """What the study is after; an ability to keep is measured on the base VLM once, outside the budget."""
+    if config.keep is None:
+        return Goal()
+    limit = time_limit(timeout, store.trials())
+    scored = apart.score(store.folder, [apart.BASE], crew, brake, limit=limit, splits=("validation",))
+    base = scored[apart.BASE]["validation"]
+    config.keep.sides(base)  # refuses categories that are not there
+    return Goal(config.keep, base)
 
 
 def _with_starts(config: StudyConfig, request: Request, coefficients: Coefficients) -> StudyConfig:

@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from hpo_bench.live.board import Board
+from hpo_bench.live.constrained import LIKELY
 from hpo_bench.live.contest import describe
+from hpo_bench.live.goal import Keep
 from hpo_bench.live.screen import clock
-from hpo_bench.live.verdict import Line, Verdict
+from hpo_bench.live.verdict import Kept, Line, Verdict
 from hpo_bench.merging.setting import METHODS, MergeSetting
 
 
@@ -23,7 +25,10 @@ def show(verdict: Verdict, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
     table.add_column("merge", no_wrap=True)
     table.add_column("setting", no_wrap=True)
-    for head in ("validation", "test [95%]", "behind the recommended [95%]"):
+    heads = ["validation", "test [95%]", "behind the recommended [95%]"]
+    if verdict.keep is not None:
+        heads += [f"{verdict.keep.category}, test", "below the VLM [95%]"]
+    for head in heads:
         table.add_column(head, justify="right")
     for place, line in enumerate(verdict.lines):
         low, high = line.interval
@@ -33,10 +38,11 @@ def show(verdict: Verdict, console: Console) -> None:
             f"{line.validation:.3f}",
             f"{line.test:.3f} [{low:.3f}, {high:.3f}]",
             "" if place == 0 else _gap(line),
+            *([] if line.kept is None else [f"{line.kept.test:.3f}", lost(line.kept)]),
             style="bold" if place == 0 else None,
         )
     # A pipe has no width of its own, and the table needs about this much.
-    (console if console.is_terminal else Console(width=120, file=console.file)).print(table)
+    (console if console.is_terminal else Console(width=160, file=console.file)).print(table)
     for sentence in sentences(verdict):
         console.print(sentence, highlight=False, soft_wrap=True)
 
@@ -54,6 +60,8 @@ def sentences(verdict: Verdict) -> Sequence[str]:
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
             f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is the winner's curse."
         )
+    if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
+        told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
     for method, zone in verdict.zones.items():
         ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
         told.append(
@@ -75,6 +83,25 @@ def accounts(board: Board, seconds: float) -> str:
     if spent.dollars:
         parts.append(f"${spent.dollars:.2f}")
     return ", ".join(parts)
+
+
+def lost(kept: Kept) -> str:
+    """`+0.012 [-0.003, +0.027]`: how far below the base VLM, on test examples."""
+    low, high = kept.interval
+    return f"{kept.lost:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
+    allowed = f"at most {keep.at_most_below:g} points ({keep.allowed:.3f}) below the base VLM were allowed"
+    believed = f"the posterior gives it a chance of {100 * chance:.0f}% to keep that on validation examples"
+    if chance < LIKELY:
+        believed = f"no setting that was tried likely keeps that, and this one has the best chance, {100 * chance:.0f}%"
+    low, high = kept.interval
+    held = "it is kept" if high <= keep.allowed else "too much is lost" if low > keep.allowed else "it cannot be told"
+    return (
+        f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below: "
+        f"{held}, at 95%. Scores above are on the other examples."
+    )
 
 
 def _gap(line: Line) -> str:

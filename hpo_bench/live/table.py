@@ -11,7 +11,8 @@ def write_tables(store: TrialStore) -> list[Path]:
     """Write the complete trials of each method to `trials-<method>.csv` in the study's folder.
 
     One row a setting: its hyperparameters, split (always validation), score, standard_error, n_examples, merge_seconds,
-    eval_seconds and trial. A setting that was tried twice stands there once, at its first trial.
+    eval_seconds and trial; where an ability must be kept, also the score on its category and the margin left. A setting
+    that was tried twice stands there once, at its first trial.
 
     Returns:
         The files.
@@ -29,6 +30,7 @@ def write_tables(store: TrialStore) -> list[Path]:
                 "score": trial.score,
                 "standard_error": trial.standard_error,
                 "n_examples": len(store.answers(trial.number)),
+                **({} if trial.kept is None else {"kept": trial.kept, "margin": trial.margin}),
                 "merge_seconds": trial.cost.merge_seconds,
                 "eval_seconds": trial.cost.eval_seconds,
                 "trial": trial.number,

@@ -1,11 +1,12 @@
 """What is known of a trial: one merge, one evaluation."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.merging.setting import MergeSetting
 
@@ -57,6 +58,28 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def only(self, which: NDArray[np.bool_]) -> Self:
+        """Those for which `which`, of shape (n,), is true."""
+
+        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(value for value, taken in zip(values, which, strict=True) if taken)
+
+        responses = chosen(self.responses) if self.responses else ()
+        return type(self)(chosen(self.ids), chosen(self.categories), self.scores[which], responses)
+
+
+def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
+    """How much better one merge did than another on the same examples, and the standard error of that.
+
+    Raises:
+        LiveError: If they answered different examples.
+    """
+    if one.ids != other.ids:
+        raise LiveError("two trials answered different examples; the benchmark changed between them")
+    difference = one.scores - other.scores
+    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
+    return float(difference.mean()), float(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +147,11 @@ class Trial:
         asked_after: How many results the optimiser knew when it proposed this one.
         told_as: When its result was told: 0 for the first; None while it runs.
         worker: Who runs or ran it.
-        score: Mean score on the validation examples; None unless complete.
+        score: Mean score on the validation examples, without those of a category to keep; None unless complete.
         standard_error: Of the score; None unless complete.
+        kept: Score on the category to keep; None unless complete, or where there is none.
+        margin: How far that is above the least allowed, below 0 where too much was lost; None likewise.
+        margin_error: Standard error of the margin; None likewise.
         cost: What it took.
         fingerprint: Of the merged weights; empty unless complete.
         kind: The sort of failure; empty unless failed.
@@ -141,6 +167,9 @@ class Trial:
     told_as: int | None = None
     score: float | None = None
     standard_error: float | None = None
+    kept: float | None = None
+    margin: float | None = None
+    margin_error: float | None = None
     cost: Cost = Cost()
     fingerprint: str = ""
     kind: str = ""
@@ -151,6 +180,11 @@ class Trial:
     def told_score(self) -> float:
         """What the optimiser is told: the score, or NaN for a failure."""
         return float("nan") if self.score is None else self.score
+
+    @property
+    def feasible(self) -> bool:
+        """Whether it completed, and nothing that must be kept was lost, as far as validation examples tell."""
+        return self.score is not None and (self.margin is None or self.margin >= 0.0)
 
 
 def plain(setting: MergeSetting) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from hpo_bench.live.board import Board, Screen
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.contest import Contest, Proposal, describe, replay
 from hpo_bench.live.crew import Crew, Finished, Lost, Ready
-from hpo_bench.live.limits import Limits
+from hpo_bench.live.limits import Limits, time_limit
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.trial import Failure, Job, Success, Trial
 
@@ -21,8 +21,6 @@ PATIENCE = 5
 LIVES = 3
 """A trial that took so many workers with it has failed."""
 LOOK_SECONDS = 0.25
-LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
-"""Without a word from the user an evaluation may take so many seconds, or so many times the longest one so far."""
 
 
 class Tuner:
@@ -123,7 +121,8 @@ class Tuner:
             self._running[worker] = (trial, proposal)
             self.board.put(trial)
             self.board.begun[trial.number] = time.monotonic()
-            self._crew.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=self._limit)
+            limit = time_limit(self._timeout, self.board.trials.values())
+            self._crew.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
             given += 1
         return given
 
@@ -142,7 +141,7 @@ class Tuner:
             result = event.result
         told_as = self._contest.told
         if isinstance(result, Success):
-            trial = self._store.complete(trial, result, told_as=told_as)
+            trial = self._store.complete(trial, result, told_as=told_as, goal=self._contest.goal)
         else:
             trial = self._store.fail(trial, result, told_as=told_as)
         self._contest.tell(proposal, trial, self._store.answers)
@@ -161,13 +160,6 @@ class Tuner:
                 f"{self._streak} trials in a row failed, the last at {describe(trial.setting)}: {trial.reason}; "
                 f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
             )
-
-    @property
-    def _limit(self) -> float:
-        if self._timeout is not None:
-            return self._timeout
-        longest = max((trial.cost.seconds for trial in self.board.trials.values()), default=0.0)
-        return max(LEAST_TIMEOUT, TIMEOUT_FACTOR * longest)
 
     def _say(self, message: str) -> None:
         self.board.news.append(message)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,21 +10,21 @@ from typing import Any, Self
 import numpy as np
 
 from hpo_bench.errors import LiveError
-from hpo_bench.evaluation.examples import SPLITS
+from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.live import apart
 from hpo_bench.live.brake import Brake
-from hpo_bench.live.contest import paired_difference
-from hpo_bench.live.crew import Crew, Finished, Lost
-from hpo_bench.live.outcomes import read_answers, write_answers
+from hpo_bench.live.crew import Crew
+from hpo_bench.live.goal import Goal, Keep
+from hpo_bench.live.limits import time_limit
 from hpo_bench.live.store import TrialStore
-from hpo_bench.live.trial import Answers, Failure, Job, plain
+from hpo_bench.live.trial import Answers, paired_difference, plain
 from hpo_bench.live.zone import beliefs, recommend, zone
 from hpo_bench.merging.setting import MergeSetting
 
 FILE = "verdict.json"
 Z95 = 1.96
-ATTEMPTS = 2
 REFERENCES = {
-    "base VLM": MergeSetting("ta", 1.0, 0.0),
+    "base VLM": apart.BASE,
     "expert swapped in": MergeSetting("ta", 0.0, 1.0),
     "half and half": MergeSetting("ta", 0.5, 0.5),
 }
@@ -32,8 +32,30 @@ REFERENCES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How much of an ability that must be kept a merge has.
+
+    Attributes:
+        validation: Mean score on the category's validation examples.
+        test: On its test examples.
+        lost: How far that is below the base VLM's.
+        lost_error: Standard error of that, paired over examples.
+    """
+
+    validation: float
+    test: float
+    lost: float
+    lost_error: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of what was lost on test examples."""
+        return self.lost - Z95 * self.lost_error, self.lost + Z95 * self.lost_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One merge, scored on both splits.
+    """One merge, scored on both splits. Where an ability must be kept, scores are those on the other examples.
 
     Attributes:
         name: What it is called.
@@ -44,6 +66,7 @@ class Line:
         behind: How much the recommended setting scores above it on the same test examples; 0 for itself.
         behind_error: Standard error of that, paired over examples.
         behind_validation: The same on validation examples.
+        kept: How much it has of an ability that must be kept; None where there is none.
     """
 
     name: str
@@ -54,6 +77,7 @@ class Line:
     behind: float
     behind_error: float
     behind_validation: float
+    kept: Kept | None = None
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -78,6 +102,8 @@ class Verdict:
         reproduced: Whether its answers were, example by example, those of the trial.
         lines: The recommended setting first, then what it is compared with.
         zones: For each method the share of its box that is near-optimal, the ranges, and within what.
+        keep: The ability that had to be kept; None if there was none.
+        chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
     """
 
     trials: int
@@ -87,6 +113,8 @@ class Verdict:
     reproduced: bool
     lines: tuple[Line, ...]
     zones: Mapping[str, Mapping[str, Any]]
+    keep: Keep | None = None
+    chance: float | None = None
 
     def write(self, folder: Path) -> None:
         """Write `verdict.json`, whole or not at all."""
@@ -103,14 +131,22 @@ class Verdict:
         """
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(**{**values, "lines": tuple(Line(**line) for line in values["lines"])})
+            lines = tuple(Line(**{**one, "kept": one.get("kept") and Kept(**one["kept"])}) for one in values["lines"])
+            return cls(**{**values, "lines": lines, "keep": values.get("keep") and Keep(**values["keep"])})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError) as error:
             raise LiveError(f"{folder / FILE} is damaged; delete it, and the same command makes it again") from error
 
 
-def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, MergeSetting] | None = None) -> Verdict:
+def judge(
+    store: TrialStore,
+    crew: Crew,
+    brake: Brake,
+    *,
+    beside: Mapping[str, MergeSetting] | None = None,
+    timeout: float | None = None,
+) -> Verdict:
     """Score the recommended setting and its rivals on validation and test examples.
 
     What was scored before is kept in the study's folder and not scored again.
@@ -120,6 +156,8 @@ def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, M
         crew: The workers, none of them busy.
         brake: Ends it when pressed.
         beside: Further settings to compare with, by name.
+        timeout: Seconds that a trial may take, on validation examples; more by their share on all. By default found
+            from the trials.
 
     Raises:
         LiveError: If there is nothing to recommend, or a setting cannot be scored.
@@ -131,13 +169,15 @@ def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, M
     trials = store.trials()
     held = beliefs(config, trials)
     chosen = recommend(held)
-    luckiest = max((t for t in trials if t.score is not None), key=lambda trial: trial.score or 0.0)
+    goal = Goal(config.keep)
+    luckiest = max((t for t in trials if t.score is not None), key=lambda t: (t.feasible, t.score or 0.0))
     settings = {"recommended": chosen.setting}
     if luckiest.number != chosen.trial.number:
         settings["highest score"] = luckiest.setting
     settings |= {**REFERENCES, **(beside or {})}
-    scored = _score(store.folder, list(settings.values()), crew, brake)
-    best = scored[chosen.setting]
+    limit = time_limit(timeout, trials) / VALIDATION_SHARE
+    scored = apart.score(store.folder, list(settings.values()), crew, brake, limit=limit)
+    best, base = scored[chosen.setting], scored[apart.BASE]
     zones = [one for belief in held if (one := zone(config, belief)) is not None]
     verdict = Verdict(
         trials=len(trials),
@@ -145,8 +185,10 @@ def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, M
         mean=chosen.mean,
         deviation=chosen.deviation,
         reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
-        lines=tuple(_line(name, setting, scored[setting], best) for name, setting in settings.items()),
+        lines=tuple(_line(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
         zones={z.method: {"share": z.share, "ranges": dict(z.ranges), "within": z.within} for z in zones},
+        keep=config.keep,
+        chance=None if config.keep is None else chosen.chance,
     )
     verdict.write(store.folder)
     return verdict
@@ -155,7 +197,8 @@ def judge(store: TrialStore, crew: Crew, brake: Brake, *, beside: Mapping[str, M
 Both = dict[str, Answers]
 
 
-def _line(name: str, setting: MergeSetting, scored: Both, best: Both) -> Line:
+def _line(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> Line:
+    scored, best = ({split: goal.improved(one) for split, one in both.items()} for both in (all_scored, all_best))
     behind, error = paired_difference(best["test"], scored["test"])
     return Line(
         name=name,
@@ -166,43 +209,11 @@ def _line(name: str, setting: MergeSetting, scored: Both, best: Both) -> Line:
         behind=behind,
         behind_error=error,
         behind_validation=paired_difference(best["validation"], scored["validation"])[0],
+        kept=None if goal.keep is None else _kept(goal.keep, all_scored, base),
     )
 
 
-def _score(folder: Path, settings: Sequence[MergeSetting], crew: Crew, brake: Brake) -> dict[MergeSetting, Both]:
-    """Answers to all examples of both splits, from files where they are there."""
-    todo = [one for one in dict.fromkeys(settings) if not all(answers_path(folder, one, s).exists() for s in SPLITS)]
-    attempts: dict[MergeSetting, int] = {}
-    busy = 0
-    while todo or busy:
-        if brake.pressed:
-            raise KeyboardInterrupt
-        for worker in crew.idle[: len(todo)]:
-            setting = todo.pop(0)
-            crew.submit(worker, Job(_name(setting), setting, SPLITS))
-            busy += 1
-        event = crew.poll(0.25)
-        if not isinstance(event, Finished | Lost):
-            continue
-        busy -= 1
-        result = event.result if isinstance(event, Finished) else event.failure
-        setting = event.job.setting
-        if isinstance(result, Failure):
-            attempts[setting] = attempts.get(setting, 0) + 1
-            if attempts[setting] >= ATTEMPTS:
-                raise LiveError(f"{_name(setting)} cannot be scored on test examples: {result.kind}: {result.reason}")
-            todo.append(setting)
-            continue
-        for split in SPLITS:
-            write_answers(answers_path(folder, setting, split), result.answers[split])
-    return {one: {split: read_answers(answers_path(folder, one, split)) for split in SPLITS} for one in settings}
-
-
-def _name(setting: MergeSetting) -> str:
-    # Every digit, as neighbouring settings must not share a file.
-    return "_".join([setting.method, *(repr(value) for value in setting.parameters.values())])
-
-
-def answers_path(folder: Path, setting: MergeSetting, split: str) -> Path:
-    """Where a study's folder keeps what a merge of its verdict answered."""
-    return folder / "test" / f"{_name(setting)}.{split}.parquet"
+def _kept(keep: Keep, scored: Both, base: Both) -> Kept:
+    own, vlm = ({split: keep.sides(one)[1] for split, one in both.items()} for both in (scored, base))
+    lost, error = paired_difference(vlm["test"], own["test"])
+    return Kept(validation=own["validation"].score, test=own["test"].score, lost=lost, lost_error=error)

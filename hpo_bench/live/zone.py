@@ -9,6 +9,7 @@ from scipy.stats import qmc
 
 from hpo_bench.errors import LiveError
 from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.constrained import LIKELY, chance
 from hpo_bench.live.trial import Trial
 from hpo_bench.merging.setting import MergeSetting
 from optimizers.gp.model import Model
@@ -25,7 +26,7 @@ class Zone:
     """The settings of one method that are as good as the best, as far as anybody can tell.
 
     Those whose posterior mean is within one standard error of an evaluation of the highest (the rule of Breiman et al.,
-    1984, for choosing among models).
+    1984, for choosing among models), all among those that likely keep what must be kept.
 
     Attributes:
         method: Whose box.
@@ -56,6 +57,8 @@ class Belief:
         means: Posterior means at these trials' settings, without noise.
         deviations: Their standard deviations.
         model: The posterior; None where there are too few trials for one, and the means are the scores.
+        chances: Probabilities that these settings lose no more than allowed of what must be kept; 1 where nothing must.
+        margins: The posterior of the margin; None where nothing must be kept, or there are too few trials.
     """
 
     method: str
@@ -63,6 +66,8 @@ class Belief:
     means: Array
     deviations: Array
     model: Model | None
+    chances: Array
+    margins: Model | None = None
 
     @classmethod
     def of(cls, config: StudyConfig, method: str, trials: Sequence[Trial]) -> "Belief | None":
@@ -73,34 +78,52 @@ class Belief:
         scores = np.array([trial.score for trial in done], dtype=np.float64)
         errors = np.array([np.nan if t.standard_error is None else t.standard_error for t in done])
         if len(done) < LEAST_TRIALS:
-            return cls(method, done, scores, errors, None)
+            return cls(method, done, scores, errors, None, np.array([float(trial.feasible) for trial in done]))
         space = config.space(method)
         X = np.array([space.point(trial.setting) for trial in done])
         model = Model.fit(X, scores, errors)
-        return cls(method, done, *model.predict(X), model)
+        means, deviations = model.predict(X)
+        if config.keep is None:
+            return cls(method, done, means, deviations, model, np.ones(len(done)))
+        left = np.array([trial.margin for trial in done], dtype=np.float64)
+        doubts = np.array([np.nan if trial.margin_error is None else trial.margin_error for trial in done])
+        margins = Model.fit(X, left, doubts)
+        return cls(method, done, means, deviations, model, chance(margins, X), margins)
 
     @property
     def best(self) -> int:
-        """Which of the trials has the highest posterior mean."""
-        return int(np.argmax(self.means))
+        """Which of the trials ranks first."""
+        return max(range(len(self.trials)), key=self.rank)
+
+    def rank(self, index: int) -> tuple[bool, float]:
+        """By what trials are compared: the posterior mean if what must be kept likely is, else the probability of that.
+
+        Args:
+            index: Which of the trials.
+        """
+        likely = bool(self.chances[index] >= LIKELY)
+        return likely, float(self.means[index] if likely else self.chances[index])
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """The setting that a study recommends.
 
-    One that was merged and evaluated: of these the one with the highest posterior mean, over all methods. The highest
-    score would be the luckiest draw.
+    One that was merged and evaluated: of these the one with the highest posterior mean, over all methods, among those
+    that likely keep what must be kept; if none does, the one that does with the highest probability. The highest score
+    would be the luckiest draw.
 
     Attributes:
         trial: The trial that was made there.
         mean: Posterior mean of its score.
         deviation: Posterior standard deviation.
+        chance: Posterior probability that it keeps what must be kept; 1 where nothing must.
     """
 
     trial: Trial
     mean: float
     deviation: float
+    chance: float
 
     @property
     def setting(self) -> MergeSetting:
@@ -114,16 +137,18 @@ def beliefs(config: StudyConfig, trials: Sequence[Trial]) -> list[Belief]:
 
 
 def recommend(held: Sequence[Belief]) -> Recommendation:
-    """The evaluated setting with the highest posterior mean.
+    """The evaluated setting that ranks first; see `Recommendation`.
 
     Raises:
         LiveError: If no trial was completed.
     """
     if not held:
         raise LiveError("no trial was completed, so there is nothing to recommend")
-    top = max(held, key=lambda belief: belief.means[belief.best])
+    top = max(held, key=lambda belief: belief.rank(belief.best))
     index = top.best
-    return Recommendation(top.trials[index], float(top.means[index]), float(top.deviations[index]))
+    return Recommendation(
+        top.trials[index], float(top.means[index]), float(top.deviations[index]), float(top.chances[index])
+    )
 
 
 def zone(config: StudyConfig, belief: Belief) -> Zone | None:
@@ -138,7 +163,8 @@ def zone(config: StudyConfig, belief: Belief) -> Zone | None:
     unit = np.concatenate((unit, space.point(best.setting)[None]))
     means = belief.model.predict(unit)[0]
     within = best.standard_error or 0.0
-    inside = means >= means.max() - within
+    likely = np.ones(len(unit), dtype=bool) if belief.margins is None else chance(belief.margins, unit) >= LIKELY
+    inside = likely & (means >= means[likely].max(initial=-np.inf) - within)
     inside[-1] = True
     settings = np.array([list(space.setting(u).parameters.values()) for u in unit])
     names = space.box.names

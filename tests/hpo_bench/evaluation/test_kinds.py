@@ -1,16 +1,21 @@
 """Evaluators by kind, on the shipped pair."""
 
 import json
+import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
 from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.base import Informed
+from hpo_bench.evaluation.command import LEASH
 from hpo_bench.evaluation.examples import read_examples
 from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.reading import read
@@ -153,6 +158,7 @@ import json, pathlib, sys, time
 model, ask = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text())
 assert (model / "model.safetensors").stat().st_size > 1e6 and (model / "config.json").exists()
 how = ask["parameters"]["how"]
+assert ask["merge"] == {"method": "ta", "vl_weight": 0.5, "exp_weight": 0.8}
 if how == "hang": time.sleep(60)
 if how == "fail": sys.exit("no luck")
 print("chatter")
@@ -169,6 +175,8 @@ def test_commands_get_the_merged_model(small_pair: Pair, loaded: LoadedPair, how
         "seconds": 2 if kind == "timeout" else 60,
     }
     evaluator = open_evaluator(with_evaluation(small_pair, kind="command", **section), loaded)
+    assert isinstance(evaluator, Informed)
+    evaluator.inform(MergeSetting("ta", 0.5, 0.8))
     examples = evaluator.examples("validation")
     if not kind:
         assert evaluator.evaluate(loaded.vlm, examples).scores.tolist() == [0.25] * len(examples)
@@ -176,6 +184,43 @@ def test_commands_get_the_merged_model(small_pair: Pair, loaded: LoadedPair, how
     with pytest.raises(EvaluationError) as caught:
         evaluator.evaluate(loaded.vlm, examples)
     assert caught.value.kind == kind
+
+
+ENDLESS = """
+import os, pathlib, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()} {child.pid}")
+time.sleep(60)
+"""
+OWNER = """
+import os, subprocess, sys, time
+end, leash = os.pipe()
+subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=end)
+time.sleep(60)
+"""
+
+
+def test_a_command_and_its_children_end_with_a_worker_that_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "endless.py").write_text(ENDLESS)
+    (tmp_path / "model").mkdir()
+    words = [sys.executable, str(tmp_path / "endless.py"), str(tmp_path / "pids")]
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(LEASH), str(tmp_path / "model"), *words])
+    pids: list[int] = []
+    end = time.monotonic() + 60
+    while len(pids) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+        pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()] if (tmp_path / "pids").exists() else []
+    owner.kill()
+    owner.wait()
+    while any(map(running, pids)) or (tmp_path / "model").exists():
+        assert time.monotonic() < end, "the program outlived its worker"
+        time.sleep(0.05)
+    assert len(pids) == 2
+
+
+def running(pid: int) -> bool:
+    """Whether a process lives; one that ended and that nobody waited for does not."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_scores_are_the_same_after_running_out_of_memory(small_pair: Pair, merged: LoadedPair) -> None:
