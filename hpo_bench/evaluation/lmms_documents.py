@@ -191,7 +191,7 @@ def _unavailable(name: str, error: Exception) -> EvaluationError:
 def _check(name: str, task: Any, source: str) -> None:
     if not hasattr(task, "doc_to_messages") or task.OUTPUT_TYPE != "generate_until":
         raise UsageError(
-            f"{source}: task {name!r} is of type {task.OUTPUT_TYPE!r}, and only generate_until, a generated answer, is scored"
+            f"{source}: task {name!r} is of type {task.OUTPUT_TYPE!r}; only answers by generate_until are scored"
         )
     if (task.config.repeats or 1) > 1 or (task.config.num_fewshot or 0) > 0:
         raise UsageError(f"{source}: task {name!r} repeats questions or shows examples first, which is not supported")
