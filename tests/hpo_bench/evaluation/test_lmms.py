@@ -303,3 +303,59 @@ def test_marks_in_a_text_say_where_pictures_go() -> None:
     assert question(image, {"type": "text", "text": "<image> or <image>?"}) == "<image>\n[image] or [image]?"
     with pytest.raises(EvaluationError, match="asks with"):
         question({"type": "video", "url": "x.mp4"})
+
+
+EXAMINATIONS = {
+    "cmmmu.utils.cmmmu_process_results": ("cmmmu.utils.cmmmu_aggregate_results", "cmmmu_acc"),
+    "jmmmu.utils.jmmmu_process_results": ("jmmmu.utils.jmmmu_aggregate_results", "jmmmu_acc"),
+}
+
+
+@pytest.mark.parametrize("function", EXAMINATIONS)
+def test_examinations_are_scored_question_by_question(tmp_path: Path, function: str) -> None:
+    from datasets import Dataset
+
+    from hpo_bench.evaluation.lmms_documents import documents_of, load_tasks
+    from hpo_bench.evaluation.lmms_scores import Reading, TaskScores
+
+    aggregation, metric = EXAMINATIONS[function]
+    rows = [
+        {
+            **{f"option{number}": f"choice {number}" for number in range(1, 5)},
+            "options": str([f"choice {number}" for number in range(1, 5)]),
+            "id": f"validation_Music_{place}",
+            "question": "which?",
+            "question_type": "multiple-choice",
+            "type": "选择",
+            "subcategory": "音乐",
+            "answer": "B",
+        }
+        for place in range(40)
+    ]
+    Dataset.from_list(rows).to_parquet(tmp_path / "docs.parquet")
+    (tmp_path / "task.yaml").write_text(
+        f"""
+task: examination
+dataset_path: parquet
+dataset_kwargs:
+  data_files: {{test: docs.parquet}}
+test_split: test
+output_type: generate_until
+doc_to_text: question
+doc_to_target: answer
+process_results: !function lmms_eval.tasks.{function}
+metric_list:
+  - metric: {metric}
+    aggregation: !function lmms_eval.tasks.{aggregation}
+    higher_is_better: true
+"""
+    )
+    tasks = load_tasks(["examination"], include=tmp_path, model_name=None, source="here")
+    reading = Reading.of(tasks["examination"], "examination", metric=None, filter_=None, worst=0, best=1, source="here")
+    documents = documents_of(tasks, id_field=None, source="here")
+    scores = TaskScores(tasks, {"examination": reading}, None)
+    right, paid = scores(documents[:4], ["(B)", "B", "(A)", "C"])
+    assert (right.tolist(), paid) == ([1.0, 1.0, 0.0, 0.0], 0.0)
+    tossed = [scores(documents, ["?"] * 40)[0].tolist() for _ in range(2)]
+    assert tossed[0] == tossed[1], "lmms-eval guesses where it finds no letter; the guess must not change"
+    assert 0 < sum(tossed[0]) < 40
