@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from hpo_bench.live.limits import Limits, Spent
 from hpo_bench.live.trial import Trial
@@ -20,7 +20,7 @@ class Board:
             absent before the first such success.
         begun: When each running trial began, by number, on the monotonic clock.
         news: Messages since the last look, oldest first.
-        facts: What the first worker that was ready knew; empty while all load their models.
+        loaded: Whether a worker has loaded its models.
         stopping: Whether no further trial will be begun.
         overheads: Seconds that asking, telling, storing and showing took, one a finished trial.
     """
@@ -31,7 +31,7 @@ class Board:
     best: dict[int, float] = field(default_factory=dict)
     begun: dict[int, float] = field(default_factory=dict)
     news: list[str] = field(default_factory=list)
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    loaded: bool = False
     stopping: bool = False
     overheads: list[float] = field(default_factory=list)
 

@@ -133,7 +133,7 @@ def progress(board: Board) -> str:
         parts.append(", ".join(f"{count} failed ({kind})" for kind, count in kinds.items()))
     if board.stopping:
         parts.append("ending after what is running (Ctrl-C again: at once)")
-    elif not board.facts:
+    elif not board.loaded:
         parts.append("loading the models")
     elif (left := limits.left(spent, workers=board.workers)) is not None:
         parts.append(f"{clock(left)} left")

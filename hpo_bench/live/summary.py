@@ -97,10 +97,16 @@ def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
     if chance < LIKELY:
         believed = f"no setting that was tried likely keeps that, and this one has the best chance, {100 * chance:.0f}%"
     low, high = kept.interval
-    held = "it is kept" if high <= keep.allowed else "too much is lost" if low > keep.allowed else "it cannot be told"
+    held = (
+        "so it is kept"
+        if high <= keep.allowed
+        else "so too much is lost"
+        if low > keep.allowed
+        else "so that cannot be told"
+    )
     return (
-        f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below: "
-        f"{held}, at 95%. Scores above are on the other examples."
+        f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below, "
+        f"{held} at 95%. Scores above are on the other examples."
     )
 
 

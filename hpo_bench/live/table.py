@@ -7,7 +7,7 @@ import pandas as pd
 from hpo_bench.live.store import TrialStore
 
 
-def write_tables(store: TrialStore) -> list[Path]:
+def write_tables(store: TrialStore) -> dict[str, Path]:
     """Write the complete trials of each method to `trials-<method>.csv` in the study's folder.
 
     One row a setting: its hyperparameters, split (always validation), score, standard_error, n_examples, merge_seconds,
@@ -15,7 +15,7 @@ def write_tables(store: TrialStore) -> list[Path]:
     that was tried twice stands there once, at its first trial.
 
     Returns:
-        The files.
+        The files, by method.
     """
     rows: dict[str, list[dict[str, object]]] = {}
     seen = set()
@@ -36,11 +36,11 @@ def write_tables(store: TrialStore) -> list[Path]:
                 "trial": trial.number,
             }
         )
-    files = []
+    files = {}
     for method, table in rows.items():
         path = store.folder / f"trials-{method}.csv"
         partial = path.with_name(f".{path.name}.partial")
         pd.DataFrame(table).to_csv(partial, index=False)
         partial.replace(path)
-        files.append(path)
+        files[method] = path
     return files

@@ -9,7 +9,7 @@ from hpo_bench.live.advice import advice
 from hpo_bench.live.board import Board, Screen
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.contest import Contest, Proposal, describe, replay
-from hpo_bench.live.crew import Crew, Finished, Lost, Ready
+from hpo_bench.live.crew import Crew, Finished, Lost
 from hpo_bench.live.limits import Limits, time_limit
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.trial import Failure, Job, Success, Trial
@@ -84,6 +84,7 @@ class Tuner:
         """
         while True:
             begin = time.perf_counter()
+            self.board.loaded |= bool(self._crew.idle)
             if self._assign():
                 self._overhead(begin)
             self._screen.show(self.board)
@@ -91,9 +92,7 @@ class Tuner:
                 return "interrupted" if self._brake.pressed else "budget"
             event = self._crew.poll(LOOK_SECONDS)
             begin = time.perf_counter()
-            if isinstance(event, Ready):
-                self.board.facts = event.facts
-            elif event is not None:
+            if isinstance(event, Finished | Lost):
                 self._take(event)
                 self._overhead(begin, finished=True)
 

@@ -8,12 +8,14 @@ import click
 
 from landscapes import catalogue
 from landscapes.card import DOMAINS, METHODS
+from landscapes.landscape import Landscape
 
 EXAMPLES = """\b
 Examples:
   hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
   hpo-bench landscapes add trials.parquet --space "a,b,c" --metric loss --minimise --name mine/trials
   hpo-bench landscapes add sweep.csv --space "a,b" --metric f1 --error f1_se --examples 500 --split part
+  hpo-bench landscapes add tuning/my-study                       the trials of `hpo-bench tune`
   hpo-bench landscapes check sweep
   hpo-bench run -l sweep
   hpo-bench landscapes remove sweep/sweep
@@ -26,8 +28,8 @@ OWN = click.option(
 
 @click.command(epilog=EXAMPLES)
 @click.argument("table", type=click.Path(path_type=Path))
-@click.option("--space", required=True, help='Columns of the hyperparameters, 1 to 6, with ranges: "lr=0..1,density".')
-@click.option("--metric", required=True, help="Column of the scores.")
+@click.option("--space", help='Columns of the hyperparameters, 1 to 6, with ranges: "lr=0..1,density".')
+@click.option("--metric", help="Column of the scores.")
 @click.option("--minimise", is_flag=True, help="Lower scores are better: they are negated.")
 @click.option("--error", metavar="COLUMN", help="Column of standard errors of the scores.")
 @click.option("--examples", metavar="N|COLUMN", help="How many examples each score is a mean of.")
@@ -43,8 +45,8 @@ OWN = click.option(
 @OWN
 def add(
     table: Path,
-    space: str,
-    metric: str,
+    space: str | None,
+    metric: str | None,
     minimise: bool,
     error: str | None,
     examples: str | None,
@@ -59,20 +61,40 @@ def add(
 
     TABLE is a CSV file (commas, a head, decimal points) or parquet, one row an evaluation, in 1 to 6 hyperparameters;
     grids, random and low-discrepancy designs alike. The landscape spans what was recorded, and nothing beyond it.
+
+    Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
+    what the columns mean is known.
     """
-    from hpo_bench.report.heatmaps import caption
     from landscapes.importing import Reading, import_table, parse_space
 
+    given = {key: value for key, value in about.items() if value is not None}
+    command = f"hpo-bench {shlex.join(sys.argv[1:])}"
+    if table.is_dir():
+        from hpo_bench.live.landscapes import add_study
+
+        if minimise or any(one is not None for one in (space, metric, error, examples, split)) or average:
+            raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
+        for landscape in add_study(table, name=name, root=root, replace=replace, command=command, about=given):
+            _tell(landscape, root)
+        return
+    if space is None or metric is None:
+        raise click.UsageError(
+            "a table needs --space and --metric: which columns the hyperparameters and scores are in"
+        )
     known = examples is not None and examples.isdigit()
     reading = Reading(
         parameters=parse_space(space), metric=metric, minimise=minimise, error=error, split=split, average=average,
         examples=int(examples) if known and examples else examples,
     )  # fmt: skip
     landscape = import_table(
-        table, reading, name=name or f"{table.stem}/sweep", root=root, replace=replace,
-        command=f"hpo-bench {shlex.join(sys.argv[1:])}",
-        about={key: value for key, value in about.items() if value is not None},
-    )  # fmt: skip
+        table, reading, name=name or f"{table.stem}/sweep", root=root, replace=replace, command=command, about=given
+    )
+    _tell(landscape, root)
+
+
+def _tell(landscape: Landscape, root: Path) -> None:
+    from hpo_bench.report.heatmaps import caption
+
     click.echo(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
     elsewhere = "" if root == catalogue.OWN else f" --landscapes-dir {shlex.quote(str(root))}"
     click.echo(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner, Result
 from live_toys import InlineCrew, answers, config, success
 
+from hpo_bench.cli import cli
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.live.board import Silent
@@ -26,6 +28,8 @@ from hpo_bench.live.verdict import Verdict, judge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
+from landscapes import catalogue
+from landscapes.errors import UnwritableError
 from optimizers.registry import get
 
 
@@ -83,7 +87,7 @@ def test_answers_that_differ_are_noticed(study: Study, tmp_path: Path) -> None:
 
 
 def test_tables_hold_each_method_s_trials(study: Study) -> None:
-    files = {path.name: pd.read_csv(path) for path in write_tables(study.store)}
+    files = {path.name: pd.read_csv(path) for path in write_tables(study.store).values()}
     assert set(files) == {"trials-ta.csv", "trials-ties.csv"}
     assert list(files["trials-ties.csv"].columns[:3]) == ["vl_weight", "exp_weight", "density"]
     table = files["trials-ta.csv"]
@@ -91,6 +95,25 @@ def test_tables_hold_each_method_s_trials(study: Study) -> None:
     for row in table.itertuples():
         assert row.score == pytest.approx(trials[int(row.trial)].score)  # pyright: ignore
     assert set(table["n_examples"]) == {60}
+
+
+def test_a_study_becomes_landscapes(study: Study, tmp_path: Path) -> None:
+    def add(*options: str) -> Result:
+        return CliRunner().invoke(cli, ["landscapes", "add", str(study.store.folder), "--dir", str(tmp_path), *options])
+
+    result = add()
+    assert result.exit_code == 0, result.output
+    assert set(catalogue.names(tmp_path)) == {"toy/ta", "toy/ties"}
+    made = catalogue.load("toy/ta", root=tmp_path)
+    trials = [trial for trial in study.store.trials() if trial.setting.method == "ta"]
+    assert len(made.grid) == len(trials)
+    assert made.card.method == "ta"
+    first = np.array([[trials[0].setting.vl_weight, trials[0].setting.exp_weight]])
+    assert made.score(first)[0] == pytest.approx(trials[0].score, abs=1e-6)
+    assert isinstance(add().exception, UnwritableError)
+    assert add("--replace").exit_code == 0
+    assert "leave --name out" in str(add("--name", "one/ta").exception)
+    assert "columns are known" in add("--metric", "score").output
 
 
 def test_page_stands_alone(study: Study) -> None:
