@@ -84,20 +84,20 @@ def command(
     timings: list[speed.Timing] = []
     with Console(stderr=True).status("") as status:
         for make in makers:
-            timings.extend(
-                speed.measure(
-                    make(),
-                    methods or ("ta", "dare", "ties"),
-                    contenders,
-                    seconds=seconds,
-                    least=least,
-                    clock=by_clock,
-                    told=status.update,
-                )
+            found = speed.measure(
+                make(),
+                methods or ("ta", "dare", "ties"),
+                contenders,
+                seconds=seconds,
+                least=least,
+                clock=by_clock,
+                told=status.update,
             )
+            for timing in found:
+                timings.append(timing)
+                if json_path:  # each time, since a run takes minutes and may be cut short
+                    json_path.write_text(speed.as_json(timings, by_clock), encoding="utf-8")
     Console().print(_table(timings))
-    if json_path:
-        json_path.write_text(speed.as_json(timings, by_clock), encoding="utf-8")
 
 
 def _table(timings: list) -> Table:

@@ -49,7 +49,8 @@ class Resident:
         device: Where base, VLM and expert are kept; by default where the live parameters are. "cpu" with a VLM on a GPU
             keeps copies of them in pinned memory, and streams them through the GPU line by line.
         compiled: Whether kernels go through `torch.compile`; by default on a GPU only. On a CPU it needs a C++
-            compiler and seconds to compile, and gives the same bits sooner.
+            compiler and seconds to compile, gives the same bits, and takes off a third of Task Arithmetic's time and
+            four fifths of DARE's: worth it where merges of billions of elements, not evaluations, take the time.
 
     Raises:
         UsageError: If `mode` or `masks` is unknown, or the masks cannot be had.

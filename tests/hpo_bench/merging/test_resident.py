@@ -14,6 +14,7 @@ from hpo_bench.merging.methods.ties import Ties
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting, Mode
+from hpo_bench.merging.slabs import cut_into_slabs
 
 DTYPES = (torch.float32, torch.bfloat16)
 TA = MergeSetting("ta", 0.6, 0.8)
@@ -173,9 +174,36 @@ def test_compiled_kernels_give_the_same_bits(loaded: LoadedPair, setting: MergeS
     compiled.merge(MergeSetting("ta", 1, 0))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("setting", [TA, TIES], ids=lambda setting: setting.method)
+def test_models_on_the_cpu_are_streamed_to_a_gpu_from_pinned_memory(shipped: Pair, setting: MergeSetting) -> None:
+    loaded = LoadedPair.load(shipped)
+    loaded.vlm.to("cuda")
+    streamed, there = Resident(loaded, device="cpu"), Resident(loaded, device="cuda")
+    assert streamed.merge(setting) == there.merge(setting)
+    for slab in cut_into_slabs(loaded, torch.device("cpu"), step=1 << 26):
+        assert slab.base.is_pinned()
+        assert slab.vlm.is_pinned()
+        assert slab.expert.is_pinned()
+
+
 def test_masks_follow_their_seed(own: LoadedPair) -> None:
     assert Resident(own, mask_seed=1).merge(DARE) == Resident(own, mask_seed=1).merge(DARE)
     assert Resident(own, mask_seed=1).merge(DARE) != Resident(own, mask_seed=2).merge(DARE)
+
+
+@pytest.mark.parametrize("setting", [TA, TIES, DARE], ids=lambda setting: setting.method)
+def test_the_cut_into_lines_changes_nothing(
+    own: LoadedPair, setting: MergeSetting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nano's tensors are small; with shorter blocks and lines most are large, and of several lines."""
+    Resident(own).merge(setting)
+    expected = live(own)
+    monkeypatch.setattr("hpo_bench.merging.slabs.BLOCK", 1 << 13)
+    monkeypatch.setattr("hpo_bench.merging.resident._EAGER", 1 << 13)
+    Resident(own).merge(setting)
+    for name, found in live(own).items():
+        assert torch.equal(bits(found), bits(expected[name])), name
 
 
 def test_a_merge_keeps_the_parameters_where_they_are(own: LoadedPair) -> None:
