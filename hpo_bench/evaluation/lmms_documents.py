@@ -87,7 +87,7 @@ def load_tasks(names: Sequence[str], *, include: Path | None, model_name: str | 
             with chdir(include) if include else nullcontext():
                 found |= dict(_leaves(manager.load_task_or_group(name, "chat")))
         except Exception as error:  # no network, no access, no key, a broken task: whatever its code raises
-            raise _unavailable(name, error) from error
+            raise _unavailable(name, cause_of(error)) from error
     for name, task in found.items():
         _check(name, task, source)
         _strip_thinking(task)
@@ -175,7 +175,13 @@ def _leaves(tree: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
             yield str(name), task
 
 
-def _unavailable(name: str, error: Exception) -> EvaluationError:
+def cause_of(error: BaseException) -> BaseException:
+    """What lmms-eval, which tries many things five times and raises that it did, came to grief on."""
+    attempt = getattr(error, "last_attempt", None)
+    return error if attempt is None else attempt.exception() or error
+
+
+def _unavailable(name: str, error: BaseException) -> EvaluationError:
     first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     if "api_key" in str(error) or "credentials" in str(error).lower():
         return EvaluationError(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.lmms_documents import Document, part
+from hpo_bench.evaluation.lmms_documents import Document, cause_of, part
 from hpo_bench.evaluation.lmms_judge import JudgeTerms, Stopped, Talk, Watch
 
 SCORE_KEYS = ("true_false", "total_score", "final_score", "score")
@@ -272,8 +272,7 @@ def _check_talk(talk: Talk, document: Document, score: float, result: Mapping[st
 
 
 def _failure(document: Document, error: Exception) -> EvaluationError:
-    attempt = getattr(error, "last_attempt", None)  # lmms-eval tries five times, and raises that it did
-    cause = attempt.exception() if attempt is not None else error
+    cause = cause_of(error)
     failure = EvaluationError(f"{document.task} cannot score {document.id!r}: {type(cause).__name__}: {cause}")
     failure.__cause__ = cause
     return failure
