@@ -73,8 +73,8 @@ class RayCrew:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise LiveError(
-                f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}; if it runs, RAY_AUTH_MODE and "
-                "RAY_AUTH_TOKEN must be the same here as where it was started (Ray's own messages say whether that is it)"
+                f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}; if it runs, RAY_AUTH_MODE "
+                "and RAY_AUTH_TOKEN must be the same here as where it was started"
             ) from error
         if gpus is None:
             gpus = 1.0 if ray.cluster_resources().get("GPU", 0) else 0.0
