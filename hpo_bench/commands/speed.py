@@ -104,8 +104,10 @@ def _table(timings: list) -> Table:
     from hpo_bench.merging.speed import COMPILED, COPY, RESIDENT
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("weights", "method", "contender", "median [quartiles], ms", "× memory copy", "× resident"):
-        table.add_column(head, justify="left" if head in ("weights", "method", "contender") else "right")
+    for head in ("weights", "method", "contender", "median (quartiles), ms", "× memory copy", "× resident"):
+        table.add_column(
+            head, justify="left" if head in ("weights", "method", "contender") else "right", no_wrap=head == "contender"
+        )
     by_key = {(timing.subject, timing.method, timing.contender): timing.median for timing in timings}
     before = None
     for timing in timings:
@@ -119,7 +121,7 @@ def _table(timings: list) -> Table:
             f"{timing.subject} ({timing.parameters / 1e6:.3g}M)",
             timing.method,
             timing.contender,
-            f"{1e3 * timing.median:.4g} [{low:.4g}, {high:.4g}]",
+            f"{1e3 * timing.median:.4g} ({low:.4g} to {high:.4g})",
             f"{timing.median / by_key[(*group, COPY)]:.2f}",
             f"{timing.median / resident:.2f}",
         )

@@ -6,7 +6,8 @@ operations: masks are avoided, since on a CPU they cost several times what arith
 caller gives float32.
 
 Everywhere base, vlm and expert are (n,), of one type; weights, bounds and keys are one number for the line, a tensor
-where kernels are compiled.
+where kernels are compiled. `into` is a line that may be overwritten, of the same type: where a merge is to go, which by
+then is in the cache, as memory that was just allocated is not.
 """
 
 import torch
@@ -15,9 +16,11 @@ from torch import Tensor
 from hpo_bench.merging import counter
 
 
-def task_arithmetic(base: Tensor, vlm: Tensor, expert: Tensor, vl_weight: Tensor, exp_weight: Tensor) -> Tensor:
+def task_arithmetic(
+    base: Tensor, vlm: Tensor, expert: Tensor, vl_weight: Tensor, exp_weight: Tensor, *, into: Tensor | None = None
+) -> Tensor:
     """Both weighted task vectors together."""
-    change = vlm - base
+    change = torch.sub(vlm, base, out=into)
     change *= vl_weight
     other = expert - base
     other *= exp_weight
@@ -35,6 +38,8 @@ def dare(
     first: Tensor | int,
     second: Tensor | int,
     level: Tensor | int,
+    *,
+    into: Tensor | None = None,
 ) -> Tensor:
     """Both task vectors together, masked by a counter and scaled.
 
@@ -48,11 +53,12 @@ def dare(
         first: Key of the tensor's random words.
         second: Second key.
         level: The density in levels of `counter`, int32.
+        into: A line that may be overwritten.
     """
     position = torch.arange(base.numel(), dtype=torch.int32, device=base.device)
     position += start
     kept_vlm, kept_expert = counter.bits(counter.words(position, first, second), level)
-    change = _masked(vlm - base, kept_vlm)
+    change = _masked(torch.sub(vlm, base, out=into), kept_vlm)
     change *= vl_scale
     other = _masked(expert - base, kept_expert)
     other *= exp_scale
@@ -68,6 +74,8 @@ def ties(
     exp_weight: Tensor,
     vl_bound: Tensor | float,
     exp_bound: Tensor | float,
+    *,
+    into: Tensor | None = None,
 ) -> Tensor:
     """What of both trimmed, weighted task vectors has the sign of their sum.
 
@@ -82,8 +90,9 @@ def ties(
         exp_weight: Of the expert's.
         vl_bound: What an entry's magnitude must exceed to be kept.
         exp_bound: Likewise of the expert's.
+        into: A line that may be overwritten.
     """
-    one = _trimmed(vlm - base, vl_bound)
+    one = _trimmed(torch.sub(vlm, base, out=into), vl_bound)
     one *= vl_weight
     two = _trimmed(expert - base, exp_bound)
     two *= exp_weight
@@ -102,9 +111,11 @@ def ties_as_published(
     exp_weight: Tensor,
     vl_bound: Tensor | float,
     exp_bound: Tensor | float,
+    *,
+    into: Tensor | None = None,
 ) -> Tensor:
     """The mean of what of both trimmed task vectors has the elected sign; weights do not vote."""
-    one = _trimmed(vlm - base, vl_bound)
+    one = _trimmed(torch.sub(vlm, base, out=into), vl_bound)
     two = _trimmed(expert - base, exp_bound)
     positive = one + two >= 0
     one *= (one > 0) == positive

@@ -223,7 +223,8 @@ class Resident:
 
 def _eager(kernel: Kernel) -> Callable[..., None]:
     def add(target: Tensor, base: Tensor, *operands: Any) -> None:
-        torch.add(base, kernel(base, *operands), out=target)
+        into = target if target.dtype == base.dtype else None
+        torch.add(base, kernel(base, *operands, into=into), out=target)
 
     return add
 
