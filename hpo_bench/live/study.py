@@ -28,10 +28,10 @@ from hpo_bench.live.tuner import PATIENCE, Tuner
 from hpo_bench.live.verdict import Verdict, judge
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import METHODS, MergeSetting
-from hpo_bench.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
+from hpo_bench.plan import BUDGETS, EVALUATIONS_PER_DIMENSION, Contender
 from optimizers import Optimizer
 from optimizers.gp_bo import GpBo
-from optimizers.registry import available, get
+from optimizers.registry import available
 
 LOCK = ".tuning.lock"
 MOST_TRIALS = 1000
@@ -128,7 +128,7 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
     """
     if not request.methods or len(set(request.methods)) < len(request.methods):
         raise UsageError("name one merge method, or several different ones to race")
-    kind = get(request.optimizer)
+    kind = Contender.find(request.optimizer).kind
     if workers > 1 and not kind.parallel:
         able = ", ".join(name for name, one in available().items() if one.parallel)
         raise UsageError(
