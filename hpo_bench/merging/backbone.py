@@ -75,7 +75,7 @@ def language_tensors(names: Iterable[str], prefixes: Mapping[str, str]) -> dict[
     """Language model name to the VLM's name, for every language tensor among the VLM's.
 
     Raises:
-        MergeError: If two tensors of the VLM claim the same name.
+        MergeError: If two tensors of the VLM claim the same name, or none is language.
     """
     found: dict[str, str] = {}
     for name in names:
@@ -87,6 +87,8 @@ def language_tensors(names: Iterable[str], prefixes: Mapping[str, str]) -> dict[
                 f"both {found[theirs]!r} and {name!r} of the VLM map to {theirs!r}; the prefixes are ambiguous"
             )
         found[theirs] = name
+    if not found:
+        raise MergeError(f"no tensor of the VLM begins with {' or '.join(map(repr, prefixes))}: nothing is language")
     return found
 
 

@@ -1,6 +1,7 @@
 """A Hugging Face checkpoint on disk, opened lazily: names and shapes at once, weights when asked for."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,9 +111,10 @@ def _places(folder: Path) -> dict[str, str]:
     if index.is_file():
         try:
             places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-        except (ValueError, KeyError, TypeError) as error:
+            files = sorted({os.fspath(file) for file in places.values()})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise MergeError(f"{index}: is no safetensors index; fetch it anew") from error
-        for file in sorted(set(places.values())):
+        for file in files:
             if Path(file).name != file:
                 raise MergeError(f"{index}: names {file!r}, which is not a file beside it")
             if not (folder / file).is_file():

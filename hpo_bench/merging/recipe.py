@@ -34,6 +34,8 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
     ]
     if setting.method == "dare":
         lines.append("mergekit draws DARE's masks from another generator: equal in distribution, not in bits.")
+    if setting.method == "ties":
+        lines.append("Of entries that tie at the threshold mergekit keeps some and this merge all: they alone differ.")
     if left_out := [key for key in ("embeddings", "head", "norms", "biases") if not getattr(pair.merge, key)]:
         lines.append(f"The VLM's own {' and '.join(left_out)} are kept, as the pair says.")
     return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(content, sort_keys=False)

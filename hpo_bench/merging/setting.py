@@ -1,5 +1,6 @@
 """One point of a merge's search space."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,8 @@ class MergeSetting:
         density: Share of each task vector that is kept, in (0, 1]; None for "ta".
 
     Raises:
-        UsageError: If the method is unknown, or a density is missing, out of range or superfluous.
+        UsageError: If the method is unknown, a weight is not finite, or a density is missing, out of range or
+            superfluous.
     """
 
     method: str
@@ -38,6 +40,9 @@ class MergeSetting:
         if (self.density is None) != (self.method == "ta"):
             need = "takes no" if self.method == "ta" else "needs a"
             raise UsageError(f"{METHODS[self.method]} {need} density")
+        for name in ("vl_weight", "exp_weight"):
+            if not math.isfinite(value := getattr(self, name)):
+                raise UsageError(f"{name} must be a number, not {value}")
         if self.density is not None and not 0 < self.density <= 1:
             raise UsageError(f"density must be in (0, 1], not {self.density}")
 

@@ -88,3 +88,8 @@ def test_an_explicit_mapping_stands_in_for_an_unknown_architecture(tmp_path: Pat
     file.write_text(yaml.safe_dump({**described, "language_prefixes": {"model.text_model.": "model."}}))
     with pytest.raises(MergeError, match=r"tensors of the base that no tensor of the VLM maps to: lm_head.weight"):
         LoadedPair.load(Pair.read(folder))
+
+
+def test_prefixes_that_match_nothing_are_refused() -> None:
+    with pytest.raises(MergeError, match="nothing is language"):
+        language_tensors(["model.norm.weight"], {"foo.": "model."})

@@ -50,7 +50,7 @@ def lose_index(folder: Path) -> None:
 
 
 def break_index(folder: Path) -> None:
-    (folder / checkpoint.INDEX).write_text("[]")
+    (folder / checkpoint.INDEX).write_text('{"weight_map": {"a": 3}}')
 
 
 def lead_out(folder: Path) -> None:

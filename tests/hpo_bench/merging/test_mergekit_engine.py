@@ -104,3 +104,9 @@ def test_merging_touches_language_weights_alone_and_one_zero_restores_the_vlm(lo
 def test_impossible_settings_are_refused(arguments: tuple, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         MergeSetting(*arguments)
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match="exp_weight must be a number"):
+        MergeSetting("ta", 0.5, weight)
