@@ -89,8 +89,8 @@ class Local:
 class RayCluster:
     """Tasks of a Ray cluster, which does again what it loses with a worker or a machine.
 
-    Ray's own tasks and not its backend for joblib: that one is a pool of actors, which does not survive the death of
-    one of them.
+    Ray's own tasks and not its backend for joblib, which works through a pool of actors: a task is retried by itself,
+    and only that task.
 
     Attributes:
         jobs: Tasks at a time, each on one core.
