@@ -29,7 +29,10 @@ from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 
 HOUSE = Path(__file__).parents[1]
-DERIVES = ("hpo_bench/*.py", "hpo_bench/statistics/*.py", "hpo_bench/report/**/*", "landscapes/*.py", "surrogates/*.py")
+DERIVES = (
+    "hpo_bench/*.py", "hpo_bench/analyses/*.py", "hpo_bench/statistics/*.py", "hpo_bench/report/*", "hpo_bench/study/*",
+    "landscapes/*.py", "surrogates/*.py",
+)  # fmt: skip
 """Files that figures and tables follow from, next to the runs."""
 
 

@@ -265,15 +265,18 @@ def noise_sentence(content: Mapping) -> str:
     excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
     if not any(excluded.values()):
         return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
-    counts = ", ".join(f"{count} of {total} {_at(point)}" for point, count in excluded.items())
+    counts = ", ".join(f"{count} of {total} {at(point)}" for point, count in excluded.items())
     return (
         f"Random's own regret is under the noise of a comparison of two settings on {counts}: these ratios hold for "
         "the landscape as interpolated, but tuning with so few examples would not show them."
     )
 
 
-def _at(point: str) -> str:
-    return "at the end" if point == "end" else f"at t = {point}"
+def at(point: str) -> str:
+    """`at t = 10`, `over t ≥ 10`, or `at the end`."""
+    if point == OVERALL:
+        return f"over {when(point)}"
+    return "at the end" if point == END else f"at {when(point)}"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 UNDEFINED = "–"
+DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
+METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 
 
 def number(value: float | None) -> str:

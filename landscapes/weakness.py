@@ -19,9 +19,9 @@ landscapes stay in every run, are marked in every table and figure, and headline
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -96,7 +96,21 @@ def weaknesses(landscape: Landscape) -> tuple[str, ...]:
     return judge(landscape.fidelity(), landscape.card)
 
 
-def marked(landscape: Landscape) -> str:
+class Judged(Protocol):
+    """A landscape, or what stands in for one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def weaknesses(self) -> Sequence[str]:
+        """What the rule finds against it."""
+        ...
+
+
+def marked(landscape: Judged) -> str:
     """The landscape's name, with a mark if it is weak."""
     return landscape.name + (MARK if landscape.weaknesses else "")
 

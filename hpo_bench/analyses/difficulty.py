@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from hpo_bench.report.groups import DOMAINS, METHODS
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import DOMAINS, METHODS
 from landscapes.landscape import Landscape
 
 LOCAL = ("pattern-search", "powell")

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from hpo_bench.report import study
-from hpo_bench.report.groups import METHODS
+from hpo_bench import study
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import METHODS
 from hpo_bench.workers import each
 from landscapes import maxima
 from landscapes.fidelity import Fidelity

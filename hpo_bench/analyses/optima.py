@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
-from hpo_bench.report.groups import METHODS
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import METHODS
 from landscapes.landscape import Landscape
 
 EDGE = 0.01

@@ -7,13 +7,12 @@ with its standard error, from the per-example difference of the two winners, and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 
 import numpy as np
-import pandas as pd
 
-from hpo_bench.report.groups import METHODS
+from hpo_bench import study
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import METHODS
 from landscapes.landscape import Landscape
 
 WITHIN = {"sum_to_one": 0.0, "relaxed_sum": 0.2}
@@ -80,13 +79,6 @@ def on_most_examples(landscape: Landscape) -> Landscape:
         return landscape
 
 
-def study_costs() -> pd.DataFrame:
-    """The study's Table 3: columns scenario, method (TA, DARE, TIES), restriction and relative_regret_percent."""
-    path = files("hpo_bench.report") / "study" / "table3_relative_regret_percent.csv"
-    with path.open(encoding="utf-8") as file:
-        return pd.read_csv(file, comment="#")
-
-
 def table(found: Sequence[Cost]) -> TextTable:
     """One row a landscape; a star where the cost exceeds two standard errors."""
     by_name: dict[str, dict[str, Cost]] = {}
@@ -105,7 +97,7 @@ def _cell(cost: Cost | None) -> str:
 
 def side_by_side(found: Sequence[Cost]) -> TextTable:
     """By method and restriction: median and worst relative regret, and how often it is zero, here and in the study."""
-    theirs = study_costs()
+    theirs = study.restriction_costs()
     rows = []
     for method, label in METHODS.items():
         for restriction in WITHIN:

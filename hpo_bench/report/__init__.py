@@ -5,6 +5,7 @@ from pathlib import Path
 from hpo_bench.finished import Benchmark
 from hpo_bench.report import curves, groups, heatmaps, profiles, ranks, ror
 from hpo_bench.report.page import PNG, SVG, Shown, render
+from hpo_bench.report.study_section import analyse
 from hpo_bench.report.style import Shelf, encode, provenance
 from hpo_bench.results import write
 from hpo_bench.workers import each
@@ -45,7 +46,12 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int
         name = f"landscape_{landscape.name.replace('/', '_')}"
         about, alt = heatmaps.caption(landscape), heatmaps.describe(landscape)
         maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
+    study = analyse(recorded, benchmark.runs, jobs=jobs) if recorded else None
+    study_figures = [
+        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
+        for name, figure, caption, alt in (study.figures if study else ())
+    ]
     shelf.clear_others()
-    text = render(benchmark, content, main=main, maps=maps, provenance=source)
+    text = render(benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures, provenance=source)
     write(folder / "index.html", lambda path: path.write_text(text, encoding="utf-8"))
     return [*shelf.files, folder / "index.html"]

@@ -8,15 +8,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo_bench.finished import Benchmark, Checkpoint
+from hpo_bench.report import marks
 from hpo_bench.report.ror import LEAST, greatest, when
 from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.wording import DOMAINS, METHODS
 
-DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
-METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 CAPTION = (
     "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
-    "the landscapes of a group, marks the landscapes; hollow where Random’s own regret is under the noise of a "
-    "comparison."
+    f"the landscapes of a group, marks the landscapes; {marks.LEGEND}."
 )
 ALT = (
     "Dot plots. Columns are task domains and merge methods, colours are optimisers; the height is regret over "
@@ -60,9 +59,10 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence
         for place, group in enumerate(present):
             inside = np.array([one == group for one in groups])
             x = place + (rank - (len(order) - 1) / 2) * width
-            counted, hollow = ratio[inside & point.resolved], ratio[inside & ~point.resolved]
-            _marks(axis, x, counted, color=colour, alpha=0.65)
-            _marks(axis, x, hollow, color=colour, mfc="none", mew=0.8)
+            marks.draw(
+                axis, x, ratio[inside], filled=point.resolved[inside], weak=~benchmark.sound[inside], colour=colour,
+                size=3.6,
+            )  # fmt: skip
             middle = float(np.median(ratio[inside]))
             axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
             ends = [x - 0.45 * width, x + 0.45 * width]
@@ -75,10 +75,3 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence
     axis.set_xlim(-0.5, len(present) - 0.5)
     axis.tick_params(length=0)
     axis.grid(visible=False, axis="x")
-
-
-def _marks(axis: Axes, x: float, heights: np.ndarray, **look: object) -> None:
-    if len(heights):
-        # Whole marks on the edge; but a mark that is not clipped must not move the layout.
-        marks = axis.plot(np.full(len(heights), x), heights, "o", ms=3.6, clip_on=False, **look)  # pyright: ignore[reportArgumentType]
-        marks[0].set_in_layout(False)

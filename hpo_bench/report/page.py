@@ -12,12 +12,14 @@ from hpo_bench.finished import Benchmark
 from hpo_bench.plan import BUDGETS
 from hpo_bench.regret import SEARCHES
 from hpo_bench.report import tables
+from hpo_bench.report.study_section import Section
 from hpo_bench.report.style import colours
 from hpo_bench.statistics.bootstrap import REPLICATES
 from hpo_bench.statistics.comparisons import LEAST_LANDSCAPES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.tables import (
     above_noise,
+    at,
     comparison_sentence,
     comparisons,
     headline,
@@ -66,6 +68,8 @@ def render(
     *,
     main: Sequence[Shown],
     maps: Sequence[Shown],
+    study: Section | None,
+    study_figures: Sequence[Shown],
     provenance: str,
 ) -> str:
     """The page's text.
@@ -75,6 +79,8 @@ def render(
         content: Its summary.
         main: The figures about optimisers.
         maps: The figures about landscapes.
+        study: The study's analyses of recorded landscapes; None if there are none.
+        study_figures: Its figures.
         provenance: What the numbers come from.
     """
     # The style sheet is ours; everything else that comes from cards or classes is escaped.
@@ -122,4 +128,7 @@ def render(
         searches=SEARCHES,
         main=main,
         maps=maps,
+        study=study,
+        study_figures=study_figures,
+        at=at,
     )

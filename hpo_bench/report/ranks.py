@@ -6,13 +6,14 @@ from matplotlib.figure import Figure
 from hpo_bench.finished import Benchmark
 from hpo_bench.report.ror import when
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, house_style
+from landscapes.weakness import MARK, marked
 
 MOST_NUMBERS = 40
 """With more landscapes the cells are too narrow for figures."""
 CAPTION = (
     "The rank of each optimiser by mean regret on each landscape (1 is best; equals share the mean of theirs), and the "
     "mean rank on the right. Ranks tell who wins and not by how much: on smooth landscapes the first places may lie "
-    "closer together than anyone could observe."
+    f"closer together than anyone could observe. {MARK}: a weak landscape."
 )
 ALT = "Heat map. Rows are optimisers, columns landscapes; dark blue cells are first ranks, pale ones last."
 
@@ -24,7 +25,7 @@ def draw(benchmark: Benchmark) -> Figure:
     labels = np.array(list(benchmark.labels.values()))
     order = np.argsort(ranks.mean(axis=1), kind="stable")
     ranks, labels = ranks[order], labels[order]
-    names = [landscape.name for landscape in benchmark.landscapes]
+    names = [marked(landscape) for landscape in benchmark.landscapes]
     width = len(names)
     with house_style():
         figure = blank(PAGE_INCHES, 1.9 + 0.26 * len(labels))

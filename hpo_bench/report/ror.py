@@ -7,18 +7,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from hpo_bench.finished import END, OVERALL, SINCE, Benchmark, Checkpoint
+from hpo_bench.report import marks
 from hpo_bench.report.style import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.statistics.luck import null_band
 from hpo_bench.statistics.ratios import median
 
 LEAST = 0.01
-"""Ratios below this are drawn at the edge, as triangles."""
+"""Ratios below this are drawn at the edge."""
 CAPTION = (
     "Regret over random after 10 and 20 evaluations, at the end, and of the mean from t = 10 on. Each mark is one "
-    "landscape (mean over seeds, divided by the expectation for uniform random search), as interpolated; hollow where "
-    "Random’s own regret is under the noise of a comparison, so that tuning with so few examples would not show the "
-    "ratio. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of Random’s own "
-    "ratios on single landscapes (light) and of their median (dark)."
+    "landscape (mean over seeds, divided by the expectation for uniform random search), as interpolated; "
+    f"{marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of "
+    "Random’s own ratios on single landscapes (light) and of their median (dark)."
 )
 
 
@@ -36,22 +36,12 @@ def draw(benchmark: Benchmark) -> Figure:
         axes[0].set_ylim(len(order) - 0.4, -0.6)
         axes[len(axes) // 2].set_xlabel("regret over random (log scale; lower is better, 1 = uniform random search)")
         handles = [
-            Line2D([], [], marker="o", ls="", color=INK, ms=4.5, alpha=0.75, label="a landscape"),
-            Line2D(
-                [],
-                [],
-                marker="o",
-                ls="",
-                mfc="none",
-                color=INK,
-                ms=4.5,
-                label="one with Random under the noise",
-            ),
+            *marks.handles(hollow="one with Random under the noise", weak=~benchmark.sound),
             Line2D([], [], color=INK, lw=2.4, label="median"),
-            Patch(color=BAND, label="luck alone: one landscape"),
-            Patch(color="#CBD2D9", label="luck alone: median"),
+            Patch(color=BAND, label="luck: one landscape"),
+            Patch(color="#CBD2D9", label="luck: median"),
         ]
-        figure.legend(handles=handles, loc="outside upper center", ncols=5, handlelength=1.2, columnspacing=1.2)
+        figure.legend(handles=handles, loc="outside upper center", ncols=6, handlelength=1.1, columnspacing=1.0)
     return figure
 
 
@@ -75,21 +65,13 @@ def describe(benchmark: Benchmark) -> str:
 
 
 def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str], paint: dict[str, str]) -> None:
-    resolved = point.resolved
     _shade(axis, benchmark, point)
     axis.axvline(1, color=INK, lw=0.8, zorder=1)
     rng = np.random.default_rng(0)
     for row, identity in enumerate(order):
         ratio = np.maximum(point.ratios(identity), LEAST)
         height = row + rng.uniform(-0.22, 0.22, len(ratio))
-        for kept, edge in ((True, False), (True, True), (False, False), (False, True)):
-            chosen = (resolved == kept) & ((ratio <= LEAST) == edge)
-            if chosen.any():
-                marks = axis.plot(
-                    ratio[chosen], height[chosen], "<" if edge else "o", ms=4.2, color=paint[identity],
-                    mfc=paint[identity] if kept else "none", mew=0.8, alpha=0.75, ls="", clip_on=False, zorder=3,
-                )  # fmt: skip
-                marks[0].set_in_layout(False)
+        marks.draw(axis, ratio, height, filled=point.resolved, weak=~benchmark.sound, colour=paint[identity], size=4.2)
         low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
         axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
         axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False)

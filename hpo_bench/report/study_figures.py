@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from hpo_bench import study
 from hpo_bench.analyses.optima import Optimum
-from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost, study_costs
+from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer
-from hpo_bench.report.groups import METHODS
 from hpo_bench.report.style import FAINT, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.wording import METHODS
 
 HERE, STUDY = "#0072B2", "#9AA5B1"
 SHADES = {"ta": "#0072B2", "dare": "#D55E00", "ties": "#009E73", "other": "#6B7280"}
@@ -33,7 +34,7 @@ TRANSFER_CAPTION = (
 
 def restrictions(found: Sequence[Cost]) -> Figure:
     """Relative regret by method and restriction, ours and the study's."""
-    theirs = study_costs()
+    theirs = study.restriction_costs()
     present = [method for method in METHODS if any(cost.method == method for cost in found)]
     with house_style():
         figure = blank(PAGE_INCHES, 3.3)

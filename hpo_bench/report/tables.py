@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench.report import study
-from hpo_bench.report.groups import METHODS
+from hpo_bench import study
 from hpo_bench.tables import Row, TextTable, when
-from hpo_bench.wording import UNDEFINED, percent
+from hpo_bench.wording import METHODS, UNDEFINED, percent
 from landscapes.landscape import Landscape
 from landscapes.weakness import MARK
 

@@ -31,7 +31,7 @@ def study(patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path 
     """
     import pandas as pd
 
-    from hpo_bench.analyses.section import analyse
+    from hpo_bench.report.study_section import analyse
     from hpo_bench.errors import ResultsError
     from hpo_bench.report.style import Shelf, encode, provenance
 

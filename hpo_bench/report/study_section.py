@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 import optimizers
 from hpo_bench.analyses import difficulty, optima, restrictions, transfer
+from hpo_bench.report import study_figures as draw
 from hpo_bench.tables import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
@@ -36,8 +37,6 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         runs: Stored runs on them (`results.assemble`), without which there is no trajectory to follow.
         jobs: Worker processes.
     """
-    from hpo_bench.report import study_figures as draw  # Matplotlib takes a second to import.
-
     costs, found = restrictions.costs(landscapes), each(optima.find, landscapes, jobs=jobs)
     tables: dict[str, TextTable] = {
         "What restricting the sum of coefficients costs, beside the study’s Table 3": restrictions.side_by_side(costs),
