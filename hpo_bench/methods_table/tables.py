@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench.methods_table import study
+from hpo_bench import study
 from hpo_bench.methods_table.findings import Claim
 from hpo_bench.methods_table.lineup import BASE, EVERYBODY, METHODS, SWAP
 from hpo_bench.methods_table.measured import Measured, PairResult

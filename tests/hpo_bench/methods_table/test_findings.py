@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
+from hpo_bench import study
 from hpo_bench.errors import ResultsError
-from hpo_bench.methods_table import study
 from hpo_bench.methods_table.findings import claims, consistency
 from hpo_bench.methods_table.lineup import BASE, EVERYBODY, METHODS
 from hpo_bench.methods_table.measured import Measured, PairResult
