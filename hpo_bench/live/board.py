@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hpo_bench.live.limits import Limits, Spent
+from hpo_bench.live.overhead import Overhead
 from hpo_bench.live.trial import Trial
 
 
@@ -22,7 +23,7 @@ class Board:
         news: Messages since the last look, oldest first.
         loaded: Whether a worker has loaded its models.
         stopping: Whether no further trial will be begun.
-        overheads: Seconds that asking, telling, storing and showing took, one a finished trial.
+        overhead: What tuning itself took.
     """
 
     limits: Limits
@@ -33,7 +34,7 @@ class Board:
     news: list[str] = field(default_factory=list)
     loaded: bool = False
     stopping: bool = False
-    overheads: list[float] = field(default_factory=list)
+    overhead: Overhead = field(default_factory=Overhead)
 
     @property
     def spent(self) -> Spent:

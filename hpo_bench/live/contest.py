@@ -121,18 +121,17 @@ class Contest:
         x = arm.optimizer.ask()
         return Proposal(method, x, arm.space.setting(x))
 
-    def tell(self, proposal: Proposal, trial: Trial, answers: Callable[[int], Answers]) -> None:
+    def tell(self, proposal: Proposal, trial: Trial, answers: Answers | None) -> None:
         """Give a result to the optimiser that asked for it.
 
         Args:
             proposal: What was asked.
             trial: What came of it; failures are told as NaN.
-            answers: Gives the answers of a complete trial by its number.
+            answers: Its answers to the validation examples; None if it failed.
         """
         arm = self.arms[proposal.method]
         x = proposal.x
-        given = None if trial.score is None else answers(trial.number)
-        found, kept = (None, None) if given is None else (self.goal.improved(given), self.goal.kept(given))
+        found, kept = (None, None) if answers is None else (self.goal.improved(answers), self.goal.kept(answers))
         error = arm.noise(x, found, arm.known)
         if self.goal.keep is None:
             arm.optimizer.tell(x, trial.told_score, standard_error=error)
@@ -193,7 +192,7 @@ def replay(
         trial = next(finished, None)
         if trial is None or trial.number not in asked:
             raise LiveError("the study's trials do not fit together: some were deleted; begin another with --study")
-        contest.tell(asked[trial.number], trial, answers)
+        contest.tell(asked[trial.number], trial, None if trial.score is None else answers(trial.number))
 
     for trial in trials:
         while contest.told < trial.asked_after:

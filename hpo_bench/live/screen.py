@@ -16,7 +16,8 @@ from hpo_bench.live.trial import Trial
 
 ROWS = 12
 """How many trials the table shows."""
-REFRESH_SECONDS = 0.1
+REFRESH_SECONDS = 1.0
+"""How often the table is redrawn while nothing but time passes."""
 
 
 class LiveScreen:
@@ -42,7 +43,7 @@ class LiveScreen:
         self._live.stop()
 
     def show(self, board: Board, finished: Trial | None = None) -> None:
-        """Redraw, but not more often than eyes can follow."""
+        """Redraw; while nothing has finished only as the seconds go by."""
         for message in board.news:
             self._console.print(message, highlight=False)
         board.news.clear()

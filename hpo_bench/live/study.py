@@ -169,6 +169,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
     folder = request.studies / request.study
     with _alone(folder), ExitStack() as stack:
         store = TrialStore(folder, request.study, url=request.url)
+        stack.callback(store.close)
         wanted = _config(request, kind, store)
         origin.write(folder)
         if store.config is not None and (verdict := _finished(store, limits)) is not None:

@@ -42,7 +42,7 @@ def show(verdict: Verdict, console: Console) -> None:
             style="bold" if place == 0 else None,
         )
     # A pipe has no width of its own, and the table needs about this much.
-    (console if console.is_terminal else Console(width=160, file=console.file)).print(table)
+    (console if console.is_terminal else Console(width=160, file=console.file, quiet=console.quiet)).print(table)
     for sentence in sentences(verdict):
         console.print(sentence, highlight=False, soft_wrap=True)
 
@@ -77,9 +77,9 @@ def accounts(board: Board, seconds: float) -> str:
     """What the tuning took."""
     spent = board.spent
     parts = [f"{spent.finished} trials in {clock(seconds)}"]
-    if board.overheads:
-        mean = 1000 * sum(board.overheads) / len(board.overheads)
-        parts.append(f"{mean:.0f} ms a trial for asking, telling, storing and showing")
+    if board.overhead.trials:
+        wall, processor = (1000 * seconds for seconds in board.overhead.each)
+        parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
     if spent.dollars:
         parts.append(f"${spent.dollars:.2f}")
     return ", ".join(parts)

@@ -1,16 +1,18 @@
 """The loop: ask, merge, evaluate, store, tell."""
 
+import contextlib
 import time
 from collections import Counter, deque
 from typing import Literal
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, ResultsError
 from hpo_bench.live.advice import advice
 from hpo_bench.live.board import Board, Screen
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.contest import Contest, Proposal, describe, replay
 from hpo_bench.live.crew import Crew, Finished, Lost
 from hpo_bench.live.limits import Limits, time_limit
+from hpo_bench.live.overhead import Overhead
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.trial import Failure, Job, Success, Trial
 
@@ -62,6 +64,7 @@ class Tuner:
         self._store, self._contest, self._crew, self._brake, self._screen = store, contest, crew, brake, screen
         self._timeout, self._patience = timeout, patience
         self.board = Board(limits, crew.size)
+        self._before = Overhead.read(store.folder)
         trials = store.trials()
         self._again = deque(replay(contest, trials, store.answers))
         for trial in sorted(trials, key=lambda trial: (trial.told_as is None, trial.told_as)):
@@ -82,19 +85,20 @@ class Tuner:
             LiveError: If the storage fails, or too many trials in a row did.
             KeyboardInterrupt: If the brake was pressed twice.
         """
-        while True:
-            begin = time.perf_counter()
-            self.board.loaded |= bool(self._crew.idle)
-            if self._assign():
-                self._overhead(begin)
-            self._screen.show(self.board)
-            if not self._running and not self._more:
-                return "interrupted" if self._brake.pressed else "budget"
-            event = self._crew.poll(LOOK_SECONDS)
-            begin = time.perf_counter()
-            if isinstance(event, Finished | Lost):
-                self._take(event)
-                self._overhead(begin, finished=True)
+        try:
+            while True:
+                self.board.loaded |= bool(self._crew.idle)
+                self._assign()
+                self._screen.show(self.board)
+                if not self._running and not self._more:
+                    return "interrupted" if self._brake.pressed else "budget"
+                event = self._crew.poll(LOOK_SECONDS)
+                if isinstance(event, Finished | Lost):
+                    self._take(event)
+        finally:
+            # A full disk has been told of already, and these accounts are not worth another word.
+            with contextlib.suppress(ResultsError):
+                (self._before + self.board.overhead).write(self._store.folder)
 
     @property
     def _more(self) -> bool:
@@ -102,28 +106,28 @@ class Tuner:
             return False
         return bool(self._again) or (self._contest.open and self.board.limits.allow(self.board.spent))
 
-    def _assign(self) -> int:
-        """Give every idle worker a trial, as long as there are any; returns how many were given."""
+    def _assign(self) -> None:
+        """Give every idle worker a trial, as long as there are any."""
         self.board.stopping = self._brake.pressed
-        given = 0
+        clock = self.board.overhead
         for worker in self._crew.idle:
             if not self._more:
                 break
             if self._again:
                 trial, proposal = self._again.popleft()
-                self._store.assign(trial, worker)
+                trial = self._store.assign(trial, worker)
             else:
-                proposal = self._contest.ask()
+                with clock.of("ask"):
+                    proposal = self._contest.ask()
                 if proposal is None:
                     break
-                trial = self._store.start(proposal.setting, asked_after=self._contest.told, worker=worker)
+                with clock.of("store"):
+                    trial = self._store.start(proposal.setting, asked_after=self._contest.told, worker=worker)
             self._running[worker] = (trial, proposal)
             self.board.put(trial)
             self.board.begun[trial.number] = time.monotonic()
             limit = time_limit(self._timeout, self.board.trials.values())
             self._crew.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
-            given += 1
-        return given
 
     def _take(self, event: Finished | Lost) -> None:
         trial, proposal = self._running.pop(event.worker)
@@ -138,18 +142,23 @@ class Tuner:
                     return
         else:
             result = event.result
-        told_as = self._contest.told
-        if isinstance(result, Success):
-            trial = self._store.complete(trial, result, told_as=told_as, goal=self._contest.goal)
-        else:
-            trial = self._store.fail(trial, result, told_as=told_as)
-        self._contest.tell(proposal, trial, self._store.answers)
+        told_as, clock = self._contest.told, self.board.overhead
+        with clock.of("store"):
+            if isinstance(result, Success):
+                trial = self._store.complete(trial, result, told_as=told_as, goal=self._contest.goal)
+            else:
+                trial = self._store.fail(trial, result, told_as=told_as)
+        with clock.of("tell"):
+            answers = result.answers["validation"] if isinstance(result, Success) else None
+            self._contest.tell(proposal, trial, answers)
         self.board.put(trial)
+        clock.trials += 1
         for method, why in self._contest.dropped.items():
             if method not in self._spoken:
                 self._spoken.add(method)
                 self._say(why)
-        self._screen.show(self.board, trial)
+        with clock.of("show"):
+            self._screen.show(self.board, trial)
         self._count(trial)
 
     def _count(self, trial: Trial) -> None:
@@ -162,10 +171,3 @@ class Tuner:
 
     def _say(self, message: str) -> None:
         self.board.news.append(message)
-
-    def _overhead(self, begin: float, *, finished: bool = False) -> None:
-        seconds = time.perf_counter() - begin
-        if finished:
-            self.board.overheads.append(seconds)
-        elif self.board.overheads:
-            self.board.overheads[-1] += seconds

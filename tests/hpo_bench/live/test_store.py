@@ -96,3 +96,20 @@ def test_lost_answers_are_named(store: TrialStore) -> None:
     store.answers_path(0).unlink()
     with pytest.raises(LiveError, match=r"0000\.parquet: the answers of a trial cannot be read"):
         store.answers(0)
+
+
+def test_another_worker_is_remembered(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="worker-1")
+    moved = store.assign(running, "worker-2")
+    done = store.complete(moved, success(Job("trial 0", SETTING)), told_as=0)
+    assert done.worker == "worker-2"
+    assert reopened(store).trials() == [done]
+
+
+def test_closed_all_of_it_is_in_one_file_and_it_opens_again_when_used(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="w")
+    log = store.folder / "study.sqlite3-wal"
+    assert log.exists(), "commits are not written ahead"
+    store.close()
+    assert not log.exists()
+    assert store.trials() == [running]
