@@ -31,6 +31,7 @@ SECTIONS = {
         "record": "Record a landscape from real merges of a pair.",
         "methods": "Compare nine merge methods with each other and with the study.",
         "scale": "See what injection gains in larger models.",
+        "cost": "See what tuning costs, and what it saves against the full grid and merges on disk.",
         "speed": "Time re-merging in place against mergekit and a memory copy.",
     },
 }

@@ -143,12 +143,12 @@ def command(
     from rich.console import Console
 
     from hpo_bench.live.crew import Crew
-    from hpo_bench.live.demo import grid_best
     from hpo_bench.live.devices import devices
     from hpo_bench.live.finished import Origin
     from hpo_bench.live.goal import Keep
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
+    from hpo_bench.live.recorded import grid_best
     from hpo_bench.live.study import Request, tune
     from hpo_bench.pairs import find_pair
 
