@@ -17,6 +17,10 @@ class MergeError(HpoBenchError):
     """Checkpoints cannot be merged."""
 
 
+class NotFiniteError(MergeError):
+    """A checkpoint holds weights that are NaN or infinite."""
+
+
 class RecordingError(HpoBenchError):
     """A recording cannot be made or continued."""
 
