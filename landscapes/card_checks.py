@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from landscapes import strict_yaml
 from landscapes.errors import InvalidCardError
 
 
@@ -18,15 +19,13 @@ def wrong(path: Path, key: str, problem: str) -> InvalidCardError:
 def read_mapping(path: Path, *, required: Iterable[str], optional: Iterable[str]) -> dict[str, object]:
     """The keys of a YAML file, all required ones there and none unknown."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = strict_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InvalidCardError(f"{path} does not exist; every landscape needs its card") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidCardError(f"{path} cannot be read ({error})") from error
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise InvalidCardError(f"{path}{place} is not YAML ({getattr(error, 'problem', None) or error})") from error
+        raise InvalidCardError(f"{path}, {strict_yaml.problem(error)}") from error
     if not isinstance(content, dict):
         raise InvalidCardError(f"{path} must hold keys and values, not {type(content).__name__}")
     required, known = list(required), [*required, *optional]

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from hpo_bench.errors import UsageError
+from landscapes import strict_yaml
 
 ROLES = ("base", "vlm", "expert")
 FILE = "pair.yaml"
@@ -20,14 +21,15 @@ def read_manifest(file: Path) -> dict[str, Any]:
     """A pair's description, every key of which is known and of the right type.
 
     Raises:
-        UsageError: If the file is missing, is not YAML, lacks a key, or has one that is unknown or of the wrong type.
+        UsageError: If the file is missing, is not YAML, lacks a key, or has one twice, unknown
+            or of the wrong type.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = strict_yaml.load(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     except yaml.YAMLError as error:
-        raise UsageError(f"{file}: is not YAML: {str(error).splitlines()[0]}") from error
+        raise UsageError(f"{file}, {strict_yaml.problem(error)}") from error
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must be a mapping with the keys name, {', '.join(ROLES)}")
     for key in content:

@@ -49,7 +49,7 @@ class MergeScope:
         for key, value in section.items():
             if key not in known:
                 raise UsageError(f"{where}: unknown key {key!r} under merge; there are: {', '.join(known)}")
-            if not isinstance(value, str if key == "dtype" else bool):
+            if not (value in tuple(DTYPES) if key == "dtype" else isinstance(value, bool)):
                 need = f"one of {', '.join(DTYPES)}" if key == "dtype" else "true or false"
                 raise UsageError(f"{where}: merge.{key} must be {need}, not {value!r}")
         return cls(**section)

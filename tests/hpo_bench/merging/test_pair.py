@@ -45,6 +45,16 @@ def test_a_manifest_that_is_no_mapping_is_refused(copied: Path, text: str) -> No
         Pair.read(copied)
 
 
+def test_a_key_that_is_given_twice_is_refused(copied: Path) -> None:
+    path = copied / "pair.yaml"
+    path.write_text("name: twice\nbase: base\nvlm: vlm\nexpert: expert\nvlm: base\n")
+    with pytest.raises(UsageError, match=r"pair\.yaml, line 5: key 'vlm' was given on line 3 already; leave one out"):
+        Pair.read(copied)
+    path.write_text("name: twice\nbase: base\nvlm: vlm\nexpert: expert\nmerge: {norms: true, norms: false}\n")
+    with pytest.raises(UsageError, match="line 5: key 'norms' was given on line 5 already"):
+        Pair.read(copied)
+
+
 def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
     change(copied, evaluatoin={"kind": "local"})
     with pytest.raises(UsageError, match="did you mean 'evaluation'"):
@@ -56,7 +66,8 @@ def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
     [
         ({"merge": {"embedding": False}}, "unknown key 'embedding' under merge"),
         ({"merge": {"norms": "no"}}, "merge.norms must be true or false"),
-        ({"merge": {"dtype": "float8"}}, "dtype must be one of"),
+        ({"merge": {"dtype": "float8"}}, r"pair\.yaml: merge.dtype must be one of float32, .*, not 'float8'"),
+        ({"merge": {"dtype": ["bfloat16"]}}, r"pair\.yaml: merge.dtype must be one of"),
         ({"language_prefixes": {"model.": 3}}, "must be text"),
         ({"evaluation": "lmms-eval"}, "'evaluation' must be a mapping"),
         ({"expert": "someone/expert"}, "write hf://someone/expert"),
