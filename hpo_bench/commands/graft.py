@@ -41,9 +41,12 @@ def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str 
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.alignment import Alignment
     from hpo_bench.merging.extraction import extract as write
+    from hpo_bench.merging.output import check_free
     from hpo_bench.pairs import given
 
-    alignment = Alignment.of(given(pair, base=base, vlm=vlm, expert=expert))
+    found = given(pair, base=base, vlm=vlm, expert=expert)
+    check_free(out, apart_from=found.folders)
+    alignment = Alignment.of(found)
     alignment.check()
     click.echo(f"{write(alignment, out)} holds base, vlm and expert")
 
@@ -60,10 +63,13 @@ def onto(*, pair: str | None, base: str | None, vlm: str | None, expert: str | N
     from hpo_bench.merging.alignment import Alignment
     from hpo_bench.merging.checkpoint import Checkpoint
     from hpo_bench.merging.grafting import graft
+    from hpo_bench.merging.output import check_free
     from hpo_bench.merging.wording import some
     from hpo_bench.pairs import given
 
-    alignment = Alignment.of(given(pair, base=base, vlm=vlm, expert=expert))
+    found = given(pair, base=base, vlm=vlm, expert=expert)
+    check_free(out, apart_from=(*found.folders, language))
+    alignment = Alignment.of(found)
     alignment.check()
     merged = Checkpoint.open(language)
     if missing := set(alignment.merged) - set(merged.tensors):

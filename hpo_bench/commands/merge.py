@@ -70,10 +70,10 @@ def command(
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.merging.export import export_merge, stream_merge
-    from hpo_bench.merging.grafting import check_free
+    from hpo_bench.merging.output import check_free
     from hpo_bench.merging.pair import LoadedPair
 
-    check_free(out)
+    check_free(out, apart_from=found.folders)
     disable_progress_bar()
     begin = time.monotonic()
     if stream:

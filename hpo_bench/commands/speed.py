@@ -64,10 +64,10 @@ def command(
 
     from hpo_bench.errors import UsageError
     from hpo_bench.merging import speed, subjects
+    from hpo_bench.merging.devices import check_device
     from hpo_bench.pairs import find_pair
 
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("this machine has no GPU that torch can use; leave --device out")
+    device = check_device(device).type
     if no_pair and not shapes:
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")
     torch.set_num_threads(threads)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from hpo_bench.errors import MergeError
+from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, is_weight, language_tensors, prefixes_of
 from hpo_bench.merging.checkpoint import Checkpoint
 from hpo_bench.merging.configuration import Configuration, Finding, compare
@@ -98,15 +99,38 @@ class Alignment:
             name: A language model name.
 
         Raises:
-            MergeError: If a tensor cannot be read, or holds NaN or infinity.
+            NotFiniteError: If one holds NaN or infinity.
+            MergeError: If one cannot be read.
         """
-        vlm = self._finite("vlm", self.language[name])
-        base, expert = (self._finite(role, self._name_in(role, name)) for role in ("base", "expert"))
+        vlm = self.read("vlm", self.language[name])
+        base, expert = (self.read(role, self._name_in(role, name)) for role in ("base", "expert"))
         if name in _BY_ROW:
             if self.vocabulary is None:
                 raise MergeError(f"{name} is left out of this merge, so its rows were not matched")
             base, expert = self.vocabulary.align(vlm, base, expert)
         return Triple(base=base, vlm=vlm, expert=expert)
+
+    def read(self, role: str, name: str) -> torch.Tensor:
+        """Read one tensor of one checkpoint, by its name on disk.
+
+        Raises:
+            NotFiniteError: If it holds NaN or infinity.
+            MergeError: If it cannot be read.
+        """
+        tensor = self.checkpoints[role].tensor(name)
+        check_finite(tensor, f"{self.checkpoints[role].folder}: {name}")
+        return tensor
+
+    @property
+    def copied(self) -> tuple[str, ...]:
+        """Names on disk of the VLM's tensors that are not merged, language or not: a merge has them bit for bit."""
+        merged = {self.language[name] for name in self.merged}
+        return tuple(name for name in self.checkpoints["vlm"].tensors if name not in merged)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where the three checkpoints lie."""
+        return tuple(checkpoint.folder for checkpoint in self.checkpoints.values())
 
     @property
     def stored_dtype(self) -> torch.dtype:
@@ -125,15 +149,17 @@ class Alignment:
         tied = name == HEAD and self.configurations[role].tied
         return EMBEDDINGS if tied else name
 
-    def _finite(self, role: str, name: str) -> torch.Tensor:
-        tensor = self.checkpoints[role].tensor(name)
-        if not torch.isfinite(tensor).all():
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise MergeError(
-                f"{self.checkpoints[role].folder}: {name} holds {bad} weights that are NaN or infinite; fetch it "
-                "anew, or ask its authors"
-            )
-        return tensor
+
+def check_finite(tensor: torch.Tensor, what: str) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        NotFiniteError: If there are any.
+    """
+    finite = torch.isfinite(tensor)
+    if not finite.all():
+        bad = int((~finite).sum())
+        raise NotFiniteError(f"{what} holds {bad} weights that are NaN or infinite; fetch it anew, or ask its authors")
 
 
 def _rows(role: str, checkpoint: Checkpoint, language: Mapping[str, str]) -> int:

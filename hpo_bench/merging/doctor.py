@@ -6,6 +6,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+from hpo_bench.errors import NotFiniteError
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.backbone import KINDS, kind_of, layer_of
 from hpo_bench.merging.configuration import Finding
@@ -16,6 +17,8 @@ from hpo_bench.merging.resources import available_memory, free_disk, resident_by
 from hpo_bench.merging.scope import DTYPES
 from hpo_bench.merging.source import HubModel
 from hpo_bench.merging.wording import gib
+
+_MOST_UNSOUND = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,10 @@ class Diagnosis:
     Attributes:
         pair: Whom it is about.
         alignment: What maps to what.
-        products: Of every merged tensor, by language model name; empty if the checkpoints do not fit together.
+        products: Of every merged tensor that holds numbers alone, by language model name; empty if the checkpoints do
+            not fit together.
         candidates: The pair's base and others, the nearest first; empty if no other was asked about.
-        memory: Bytes that live tuning keeps in memory, by dtype.
+        memory: Bytes that live tuning by any method keeps in memory, by dtype.
         memory_free: Bytes of memory that are free now.
         disk: Bytes of an exported merge.
         disk_free: Bytes that are free where the user is.
@@ -171,7 +175,9 @@ def diagnose(
     products: dict[str, Products] = {}
     compared: tuple[Candidate, ...] = ()
     if not _errors(findings):
-        products = measure(alignment, progress=progress)
+        products, unsound = _read(alignment, progress)
+        findings += unsound
+    if not _errors(findings):
         findings += judge(total(products, matrices(products)))
         own = _candidate(str(pair.sources["base"]), total(products, matrices(products)))
         others = [_try(pair, name, source, trust_remote_code, progress) for name, source in (candidates or {}).items()]
@@ -185,9 +191,9 @@ def diagnose(
                     f"{nearest.distance:.1%} of the base's norm, against {own.distance:.1%}",
                 )
             )
-    vlm, merged = alignment.checkpoints["vlm"], alignment.elements(alignment.merged)
-    stored = alignment.stored_dtype
-    memory = {name: resident_bytes(vlm.elements, merged, DTYPES[name] or stored) for name in DTYPES}
+    vlm, stored = alignment.checkpoints["vlm"], alignment.stored_dtype
+    sizes = [alignment.elements([name]) for name in alignment.merged]
+    memory = {name: resident_bytes(vlm.elements, sizes, DTYPES[name] or stored) for name in DTYPES}
     free, disk_free = available_memory(), free_disk(Path.cwd())
     chosen = memory[dtype or pair.merge.dtype]
     if chosen > free:
@@ -213,12 +219,35 @@ def diagnose(
     )
 
 
+def _read(alignment: Alignment, progress: Progress) -> tuple[dict[str, Products], list[Finding]]:
+    """Inner products of what is merged, and which tensors, merged or copied, hold NaN or infinity."""
+    products: dict[str, Products] = {}
+    unsound: list[str] = []
+    merged, copied = alignment.merged, alignment.copied
+    for done, name in enumerate((*merged, *copied), 1):
+        try:
+            if done <= len(merged):
+                products[name] = Products.of(alignment.triple(name))
+            else:
+                alignment.read("vlm", name)
+        except NotFiniteError as error:
+            unsound.append(str(error))
+        progress(done, len(merged) + len(copied))
+    shown = unsound[:_MOST_UNSOUND]
+    if more := unsound[_MOST_UNSOUND:]:
+        shown.append(f"and {len(more)} more tensors hold weights that are NaN or infinite")
+    return products, [Finding("error", message) for message in shown]
+
+
 def _try(pair: Pair, name: str, source: Path | HubModel, trusted: bool, progress: Progress) -> Candidate:
     other = replace(pair, sources={**pair.sources, "base": source})
     alignment = Alignment.of(other, trust_remote_code=trusted)
     if reasons := _errors(alignment.findings):
         return Candidate(name, float("nan"), float("nan"), reason=reasons[0])
-    return _candidate(name, total(measure(alignment, matrices(alignment.merged), progress)))
+    try:
+        return _candidate(name, total(measure(alignment, matrices(alignment.merged), progress)))
+    except NotFiniteError as error:
+        return Candidate(name, float("nan"), float("nan"), reason=str(error))
 
 
 def _candidate(name: str, products: Products) -> Candidate:

@@ -12,7 +12,8 @@ import torch
 
 from hpo_bench.merging import recipe
 from hpo_bench.merging.alignment import Alignment
-from hpo_bench.merging.grafting import check_free, graft
+from hpo_bench.merging.grafting import graft
+from hpo_bench.merging.output import check_free
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.plausibility import check_base
 from hpo_bench.merging.resident import Resident
@@ -52,10 +53,10 @@ def export_merge(
         mergekit's, `mergekit.yaml` with the commands that make the same language backbone with it.
 
     Raises:
-        UsageError: If the folder is taken.
+        UsageError: If the folder is taken or cannot be made.
         MergeError: If the disk is too small or a merged weight is NaN. Nothing is left behind then.
     """
-    check_free(folder)
+    check_free(folder, apart_from=pair.folders)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()
     engine = engine or Resident(loaded, mask_seed=mask_seed)
@@ -84,7 +85,7 @@ def stream_merge(
     The same weights as `export_merge` of a pair loaded in float32, with one shard of the VLM in memory and three copies
     of one tensor. Arguments, result and errors as there.
     """
-    check_free(folder)
+    check_free(folder, apart_from=pair.folders)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()
     check_base(alignment)

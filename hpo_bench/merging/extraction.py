@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.checkpoint import INDEX
-from hpo_bench.merging.grafting import finished_folder
 from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.output import finished_folder, save_tensors
 from hpo_bench.merging.resources import check_disk
 
 _TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*")
@@ -29,20 +28,20 @@ def extract(alignment: Alignment, folder: Path) -> Path:
         folder: Where they go; must not exist yet, or be empty.
 
     Raises:
-        UsageError: If the folder is taken.
+        UsageError: If the folder is taken or cannot be made.
         MergeError: If the disk is too small or a tensor cannot be read. Nothing is left behind then.
     """
     itemsize = alignment.stored_dtype.itemsize
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
     config = _config(alignment)
-    with finished_folder(folder) as scratch:
+    with finished_folder(folder, apart_from=alignment.folders) as scratch:
         writers = {role: _Shards(scratch / role) for role in ROLES}
         for name in alignment.language:
             if name in alignment.merged:
                 triple = alignment.triple(name)
                 tensors = {"base": triple.base, "vlm": triple.vlm, "expert": triple.expert}
             else:
-                tensors = dict.fromkeys(ROLES, alignment.checkpoints["vlm"].tensor(alignment.language[name]))
+                tensors = dict.fromkeys(ROLES, alignment.read("vlm", alignment.language[name]))
             for role, tensor in tensors.items():
                 writers[role].add(name, tensor)
         for role, writer in writers.items():
@@ -88,7 +87,7 @@ class _Shards:
     def _flush(self) -> None:
         self._shards += 1
         file = f"model-{self._shards:05d}.safetensors"
-        save_file(self._pending, self._folder / file, metadata={"format": "pt"})
+        save_tensors(self._pending, self._folder / file, metadata={"format": "pt"})
         self._places |= dict.fromkeys(self._pending, file)
         self._pending = {}
 

@@ -1,18 +1,17 @@
 """A copy of a VLM's folder with other language weights: everything else is the VLM's, bit for bit."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 
-from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.errors import MergeError
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, language_name
-from hpo_bench.merging.checkpoint import Checkpoint
+from hpo_bench.merging.checkpoint import Checkpoint, TensorInfo
+from hpo_bench.merging.output import finished_folder, save_tensors
 from hpo_bench.merging.resources import check_disk
 
 # Configuration, tokenizer, processor, chat template, generation defaults, code and licence; weights are written anew.
@@ -41,13 +40,14 @@ def graft(
         The folder.
 
     Raises:
-        UsageError: If the folder is taken.
-        MergeError: If the disk is too small, or a weight is NaN or has another shape. Nothing is left behind then.
+        UsageError: If the folder is taken or cannot be made.
+        MergeError: If the disk is too small, or a weight, merged or copied, is NaN or has another shape. Nothing is
+            left behind then.
     """
     vlm = alignment.checkpoints["vlm"]
     check_disk(vlm.bytes, folder, "the merged model")
     merged = set(alignment.merged)
-    with finished_folder(folder) as scratch:
+    with finished_folder(folder, apart_from=alignment.folders) as scratch:
         for pattern in _COPIED:
             for path in vlm.folder.glob(pattern):
                 if path.is_file():
@@ -58,45 +58,18 @@ def graft(
             tensors = {}
             for name in vlm.of_file(file):
                 theirs = _merged_name(name, alignment)
-                old = vlm.tensor(name)
-                tensors[name] = _checked(language(theirs), old, theirs) if theirs in merged else old
+                if theirs in merged:
+                    tensors[name] = _checked(language(theirs), vlm.tensors[name], theirs)
+                else:
+                    tensors[name] = alignment.read("vlm", name)
             with safe_open(vlm.folder / file, framework="pt") as source:
                 metadata = source.metadata() or {"format": "pt"}
-            save_file(tensors, scratch / file, metadata=metadata)
+            save_tensors(tensors, scratch / file, metadata=metadata)
         if Checkpoint.open(scratch).tensors != vlm.tensors:
             raise MergeError(f"{scratch}: what was written is not what was meant to be; is the disk sound?")
         for name, text in texts(scratch).items():
             (scratch / name).write_text(text, encoding="utf-8")
     return folder
-
-
-@contextmanager
-def finished_folder(folder: Path) -> Iterator[Path]:
-    """A scratch folder beside the wanted one, which takes its name at the end, or is gone if anything fails.
-
-    Raises:
-        UsageError: If the wanted folder exists and is not empty.
-    """
-    check_free(folder)
-    scratch = folder.absolute().with_name(f".{folder.name}.partial")
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        yield scratch
-        scratch.replace(folder)
-    except BaseException:
-        shutil.rmtree(scratch, ignore_errors=True)
-        raise
-
-
-def check_free(folder: Path) -> None:
-    """Refuse a folder that is taken, before any work.
-
-    Raises:
-        UsageError: If it exists and is not empty.
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists already; choose another folder, or remove it")
 
 
 def _merged_name(name: str, alignment: Alignment) -> str | None:
@@ -105,9 +78,9 @@ def _merged_name(name: str, alignment: Alignment) -> str | None:
     return EMBEDDINGS if theirs == HEAD and alignment.configurations["vlm"].tied else theirs
 
 
-def _checked(new: torch.Tensor, old: torch.Tensor, name: str) -> torch.Tensor:
-    if new.shape != old.shape:
-        raise MergeError(f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {tuple(old.shape)}")
+def _checked(new: torch.Tensor, old: TensorInfo, name: str) -> torch.Tensor:
+    if tuple(new.shape) != old.shape:
+        raise MergeError(f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {old.shape}")
     stored = new.detach().to(device="cpu", dtype=old.dtype).contiguous()
     if not torch.isfinite(stored).all():
         raise MergeError(

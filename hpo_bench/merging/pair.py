@@ -9,11 +9,12 @@ from typing import Any
 import torch
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.alignment import Alignment
+from hpo_bench.merging.alignment import Alignment, check_finite
 from hpo_bench.merging.backbone import HEAD, language_tensors
+from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
 from hpo_bench.merging.plausibility import check_base
-from hpo_bench.merging.resources import check_memory, resident_bytes
+from hpo_bench.merging.resources import check_memory, weight_bytes
 from hpo_bench.merging.scope import DTYPES, MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
 from hpo_bench.merging.wording import first_line, gib, some
@@ -136,6 +137,11 @@ class Pair:
         """How a command is told of this pair."""
         return self.name if self.file else " ".join(f"--{role} {source}" for role, source in self.sources.items())
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Folders of those models that are not on the hub."""
+        return tuple(source for source in self.sources.values() if isinstance(source, Path))
+
     def described_sources(self) -> dict[str, str]:
         """Where each role's model is from; within the pair's folder, the path from there."""
         described = {}
@@ -195,12 +201,15 @@ class LoadedPair:
             trust_remote_code: Whether the user allows code that comes with the VLM to run; the pair must ask too.
 
         Raises:
-            UsageError: If the dtype is unknown.
-            MergeError: If a checkpoint cannot be loaded, the three do not fit together, or memory does not suffice.
+            UsageError: If the dtype is unknown or the device not there.
+            MergeError: If a checkpoint cannot be loaded or holds NaN, the three do not fit together, or memory does not
+                suffice.
         """
         scope = dtype or pair.merge.dtype
         if scope not in DTYPES:
             raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {scope!r}")
+        if device is not None:
+            device = check_device(device)
         alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
         alignment.check()
         kept = DTYPES[scope] or alignment.stored_dtype
@@ -211,6 +220,9 @@ class LoadedPair:
         processor = _load_processor(pair.vlm, trusted)
         state = vlm.state_dict()
         names = _names_in_memory(state, alignment)
+        for ours, parameter in vlm.named_parameters():
+            if ours not in names:  # what is merged is looked at as it is read below
+                check_finite(parameter, f"{pair.vlm}: {ours}")
         base, tuned, expert = {}, {}, {}
         for ours, theirs in names.items():
             triple = alignment.triple(theirs)
@@ -234,8 +246,8 @@ class LoadedPair:
 
 def _check_fits(alignment: Alignment, dtype: torch.dtype, device: torch.device | str | None) -> None:
     vlm, merged = alignment.checkpoints["vlm"].elements, alignment.elements(alignment.merged)
-    needed = resident_bytes(vlm, merged, dtype)
-    half = "" if dtype.itemsize < 4 else f"in bfloat16 it needs {gib(resident_bytes(vlm, merged, torch.bfloat16))}; "
+    needed = weight_bytes(vlm, merged, dtype)
+    half = "" if dtype.itemsize < 4 else f"in bfloat16 it needs {gib(weight_bytes(vlm, merged, torch.bfloat16))}; "
     check_memory(
         needed,
         device=device,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo_bench.merging import counter
+from hpo_bench.merging.resources import check_memory, threshold_bytes
 from hpo_bench.merging.slabs import PARENTS, Slab
 
 _BINS = 1 << 15
@@ -25,7 +26,7 @@ class _Magnitudes:
         trailing: Lower 16 bits of each magnitude, ascending by magnitude, (n,); None of 16-bit numbers.
     """
 
-    leading: NDArray[np.int64]
+    leading: NDArray[np.uint16]
     before: NDArray[np.int64]
     trailing: NDArray[np.uint16] | None
 
@@ -35,12 +36,12 @@ class _Magnitudes:
         if dtype.itemsize == 2:
             counts = _count(piece)
             leading = counts.nonzero()[0]
-            return cls(leading, _running(counts[leading]), None)
+            return cls(leading.astype(np.uint16), _running(counts[leading]), None)
         magnitudes = _sorted(piece.change(slice(0, piece.size)).view(torch.int32) & 0x7FFFFFFF)
         upper = magnitudes >> 16
         starts = np.flatnonzero(np.diff(upper, prepend=-1))
         before = np.append(starts, len(magnitudes))
-        return cls(upper[starts].astype(np.int64), before, magnitudes.astype(np.uint16))
+        return cls(upper[starts].astype(np.uint16), before, magnitudes.astype(np.uint16))
 
     @property
     def size(self) -> int:
@@ -75,9 +76,18 @@ class Thresholds:
     Args:
         slabs: The weights.
         dtype: What task vectors are computed in; None for the weights' own type.
+
+    Raises:
+        MergeError: If memory does not suffice.
     """
 
     def __init__(self, slabs: Sequence[Slab], *, dtype: torch.dtype | None) -> None:
+        check_memory(
+            sum(threshold_bytes(slab.sizes, dtype or slab.base.dtype) for slab in slabs),
+            device=None,
+            what="keeping thresholds of TIES",
+            instead="in bfloat16 it needs next to nothing: give `dtype: bfloat16` under `merge:` in pair.yaml",
+        )
         self._dtypes = [dtype or slab.base.dtype for slab in slabs for _ in slab.names]
         self._magnitudes = {
             role: [
@@ -202,7 +212,7 @@ def _whole(of: Sequence[_Magnitudes]) -> _Magnitudes:
     for each in of:
         counts[each.leading] += np.diff(each.before)
     leading = counts.nonzero()[0]
-    return _Magnitudes(leading, _running(counts[leading]), None)
+    return _Magnitudes(leading.astype(np.uint16), _running(counts[leading]), None)
 
 
 def _overall(of: Sequence[_Magnitudes], whole: _Magnitudes, rank: int) -> int:

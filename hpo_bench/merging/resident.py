@@ -9,6 +9,7 @@ from torch import Tensor
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging import counter, kernels, mergekit_engine
+from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.fingerprint import Fingerprint
 from hpo_bench.merging.pair import LoadedPair
 from hpo_bench.merging.quantiles import KeptNorms, Thresholds
@@ -53,7 +54,7 @@ class Resident:
             four fifths of DARE's: worth it where merges of billions of elements, not evaluations, take the time.
 
     Raises:
-        UsageError: If `mode` or `masks` is unknown, or the masks cannot be had.
+        UsageError: If `mode` or `masks` is unknown, the masks cannot be had, or the device is not there.
         MergeError: If the pair's tensors do not fit the live VLM.
     """
 
@@ -79,7 +80,7 @@ class Resident:
             raise UsageError("mergekit's own masks are drawn on the CPU in mergekit's mode; use masks='counter'")
         on_gpu = self._live.type == "cuda"
         self._compiled = on_gpu if compiled is None else compiled
-        kept_on = torch.device(device) if device is not None else self._live
+        kept_on = check_device(device) if device is not None else self._live
         self._slabs = cut_into_slabs(
             loaded, kept_on, step=_ON_GPU if on_gpu else _COMPILED if self._compiled else _EAGER
         )

@@ -12,10 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from hpo_bench.errors import HpoBenchError, MergeError, UsageError
 from hpo_bench.merging import checkpoint, resources
+from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.checkpoint import Checkpoint
 from hpo_bench.merging.export import export_merge, stream_merge
+from hpo_bench.merging.extraction import extract
 from hpo_bench.merging.grafting import graft
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 
 SETTING = MergeSetting("ta", 0.5, 0.5)
@@ -95,6 +98,18 @@ def poison(value: float) -> Callable[[Path], None]:
     return change
 
 
+def poison_copied(value: float) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        for path in folder.glob("*.safetensors"):
+            tensors = load_file(path)
+            for name in tensors:
+                if "vision_tower" in name and name.endswith("layers.0.mlp.fc1.weight"):
+                    tensors[name][3, 5] = value
+            save_file(tensors, path, metadata={"format": "pt"})
+
+    return change
+
+
 def lose_tokenizer(folder: Path) -> None:
     for path in folder.glob("tokenizer*"):
         path.unlink()
@@ -133,12 +148,52 @@ def test_a_spoilt_checkpoint_is_refused_and_nothing_is_written(
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_only_copied_must_be_numbers_too(folder: Path, value: float, tmp_path: Path) -> None:
+    poison_copied(value)(folder / "vlm")
+    message = r"vision_tower\S+fc1.weight holds 1 weights that are NaN or infinite; fetch it anew"
+    pair = Pair.read(folder)
+    alignment = Alignment.of(pair)
+    with pytest.raises(MergeError, match=message):
+        LoadedPair.load(pair)
+    with pytest.raises(MergeError, match=message):
+        stream_merge(pair, SETTING, tmp_path / "out")
+    with pytest.raises(MergeError, match=message):
+        graft(alignment, lambda name: alignment.triple(name).base, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"pair"}
+
+
+def test_language_that_the_pair_leaves_out_must_be_numbers_too(folder: Path, tmp_path: Path) -> None:
+    with (folder / "pair.yaml").open("a") as file:
+        file.write("merge: {norms: false}\n")
+    for path in (folder / "vlm").glob("*.safetensors"):
+        tensors = load_file(path)
+        for name in tensors:
+            if name.endswith("layers.1.input_layernorm.weight"):
+                tensors[name][3] = float("nan")
+        save_file(tensors, path, metadata={"format": "pt"})
+    alignment = Alignment.of(Pair.read(folder))
+    with pytest.raises(MergeError, match=r"input_layernorm\.weight holds 1 weights"):
+        extract(alignment, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} == {"pair"}
+
+
 def test_too_little_memory_says_how_much_is_needed_and_what_else_can_be_done(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resources, "available_memory", lambda _device=None: 2**20)
     with pytest.raises(MergeError, match=r"needs 1\.\d MiB of memory, and 1\.0 MiB are free; in bfloat16 .*--stream"):
         LoadedPair.load(Pair.read(folder), dtype="float32")
+
+
+def test_too_little_memory_for_thresholds_is_said_before_they_are_made(
+    loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Resident(loaded)
+    monkeypatch.setattr(resources, "available_memory", lambda _device=None: 2**20)
+    engine.merge(SETTING)
+    with pytest.raises(MergeError, match=r"thresholds of TIES needs 4\.\d MiB of memory, .* `dtype: bfloat16`"):
+        engine.merge(MergeSetting("ties", 0.5, 0.5, 0.5))
 
 
 def test_too_small_a_disk_is_said_before_anything_is_written(
@@ -157,8 +212,8 @@ def test_a_disk_that_fills_up_leaves_nothing_behind(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("hpo_bench.merging.grafting.save_file", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr("hpo_bench.merging.output.save_file", full)
+    with pytest.raises(MergeError, match=r"cannot be written: .*No space left"):
         stream_merge(Pair.read(folder), SETTING, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
 
@@ -178,8 +233,6 @@ def test_a_merge_that_overflows_is_no_model(folder: Path, tmp_path: Path) -> Non
 
 
 def test_weights_of_another_shape_are_not_grafted(folder: Path, tmp_path: Path) -> None:
-    from hpo_bench.merging.alignment import Alignment
-
     with pytest.raises(MergeError, match=r"the merged weights are \(2, 2\), and the VLM's"):
         graft(Alignment.of(Pair.read(folder)), lambda _name: torch.zeros(2, 2), tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}

@@ -20,6 +20,7 @@ from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.doctor import diagnose
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.plausibility import LEAST_LIKENESS, matrices, measure, total
+from hpo_bench.merging.resources import resident_bytes
 
 
 @pytest.fixture(scope="module")
@@ -180,10 +181,45 @@ def test_the_page_and_its_json_say_the_same(folder: Path) -> None:
     content = json.loads(data.stdout)
     assert content["fit"]
     assert content["vocabulary"]["expert"] == {"shared": 53, "only_vlm": 5, "only_other": 7, "moved": 50}
-    assert content["memory"]["needed"]["float32"] == 2 * content["memory"]["needed"]["bfloat16"]
+    sizes = [tensor.numel() for tensor in LoadedPair.load(Pair.read(folder)).base.values()]
+    needed = resident_bytes(content["checkpoints"]["vlm"]["weights"], sizes, torch.bfloat16)
+    assert content["memory"]["needed"]["bfloat16"] == content["memory"]["needed"]["stored"] == needed
+    assert content["memory"]["needed"]["float32"] > needed
     assert content["base"]["vlm_relative"] == pytest.approx(0.02, rel=0.1)
     for words in ("These can be merged.", "language_model.lm_head.weight -> lm_head.weight", "vision_tower", "layer 1"):
         assert words in page.output
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "value"),
+    [
+        ("vlm", "vision_tower.encoder.layers.0.mlp.fc1.weight", float("nan")),
+        ("vlm", "multi_modal_projector.linear_1.bias", float("inf")),
+        ("vlm", "language_model.model.layers.1.mlp.up_proj.weight", float("nan")),
+        ("expert", "model.layers.0.self_attn.k_proj.weight", float("-inf")),
+    ],
+)
+def test_weights_that_are_no_numbers_are_named_and_end_in_one(folder: Path, role: str, name: str, value: float) -> None:
+    found = []
+
+    def poison(tensors: dict[str, torch.Tensor]) -> None:
+        (full,) = [each for each in tensors if each.endswith(name)]
+        tensors[full].view(-1)[5] = value
+        found.append(full)
+
+    rewrite(folder / role, poison)
+    result = doctor(folder)
+    assert result.exit_code == 1
+    assert f"{found[0]} holds 1 weights that are NaN or infinite" in " ".join(result.output.split())
+
+
+def test_of_many_broken_tensors_some_are_named_and_all_are_counted(folder: Path) -> None:
+    rewrite(folder / "vlm", lambda tensors: [tensor.fill_(float("nan")) for tensor in tensors.values()] and None)
+    diagnosis = diagnose(Pair.read(folder))
+    messages = [f.message for f in diagnosis.findings if f.severity == "error"]
+    whole = len(diagnosis.alignment.checkpoints["vlm"].tensors)
+    assert len(messages) == 4
+    assert messages[-1] == f"and {whole - 3} more tensors hold weights that are NaN or infinite"
 
 
 def test_what_cannot_be_read_ends_in_two(folder: Path) -> None:
