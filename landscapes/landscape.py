@@ -73,6 +73,7 @@ class Landscape:
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
         self.folder = folder
         self.outcomes_hash = _hash_beside(folder)
+        self._elsewhere: dict[str, Self] = {}
         surrogate = surrogate if surrogate is not None else RBFSurrogate()
         least = surrogate.least_points(self.space.dim)
         if len(grid) < least:
@@ -109,6 +110,8 @@ class Landscape:
     def on(self, split: str) -> Self:
         """The same recording scored on another split, with the same kind of surrogate refitted to its scores.
 
+        Asked again, the same object.
+
         Args:
             split: validation or test.
 
@@ -118,8 +121,10 @@ class Landscape:
         """
         if split == self.grid.split:
             return self
-        grid = RecordedGrid.read(self.grid.path, self.space, split=split)
-        return type(self)(self.card, grid, surrogate=self.surrogate, folder=self.folder)
+        if split not in self._elsewhere:
+            grid = RecordedGrid.read(self.grid.path, self.space, split=split)
+            self._elsewhere[split] = type(self)(self.card, grid, surrogate=self.surrogate, folder=self.folder)
+        return self._elsewhere[split]
 
     @cached_property
     def held_out(self) -> Truth | None:

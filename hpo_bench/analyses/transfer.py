@@ -66,6 +66,18 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
     return Transfer(tuple(agreement), validation, test, agreement)
 
 
+def join(parts: Sequence[Transfer]) -> Transfer:
+    """What was measured of different landscapes, as one."""
+    validation: dict[str, dict[str, Array]] = {}
+    test: dict[str, dict[str, Array]] = {}
+    for part in parts:
+        for whole, mine in ((validation, part.validation), (test, part.test)):
+            for optimizer, curves in mine.items():
+                whole.setdefault(optimizer, {}).update(curves)
+    agreement = {name: value for part in parts for name, value in part.agreement.items()}
+    return Transfer(tuple(agreement), validation, test, agreement)
+
+
 def _incumbent(scores: Array) -> NDArray[np.intp]:
     """Which evaluation is the best so far after each one, shape (seeds, budget); a failed one never is."""
     known = np.where(np.isnan(scores), -np.inf, scores)

@@ -21,14 +21,27 @@ RESTRICTION_CAPTION = (
     "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
     "Each mark is a landscape, the bar the median; hollow marks are within two standard errors of zero."
 )
+RESTRICTION_ALT = (
+    "Strip plot. Columns are merge methods, the height is relative regret in per cent; one panel where both "
+    "coefficients must add up to one, and one where they must be within 0.2 of it."
+)
 OPTIMA_CAPTION = (
     "Where optima lie: coefficients of the certified optimum on the test split, by method; the larger the mark, the "
     "higher the density. The dashed line is where both add up to one, the band where they are within 0.2 of it."
+)
+OPTIMA_ALT = (
+    "Scatter plot of certified optima. Horizontal is the weight of the VLM, vertical that of the expert; colours are "
+    "merge methods."
 )
 TRANSFER_CAPTION = (
     "Regret of the best setting so far by validation score: on validation (solid), and on test of the very same "
     "settings (dashed), each as a fraction of that split’s range; means over landscapes and seeds. The study’s "
     "Figure 4, on all landscapes."
+)
+
+TRANSFER_ALT = (
+    "Step curves on a logarithmic axis: mean regret after each evaluation on validation and on test, a colour an "
+    "optimiser, a panel a number of hyperparameters."
 )
 
 

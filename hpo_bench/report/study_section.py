@@ -37,7 +37,10 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         runs: Stored runs on them (`results.assemble`), without which there is no trajectory to follow.
         jobs: Worker processes.
     """
-    costs, found = restrictions.costs(landscapes), each(optima.find, landscapes, jobs=jobs)
+    runs = runs if runs is not None and not runs.empty else None
+    analysed = each(_analysed, [(one, None if runs is None else _of(one, runs)) for one in landscapes], jobs=jobs)
+    costs = [cost for mine, _, _ in analysed for cost in mine]
+    found = [optimum for _, optimum, _ in analysed]
     tables: dict[str, TextTable] = {
         "What restricting the sum of coefficients costs, beside the study’s Table 3": restrictions.side_by_side(costs),
         "The same by landscape": restrictions.table(costs),
@@ -46,18 +49,18 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
     }
     sentences = [_restriction_sentence(costs)] if costs else []
     figures = [
-        ("study_restrictions", draw.restrictions(costs), draw.RESTRICTION_CAPTION, "Strip plot of relative regrets."),
+        ("study_restrictions", draw.restrictions(costs), draw.RESTRICTION_CAPTION, draw.RESTRICTION_ALT),
         (
             "study_optima",
             draw.optima(found),
             draw.OPTIMA_CAPTION,
-            "Scatter plot of optima by both weights.",
+            draw.OPTIMA_ALT,
         ),
     ]
-    if runs is not None and not runs.empty:
+    if runs is not None:
         ran = [landscape for landscape in landscapes if landscape.name in set(runs["landscape"])]
         labels = _labels(runs)
-        moved = transfer.measure(ran, runs)
+        moved = transfer.join([mine for _, _, mine in analysed if mine is not None])
         by_dim: dict[int, list[str]] = {}
         for landscape in ran:
             by_dim.setdefault(landscape.space.dim, []).append(landscape.name)
@@ -69,8 +72,21 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         sentences.append(transfer.agreement_sentence(moved))
         if moved.landscapes:
             curve = draw.transfer(moved, by_dim, labels)
-            figures.append(("study_transfer", curve, draw.TRANSFER_CAPTION, "Regret curves on both splits."))
+            figures.append(("study_transfer", curve, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT))
     return Section(tables, tuple(sentences), tuple(figures))
+
+
+def _analysed(
+    item: tuple[Landscape, pd.DataFrame | None],
+) -> tuple[list[restrictions.Cost], optima.Optimum, transfer.Transfer | None]:
+    """All that is made of one landscape: in one place, because reading and searching its test split takes the time."""
+    landscape, runs = item
+    moved = None if runs is None else transfer.measure([landscape], runs)
+    return restrictions.costs([landscape]), optima.find(landscape), moved
+
+
+def _of(landscape: Landscape, runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[runs["landscape"] == landscape.name]
 
 
 def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:

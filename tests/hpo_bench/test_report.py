@@ -7,9 +7,9 @@ import synthetic
 from PIL import Image
 from rich.console import Console
 
-from hpo_bench import pipeline
+from hpo_bench import pipeline, study
 from hpo_bench.plan import Contender, Plan
-from hpo_bench.report import heatmaps, study, style
+from hpo_bench.report import heatmaps, style
 from hpo_bench.results import ResultsFolder
 from hpo_bench.workers import Local
 from landscapes import catalogue
@@ -73,7 +73,7 @@ def test_the_page_is_self_contained_and_well_formed(page):
 
 def test_every_picture_has_words(page):
     pictures = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(pictures) == 5 + len(NAMES)
+    assert len(pictures) == 5 + 3 + len(NAMES)
     assert all(len(picture["alt"]) > 60 for picture in pictures)
 
 
@@ -107,6 +107,7 @@ def test_figures_are_there_twice_and_not_blank(results):
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert names == {
         "ror", "regret_curves", "profiles", "ranks", "ror_by_group", "landscape_smooth-a_ta", "landscape_rugged-b_dare",
+        "study_restrictions", "study_optima", "study_transfer",
     }  # fmt: skip
     for name in names:
         with Image.open(results / "figures" / f"{name}.png") as picture:

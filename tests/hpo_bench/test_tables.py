@@ -125,8 +125,9 @@ def test_sensitivity_is_a_column_a_surrogate():
 
 
 def test_exclusions_are_counted_aloud():
-    assert "under the noise of a comparison of two settings on 1 of 4 at t = 10, 4 of 4 at the end" in noise_sentence(
-        content(counted={"10": 3, "end": 0})
+    assert (
+        "under the noise of a comparison of two settings on 1 of 4 at t\xa0=\xa010, 4 of 4 at the end"
+        in noise_sentence(content(counted={"10": 3, "end": 0}))
     )
     assert "on every landscape" in noise_sentence(content(counted={"end": 4}))
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
+from hpo_bench import study
 from hpo_bench.analyses import restrictions
 from landscapes.landscape import Landscape
 from landscapes.outcomes import Outcomes
@@ -40,7 +41,7 @@ def test_its_error_is_that_of_the_paired_difference(landscape: Landscape) -> Non
 
 
 def test_the_studys_table_is_whole() -> None:
-    table = restrictions.study_costs()
+    table = study.restriction_costs()
     assert len(table) == 60
     assert set(table["restriction"]) == set(restrictions.WITHIN)
     worst = table.sort_values("relative_regret_percent").iloc[-1]
