@@ -18,6 +18,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.peers import registry as peers
 from hpo_bench.problems import Problem
 from optimizers.base import Optimizer
+from optimizers.sobol import sobol_points
 
 STORE_FORMAT = 1
 """Raised when stored runs can no longer be read as they were meant."""
@@ -44,8 +45,13 @@ COSTS: Mapping[str, float] = {
 """Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left.
 
 Groups of the slow ones are smaller, so that a kill costs no more than a group of GP-BO's."""
-STARTS = ("own", "center")
-"""Where runs begin: where each optimiser itself would, or at the centre of the box."""
+STARTS = ("own", "center", "design")
+"""Where runs begin: where each optimiser itself would; at the centre of the box; or with a common initial design.
+
+The design is `DESIGN` points of a scrambled Sobol' sequence, drawn anew for each landscape and seed and the same for
+all optimisers. GP-BO and BoTorch's loop begin with these very points by themselves."""
+DESIGN = 4
+"""Points of the common initial design: as many as a scrambled Sobol' sequence balances, and as GP-BO begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +127,14 @@ class Run:
 
     def make(self, kind: type[Optimizer]) -> Optimizer:
         """The optimiser of this run, nothing asked yet."""
-        start = np.full(self.dim, 0.5) if self.start == "center" else None
-        return kind(self.dim, seed=self.generator_seed, budget=self.budget, start=start)
+        return kind(self.dim, seed=self.generator_seed, budget=self.budget, start=self._start())
+
+    def _start(self) -> NDArray[np.float64] | None:
+        if self.start == "center":
+            return np.full(self.dim, 0.5)
+        if self.start == "design":
+            return sobol_points(self.dim, DESIGN, np.random.default_rng([self.generator_seed]))[: self.budget]
+        return None
 
     def noise(self, problem: Problem) -> NDArray[np.float64]:
         """What is added to the score of each evaluation, of shape (budget,); the same for all optimisers."""

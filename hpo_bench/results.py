@@ -193,7 +193,7 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
         `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
         (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
-        `ask_seconds` (the optimiser's own time, shared evenly by the runs that were asked together). All but
+        `ask_seconds` (the optimiser's own processor time, shared evenly by the runs that were asked together). All but
         `ask_seconds` are the same every time.
     """
     by_name = {landscape.name: landscape for landscape in landscapes}

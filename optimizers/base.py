@@ -95,6 +95,11 @@ class Optimizer:
         return tuple(self._restarts)
 
     @property
+    def seconds_elsewhere(self) -> float:
+        """Processor seconds so far in processes of the optimiser's own, for those that have any."""
+        return 0.0
+
+    @property
     def pending(self) -> tuple[Point, ...]:
         """Points asked for and not yet told, oldest first."""
         return tuple(self._pending)
@@ -121,7 +126,7 @@ class Optimizer:
         One run is the same code with a list of one; optimisers that fit a model share one batched fit here.
 
         Args:
-            optimizers: Different runs of this class with equal `dim` and `settings`.
+            optimizers: Different runs of this class with equal `dim` and, but for the start, `settings`.
 
         Returns:
             A point of shape (dim,) for each run, in order.
@@ -254,5 +259,10 @@ class Optimizer:
         for optimizer in optimizers:
             if type(optimizer) is not cls:
                 raise InvalidSettingError(f"{cls.__name__}.ask_many was given a {type(optimizer).__name__}")
-            if optimizer.dim != optimizers[0].dim or optimizer.settings != optimizers[0].settings:
+            if optimizer.dim != optimizers[0].dim or _options(optimizer) != _options(optimizers[0]):
                 raise InvalidSettingError("runs that are asked together need equal dimensions and equal settings")
+
+
+def _options(optimizer: Optimizer) -> dict[str, object]:
+    """Its settings but for the start, which every run may have to itself."""
+    return {name: value for name, value in optimizer.settings.items() if name != "start"}

@@ -22,7 +22,9 @@ class Sobol(Optimizer):
 
     @cached_property
     def _sequence(self) -> NDArray[np.float64]:
-        return sobol_points(self.dim, self.budget, self._generator())
+        points = sobol_points(self.dim, self.budget, self._generator())
+        # What was given as a start need not be evaluated twice.
+        return points[~(points[:, None] == self.start).all(axis=2).any(axis=1)]
 
     def _next(self) -> Point:
         return self._sequence[self._proposed]

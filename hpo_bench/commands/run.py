@@ -47,8 +47,8 @@ Examples:
     help="Where runs and report lie; runs that are there are not run again.",
 )  # fmt: skip
 @click.option(
-    "--start", type=click.Choice(["own", "center"]), default="own", show_default=True,
-    help="Where runs begin: where each optimiser itself would, or all of them at the centre of the box.",
+    "--start", type=click.Choice(["own", "center", "design"]), default="own", show_default=True,
+    help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
 @click.option(

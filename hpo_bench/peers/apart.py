@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 from filelock import FileLock
 
 from hpo_bench.errors import UsageError
@@ -61,6 +62,7 @@ class Apart:
         with FileLock(f"{self.folder}.lock"):
             if self.ready:
                 return
+            click.echo(f"making an environment for {self.name} in {self.folder}; it takes some minutes, once", err=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(self.folder)
             command = [str(self.python), "-m", "pip", "install", "--quiet", *self.requirements]
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
@@ -92,9 +94,13 @@ class Server:
 
     Args:
         apart: Its environment, made.
+
+    Attributes:
+        seconds: Of the processor that it has spent on messages so far.
     """
 
     def __init__(self, apart: Apart) -> None:
+        self.seconds = 0.0
         self._name = apart.name
         self._process = subprocess.Popen(  # noqa: S603 (our own server)
             [str(apart.python), str(SERVERS / f"serve_{apart.name}.py")],
@@ -119,6 +125,7 @@ class Server:
         answer = json.loads(line)
         if "error" in answer:
             raise RuntimeError(f"{self._name}: {answer['error']}")
+        self.seconds += answer["seconds"]
         return answer["answer"]
 
 

@@ -9,8 +9,16 @@ from hpo_bench.peers.apart import Apart, Server
 from hpo_bench.peers.base import Peer
 from optimizers.base import Point
 
-APART = Apart("hebo", ("HEBO==0.3.6", "numpy<1.25", "scipy<1.12", "pandas<2.2", "scikit-learn<1.5", "torch"))
-"""It pins pymoo 0.6.0 and numpy below 1.25, which nothing else here lives with; the rest goes with that numpy."""
+APART = Apart(
+    "hebo",
+    (
+        "HEBO==0.3.6", "numpy==1.24.4", "scipy==1.11.4", "pandas==2.1.4", "scikit-learn==1.4.2", "matplotlib==3.10.9",
+        "GPy==1.13.2", "gpytorch==1.15.2", "catboost==1.2.10", "torch==2.13.0",
+    ),
+)  # fmt: skip
+"""It pins pymoo 0.6.0 and numpy below 1.25, which nothing else here lives with; the rest goes with that numpy.
+
+Pinned to the last digit: so pip need not search for what fits together, and the trace depends on no day's newest."""
 
 
 class Hebo(Peer):
@@ -36,6 +44,11 @@ class Hebo(Peer):
         """Versions in its environment, which is made if it is not there yet."""
         cls.apart.make()
         return {package: cls.apart.version(package) for package in cls.packages}
+
+    @property
+    def seconds_elsewhere(self) -> float:
+        """Processor seconds of its server."""
+        return 0.0 if self._server is None else self._server.seconds
 
     def _next(self) -> Point:
         return np.array(self._spoken_to().call(do="ask", step=self.asked), dtype=np.float64)

@@ -7,11 +7,18 @@ from hpo_bench.peers.optuna_samplers import OptunaPeer
 
 
 class OptunaCmaEs(OptunaPeer):
-    """CMA-ES (Hansen, 2016) as Optuna runs it, through the package `cmaes`; one random trial first."""
+    """CMA-ES (Hansen, 2016) as Optuna runs it, through the package `cmaes`; one random trial first.
+
+    Its first generation is drawn around the centre of the box, or around the best of the `start`, the rest of which it
+    learns nothing from.
+    """
 
     name = "optuna-cma-es"
     label = "Optuna CMA-ES"
     packages = ("optuna", "cmaes")
 
     def _sampler(self) -> BaseSampler:
-        return CmaEsSampler(seed=self.seed)
+        best = self._best_start()
+        if best is None:
+            return CmaEsSampler(seed=self.seed)
+        return CmaEsSampler(seed=self.seed, x0={f"x{axis}": float(value) for axis, value in enumerate(best)})

@@ -4,9 +4,9 @@ from abc import abstractmethod
 
 import numpy as np
 import optuna
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.samplers import BaseSampler, GPSampler, TPESampler
-from optuna.trial import Trial, TrialState
+from optuna.trial import Trial, TrialState, create_trial
 
 from hpo_bench.peers.base import Peer, global_generators, quiet
 from optimizers.base import Point
@@ -15,6 +15,7 @@ from optimizers.base import Point
 class OptunaPeer(Peer):
     """A study in memory that is asked for one trial at a time."""
 
+    version = 2
     packages = ("optuna",)
 
     _study: optuna.Study | None = None
@@ -26,24 +27,26 @@ class OptunaPeer(Peer):
 
     def _next(self) -> Point:
         with global_generators(self.seed, self.asked), quiet("optuna"):
-            self._trial = self._ask()
+            if len(self.start) and not self._proposed:
+                # Only now is it known which of the start is best, where CMA-ES shall begin.
+                self._opened().sampler = self._sampler()
+            self._trial = self._opened().ask(self._box)
         return np.array([self._trial.params[f"x{axis}"] for axis in range(self.dim)])
 
     def _observe(self, x: Point, score: float) -> None:
         with global_generators(self.seed, self.asked, 1), quiet("optuna"):
-            trial = self._trial or self._given(x)
-            self._trial = None
-            if np.isnan(score):
-                self._opened().tell(trial, state=TrialState.FAIL)
+            told = {"state": TrialState.FAIL} if np.isnan(score) else {"value": score}
+            if self._trial is None:
+                # Added and not enqueued, for which the sampler would be asked, and take the answer for its own.
+                params = {f"x{axis}": float(value) for axis, value in enumerate(x)}
+                self._opened().add_trial(create_trial(params=params, distributions=self._box, **told))
             else:
-                self._opened().tell(trial, score)
+                self._opened().tell(self._trial, told.get("value"), state=told.get("state"))
+            self._trial = None
 
-    def _given(self, x: Point) -> Trial:
-        self._opened().enqueue_trial({f"x{axis}": float(value) for axis, value in enumerate(x)})
-        return self._ask()
-
-    def _ask(self) -> Trial:
-        return self._opened().ask({f"x{axis}": FloatDistribution(0.0, 1.0) for axis in range(self.dim)})
+    @property
+    def _box(self) -> dict[str, BaseDistribution]:
+        return {f"x{axis}": FloatDistribution(0.0, 1.0) for axis in range(self.dim)}
 
     def _opened(self) -> optuna.Study:
         if self._study is None:

@@ -17,13 +17,15 @@ from optimizers.base import Point
 class Smac(Peer):
     """SMAC3's BlackBoxFacade (Lindauer et al., 2022): Sobol' points, then a Gaussian process, expected improvement.
 
-    It is the one that SMAC's pages name for continuous boxes.
+    It is the one that SMAC's pages name for continuous boxes. A start takes the place of as many of its Sobol' points,
+    of which one is left at least.
 
     SMAC insists on a folder for its records; they go to a temporary one.
     """
 
     name = "smac"
     label = "SMAC"
+    version = 2
     packages = ("smac", "ConfigSpace", "scikit-learn")
 
     _info: Any = None
@@ -60,7 +62,9 @@ class Smac(Peer):
             seed=self.seed,
             output_directory=Path(self._folder.name),
         )
-        return BlackBoxFacade(scenario, _never_called, logging_level=False, overwrite=True)
+        own = BlackBoxFacade.get_initial_design(scenario).meta["n_configs"]
+        design = BlackBoxFacade.get_initial_design(scenario, n_configs=max(1, own - len(self.start)))
+        return BlackBoxFacade(scenario, _never_called, initial_design=design, logging_level=False, overwrite=True)
 
 
 def _never_called(config: Configuration, seed: int = 0) -> float:

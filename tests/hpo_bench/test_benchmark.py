@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import synthetic
 from joblib.externals.loky import get_reusable_executor
@@ -234,8 +235,26 @@ def test_a_common_start_is_common_and_another_run(root):
         where = table[["vl_weight", "exp_weight"]].to_numpy()
         assert where[table["t"] == 1] == pytest.approx(0.6)
         assert not np.isclose(where[table["t"] == 2], 0.6).all(axis=1).any()
-    with pytest.raises(UsageError, match="start at own, center, not at 'corner'"):
+    with pytest.raises(UsageError, match="start at own, center, design, not at 'corner'"):
         replace(plans[0], start="corner")
+
+
+def test_a_common_design_is_each_runs_own_and_the_one_that_gp_bo_has_anyway(root):
+    def trace(name, start):
+        one = replace(make(root, name, seeds=2, budget=10), start=start)
+        table = pa.concat_tables(advance(chunk, {ls.name: ls for ls in one.landscapes}) for chunk in one.chunks())
+        by_key = {run.key: (run.landscape, run.seed) for run in one.runs()}
+        frame = table.to_pandas()
+        return {by_key[key]: run[["vl_weight", "exp_weight"]].to_numpy() for key, run in frame.groupby("key")}
+
+    designs = {name: trace(name, "design") for name in ("random", "pattern-search", "sobol")}
+    own = trace("gp-bo", "own")
+    for which, points in trace("gp-bo", "design").items():
+        assert np.array_equal(points, own[which])
+        for traces in designs.values():
+            assert np.array_equal(traces[which][: plan.DESIGN], points[: plan.DESIGN])
+            assert len(np.unique(traces[which], axis=0)) == 10
+    assert len({points[0].tobytes() for points in own.values()}) == 4
 
 
 def test_with_noise_the_regret_is_that_of_what_would_be_recommended(root, tmp_path):

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import sys
+import time
 import warnings
 
 import numpy as np
@@ -48,7 +49,7 @@ def main() -> None:
     lines, answers = sys.stdin, sys.stdout
     search: Search | None = None
     for line in lines:
-        message = json.loads(line)
+        message, before = json.loads(line), time.process_time()
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 if message["do"] == "begin":
@@ -57,7 +58,7 @@ def main() -> None:
                     raise RuntimeError("asked before it was begun")
                 else:
                     answer = search.handle(message)
-            reply = {"answer": answer}
+            reply = {"answer": answer, "seconds": time.process_time() - before}
         except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}
         answers.write(json.dumps(reply) + "\n")
