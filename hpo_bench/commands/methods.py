@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 from textwrap import fill
-from typing import Literal
 
 import click
 from rich import box
@@ -18,7 +17,7 @@ Examples:
   hpo-bench methods                                every nano pair that is here
   hpo-bench methods ja-llama zh-mistral --out my-comparison
   hpo-bench methods path/to/my-pair --json > methods.json
-  hpo-bench methods --wudi adam --expert-reads pictures --out variants
+  hpo-bench methods --variants                     WUDI's steps and exact minimum, Fisher by pictures, ...
 """
 
 
@@ -53,27 +52,7 @@ Examples:
     show_default=True,
     help="Calibration samples for each model, at most.",
 )
-@click.option(
-    "--expert-reads",
-    type=click.Choice(["texts", "pictures"]),
-    default="texts",
-    show_default=True,
-    help="What the expert is calibrated on; texts in the study.",
-)
-@click.option(
-    "--wudi",
-    type=click.Choice(["closed-form", "adam"]),
-    default="closed-form",
-    show_default=True,
-    help="WUDI's minimum, or its paper's 300 steps towards it.",
-)
-@click.option(
-    "--nan",
-    type=click.Choice(["weights", "task-vectors"]),
-    default="weights",
-    show_default=True,
-    help="Whose norms NAN takes; the weights' in its paper.",
-)
+@click.option("--variants", is_flag=True, help="Also other ways to do what WUDI, NAN, Fisher and RegMean leave open.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of tables.")
 def command(
@@ -83,9 +62,7 @@ def command(
     out: Path,
     landscapes_dir: Path | None,
     samples: int,
-    expert_reads: Literal["texts", "pictures"],
-    wudi: Literal["closed-form", "adam"],
-    nan: Literal["weights", "task-vectors"],
+    variants: bool,
     threads: int,
     as_json: bool,
 ) -> None:
@@ -103,16 +80,15 @@ def command(
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.methods_table import export
-    from hpo_bench.methods_table.lineup import Choices
     from hpo_bench.methods_table.measure import measure_pair
     from hpo_bench.methods_table.page import contents, notes, write_page
 
-    choices = Choices(samples=samples, expert_reads=expert_reads, wudi=wudi, nan=nan)
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
     with Steps(Console(stderr=True), "measuring") as steps:
         results = [
-            measure_pair(pair, out, landscapes=landscapes_dir, choices=choices, progress=steps.show) for pair in chosen
+            measure_pair(pair, out, landscapes=landscapes_dir, samples=samples, variants=variants, progress=steps.show)
+            for pair in chosen
         ]
     page = write_page(results, out, source=export.source(results))
     if as_json:

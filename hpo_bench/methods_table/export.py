@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.methods_table.findings import claims, consistency
-from hpo_bench.methods_table.lineup import BASE, EVERYBODY
+from hpo_bench.methods_table.lineup import BASE, EVERYBODY, VARIANTS
 from hpo_bench.methods_table.measured import PairResult
 from hpo_bench.methods_table.page import SEED
-from hpo_bench.methods_table.sample import NAMES, Sample, score_table
+from hpo_bench.methods_table.sample import Sample, score_table
 
 
 def as_dict(results: Sequence[PairResult]) -> dict[str, Any]:
@@ -56,17 +56,18 @@ def source(results: Sequence[PairResult]) -> str:
 
 
 def _scores(result: PairResult, *, skill_only: bool) -> dict[str, dict[str, float]]:
-    table = score_table(result, skill_only=skill_only)
-    gains = table - table[NAMES.index(BASE.name)]
+    names = [one.name for one in (*EVERYBODY, *VARIANTS) if one.name in result.measured]
+    table = score_table(result, names, skill_only=skill_only)
+    gains = table - table[names.index(BASE.name)]
     root = np.sqrt(table.shape[1])
     return {
-        one.name: {
+        name: {
             "score": float(row.mean()),
             "standard_error": float(row.std(ddof=1) / root),
             "gain": float(gain.mean()),
             "gain_standard_error": float(gain.std(ddof=1) / root),
         }
-        for one, row, gain in zip(EVERYBODY, table, gains, strict=True)
+        for name, row, gain in zip(names, table, gains, strict=True)
     }
 
 

@@ -1,12 +1,12 @@
-"""Who is compared: nine merge methods, the VLM as it is, and the expert in its place."""
+"""Who is compared: nine merge methods, the VLM as it is, and the expert in its place; and variants of methods."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
-from hpo_bench.merging.methods.nan import Norm
-from hpo_bench.merging.methods.wudi import Solver
-
 Family = Literal["unmerged", "classic", "data-aware", "tuning-free"]
+_NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,25 @@ class Contender:
         label: Name as in text.
         family: The study's category.
         study: What the study's tables call it; empty if it is not there.
+        how: Which variant of its method it is, in words; empty where there is one alone.
+        method: Short name of the method that it is a variant of; its own name by default.
+        options: What it gives the method, or the data that the method is calibrated on.
     """
 
     name: str
     label: str
     family: Family
     study: str = ""
+    how: str = ""
+    method: str = ""
+    options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "method", self.method or self.name)
+
+
+_TEXTS, _PICTURES = {"expert_reads": "texts"}, {"expert_reads": "pictures"}
+_BY_TEXTS, _BY_PICTURES = "the expert calibrated on texts", "the expert calibrated on pictures with questions"
 
 BASE = Contender("vlm", "base VLM (1, 0)", "unmerged", "Base VLM")
 SWAP = Contender("swap-in", "expert swapped in (0, 1)", "unmerged")
@@ -32,38 +44,31 @@ METHODS = (
     Contender("ta", "TA", "classic", "TA"),
     Contender("dare", "DARE", "classic", "DARE"),
     Contender("ties", "TIES", "classic", "TIES"),
-    Contender("fisher", "Fisher", "data-aware", "Fisher"),
-    Contender("regmean", "RegMean", "data-aware", "RegMean"),
-    Contender("wudi", "WUDI", "tuning-free", "WUDI"),
+    Contender("fisher", "Fisher", "data-aware", "Fisher", _BY_TEXTS, options=_TEXTS),
+    Contender("regmean", "RegMean", "data-aware", "RegMean", _BY_TEXTS, options=_TEXTS),
+    Contender("wudi", "WUDI", "tuning-free", "WUDI", "closed form, cut off", options={"solver": "cut-off"}),
     Contender("tsv", "TSV", "tuning-free", "TSV"),
     Contender("metagpt", "MetaGPT", "tuning-free", "MetaGPT"),
-    Contender("nan", "NAN", "tuning-free", "NaN"),
+    Contender("nan", "NAN", "tuning-free", "NaN", "by norms of the weights", options={"norm": "weights"}),
 )
 """In the study's order."""
+VARIANTS = (
+    Contender("fisher-pictures", "Fisher", "data-aware", how=_BY_PICTURES, method="fisher", options=_PICTURES),
+    Contender("regmean-pictures", "RegMean", "data-aware", how=_BY_PICTURES, method="regmean", options=_PICTURES),
+    Contender(
+        "wudi-exact", "WUDI", "tuning-free", how="closed form, exact", method="wudi", options={"solver": "closed-form"}
+    ),
+    Contender("wudi-adam", "WUDI", "tuning-free", how="300 Adam steps", method="wudi", options={"solver": "adam"}),
+    Contender(
+        "nan-task-vectors",
+        "NAN",
+        "tuning-free",
+        how="by norms of the task vectors",
+        method="nan",
+        options={"norm": "task-vectors"},
+    ),
+)
+"""Other ways to do what a method leaves open, or that its paper and its closed form differ in."""
 EVERYBODY = (BASE, SWAP, *METHODS)
 CLASSIC = tuple(one.name for one in METHODS if one.family == "classic")
 OTHERS = tuple(one.name for one in METHODS if one.family != "classic")
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """What can be chosen about methods without changing what they are; the defaults are the comparison's.
-
-    Attributes:
-        samples: Calibration samples for each model, at most; the study's number.
-        expert_reads: What the expert is calibrated on: texts, as in the study, or pictures with questions of its skill,
-            which it reads in the VLM's place.
-        wudi: How WUDI is solved.
-        nan: Whose norms NAN takes.
-    """
-
-    samples: int = 500
-    expert_reads: Literal["texts", "pictures"] = "texts"
-    wudi: Solver = "closed-form"
-    nan: Norm = "weights"
-
-    def of(self, name: str) -> dict[str, Any]:
-        """Those that one method's measurement depends on."""
-        if name in ("fisher", "regmean"):
-            return {"samples": self.samples, "expert_reads": self.expert_reads}
-        return {"wudi": {"solver": self.wudi}, "nan": {"norm": self.nan}}.get(name, {})

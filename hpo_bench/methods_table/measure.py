@@ -5,10 +5,9 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-import torch
 
 from hpo_bench.evaluation.base import Outcome, checked
 from hpo_bench.evaluation.registry import open_evaluator
@@ -23,7 +22,7 @@ from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.methods_table.calibration_sets import calibration_set
-from hpo_bench.methods_table.lineup import BASE, CLASSIC, EVERYBODY, SWAP, Choices
+from hpo_bench.methods_table.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, Contender
 from hpo_bench.methods_table.measured import Grid, Measured, PairResult
 from hpo_bench.recording import record
 from landscapes import catalogue
@@ -34,15 +33,20 @@ from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES
 from landscapes.outcomes import Outcomes, fingerprint
 
-REPEATS = 5
-"""Merges that are timed; the shortest counts, since whatever else runs can only lengthen one."""
+REPEATS, ENOUGH = 5, 2.0
+"""Merges that are timed at most, and processor seconds after which no further one is; the fewest count, since what else
+runs can only add to them, through the caches."""
+CLOCK = "processor"
+"""What is read for seconds of merges and statistics: wall times are as long as a machine is busy."""
 TEST, VALIDATION = "test", "validation"
 
 Progress = Callable[[int, int, str], None]
 """Called with contenders done, contenders in all, and a word on what is under way."""
 
 
-def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, choices: Choices, progress: Progress) -> PairResult:
+def measure_pair(
+    pair: Pair, out: Path, *, landscapes: Path | None, samples: int, variants: bool, progress: Progress
+) -> PairResult:
     """Measure everybody on a pair.
 
     Tuned methods are tuned by the study's grid on validation examples, by a recorded landscape of the same checkpoints
@@ -52,7 +56,8 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, choices: Cho
         pair: The pair.
         out: Folder that keeps measurements, and landscapes that had to be recorded.
         landscapes: Folder of recorded landscapes; those that ship by default.
-        choices: About single methods.
+        samples: Calibration samples for each model, at most.
+        variants: Whether to measure variants of methods, too.
         progress: Told of every contender.
 
     Raises:
@@ -61,12 +66,13 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, choices: Cho
         EvaluationError: If a merge cannot be scored.
         ResultsError: If a measurement cannot be stored.
     """
-    bench = _Bench(pair, out, landscapes, choices, progress)
+    bench = _Bench(pair, out, landscapes, samples, progress)
+    contenders = (*EVERYBODY, *VARIANTS) if variants else EVERYBODY
     measured = {}
-    for done, contender in enumerate(EVERYBODY):
-        progress(done, len(EVERYBODY), f"{pair.name}: {contender.label}")
-        measured[contender.name] = bench.measure(contender.name)
-    progress(len(EVERYBODY), len(EVERYBODY), f"{pair.name}: done")
+    for done, contender in enumerate(contenders):
+        progress(done, len(contenders), f"{pair.name}: {contender.label}{contender.how and f', {contender.how}'}")
+        measured[contender.name] = bench.measure(contender)
+    progress(len(contenders), len(contenders), f"{pair.name}: done")
     nano = (pair.folder / "recipe.json").is_file()
     return PairResult(pair.name, pair.domain, pair.benchmark, nano, measured)
 
@@ -74,11 +80,11 @@ def measure_pair(pair: Pair, out: Path, *, landscapes: Path | None, choices: Cho
 class _Bench:
     """A pair with everything that measuring needs, each part made when it is first needed."""
 
-    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, choices: Choices, progress: Progress) -> None:
+    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
         self.pair = pair
         self.out = out
         self.landscapes = catalogue.ROOT if landscapes is None else landscapes
-        self.choices = choices
+        self.samples = samples
         self.progress = progress
         self.hashes = pair.file_hashes()
 
@@ -98,23 +104,27 @@ class _Bench:
     def evaluator(self) -> Any:
         return open_evaluator(self.pair, self.loaded)
 
-    @cached_property
-    def calibration(self) -> calibration.CalibrationSet:
+    def calibration(self, expert_reads: Literal["texts", "pictures"]) -> calibration.CalibrationSet:
         examples = {split: self.evaluator.examples(split) for split in (VALIDATION, TEST)}
         return calibration_set(
             self.pair,
             validation=examples[VALIDATION],
             test=examples[TEST],
-            samples=self.choices.samples,
-            expert_reads=self.choices.expert_reads,
+            samples=self.samples,
+            expert_reads=expert_reads,
         )
 
-    def measure(self, name: str) -> Measured:
+    def measure(self, contender: Contender) -> Measured:
+        name = contender.name
         path = self.out / self.pair.name / f"{name}.json"
         provenance = {
             "checkpoints": self.hashes,
             "versions": {package: version(package) for package in ("hpo-bench", "mergekit", "torch", "transformers")},
-            "options": self.choices.of(name),
+            "options": {
+                **contender.options,
+                **({"samples": self.samples} if contender.family == "data-aware" else {}),
+            },
+            "clock": CLOCK,
         }
         if name in CLASSIC:
             provenance["landscape"] = fingerprint(self._recorded(name) / OUTCOMES)
@@ -123,10 +133,10 @@ class _Bench:
             return stored
         if name in CLASSIC:
             measured = self._tuned(name, provenance)
-        elif name in (BASE.name, SWAP.name):
+        elif contender.family == "unmerged":
             measured = self._unmerged(name, provenance)
         else:
-            measured = self._direct(name, provenance)
+            measured = self._direct(contender, provenance)
         measured.store(path)
         return measured
 
@@ -136,17 +146,17 @@ class _Bench:
         where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
         return Measured(name, provenance, **_answers(outcome), parameters=where)
 
-    def _direct(self, name: str, provenance: Mapping[str, Any]) -> Measured:
-        method, statistics_seconds, note = self._method(name)
+    def _direct(self, contender: Contender, provenance: Mapping[str, Any]) -> Measured:
+        method, statistics_seconds, note = self._method(contender)
         merged = method.merge(self.vectors)
         outcome = self._score(merged)
         chosen: tuple[float, ...] = ()
-        if name == "metagpt":
+        if isinstance(method, metagpt.MetaGPT):
             chosen = metagpt.coefficients(self.vectors)
-        elif name == "nan":
-            chosen = nan.coefficients(self.vectors, norm=self.choices.nan)
+        elif isinstance(method, nan.NAN):
+            chosen = nan.coefficients(self.vectors, norm=method.norm)
         return Measured(
-            name,
+            contender.name,
             provenance,
             **_answers(outcome),
             seconds={"here": _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))},
@@ -155,22 +165,23 @@ class _Bench:
             note=note,
         )
 
-    def _method(self, name: str) -> tuple[Method, float, str]:
+    def _method(self, contender: Contender) -> tuple[Method, float, str]:
         """The method with its statistics, the seconds that these took, and where they come from."""
-        simple: dict[str, Method] = {
-            "wudi": Wudi(solver=self.choices.wudi),
-            "tsv": TsvMerge(),
-            "metagpt": metagpt.MetaGPT(),
-            "nan": nan.NAN(self.choices.nan),
+        simple: dict[str, Callable[..., Method]] = {
+            "wudi": Wudi,
+            "tsv": TsvMerge,
+            "metagpt": metagpt.MetaGPT,
+            "nan": nan.NAN,
         }
-        if name in simple:
-            return simple[name], 0.0, ""
-        compute, build = {"fisher": (calibration.fisher, Fisher), "regmean": (calibration.grams, RegMean)}[name]
-        examples = self.calibration
-        begin = time.perf_counter()
+        if contender.method in simple:
+            return simple[contender.method](**contender.options), 0.0, ""
+        aware = {"fisher": (calibration.fisher, Fisher), "regmean": (calibration.grams, RegMean)}
+        compute, build = aware[contender.method]
+        examples = self.calibration(**contender.options)
+        begin = time.process_time()
         vlm = compute(self.loaded, self.loaded.tuned, examples.vlm)
         expert = compute(self.loaded, self.loaded.expert, examples.expert)
-        return build(vlm, expert), time.perf_counter() - begin, f"calibrated on {examples.source}"
+        return build(vlm, expert), time.process_time() - begin, f"calibrated on {examples.source}"
 
     def _tuned(self, name: str, provenance: Mapping[str, Any]) -> Measured:
         folder = self._recorded(name)
@@ -226,12 +237,11 @@ def _answers(outcome: Outcome) -> dict[str, Any]:
 
 
 def _seconds(merge: Callable[[], object]) -> float:
-    """Shortest wall time of a merge, after one to warm up."""
-    taken = []
-    for _ in range(REPEATS + 1):
-        begin = time.perf_counter()
+    """Fewest processor seconds of a merge, after one to warm up."""
+    merge()
+    taken: list[float] = []
+    while len(taken) < REPEATS and sum(taken) < ENOUGH:
+        begin = time.process_time()
         merge()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - begin)
-    return min(taken[1:])
+        taken.append(time.process_time() - begin)
+    return min(taken)

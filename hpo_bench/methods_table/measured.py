@@ -16,8 +16,8 @@ class Grid:
 
     Attributes:
         settings: How many settings were merged and scored.
-        merge_seconds: Of all of them.
-        eval_seconds: Of all of them, on validation examples.
+        merge_seconds: Wall time of merging all of them, as recorded.
+        eval_seconds: Likewise of scoring all of them, on validation examples.
     """
 
     settings: int
@@ -35,9 +35,9 @@ class Measured:
         scores: Test score of each example, in [0, 1], higher is better, by example id.
         categories: Category of each example, by example id.
         eval_seconds: Wall time of scoring them.
-        seconds: Shortest wall time of a merge until it stands in the live VLM, by what merged: "here" for this package,
-            "mergekit" for mergekit in the same process.
-        statistics_seconds: Wall time of the statistics that a data-aware method needs first.
+        seconds: Fewest processor seconds of a merge until it stands in the live VLM, by what merged: "here" for this
+            package, "mergekit" for mergekit in the same process.
+        statistics_seconds: Processor seconds of the statistics that a data-aware method needs first.
         parameters: Hyperparameters or coefficients that were used.
         grid: What tuning cost; none for what is not tuned.
         note: Anything a reader should know.

@@ -8,7 +8,7 @@ from matplotlib.colors import TwoSlopeNorm
 
 from hpo_bench.methods_table import tables
 from hpo_bench.methods_table.findings import claims, consistency
-from hpo_bench.methods_table.lineup import BASE, METHODS, SWAP
+from hpo_bench.methods_table.lineup import BASE, METHODS, SWAP, VARIANTS
 from hpo_bench.methods_table.measured import PairResult
 from hpo_bench.methods_table.sample import NAMES, Sample, score_table
 from hpo_bench.report.style import blank, encode, house_style
@@ -23,16 +23,18 @@ SEED = 0
 def contents(results: Sequence[PairResult]) -> Mapping[str, TextTable]:
     """Every table by its title, in the order of the page."""
     whole, skill = (Sample(results, rng=np.random.default_rng(SEED), skill_only=only) for only in (False, True))
-    return {
+    tabled = {
         "Test score ± standard error (gain over the base VLM), in points": tables.scores(results),
         "The same on examples of the skill alone": tables.scores(results, skill_only=True),
         "Mean gain over the base VLM, here and in the study (Table 1), in points": tables.gains(results),
         "Settings that tuning found on validation examples, and coefficients of the untuned": tables.settings(results),
         "What tuning costs, and the study's Table 2": tables.tuning_cost(results),
-        "Seconds of a merge, and the study's Table 11 (7B on an A800)": tables.merge_cost(results),
+        "Processor seconds of a merge, and the study's Table 11 (7B on an A800)": tables.merge_cost(results),
         "The study's findings on these pairs, with 95% intervals": tables.findings(claims(whole), claims(skill)),
         "Counts": tables.counts(consistency(whole)),
+        "Variants of methods (†: in no other table), test score ± standard error (gain)": tables.variants(results),
     }  # fmt: skip
+    return {title: table for title, table in tabled.items() if table.rows}
 
 
 def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
@@ -43,6 +45,8 @@ def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
         "TA, DARE and TIES are tuned by the study's grid on validation examples; everybody is scored on test examples, "
         "which neither tuning nor calibration sees.",
         *(f"{result.pair}: {note}." for result in results for note in _notes(result)),
+        "Processor seconds, of one thread: of a merge the fewest of up to five, until it stands in the live VLM; of "
+        "statistics those of both models. Seconds of tuning are wall times, as they were recorded.",
         "Intervals: paired bootstrap over examples and, within a domain, over pairs.",
     ]
     if alone:
@@ -112,7 +116,7 @@ def gains_figure(results: Sequence[PairResult], source: str) -> bytes:
 def _notes(result: PairResult) -> list[str]:
     """Each note once, after the methods that it is about."""
     said: dict[str, list[str]] = {}
-    for one in METHODS:
-        if note := result.measured[one.name].note:
-            said.setdefault(note, []).append(one.label)
+    for one in (*METHODS, *VARIANTS):
+        if one.name in result.measured and (note := result.measured[one.name].note):
+            said.setdefault(note, []).append(one.label + (" †" if one in VARIANTS else ""))
     return [f"{' and '.join(labels)} {note}" for note, labels in said.items()]

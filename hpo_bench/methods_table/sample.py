@@ -100,10 +100,10 @@ class Figure:
         return Interval(self.value, float(low), float(high))
 
 
-def score_table(result: PairResult, *, skill_only: bool = False) -> Array:
-    """Scores of everybody on the same examples, of shape (contenders, examples)."""
+def score_table(result: PairResult, names: Sequence[str] = NAMES, *, skill_only: bool = False) -> Array:
+    """Scores of some contenders on the same examples, of shape (contenders, examples)."""
     ids = [one for one, category in result.categories.items() if not skill_only or category == SKILL]
-    return np.array([[result.measured[name].scores[one] for one in ids] for name in NAMES])
+    return np.array([[result.measured[name].scores[one] for one in ids] for name in names])
 
 
 def _resampled(scores: Array, replicates: int, rng: np.random.Generator) -> Array:

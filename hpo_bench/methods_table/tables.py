@@ -6,7 +6,7 @@ import numpy as np
 
 from hpo_bench import study
 from hpo_bench.methods_table.findings import Claim
-from hpo_bench.methods_table.lineup import BASE, EVERYBODY, METHODS, SWAP
+from hpo_bench.methods_table.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, Contender
 from hpo_bench.methods_table.measured import Measured, PairResult
 from hpo_bench.methods_table.sample import NAMES, score_table
 from hpo_bench.tables import Row, TextTable
@@ -36,6 +36,26 @@ def scores(results: Sequence[PairResult], *, skill_only: bool = False) -> TextTa
         rows.append(Row(contender.label, tuple(cells), faint=contender in (BASE, SWAP)))
     ordered = [*(row for row in rows if not row.faint), *(row for row in rows if row.faint)]
     return TextTable(("method", *(result.pair for result in results), "mean"), tuple(ordered))
+
+
+def variants(results: Sequence[PairResult]) -> TextTable:
+    """Every variant of a method and, before them, the one that stands in the other tables: score and gain, and cost."""
+    rows = []
+    for contender in METHODS:
+        others = [one for one in VARIANTS if one.method == contender.name and measured(one, results)]
+        for one in (contender, *others) if others else ():
+            tables = [100 * score_table(result, (BASE.name, one.name)) for result in results]
+            cells = [f"{_with_error(table[1])} ({_with_error(table[1] - table[0], sign='+')})" for table in tables]
+            mean = np.mean([table.mean(axis=1) for table in tables], axis=0)
+            cells.append(f"{mean[1]:.1f} ({mean[1] - mean[0]:+.1f})")
+            cells.append(_duration(float(np.mean([_whole(result.measured[one.name]) for result in results]))))
+            rows.append(Row(f"{one.label}: {one.how}{'' if one in METHODS else ' †'}", tuple(cells)))
+    return TextTable(("variant", *(result.pair for result in results), "mean", "processor time"), tuple(rows))
+
+
+def measured(contender: Contender, results: Sequence[PairResult]) -> bool:
+    """Whether it was measured on all pairs."""
+    return all(contender.name in result.measured for result in results)
 
 
 def gains(results: Sequence[PairResult]) -> TextTable:
@@ -73,7 +93,7 @@ def tuning_cost(results: Sequence[PairResult]) -> TextTable:
     rows = []
     for result in results:
         grids = [one.grid for one in result.measured.values() if one.grid]
-        free = [one for one in result.measured.values() if one.seconds and not one.grid]
+        free = [result.measured[name] for name in OTHERS]
         merging, scoring = sum(grid.merge_seconds for grid in grids), sum(grid.eval_seconds for grid in grids)
         cells = (
             str(sum(grid.settings for grid in grids)),
@@ -91,15 +111,15 @@ def tuning_cost(results: Sequence[PairResult]) -> TextTable:
 
 
 def merge_cost(results: Sequence[PairResult]) -> TextTable:
-    """Table 11: seconds of one merge by method, a mean over pairs, ours and mergekit's beside the study's."""
+    """Table 11: processor seconds of one merge by method, a mean over pairs, ours and mergekit's beside the study's."""
     theirs = study.merge_seconds()
     here = {one.name: np.mean([_whole(result.measured[one.name]) for result in results]) for one in METHODS}
     rows = []
     for contender in METHODS:
-        measured = [result.measured[contender.name] for result in results]
-        statistics = np.mean([one.statistics_seconds for one in measured])
-        merge = np.mean([one.seconds["here"] for one in measured])
-        mergekit = [one.seconds["mergekit"] for one in measured if "mergekit" in one.seconds]
+        found = [result.measured[contender.name] for result in results]
+        statistics = np.mean([one.statistics_seconds for one in found])
+        merge = np.mean([one.seconds["here"] for one in found])
+        mergekit = [one.seconds["mergekit"] for one in found if "mergekit" in one.seconds]
         cells = (
             _duration(float(statistics)) if statistics else UNDEFINED,
             _duration(float(merge)),
@@ -155,5 +175,5 @@ def _times(ratio: float) -> str:
     return f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
 
 
-def _whole(measured: Measured) -> float:
-    return measured.statistics_seconds + measured.seconds["here"]
+def _whole(one: Measured) -> float:
+    return one.statistics_seconds + one.seconds["here"]

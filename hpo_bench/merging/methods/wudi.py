@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hpo_bench.merging.methods.base import TaskVectors, merge_linear
 
-Solver = Literal["closed-form", "adam"]
+Solver = Literal["closed-form", "cut-off", "adam"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +19,18 @@ class Wudi:
     Vectors, ICML 2025. A task vector's rows approximately span the inputs that it was trained on, so that the loss
     bounds how much a layer's outputs change for each task, without data.
 
-    The loss is quadratic: with G_i = tau_i^T tau_i / |tau_i|^2 its minimum is tau = (sum tau_i G_i) (sum G_i)^-1. The
+    The loss is quadratic: with G_i = tau_i^T tau_i / |tau_i|^2 it is least at tau = (sum tau_i G_i) (sum G_i)^-1. The
     paper takes 300 Adam steps of 1e-5 from sum tau_i instead, which move no weight by more than about 0.003 and so
-    arrive only when task vectors are small. The very minimum is no better, though: where both tasks span few of a
-    layer's inputs, directions of tiny eigenvalues fit both tasks exactly with weights many times their size. Those
-    below `cutoff` of the largest keep the paper's start, as they would in 300 steps of gradient descent.
+    arrive only when task vectors are small.
 
     Everything but linear layers, about which the paper is silent, is averaged.
 
     Attributes:
-        solver: "closed-form" for the minimum, "adam" for the paper's steps towards it.
-        cutoff: Of the closed form: directions with smaller eigenvalues of sum G_i, relative to the largest, stay as
-            they are in sum tau_i. 1 / steps is where as many steps of gradient descent, at the longest stable length,
-            stop short; 0 is the minimum of least norm.
+        solver: "closed-form" for the minimum, of several that of least norm; "cut-off" for the same along directions
+            whose eigenvalues of sum G_i are above `cutoff` of the largest, and sum tau_i, the paper's start, along the
+            others; "adam" for the paper's steps.
+        cutoff: Of "cut-off". By default 1 / steps, where as many steps of gradient descent, at the longest stable
+            length, stop short.
         steps: How many Adam steps.
         learning_rate: Of these.
     """
@@ -39,7 +38,7 @@ class Wudi:
     name: ClassVar[str] = "wudi"
     label: ClassVar[str] = "WUDI"
 
-    solver: Solver = "closed-form"
+    solver: Solver = "cut-off"
     cutoff: float = 1 / 300
     steps: int = 300
     learning_rate: float = 1e-5
@@ -52,7 +51,9 @@ class Wudi:
         tasks = [task for task in (vlm, expert) if task.any()]
         if len(tasks) < 2:  # nothing interferes with a task that is alone
             return vlm + expert
-        return closed_form(tasks, cutoff=self.cutoff) if self.solver == "closed-form" else self._adam(tasks)
+        if self.solver == "adam":
+            return self._adam(tasks)
+        return closed_form(tasks, cutoff=self.cutoff if self.solver == "cut-off" else 0)
 
     def _adam(self, tasks: list[Tensor]) -> Tensor:
         merged = sum(tasks[1:], tasks[0]).clone().requires_grad_()
@@ -75,7 +76,7 @@ def closed_form(tasks: list[Tensor], *, cutoff: float) -> Tensor:
 
     Args:
         tasks: Task vectors of one layer, each of shape (outputs, inputs) and not zero.
-        cutoff: See `Wudi`.
+        cutoff: See `Wudi`; 0 for the minimum itself, of least norm.
     """
     exact = [task.double() for task in tasks]
     grams = [task.T @ task / task.square().sum() for task in exact]

@@ -214,7 +214,11 @@ def test_weights_that_are_no_numbers_are_named_and_end_in_one(folder: Path, role
 
 
 def test_of_many_broken_tensors_some_are_named_and_all_are_counted(folder: Path) -> None:
-    rewrite(folder / "vlm", lambda tensors: [tensor.fill_(float("nan")) for tensor in tensors.values()] and None)
+    def poison(tensors: dict[str, torch.Tensor]) -> None:
+        for tensor in tensors.values():
+            tensor.fill_(float("nan"))
+
+    rewrite(folder / "vlm", poison)
     diagnosis = diagnose(Pair.read(folder))
     messages = [f.message for f in diagnosis.findings if f.severity == "error"]
     whole = len(diagnosis.alignment.checkpoints["vlm"].tensors)

@@ -11,9 +11,11 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.methods.wudi import Wudi
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.methods_table import measure
-from hpo_bench.methods_table.lineup import EVERYBODY
+from hpo_bench.methods_table.lineup import EVERYBODY, METHODS, VARIANTS
 from landscapes import catalogue
 from landscapes.card import FILE as CARD
 from landscapes.card import Card
@@ -115,6 +117,26 @@ def test_what_is_measured_is_not_measured_again(shown: str, place: Path, monkeyp
             run(place)
     run(place)
     assert json.loads(kept.read_text())["name"] == "nan"
+
+
+def test_variants_are_measured_beside_the_nine_and_change_none_of_their_tables(shown: str, place: Path) -> None:
+    output = run(place, "--variants")
+    assert shown.partition("page:")[0].splitlines()[:20] == output.splitlines()[:20]
+    page = (place / "out" / "methods.md").read_text(encoding="utf-8")
+    for one in VARIANTS:
+        assert f"| {one.label}: {one.how} † |" in page
+    for one in METHODS:
+        assert (f"| {one.label}: {one.how} |" in page) == (one.method in {each.method for each in VARIANTS})
+    scores = json.loads(run(place, "--variants", "--json"))["whole_benchmark"]["scores"]["ja-llama"]
+    pair = Pair.read(place / "pair")
+    loaded = LoadedPair.load(pair)
+    evaluator = measure.open_evaluator(pair, loaded)
+    loaded.write_language(Wudi("closed-form").merge(TaskVectors.of(loaded)))
+    expected = evaluator.evaluate(loaded.vlm, evaluator.examples("test")).score
+    assert scores["wudi-exact"]["score"] == pytest.approx(expected)
+    fisher = [json.loads((place / "out" / "ja-llama" / f"fisher{end}.json").read_text()) for end in ("", "-pictures")]
+    assert [one["provenance"]["options"]["expert_reads"] for one in fisher] == ["texts", "pictures"]
+    assert "with pictures, for the expert" in fisher[1]["note"]
 
 
 def test_other_weights_are_measured_anew(shown: str, place: Path, tmp_path: Path) -> None:

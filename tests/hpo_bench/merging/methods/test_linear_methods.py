@@ -120,8 +120,18 @@ def test_wudi_keeps_the_sum_along_directions_below_the_cutoff(real: TaskVectors)
     name = "model.layers.0.mlp.down_proj.weight"
     tasks = [real.vlm[name], real.expert[name]]
     size = max(float(task.norm()) for task in tasks)
-    assert float(wudi.closed_form(tasks, cutoff=0).norm()) > 10 * size
-    assert float(wudi.closed_form(tasks, cutoff=Wudi().cutoff).norm()) < 3 * size
+    exact, cut = (Wudi(solver=solver)._layer(name, *tasks) for solver in ("closed-form", "cut-off"))
+    assert torch.equal(exact, wudi.closed_form(tasks, cutoff=0))
+    assert float(exact.norm()) > 10 * size
+    assert float(cut.norm()) < 3 * size
+    # Along the directions below the cutoff it is the sum, along the others the minimum.
+    grams = [task.double().T @ task.double() / task.double().square().sum() for task in tasks]
+    values, directions = np.linalg.eigh(sum(grams[1:], grams[0]).numpy())
+    below = torch.tensor(directions[:, values <= values[-1] / 300])
+    above = torch.tensor(directions[:, values > values[-1] / 300])
+    assert 0 < below.shape[1] < len(values)
+    for side, expected in ((below, sum(tasks[1:], tasks[0])), (above, exact)):
+        torch.testing.assert_close(cut.double() @ side, expected.double() @ side, atol=1e-4, rtol=1e-4)
 
 
 def reference_tsv(tasks: list[np.ndarray]) -> np.ndarray:
@@ -158,7 +168,7 @@ def test_tsv_of_one_task_twice_or_alone_is_its_best_approximation_of_half_rank()
     assert not TsvMerge()._layer("layer", torch.zeros(4, 3), torch.zeros(4, 3)).any()
 
 
-@pytest.mark.parametrize("method", [Wudi(), TsvMerge()])
+@pytest.mark.parametrize("method", [Wudi(), Wudi("closed-form"), Wudi("adam"), TsvMerge()])
 def test_all_but_linear_layers_is_averaged(vectors: TaskVectors, method: Wudi | TsvMerge) -> None:
     merged = method.merge(vectors)
     for name in (NORM, TABLE):
