@@ -23,6 +23,7 @@ SECTIONS = {
     "Compare optimisers": {
         "run": "Run optimisers on recorded landscapes and write the report.",
         "landscapes": "See which landscapes there are, check them, add your own.",
+        "peers": "Run GP-BO against the optimisers of other packages, and write a page about it.",
         "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
         "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
     },

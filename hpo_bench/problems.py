@@ -29,7 +29,7 @@ NOISE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a function comes from; its name is its pair, because functions are independent of each other."""
+    """Where a function comes from; its pair is what it has in common with others, its name if nothing is."""
 
     pair: str
     benchmark: str
@@ -51,7 +51,9 @@ class FunctionProblem:
     def __init__(self, function: Function) -> None:
         self.function = function
         self.name = function.name
-        self.card = Origin(function.name, function.suite)
+        # BBOB's functions are the same ones in every dimension.
+        own = function.name.partition("/")[2] if function.suite.startswith("bbob") else function.name
+        self.card = Origin(own, function.suite)
         self.space = SearchSpace(tuple(Parameter(f"x{axis + 1}", 0.0, 1.0) for axis in range(function.dim)))
 
     def score(self, x: ArrayLike) -> Array:

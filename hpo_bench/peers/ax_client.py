@@ -15,6 +15,7 @@ class Ax(Peer):
 
     name = "ax"
     label = "Ax"
+    given = "attached as trials, in place of as many of its 5 initial points, the centre among them"
     packages = ("ax-platform", "botorch", "gpytorch", "torch")
 
     _client: Any = None

@@ -25,6 +25,7 @@ class PyBads(Peer):
 
     name = "pybads"
     label = "PyBADS"
+    given = "begins at the best of it; cannot be told of the others"
     version = 2
     packages = ("pybads", "gpyreg")
 

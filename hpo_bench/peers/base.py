@@ -17,13 +17,16 @@ from optimizers.base import Optimizer
 class Peer(Optimizer):
     """Another package's optimiser.
 
-    A `start` is told to the peer as evaluations that it asked for itself, where it can be, and counts as the first of
-    its own initial design. A failed evaluation is told as failed where the peer knows what that is, and otherwise as
-    the worst score so far (0 if there is none): a value it can work with, at which it will not look again.
+    A `start` is told to the peer as evaluations that it asked for itself, where it can be, and takes the place of as
+    many points of its own initial design; `given` says how. A failed evaluation is told as failed where the peer knows
+    what that is, and otherwise as the worst score so far (0 if there is none): a value it can work with, at which it
+    will not look again.
     """
 
     packages: ClassVar[tuple[str, ...]]
     """Distributions that decide the trace. Their versions are settings, so that an upgraded peer is run again."""
+    given: ClassVar[str]
+    """What it makes of a start, in words for a table."""
 
     @property
     def settings(self) -> Mapping[str, object]:

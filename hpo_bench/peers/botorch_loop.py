@@ -29,6 +29,7 @@ class BoTorch(Peer):
 
     name = "botorch"
     label = "BoTorch"
+    given = "its own initial design, which it is in any case"
     packages = ("botorch", "gpytorch", "torch")
 
     initial = 4

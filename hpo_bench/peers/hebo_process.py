@@ -29,6 +29,7 @@ class Hebo(Peer):
 
     name = "hebo"
     label = "HEBO"
+    given = "observed, in place of as many Sobol' points of its own"
     packages = ("HEBO", "numpy", "torch")
     apart: ClassVar[Apart] = APART
 

@@ -18,6 +18,7 @@ class NgOpt(Peer):
 
     name = "nevergrad-ngopt"
     label = "NGOpt"
+    given = "begins at the best of it, and not at the centre; the COBYLA that it picks has no use for the others"
     packages = ("nevergrad",)
     seeded = False
 

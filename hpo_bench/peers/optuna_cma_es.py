@@ -15,6 +15,9 @@ class OptunaCmaEs(OptunaPeer):
 
     name = "optuna-cma-es"
     label = "Optuna CMA-ES"
+    given = (
+        "draws its first generation around the best of it, and not around the centre; learns nothing from the others"
+    )
     packages = ("optuna", "cmaes")
 
     def _sampler(self) -> BaseSampler:

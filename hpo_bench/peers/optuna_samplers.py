@@ -17,6 +17,7 @@ class OptunaPeer(Peer):
 
     version = 2
     packages = ("optuna",)
+    given = "added as trials, in place of as many of its 10 random ones"
 
     _study: optuna.Study | None = None
     _trial: Trial | None = None

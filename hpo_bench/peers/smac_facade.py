@@ -25,6 +25,7 @@ class Smac(Peer):
 
     name = "smac"
     label = "SMAC"
+    given = "told, in place of as many Sobol' points of its own"
     version = 2
     packages = ("smac", "ConfigSpace", "scikit-learn")
 

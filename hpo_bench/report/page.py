@@ -15,7 +15,7 @@ from hpo_bench.report import tables
 from hpo_bench.report.study_section import Section
 from hpo_bench.report.style import colours
 from hpo_bench.statistics.bootstrap import REPLICATES
-from hpo_bench.statistics.comparisons import LEAST_LANDSCAPES
+from hpo_bench.statistics.comparisons import LEAST_PAIRS
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.tables import (
     above_noise,
@@ -110,7 +110,7 @@ def render(
         comparisons=comparisons(content),
         comparison_sentence=comparison_sentence(content),
         span=when(overall(content)),
-        least_landscapes=LEAST_LANDSCAPES,
+        least_pairs=LEAST_PAIRS,
         sound=sound(content),
         sound_sentence=sound_sentence(content),
         targets=targets(content),

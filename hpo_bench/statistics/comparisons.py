@@ -1,8 +1,8 @@
-"""One optimiser against each of the others, landscape by landscape."""
+"""One optimiser against others, landscape by landscape."""
 
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from baycomp import SignedRankTest
@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 POSTERIOR_SAMPLES = 10_000
-LEAST_LANDSCAPES = 6
+LEAST_PAIRS = 6
 """With fewer no two-sided signed-rank test can fall under 0.05."""
 
 
@@ -30,8 +30,7 @@ class Comparison:
         difference: Its mean regret minus the reference's, over Random's mean regret.
         better: On how many landscapes the reference has the lower mean regret.
         worse: On how many the higher.
-        p: Wilcoxon's signed-rank test (two-sided) over landscapes, adjusted by Holm over all others; NaN for fewer than
-            6 landscapes.
+        p: Wilcoxon's signed-rank test (two-sided) over pairs, by the mean over their landscapes; NaN for fewer than 6.
         probabilities: That on a further landscape the reference is better by more than the noise of a comparison, that
             the two are equivalent, and that the other is better by more than it (Bayesian signed-rank test).
     """
@@ -59,12 +58,7 @@ def compare(
     rope: FloatArray,
     bootstrap: Bootstrap,
 ) -> list[Comparison]:
-    """A reference against all others.
-
-    The interval is the landscape bootstrap's, paired: both are resampled alike. Wilcoxon's test (1945; with Holm, 1979,
-    as Demsar, 2006, advises) takes landscapes for independent, which those of one pair are not, so where the two
-    disagree the interval is right. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) asks
-    instead how likely a difference is that anybody could see.
+    """A reference against all others, with p adjusted for their number.
 
     Args:
         reference: Identity of one of the optimisers.
@@ -73,38 +67,58 @@ def compare(
         rope: Differences up to this much are practically none, shape (landscapes,), positive.
         bootstrap: Resamples of these landscapes.
     """
-    others = [identity for identity in regret if identity != reference]
-    if not others:
-        return []
-    own = regret[reference]
-    raw = [_wilcoxon(regret[other].mean(axis=1) - own.mean(axis=1)) for other in others]
-    adjusted = np.full(len(raw), np.nan)
-    if np.isfinite(raw).all():
-        adjusted = np.asarray(multipletests(raw, method="holm")[1])
-    found = []
-    for other, p in zip(others, adjusted, strict=True):
-        gap = regret[other] - own
-        mean = gap.mean(axis=1)
-        found.append(
-            Comparison(
-                other,
-                bootstrap.interval(ratio_of_means, gap, random),
-                int((mean > 0).sum()),
-                int((mean < 0).sum()),
-                float(p),
-                _probabilities(mean / rope, seed=zlib.crc32(other.encode())),
-            )
-        )
-    return found
+    return holm(
+        [
+            duel(other, regret[other] - regret[reference], random, rope=rope, bootstrap=bootstrap)
+            for other in regret
+            if other != reference
+        ]
+    )
 
 
-def _wilcoxon(differences: FloatArray) -> float:
-    if len(differences) < LEAST_LANDSCAPES:
+def duel(other: str, gap: FloatArray, random: FloatArray, *, rope: FloatArray, bootstrap: Bootstrap) -> Comparison:
+    """A reference against one other, p as if there were no more.
+
+    The interval is the landscape bootstrap's, paired: both are resampled alike. Wilcoxon's test (1945) sees one mean a
+    pair, because landscapes of one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and
+    2017; package baycomp) asks instead how likely a difference is that anybody could see.
+
+    Args:
+        other: Identity of the other.
+        gap: Its regrets minus the reference's, shape (landscapes, seeds).
+        random: Random's expectation, shape (landscapes,).
+        rope: Differences up to this much are practically none, shape (landscapes,), positive.
+        bootstrap: Resamples of these landscapes.
+    """
+    mean = gap.mean(axis=1)
+    return Comparison(
+        other,
+        bootstrap.interval(ratio_of_means, gap, random),
+        int((mean > 0).sum()),
+        int((mean < 0).sum()),
+        _wilcoxon(mean, bootstrap.pairs),
+        _probabilities(mean / rope, seed=zlib.crc32(other.encode())),
+    )
+
+
+def holm(found: Sequence[Comparison]) -> list[Comparison]:
+    """The same comparisons with p adjusted for how many there are (Holm, 1979, as Demsar, 2006, advises)."""
+    p = np.array([one.p for one in found])
+    known = np.isfinite(p)
+    if known.any():
+        p[known] = multipletests(p[known], method="holm")[1]
+    return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
+
+
+def _wilcoxon(differences: FloatArray, pairs: NDArray[np.str_]) -> float:
+    _, pair = np.unique(pairs, return_inverse=True)
+    means = np.bincount(pair, weights=differences) / np.bincount(pair)
+    if len(means) < LEAST_PAIRS:
         return np.nan
-    if not differences.any():
+    if not means.any():
         return 1.0
     # Pratt (1959): ties of the two speak for their being equal, and are not thrown away.
-    return float(wilcoxon(differences, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
+    return float(wilcoxon(means, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
 
 
 def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
 from hpo_bench.statistics.bootstrap import Bootstrap
-from hpo_bench.statistics.comparisons import compare
+from hpo_bench.statistics.comparisons import compare, holm
 
 N = 12
 RANDOM = np.full(N, 0.2)
@@ -39,6 +41,27 @@ def test_a_difference_that_nobody_could_see_is_equivalent(regret):
     assert seen[0] > 0.99
     assert unseen[1] > 0.99
     assert sum(seen) == pytest.approx(1)
+
+
+def test_landscapes_of_one_pair_count_as_one():
+    own, other = np.zeros((12, 3)), np.full((12, 3), 0.1)
+    other[1::2] = -0.1  # Each pair has one landscape for the one and one for the other.
+    pairs = [str(i // 2) for i in range(12)]
+    (even,) = compare("own", {"own": own, "other": other}, RANDOM, rope=RANDOM, bootstrap=Bootstrap(pairs, 3))
+    assert even.p == 1.0
+    other[:] = 0.1
+    (clear,) = compare("own", {"own": own, "other": other}, RANDOM, rope=RANDOM, bootstrap=Bootstrap(pairs, 3))
+    assert clear.p == pytest.approx(2 / 2**6)
+    (few,) = compare("own", {"own": own, "other": other}, RANDOM, rope=RANDOM, bootstrap=Bootstrap(pairs[:6] * 2, 3))
+    assert np.isnan(few.p)
+
+
+def test_what_could_not_be_tested_is_not_counted(regret):
+    found = compare("own", regret, RANDOM, rope=RANDOM, bootstrap=Bootstrap([str(i) for i in range(N)], 5))
+    raw = replace(found[0], p=0.02)
+    adjusted = holm([raw, replace(raw, p=np.nan), replace(raw, p=0.5)])
+    assert [adjusted[0].p, adjusted[2].p] == pytest.approx([0.04, 0.5])
+    assert np.isnan(adjusted[1].p)
 
 
 def test_five_landscapes_are_too_few_for_a_test():

@@ -1,0 +1,62 @@
+"""`hpo-bench peers`: GP-BO against other packages' optimisers, on the same runs."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench peers                            everything; hours, interrupt it at any time
+  hpo-bench peers --stage landscapes -j 4    on the landscapes that ship
+  hpo-bench peers --no-run --out docs/peers  the page, from what is stored
+"""
+
+
+@click.command(
+    name="peers", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "--stage", "names", multiple=True, metavar="NAME",
+    help="landscapes (those that ship), functions (BBOB) or noise (BBOB with noise); repeatable.  [default: all]",
+)  # fmt: skip
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results/peers"), show_default=True, metavar="DIR",
+    help="Where runs lie; runs that are there are not made again.",
+)  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figures go.  [default: with the runs]"
+)
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
+@click.option("--no-run", is_flag=True, help="Make no runs: the page from what is stored.")
+def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int, no_run: bool) -> None:
+    """Run GP-BO and the optimisers of other packages with the same starts, and write a page about it.
+
+    Needs the extra `peers`; HEBO gets an environment of its own. Finished runs are stored at once, so the command may
+    be interrupted at any time, and goes on where it stopped.
+    """
+    # Imported here so that --help does not wait.
+    from hpo_bench.errors import UsageError
+    from hpo_bench.peers.lineup import STAGES
+    from hpo_bench.peers.meeting import meetings, run
+    from hpo_bench.peers.page import sentence, write_page
+    from hpo_bench.progress import Progress
+    from hpo_bench.results import ResultsFolder
+    from hpo_bench.workers import Local
+
+    known = {stage.name: stage for stage in STAGES}
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"no stage is called {unknown[0]!r}; there are {', '.join(known)}")
+    found = {}
+    for stage in (known[name] for name in dict.fromkeys(names or known)):
+        folder = ResultsFolder(results / stage.name)
+        folder.check()
+        problems = stage.problems()
+        if not no_run:
+            run(stage, problems, folder, workers=Local(jobs), progress=Progress(Console(stderr=True)))
+        if met := meetings(stage, problems, folder):
+            found[stage] = met
+            click.echo(f"{stage.title}: {sentence(met)}\n")
+    if not found:
+        raise UsageError(f"no runs of peers are stored under {results}; leave out --no-run to make them")
+    click.echo(f"page: {write_page(found, out or results)}")

@@ -1,0 +1,119 @@
+"""GP-BO and a peer on the runs that both made, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench import benchmark
+from hpo_bench.finished import Benchmark, Checkpoint
+from hpo_bench.peers.lineup import REFERENCE, Entry, Stage
+from hpo_bench.plan import Plan
+from hpo_bench.problems import Problem
+from hpo_bench.progress import Progress
+from hpo_bench.results import ResultsFolder, assemble
+from hpo_bench.statistics.bootstrap import Interval
+from hpo_bench.statistics.comparisons import Comparison, holm
+from hpo_bench.statistics.ratios import Summary, ratio_of_means
+from hpo_bench.workers import Workers
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Meeting:
+    """A peer and GP-BO on the same problems with the same seeds, starts and noise.
+
+    Attributes:
+        peer: Identity of the peer.
+        finished: The runs of the two.
+    """
+
+    peer: str
+    finished: Benchmark
+
+    @property
+    def label(self) -> str:
+        """What tables call the peer."""
+        return self.finished.labels[self.peer]
+
+    @property
+    def runs(self) -> str:
+        """On how much it rests, as "30 × 10": problems times seeds."""
+        plan = self.finished.plan
+        return f"{len(plan.landscapes)} × {plan.seeds}"
+
+    @cached_property
+    def seconds(self) -> tuple[float, float]:
+        """Processor seconds a suggestion of the peer and of GP-BO, which advances in groups."""
+        runs = self.finished.runs
+        peer, own = (runs.loc[runs["optimiser"] == who, "ask_seconds"].mean() for who in (self.peer, REFERENCE))
+        return float(peer), float(own)
+
+    def at(self, point: str) -> Checkpoint:
+        """The checkpoint of that name."""
+        return next(one for one in self.finished.checkpoints if one.name == point)
+
+    def figure(self, who: str, point: Checkpoint, summary: Summary) -> Interval:
+        """A ratio to Random over all problems of the meeting."""
+        return self.finished.bootstrap.interval(summary, point.regret[who], point.random)
+
+    def curve(self, who: str, until: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Ratio of means after 1, 2, ... evaluations, and the ends of its 95% interval, each of shape (until,)."""
+        finished = self.finished
+        regret = np.stack([finished.regret(one.name, who)[:, :until] for one in finished.landscapes])
+        random = np.stack([curve[:until] for curve in finished.random_curves])
+        intervals = [finished.bootstrap.interval(ratio_of_means, regret[:, :, t], random[:, t]) for t in range(until)]
+        value, low, high = np.array([(one.value, one.low, one.high) for one in intervals]).T
+        return value, low, high
+
+
+def run(
+    stage: Stage, problems: Sequence[Problem], folder: ResultsFolder, *, workers: Workers, progress: Progress
+) -> None:
+    """Make what runs of a stage are missing, those of each peer beside GP-BO's.
+
+    Raises:
+        HpoBenchError: If a package is missing or an optimiser fails; finished runs are stored.
+    """
+    folder.open()
+    for entry in stage.entries:
+        for optimizer in (REFERENCE, entry.peer):
+            plan = stage.plan(entry, problems, optimizers=(optimizer,))
+            benchmark.run(plan, folder, workers=workers, progress=progress)
+
+
+def meetings(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> list[Meeting]:
+    """The meetings of a stage, as far as their runs are stored: on problems where both made all theirs.
+
+    Raises:
+        UsageError: If a package is missing.
+        ResultsError: If the store is corrupt.
+    """
+    stored = folder.keys()
+    found = []
+    for entry in stage.entries:
+        whole = stage.plan(entry, problems, optimizers=(REFERENCE, entry.peer))
+        missing = {run.landscape for run in whole.runs() if run.key not in stored}
+        if done := [one for one in whole.landscapes if one.name not in missing]:
+            found.append(_meeting(entry, stage.plan(entry, done, optimizers=(REFERENCE, entry.peer)), folder))
+    return found
+
+
+def _meeting(entry: Entry, plan: Plan, folder: ResultsFolder) -> Meeting:
+    runs = list(plan.runs())
+    return Meeting(entry.peer, Benchmark(plan, assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)))
+
+
+def verdicts(found: Sequence[Meeting], point: str) -> list[Comparison]:
+    """GP-BO against the peer of each meeting at a checkpoint; positive differences are in favour of GP-BO.
+
+    Holm's adjustment is for the peers of a stage.
+
+    Args:
+        found: The meetings of a stage.
+        point: Name of the checkpoint.
+    """
+    return holm([comparison for one in found for comparison in one.finished.comparisons(one.at(point))])

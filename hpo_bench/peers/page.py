@@ -1,0 +1,177 @@
+"""The page about GP-BO and other packages' optimisers: tables in Markdown, and a figure a stage."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hpo_bench.finished import OVERALL
+from hpo_bench.methods_table.page import as_markdown
+from hpo_bench.peers import figure
+from hpo_bench.peers.lineup import REFERENCE, Stage
+from hpo_bench.peers.meeting import Meeting, verdicts
+from hpo_bench.peers.registry import find
+from hpo_bench.plan import DESIGN
+from hpo_bench.report.style import encode, provenance
+from hpo_bench.results import write
+from hpo_bench.statistics.bootstrap import Interval
+from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
+from hpo_bench.tables import Row, TextTable, when
+from hpo_bench.wording import interval, number, probability, seconds
+
+PAGE = "peers.md"
+POINTS = ("10", "20", "end", OVERALL)
+WORDS = {"better": "better", "worse": "**WORSE**", "open": "undecided"}
+HOW = f"""\
+Every optimiser proposes one point at a time, 40 in two dimensions and 60 in three, and begins with the same {DESIGN}
+points of a scrambled Sobol' sequence, drawn anew for each problem and seed. A row is about the runs that the peer and
+GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how many. Expensive peers have one
+seed, or fewer problems, fixed by what they cost before anything was run.
+
+- **RoR**, regret over random: mean regret over Random's exact expectation; lower is better, 1 is uniform random search.
+  It is heavy-tailed, so medians over problems and ratios of means tell different stories; both are given.
+- **Advantage**: the peer's mean regret minus GP-BO's, over Random's; positive is in favour of GP-BO.
+- **Brackets** hold 95% intervals by a bootstrap over pairs (BBOB: functions, the 2-D and 3-D ones of a number together)
+  and, within, seeds.
+- **better**, **WORSE**, undecided: what is said of GP-BO. Significant where the interval and Wilcoxon's signed-rank
+  test over pairs (functions), with Holm's adjustment for the peers of the table, agree; with fewer than six pairs
+  nothing is.
+- **CPU seconds** a suggestion are processor time in these very runs; GP-BO advances in groups of up to 64 runs, the
+  others alone, as they are made.
+"""
+NOISE = """\
+Every evaluation has noise of a tenth of the spread of the function's values. Regret is that, without noise, of what an
+optimiser would recommend: GP-BO by the posterior mean, the others by the highest score, though some have ways of their
+own to recommend that the adapters do not use.
+"""
+
+
+def write_page(stages: Mapping[Stage, Sequence[Meeting]], folder: Path) -> Path:
+    """Write the page and its figures.
+
+    Args:
+        stages: The meetings of each stage, at least one.
+        folder: Where to.
+
+    Returns:
+        The page.
+
+    Raises:
+        ResultsError: If a file cannot be written.
+    """
+    parts = ["# GP-BO beside other packages' optimisers", HOW.strip()]
+    for stage, found in stages.items():
+        source = provenance(max((one.finished.landscapes for one in found), key=len))
+        png = encode(figure.draw(found), source)["png"]
+        write(folder / f"{stage.name}.png", lambda path, png=png: path.write_bytes(png))
+        parts += [f"## {stage.title}", source, *([NOISE.strip()] if stage.noisy else [])]
+        parts += [sentence(found), speed_sentence(found)]
+        parts.append(f"![Regret over random against evaluations, GP-BO beside each peer]({stage.name}.png)")
+        parts += [f"### {title}\n\n{as_markdown(table)}" for title, table in tables(found).items()]
+    peers = dict.fromkeys(one.peer for found in stages.values() for one in found)
+    parts += ["## The peers", as_markdown(lineup(list(peers)))]
+    text = "\n\n".join(filter(None, parts)) + "\n"
+    write(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
+    return folder / PAGE
+
+
+def tables(found: Sequence[Meeting]) -> dict[str, TextTable]:
+    """The tables of a stage by title."""
+    return {
+        "GP-BO's advantage": advantages(found),
+        "Median RoR": ratios(found, median),
+        "Ratio of means": ratios(found, ratio_of_means),
+    }
+
+
+def advantages(found: Sequence[Meeting]) -> TextTable:
+    """How much lower GP-BO's regret is than each peer's, and whether that is significant."""
+    known = {point: verdicts(found, point) for point in POINTS}
+    rows = []
+    for place, one in enumerate(found):
+        cells = [f"{WORDS[own[place].verdict]} {_interval(own[place].difference)}" for own in known.values()]
+        last = known[OVERALL][place]
+        peer, gp_bo = one.seconds
+        rows.append(
+            Row(
+                one.label,
+                (
+                    one.runs, *cells, f"{last.better} : {last.worse}", probability(_number(last.p)), seconds(peer),
+                    f"{peer / gp_bo:.2g}×",
+                ),
+                one.peer,
+            )
+        )  # fmt: skip
+    heads = (
+        "GP-BO against", "problems × seeds", *(when(point) for point in POINTS), f"won : lost, {when(OVERALL)}",
+        f"p, {when(OVERALL)}", "CPU seconds a suggestion", "GP-BO's",
+    )  # fmt: skip
+    return TextTable(heads, tuple(rows))
+
+
+def ratios(found: Sequence[Meeting], summary: Summary) -> TextTable:
+    """A ratio of each peer, and GP-BO's on the same runs, at each checkpoint."""
+
+    def cell(one: Meeting, who: str, point: str) -> str:
+        return _interval(one.figure(who, one.at(point), summary))
+
+    rows = tuple(
+        Row(
+            one.label,
+            (one.runs, *(f"{cell(one, one.peer, point)} / {cell(one, REFERENCE, point)}" for point in POINTS)),
+            one.peer,
+        )
+        for one in found
+    )
+    return TextTable(("peer / GP-BO on the same runs", "problems × seeds", *(when(point) for point in POINTS)), rows)
+
+
+def sentence(found: Sequence[Meeting]) -> str:
+    """Against whom GP-BO is significantly better or worse, in words."""
+    parts = []
+    for point in (OVERALL, "10", "20", "end"):
+        by = {
+            verdict: [
+                one.label for one, own in zip(found, verdicts(found, point), strict=True) if own.verdict == verdict
+            ]
+            for verdict in WORDS
+        }
+        said = [f"{word} {', '.join(by[verdict])}" for verdict, word in SAID.items() if by[verdict]]
+        parts.append(f"- {when(point)}: {'; '.join(said)}.")
+    return "GP-BO is significantly\n\n" + "\n".join(parts)
+
+
+SAID = {"better": "better than", "worse": "**worse than**", "open": "neither against"}
+
+
+def speed_sentence(found: Sequence[Meeting]) -> str:
+    """GP-BO's speed and regret beside those of BoTorch's loop; empty where that does not take part."""
+    for one in found:
+        if one.peer == "botorch":
+            peer, own = one.seconds
+            point = one.at(OVERALL)
+            theirs, ours = (number(one.figure(who, point, ratio_of_means).value) for who in (one.peer, REFERENCE))
+            return (
+                f"On the same runs BoTorch's loop takes {seconds(peer)} CPU seconds a suggestion and GP-BO "
+                f"{seconds(own)}, {peer / own:.0f} times less, at a ratio of means of {ours} against {theirs} "
+                f"({when(OVERALL)})."
+            )
+    return ""
+
+
+def lineup(peers: Sequence[str]) -> TextTable:
+    """Which versions ran, and what each made of the common start."""
+    kinds = [find(peer) for peer in peers]
+    rows = tuple(
+        Row(kind.label, (", ".join(f"{name} {version}" for name, version in kind.versions().items()), kind.given))
+        for kind in kinds
+    )
+    return TextTable(("peer", "versions", "what it makes of a start"), rows)
+
+
+def _interval(figures: Interval) -> str:
+    return interval({"value": _number(figures.value), "low": _number(figures.low), "high": _number(figures.high)})
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
