@@ -51,6 +51,8 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
     for stage in (known[name] for name in dict.fromkeys(names or known)):
         folder = ResultsFolder(results / stage.name)
         folder.check()
+        if no_run and not folder.keys():
+            continue
         problems = stage.problems()
         if not no_run:
             run(stage, problems, folder, workers=Local(jobs), progress=Progress(Console(stderr=True)))
