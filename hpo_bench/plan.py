@@ -89,7 +89,9 @@ class Contender:
         """
         if ":" in identity and (here := str(Path.cwd())) not in sys.path:
             sys.path.insert(0, here)  # As with `python -m`: the user's module usually lies where they stand.
-        return cls(identity, peers.find(identity) if identity in peers.PEERS else optimizers.get(identity))
+        if identity in peers.PEERS:
+            return cls(identity, peers.find(identity))
+        return cls(identity, optimizers.get(identity, others=peers.PEERS))
 
 
 @dataclass(frozen=True, slots=True)

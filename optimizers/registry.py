@@ -1,5 +1,6 @@
 """Finds optimisers by name: the built-in ones, those of installed packages, and any class by its address."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -38,8 +39,12 @@ def available() -> dict[str, type[Optimizer]]:
     return found
 
 
-def get(name: str) -> type[Optimizer]:
+def get(name: str, *, others: Iterable[str] = ()) -> type[Optimizer]:
     """The optimiser of a name, or at an address "package.module:Class".
+
+    Args:
+        name: The name or address.
+        others: What else the user might have meant, found elsewhere; for the message alone.
 
     Raises:
         UnknownOptimizerError: If there is none; the message suggests the nearest name.
@@ -50,10 +55,11 @@ def get(name: str) -> type[Optimizer]:
         return _at(address)
     known = available()
     if name not in known:
-        near = get_close_matches(name.lower().replace("_", "-"), known, n=1)
+        names = [*known, *others]
+        near = get_close_matches(name.lower().replace("_", "-"), names, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise UnknownOptimizerError(
-            f"no optimiser is called {name!r}: {hint}there are {', '.join(known)}, or give 'module:Class'"
+            f"no optimiser is called {name!r}: {hint}there are {', '.join(names)}, or give 'module:Class'"
         )
     return known[name]
 

@@ -13,6 +13,7 @@ from hpo_bench.peers.base import Peer, global_generators, global_state
 from hpo_bench.peers.inside_out import InsideOut
 from hpo_bench.plan import Contender
 from optimizers.conformance import CHECKS
+from optimizers.errors import UnknownOptimizerError
 
 FAST = ("optuna-tpe", "optuna-cma-es", "nevergrad-ngopt", "pybads")
 SLOW = ("optuna-gp", "botorch", "ax", "smac")
@@ -63,6 +64,11 @@ def test_a_missing_package_is_one_clear_line(monkeypatch):
     monkeypatch.delitem(sys.modules, "hpo_bench.peers.ngopt", raising=False)
     with pytest.raises(UsageError, match=r"nevergrad-ngopt cannot be run: .*pip install 'hpo-bench\[peers\]'"):
         Contender.find("nevergrad-ngopt")
+
+
+def test_a_misspelt_peer_is_suggested_beside_ours():
+    with pytest.raises(UnknownOptimizerError, match="did you mean 'optuna-tpe'.*gp-bo.*hebo, or give"):
+        Contender.find("optuna_tep")
 
 
 def climb(objective):
