@@ -149,6 +149,7 @@ def command(
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
     from hpo_bench.live.recorded import grid_best
+    from hpo_bench.live.storage_url import shown
     from hpo_bench.live.study import Request, tune
     from hpo_bench.pairs import find_pair
 
@@ -178,7 +179,10 @@ def command(
         beside=grid_best(found.name) if demo else None,
     )
     named = str(Path(pair).resolve()) if pair and Path(pair).exists() else pair or DEMO
-    origin = Origin(named, str(pairs.resolve()), ("hpo-bench", *sys.argv[1:]), storage)
+    typed = ("hpo-bench", *sys.argv[1:])
+    if storage is not None:
+        typed = tuple(part.replace(storage, shown(storage)) for part in typed)
+    origin = Origin(named, str(pairs.resolve()), typed, storage)
 
     def open_crew(logs: Path, wanted: tuple[str, ...]) -> Crew:
         opener = PairOpener(found, mask_seed, threads, wanted, trust_remote_code)

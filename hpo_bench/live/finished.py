@@ -21,7 +21,7 @@ class Origin:
     Attributes:
         pair: Name or path of the pair, as the user gave it; paths are absolute.
         pairs: Folder of built pairs.
-        command: The command line.
+        command: The command line, without passwords: reports and model cards show it.
         url: The Optuna storage, where it is not the file in the study's folder.
     """
 
@@ -31,9 +31,11 @@ class Origin:
     url: str | None = None
 
     def write(self, folder: Path) -> None:
-        """Keep it in the study's folder."""
+        """Keep it in the study's folder, for its owner alone: a storage's URL may hold a password."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        path = folder / FILE
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, folder: Path) -> "Origin":

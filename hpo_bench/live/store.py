@@ -17,6 +17,7 @@ from hpo_bench.errors import LiveError
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.goal import Goal
 from hpo_bench.live.outcomes import read_answers, write_answers
+from hpo_bench.live.storage_url import shown, with_driver
 from hpo_bench.live.trial import Answers, Cost, Failure, State, Success, Trial, plain
 from hpo_bench.merging.setting import MergeSetting
 
@@ -79,7 +80,7 @@ class TrialStore:
                 self._config = StudyConfig.from_dict(stored)
             elif self.trials():
                 raise LiveError(
-                    f"the study {self.name!r} in {self.url} was not made by hpo-bench; name another with --study"
+                    f"the study {self.name!r} in {shown(self.url)} was not made by hpo-bench; name another with --study"
                 )
         return self._config
 
@@ -221,7 +222,7 @@ class TrialStore:
     @property
     def _known(self) -> int:
         if self._study is None:
-            raise LiveError(f"there is no study {self.name!r} in {self.url}")
+            raise LiveError(f"there is no study {self.name!r} in {shown(self.url)}")
         return self._study
 
     def _find(self) -> int | None:
@@ -257,7 +258,7 @@ class TrialStore:
         }
 
     def _guarded(self, done: str) -> "_Guard":
-        return _Guard(f"{self.url} cannot be {done}")
+        return _Guard(f"{shown(self.url)} cannot be {done}")
 
 
 class _Guard:
@@ -291,7 +292,7 @@ def _write_ahead(storage: RDBStorage) -> None:
 
 def _open(url: str) -> RDBStorage:
     options = {"connect_args": {"timeout": SQLITE_PATIENCE}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    return RDBStorage(url, engine_kwargs=options)
+    return RDBStorage(with_driver(url), engine_kwargs=options)
 
 
 def _read(frozen: FrozenTrial) -> Trial:

@@ -1,16 +1,15 @@
 """A study from its first trial to its verdict."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
-from hpo_bench.errors import LiveError, UsageError
-from hpo_bench.live import apart, starts
+from hpo_bench.errors import UsageError
+from hpo_bench.live import alone, apart, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.constrained import ConstrainedGpBo
@@ -33,7 +32,6 @@ from optimizers import Optimizer
 from optimizers.gp_bo import GpBo
 from optimizers.registry import available
 
-LOCK = ".tuning.lock"
 MOST_TRIALS = 1000
 """Where only money or time limits a study."""
 
@@ -167,9 +165,11 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
     limits = request.limits
     begin = time.monotonic()
     folder = request.studies / request.study
-    with _alone(folder), ExitStack() as stack:
+    with alone.in_folder(folder), ExitStack() as stack:
         store = TrialStore(folder, request.study, url=request.url)
         stack.callback(store.close)
+        if request.url is not None:
+            stack.enter_context(alone.in_storage(request.url, request.study))
         wanted = _config(request, kind, store)
         origin.write(folder)
         if store.config is not None and (verdict := _finished(store, limits)) is not None:
@@ -205,17 +205,6 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         write_tables(store)
         show(verdict, console)
         return verdict
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        # Let go by the system when the process ends, however it ends.
-        with FileLock(folder / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise LiveError(f"{folder} is being tuned by another process; wait for it, or stop it") from error
 
 
 def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> StudyConfig:

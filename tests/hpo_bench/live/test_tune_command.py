@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live import alone
 from hpo_bench.live.store import TrialStore
 from hpo_bench.merging.pair import Pair
 from optimizers.errors import UnknownOptimizerError
@@ -67,6 +68,14 @@ def test_requests_without_sense_end_before_anything_is_loaded(
     assert isinstance(result.exception, error), result.output
     assert message in str(result.exception)
     assert not list(tmp_path.glob("s/logs/worker-*")), "no worker was started"
+
+
+def test_a_storage_that_another_folder_tunes_on_is_refused(small_pair: Pair, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    with alone.in_storage(url, "s"):
+        result = tune(small_pair, tmp_path / "mine", "--storage", url, "--trials", "2")
+    assert isinstance(result.exception, LiveError)
+    assert "is being tuned by another process" in str(result.exception)
 
 
 def test_a_pair_or_the_demo_must_be_named() -> None:
