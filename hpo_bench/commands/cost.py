@@ -9,6 +9,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench cost grid                             every nano pair that is here: full grid against tuning
   hpo-bench cost grid ja-llama -m ta --seeds 3
+  hpo-bench cost trial --json trial.json          a trial in memory against mergekit's merges on disk
 """
 METHODS = ("ta", "dare", "ties")
 
@@ -95,3 +96,69 @@ def grid(
     for note in page.notes(found, plan):
         console.print(note, highlight=False, soft_wrap=True)
     click.echo(f"page: {page.write_page(found, plan, out)}")
+
+
+@command.command()
+@click.argument("pair", default="ja-llama")
+@click.option(
+    "-m", "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Merge method.  [default: all three]"
+)
+@click.option("--trials", type=click.IntRange(min=1), default=5, show_default=True, help="Trials of each kind to time.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@click.option(
+    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True, metavar="DIR",
+    help="Folder where `hpo-bench nano build` put its pairs.",
+)  # fmt: skip
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every trial's seconds there.")
+def trial(
+    *, pair: str, methods: tuple[str, ...], trials: int, threads: int, pairs: Path, json_path: Path | None
+) -> None:
+    """Time a trial of PAIR with the models in memory, against merges that mergekit writes to disk.
+
+    A trial is a merge and the answers to all validation examples. All take turns in one run, at the same settings;
+    times are medians, by the clock on the wall and by the processor's.
+    """
+    import torch
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.live import against_disk
+    from hpo_bench.pairs import find_pair
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()
+    found = find_pair(pair, pairs)
+    timings: list[against_disk.Timing] = []
+    with Console(stderr=True).status("") as status:
+        for timing in against_disk.measure(found, methods or METHODS, trials=trials, told=status.update):
+            timings.append(timing)
+            if json_path:  # each time, since a run takes minutes and may be cut short
+                json_path.write_text(against_disk.as_json(found.name, timings), encoding="utf-8")
+    resident = {timing.method: timing for timing in timings if timing.route == against_disk.RESIDENT}
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    for clock in against_disk.CLOCKS:
+        title = f"{found.name}: by the {clock} clock"
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        for place, head in enumerate(
+            ("method", "route", "merge, s", "evaluation, s", "trial, s", "merge × resident", "trial × resident")
+        ):
+            table.add_column(head, justify="right" if place > 1 else "left", no_wrap=place == 1)
+        for timing in timings:
+            merge, evaluation, whole = (timing.median(part, clock) for part in against_disk.PARTS)
+            own = resident[timing.method]
+            table.add_row(
+                timing.method, timing.route, f"{merge:.3f}", f"{evaluation:.2f}", f"{whole:.2f}",
+                f"{merge / own.median('merge', clock):.1f}", f"{whole / own.median('trial', clock):.1f}",
+                end_section=timing.route == against_disk.COMMAND,
+            )  # fmt: skip
+        console.print(table)
+    for name, about in against_disk.ROUTES.items():
+        console.print(f"{name}: {about}.", highlight=False, soft_wrap=True)
+    for timing in timings:
+        if timing.unlike:
+            console.print(
+                f"{timing.method}, {timing.route}: {timing.unlike} of {timing.answers} answers are not the resident "
+                "merge's.", highlight=False, soft_wrap=True,
+            )  # fmt: skip
