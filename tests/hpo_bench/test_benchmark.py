@@ -16,8 +16,9 @@ import optimizers
 from hpo_bench import pipeline, plan, problems
 from hpo_bench.benchmark import advance
 from hpo_bench.errors import HpoBenchError, UsageError
-from hpo_bench.functions import suite
+from hpo_bench.functions import Function, suite
 from hpo_bench.plan import Chunk, Contender, Plan
+from hpo_bench.problems import FunctionProblem
 from hpo_bench.results import ResultsFolder
 from hpo_bench.workers import Local
 from landscapes import catalogue
@@ -276,6 +277,14 @@ def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
     problem = {one.name: one for one in wanted.landscapes}[str(sobol["landscape"].iloc[0])]
     row = sobol.iloc[0]
     assert problem.score([[row["x1"], row["x2"]]])[0] == pytest.approx(row["score"])
+
+
+def test_a_function_in_two_dimensions_is_one_function_to_statistics():
+    def pair(suite_name, name):
+        return FunctionProblem(Function(suite_name, name, 2, lambda X: X[:, 0], 1.0, 0.0)).card.pair
+
+    assert pair("bbob-2d", "bbob-2d/f3-i1") == pair("bbob-3d", "bbob-3d/f3-i1") != pair("bbob-3d", "bbob-3d/f4-i1")
+    assert pair("merge-like-2d", "merge-like-2d/s0-01") != pair("merge-like-3d", "merge-like-3d/s0-01")
 
 
 def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):

@@ -67,7 +67,7 @@ def test_a_missing_package_is_one_clear_line(monkeypatch):
 
 
 def test_a_misspelt_peer_is_suggested_beside_ours():
-    with pytest.raises(UnknownOptimizerError, match="did you mean 'optuna-tpe'.*gp-bo.*hebo, or give"):
+    with pytest.raises(UnknownOptimizerError, match=r"did you mean 'optuna-tpe'.*gp-bo.*hebo, or give"):
         Contender.find("optuna_tep")
 
 
