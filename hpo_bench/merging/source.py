@@ -12,6 +12,8 @@ SCHEME = "hf://"
 _WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "LICENSE*")
 _UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth", "*.gguf")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+# A model of the hub, almost: its page's address, the scheme misspelt, or none.
+_NEARLY = re.compile(r"(?:https?://huggingface\.co/|hf:/*)?([A-Za-z0-9][\w.-]*/[\w.-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ def parse_path(text: str, folder: Path, *, confined: bool, where: str) -> Path:
     if confined and not path.is_relative_to(folder.resolve()):
         raise UsageError(f"{where}: {text!r} leads out of the pair's folder")
     if not path.exists():
-        hint = f"; for a model on the hub write {SCHEME}{text}" if _REPOSITORY.fullmatch(text) else ""
+        near = _NEARLY.fullmatch(text)
+        hint = f"; for a model on the hub write {SCHEME}{near[1]}" if near else ""
         raise UsageError(f"{where}: {text!r} does not exist in {folder}{hint}")
     return path

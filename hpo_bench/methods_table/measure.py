@@ -13,7 +13,7 @@ from hpo_bench.evaluation.base import Outcome, checked
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging import calibration, mergekit_engine
 from hpo_bench.merging.methods import metagpt, nan
-from hpo_bench.merging.methods.base import Method, TaskVectors, Weights
+from hpo_bench.merging.methods.base import Method, TaskVectors
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.tsv import TsvMerge
@@ -34,8 +34,8 @@ from landscapes.outcomes import FILE as OUTCOMES
 from landscapes.outcomes import Outcomes, fingerprint
 
 REPEATS, ENOUGH = 5, 2.0
-"""Merges that are timed at most, and processor seconds after which no further one is; the fewest count, since what else
-runs can only add to them, through the caches."""
+"""Merges that are timed at most, and processor seconds after which no further one is. The fewest count: what else runs
+can only add to them, through the caches."""
 CLOCK = "processor"
 """What is read for seconds of merges and statistics: wall times are as long as a machine is busy."""
 TEST, VALIDATION = "test", "validation"
@@ -141,15 +141,15 @@ class _Bench:
         return measured
 
     def _unmerged(self, name: str, provenance: Mapping[str, Any]) -> Measured:
-        weights = self.loaded.tuned if name == BASE.name else self.loaded.expert
-        outcome = self._score(weights)
+        self.loaded.write_language(self.loaded.tuned if name == BASE.name else self.loaded.expert)
+        outcome = self._score()
         where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
         return Measured(name, provenance, **_answers(outcome), parameters=where)
 
     def _direct(self, contender: Contender, provenance: Mapping[str, Any]) -> Measured:
         method, statistics_seconds, note = self._method(contender)
-        merged = method.merge(self.vectors)
-        outcome = self._score(merged)
+        seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
+        outcome = self._score()
         chosen: tuple[float, ...] = ()
         if isinstance(method, metagpt.MetaGPT):
             chosen = metagpt.coefficients(self.vectors)
@@ -159,7 +159,7 @@ class _Bench:
             contender.name,
             provenance,
             **_answers(outcome),
-            seconds={"here": _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))},
+            seconds={"here": seconds},
             statistics_seconds=statistics_seconds,
             parameters=dict(zip(("vl_weight", "exp_weight"), chosen, strict=False)),
             note=note,
@@ -221,8 +221,8 @@ class _Bench:
             progress=lambda done, total, _: self.progress(done, total, f"{self.pair.name}: recording {method}"),
         )
 
-    def _score(self, weights: Weights) -> Outcome:
-        self.loaded.write_language(weights)
+    def _score(self) -> Outcome:
+        """Of the live VLM as it is."""
         examples = self.evaluator.examples(TEST)
         return checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples)
 
@@ -237,11 +237,10 @@ def _answers(outcome: Outcome) -> dict[str, Any]:
 
 
 def _seconds(merge: Callable[[], object]) -> float:
-    """Fewest processor seconds of a merge, after one to warm up."""
-    merge()
+    """Fewest processor seconds of a merge; the first, which warms up, counts where it alone takes long."""
     taken: list[float] = []
-    while len(taken) < REPEATS and sum(taken) < ENOUGH:
+    while len(taken) <= REPEATS and sum(taken) < ENOUGH:
         begin = time.process_time()
         merge()
         taken.append(time.process_time() - begin)
-    return min(taken)
+    return min(taken[1:] or taken)

@@ -71,6 +71,8 @@ def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
         ({"language_prefixes": {"model.": 3}}, "must be text"),
         ({"evaluation": "lmms-eval"}, "'evaluation' must be a mapping"),
         ({"expert": "someone/expert"}, "write hf://someone/expert"),
+        ({"expert": "https://huggingface.co/someone/expert"}, "write hf://someone/expert"),
+        ({"expert": "HF:/someone/expert"}, "write hf://someone/expert"),
         ({"expert": "hf://no-owner"}, "is no hub model"),
     ],
 )
