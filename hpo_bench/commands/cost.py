@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import PAIRS, THREADS
+
 EXAMPLES = """\b
 Examples:
   hpo-bench cost grid                             every nano pair that is here: full grid against tuning
@@ -26,10 +28,7 @@ def command() -> None:
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Studies a pair and method.")
 @click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
-@click.option(
-    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True, metavar="DIR",
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)  # fmt: skip
+@PAIRS
 @click.option(
     "--out", type=click.Path(path_type=Path), default=Path("results/cost"), show_default=True, metavar="DIR",
     help="Where page, figure, table and studies lie; a study that is finished is not made again.",
@@ -104,11 +103,8 @@ def grid(
     "-m", "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Merge method.  [default: all three]"
 )
 @click.option("--trials", type=click.IntRange(min=1), default=5, show_default=True, help="Trials of each kind to time.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
-@click.option(
-    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True, metavar="DIR",
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)  # fmt: skip
+@THREADS
+@PAIRS
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every trial's seconds there.")
 def trial(
     *, pair: str, methods: tuple[str, ...], trials: int, threads: int, pairs: Path, json_path: Path | None

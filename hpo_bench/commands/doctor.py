@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from hpo_bench.commands.options import TRUST_REMOTE_CODE
+
 EXAMPLES = """\b
 Examples:
   hpo-bench doctor ja-llama
@@ -23,7 +25,7 @@ Examples:
 @click.option("--expert", metavar="PLACE", help="Expert language model.")
 @click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
 @click.option("--dtype", help="float32, bfloat16 or stored, for the memory needed.  [default: as the pair says]")
-@click.option("--trust-remote-code", is_flag=True, help="Run the VLM's own code, if the pair's pair.yaml asks for it.")
+@TRUST_REMOTE_CODE
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def command(
     *,

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import TRUST_REMOTE_CODE
+
 EXAMPLES = """\b
 Examples:
   hpo-bench export demo                          the recommended merge of a study
@@ -19,9 +21,7 @@ Examples:
     "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
 )
 @click.option("--device", default="cpu", show_default=True, help="Where it is merged and checked.")
-@click.option(
-    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
-)
+@TRUST_REMOTE_CODE
 def command(
     *, study: str, out: Path | None, trial: int | None, studies: Path, device: str, trust_remote_code: bool
 ) -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import TRUST_REMOTE_CODE
+
 EXAMPLES = """\b
 Examples:
   hpo-bench merge ja-llama --method ta --vl-weight 0.6 --exp-weight 0.8 --out merged
@@ -33,7 +35,7 @@ Examples:
 @click.option("--dtype", help="Merge in float32, bfloat16, or as stored.  [default: as the pair says]")
 @click.option("--device", metavar="NAME", help="Where to merge, such as cuda.  [default: cpu]")
 @click.option("--stream", is_flag=True, help="Tensor by tensor from disk to disk, for models larger than memory.")
-@click.option("--trust-remote-code", is_flag=True, help="Run the VLM's own code, if the pair's pair.yaml asks for it.")
+@TRUST_REMOTE_CODE
 def command(
     *,
     pair: str | None,

@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hpo_bench.commands.options import PAIRS, THREADS
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -23,14 +24,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[PAIR]...")
-@click.option(
-    "--pairs",
-    type=click.Path(path_type=Path),
-    default=Path("nano"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)
+@PAIRS
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -53,7 +47,7 @@ Examples:
     help="Calibration samples for each model, at most.",
 )
 @click.option("--variants", is_flag=True, help="Also other ways to do what WUDI, NAN, Fisher and RegMean leave open.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@THREADS
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of tables.")
 def command(
     *,

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from hpo_bench.commands.options import THREADS
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -40,7 +41,7 @@ def list_pairs() -> None:
     show_default=True,
     help="Folder for the pairs and the drawings they learn from.",
 )
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@THREADS
 def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
     """Train PAIR: base language model, VLM and expert, and draw its benchmark.
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import PAIRS, THREADS, TRUST_REMOTE_CODE
+
 EXAMPLES = """\b
 Examples:
   hpo-bench plan ja-llama
@@ -18,14 +20,9 @@ TRIALS = (25, 40, 60, 100)
 @click.option("--price", type=float, default=0.0, help="Dollars that an hour of a GPU costs.")
 @click.option("-w", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: a GPU, else the CPU]")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads a worker.")
-@click.option(
-    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True,
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)  # fmt: skip
-@click.option(
-    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
-)
+@THREADS
+@PAIRS
+@TRUST_REMOTE_CODE
 def command(
     *, pair: str, price: float, workers: int, device: str | None, threads: int, pairs: Path, trust_remote_code: bool
 ) -> None:

@@ -7,6 +7,8 @@ import click
 import joblib
 from rich.console import Console
 
+from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, PAIRS
+
 EXAMPLES = """\b
 Examples:
   hpo-bench ranking                              every kernel, a GP, and noise, on all landscapes
@@ -28,12 +30,9 @@ Examples:
     "--results", type=click.Path(path_type=Path), default=Path("results/ranking"), show_default=True, metavar="DIR",
     help="Where races and real evaluations are kept; what is there is not made again.",
 )  # fmt: skip
-@click.option(
-    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True, metavar="DIR",
-    help="Where built pairs lie.",
-)  # fmt: skip
-@click.option("--landscapes-dir", type=click.Path(path_type=Path), metavar="DIR", help="Landscapes of your own.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Workers.  [default: one a core]")
+@PAIRS
+@LANDSCAPES_DIR
+@JOBS
 def command(
     *,
     patterns: tuple[str, ...],

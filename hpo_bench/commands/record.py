@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from hpo_bench.commands.options import PAIRS, THREADS
 from hpo_bench.journal import Entry
 from hpo_bench.steps import Steps
 
@@ -28,13 +29,7 @@ Examples:
     help="Which settings: study (the grid that surrogates are fitted to), or what they are measured by: held-out "
     "(200 further settings in its box), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
 )
-@click.option(
-    "--pairs",
-    type=click.Path(path_type=Path),
-    default=Path("nano"),
-    show_default=True,
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)
+@PAIRS
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -43,7 +38,7 @@ Examples:
     help="Folder for landscapes; the recording goes to PAIR/METHOD in it, a held-out one to a folder in that.",
 )
 @click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@THREADS
 def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 

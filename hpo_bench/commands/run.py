@@ -8,6 +8,7 @@ import click
 import joblib
 from rich.console import Console
 
+from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR
 from hpo_bench.results import ResultsFolder
 
 EXAMPLES = """\b
@@ -51,18 +52,13 @@ Examples:
     help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
-@click.option(
-    "-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
-)
+@JOBS
 @click.option(
     "--backend", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
 )
 @click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one of this machine's cores]")
 @click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
-@click.option(
-    "--landscapes-dir", type=click.Path(path_type=Path), metavar="DIR",
-    help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
-)  # fmt: skip
+@LANDSCAPES_DIR
 @click.option(
     "--sensitivity", is_flag=True, help="Run everything under every other surrogate, too: what depends on the choice?"
 )

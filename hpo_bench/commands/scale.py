@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from hpo_bench.commands.options import PAIRS, THREADS
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -16,13 +17,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.option(
-    "--pairs",
-    type=click.Path(path_type=Path),
-    default=Path("nano"),
-    show_default=True,
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)
+@PAIRS
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -31,7 +26,7 @@ Examples:
     help="Folder for the measurements; what is there of the same weights is not measured again.",
 )
 @click.option("--build", "build_missing", is_flag=True, help="Build the rungs that are missing.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@THREADS
 def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     """Measure a language and a maths pair at three sizes: what NAN and Task Arithmetic gain over the VLM as it is."""
     import torch

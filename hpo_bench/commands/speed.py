@@ -7,6 +7,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hpo_bench.commands.options import THREADS
+
 EXAMPLES = """\b
 Examples:
   hpo-bench speed                                     the shipped pair, against mergekit and a memory copy
@@ -36,7 +38,7 @@ Examples:
 @click.option("--clock", type=click.Choice(["wall", "cpu"]), default="wall", help="On a busy CPU, its own seconds.")
 @click.option("--seconds", type=float, default=3.0, show_default=True, help="Time a contender about this long.")
 @click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads to use.")
+@THREADS
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every repeat's seconds there.")
 def command(
     pair: str,

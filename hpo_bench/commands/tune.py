@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import PAIRS, THREADS, TRUST_REMOTE_CODE
+
 EXAMPLES = """\b
 Examples:
   hpo-bench tune --demo                                   see it work, in two minutes
@@ -80,20 +82,15 @@ class Interval(click.ParamType):
     "--ray-address", metavar="ADDRESS", help="Run the workers on a Ray cluster, such as auto or 10.0.0.1:6379."
 )
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: the GPUs in turn, else the CPU]")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads a worker.")
+@THREADS
 @click.option(
     "--timeout", type=float, metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"
 )
 @click.option(
     "--patience", type=click.IntRange(min=1), default=5, show_default=True, help="Stop after so many failures in a row."
 )
-@click.option(
-    "--pairs", type=click.Path(path_type=Path), default=Path("nano"), show_default=True,
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)  # fmt: skip
-@click.option(
-    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
-)
+@PAIRS
+@TRUST_REMOTE_CODE
 def command(
     *,
     pair: str | None,

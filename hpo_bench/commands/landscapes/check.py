@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import joblib
 
-from hpo_bench.commands.landscapes.options import FROM, PATTERNS, print_table
+from hpo_bench.commands.landscapes.options import PATTERNS, print_table
+from hpo_bench.commands.options import LANDSCAPES_DIR
 from landscapes import catalogue, weakness
 
 EXAMPLES = """\b
@@ -20,7 +21,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @PATTERNS
-@FROM
+@LANDSCAPES_DIR
 @click.option("--json", "as_json", is_flag=True, help="Print figures as JSON instead of a table.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Workers.  [default: one a core]")
 def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool, jobs: int | None) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from hpo_bench.commands.landscapes.options import FROM, PATTERNS, output
+from hpo_bench.commands.landscapes.options import PATTERNS, output
+from hpo_bench.commands.options import LANDSCAPES_DIR
 from landscapes import catalogue, weakness
 
 EXAMPLES = """\b
@@ -20,7 +21,7 @@ Examples:
 
 @click.command("list", epilog=EXAMPLES)
 @PATTERNS
-@FROM
+@LANDSCAPES_DIR
 def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> None:
     """List landscapes with their optimum, noise and fidelity.
 

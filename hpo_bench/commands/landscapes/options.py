@@ -1,7 +1,5 @@
 """What the subcommands share."""
 
-from pathlib import Path
-
 import click
 from rich import box
 from rich.console import Console
@@ -9,12 +7,6 @@ from rich.table import Table
 
 from hpo_bench.tables import TextTable
 
-FROM = click.option(
-    "--landscapes-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
-)
 PATTERNS = click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 
 

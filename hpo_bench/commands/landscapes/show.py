@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.landscapes.options import FROM
+from hpo_bench.commands.options import LANDSCAPES_DIR
 from hpo_bench.results import write
 from landscapes import catalogue
 
@@ -20,7 +20,7 @@ Examples:
 @click.argument("name")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Draw into a PNG or SVG file instead.")
 @click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
-@FROM
+@LANDSCAPES_DIR
 def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Path | None) -> None:
     """Draw a landscape: what was recorded, the surrogate through it, and where the optimum lies.
 

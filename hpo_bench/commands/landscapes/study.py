@@ -5,7 +5,8 @@ from pathlib import Path
 import click
 import joblib
 
-from hpo_bench.commands.landscapes.options import FROM, PATTERNS, print_table
+from hpo_bench.commands.landscapes.options import PATTERNS, print_table
+from hpo_bench.commands.options import LANDSCAPES_DIR
 from landscapes import catalogue
 
 EXAMPLES = """\b
@@ -17,7 +18,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @PATTERNS
-@FROM
+@LANDSCAPES_DIR
 @click.option(
     "--results", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
     help="A results folder of `hpo-bench run`, for what follows its runs.",
@@ -31,8 +32,8 @@ def study(patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path 
     """
     import pandas as pd
 
-    from hpo_bench.report.study_section import analyse
     from hpo_bench.errors import ResultsError
+    from hpo_bench.report.study_section import analyse
     from hpo_bench.report.style import Shelf, encode, provenance
 
     found = catalogue.load_all(patterns, root=landscapes_dir)

@@ -1,0 +1,29 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+
+import click
+
+PAIRS = click.option(
+    "--pairs",
+    type=click.Path(path_type=Path),
+    default=Path("nano"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder where `hpo-bench nano build` put its pairs.",
+)
+LANDSCAPES_DIR = click.option(
+    "--landscapes-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
+)
+JOBS = click.option(
+    "-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
+)
+THREADS = click.option(
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each process."
+)
+TRUST_REMOTE_CODE = click.option(
+    "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
+)
