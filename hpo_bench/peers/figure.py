@@ -26,8 +26,9 @@ def draw(found: Sequence[Meeting]) -> Figure:
     with house_style():
         figure = blank(PAGE_INCHES, 0.9 + 1.9 * rows)
         axes = figure.subplots(rows, COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
-        for axis, one in zip(axes, found, strict=False):
-            _panel(axis, one)
+        until = min(int(one.finished.budgets.min()) for one in found)
+        lowest = min(_panel(axis, one, until) for axis, one in zip(axes, found, strict=False))
+        axes[0].set_ylim(max(LEAST, lowest), 2)
         for axis in axes[len(found) :]:
             axis.set_axis_off()
         for axis in axes[max(0, len(found) - COLUMNS) : len(found)]:
@@ -37,19 +38,21 @@ def draw(found: Sequence[Meeting]) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, one: Meeting) -> None:
-    until = int(one.finished.budgets.min())
+def _panel(axis: Axes, one: Meeting, until: int) -> float:
+    """Draws a meeting up to that many evaluations, and returns the lowest end of an interval."""
+    lowest = np.inf
     t = np.arange(1, until + 1)
     for who, colour in ((one.peer, PEER), (REFERENCE, COLOURS[REFERENCE])):
         value, low, high = one.curve(who, until)
+        lowest = min(lowest, float(low.min()))
         axis.fill_between(t, low, high, step="post", color=colour, alpha=0.18, lw=0)
         axis.step(t, value, where="post", color=colour, lw=1.6, label=one.finished.labels[who])
     axis.axhline(1, color=INK, lw=0.9, ls=(0, (4, 2)))
     axis.axvspan(1, DESIGN, color="#F0F2F4", lw=0, zorder=0)
     axis.set_yscale("log")
-    axis.set_ylim(LEAST, 3)
     axis.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
     axis.minorticks_off()
     axis.set_xlim(1, until)
     axis.set_title(f"{one.label} ({one.runs} runs)", fontsize=9)
     axis.legend(loc="lower left", fontsize=7.5, handlelength=1.2)
+    return lowest

@@ -16,7 +16,7 @@ from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder, assemble
 from hpo_bench.statistics.bootstrap import Interval
 from hpo_bench.statistics.comparisons import Comparison, holm
-from hpo_bench.statistics.ratios import Summary, ratio_of_means
+from hpo_bench.statistics.ratios import Summary
 from hpo_bench.workers import Workers
 
 FloatArray = NDArray[np.float64]
@@ -52,6 +52,11 @@ class Meeting:
         peer, own = (runs.loc[runs["optimiser"] == who, "ask_seconds"].mean() for who in (self.peer, REFERENCE))
         return float(peer), float(own)
 
+    @cached_property
+    def comparisons(self) -> dict[str, Comparison]:
+        """GP-BO against the peer at each checkpoint, p as if there were no other peer."""
+        return {point.name: own for point in self.finished.checkpoints for own in self.finished.comparisons(point)}
+
     def at(self, point: str) -> Checkpoint:
         """The checkpoint of that name."""
         return next(one for one in self.finished.checkpoints if one.name == point)
@@ -65,9 +70,8 @@ class Meeting:
         finished = self.finished
         regret = np.stack([finished.regret(one.name, who)[:, :until] for one in finished.landscapes])
         random = np.stack([curve[:until] for curve in finished.random_curves])
-        intervals = [finished.bootstrap.interval(ratio_of_means, regret[:, :, t], random[:, t]) for t in range(until)]
-        value, low, high = np.array([(one.value, one.low, one.high) for one in intervals]).T
-        return value, low, high
+        low, high = finished.bootstrap.curve(regret, np.arange(len(regret)), over=random)
+        return regret.mean(axis=1).sum(axis=0) / random.sum(axis=0), low, high
 
 
 def run(
@@ -116,4 +120,4 @@ def verdicts(found: Sequence[Meeting], point: str) -> list[Comparison]:
         found: The meetings of a stage.
         point: Name of the checkpoint.
     """
-    return holm([comparison for one in found for comparison in one.finished.comparisons(one.at(point))])
+    return holm([one.comparisons[point] for one in found])

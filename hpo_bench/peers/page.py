@@ -97,14 +97,14 @@ def advantages(found: Sequence[Meeting]) -> TextTable:
                 one.label,
                 (
                     one.runs, *cells, f"{last.better} : {last.worse}", probability(_number(last.p)), seconds(peer),
-                    f"{peer / gp_bo:.2g}×",
+                    times(peer / gp_bo),
                 ),
                 one.peer,
             )
         )  # fmt: skip
     heads = (
         "GP-BO against", "problems × seeds", *(when(point) for point in POINTS), f"won : lost, {when(OVERALL)}",
-        f"p, {when(OVERALL)}", "CPU seconds a suggestion", "GP-BO's",
+        f"p, {when(OVERALL)}", "CPU seconds a suggestion", "of GP-BO's",
     )  # fmt: skip
     return TextTable(heads, tuple(rows))
 
@@ -167,6 +167,11 @@ def lineup(peers: Sequence[str]) -> TextTable:
         for kind in kinds
     )
     return TextTable(("peer", "versions", "what it makes of a start"), rows)
+
+
+def times(factor: float) -> str:
+    """`3.5×`, or `115×`."""
+    return f"{factor:.1f}×" if factor < 10 else f"{factor:.0f}×"
 
 
 def _interval(figures: Interval) -> str:

@@ -101,12 +101,15 @@ class Bootstrap:
         low, high = np.quantile(summary(means[:, kept], random[kept], self.weights(kept)), TAILS)
         return Interval(value, float(low), float(high))
 
-    def curve(self, values: FloatArray, members: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-        """Pointwise 95% interval of a mean curve over some landscapes.
+    def curve(
+        self, values: FloatArray, members: NDArray[np.int64], *, over: FloatArray | None = None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Pointwise 95% interval of a mean curve over some landscapes, or of a ratio of two.
 
         Args:
             values: Shape (members, seeds, evaluations).
             members: Which landscapes these are.
+            over: What the mean is divided by the mean of, shape (members, evaluations); nothing by default.
 
         Returns:
             Lower and upper ends, each of shape (evaluations,).
@@ -117,6 +120,7 @@ class Bootstrap:
         total = np.zeros((self.replicates, values.shape[2]))
         for place, landscape in enumerate(members):
             total += weight[:, place, None] * (self._counts[landscape].astype(float) @ values[place])
-        means = total / (values.shape[1] * weight.sum(axis=1))[:, None]
+        divisor = weight.sum(axis=1)[:, None] if over is None else weight @ over
+        means = total / (values.shape[1] * divisor)
         low, high = np.quantile(means, TAILS, axis=0)
         return low, high

@@ -12,7 +12,7 @@ from hpo_bench.commands.peers import command
 from hpo_bench.finished import OVERALL
 from hpo_bench.peers import page
 from hpo_bench.peers.lineup import STAGES, Entry, Stage
-from hpo_bench.peers.meeting import meetings, run, verdicts
+from hpo_bench.peers.meeting import Meeting, meetings, run, verdicts
 from hpo_bench.peers.registry import PEERS
 from hpo_bench.plan import BUDGETS, Plan
 from hpo_bench.progress import Progress
@@ -60,6 +60,8 @@ def test_each_peer_meets_gp_bo_on_the_runs_that_both_made(found):
     assert (first.nunique() == 1).all(axis=None)
     value, low, high = tpe.curve("optuna-tpe", 22)
     assert value[-1] == pytest.approx(tpe.figure("optuna-tpe", tpe.at("end"), ratio_of_means).value)
+    ends = tpe.finished.bootstrap.interval(ratio_of_means, tpe.at("10").regret["gp-bo"], tpe.at("10").random)
+    assert [end[9] for end in tpe.curve("gp-bo", 10)] == pytest.approx([ends.value, ends.low, ends.high])
     assert (low <= value + 1e-12).all()
     assert (value <= high + 1e-12).all()
     assert min(tpe.seconds) > 0
@@ -79,11 +81,11 @@ def test_problems_that_are_not_finished_are_left_out(played, tmp_path):
 
 def test_holm_counts_the_peers_of_a_stage(found, monkeypatch):
     one = Comparison("other", Interval(0.2, 0.1, 0.3), 3, 0, 0.03, (1.0, 0.0, 0.0))
-    monkeypatch.setattr("hpo_bench.finished.Benchmark.comparisons", lambda self, point: [one])
+    monkeypatch.setattr(Meeting, "comparisons", dict.fromkeys(page.POINTS, one))
     assert [own.p for own in verdicts(found, OVERALL)] == [0.06, 0.06]
     assert [own.verdict for own in verdicts(found[:1], OVERALL)] == ["better"]
     worse = replace(one, difference=Interval(-0.2, -0.3, -0.1))
-    monkeypatch.setattr("hpo_bench.finished.Benchmark.comparisons", lambda self, point: [worse])
+    monkeypatch.setattr(Meeting, "comparisons", dict.fromkeys(page.POINTS, worse))
     assert "**worse than** Optuna TPE" in page.sentence(found[:1])
     assert "**WORSE** -0.20 [-0.30, -0.10]" in page.advantages(found[:1]).rows[0].cells
 
