@@ -72,8 +72,9 @@ class Timing:
         method: "ta", "dare" or "ties".
         route: A key of `ROUTES`.
         seconds: Trial by trial, without the first, which is not counted.
-        unlike: How many validation answers, of all trials, differ from the resident merge's at the same setting. None
-            of Task Arithmetic's should; DARE's masks are others, and TIES differs in entries that tie.
+        unlike: How many validation answers, of all trials, differ from the resident merge's at the same setting. Task
+            Arithmetic's weights are the same bits, but a model that is loaded anew may round otherwise; DARE's masks
+            are others, and TIES differs in entries that tie.
         answers: How many answers there were.
     """
 

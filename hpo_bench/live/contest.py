@@ -59,6 +59,10 @@ class _Arm:
         examples adds to both scores is no noise between them. What is left is the standard error of the paired
         difference to the nearest result so far, shared by the two; for the first one it is that of the score itself.
         Told the latter every time, a model takes real differences on a plateau for noise and sees no reason to look on.
+
+        Measured on the 30 grids that ship, test examples as the truth (quadratic means over 764 to 825 validation
+        examples): a score's standard error is 1.7 points, this tells 0.65, and what the choice of examples really does
+        to neighbours is 0.58; over the whole box, where answers differ more, it is 0.92.
         """
         if found is None or len(found) < 2:
             return None

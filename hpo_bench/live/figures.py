@@ -6,7 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hpo_bench.live.config import StudyConfig
+from hpo_bench.live.front import Choice
 from hpo_bench.live.trial import Trial
+from hpo_bench.live.verdict import Verdict
 from hpo_bench.live.zone import Recommendation, beliefs, zone
 from hpo_bench.merging.setting import METHODS
 from hpo_bench.report.style import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
@@ -51,6 +53,41 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
                 axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
         axes.legend(loc="lower right")
+    return figure
+
+
+def front(found: Sequence[Choice], chosen: Recommendation, verdict: Verdict) -> Figure:
+    """Both goals of a study with an ability to keep: all trials, the front, the limit, and what there was before.
+
+    Args:
+        found: The trials in both goals.
+        chosen: What the study recommends.
+        verdict: What came of it.
+    """
+    keep = verdict.keep.category if verdict.keep else ""
+    best = [choice for choice in found if choice.best]
+    least = next(
+        c.trial.kept - c.trial.margin for c in found if c.trial.kept is not None and c.trial.margin is not None
+    )
+    with house_style():
+        figure = blank(PAGE_INCHES, 3.8)
+        axes = figure.add_subplot()
+        axes.scatter([c.kept for c in found], [c.score for c in found], s=16, color=FAINT, label="trials")
+        axes.step([c.kept for c in best], [c.score for c in best], where="post", color=COLOURS["gp-bo"], lw=1.0)
+        axes.scatter(
+            [c.kept for c in best], [c.score for c in best], s=26, color=COLOURS["gp-bo"], label="Pareto front"
+        )
+        axes.axvline(least, color=LOST, lw=1.2, ls="--", label="the least that must be kept")
+        for line, marker in zip(verdict.lines[1:], "sD^vPX", strict=False):
+            if line.kept is not None:
+                axes.plot(line.kept.validation, line.validation, marker, ms=6, color=INK, mfc="white", label=line.name)
+        own = next(choice for choice in found if choice.trial.number == chosen.trial.number)
+        axes.plot(own.kept, own.score, "*", ms=14, color=COLOURS["cma-es"], label="recommended")
+        axes.set(
+            xlabel=f"score on category {keep} (validation)", ylabel="score on the others",
+            title="What keeping costs (posterior means)",
+        )  # fmt: skip
+        figure.legend(loc="outside right upper")
     return figure
 
 

@@ -7,6 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.errors import LiveError
@@ -14,10 +15,12 @@ from hpo_bench.live import figures
 from hpo_bench.live.apart import answers_path
 from hpo_bench.live.contest import describe
 from hpo_bench.live.finished import Study
+from hpo_bench.live.front import choices
 from hpo_bench.live.outcomes import read_answers
-from hpo_bench.live.summary import lost, sentences
-from hpo_bench.live.trial import Answers
-from hpo_bench.live.verdict import Line, Verdict
+from hpo_bench.live.overhead import PARTS, Overhead
+from hpo_bench.live.summary import sentences
+from hpo_bench.live.trial import Answers, Trial
+from hpo_bench.live.verdict import Z95, Line, Verdict
 from hpo_bench.live.zone import beliefs, recommend
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.report.style import encode
@@ -60,12 +63,16 @@ def write_report(study: Study) -> Path:
     if verdict is None:
         raise LiveError(f"study {study.store.name} is not finished; give the command that tunes it once more")
     trials = study.store.trials()
-    chosen = recommend(beliefs(study.config, trials))
+    held = beliefs(study.config, trials)
+    chosen = recommend(held)
     source = f"Study {study.store.name} of pair {study.config.pair}: real merges, evaluated example by example."
     drawn = {
         "trajectory": figures.trajectory(trials, chosen),
         "landscape": figures.landscapes(study.config, trials, chosen),
     }
+    front = choices(held)
+    if front:
+        drawn["front"] = figures.front(front, chosen, verdict)
     before, after = (_answers(folder, line) for line in (_base(verdict), verdict.lines[0]))
     environment = Environment(
         loader=PackageLoader("hpo_bench.live", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
@@ -78,11 +85,13 @@ def write_report(study: Study) -> Path:
         verdict=verdict,
         lines=[(line, describe(MergeSetting(**line.setting))) for line in verdict.lines],
         sentences=sentences(verdict),
-        lost=lost,
+        z95=Z95,
         figures={name: _data(encode(figure, source)["png"]) for name, figure in drawn.items()},
         changes=changes(before, after),
         sides=sides(before, after),
         costs=_costs(trials),
+        front=[(choice, describe(choice.trial.setting)) for choice in front if choice.best],
+        parts=_parts(trials, Overhead.read(folder)),
         failures=[trial for trial in trials if trial.state == "failed"],
     )
     write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
@@ -135,13 +144,26 @@ def _answers(folder: Path, line: Line) -> Answers:
     return read_answers(answers_path(folder, MergeSetting(**line.setting), "test"))
 
 
-def _costs(trials: Sequence[Any]) -> Mapping[str, float]:
+def _costs(trials: Sequence[Trial]) -> Mapping[str, float]:
     return {
         "trials": len(trials),
         "merge": sum(trial.cost.merge_seconds for trial in trials),
         "evaluation": sum(trial.cost.eval_seconds for trial in trials),
         "dollars": sum(trial.cost.dollars for trial in trials),
     }
+
+
+def _parts(trials: Sequence[Trial], overhead: Overhead) -> Sequence[tuple[str, str, float, float | None]]:
+    """What a trial takes: each part, what it is, mean milliseconds by the wall clock, and of the tuner's processor."""
+    done = [trial for trial in trials if trial.told_as is not None]
+    found: list[tuple[str, str, float, float | None]] = [
+        ("merge", "by a worker", 1000 * float(np.mean([trial.cost.merge_seconds for trial in done])), None),
+        ("evaluate", "by a worker", 1000 * float(np.mean([trial.cost.eval_seconds for trial in done])), None),
+    ]
+    each = 1000 / max(overhead.trials, 1)
+    return found + [
+        (part, about, each * overhead.wall[part], each * overhead.processor[part]) for part, about in PARTS.items()
+    ]
 
 
 def _data(png: bytes) -> str:

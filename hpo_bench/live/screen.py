@@ -55,15 +55,17 @@ class LiveScreen:
     def _drawing(self, board: Board) -> RenderableType:
         dollars = board.limits.price > 0 or board.spent.dollars > 0
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
-        table.add_column("trial", justify="right")
+        table.add_column("trial", justify="right", no_wrap=True)
         table.add_column("setting", no_wrap=True)
         kept = [f"kept (least {least:.3f})"] if (least := board.least) is not None else []
         for head in ("score", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
             table.add_column(head, justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True, overflow="ellipsis")
+        # In a narrow terminal this column gives way, as the only one that may be wrapped.
+        table.add_column("")
         shown = [*board.finished, *(trial for trial in board.trials.values() if trial.told_as is None)][-ROWS:]
         for trial in shown:
-            table.add_row(*_cells(board, trial, dollars, bool(kept)), style=_style(board, trial))
+            *cells, note = _cells(board, trial, dollars, bool(kept))
+            table.add_row(*cells, Text(note, no_wrap=True, overflow="ellipsis"), style=_style(board, trial))
         return Group(table, Text(progress(board), style="bold"))
 
 
@@ -164,7 +166,8 @@ def _cells(board: Board, trial: Trial, dollars: bool, kept: bool) -> list[str]:
     money = [f"{board.limits.cost(trial):.2f}"] if dollars else []
     if trial.state == "running":
         since = time.monotonic() - board.begun.get(trial.number, time.monotonic())
-        return [*cells, "", *none, "", "", f"{since:.0f} …", *[""] * len(money), f"on {trial.worker}"]
+        where = f"on {trial.worker}" if board.workers > 1 else ""
+        return [*cells, "", *none, "", "", f"{since:.0f} …", *[""] * len(money), where]
     seconds = [f"{trial.cost.merge_seconds:.2f}", f"{trial.cost.eval_seconds:.1f}"]
     if trial.score is None:
         return [*cells, "failed", *none, "", *seconds, *money, f"{trial.kind}: {trial.reason}"]

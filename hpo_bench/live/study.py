@@ -197,7 +197,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
                 patience=request.patience,
             )
             ending = tuner.run()
-        console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False)
+        console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False, soft_wrap=True)
         if ending == "interrupted":
             return None
         console.print("scoring on test examples ...", highlight=False)

@@ -11,7 +11,7 @@ from hpo_bench.live.constrained import LIKELY
 from hpo_bench.live.contest import describe
 from hpo_bench.live.goal import Keep
 from hpo_bench.live.screen import clock
-from hpo_bench.live.verdict import Kept, Line, Verdict
+from hpo_bench.live.verdict import Z95, Kept, Verdict
 from hpo_bench.merging.setting import METHODS, MergeSetting
 
 
@@ -25,20 +25,23 @@ def show(verdict: Verdict, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
     table.add_column("merge", no_wrap=True)
     table.add_column("setting", no_wrap=True)
-    heads = ["validation", "test [95%]", "behind the recommended [95%]"]
+    heads = ["validation", "test ± 95%", "behind ± 95%"]
     if verdict.keep is not None:
-        heads += [f"{verdict.keep.category}, test", "below the VLM [95%]"]
+        heads += [f"{verdict.keep.category}, test", "below the VLM ± 95%"]
     for head in heads:
         table.add_column(head, justify="right")
     for place, line in enumerate(verdict.lines):
-        low, high = line.interval
         table.add_row(
             line.name,
             describe(MergeSetting(**line.setting)),
             f"{line.validation:.3f}",
-            f"{line.test:.3f} [{low:.3f}, {high:.3f}]",
-            "" if place == 0 else _gap(line),
-            *([] if line.kept is None else [f"{line.kept.test:.3f}", lost(line.kept)]),
+            f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
+            "" if place == 0 else f"{line.behind:+.3f} ± {Z95 * line.behind_error:.3f}",
+            *(
+                []
+                if line.kept is None
+                else [f"{line.kept.test:.3f}", f"{line.kept.lost:+.3f} ± {Z95 * line.kept.lost_error:.3f}"]
+            ),
             style="bold" if place == 0 else None,
         )
     # A pipe has no width of its own, and the table needs about this much.
@@ -58,7 +61,7 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is the winner's curse."
+            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is the winner's curse and luck."
         )
     if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
         told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
@@ -74,9 +77,10 @@ def sentences(verdict: Verdict) -> Sequence[str]:
 
 
 def accounts(board: Board, seconds: float) -> str:
-    """What the tuning took."""
-    spent = board.spent
-    parts = [f"{spent.finished} trials in {clock(seconds)}"]
+    """What this call took."""
+    spent, own = board.spent, board.overhead.trials
+    before = f" after {spent.finished - own} of an earlier call" if spent.finished > own else ""
+    parts = [f"{own} trials{before} in {clock(seconds)}"]
     if board.overhead.trials:
         wall, processor = (1000 * seconds for seconds in board.overhead.each)
         parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
@@ -108,8 +112,3 @@ def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
         f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below, "
         f"{held} at 95%. Scores above are on the other examples."
     )
-
-
-def _gap(line: Line) -> str:
-    low, high = line.gap
-    return f"{line.behind:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -15,6 +15,7 @@ from hpo_bench.live.brake import Brake
 from hpo_bench.live.constrained import ConstrainedGpBo
 from hpo_bench.live.contest import Contest
 from hpo_bench.live.finished import Origin, Study
+from hpo_bench.live.front import Choice, choices
 from hpo_bench.live.goal import Goal, Keep
 from hpo_bench.live.limits import Limits
 from hpo_bench.live.report import write_report
@@ -208,6 +209,34 @@ def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
     page = write_report(study).read_text(encoding="utf-8")
     assert "below the VLM" in page
     assert "general, test" in page
+    assert "What keeping costs" in page
+
+
+def test_front_holds_what_no_trial_beats_in_both_goals(study: Study) -> None:
+    found = choices(beliefs(study.config, study.store.trials()))
+    assert [choice.kept for choice in found] == sorted((choice.kept for choice in found), reverse=True)
+    assert len(found) == 20
+
+    def beaten(one: Choice) -> bool:
+        return any(
+            other.score >= one.score and other.kept >= one.kept and (other.score, other.kept) != (one.score, one.kept)
+            for other in found
+        )
+
+    assert [choice.best for choice in found] == [not beaten(choice) for choice in found]
+    assert 1 < sum(choice.best for choice in found) < 20
+    # Without noise, posterior means are about what was measured.
+    assert all(choice.kept == pytest.approx(choice.trial.kept, abs=0.05) for choice in found)
+
+
+def test_without_an_ability_to_keep_there_is_no_front(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path, "plain")
+    plain = store.begin(config())
+    for index in range(4):
+        setting = MergeSetting("ta", 0.2 * index, 0.5)
+        running = store.start(setting, asked_after=index, worker="w")
+        store.complete(running, success(Job(f"trial {index}", setting)), told_as=index)
+    assert choices(beliefs(plain, store.trials())) == []
 
 
 def test_optuna_knows_which_trials_keep_enough(study: Study) -> None:
