@@ -36,13 +36,13 @@ class OptunaPeer(Peer):
 
     def _observe(self, x: Point, score: float) -> None:
         with global_generators(self.seed, self.asked, 1), quiet("optuna"):
-            told = {"state": TrialState.FAIL} if np.isnan(score) else {"value": score}
+            value, state = (None, TrialState.FAIL) if np.isnan(score) else (score, TrialState.COMPLETE)
             if self._trial is None:
                 # Added and not enqueued, for which the sampler would be asked, and take the answer for its own.
                 params = {f"x{axis}": float(value) for axis, value in enumerate(x)}
-                self._opened().add_trial(create_trial(params=params, distributions=self._box, **told))
+                self._opened().add_trial(create_trial(params=params, distributions=self._box, value=value, state=state))
             else:
-                self._opened().tell(self._trial, told.get("value"), state=told.get("state"))
+                self._opened().tell(self._trial, value, state=state)
             self._trial = None
 
     @property
