@@ -16,7 +16,7 @@ from optimizers.conformance import CHECKS
 from optimizers.errors import UnknownOptimizerError
 
 FAST = ("optuna-tpe", "optuna-cma-es", "nevergrad-ngopt", "pybads")
-SLOW = ("optuna-gp", "botorch", "ax", "smac")
+SLOW = ("optuna-gp", "botorch", "ax", "smac", "hebo")
 """Checked in full by hand; here they are asked and told a few times."""
 ITS_OWN_WAY = {("nevergrad-ngopt", "failures_are_survived")}
 """NGOpt goes back to where evaluations failed, and does not learn that they did."""
@@ -24,9 +24,12 @@ ITS_OWN_WAY = {("nevergrad-ngopt", "failures_are_survived")}
 
 def peer(name: str) -> type[Peer]:
     try:
-        return registry.find(name)
+        kind = registry.find(name)
     except UsageError as error:
         pytest.skip(str(error))
+    if name in registry.APART and not kind.apart.ready:
+        pytest.skip("making its environment takes minutes; `hpo-bench run -o hebo` does")
+    return kind
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
