@@ -27,7 +27,8 @@ def command(
 ) -> None:
     """Write the merge that STUDY recommends as a Hugging Face folder with a model card.
 
-    The folder is loaded again and asked the validation questions: its answers must be those of the trial, one by one.
+    The folder is loaded again and asked the validation questions: its answers must be those of the trial, one by one,
+    but for those that rounding to the type in which the VLM is stored accounts for.
     """
     from transformers.utils.logging import disable_progress_bar
 
@@ -38,10 +39,10 @@ def command(
     disable_progress_bar()  # transformers would draw its own
     found = Study.open(study, studies)
     folder = out or found.store.folder / "export"
-    chosen, same, total = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
-    click.echo(f"{folder} holds trial {chosen.number}; loaded again, it answers {same} of {total} examples as recorded")
-    if same < total:
+    made = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
+    click.echo(f"{folder} holds trial {made.trial.number}. {made.sentence}")
+    if not made.explained:
         raise LiveError(
-            f"{total - same} answers differ from the recorded ones: the weights are stored in another type than they "
-            "were merged in, or the evaluator is not deterministic"
+            f"{made.total - made.same} answers differ from the recorded ones: the evaluator is not deterministic, or "
+            "this machine computes otherwise than the one that tuned"
         )

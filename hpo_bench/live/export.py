@@ -1,28 +1,71 @@
 """The best merge of a study as a Hugging Face folder, and the proof that it is the one that was scored."""
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.live.bench import finite_logits
 from hpo_bench.live.finished import Study
+from hpo_bench.live.goal import Goal
 from hpo_bench.live.trial import Trial
 from hpo_bench.live.verdict import Verdict
-from hpo_bench.merging.export import export_merge
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.export import PROVENANCE, export_merge
+from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import METHODS
 
 CARD = "README.md"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A merge on disk, and how it answers when it is loaded from there.
+
+    Attributes:
+        trial: Whose merge it is.
+        same: How many validation answers are those that were recorded.
+        total: How many there are.
+        score: Validation score of what was loaded.
+        merged_in: Type of the weights that were recorded.
+        stored_in: Type of the weights on disk, the VLM's own.
+        explained: Whether the merge in memory, rounded to the type on disk, answers example by example as what was
+            loaded: then rounding is all that differs.
+    """
+
+    trial: Trial
+    same: int
+    total: int
+    score: float
+    merged_in: str
+    stored_in: str
+    explained: bool
+
+    @property
+    def sentence(self) -> str:
+        """How it answers, in words."""
+        told = f"Loaded again, it answers {self.same} of {self.total} validation examples as recorded"
+        if self.same == self.total:
+            return f"{told}."
+        told += f" (score {self.score:.3f}, recorded {self.trial.score or 0.0:.3f})"
+        if self.explained:
+            return (
+                f"{told}. All that differs is rounding: it was scored in {self.merged_in} and is stored in "
+                f"{self.stored_in}, as the VLM is; rounded so in memory it answers as it does from disk."
+            )
+        return f"{told}, and rounding does not explain it."
+
+
 def export(
     study: Study, folder: Path, *, trial: int | None = None, device: str = "cpu", trust_remote_code: bool = False
-) -> tuple[Trial, int, int]:
+) -> Exported:
     """Write the recommended merge, or another trial's, with a model card; then load it and answer the questions again.
 
     Args:
@@ -31,9 +74,6 @@ def export(
         trial: Number of a trial; by default the recommended one.
         device: Where it is merged and checked.
         trust_remote_code: Whether the user allows code that comes with the VLM to run.
-
-    Returns:
-        The trial, how many validation answers came out as recorded, and how many there are.
 
     Raises:
         LiveError: If the study has no verdict, the trial did not complete, or the pair's files have changed.
@@ -63,8 +103,10 @@ def export(
         trust_remote_code=trust_remote_code,
     )
     (folder / CARD).write_text(card(study, chosen, verdict, licence=pair.licence), encoding="utf-8")
-    same, total = _check(study, chosen, pair, loaded, folder, device, trust_remote_code)
-    return chosen, same, total
+    exported = _check(study, chosen, pair, loaded, folder, device, trust_remote_code)
+    with (folder / CARD).open("a", encoding="utf-8") as file:
+        file.write(f"\n{exported.sentence}\n")
+    return exported
 
 
 def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
@@ -123,8 +165,8 @@ def _choose(study: Study, number: int | None) -> tuple[Trial, Verdict | None]:
 
 
 def _check(
-    study: Study, trial: Trial, pair: Any, loaded: LoadedPair, folder: Path, device: str, trusted: bool
-) -> tuple[int, int]:
+    study: Study, trial: Trial, pair: Pair, loaded: LoadedPair, folder: Path, device: str, trusted: bool
+) -> Exported:
     from transformers import AutoModelForImageTextToText
 
     # Another object than the one that was merged into: what was written is what is answered with.
@@ -137,15 +179,37 @@ def _check(
     )
     vlm = vlm.eval()
     vlm.to(device)
-    evaluator = open_evaluator(pair, loaded)
-    if isinstance(evaluator, Informed):
-        evaluator.inform(trial.setting)
-    with finite_logits(vlm):
-        scores = evaluator.evaluate(vlm, evaluator.examples("validation")).scores
+    scores = _answered(vlm, trial, pair, loaded)
     recorded = study.store.answers(trial.number)
     if len(scores) != len(recorded):
         raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
-    return int(np.isclose(scores, recorded.scores).sum()), len(recorded)
+    alike = np.isclose(scores, recorded.scores)
+    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
+    merged_in, stored_in = provenance["merged_in"], provenance["stored_in"]
+    explained = bool(alike.all())
+    if not explained and merged_in != stored_in:
+        # Written into weights of the type that was merged in, these are what loading makes of the stored ones.
+        rounded = {name: weights.to(getattr(torch, stored_in)) for name, weights in loaded.read_language().items()}
+        loaded.write_language(rounded)
+        explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded), scores))
+    return Exported(
+        trial=trial,
+        same=int(alike.sum()),
+        total=len(recorded),
+        score=Goal(study.config.keep).improved(replace(recorded, scores=scores)).score,
+        merged_in=merged_in,
+        stored_in=stored_in,
+        explained=explained,
+    )
+
+
+def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair) -> NDArray[np.float64]:
+    """Scores of a model's answers to the validation examples, of shape (n,)."""
+    evaluator = open_evaluator(pair, loaded)
+    if isinstance(evaluator, Informed):
+        evaluator.inform(trial.setting)
+    with finite_logits(model):
+        return evaluator.evaluate(model, evaluator.examples("validation")).scores
 
 
 def _test(verdict: Verdict) -> Mapping[str, float]:

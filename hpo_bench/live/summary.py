@@ -61,7 +61,7 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is the winner's curse and luck."
+            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is winner's curse and luck."
         )
     if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
         told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))

@@ -16,13 +16,13 @@ from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.live.board import Silent
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.contest import Contest
-from hpo_bench.live.export import export
+from hpo_bench.live.export import Exported, export
 from hpo_bench.live.finished import Origin, Study
 from hpo_bench.live.limits import Limits
 from hpo_bench.live.report import changes, sides, write_report
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.table import write_tables
-from hpo_bench.live.trial import Answers, Cost, Job, Success
+from hpo_bench.live.trial import Answers, Cost, Job, Success, Trial
 from hpo_bench.live.tuner import Tuner
 from hpo_bench.live.verdict import Verdict, judge
 from hpo_bench.merging.pair import LoadedPair, Pair
@@ -161,13 +161,28 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     store.complete(trial, Success({"validation": found}, fingerprint, Cost()), told_as=0)
     Origin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
-    chosen, same, total = export(study, tmp_path / "out", trial=0)
-    assert (chosen.number, same, total) == (0, len(found), len(found))
+    made = export(study, tmp_path / "out", trial=0)
+    assert (made.trial.number, made.same, made.total, made.explained) == (0, len(found), len(found), True)
+    assert made.score == pytest.approx(outcome.scores.mean())
     provenance = json.loads((tmp_path / "out" / "hpo_bench.json").read_text())
     assert provenance["fingerprint"] == fingerprint
     assert (provenance["study"], provenance["trial"]) == ("s", 0)
     card = (tmp_path / "out" / "README.md").read_text()
     assert "hpo-bench tune small" in card
     assert "| exp_weight | 0.9 |" in card
+    assert f"answers {len(found)} of {len(found)} validation examples as recorded" in card
     with pytest.raises(LiveError, match="no complete trial 3"):
         export(study, tmp_path / "other", trial=3)
+
+
+def test_an_export_says_what_rounding_did() -> None:
+    trial = Trial(
+        number=3, setting=MergeSetting("ta", 0.4, 0.9), state="complete", asked_after=3, worker="w", score=0.5
+    )
+    made = Exported(
+        trial=trial, same=99, total=100, score=0.49, merged_in="float32", stored_in="bfloat16", explained=True
+    )
+    assert "99 of 100 validation examples as recorded (score 0.490, recorded 0.500)" in made.sentence
+    assert "scored in float32 and is stored in bfloat16" in made.sentence
+    assert "does not explain" in replace(made, explained=False).sentence
+    assert "rounding" not in replace(made, same=100).sentence
