@@ -9,8 +9,6 @@ from hpo_bench.problems import Problem, functions
 from landscapes import catalogue
 
 REFERENCE = "gp-bo"
-START = "design"
-"""Every run begins with the common design, so that what differs is what an optimiser makes of what it knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,8 @@ class Stage:
         suites: Suites of functions; none means the landscapes that ship.
         noisy: Whether evaluations have noise.
         entries: Who takes part.
+        start: Where runs begin; with the common design, so that what differs is what an optimiser makes of what it
+            knows, or each where it would by itself.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Stage:
     suites: tuple[str, ...]
     noisy: bool
     entries: tuple[Entry, ...]
+    start: str = "design"
 
     def problems(self) -> tuple[Problem, ...]:
         """All problems of the stage."""
@@ -63,7 +64,7 @@ class Stage:
         """
         chosen = [one for one in problems if any(fnmatchcase(one.name, pattern) for pattern in entry.patterns)]
         contenders = tuple(Contender.find(identity) for identity in optimizers or (entry.peer,))
-        return Plan(contenders, tuple(chosen), entry.seeds, None, START, self.noisy)
+        return Plan(contenders, tuple(chosen), entry.seeds, None, self.start, self.noisy)
 
 
 QUICK = ("pybads", "nevergrad-ngopt", "optuna-tpe", "optuna-cma-es")
@@ -80,6 +81,10 @@ STAGES = (
             *(Entry(peer, 1) for peer in (*SLOW, "ax")),
             Entry("hebo", 1, THREE_PAIRS),
         ),
+    ),
+    Stage(
+        "own", "The landscapes that ship, each optimiser from its own start", (), False,
+        tuple(Entry(peer, 10) for peer in QUICK), start="own",
     ),
     Stage(
         "functions", "BBOB in 2-D and 3-D, without noise", ("bbob",), False,

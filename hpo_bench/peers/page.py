@@ -23,7 +23,8 @@ PAGE = "peers.md"
 POINTS = ("10", "20", "end", OVERALL)
 WORDS = {"better": "better", "worse": "**WORSE**", "open": "undecided"}
 HOW = f"""\
-Every optimiser proposes one point at a time, 40 in two dimensions and 60 in three, and begins with the same {DESIGN}
+Every optimiser proposes one point at a time, 40 in two dimensions and 60 in three, and begins, where nothing else is
+said, with the same {DESIGN}
 points of a scrambled Sobol' sequence, drawn anew for each problem and seed. A row is about the runs that the peer and
 GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how many. Expensive peers have one
 seed, or fewer problems, fixed by what they cost before anything was run.
@@ -38,6 +39,10 @@ seed, or fewer problems, fixed by what they cost before anything was run.
   nothing is.
 - **CPU seconds** a suggestion are processor time in these very runs; GP-BO advances in groups of up to 64 runs, the
   others alone, as they are made.
+"""
+OWN = """\
+Here every optimiser begins where it would by itself: GP-BO with the very points of the common design, NGOpt and Optuna's
+CMA-ES (after one random trial) at the centre of the box, which is knowledge about the box, PyBADS and TPE at random.
 """
 NOISE = """\
 Every evaluation has noise of a tenth of the spread of the function's values. Regret is that, without noise, of what an
@@ -64,7 +69,7 @@ def write_page(stages: Mapping[Stage, Sequence[Meeting]], folder: Path) -> Path:
         source = provenance(max((one.finished.landscapes for one in found), key=len))
         png = encode(figure.draw(found), source)["png"]
         write(folder / f"{stage.name}.png", lambda path, png=png: path.write_bytes(png))
-        parts += [f"## {stage.title}", source, *([NOISE.strip()] if stage.noisy else [])]
+        parts += [f"## {stage.title}", source, notes(stage)]
         parts += [sentence(found), speed_sentence(found)]
         parts.append(f"![Regret over random against evaluations, GP-BO beside each peer]({stage.name}.png)")
         parts += [f"### {title}\n\n{as_markdown(table)}" for title, table in tables(found).items()]
@@ -73,6 +78,11 @@ def write_page(stages: Mapping[Stage, Sequence[Meeting]], folder: Path) -> Path:
     text = "\n\n".join(filter(None, parts)) + "\n"
     write(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
     return folder / PAGE
+
+
+def notes(stage: Stage) -> str:
+    """What is particular to a stage."""
+    return "\n".join(text for text, holds in ((OWN, stage.start == "own"), (NOISE, stage.noisy)) if holds).strip()
 
 
 def tables(found: Sequence[Meeting]) -> dict[str, TextTable]:
