@@ -18,7 +18,7 @@ Examples:
 )
 @click.option(
     "--stage", "names", multiple=True, metavar="NAME",
-    help="landscapes (those that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",
+    help="landscapes (that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",
 )  # fmt: skip
 @click.option(
     "--results", type=click.Path(path_type=Path), default=Path("results/peers"), show_default=True, metavar="DIR",

@@ -24,10 +24,9 @@ POINTS = ("10", "20", "end", OVERALL)
 WORDS = {"better": "better", "worse": "**WORSE**", "open": "undecided"}
 HOW = f"""\
 Every optimiser proposes one point at a time, 40 in two dimensions and 60 in three, and begins, where nothing else is
-said, with the same {DESIGN}
-points of a scrambled Sobol' sequence, drawn anew for each problem and seed. A row is about the runs that the peer and
-GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how many. Expensive peers have one
-seed, or fewer problems, fixed by what they cost before anything was run.
+said, with the same {DESIGN} points of a scrambled Sobol' sequence, drawn anew for each problem and seed. A row is about
+the runs that the peer and GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how
+many. Expensive peers have one seed, or fewer problems: by what they cost, not by what came out.
 
 - **RoR**, regret over random: mean regret over Random's exact expectation; lower is better, 1 is uniform random search.
   It is heavy-tailed, so medians over problems and ratios of means tell different stories; both are given.
@@ -41,8 +40,9 @@ seed, or fewer problems, fixed by what they cost before anything was run.
   others alone, as they are made.
 """
 OWN = """\
-Here every optimiser begins where it would by itself: GP-BO with the very points of the common design, NGOpt and Optuna's
-CMA-ES (after one random trial) at the centre of the box, which is knowledge about the box, PyBADS and TPE at random.
+Here every optimiser begins where it would by itself: GP-BO with the very points of the common design, NGOpt and
+Optuna's CMA-ES (after one random trial) at the centre of the box, which is knowledge about the box, PyBADS and TPE at
+random.
 """
 NOISE = """\
 Every evaluation has noise of a tenth of the spread of the function's values. Regret is that, without noise, of what an
