@@ -38,7 +38,7 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
     # Imported here so that --help does not wait.
     from hpo_bench.errors import UsageError
     from hpo_bench.peers.lineup import STAGES
-    from hpo_bench.peers.meeting import meetings, run
+    from hpo_bench.peers.meeting import played, run
     from hpo_bench.peers.page import sentence, write_page
     from hpo_bench.progress import Progress
     from hpo_bench.results import ResultsFolder
@@ -47,7 +47,7 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
     known = {stage.name: stage for stage in STAGES}
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"no stage is called {unknown[0]!r}; there are {', '.join(known)}")
-    found = {}
+    rounds = []
     for stage in (known[name] for name in dict.fromkeys(names or known)):
         folder = ResultsFolder(results / stage.name)
         folder.check()
@@ -56,9 +56,10 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
         problems = stage.problems()
         if not no_run:
             run(stage, problems, folder, workers=Local(jobs), progress=Progress(Console(stderr=True)))
-        if met := meetings(stage, problems, folder):
-            found[stage] = met
-            click.echo(f"{stage.title}: {sentence(met)}\n")
-    if not found:
+        found = played(stage, problems, folder)
+        if found.meetings:
+            rounds.append(found)
+            click.echo(f"{stage.title}: {sentence(found)}\n")
+    if not rounds:
         raise UsageError(f"no runs of peers are stored under {results}; leave out --no-run to make them")
-    click.echo(f"page: {write_page(found, out or results)}")
+    click.echo(f"page: {write_page(rounds, out or results)}")

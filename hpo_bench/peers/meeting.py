@@ -89,8 +89,31 @@ def run(
             benchmark.run(plan, folder, workers=workers, progress=progress)
 
 
-def meetings(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> list[Meeting]:
-    """The meetings of a stage, as far as their runs are stored: on problems where both made all theirs.
+@dataclass(frozen=True, eq=False)
+class Round:
+    """A stage as far as it was played.
+
+    Attributes:
+        stage: The stage.
+        meetings: GP-BO with each peer that has runs.
+    """
+
+    stage: Stage
+    meetings: tuple[Meeting, ...]
+
+    @cached_property
+    def verdicts(self) -> dict[str, list[Comparison]]:
+        """GP-BO against the peer of each meeting, by checkpoint; positive differences are in favour of GP-BO.
+
+        Holm's adjustment is for the peers of the stage.
+        """
+        return {
+            point: holm([one.comparisons[point] for one in self.meetings]) for point in self.meetings[0].comparisons
+        }
+
+
+def played(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> Round:
+    """What was played of a stage, as far as runs are stored: on problems where both made all theirs.
 
     Raises:
         UsageError: If a package is missing.
@@ -103,21 +126,9 @@ def meetings(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -
         missing = {run.landscape for run in whole.runs() if run.key not in stored}
         if done := [one for one in whole.landscapes if one.name not in missing]:
             found.append(_meeting(entry, stage.plan(entry, done, optimizers=(REFERENCE, entry.peer)), folder))
-    return found
+    return Round(stage, tuple(found))
 
 
 def _meeting(entry: Entry, plan: Plan, folder: ResultsFolder) -> Meeting:
     runs = list(plan.runs())
     return Meeting(entry.peer, Benchmark(plan, assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)))
-
-
-def verdicts(found: Sequence[Meeting], point: str) -> list[Comparison]:
-    """GP-BO against the peer of each meeting at a checkpoint; positive differences are in favour of GP-BO.
-
-    Holm's adjustment is for the peers of a stage.
-
-    Args:
-        found: The meetings of a stage.
-        point: Name of the checkpoint.
-    """
-    return holm([one.comparisons[point] for one in found])

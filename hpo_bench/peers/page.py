@@ -1,6 +1,6 @@
 """The page about GP-BO and other packages' optimisers: tables in Markdown, and a figure a stage."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from hpo_bench.finished import OVERALL
 from hpo_bench.methods_table.page import as_markdown
 from hpo_bench.peers import figure
 from hpo_bench.peers.lineup import REFERENCE, Stage
-from hpo_bench.peers.meeting import Meeting, verdicts
+from hpo_bench.peers.meeting import Meeting, Round
 from hpo_bench.peers.registry import find
 from hpo_bench.plan import DESIGN
 from hpo_bench.report.style import encode, provenance
@@ -51,11 +51,11 @@ own to recommend that the adapters do not use.
 """
 
 
-def write_page(stages: Mapping[Stage, Sequence[Meeting]], folder: Path) -> Path:
+def write_page(rounds: Sequence[Round], folder: Path) -> Path:
     """Write the page and its figures.
 
     Args:
-        stages: The meetings of each stage, at least one.
+        rounds: What was played, at least one stage of it.
         folder: Where to.
 
     Returns:
@@ -65,15 +65,16 @@ def write_page(stages: Mapping[Stage, Sequence[Meeting]], folder: Path) -> Path:
         ResultsError: If a file cannot be written.
     """
     parts = ["# GP-BO beside other packages' optimisers", HOW.strip()]
-    for stage, found in stages.items():
-        source = provenance(max((one.finished.landscapes for one in found), key=len))
+    for one in rounds:
+        stage, found = one.stage, one.meetings
+        source = provenance(max((met.finished.landscapes for met in found), key=len))
         png = encode(figure.draw(found), source)["png"]
         write(folder / f"{stage.name}.png", lambda path, png=png: path.write_bytes(png))
         parts += [f"## {stage.title}", source, notes(stage)]
-        parts += [sentence(found), speed_sentence(found)]
+        parts += [sentence(one), speed_sentence(found)]
         parts.append(f"![Regret over random against evaluations, GP-BO beside each peer]({stage.name}.png)")
-        parts += [f"### {title}\n\n{as_markdown(table)}" for title, table in tables(found).items()]
-    peers = dict.fromkeys(one.peer for found in stages.values() for one in found)
+        parts += [f"### {title}\n\n{as_markdown(table)}" for title, table in tables(one).items()]
+    peers = dict.fromkeys(met.peer for one in rounds for met in one.meetings)
     parts += ["## The peers", as_markdown(lineup(list(peers)))]
     text = "\n\n".join(filter(None, parts)) + "\n"
     write(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
@@ -85,22 +86,22 @@ def notes(stage: Stage) -> str:
     return "\n".join(text for text, holds in ((OWN, stage.start == "own"), (NOISE, stage.noisy)) if holds).strip()
 
 
-def tables(found: Sequence[Meeting]) -> dict[str, TextTable]:
+def tables(found: Round) -> dict[str, TextTable]:
     """The tables of a stage by title."""
     return {
         "GP-BO's advantage": advantages(found),
-        "Median RoR": ratios(found, median),
-        "Ratio of means": ratios(found, ratio_of_means),
+        "Median RoR": ratios(found.meetings, median),
+        "Ratio of means": ratios(found.meetings, ratio_of_means),
     }
 
 
-def advantages(found: Sequence[Meeting]) -> TextTable:
+def advantages(found: Round) -> TextTable:
     """How much lower GP-BO's regret is than each peer's, and whether that is significant."""
-    known = {point: verdicts(found, point) for point in POINTS}
     rows = []
-    for place, one in enumerate(found):
-        cells = [f"{WORDS[own[place].verdict]} {_interval(own[place].difference)}" for own in known.values()]
-        last = known[OVERALL][place]
+    for place, one in enumerate(found.meetings):
+        known = {point: found.verdicts[point][place] for point in POINTS}
+        cells = [f"{WORDS[own.verdict]} {_interval(own.difference)}" for own in known.values()]
+        last = known[OVERALL]
         peer, gp_bo = one.seconds
         rows.append(
             Row(
@@ -136,16 +137,14 @@ def ratios(found: Sequence[Meeting], summary: Summary) -> TextTable:
     return TextTable(("peer / GP-BO on the same runs", "problems × seeds", *(when(point) for point in POINTS)), rows)
 
 
-def sentence(found: Sequence[Meeting]) -> str:
+def sentence(found: Round) -> str:
     """Against whom GP-BO is significantly better or worse, in words."""
     parts = []
     for point in (OVERALL, "10", "20", "end"):
-        by = {
-            verdict: [
-                one.label for one, own in zip(found, verdicts(found, point), strict=True) if own.verdict == verdict
-            ]
-            for verdict in WORDS
-        }
+        judged = zip(found.meetings, found.verdicts[point], strict=True)
+        by = {verdict: [] for verdict in WORDS}
+        for one, own in judged:
+            by[own.verdict].append(one.label)
         said = [f"{word} {', '.join(by[verdict])}" for verdict, word in SAID.items() if by[verdict]]
         parts.append(f"- {when(point)}: {'; '.join(said)}.")
     return "GP-BO is significantly\n\n" + "\n".join(parts)

@@ -105,7 +105,7 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with p adjusted for how many there are (Holm, 1979, as Demsar, 2006, advises)."""
     p = np.array([one.p for one in found])
     known = np.isfinite(p)
-    if known.any():
+    if known.sum() > 1:
         p[known] = multipletests(p[known], method="holm")[1]
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 

@@ -12,7 +12,7 @@ from hpo_bench.commands.peers import command
 from hpo_bench.finished import OVERALL
 from hpo_bench.peers import page
 from hpo_bench.peers.lineup import STAGES, Entry, Stage
-from hpo_bench.peers.meeting import Meeting, meetings, run, verdicts
+from hpo_bench.peers.meeting import Meeting, Round, played, run
 from hpo_bench.peers.registry import PEERS
 from hpo_bench.plan import BUDGETS, Plan
 from hpo_bench.progress import Progress
@@ -29,7 +29,7 @@ STAGE = Stage(
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory):
+def runs_of_the_stage(tmp_path_factory):
     """The landscapes of the stage, and its runs."""
     root = tmp_path_factory.mktemp("peers")
     for place, name in enumerate(("smooth-a/ta", "rugged-b/ta", "smooth-c/ta")):
@@ -42,12 +42,12 @@ def played(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def found(played):
-    return meetings(STAGE, *played)
+def found(runs_of_the_stage):
+    return played(STAGE, *runs_of_the_stage)
 
 
 def test_each_peer_meets_gp_bo_on_the_runs_that_both_made(found):
-    tpe, gp = found
+    tpe, gp = found.meetings
     assert (tpe.runs, gp.runs) == ("3 × 2", "2 × 1")
     runs = tpe.finished.runs
     alike = runs[(runs["seed"] == 0) & runs["landscape"].isin(["smooth-a/ta", "rugged-b/ta"])]
@@ -67,31 +67,33 @@ def test_each_peer_meets_gp_bo_on_the_runs_that_both_made(found):
     assert min(tpe.seconds) > 0
 
 
-def test_problems_that_are_not_finished_are_left_out(played, tmp_path):
-    problems, folder = played
+def test_problems_that_are_not_finished_are_left_out(runs_of_the_stage, tmp_path):
+    problems, folder = runs_of_the_stage
     fewer = ResultsFolder(tmp_path / "fewer")
     fewer.open()
     whole = STAGE.plan(STAGE.entries[0], problems, optimizers=("gp-bo", "optuna-tpe"))
     partial = [one for one in whole.runs() if one.landscape != "smooth-c/ta" or one.seed == 0]
     fewer.add(folder.load(partial))
-    (tpe,) = meetings(replace(STAGE, entries=STAGE.entries[:1]), problems, fewer)
+    (tpe,) = played(replace(STAGE, entries=STAGE.entries[:1]), problems, fewer).meetings
     assert tpe.runs == "2 × 2"
-    assert meetings(STAGE, problems, ResultsFolder(tmp_path / "none")) == []
+    assert played(STAGE, problems, ResultsFolder(tmp_path / "none")).meetings == ()
 
 
 def test_holm_counts_the_peers_of_a_stage(found, monkeypatch):
     one = Comparison("other", Interval(0.2, 0.1, 0.3), 3, 0, 0.03, (1.0, 0.0, 0.0))
     monkeypatch.setattr(Meeting, "comparisons", dict.fromkeys(page.POINTS, one))
-    assert [own.p for own in verdicts(found, OVERALL)] == [0.06, 0.06]
-    assert [own.verdict for own in verdicts(found[:1], OVERALL)] == ["better"]
+    assert [own.p for own in Round(STAGE, found.meetings).verdicts[OVERALL]] == [0.06, 0.06]
+    alone = Round(STAGE, found.meetings[:1])
+    assert [own.verdict for own in alone.verdicts[OVERALL]] == ["better"]
     worse = replace(one, difference=Interval(-0.2, -0.3, -0.1))
     monkeypatch.setattr(Meeting, "comparisons", dict.fromkeys(page.POINTS, worse))
-    assert "**worse than** Optuna TPE" in page.sentence(found[:1])
-    assert "**WORSE** -0.20 [-0.30, -0.10]" in page.advantages(found[:1]).rows[0].cells
+    alone = Round(STAGE, found.meetings[:1])
+    assert "**worse than** Optuna TPE" in page.sentence(alone)
+    assert "**WORSE** -0.20 [-0.30, -0.10]" in page.advantages(alone).rows[0].cells
 
 
 def test_the_page_has_it_all(found, tmp_path):
-    text = page.write_page({STAGE: found}, tmp_path).read_text(encoding="utf-8")
+    text = page.write_page([found], tmp_path).read_text(encoding="utf-8")
     assert (tmp_path / "landscapes.png").read_bytes().startswith(b"\x89PNG")
     for words in ("SYNTHETIC", "3 × 2", "2 × 1", "Optuna TPE", "optuna 5", "10 random ones", "undecided"):
         assert words in text
