@@ -73,8 +73,8 @@ class Timing:
         route: A key of `ROUTES`.
         seconds: Trial by trial, without the first, which is not counted.
         unlike: How many validation answers, of all trials, differ from the resident merge's at the same setting. Task
-            Arithmetic's weights are the same bits, but a model that is loaded anew may round otherwise; DARE's masks
-            are others, and TIES differs in entries that tie.
+            Arithmetic's weights are the same bits until a copy on disk rounds them to the type in which the VLM is
+            stored; DARE's masks are others, and TIES differs in entries that tie.
         answers: How many answers there were.
     """
 
