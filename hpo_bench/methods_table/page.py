@@ -49,13 +49,15 @@ def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
         "statistics those of both models. Seconds of tuning are wall times, as they were recorded.",
         "Intervals: paired bootstrap over examples and, within a domain, over pairs.",
     ]
-    if all(tables.measured(one, results) for one in VARIANTS):
+    shown = {one.method for one in VARIANTS if tables.measured(one, results)}
+    if "wudi" in shown:
         said.append(
             "WUDI minimises a quadratic loss in each layer. Its minimum, of least norm, is the exact closed form; cut "
             "off, it keeps the sum of both task vectors along directions whose eigenvalues are under 1/300 of the "
-            "largest; its paper takes 300 Adam steps of 1e-5 from that sum. The expert reads pictures in the VLM's "
-            "place, behind its vision tower."
+            "largest; its paper takes 300 Adam steps of 1e-5 from that sum."
         )
+    if "fisher" in shown:
+        said.append("Calibrated on pictures, the expert reads them in the VLM's place, behind its vision tower.")
     if alone:
         said.append(f"One pair only in {', '.join(alone)}: its interval shows noise of examples, not of pairs.")
     if absent := [domain for domain in tables.DOMAINS if domain not in domains]:
