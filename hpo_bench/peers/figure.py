@@ -50,9 +50,9 @@ def _panel(axis: Axes, one: Meeting, until: int) -> float:
     axis.axhline(1, color=INK, lw=0.9, ls=(0, (4, 2)))
     axis.axvspan(1, DESIGN, color="#F0F2F4", lw=0, zorder=0)
     axis.set_yscale("log")
-    axis.set_yticks([0.01, 0.1, 1], ["0.01", "0.1", "1"])
+    axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1], ["0.01", "0.03", "0.1", "0.3", "1"])
     axis.minorticks_off()
     axis.set_xlim(1, until)
-    axis.set_title(f"{one.label} ({one.runs} runs)", fontsize=9)
+    axis.set_title(f"{one.label} ({one.runs})", fontsize=9)
     axis.legend(loc="lower left", fontsize=7.5, handlelength=1.2)
     return lowest

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from hpo_bench import benchmark
 from hpo_bench.finished import Benchmark, Checkpoint
-from hpo_bench.peers.lineup import REFERENCE, Entry, Stage
-from hpo_bench.plan import Plan
+from hpo_bench.peers.lineup import REFERENCE, Stage
 from hpo_bench.problems import Problem
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder, assemble
@@ -29,10 +28,12 @@ class Meeting:
     Attributes:
         peer: Identity of the peer.
         finished: The runs of the two.
+        planned: Problems that the peer was to run on; the others are not finished.
     """
 
     peer: str
     finished: Benchmark
+    planned: int
 
     @property
     def label(self) -> str:
@@ -41,9 +42,10 @@ class Meeting:
 
     @property
     def runs(self) -> str:
-        """On how much it rests, as "30 × 10": problems times seeds."""
+        """On how much it rests, as "30 × 10": problems times seeds; "12 of 30 × 1" while not all are finished."""
         plan = self.finished.plan
-        return f"{len(plan.landscapes)} × {plan.seeds}"
+        made = len(plan.landscapes)
+        return f"{made if made == self.planned else f'{made} of {self.planned}'} × {plan.seeds}"
 
     @cached_property
     def seconds(self) -> tuple[float, float]:
@@ -125,10 +127,8 @@ def played(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> 
         whole = stage.plan(entry, problems, optimizers=(REFERENCE, entry.peer))
         missing = {run.landscape for run in whole.runs() if run.key not in stored}
         if done := [one for one in whole.landscapes if one.name not in missing]:
-            found.append(_meeting(entry, stage.plan(entry, done, optimizers=(REFERENCE, entry.peer)), folder))
+            plan = stage.plan(entry, done, optimizers=(REFERENCE, entry.peer))
+            runs = list(plan.runs())
+            table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
+            found.append(Meeting(entry.peer, Benchmark(plan, table), len(whole.landscapes)))
     return Round(stage, tuple(found))
-
-
-def _meeting(entry: Entry, plan: Plan, folder: ResultsFolder) -> Meeting:
-    runs = list(plan.runs())
-    return Meeting(entry.peer, Benchmark(plan, assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)))

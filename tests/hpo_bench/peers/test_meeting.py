@@ -75,7 +75,7 @@ def test_problems_that_are_not_finished_are_left_out(runs_of_the_stage, tmp_path
     partial = [one for one in whole.runs() if one.landscape != "smooth-c/ta" or one.seed == 0]
     fewer.add(folder.load(partial))
     (tpe,) = played(replace(STAGE, entries=STAGE.entries[:1]), problems, fewer).meetings
-    assert tpe.runs == "2 × 2"
+    assert tpe.runs == "2 of 3 × 2"
     assert played(STAGE, problems, ResultsFolder(tmp_path / "none")).meetings == ()
 
 
