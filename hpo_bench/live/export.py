@@ -19,6 +19,7 @@ from hpo_bench.live.goal import Goal
 from hpo_bench.live.trial import Trial
 from hpo_bench.live.verdict import Verdict
 from hpo_bench.merging.export import PROVENANCE, export_merge
+from hpo_bench.merging.output import check_free
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import METHODS
 
@@ -84,6 +85,7 @@ def export(
     pair = study.origin.find()
     if pair.file_hashes() != study.config.as_dict()["checkpoints"]:
         raise LiveError(f"the files of pair {pair.name!r} are not those that study {study.store.name} was tuned on")
+    check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
     loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
     provenance = {
         "study": study.store.name,
