@@ -94,7 +94,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
     monkeypatch.setattr("landscapes.landscape.Landscape.regret_noise", 10.0)
     code, out, _ = hpo_bench(*QUICK)
     assert code == 0
-    assert "under the noise of a comparison of two settings on 2 of 2 at t = 10, 2 of 2 at the end" in out
+    assert "under the noise of a comparison of two settings on 2 of 2 at t\u00a0=\u00a010, 2 of 2 at the end" in out
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
     random = content["optimisers"]["random"]["at"]["end"]
     assert random["median_ror"]["value"] is None
