@@ -25,7 +25,7 @@ Operands = Callable[[Line], tuple[Any, ...]]
 # Elements a line. In eager arithmetic its temporaries stay in a core's cache, and yet it is long beside what an
 # operation costs whatever its length; a compiled kernel has no temporaries and a dearer call; on a GPU a line fills the
 # device, and is small enough to be streamed beside the live model.
-_EAGER, _COMPILED, _ON_GPU = 1 << 16, 1 << 19, 1 << 26
+_EAGER, _COMPILED, _ON_GPU = 1 << 17, 1 << 19, 1 << 26
 
 
 class Resident:
@@ -37,7 +37,7 @@ class Resident:
     difference would round.
 
     Lines of elements go through `kernels`, and are fingerprinted while they are at hand: on the CPU by eager operations
-    on 65,536 at a time, which stay in the cache; on a GPU compiled. Nothing but the live VLM's merged parameters is
+    on 131,072 at a time, which stay in the cache; on a GPU compiled. Nothing but the live VLM's merged parameters is
     written.
 
     Args:
