@@ -16,6 +16,8 @@ from hpo_bench.results import write
 from hpo_bench.tables import Row, TextTable
 
 SOURCE = "Real merges of nano pairs (about a million parameters, trained from scratch), not of full-size models."
+ROUNDING = 5e-7
+"""Scores nearer to each other are the same."""
 INK = dict(zip(METHODS, COLOURS.values(), strict=False))
 
 
@@ -91,10 +93,18 @@ def notes(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
     if plan.seeds > 1:
         spread = np.sqrt(np.mean([one.spread**2 for one in comparisons]))
         told.append(f"From seed to seed a study's test score varies by {100 * spread:.2f} points (standard deviation).")
-    drift = max(abs(one.drift) for one in comparisons)
+    moved = {one.method: abs(one.drift) for one in sorted(comparisons, key=lambda one: abs(one.drift))}
+    parts = [
+        f"for at most {100 * drift:.2f} points of {METHODS[name]}" for name, drift in moved.items() if drift > ROUNDING
+    ]
+    masks = (
+        " (grids were recorded with mergekit's masks, and tuning draws its own)"
+        if moved.get("dare", 0) > ROUNDING
+        else ""
+    )
     told.append(
         "Made anew, the grids' best merges score on validation examples as was recorded"
-        + ("." if drift < 5e-7 else f", but for at most {100 * drift:.2f} points.")
+        + (f", but {' and '.join(parts)}{masks}." if parts else ".")
     )
     return told
 
