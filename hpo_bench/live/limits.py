@@ -10,6 +10,16 @@ LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
 """Without a word from the user an evaluation may take so many seconds, or so many times the longest one so far."""
 
 
+def check_timeout(timeout: float | None) -> None:
+    """Refuse a time in which nothing can be done.
+
+    Raises:
+        UsageError: If it is not positive.
+    """
+    if timeout is not None and not timeout > 0:
+        raise UsageError(f"a trial cannot end within {timeout:g} s; give --timeout more, or leave it out")
+
+
 def time_limit(timeout: float | None, trials: Iterable[Trial]) -> float:
     """Seconds that a trial may take.
 

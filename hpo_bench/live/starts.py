@@ -1,6 +1,7 @@
 """Where a search begins: coefficients that need no evaluation, settings of the user's, and what another study found."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 
 from hpo_bench.errors import LiveError, UsageError
@@ -21,15 +22,22 @@ def needed(starts: Sequence[str]) -> tuple[str, ...]:
     return tuple(start for start in starts if start in ESTIMATED)
 
 
-def check(starts: Sequence[str]) -> None:
+def check(starts: Sequence[str], methods: Sequence[str]) -> None:
     """Refuse what is no start.
 
+    Args:
+        starts: As the user gives them.
+        methods: What is tuned.
+
     Raises:
-        UsageError: If one is neither nan nor metagpt nor numbers nor another study.
+        UsageError: If one is neither nan nor metagpt nor numbers nor another study, or has a density where no method
+            takes one.
     """
     for start in starts:
-        if start not in ESTIMATED and not start.startswith(FROM):
-            _numbers(start)
+        if start in ESTIMATED or start.startswith(FROM):
+            continue
+        if len(_numbers(start)) > 2 and set(methods) == {"ta"}:
+            raise UsageError(f"--start {start}: Task Arithmetic takes no density; leave the third number out")
 
 
 def resolve(
@@ -72,7 +80,7 @@ def _numbers(start: str) -> tuple[float, ...]:
         values = tuple(float(part) for part in start.split(","))
     except ValueError:
         values = ()
-    if len(values) not in (2, 3):
+    if len(values) not in (2, 3) or not all(map(isfinite, values)):
         raise UsageError(
             f"a search can start from {', '.join(ESTIMATED)}, or a setting such as 0.5,0.5 or 0.5,0.5,0.8; "
             f"{start!r} is neither"

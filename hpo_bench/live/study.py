@@ -17,7 +17,7 @@ from hpo_bench.live.contest import Contest
 from hpo_bench.live.crew import Crew, Ready
 from hpo_bench.live.finished import Origin
 from hpo_bench.live.goal import Goal, Keep
-from hpo_bench.live.limits import Limits, time_limit
+from hpo_bench.live.limits import Limits, check_timeout, time_limit
 from hpo_bench.live.screen import screen
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.live.store import TrialStore
@@ -133,7 +133,8 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
             f"{kind.label} needs each result before it can propose the next, so it cannot use {workers} workers; take "
             f"one, or another optimiser: {able}"
         )
-    starts.check(request.starts)
+    starts.check(request.starts, request.methods)
+    check_timeout(request.timeout)
     if request.keep is not None and kind is GpBo:
         kind = ConstrainedGpBo
     _ = request.limits

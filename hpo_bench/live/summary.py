@@ -55,13 +55,14 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     best, *others = verdict.lines
     told = [
         f"Recommended: trial {verdict.recommended}, {describe(MergeSetting(**best.setting))}; the posterior expects "
-        f"{verdict.mean:.3f} ± {verdict.deviation:.3f} there on validation examples. Test examples were not looked at "
-        "before the end; intervals are paired over examples."
+        f"{verdict.mean:.3f} ± {Z95 * verdict.deviation:.3f} there on validation examples. Test examples were not "
+        "looked at before the end; after ± stands half of a 95% interval, paired over examples where two are compared."
     ]
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {base.behind_error:.3f} on the others; the difference is winner's curse and luck."
+            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} on the others; the difference is winner's curse and "
+            "luck."
         )
     if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
         told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))

@@ -6,6 +6,9 @@ harder than real fine-tunes. Matrices of two models trained apart are nearly ort
 cosine of order n^-0.5, below 0.001 for a layer of a 7B model, and no task vector between them is shorter than the
 base by much. So a cosine under one half, which at equal norms is a task vector as long as the base itself, says that
 this is another base. Norms, biases and embeddings are left out: norms of all models point the same way.
+
+Two fine-tunes of one base go ways of their own. Where one holds more than half of the other's task vector, that other
+is nearer to it than the base is, as when base and expert are swapped, or when both were tuned from a third model.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +26,8 @@ LEAST_LIKENESS = 0.5
 """Least cosine between a fine-tune's weights and its base's."""
 FAR = 0.5
 """Task vectors longer than this share of the base are unusual; nano pairs reach 0.3, published fine-tunes less."""
+SHARED = 0.5
+"""A task vector that holds more than this share of the other is nearer to the other model than to the base."""
 _LINE = 1 << 18
 
 Progress = Callable[[int, int], None]
@@ -64,6 +69,11 @@ class Products:
         along = self.bb + (self.bv if role == "vlm" else self.be)
         square = 2 * along - self.bb + self._square(role)
         return along / sqrt(self.bb * square) if self.bb and square > 0 else 1.0
+
+    def held(self, role: str) -> float:
+        """What share of a role's task vector the other role's holds: its coefficient in the projection onto it."""
+        square = self._square(role)
+        return self.ve / square if square else 0.0
 
     @property
     def cosine(self) -> float | None:
@@ -128,6 +138,15 @@ def judge(products: Products) -> list[Finding]:
             findings.append(
                 Finding(
                     "warning", f"the {name} is far from this base: its task vector is {size:.0%} of the base's norm"
+                )
+            )
+    for role, one, other in (("expert", "VLM", "expert"), ("vlm", "expert", "VLM")):
+        if (held := products.held(role)) > SHARED and min(products.vv, products.ee) > 0:
+            findings.append(
+                Finding(
+                    "warning",
+                    f"the {one} is nearer to the {other} than to the base, and holds {held:.0%} of its task vector: "
+                    "are base and expert swapped, or is there a later base that both were tuned from?",
                 )
             )
     if products.bb and not products.ee:

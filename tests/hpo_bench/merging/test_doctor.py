@@ -97,6 +97,17 @@ def test_real_fine_tunes_are_far_above_the_threshold_and_unrelated_models_far_be
         LoadedPair.load(Pair.read(folder))
 
 
+def test_base_and_expert_that_are_swapped_are_told(shipped: Pair, tmp_path: Path) -> None:
+    told = [finding.message for finding in diagnose(shipped).findings]
+    assert not any("nearer" in message for message in told)
+    folder = Path(shutil.copytree(shipped.folder, tmp_path / "pair"))
+    (folder / "base").rename(tmp_path / "base")
+    (folder / "expert").rename(folder / "base")
+    (tmp_path / "base").rename(folder / "expert")
+    told = [finding.message for finding in diagnose(Pair.read(folder)).findings]
+    assert any(message.startswith("the VLM is nearer to the expert than to the base") for message in told)
+
+
 def test_of_several_bases_the_one_with_the_smallest_task_vectors_is_named(folder: Path, tmp_path: Path) -> None:
     right = Path(shutil.copytree(folder / "base", tmp_path / "right"))
 
