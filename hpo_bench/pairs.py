@@ -39,8 +39,15 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
 
-def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | None) -> Pair:
+def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | None, built: Path = BUILT) -> Pair:
     """A pair by name, or by three places.
+
+    Args:
+        name: As for `find_pair`.
+        base: A folder, or hf://owner/name.
+        vlm: Likewise.
+        expert: Likewise.
+        built: Where built nano pairs lie.
 
     Raises:
         UsageError: If both or neither are given, or the three are not complete.
@@ -49,7 +56,7 @@ def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | 
     if name is not None:
         if any(places.values()):
             raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
-        return find_pair(name)
+        return find_pair(name, built)
     if base is None or vlm is None or expert is None:
         missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
         raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")

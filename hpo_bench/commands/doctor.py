@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from hpo_bench.commands.options import TRUST_REMOTE_CODE
+from hpo_bench.commands.options import TRUST_REMOTE_CODE, a_pair
 
 EXAMPLES = """\b
 Examples:
@@ -19,10 +19,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
-@click.argument("pair", required=False)
-@click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name.")
-@click.option("--vlm", metavar="PLACE", help="Vision-language model.")
-@click.option("--expert", metavar="PLACE", help="Expert language model.")
+@a_pair
 @click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
 @click.option("--dtype", help="float32, bfloat16 or stored, for the memory needed.  [default: as the pair says]")
 @TRUST_REMOTE_CODE
@@ -33,6 +30,7 @@ def command(
     base: str | None,
     vlm: str | None,
     expert: str | None,
+    pairs: Path,
     candidates: tuple[str, ...],
     dtype: str | None,
     trust_remote_code: bool,
@@ -54,7 +52,7 @@ def command(
 
     if dtype is not None and dtype not in DTYPES:
         raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
-    found = given(pair, base=base, vlm=vlm, expert=expert)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
     others = {text: parse_source(text, Path.cwd(), confined=False, where="--candidate-base") for text in candidates}
     with Steps(Console(stderr=True), found.name) as steps:
         diagnosis = diagnose(

@@ -4,24 +4,14 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import a_pair
+
 EXAMPLES = """\b
 Examples:
   hpo-bench graft extract ja-llama --out parts
   mergekit-yaml mergekit.yaml merged
   hpo-bench graft onto ja-llama --language merged --out ja-llama-merged
 """
-_PLACES = (
-    click.argument("pair", required=False),
-    click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name."),
-    click.option("--vlm", metavar="PLACE", help="Vision-language model."),
-    click.option("--expert", metavar="PLACE", help="Expert language model."),
-)
-
-
-def _places(function: click.decorators.FC) -> click.decorators.FC:
-    for option in reversed(_PLACES):
-        function = option(function)
-    return function
 
 
 @click.group(epilog=EXAMPLES)
@@ -35,16 +25,16 @@ def command() -> None:
 
 
 @command.command(epilog=EXAMPLES)
-@_places
+@a_pair
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for base, vlm and expert.")
-def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str | None, out: Path) -> None:
+def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str | None, pairs: Path, out: Path) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.alignment import Alignment
     from hpo_bench.merging.extraction import extract as write
     from hpo_bench.merging.output import check_free
     from hpo_bench.pairs import given
 
-    found = given(pair, base=base, vlm=vlm, expert=expert)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
     check_free(out, apart_from=found.folders)
     alignment = Alignment.of(found)
     alignment.check()
@@ -52,12 +42,21 @@ def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str 
 
 
 @command.command(epilog=EXAMPLES)
-@_places
+@a_pair
 @click.option(
     "--language", type=click.Path(path_type=Path), required=True, help="Language model with the VLM's vocabulary rows."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the VLM.")
-def onto(*, pair: str | None, base: str | None, vlm: str | None, expert: str | None, language: Path, out: Path) -> None:
+def onto(
+    *,
+    pair: str | None,
+    base: str | None,
+    vlm: str | None,
+    expert: str | None,
+    pairs: Path,
+    language: Path,
+    out: Path,
+) -> None:
     """Write the VLM with another language backbone; everything else is the VLM's, bit for bit."""
     from hpo_bench.errors import MergeError
     from hpo_bench.merging.alignment import Alignment
@@ -67,7 +66,7 @@ def onto(*, pair: str | None, base: str | None, vlm: str | None, expert: str | N
     from hpo_bench.merging.wording import some
     from hpo_bench.pairs import given
 
-    found = given(pair, base=base, vlm=vlm, expert=expert)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
     check_free(out, apart_from=(*found.folders, language))
     alignment = Alignment.of(found)
     alignment.check()

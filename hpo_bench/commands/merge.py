@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.options import TRUST_REMOTE_CODE
+from hpo_bench.commands.options import TRUST_REMOTE_CODE, a_pair
 
 EXAMPLES = """\b
 Examples:
@@ -17,10 +17,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
-@click.argument("pair", required=False)
-@click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name.")
-@click.option("--vlm", metavar="PLACE", help="Vision-language model.")
-@click.option("--expert", metavar="PLACE", help="Expert language model.")
+@a_pair
 @click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
 @click.option("--vl-weight", type=float, required=True, help="Coefficient of the VLM's task vector.")
 @click.option("--exp-weight", type=float, required=True, help="Coefficient of the expert's task vector.")
@@ -42,6 +39,7 @@ def command(
     base: str | None,
     vlm: str | None,
     expert: str | None,
+    pairs: Path,
     method: str,
     vl_weight: float,
     exp_weight: float,
@@ -67,7 +65,7 @@ def command(
     setting = MergeSetting(method, vl_weight, exp_weight, density)
     if stream and (dtype or device):
         raise UsageError("--stream merges in float32 on the CPU; leave out --dtype and --device, or --stream")
-    found = given(pair, base=base, vlm=vlm, expert=expert)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
 
     from transformers.utils.logging import disable_progress_bar
 

@@ -27,3 +27,16 @@ THREADS = click.option(
 TRUST_REMOTE_CODE = click.option(
     "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
 )
+
+
+def a_pair(function: click.decorators.FC) -> click.decorators.FC:
+    """PAIR, or --base, --vlm and --expert, and where built pairs lie: what `hpo_bench.pairs.given` takes."""
+    for option in (
+        PAIRS,
+        click.option("--expert", metavar="PLACE", help="Expert language model."),
+        click.option("--vlm", metavar="PLACE", help="Vision-language model."),
+        click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name."),
+        click.argument("pair", required=False),
+    ):
+        function = option(function)
+    return function
