@@ -46,6 +46,13 @@ class TextTable:
     rows: tuple[Row, ...]
 
 
+def as_markdown(table: TextTable) -> str:
+    """A table in GitHub's Markdown."""
+    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
+    lines += ["| " + " | ".join((row.head, *row.cells)) + " |" for row in table.rows]
+    return "\n".join(lines)
+
+
 def when(point: str) -> str:
     """`t = 10` in one piece, `t ≥ 10`, or `end`."""
     if point == OVERALL:

@@ -1,15 +1,15 @@
 """Writing a model's folder: refused before any work if it cannot be, whole at the end or not there at all."""
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_IMODE
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
@@ -17,7 +17,7 @@ from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.wording import first_line
 
 _PREFIX = ".hpo-bench-unfinished-"
-_LOCK = "lock"
+_LOCK, _MODEL = "lock", "model"
 
 
 @contextmanager
@@ -44,8 +44,8 @@ def finished_folder(folder: Path, *, apart_from: Iterable[Path] = ()) -> Iterato
     except OSError as error:
         raise MergeError(f"{folder} cannot be made: {error.strerror or error}") from error
     try:
-        with _locked(holder):
-            scratch = holder / "model"
+        with FileLock(holder / _LOCK):  # let go by the system when the process ends, however it ends
+            scratch = holder / _MODEL
             scratch.mkdir()
             yield scratch
             check_free(folder, apart_from=apart_from)
@@ -106,22 +106,8 @@ def _place(folder: Path) -> Path:
     return folder.resolve() if folder.name in ("", "..") else folder.parent.resolve() / folder.name
 
 
-@contextmanager
-def _locked(holder: Path) -> Iterator[None]:
-    """Mark a folder as somebody's until this process ends."""
-    with (holder / "lock.new").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        # Under its name only now: who finds it unlocked may take it for abandoned.
-        (holder / "lock.new").rename(holder / _LOCK)
-        yield
-
-
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes left."""
-    for holder in parent.glob(f"{_PREFIX}*"):
-        try:
-            with (holder / _LOCK).open("r+") as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(holder, ignore_errors=True)
-        except OSError:  # somebody is at work in it, or it is somebody else's
-            continue
+    """Remove what killed processes left; what holds no model yet is about to be locked."""
+    for model in parent.glob(f"{_PREFIX}*/{_MODEL}"):
+        with suppress(Timeout, OSError), FileLock(model.with_name(_LOCK), timeout=0):
+            shutil.rmtree(model.parent, ignore_errors=True)

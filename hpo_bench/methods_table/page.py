@@ -13,7 +13,7 @@ from hpo_bench.methods_table.measured import PairResult
 from hpo_bench.methods_table.sample import NAMES, Sample, score_table
 from hpo_bench.report.style import blank, encode, house_style
 from hpo_bench.results import write
-from hpo_bench.tables import TextTable
+from hpo_bench.tables import TextTable, as_markdown
 
 PAGE, FIGURE = "methods.md", "methods.png"
 SEED = 0
@@ -88,13 +88,6 @@ def write_page(results: Sequence[PairResult], folder: Path, *, source: str) -> P
     page = folder / PAGE
     write(page, lambda partial: partial.write_text(text, encoding="utf-8"))
     return page
-
-
-def as_markdown(table: TextTable) -> str:
-    """A table in GitHub's Markdown."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
-    lines += ["| " + " | ".join((row.head, *row.cells)) + " |" for row in table.rows]
-    return "\n".join(lines)
 
 
 def gains_figure(results: Sequence[PairResult], source: str) -> bytes:

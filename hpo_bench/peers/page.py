@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from hpo_bench.finished import OVERALL
-from hpo_bench.methods_table.page import as_markdown
 from hpo_bench.peers import figure
 from hpo_bench.peers.lineup import REFERENCE, Stage
 from hpo_bench.peers.meeting import Meeting, Round
@@ -16,7 +15,7 @@ from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import write
 from hpo_bench.statistics.bootstrap import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
-from hpo_bench.tables import Row, TextTable, when
+from hpo_bench.tables import Row, TextTable, as_markdown, when
 from hpo_bench.wording import interval, number, probability, seconds
 
 PAGE = "peers.md"
