@@ -18,6 +18,7 @@ from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tables import Row, TextTable, as_markdown
 
 STUDY = (
     "The study gained, at 2B, 7B and 72B parameters, +29.6, +40.8 and +36.0 points by NaN on instruction following "
@@ -139,19 +140,17 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
 
 def table(rungs: Sequence[Rung]) -> str:
     """Rungs as a Markdown table, gains in points with twice their standard error."""
-    lines = [
-        "| pair | language model | examples | VLM | NAN at | gain of NAN | TA at | gain of TA |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
+    rows = []
     for rung in rungs:
-        cells = [rung.pair, f"{rung.parameters / 1e6:.1f}M", str(rung.n_examples), f"{100 * rung.vlm:.1f}"]
+        cells = [f"{rung.parameters / 1e6:.1f}M", str(rung.n_examples), f"{100 * rung.vlm:.1f}"]
         for gain in rung.gains:
             cells += [
                 f"({gain.vl_weight:.2f}, {gain.exp_weight:.2f})",
                 f"{100 * gain.gain:+.1f} ± {200 * gain.standard_error:.1f}",
             ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append(Row(rung.pair, tuple(cells)))
+    columns = ("pair", "language model", "examples", "VLM", "NAN at", "gain of NAN", "TA at", "gain of TA")
+    return as_markdown(TextTable(columns, tuple(rows)))
 
 
 def _scores(evaluator: Evaluator, loaded: LoadedPair, split: Split) -> np.ndarray:

@@ -13,7 +13,7 @@ from hpo_bench.live.verdict import Z95
 from hpo_bench.merging.setting import METHODS
 from hpo_bench.report.style import COLOURS, FAINT, PAGE_INCHES, blank, encode, house_style
 from hpo_bench.results import write
-from hpo_bench.tables import Row, TextTable
+from hpo_bench.tables import Row, TextTable, as_markdown
 
 SOURCE = "Real merges of nano pairs (about a million parameters, trained from scratch), not of full-size models."
 ROUNDING = 5e-7
@@ -149,8 +149,8 @@ def write_page(comparisons: Sequence[Comparison], plan: Plan, folder: Path) -> P
         "Table 2 of the study says what its full grids cost. Here the same grids, on nano pairs, stand against "
         "`hpo-bench tune`; made by", "",
         f"    {' '.join(plan.command)}", "", "![Differences in test score](cost.png)", "",
-        "## By method", "", *_markdown(by_method(comparisons)), "",
-        "## By pair", "", *_markdown(by_pair(comparisons)), "",
+        "## By method", "", as_markdown(by_method(comparisons)), "",
+        "## By pair", "", as_markdown(by_pair(comparisons)), "",
         *(line for note in notes(comparisons, plan) for line in (note, "")),
         SOURCE,
     ]  # fmt: skip
@@ -170,8 +170,3 @@ def _interval(middle: float, width: float) -> str:
     if not np.isfinite(width):
         return f"{100 * middle:+.1f}"
     return f"{100 * middle:+.1f} [{100 * (middle - width):+.1f}, {100 * (middle + width):+.1f}]"
-
-
-def _markdown(table: TextTable) -> list[str]:
-    lines = [list(table.columns), ["---"] * len(table.columns), *([row.head, *row.cells] for row in table.rows)]
-    return [f"| {' | '.join(line)} |" for line in lines]
