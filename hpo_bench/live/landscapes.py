@@ -6,8 +6,9 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.live.finished import Study
 from hpo_bench.live.table import write_tables
-from landscapes.importing import Reading, import_table
+from landscapes.importing import import_table
 from landscapes.landscape import Landscape
+from landscapes.sweep import Reading
 
 
 def add_study(

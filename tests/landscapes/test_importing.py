@@ -11,7 +11,8 @@ import synthetic
 
 from landscapes import catalogue
 from landscapes.errors import FlatLandscapeError, InvalidGridError, InvalidSpaceError, LandscapeError, UnwritableError
-from landscapes.importing import Reading, import_table, parse_space, remove
+from landscapes.importing import import_table, remove
+from landscapes.sweep import Reading, parse_space
 
 SPACE = {"lr": (0.0, 1.0), "density": None}
 

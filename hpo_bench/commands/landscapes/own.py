@@ -65,7 +65,8 @@ def add(
     Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
     what the columns mean is known.
     """
-    from landscapes.importing import Reading, import_table, parse_space
+    from landscapes.importing import import_table
+    from landscapes.sweep import Reading, parse_space
 
     given = {key: value for key, value in about.items() if value is not None}
     command = f"hpo-bench {shlex.join(sys.argv[1:])}"
