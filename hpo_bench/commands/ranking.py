@@ -30,6 +30,9 @@ Examples:
     "--results", type=click.Path(path_type=Path), default=Path("results/ranking"), show_default=True, metavar="DIR",
     help="Where races and real evaluations are kept; what is there is not made again.",
 )  # fmt: skip
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figure go.  [default: with the races]"
+)
 @PAIRS
 @LANDSCAPES_DIR
 @JOBS
@@ -42,6 +45,7 @@ def command(
     seeds: int,
     budget: int | None,
     results: Path,
+    out: Path | None,
     pairs: Path,
     landscapes_dir: Path | None,
     jobs: int | None,
@@ -59,10 +63,8 @@ def command(
     from hpo_bench.plan import Contender
     from hpo_bench.ranking import outcome
     from hpo_bench.ranking.objectives import NOISE, REAL
+    from hpo_bench.ranking.page import write_page
     from hpo_bench.ranking.study import Comparison
-    from hpo_bench.report.ranking_figure import draw
-    from hpo_bench.report.style import Shelf, encode, provenance
-    from hpo_bench.results import save_json, write
     from hpo_bench.steps import Steps
     from landscapes import catalogue
     from surrogates import registry
@@ -87,12 +89,8 @@ def command(
         print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")
     print_table(outcome.table(comparison), title="Does the ranking survive? Kendall’s tau [95% interval]")
     click.echo(outcome.sentence(comparison))
-    write(results / "ranking.json", lambda path: save_json(path, outcome.as_json(comparison)))
-    Shelf(results).keep("ranking", encode(draw(comparison), provenance(found)))
-    click.echo(
-        f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; {results / 'ranking.json'} "
-        f"and {results / 'ranking.png'} have it all"
-    )
+    page = write_page(comparison, out or results)
+    click.echo(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
 
 
 def _built(landscapes: list, pairs: Path) -> list:

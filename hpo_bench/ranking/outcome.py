@@ -73,7 +73,9 @@ def sentence(comparison: Comparison) -> str:
 
 
 def _tau(one: Agreement, is_reference: bool) -> str:
-    return "reference" if is_reference else f"{one.tau:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    # The reference's own interval is what the luck of seeds leaves of a ranking that is the same.
+    value = "itself" if is_reference else f"{one.tau:.2f}"
+    return f"{value} [{one.low:.2f}, {one.high:.2f}]"
 
 
 def _winner(comparison: Comparison, one: Agreement, is_reference: bool) -> str:

@@ -89,10 +89,18 @@ def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeyp
     assert shown.exit_code == 0, shown.output
     assert "Does the ranking survive?" in shown.output
     assert "8 of 8 races made" in shown.output
-    content = json.loads((tmp_path / "results" / "ranking" / "ranking.json").read_text())
+    folder = tmp_path / "results" / "ranking"
+    content = json.loads((folder / "ranking.json").read_text())
     assert set(content["agreement"]) == {"cubic", "noise"}
-    assert Image.open(tmp_path / "results" / "ranking" / "ranking.png").size[0] > 600
-    assert "0 of 8 races made" in CliRunner().invoke(cli, words.split()).output
+    assert Image.open(folder / "ranking.png").size[0] > 600
+    page = (folder / "ranking.md").read_text()
+    assert "SYNTHETIC" in page
+    assert f"| RBF, cubic | itself [{content['agreement']['cubic']['end']['low']:.2f}, 1.00]" in page
+    assert f"{content['mean_regret']['noise']['end']['sobol']:.3f} |" in page
+    assert "real merges" not in page
+    elsewhere = CliRunner().invoke(cli, [*words.split(), "--out", "docs"])
+    assert "0 of 8 races made" in elsewhere.output
+    assert (tmp_path / "docs" / "ranking.md").read_text() == page
     wrong = CliRunner().invoke(cli, ["ranking", "--guise", "spline"])
     assert "no guise is called 'spline'" in str(wrong.exception)
     unbuilt = CliRunner().invoke(cli, [*words.split(), "--real"])
