@@ -24,6 +24,16 @@ STUDY = (
     "The study gained, at 2B, 7B and 72B parameters, +29.6, +40.8 and +36.0 points by NaN on instruction following "
     "(its Table 6), and +0.46, +2.53 and +0.92 by Task Arithmetic on maths (its Table 7)."
 )
+PAGE = "scale.md"
+HOW = """\
+One language and one maths pair of nano models, trained from scratch by the same recipe at three sizes, and what merging
+gains in each over the VLM as it is, in points of accuracy on the test split, plus or minus twice the standard error of
+the paired difference. Each rung is one training: gains differ by its luck as well, which the intervals leave out.
+
+- **NAN** sets both coefficients from the weights' norms and needs no tuning.
+- **TA** is Task Arithmetic at the best of the study's 25 settings on the validation split.
+- Both are given at (weight of the VLM's task vector, weight of the expert's).
+"""
 
 Progress = Callable[[int, int, str], None]
 """Called after each evaluation with how many are done, how many there are, and what was evaluated."""
@@ -136,6 +146,11 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
         vlm=float(vlm.mean()),
         gains=tuple(gains),
     )
+
+
+def page(rungs: Sequence[Rung]) -> str:
+    """What was measured, in Markdown."""
+    return f"# Does injection still pay in larger models?\n\n{HOW}\n{table(rungs)}\n\n{STUDY}\n"
 
 
 def table(rungs: Sequence[Rung]) -> str:

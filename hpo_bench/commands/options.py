@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -27,6 +28,22 @@ THREADS = click.option(
 TRUST_REMOTE_CODE = click.option(
     "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
 )
+
+PAGE_FOLDER = click.option(
+    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figures go.  [default: with the runs]"
+)
+
+
+def runs_folder(default: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """Where runs are stored as they are made."""
+    return click.option(
+        "--results",
+        type=click.Path(path_type=Path),
+        default=Path(default),
+        show_default=True,
+        metavar="DIR",
+        help="Where runs are kept; what is there is not made again.",
+    )
 
 
 def a_pair(function: click.decorators.FC) -> click.decorators.FC:

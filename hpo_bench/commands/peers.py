@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from hpo_bench.commands.options import PAGE_FOLDER, runs_folder
+
 EXAMPLES = """\b
 Examples:
   hpo-bench peers                            everything; hours, interrupt it at any time
@@ -20,13 +22,8 @@ Examples:
     "--stage", "names", multiple=True, metavar="NAME",
     help="landscapes (that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",
 )  # fmt: skip
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results/peers"), show_default=True, metavar="DIR",
-    help="Where runs lie; runs that are there are not made again.",
-)  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figures go.  [default: with the runs]"
-)
+@runs_folder("results/peers")
+@PAGE_FOLDER
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
 @click.option("--no-run", is_flag=True, help="Make no runs: the page from what is stored.")
 def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int, no_run: bool) -> None:

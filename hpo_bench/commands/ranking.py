@@ -7,7 +7,7 @@ import click
 import joblib
 from rich.console import Console
 
-from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, PAIRS
+from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, PAGE_FOLDER, PAIRS, runs_folder
 
 EXAMPLES = """\b
 Examples:
@@ -26,13 +26,8 @@ Examples:
 @click.option(
     "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
 )
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results/ranking"), show_default=True, metavar="DIR",
-    help="Where races and real evaluations are kept; what is there is not made again.",
-)  # fmt: skip
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figure go.  [default: with the races]"
-)
+@runs_folder("results/ranking")
+@PAGE_FOLDER
 @PAIRS
 @LANDSCAPES_DIR
 @JOBS

@@ -23,7 +23,7 @@ Examples:
     type=click.Path(path_type=Path),
     default=Path("results/scale"),
     show_default=True,
-    help="Folder for the measurements; what is there of the same weights is not measured again.",
+    help="Folder for page and measurements; what is there of the same weights is not measured again.",
 )
 @click.option("--build", "build_missing", is_flag=True, help="Build the rungs that are missing.")
 @THREADS
@@ -36,7 +36,8 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     from hpo_bench.nano.build import build
     from hpo_bench.nano.recipes import LADDERS, get_recipe
     from hpo_bench.pairs import find_pair
-    from hpo_bench.scale import STUDY, climb, table
+    from hpo_bench.results import write
+    from hpo_bench.scale import PAGE, climb, page
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
@@ -63,6 +64,6 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
         raise UsageError("no rung is built; `hpo-bench scale --build` builds them")
     with Steps(console, "scale") as steps:
         rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
-    text = f"{table(rungs)}\n\n{STUDY}"
-    (out / "table.md").write_text(text + "\n", encoding="utf-8")
-    click.echo(text)
+    text = page(rungs)
+    write(out / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
+    click.echo(text, nl=False)

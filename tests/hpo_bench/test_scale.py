@@ -87,4 +87,4 @@ def test_the_command_prints_what_is_built(
     assert f"| ja-llama | {rung.parameters / 1e6:.1f}M |" in done.stdout
     assert "The study gained" in done.stdout
     assert "ja-llama-3m" in done.stderr
-    assert (tmp_path / "table.md").read_text() == done.stdout
+    assert (tmp_path / "scale.md").read_text() == done.stdout
