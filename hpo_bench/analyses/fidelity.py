@@ -68,16 +68,20 @@ def check(landscapes: Sequence[Landscape], *, jobs: int = 1, count_maxima: bool 
     return each(_report if count_maxima else _quick_report, landscapes, jobs=jobs)
 
 
-def section(problems: Sequence[object]) -> dict[str, object]:
-    """What the page shows of it: the table without maxima, the rule, and how many are weak.
+def section(landscapes: Sequence[Landscape], *, jobs: int = 1) -> dict[str, object]:
+    """What the page shows of it: the table, the rule, and how many are weak.
 
     Args:
-        problems: What was run; those that are no landscapes (test functions) have no fidelity.
+        landscapes: Those that were run.
+        jobs: Worker processes.
     """
-    reports = check([one for one in problems if isinstance(one, Landscape)], count_maxima=False)
-    whole = table(reports)
-    shown = TextTable(whole.columns[:-1], tuple(Row(row.head, row.cells[:-1]) for row in whole.rows))
-    return {"fidelity": shown, "fidelity_rule": RULE, "weak_count": sum(bool(one.weaknesses) for one in reports)}
+    reports = check(landscapes, jobs=jobs)
+    rule = RULE[0].upper() + RULE[1:]
+    return {
+        "fidelity": table(reports),
+        "fidelity_rule": rule,
+        "weak_count": sum(bool(one.weaknesses) for one in reports),
+    }
 
 
 def _report(landscape: Landscape) -> Report:
@@ -104,8 +108,8 @@ def _measured(landscape: Landscape, found: maxima.Maxima | None) -> Report:
 
 
 COLUMNS = (
-    "landscape", "settings", "SE", "SE %", "LOOCV %, study", "exact, inner", "exact, all", "overshoot %", "held out",
-    "RMSE %", "Spearman", "argmax regret %", "overshoot of all %", "mask noise %", "maxima",
+    "landscape", "settings", "SE", "SE %", "typical SE %", "LOOCV %, study", "exact, inner", "exact, all",
+    "overshoot %", "held out", "RMSE %", "Spearman", "argmax regret %", "overshoot of all %", "mask noise %", "maxima",
 )  # fmt: skip
 
 
@@ -133,6 +137,7 @@ def _cells(report: Report) -> tuple[str, ...]:
         str(report.settings),
         _figure(report.standard_error, 3),
         _figure(trust.noise_percent),
+        _figure(trust.typical_noise_percent),
         _figure(trust.study_loocv),
         _figure(trust.exact_loocv_interior),
         _figure(trust.exact_loocv),

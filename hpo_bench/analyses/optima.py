@@ -10,6 +10,7 @@ from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.tables import Row, TextTable
 from hpo_bench.wording import METHODS
 from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
 
 EDGE = 0.01
 """An optimum nearer to a face of the box than this part of its side lies on it."""
@@ -26,6 +27,7 @@ class Optimum:
         x: The certified optimum, of shape (d,), in the parameters' own units.
         on_edge: Which of them lie on a face of the box, so that more of the same might be better still.
         zone: Share of the box that is within twice the noise of a comparison of the optimum; NaN where unknown.
+        weak: Whether the landscape is.
     """
 
     landscape: str
@@ -34,6 +36,7 @@ class Optimum:
     x: NDArray[np.float64]
     on_edge: tuple[str, ...]
     zone: float
+    weak: bool
 
     @property
     def total(self) -> float:
@@ -50,14 +53,15 @@ def find(landscape: Landscape) -> Optimum:
     edges = tuple(n for n, u in zip(seen.space.names, place, strict=True) if min(u, 1 - u) < EDGE)
     within = 2 * seen.regret_noise / seen.range
     zone = float("nan") if np.isnan(within) else float(np.mean(seen.regret_sample <= within))
-    return Optimum(landscape.name, landscape.card.method, seen.space.names, seen.optimum.x, edges, zone)
+    weak = bool(landscape.weaknesses)
+    return Optimum(landscape.name, landscape.card.method, seen.space.names, seen.optimum.x, edges, zone, weak)
 
 
 def table(found: Sequence[Optimum]) -> TextTable:
     """One row a landscape."""
     rows = tuple(
         Row(
-            one.landscape,
+            one.landscape + (MARK if one.weak else ""),
             (
                 ", ".join(f"{n} {v:.2f}" for n, v in zip(one.names, one.x, strict=True)),
                 "-" if np.isnan(one.total) else f"{one.total:.2f}",
@@ -82,7 +86,8 @@ def by_method(found: Sequence[Optimum]) -> TextTable:
         totals, zones = np.array([one.total for one in ours]), np.array([one.zone for one in ours])
         near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}"
         edge = f"{sum(bool(one.on_edge) for one in ours)} of {len(ours)}"
-        rows.append(Row(label, ("; ".join(places), _spread(totals), near, edge, f"{100 * np.nanmedian(zones):.0f}%")))
+        zone = "-" if np.isnan(zones).all() else f"{100 * np.nanmedian(zones):.0f}%"
+        rows.append(Row(label, ("; ".join(places), _spread(totals), near, edge, zone)))
     columns = (
         "method",
         "optimum: median (range)",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from hpo_bench.analyses import fidelity
 from hpo_bench.finished import Benchmark
 from hpo_bench.report import curves, groups, heatmaps, profiles, ranks, ror
 from hpo_bench.report.page import PNG, SVG, Shown, render
@@ -52,6 +53,9 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int
         for name, figure, caption, alt in (study.figures if study else ())
     ]
     shelf.clear_others()
-    text = render(benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures, provenance=source)
+    text = render(
+        benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
+        trust=fidelity.section(recorded, jobs=jobs), provenance=source,
+    )  # fmt: skip
     write(folder / "index.html", lambda path: path.write_text(text, encoding="utf-8"))
     return [*shelf.files, folder / "index.html"]

@@ -53,7 +53,7 @@ def handles(*, hollow: str, weak: NDArray[np.bool_], size: float = 4.5) -> list[
     """What the legend says of marks.
 
     Args:
-        hollow: What a hollow one is.
+        hollow: What a hollow one is; empty if none is.
         weak: Which landscapes are; squares are explained where there are any.
         size: Of a mark, in points.
     """
@@ -62,5 +62,6 @@ def handles(*, hollow: str, weak: NDArray[np.bool_], size: float = 4.5) -> list[
         look = {"mfc": INK if filled else "none", "alpha": 0.75}
         return Line2D([], [], marker=marker, ls="", color=INK, ms=size, label=label, **look)
 
-    found = [handle(SOUND, "a landscape"), handle(SOUND, hollow, filled=False)]
+    found = [handle(SOUND, "a landscape")]
+    found += [handle(SOUND, hollow, filled=False)] if hollow else []
     return [*found, handle(WEAK, "a weak one (†)")] if weak.any() else found

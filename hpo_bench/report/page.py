@@ -1,13 +1,12 @@
 """One self-contained HTML page."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hpo_bench.analyses import fidelity
 from hpo_bench.finished import Benchmark
 from hpo_bench.plan import BUDGETS
 from hpo_bench.regret import SEARCHES
@@ -70,6 +69,7 @@ def render(
     maps: Sequence[Shown],
     study: Section | None,
     study_figures: Sequence[Shown],
+    trust: Mapping[str, object],
     provenance: str,
 ) -> str:
     """The page's text.
@@ -81,6 +81,7 @@ def render(
         maps: The figures about landscapes.
         study: The study's analyses of recorded landscapes; None if there are none.
         study_figures: Its figures.
+        trust: How far landscapes can be trusted (`fidelity.section`).
         provenance: What the numbers come from.
     """
     # The style sheet is ours; everything else that comes from cards or classes is escaped.
@@ -120,7 +121,7 @@ def render(
         loocv=tables.loocv(recorded),
         loocv_by_method=tables.loocv_by_method(recorded),
         study_loocv=tables.study_loocv(),
-        **fidelity.section(benchmark.landscapes),
+        **trust,
         kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "gp")) for ls in recorded}),
         surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
         floor=REGRET_FLOOR,

@@ -6,20 +6,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from hpo_bench import study
 from hpo_bench.analyses.optima import Optimum
 from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer
+from hpo_bench.report import marks
 from hpo_bench.report.style import FAINT, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.wording import METHODS
+
+Array = NDArray[np.float64]
 
 HERE, STUDY = "#0072B2", "#9AA5B1"
 SHADES = {"ta": "#0072B2", "dare": "#D55E00", "ties": "#009E73", "other": "#6B7280"}
 LEAST = 1e-3
 RESTRICTION_CAPTION = (
     "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
-    "Each mark is a landscape, the bar the median; hollow marks are within two standard errors of zero."
+    "Each mark is a landscape, the bar the median; hollow where the winners that validation picks differ on test by no "
+    "more than two standard errors, square where the landscape is weak (†)."
 )
 RESTRICTION_ALT = (
     "Strip plot. Columns are merge methods, the height is relative regret in per cent; one panel where both "
@@ -27,7 +32,8 @@ RESTRICTION_ALT = (
 )
 OPTIMA_CAPTION = (
     "Where optima lie: coefficients of the certified optimum on the test split, by method; the larger the mark, the "
-    "higher the density. The dashed line is where both add up to one, the band where they are within 0.2 of it."
+    "higher the density; square where the landscape is weak (†). The dashed line is where both add up to one, the band "
+    "where they are within 0.2 of it."
 )
 OPTIMA_ALT = (
     "Scatter plot of certified optima. Horizontal is the weight of the VLM, vertical that of the expert; colours are "
@@ -59,25 +65,37 @@ def restrictions(found: Sequence[Cost]) -> Figure:
                 label = METHODS[method]
                 there = theirs[(theirs["method"] == label) & (theirs["restriction"] == restriction)]
                 values = there["relative_regret_percent"].to_numpy(float)
-                seen = [(cost.percent, cost.visible) for cost in ours]
-                _strip(axis, place - 0.18, seen, HERE, rng)
-                _strip(axis, place + 0.18, [(value, True) for value in values], STUDY, rng)
+                heights = np.array([cost.percent for cost in ours])
+                solid = np.array([cost.visible for cost in ours], bool)
+                weak = np.array([cost.weak for cost in ours], bool)
+                _strip(axis, place - 0.18, heights, HERE, rng, solid=solid, weak=weak)
+                _strip(axis, place + 0.18, values, STUDY, rng, solid=values == values, weak=values != values)
             axis.set_xticks(range(len(present)), [METHODS[method] for method in present])
             axis.set_title(LABELS[restriction], fontweight="normal", fontsize=9)
             axis.grid(visible=False, axis="x")
         axes[0].set_ylabel("relative regret in %")
         handles = [Line2D([], [], color=c, marker="o", ls="", label=n) for c, n in ((HERE, "here"), (STUDY, "study"))]
-        figure.legend(handles=handles, loc="outside upper right", ncols=2)
+        handles += marks.handles(hollow="cost not visible", weak=np.array([cost.weak for cost in found]))
+        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
     return figure
 
 
-def _strip(axis: Axes, x: float, values: Sequence[tuple[float, bool]], colour: str, rng: np.random.Generator) -> None:
-    for value, solid in values:
-        at = x + rng.uniform(-0.1, 0.1)
-        axis.plot(at, value, "o", ms=4.5, color=colour, mfc=colour if solid else "none", alpha=0.8, clip_on=False)
-    if values:
-        middle = np.median([value for value, _ in values])
-        axis.plot([x - 0.14, x + 0.14], [middle, middle], color=colour, lw=2.4)
+def _strip(
+    axis: Axes,
+    x: float,
+    heights: Array,
+    colour: str,
+    rng: np.random.Generator,
+    *,
+    solid: NDArray[np.bool_],
+    weak: NDArray[np.bool_],
+) -> None:
+    if not len(heights):
+        return
+    around = x + rng.uniform(-0.1, 0.1, len(heights))
+    marks.draw(axis, around, heights, filled=solid, weak=weak, colour=colour, size=4.5)
+    middle = np.median(heights)
+    axis.plot([x - 0.14, x + 0.14], [middle, middle], color=colour, lw=2.4)
 
 
 def optima(found: Sequence[Optimum]) -> Figure:
@@ -85,7 +103,7 @@ def optima(found: Sequence[Optimum]) -> Figure:
     with house_style():
         figure = blank(4.8, 4.6)
         axis = figure.subplots()
-        line = np.array([-0.2, 1.6])
+        line, far = np.array([-0.2, 1.6]), 1.0
         axis.fill_between(line, 0.8 - line, 1.2 - line, color="#E4E7EB", alpha=0.6, lw=0)
         axis.plot(line, 1 - line, color=FAINT, lw=1.1, ls=(0, (4, 2.5)))
         for one in found:
@@ -94,16 +112,19 @@ def optima(found: Sequence[Optimum]) -> Figure:
             density = one.x[one.names.index("density")] if "density" in one.names else 1.0
             x, y = (one.x[one.names.index(name)] for name in ("vl_weight", "exp_weight"))
             axis.plot(
-                x, y, "o", ms=3 + 8 * density, color=SHADES[one.method], alpha=0.55, mec=INK, mew=0.5, clip_on=False
-            )
-        axis.set_xlim(0, 1.05)
-        axis.set_ylim(0, 1.05)
+                x, y, marks.WEAK if one.weak else marks.SOUND, ms=3 + 8 * density, color=SHADES[one.method], alpha=0.55,
+                mec=INK, mew=0.5, clip_on=False,
+            )  # fmt: skip
+            far = max(far, x, y)
+        axis.set_xlim(0, 1.05 * far)
+        axis.set_ylim(0, 1.05 * far)
         axis.set_aspect(1)
         axis.set_xlabel("VLM weight")
         axis.set_ylabel("expert weight")
         methods = [method for method in METHODS if any(one.method == method for one in found)]
-        marks = [Line2D([], [], color=SHADES[m], marker="o", ls="", alpha=0.7, label=METHODS[m]) for m in methods]
-        figure.legend(handles=marks, loc="outside upper center", ncols=len(marks))
+        handles = [Line2D([], [], color=SHADES[m], marker="o", ls="", alpha=0.7, label=METHODS[m]) for m in methods]
+        handles += marks.handles(hollow="", weak=np.array([one.weak for one in found]))[1:]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
 

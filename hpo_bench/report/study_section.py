@@ -12,6 +12,7 @@ from hpo_bench.report import study_figures as draw
 from hpo_bench.tables import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +95,17 @@ def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:
     for restriction, label in restrictions.LABELS.items():
         mine = [cost for cost in costs if cost.restriction == restriction]
         if mine:
-            seen = sum(cost.visible for cost in mine)
+            seen = _visible(mine)
+            sound = [cost for cost in mine if not cost.weak]
+            seen += f" ({_visible(sound)} without weak ones)" if 0 < len(sound) < len(mine) else ""
             worst = max(mine, key=lambda cost: cost.percent)
-            parts.append(f"{label}: visible on {seen} of {len(mine)}, worst {worst.percent:.1f}% ({worst.landscape})")
+            name = worst.landscape + (MARK if worst.weak else "")
+            parts.append(f"{label}: visible on {seen}, worst {worst.percent:.1f}% ({name})")
     return "Cost of restrictions: " + "; ".join(parts) + "."
+
+
+def _visible(costs: Sequence[restrictions.Cost]) -> str:
+    return f"{sum(cost.visible for cost in costs)} of {len(costs)}"
 
 
 def _labels(runs: pd.DataFrame) -> dict[str, str]:

@@ -8,7 +8,7 @@ from hpo_bench import study
 from hpo_bench.tables import Row, TextTable, when
 from hpo_bench.wording import METHODS, UNDEFINED, percent
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.weakness import MARK, marked
 
 
 def landscapes(content: Mapping) -> TextTable:
@@ -49,7 +49,7 @@ def loocv(recorded: Sequence[Landscape]) -> TextTable:
             trust.noise_percent,
             trust.overshoot_percent,
         )
-        rows.append(Row(landscape.name, tuple(UNDEFINED if np.isnan(f) else f"{f:.1f}" for f in figures)))
+        rows.append(Row(marked(landscape), tuple(UNDEFINED if np.isnan(f) else f"{f:.1f}" for f in figures)))
     columns = (
         "landscape", "the study’s protocol", "exact, interior", "exact, all points", "noise", "overshoot",
     )  # fmt: skip

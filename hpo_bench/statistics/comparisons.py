@@ -31,8 +31,10 @@ class Comparison:
         better: On how many landscapes the reference has the lower mean regret.
         worse: On how many the higher.
         p: Wilcoxon's signed-rank test (two-sided) over pairs, by the mean over their landscapes; NaN for fewer than 6.
-        probabilities: That on a further landscape the reference is better by more than the noise of a comparison, that
-            the two are equivalent, and that the other is better by more than it (Bayesian signed-rank test).
+        probabilities: That the reference is better by more than the noise of a comparison, that the two are equivalent,
+            and that the other is better by more than it: each the posterior probability that this is the likeliest of
+            the three for the mean difference on two pairs drawn at random (Bayesian signed-rank test). Differences that
+            cancel out count as equivalent, too.
     """
 
     other: str
@@ -81,7 +83,8 @@ def duel(other: str, gap: FloatArray, random: FloatArray, *, rope: FloatArray, b
 
     The interval is the landscape bootstrap's, paired: both are resampled alike. Wilcoxon's test (1945) sees one mean a
     pair, because landscapes of one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and
-    2017; package baycomp) asks instead how likely a difference is that anybody could see.
+    2017; package baycomp) sees the same in units of the noise, and asks instead how likely a difference is that anybody
+    could see.
 
     Args:
         other: Identity of the other.
@@ -96,8 +99,8 @@ def duel(other: str, gap: FloatArray, random: FloatArray, *, rope: FloatArray, b
         bootstrap.interval(ratio_of_means, gap, random),
         int((mean > 0).sum()),
         int((mean < 0).sum()),
-        _wilcoxon(mean, bootstrap.pairs),
-        _probabilities(mean / rope, seed=zlib.crc32(other.encode())),
+        _wilcoxon(_by_pair(mean, bootstrap.pairs)),
+        _probabilities(_by_pair(mean / rope, bootstrap.pairs), seed=zlib.crc32(other.encode())),
     )
 
 
@@ -110,15 +113,19 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 
-def _wilcoxon(differences: FloatArray, pairs: NDArray[np.str_]) -> float:
+def _by_pair(differences: FloatArray, pairs: NDArray[np.str_]) -> FloatArray:
+    """Means of landscapes' differences, shape (pairs,)."""
     _, pair = np.unique(pairs, return_inverse=True)
-    means = np.bincount(pair, weights=differences) / np.bincount(pair)
-    if len(means) < LEAST_PAIRS:
+    return np.bincount(pair, weights=differences) / np.bincount(pair)
+
+
+def _wilcoxon(differences: FloatArray) -> float:
+    if len(differences) < LEAST_PAIRS:
         return np.nan
-    if not means.any():
+    if not differences.any():
         return 1.0
     # Pratt (1959): ties of the two speak for their being equal, and are not thrown away.
-    return float(wilcoxon(means, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
+    return float(wilcoxon(differences, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
 
 
 def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:

@@ -6,7 +6,7 @@ import click
 import joblib
 
 from hpo_bench.commands.landscapes.options import PATTERNS, print_table
-from hpo_bench.commands.options import LANDSCAPES_DIR
+from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR
 from landscapes import catalogue
 
 EXAMPLES = """\b
@@ -24,7 +24,10 @@ Examples:
     help="A results folder of `hpo-bench run`, for what follows its runs.",
 )  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Draw PNG and SVG here.")
-def study(patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None) -> None:
+@JOBS
+def study(
+    *, patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None, jobs: int | None
+) -> None:
     """The study's analyses of landscapes on ours, beside its own figures.
 
     What restricting the sum of coefficients costs (its Table 3), where optima lie, how hard landscapes are by domain
@@ -43,7 +46,7 @@ def study(patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path 
         if not path.is_file():
             raise ResultsError(f"{path} does not exist; make it with `hpo-bench run --results {results}`")
         runs = pd.read_parquet(path)
-    section = analyse(found, runs, jobs=joblib.cpu_count())
+    section = analyse(found, runs, jobs=jobs or joblib.cpu_count())
     for title, content in section.tables.items():
         print_table(content, title=title)
     for sentence in section.sentences:

@@ -27,17 +27,31 @@ def test_relative_regret_by_hand_on_the_test_split(landscape: Landscape) -> None
     assert found["relaxed_sum"].percent <= found["sum_to_one"].percent
 
 
-def test_its_error_is_that_of_the_paired_difference(landscape: Landscape) -> None:
+def test_beside_it_is_what_validation_picks_with_the_error_of_the_paired_difference(landscape: Landscape) -> None:
     cost = restrictions.costs([landscape])[0]
     test = landscape.on("test")
     assert landscape.folder is not None
     answers = Outcomes.read(landscape.folder / "outcomes.parquet", test.space, split="test").correct
     allowed = np.flatnonzero(np.isclose(test.grid.X[:, :2].sum(1), 1))
-    kept = allowed[np.argmax(test.grid.scores[allowed])]
-    lost = answers[test.grid.best] - answers[kept]
-    expected = 100 * lost.std(ddof=1) / np.sqrt(len(lost)) / test.grid.scores.max()
-    assert cost.error == pytest.approx(expected)
-    assert cost.visible == (cost.percent > 2 * cost.error)
+    kept = allowed[np.argmax(landscape.grid.scores[allowed])]
+    lost = answers[landscape.grid.best] - answers[kept]
+    scale = 100 / test.grid.scores[landscape.grid.best]
+    assert cost.picked == pytest.approx(scale * lost.mean())
+    assert cost.error == pytest.approx(scale * lost.std(ddof=1) / np.sqrt(len(lost)))
+    assert cost.visible == (cost.picked > 2 * cost.error)
+
+
+def test_where_all_settings_are_worth_the_same_no_cost_is_seen() -> None:
+    luck = np.random.default_rng(0)
+    allowed = np.arange(25) < 5
+    seen = above = 0
+    for _ in range(200):
+        tuned, correct = luck.random(25), luck.integers(0, 2, (25, 400)).astype(float)
+        cost, error = restrictions.picked(tuned, correct, allowed)
+        seen += cost > 2 * error
+        above += correct.mean(axis=1)[~allowed].max() > correct.mean(axis=1)[allowed].max()
+    assert above > 120  # the luckiest of many is above the luckiest of few
+    assert seen < 12
 
 
 def test_the_studys_table_is_whole() -> None:
@@ -50,7 +64,7 @@ def test_the_studys_table_is_whole() -> None:
 
 def test_tables_have_a_row_for_each(landscape: Landscape) -> None:
     costs = restrictions.costs([landscape])
-    assert [row.head for row in restrictions.table(costs).rows] == ["rugged-b/dare"]
+    assert [row.head for row in restrictions.table(costs).rows] == ["rugged-b/dare†"]
     beside = restrictions.side_by_side(costs)
     assert [row.head for row in beside.rows] == ["DARE, sum = 1", "DARE, sum within 0.2 of 1"]
     # Ten scenarios, of which three lose nothing with DARE at a sum of 1.
