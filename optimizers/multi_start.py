@@ -12,6 +12,13 @@ from optimizers.base import Optimizer, Point, Restart
 Search = Generator[Point, float, str]
 """A local search: yields points of shape (dim,), is sent their scores, and returns in words why it ended."""
 
+SAME = 1e-7
+"""How far apart, along any axis, two points of the cube may be and still be one.
+
+More than rounding moves a line that is searched again from another of its points, the 1.5e-8 of Brent's method
+included, and far less than any score could show.
+"""
+
 
 class MultiStart(Optimizer, ABC):
     """Restarts a local search from a fresh uniform point whenever it ends.
@@ -25,12 +32,11 @@ class MultiStart(Optimizer, ABC):
 
     - it may step outside the cube, and gets the score of the nearest point inside;
     - a failed evaluation reads as minus infinity, and a search whose very start failed is ended;
-    - a point of this run that comes up again is answered from memory and costs nothing.
+    - a point of this run that comes up again, to within `SAME`, is answered from memory and costs nothing.
     """
 
     def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)
-        self._known: dict[bytes, float] = {}
         self._points = self._run()
 
     @abstractmethod
@@ -39,9 +45,6 @@ class MultiStart(Optimizer, ABC):
 
     def _next(self) -> Point:
         return next(self._points)
-
-    def _observe(self, x: Point, score: float) -> None:
-        self._known[x.tobytes()] = -np.inf if np.isnan(score) else score
 
     def _run(self) -> Iterator[Point]:
         """The points of all searches. Each is told before the next is wanted, so no restart follows the last."""
@@ -54,19 +57,22 @@ class MultiStart(Optimizer, ABC):
     def _follow(self, search: Search) -> Generator[Point, None, str]:
         """Passes on the points of one search whose scores are not known yet, and returns why it ended."""
         try:
-            x = _inside(next(search))
-            if x.tobytes() not in self._known:
-                yield x
-            if self._known[x.tobytes()] == -np.inf:
+            score = yield from self._score(next(search))
+            if score == -np.inf:
                 return "its start failed"
             while True:
-                x = _inside(search.send(self._known[x.tobytes()]))
-                if x.tobytes() not in self._known:
-                    yield x
+                score = yield from self._score(search.send(score))
         except StopIteration as end:
             return end.value
 
-
-def _inside(x: Point) -> Point:
-    # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
-    return np.clip(x, 0.0, 1.0) + 0.0
+    def _score(self, x: Point) -> Generator[Point, None, float]:
+        """Yields a point unless its score is known, and returns the score."""
+        x = np.clip(x, 0.0, 1.0)
+        known, scores = self.history
+        gaps = np.abs(known - x).max(axis=1)
+        if gaps.min(initial=np.inf) <= SAME:
+            score = float(scores[gaps.argmin()])
+        else:
+            yield x
+            score = self._scores[-1]
+        return -np.inf if np.isnan(score) else score

@@ -35,6 +35,7 @@ class Powell(MultiStart):
 
     name = "powell"
     label = "Powell"
+    version = 2
 
     def __init__(
         self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None, tolerance: float = 0.1
@@ -84,11 +85,10 @@ def conjugate_directions(start: Point, *, tolerance: float) -> Search:
         score_beyond = yield beyond
         largest = int(np.argmax(gains))
         # Powell's test: only a displacement that still leads uphill, past a peak that is flat enough along it, is
-        # worth a direction of the set.
-        curvature = 2.0 * score - score_before - score_beyond
-        if score_beyond > score_before and (
-            2.0 * curvature * (gain - gains[largest]) ** 2 < gains[largest] * (score_beyond - score_before) ** 2
-        ):
+        # worth a direction of the set. In shares of the gain, so that no scale of the scores can overflow.
+        further = (score_beyond - score_before) / gain
+        share = gains[largest] / gain
+        if further > 0.0 and 2.0 * (2.0 - further) * (1.0 - share) ** 2 < share * further * further:
             direction = displacement / np.linalg.norm(displacement)
             x, score = yield from _line_search(x, score, direction, tolerance)
             directions[largest] = directions[-1]

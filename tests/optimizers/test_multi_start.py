@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from optimizers import MultiStart, Search
 from optimizers.pattern_search import PatternSearch
@@ -86,6 +87,20 @@ def test_known_points_cost_nothing() -> None:
     assert optimizer.restarts[0].evaluation == 2
 
 
+def test_what_differs_from_a_known_point_by_rounding_alone_is_known() -> None:
+    class There(Triples):
+        def _search(self, start) -> Search:
+            yield start
+            once = yield start / 3
+            again = yield start / 3 + 1e-12
+            close = yield start / 3 + 1e-5
+            return f"{once:g}={again:g} and not {close:g}"
+
+    optimizer = There(2, seed=0, budget=4)
+    drive(optimizer, lambda _: float(len(optimizer.history[1])))
+    assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [(3, "1=1 and not 2")]
+
+
 def test_steps_outside_are_answered_by_the_face() -> None:
     class Long(Triples):
         def _search(self, start) -> Search:
@@ -96,7 +111,10 @@ def test_steps_outside_are_answered_by_the_face() -> None:
     assert drive(Long(2, seed=0, budget=2), lambda _: 0.0)[1].tolist() == [0.0, 0.0]
 
 
-def test_local_searches_repeat_no_point() -> None:
-    for cls in (PatternSearch, Powell):
-        X = drive(cls(2, seed=1, budget=80), lambda x: -float(np.sum((x - 0.4) ** 2)))
-        assert len({tuple(x) for x in X}) == 80
+@pytest.mark.parametrize("cls", [PatternSearch, Powell])
+@pytest.mark.parametrize("dim", [1, 2, 3])
+def test_local_searches_pay_for_no_point_twice(cls, dim: int) -> None:
+    for seed in range(5):
+        X = drive(cls(dim, seed=seed, budget=60), lambda x: float(np.sum(0.05 * np.cos(20 * x) - abs(x - 0.37) ** 1.5)))
+        gaps = np.abs(X[:, None] - X).max(axis=2) + np.eye(len(X))
+        assert gaps.min() > 1e-7

@@ -102,3 +102,19 @@ def test_a_loose_line_search_is_cheaper() -> None:
 def test_a_corner_is_reached() -> None:
     ours, _ = climb(conjugate_directions(np.array([0.4, 0.6]), tolerance=1e-3), lambda x: float(x.sum()))
     assert ours.max(axis=0).min() > 0.99
+
+
+@pytest.mark.parametrize("scale", [2.0**600, 2.0**-600])
+def test_the_scale_of_the_scores_does_not_matter(scale: float) -> None:
+    """A power of two rounds nothing, so the points are the very same ones."""
+    usual, _ = climb(conjugate_directions(np.array([0.2, 0.9, 0.4]), tolerance=1e-3), ellipsoid)
+    scaled, _ = climb(conjugate_directions(np.array([0.2, 0.9, 0.4]), tolerance=1e-3), lambda x: scale * ellipsoid(x))
+    assert np.array_equal(usual, scaled)
+
+
+def test_the_largest_scores_there_are_stop_nothing() -> None:
+    ours, reason = climb(
+        conjugate_directions(np.array([0.2, 0.9]), tolerance=0.1), lambda x: 1.7e308 * float(np.cos(9.0 * x).prod())
+    )
+    assert np.isfinite(ours).all()
+    assert "gained less" in reason
