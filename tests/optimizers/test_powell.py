@@ -107,14 +107,14 @@ def test_a_corner_is_reached() -> None:
 @pytest.mark.parametrize("scale", [2.0**600, 2.0**-600])
 def test_the_scale_of_the_scores_does_not_matter(scale: float) -> None:
     """A power of two rounds nothing, so the points are the very same ones."""
-    usual, _ = climb(conjugate_directions(np.array([0.2, 0.9, 0.4]), tolerance=1e-3), ellipsoid)
-    scaled, _ = climb(conjugate_directions(np.array([0.2, 0.9, 0.4]), tolerance=1e-3), lambda x: scale * ellipsoid(x))
+    start = np.array([0.7, 0.35])
+    usual, _ = climb(conjugate_directions(start, tolerance=1e-3), rosenbrock)
+    scaled, _ = climb(conjugate_directions(start, tolerance=1e-3), lambda x: scale * rosenbrock(x))
     assert np.array_equal(usual, scaled)
 
 
-def test_the_largest_scores_there_are_stop_nothing() -> None:
-    ours, reason = climb(
-        conjugate_directions(np.array([0.2, 0.9]), tolerance=0.1), lambda x: 1.7e308 * float(np.cos(9.0 * x).prod())
-    )
+@pytest.mark.parametrize("start", [[0.2, 0.9], [0.7, 0.35]])
+def test_the_largest_scores_there_are_stop_nothing(start) -> None:
+    ours, reason = climb(conjugate_directions(np.array(start), tolerance=0.1), lambda x: 1e306 * rosenbrock(x))
     assert np.isfinite(ours).all()
     assert "gained less" in reason
