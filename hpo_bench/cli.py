@@ -78,7 +78,7 @@ def main() -> None:
     try:
         cli(standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        click.echo("interrupted; give the same command again to go on", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()

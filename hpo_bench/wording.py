@@ -1,5 +1,6 @@
 """Numbers as people read them, the same in the terminal and on the page."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 UNDEFINED = "–"
@@ -14,6 +15,25 @@ def number(value: float | None) -> str:
     if 0 < value < 0.005:
         return "<0.01"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+
+
+def significant(value: float, *, within: float | None = None) -> str:
+    """Three significant digits at any scale: `0.432`, `61.2`, `1240`, `0.00021`, `8e-6`.
+
+    Args:
+        value: The number, which must be finite.
+        within: Width of the range that it is from. Where the range is far narrower than the number, there are more
+            digits, by which numbers in it differ; where the number is rounding beside the range, it is zero.
+    """
+    digits = 3
+    if within and abs(value) < 1e-9 * within:
+        value = 0.0
+    if within and value:
+        digits += min(max(0, math.floor(math.log10(abs(value)) - math.log10(within))), 12)
+    text, _, exponent = f"{value:.{digits}g}".partition("e")
+    if not exponent:
+        return text
+    return f"{value:.0f}" if 0 <= int(exponent) < 6 else f"{text}e{int(exponent)}"
 
 
 def brackets(band: Sequence[float | None]) -> str:

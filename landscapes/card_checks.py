@@ -1,6 +1,7 @@
 """Checks of a card's keys whose messages name file and key and say what to do."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -44,9 +45,14 @@ def text(path: Path, key: str, value: object, *, may_be_empty: bool = False) -> 
         raise wrong(path, key, f"must be text, not {value!r}")
 
 
+def is_slug(value: str) -> bool:
+    """Whether it makes a good folder name on every system."""
+    return re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", value) is not None
+
+
 def slug(path: Path, key: str, value: str) -> None:
     """Refuse what makes no good folder name."""
-    if not value or not all(c.isascii() and (c.isalnum() or c in "-_.") for c in value) or value.startswith("."):
+    if not is_slug(value):
         raise wrong(path, key, f"must be letters, digits, hyphens, dots and underscores, not {value!r}")
 
 

@@ -15,6 +15,8 @@ ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""
 OWN = Path("my-landscapes")
 """The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""
+SUGGESTIONS = 3
+"""At most as many names are offered where one is unknown."""
 
 
 def names(root: str | Path | None = None) -> list[str]:
@@ -56,6 +58,28 @@ def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:
     return sorted(chosen)
 
 
+def find(name: str, root: str | Path | None = None) -> Path:
+    """The folder of the landscape of that name.
+
+    Args:
+        name: "<pair>/<method>".
+        root: Where to look; by default among the landscapes that ship, and then in `OWN`.
+
+    Raises:
+        UnknownLandscapeError: If there is none; the message suggests the nearest names.
+    """
+    places = _places(root)
+    folder = next((folder for folder, known in places.items() if name in known), None)
+    if folder is None:
+        raise _unknown(name, places)
+    return folder / name
+
+
+def is_shadowed(name: str, root: str | Path) -> bool:
+    """Whether a landscape of that name in `root` would never be found, because one that ships has the name."""
+    return Path(root).resolve() == OWN.resolve() and name in names()
+
+
 def load(name: str, *, surrogate: str | None = None, root: str | Path | None = None) -> Landscape:
     """The landscape of that name.
 
@@ -69,11 +93,8 @@ def load(name: str, *, surrogate: str | None = None, root: str | Path | None = N
         UnknownKernelError: If no kernel has that name.
         LandscapeError: If its files cannot be used.
     """
-    places = _places(root)
-    folder = next((folder for folder, known in places.items() if name in known), None)
-    if folder is None:
-        raise _unknown(name, places)
-    landscape = Landscape.read(folder / name, surrogate=registry.make(surrogate) if surrogate else None)
+    folder = find(name, root)
+    landscape = Landscape.read(folder, surrogate=registry.make(surrogate) if surrogate else None)
     if landscape.name != name:
         raise InvalidCardError(
             f"{landscape.card.path}, key 'name': {landscape.name!r} does not match the folder {name!r}"
@@ -99,11 +120,14 @@ def _hits(pattern: str, known: list[str]) -> list[str]:
 
 
 def _unknown(name: str, places: dict[Path, list[str]]) -> UnknownLandscapeError:
-    known = [full for names in places.values() for full in names]
+    known = sorted({full for names in places.values() for full in names})
+    folders = " or ".join(str(folder) for folder in places)
+    place = "" if ROOT in places else f" in {folders}"
     if not known:
-        folders = " or ".join(map(str, places))
         return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {folders}")
-    parts = sorted({part for full in known for part in full.split("/")})
-    near = difflib.get_close_matches(name, [*known, *parts], n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
-    return UnknownLandscapeError(f"no landscape is called {name!r}; {hint}")
+    # A pair or a method alone is near, too, and stands for every landscape that has it.
+    parts = {part for full in known for part in full.split("/")}
+    near = difflib.get_close_matches(name, [*known, *sorted(parts)], n=SUGGESTIONS, cutoff=0.5)
+    meant = list(dict.fromkeys(full for one in near for full in known if one in (full, *full.split("/"))))
+    hint = f"did you mean {' or '.join(meant[:SUGGESTIONS])}?" if meant else f"there are {', '.join(known)}"
+    return UnknownLandscapeError(f"no landscape is called {name!r}{place}; {hint}")

@@ -14,6 +14,8 @@ Array = NDArray[np.float64]
 
 MASK_SEED = "mask_seed"
 """An optional whole-number column: the same setting recorded with several DARE masks is several rows."""
+CLOSE = 1e-9
+"""Settings nearer than this fraction of their range are one and the same."""
 
 
 def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
@@ -96,17 +98,35 @@ def mask_seeds(frame: pd.DataFrame, path: Path) -> dict[str, NDArray[np.int64]]:
     return {MASK_SEED: numbers(frame, MASK_SEED, path, at_least=0, whole=True).astype(np.int64)}
 
 
+def alike(keys: pd.DataFrame) -> pd.DataFrame:
+    """Whole numbers that are equal where the keys are, of the same shape.
+
+    Neighbouring fractions that are nearer than a billionth of the column's range are one: a surrogate, for which every
+    range is [0, 1], could not tell them apart. What is no fraction, such as words and seeds, is compared as it is.
+    """
+    return keys.apply(
+        lambda column: _levels(column.to_numpy()) if column.dtype.kind == "f" else pd.factorize(column)[0]
+    )
+
+
 def refuse_repeats(keys: pd.DataFrame, path: Path, what: str) -> None:
-    """Refuse two rows with equal keys; numbers are compared to nine decimals."""
-    keys = keys.round(9)
-    repeated = np.asarray(keys.duplicated())
+    """Refuse two rows with keys that are alike."""
+    same = alike(keys)
+    repeated = np.asarray(same.duplicated())
     if repeated.any():
         second = int(np.flatnonzero(repeated)[0])
-        first = int(np.flatnonzero((keys == keys.iloc[second]).all(axis=1))[0])
-        setting = ", ".join(f"{name} = {value}" for name, value in keys.iloc[second].items())
+        first = int(np.flatnonzero((same == same.iloc[second]).all(axis=1))[0])
+        values = {name: keys[name].iloc[second] for name in keys.columns}
+        setting = ", ".join(f"{n} = {v:g}" if isinstance(v, float) else f"{n} = {v}" for n, v in values.items())
         raise InvalidGridError(
             f"{path}, rows {first + 1} and {second + 1}: the same {what} ({setting}); keep one of them"
         )
+
+
+def _levels(values: Array) -> NDArray[np.int64]:
+    known, place = np.unique(values, return_inverse=True)
+    apart = np.diff(known) > CLOSE * (known[-1] - known[0])
+    return np.concatenate([[0], np.cumsum(apart)])[place]
 
 
 def where(path: Path, row: int, name: str) -> str:

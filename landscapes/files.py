@@ -1,6 +1,7 @@
 """Reading and writing files so that a crash never leaves half of one."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,8 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from filelock import FileLock
 
 from landscapes.errors import InvalidGridError, UnwritableError
+
+SCRATCH, NEW, OLD = ".replacing", "new", "old"
+"""Where a folder is made, in the root that it goes to, and where the one that it replaces waits meanwhile."""
 
 
 @contextmanager
@@ -37,6 +42,41 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replacing_folder(root: Path, name: str) -> Iterator[Path]:
+    """A new folder to fill, which becomes `root/name` when the block ends well, and is gone if it does not.
+
+    One writer at a time in `root`; a second one waits. A folder that is replaced is put aside just before: a kill
+    between the two renamings leaves neither there, and the next writer in `root` puts the old one back. A kill at any
+    other moment leaves the old folder as it was.
+
+    Args:
+        root: A folder, made if need be.
+        name: Where below it, as PAIR/METHOD.
+
+    Raises:
+        UnwritableError: If something cannot be written.
+    """
+    target, scratch = root / name, root / SCRATCH
+    made, aside = scratch / NEW / name, scratch / OLD / name
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{SCRATCH}.lock"):
+            _clear(scratch, root)
+            try:
+                made.mkdir(parents=True)
+                yield made
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if target.exists():
+                    aside.parent.mkdir(parents=True)
+                    target.rename(aside)
+                made.rename(target)
+            finally:
+                _clear(scratch, root)
+    except OSError as error:
+        raise UnwritableError(f"{target} cannot be written ({error.strerror or error})") from error
+
+
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Write a table as zstd-compressed parquet, atomically; equal tables give equal bytes."""
     with replacing(path) as temporary:
@@ -57,7 +97,8 @@ def read_parquet(path: Path) -> pd.DataFrame:
         InvalidGridError: If it is missing or not readable as parquet.
     """
     with _readable(path):
-        return pq.read_table(path).to_pandas()
+        # Without the metadata of pandas, which would hide a column that once was an index.
+        return pq.read_table(path).to_pandas(ignore_metadata=True)
 
 
 def read_schema(path: Path) -> pa.Schema:
@@ -85,6 +126,15 @@ def _readable(path: Path) -> Iterator[None]:
         raise InvalidGridError(
             f"{path} is not a readable parquet file ({reason}); restore it, or record the landscape again"
         ) from error
+
+
+def _clear(scratch: Path, root: Path) -> None:
+    """Remove what a writer left, but for a folder that it had put aside and could not replace any more."""
+    old = scratch / OLD
+    for aside in old.glob("*/*"):
+        if not (target := root / aside.relative_to(old)).exists():
+            aside.rename(target)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _forget(path: Path) -> None:

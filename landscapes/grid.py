@@ -64,8 +64,22 @@ class RecordedGrid:
         Raises:
             InvalidGridError: If the file cannot be used; the message names row and column.
         """
-        path = Path(path)
-        frame = read_grid(path, space)
+        return cls.of(read_parquet(Path(path)), space, split=split, path=Path(path))
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, space: SearchSpace, *, split: str = "validation", path: Path) -> Self:
+        """One split of rows that are in no grid file, or not yet.
+
+        Args:
+            rows: The columns that this module's docstring names, in any order of rows and columns.
+            space: The parameters they must have, and the box that the settings must lie in.
+            split: Which rows.
+            path: Where they are from, for messages.
+
+        Raises:
+            InvalidGridError: If the rows cannot be used; the message names row and column.
+        """
+        frame = _checked(rows, space, path)
         chosen = frame[frame["split"] == split]
         if chosen.empty:
             there = ", ".join(sorted(set(frame["split"])))

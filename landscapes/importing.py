@@ -1,7 +1,8 @@
 """A landscape from anybody's table of settings and scores: a sweep, a tuner's trials, a grid from a paper."""
 
+import re
 import shutil
-import tempfile
+import unicodedata
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -10,9 +11,13 @@ import numpy as np
 import pandas as pd
 
 from landscapes import card as cards
+from landscapes import catalogue
 from landscapes import grid as grids
 from landscapes.card import Card, CardParameter
-from landscapes.errors import FlatLandscapeError, InvalidGridError, UnwritableError
+from landscapes.card_checks import is_slug
+from landscapes.errors import FlatLandscapeError, InvalidCardError, UnwritableError
+from landscapes.files import replacing_folder
+from landscapes.grid import RecordedGrid
 from landscapes.landscape import Landscape
 from landscapes.space import SearchSpace
 from landscapes.sweep import Reading, read_sweep
@@ -45,29 +50,47 @@ def import_table(
         InvalidGridError: If the table cannot be used; the message says where and what to do.
         InvalidCardError: If the name or another key makes no sense.
         FlatLandscapeError: If all scores are equal.
-        UnwritableError: If the landscape exists, or cannot be written.
+        UnwritableError: If the landscape exists, would never be found, or cannot be written.
     """
+    if name.count("/") != 1 or not all(map(is_slug, name.split("/"))):
+        raise InvalidCardError(
+            f"{name!r} cannot be a landscape's name; --name takes PAIR/METHOD, both of letters, digits, hyphens, dots "
+            "and underscores"
+        )
+    if catalogue.is_shadowed(name, root):
+        raise UnwritableError(
+            f"{name} ships with the package and would always be found instead; give another name with --name, or "
+            "another folder with --dir"
+        )
     rows, box = read_sweep(path, reading)
     card = _card(path, reading, rows, box, name=name, command=command, about=about or {})
-    target = root / card.name
+    target = root / name
     if target.exists() and not replace:
         raise UnwritableError(f"{target} exists; give another name with --name, or replace it with --replace")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=target.parent) as scratch:
-            made = Path(scratch) / target.name
-            grids.write_grid(made / grids.FILE, rows, card.space)
-            card.write(made / cards.FILE)
-            try:
-                Landscape.read(made)  # too few, flat, or degenerate: before anything is there
-            except (InvalidGridError, FlatLandscapeError) as error:
-                raise type(error)(str(error).replace(str(made / grids.FILE), str(path))) from error
-            if target.exists():
-                target.rename(Path(scratch) / "old")
-            made.rename(target)
-    except OSError as error:
-        raise UnwritableError(f"{target} cannot be written ({error.strerror or error})") from error
+        Landscape(card, RecordedGrid.of(rows, box, path=path))  # too few, flat, or degenerate: before anything is there
+    except FlatLandscapeError as error:
+        raise FlatLandscapeError(
+            f"{path}, column {reading.metric!r}: all scores are equal, and a flat landscape has no regret; there is "
+            "nothing to be tuned here"
+        ) from error
+    with replacing_folder(root, name) as folder:
+        grids.write_grid(folder / grids.FILE, rows, box)
+        card.write(folder / cards.FILE)
     return Landscape.read(target)
+
+
+def default_name(path: Path) -> str:
+    """What to call the landscape of a table: TABLE/sweep, with plain letters for accented ones and hyphens for blanks.
+
+    Raises:
+        InvalidCardError: If the file's name does not do, as in other scripts.
+    """
+    letters = (c for c in unicodedata.normalize("NFKD", path.stem) if not unicodedata.combining(c))
+    pair = re.sub(r"[^\w.-]+", "-", "".join(letters)).strip("-.")
+    if not is_slug(pair):
+        raise InvalidCardError(f"no landscape can be named after {path.name}; give a name with --name PAIR/METHOD")
+    return f"{pair}/sweep"
 
 
 def remove(name: str, root: Path) -> Path:

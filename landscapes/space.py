@@ -24,7 +24,7 @@ class Parameter:
         high: Largest value.
 
     Raises:
-        InvalidSpaceError: If the name is not an identifier or the range is not finite and increasing.
+        InvalidSpaceError: If the name is not an identifier, or the range is not increasing or too wide for its width to be finite.
     """
 
     name: str
@@ -33,12 +33,18 @@ class Parameter:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
-            raise InvalidSpaceError(f"a parameter's name must be letters, digits and underscores, not {self.name!r}")
+            raise InvalidSpaceError(
+                f"a parameter's name must be letters, digits and underscores, not {self.name!r}; rename it"
+            )
         for what, value in (("low", self.low), ("high", self.high)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise InvalidSpaceError(f"{what} of {self.name} must be a finite number, not {value!r}")
         if not self.low < self.high:
             raise InvalidSpaceError(f"low of {self.name} must be below high, not {self.low} and {self.high}")
+        if not math.isfinite(self.high - self.low):
+            raise InvalidSpaceError(
+                f"{self.name} from {self.low:g} to {self.high:g} is too wide to compute; rescale it"
+            )
 
 
 @dataclass(frozen=True, slots=True)

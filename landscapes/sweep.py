@@ -1,11 +1,12 @@
 """Anybody's table of settings and scores, read as a recording.
 
-The table is CSV (comma-separated, with a head) or parquet, one row an evaluation. Nothing in it is guessed: columns are
-named by whoever imports it, text is never read as a number in parquet and only as a plain decimal number in CSV, and
-every complaint names file, row (from 1, below the head) and column.
+One row is an evaluation. Nothing is guessed: columns are named by whoever imports the table, text is never read as a
+number in parquet and only as a plain decimal number in CSV, and every complaint names file, row (from 1, below the
+head) and column as the user knows them.
 """
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import pandas as pd
 
 from landscapes import columns
 from landscapes.errors import InvalidGridError, InvalidSpaceError
-from landscapes.files import read_parquet
+from landscapes.grid import MEASURES
 from landscapes.space import Parameter, SearchSpace
+from landscapes.table import read_table
 
 MOST_DIMENSIONS = 6
 """Beyond this, the sweeps that people can afford say nothing about most of the box."""
@@ -37,6 +39,10 @@ class Reading:
         examples: Column of numbers of examples, or one number for all rows, if known.
         split: Column that says validation or test; None if all rows are what was tuned on.
         average: Whether rows of one setting are averaged (their spread gives the standard error) and not refused.
+
+    Raises:
+        InvalidSpaceError: If one column is given for two things, or a hyperparameter has a name that grids keep for
+            what was measured.
     """
 
     parameters: dict[str, tuple[float, float] | None]
@@ -46,6 +52,30 @@ class Reading:
     examples: str | int | None = None
     split: str | None = None
     average: bool = False
+
+    def __post_init__(self) -> None:
+        roles: dict[str, str] = {}
+        for role, name in self._given():
+            if name in roles:
+                raise InvalidSpaceError(
+                    f"column {name!r} is given twice, as {roles[name]} and as {role}; a column is one or the other"
+                )
+            roles[name] = role
+        for name in self.parameters:
+            if name in (*MEASURES, columns.MASK_SEED):
+                raise InvalidSpaceError(
+                    f"no hyperparameter can be called {name!r}, which is what grids call a measure; rename the column"
+                )
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns that the table must have."""
+        return [name for _, name in self._given()]
+
+    def _given(self) -> Iterable[tuple[str, str]]:
+        yield from (("hyperparameter", name) for name in self.parameters)
+        others = {"score": self.metric, "standard error": self.error, "examples": self.examples, "split": self.split}
+        yield from ((role, name) for role, name in others.items() if isinstance(name, str))
 
 
 def parse_space(text: str) -> dict[str, tuple[float, float] | None]:
@@ -69,12 +99,28 @@ def parse_space(text: str) -> dict[str, tuple[float, float] | None]:
                 dots = ""
             if not dots:
                 raise InvalidSpaceError(f"{part.strip()!r} is no range; write it as {name or 'name'}=0..1")
-            Parameter(name, *(found[name] or (0.0, 1.0)))  # refuses ranges that do not increase
     if not 1 <= len(found) <= MOST_DIMENSIONS or "" in found:
         raise InvalidSpaceError(
             f"a space needs 1 to {MOST_DIMENSIONS} named parameters, such as lr=0..1,density=0.1..1, not {text!r}"
         )
+    for name, span in found.items():
+        Parameter(name, *(span or (0.0, 1.0)))  # refuses other names, and ranges that do not increase
     return found
+
+
+def parse_examples(text: str) -> int | str:
+    """How many examples every score is the mean of, or else the column that says so.
+
+    Raises:
+        InvalidGridError: If it is a number, and no number of examples.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number < 1 or not number.is_integer():
+        raise InvalidGridError(f"{text} examples make no score; give a whole number of at least 1, or a column's name")
+    return int(number)
 
 
 def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]:
@@ -87,52 +133,28 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
     Raises:
         InvalidGridError: If the table cannot be used; the message says where and what to do.
     """
-    frame = _table(path)
-    names = list(reading.parameters)
-    texts = [reading.split] if reading.split else []
-    counted = [reading.examples] if isinstance(reading.examples, str) else []
-    wanted = [*names, reading.metric, *([reading.error] if reading.error else []), *counted]
-    _require(frame, [*wanted, *texts], path)
-    for column in wanted:
-        frame[column] = _numbers(frame, column, path, may_be_missing=column == reading.error)
-    out = frame[names].copy()
-    for column, span in reading.parameters.items():
-        _refuse_outside(frame[column].to_numpy(np.float64), span, path, column)
-    scores = frame[reading.metric].to_numpy(np.float64)
+    frame, names = read_table(path), list(reading.parameters)
+    _require(frame, reading.columns, path)
+    out = pd.DataFrame({name: _numbers(frame, name, path) for name in names})
+    for name, span in reading.parameters.items():
+        _refuse_outside(out[name].to_numpy(), span, path, name)
+    box = _box(out, path)
+    scores = _numbers(frame, reading.metric, path)
     out["score"] = -scores if reading.minimise else scores
     out["split"] = _splits(frame, reading.split, path) if reading.split else "validation"
-    out["standard_error"] = frame[reading.error] if reading.error else np.nan
-    examples = reading.examples if reading.examples is not None else 1
-    out["n_examples"] = frame[examples] if isinstance(examples, str) else examples
+    out["standard_error"] = (
+        _numbers(frame, reading.error, path, at_least=0, may_be_missing=True) if reading.error else np.nan
+    )
+    examples = 1 if reading.examples is None else reading.examples
+    out["n_examples"] = (
+        _numbers(frame, examples, path, at_least=1, whole=True) if isinstance(examples, str) else examples
+    )
     keys = ["split", *names]
     if reading.average:
         out = _averaged(out, keys, known_error=reading.error is not None)
     else:
         columns.refuse_repeats(out[keys], path, "setting")
-    low, high = out[names].min(), out[names].max()
-    for column in names:
-        if low[column] == high[column]:
-            raise InvalidGridError(
-                f"{path}, column {column!r}: is {low[column]:g} in every row; leave it out of the space"
-            )
-    box = SearchSpace(tuple(Parameter(n, float(low[n]), float(high[n])) for n in names))
     return out.assign(merge_seconds=np.nan, eval_seconds=np.nan), box
-
-
-def _table(path: Path) -> pd.DataFrame:
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        return read_parquet(path)
-    if suffix != ".csv":
-        raise InvalidGridError(f"{path} must be a .csv or .parquet file")
-    try:
-        # Everything as text: what is a number is decided cell by cell, and never by what pandas makes of a column.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except FileNotFoundError as error:
-        raise InvalidGridError(f"{path} does not exist") from error
-    except (OSError, ValueError) as error:  # pandas' own errors are ValueErrors
-        raise InvalidGridError(f"{path} is not a readable CSV file ({str(error).splitlines()[0]})") from error
-    return frame.rename(columns=str.strip)
 
 
 def _require(frame: pd.DataFrame, names: list[str], path: Path) -> None:
@@ -145,22 +167,51 @@ def _require(frame: pd.DataFrame, names: list[str], path: Path) -> None:
         raise InvalidGridError(f"{path} has no rows; record at least one setting")
 
 
-def _numbers(frame: pd.DataFrame, name: str, path: Path, *, may_be_missing: bool) -> np.ndarray:
+def _numbers(
+    frame: pd.DataFrame,
+    name: str,
+    path: Path,
+    *,
+    at_least: float = -np.inf,
+    may_be_missing: bool = False,
+    whole: bool = False,
+) -> np.ndarray:
     """A column as finite numbers; cells of a CSV file as plain decimals, those of a parquet file as they are."""
-    if path.suffix.lower() != ".csv":
-        return columns.numbers(frame, name, path, may_be_missing=may_be_missing)
-    values = np.empty(len(frame))
-    for row, cell in enumerate(frame[name]):
+    if path.suffix.lower() == ".csv":
+        frame = pd.DataFrame({name: _decimals(frame[name], path, may_be_missing=may_be_missing)})
+    return columns.numbers(frame, name, path, at_least=at_least, may_be_missing=may_be_missing, whole=whole)
+
+
+def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:
+    values = np.full(len(cells), np.nan)
+    for row, cell in enumerate(cells):
+        if may_be_missing and not cell.strip():
+            continue
         try:
-            values[row] = float(cell) if cell.strip() or not may_be_missing else np.nan
+            values[row] = float(cell)
         except ValueError:
-            values[row] = np.inf
-        if not np.isfinite(values[row]) and not (may_be_missing and np.isnan(values[row])):
+            pass
+        if not np.isfinite(values[row]):
             advice = "write numbers with a decimal point and no unit" if cell.strip() else "fill it in"
             raise InvalidGridError(
-                f"{columns.where(path, row, name)}: {cell!r} is not a finite number; {advice}, or drop the row"
+                f"{columns.where(path, row, str(cells.name))}: {cell!r} is not a finite number; {advice}, or drop the "
+                "row"
             )
     return values
+
+
+def _box(settings: pd.DataFrame, path: Path) -> SearchSpace:
+    """What the settings span."""
+    parameters = []
+    for name in settings.columns:
+        low, high = float(settings[name].min()), float(settings[name].max())
+        if low == high:
+            raise InvalidGridError(f"{path}, column {name!r}: is {low:g} in every row; leave it out of the space")
+        try:
+            parameters.append(Parameter(name, low, high))
+        except InvalidSpaceError as error:
+            raise InvalidGridError(f"{path}, column {name!r}: {error}") from error
+    return SearchSpace(tuple(parameters))
 
 
 def _refuse_outside(values: np.ndarray, span: tuple[float, float] | None, path: Path, name: str) -> None:
@@ -182,15 +233,23 @@ def _splits(frame: pd.DataFrame, name: str, path: Path) -> list[str]:
             raise InvalidGridError(
                 f"{columns.where(path, row, name)}: {word!r} is no split; write validation (or val, dev) or test"
             )
-    return [SPLITS[str(word).strip().lower()] for word in words]
+    found = [SPLITS[str(word).strip().lower()] for word in words]
+    if "validation" not in found:
+        raise InvalidGridError(
+            f"{path}, column {name!r}: no row is of validation, which a landscape is made of; add such rows, or leave "
+            "--split out"
+        )
+    return found
 
 
 def _averaged(rows: pd.DataFrame, keys: list[str], *, known_error: bool) -> pd.DataFrame:
-    groups = rows.groupby(keys, sort=False)
-    out = groups.agg(score=("score", "mean"), n_examples=("n_examples", "sum"), count=("score", "size")).reset_index()
-    if known_error:  # independent repeats
-        squares = groups["standard_error"].agg(lambda errors: np.sqrt((errors**2).sum()) / len(errors))
-        out["standard_error"] = squares.to_numpy()
+    """One row for all that have the same setting, which is the first one's."""
+    groups = rows.groupby([columns.alike(rows[keys])[key] for key in keys], sort=False)
+    count = groups["score"].size()
+    out = groups[keys].first().assign(score=groups["score"].mean(), n_examples=groups["n_examples"].sum())
+    if known_error:  # independent repeats; where one error is unknown, so is that of the mean
+        squares = groups["standard_error"].agg(lambda errors: (errors**2).sum(skipna=False))
+        out["standard_error"] = np.sqrt(squares) / count
     else:
-        out["standard_error"] = (groups["score"].std(ddof=1) / np.sqrt(groups["score"].size())).to_numpy()
-    return out.drop(columns="count")
+        out["standard_error"] = groups["score"].std(ddof=1) / np.sqrt(count)
+    return out.reset_index(drop=True)

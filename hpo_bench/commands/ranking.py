@@ -84,6 +84,11 @@ def command(
         print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")
     print_table(outcome.table(comparison), title="Does the ranking survive? Kendall’s tau [95% interval]")
     click.echo(outcome.sentence(comparison))
+    without = outcome.sound(comparison)
+    if without is not None:
+        click.echo(f"Without the {len(found) - len(without.landscapes)} weak of {len(found)} landscapes:")
+        print_table(outcome.table(without))
+        click.echo(outcome.sentence(without))
     page = write_page(comparison, out or results)
     click.echo(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
 

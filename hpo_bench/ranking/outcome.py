@@ -7,6 +7,7 @@ from hpo_bench.ranking.compare import Agreement
 from hpo_bench.ranking.objectives import NOISE, REAL
 from hpo_bench.ranking.study import Comparison, at
 from hpo_bench.tables import Row, TextTable
+from landscapes import weakness
 
 NAMES = {NOISE: "noise, examples resampled", REAL: "real merges", "gp": "GP"}
 
@@ -39,12 +40,26 @@ def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
     return TextTable(("mean regret", *(name(kind) for kind in comparison.kinds)), tuple(rows))
 
 
+def sound(comparison: Comparison) -> Comparison | None:
+    """The same without weak landscapes; None if all are weak or none is."""
+    kept, weak = weakness.split(comparison.landscapes)
+    return comparison.only(kept) if kept and weak else None
+
+
 def as_json(comparison: Comparison) -> dict:
-    """All figures as plain JSON values; undefined ones are null."""
+    """All figures as plain JSON values, with and without weak landscapes; undefined ones are null."""
+    without = sound(comparison)
     return {
         "reference": comparison.reference,
-        "landscapes": [landscape.name for landscape in comparison.landscapes],
         "seeds": comparison.seeds,
+        **_figures(comparison),
+        "without_weak": None if without is None else _figures(without),
+    }
+
+
+def _figures(comparison: Comparison) -> dict:
+    return {
+        "landscapes": [landscape.name for landscape in comparison.landscapes],
         "agreement": {
             kind: {point: {k: _plain(v) for k, v in asdict(one).items()} for point, one in of.items()}
             for kind, of in comparison.agreements().items()

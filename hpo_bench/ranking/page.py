@@ -9,6 +9,7 @@ from hpo_bench.report.ranking_figure import CAPTION, draw
 from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import save_json, write
 from hpo_bench.tables import as_markdown
+from landscapes.weakness import MARK, marked
 
 PAGE = "ranking.md"
 HOW = """\
@@ -34,7 +35,8 @@ AND_REAL = (
 def text(comparison: Comparison) -> str:
     """The page in Markdown."""
     runs = f"{len(comparison.landscapes)} landscapes, {comparison.seeds} seeds, {len(comparison.contenders)} optimisers"
-    names = ", ".join(f"`{landscape.name}`" for landscape in comparison.landscapes)
+    names = ", ".join(marked(landscape) for landscape in comparison.landscapes)
+    without = outcome.sound(comparison)
     parts = [
         "# Does the ranking of optimisers survive?",
         outcome.sentence(comparison),
@@ -43,8 +45,14 @@ def text(comparison: Comparison) -> str:
         f"![{CAPTION}](ranking.png)",
         "## Agreement of rankings",
         as_markdown(outcome.table(comparison)),
-        "## Mean regret",
     ]
+    if without is not None:
+        kept = f"{len(without.landscapes)} of {len(comparison.landscapes)} landscapes are not weak ({MARK})"
+        parts += [
+            f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
+            as_markdown(outcome.table(without)),
+        ]
+    parts.append("## Mean regret")
     for point in comparison.points:
         when = "At the end of the budget" if point == "end" else f"After {point} evaluations"
         parts.append(f"### {when}\n\n{as_markdown(outcome.regret_table(comparison, point))}")

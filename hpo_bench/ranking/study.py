@@ -184,8 +184,9 @@ class Comparison:
     def regrets(self, kind: str) -> dict[str, list[Array]]:
         """For each optimiser its regret on each landscape, of shape (seeds, budget) each.
 
-        In [0, 1] of the range of the surrogate; for real merges of the range between the best and the worst of all that
-        any optimiser was seen to reach and all that was recorded, because nobody knows the real maximum.
+        In [0, 1] of the range of the surrogate; for real merges of the range between the worst that was recorded and
+        the best that was recorded or reached by any optimiser, because nobody knows the real maximum. A first draw that
+        is worse than all that was recorded counts as more than 1.
         """
         found: dict[str, list[Array]] = {c.identity: [] for c in self.contenders}
         for landscape in self.landscapes:
@@ -200,6 +201,12 @@ class Comparison:
             for name in found:
                 found[name].append(regret[name])
         return found
+
+    def only(self, landscapes: Sequence[Landscape]) -> "Comparison":
+        """The same of some of the landscapes, from the same stored races."""
+        return Comparison(
+            self.contenders, landscapes, self.kinds, self.folder, seeds=self.seeds, budget=self.budget, pairs=self.pairs
+        )
 
     @property
     def reference(self) -> str:

@@ -1,5 +1,8 @@
 """A map of each landscape: the surrogate, what was recorded, and where the optimum lies."""
 
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -7,8 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from numpy.typing import NDArray
 
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.wording import significant
 from landscapes.landscape import Landscape
 from landscapes.weakness import MARK
 
@@ -32,14 +37,19 @@ def title(landscape: Landscape) -> str:
 def caption(landscape: Landscape) -> str:
     """Optimum, range and noise of a landscape in a line."""
     card, best = landscape.card, landscape.optimum
-    where = ", ".join(
-        f"{WORDS.get(name, name)} {value:.2f}" for name, value in zip(landscape.space.names, best.x, strict=True)
-    )
-    noise = "" if np.isnan(landscape.noise) else f", standard error of one evaluation {landscape.noise:.3f}"
+    highest, lowest = (significant(end.score, within=landscape.range) for end in (best, landscape.minimum))
+    where = ", ".join(at(landscape, axis, value) for axis, value in enumerate(best.x))
+    noise = "" if np.isnan(landscape.noise) else f", standard error of one evaluation {significant(landscape.noise)}"
     return (
-        f"{title(landscape)} ({card.domain}, {card.benchmark}): maximum {best.score:.3f} at {where}; minimum "
-        f"{landscape.minimum.score:.3f}; {len(landscape.grid)} recorded settings{noise}."
+        f"{title(landscape)} ({card.domain}, {card.benchmark}): maximum {highest} at {where}; minimum {lowest}; "
+        f"{len(landscape.grid)} recorded settings{noise}."
     )
+
+
+def at(landscape: Landscape, axis: int, value: float) -> str:
+    """A hyperparameter and its value: `expert weight 0.432`, `lr 0.00021`."""
+    side = landscape.space.parameters[axis]
+    return f"{_named(landscape, axis)} {significant(value, within=side.high - side.low)}"
 
 
 def describe(landscape: Landscape) -> str:
@@ -49,27 +59,35 @@ def describe(landscape: Landscape) -> str:
 
 
 def draw(landscape: Landscape) -> Figure:
-    """The score over the first two hyperparameters, a panel a slice of the third.
+    """The score over the first two hyperparameters, a panel a slice of the third, with what was recorded nearest to it.
 
-    Beyond three, a panel for every two hyperparameters, the others held at the optimum.
+    Beyond three, a panel for every two hyperparameters, the others held at the optimum, with all that was recorded.
     """
     with house_style():
         if landscape.space.dim == 1:
             return _curve(landscape)
-        if landscape.space.dim > 3:
-            return _pairwise(landscape)
-        slices = _slices(landscape)
-        width = 4.4 if len(slices) == 1 else PAGE_INCHES
-        height = 3.9 if len(slices) == 1 else 0.95 + PAGE_INCHES / (len(slices) + 0.55)
-        figure = blank(width, height)
-        axes = figure.subplots(1, len(slices), sharey=True, squeeze=False)[0]
+        panels = _slices(landscape) if landscape.space.dim < 4 else _pairs(landscape)
+        across = min(len(panels), SLICES if landscape.space.dim < 4 else ACROSS)
+        rows = -(-len(panels) // across)
+        width = 4.4 if across == 1 else PAGE_INCHES
+        figure = blank(width, 3.9 if across == 1 else 0.95 + rows * PAGE_INCHES / (across + 0.55))
+        grid = figure.subplots(rows, across, squeeze=False, sharey=rows == 1).ravel()
         norm = Normalize(landscape.minimum.score, landscape.optimum.score)
-        images = [_map(axis, landscape, level, norm) for axis, level in zip(axes, slices, strict=True)]
-        axes[0].set_ylabel(_named(landscape, 1))
+        images = [_draw_panel(axis, landscape, panel, norm) for axis, panel in zip(grid, panels, strict=False)]
+        for axis in grid[len(panels) :]:
+            axis.set_visible(False)
+        for axis in grid[1:across] if rows == 1 else ():
+            axis.set_ylabel("")
         figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
+        figure.text(0.988, 1 - 0.2 / figure.get_figheight(), _note(landscape, panels), ha="right", fontsize=7.5)
         unit = landscape.card.units
         bar = figure.colorbar(
-            images[-1], ax=list(axes), fraction=0.05, pad=0.015, aspect=18, label=f"{unit}, {landscape.grid.split}"
+            images[-1],
+            ax=list(grid),
+            fraction=0.05,
+            pad=0.015,
+            aspect=18 * rows,
+            label=f"{unit}, {landscape.grid.split}",
         )
         bar.outline.set_visible(False)
     return figure
@@ -77,84 +95,94 @@ def draw(landscape: Landscape) -> Figure:
 
 def encoded(landscape: Landscape) -> dict[str, bytes]:
     """The map as files; for workers, to whom figures cannot be sent."""
-    return encode(draw(landscape), provenance([landscape]))
+    with warnings.catch_warnings():
+        # One for each letter that the font lacks: hyperparameters may be called what their owner likes.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        return encode(draw(landscape), provenance([landscape]))
 
 
-def _slices(landscape: Landscape) -> list[float | None]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """A map over two hyperparameters.
+
+    Attributes:
+        sides: Which two, across and up.
+        held: The setting that the others are held at, of shape (d,).
+        rows: Which recorded settings are shown, the last on top.
+    """
+
+    sides: tuple[int, int]
+    held: NDArray[np.float64]
+    rows: NDArray[np.intp]
+
+
+def _slices(landscape: Landscape) -> list[_Panel]:
     """Recorded levels of the third hyperparameter (evenly thinned) and, between them, the level of the optimum.
 
-    Where the optimum is as good as on a recorded level, the two are one slice.
+    Where the optimum is as good as on a recorded level, the two are one slice. What was recorded is in the slice that
+    it is nearest to, the nearest on top: on its own level in a grid, and somewhere in an irregular design, too.
     """
+    best, rows = landscape.optimum.x, np.arange(len(landscape.grid))
     if landscape.space.dim < 3:
-        return [None]
+        return [_Panel((0, 1), best, rows)]
     levels = np.unique(landscape.grid.X[:, 2])
     if len(levels) >= SLICES:
         levels = levels[np.linspace(0, len(levels) - 1, SLICES - 1).round().astype(int)]
-    best = landscape.optimum.x[2]
-    if np.abs(levels - best).min() < NEAR * np.ptp(levels):
-        return levels.tolist()
-    return sorted([*levels.tolist(), float(best)])
+    if np.abs(levels - best[2]).min() >= NEAR * np.ptp(levels):
+        levels = np.sort([*levels, best[2]])
+    distance = np.abs(landscape.grid.X[:, 2, None] - levels)
+    order = rows[np.argsort(-distance.min(axis=1), kind="stable")]
+    nearest = distance.argmin(axis=1)[order]
+    return [_Panel((0, 1), np.array([*best[:2], level]), order[nearest == i]) for i, level in enumerate(levels)]
 
 
-def _map(axis: Axes, landscape: Landscape, level: float | None, norm: Normalize) -> AxesImage:
-    space, best = landscape.space, landscape.optimum
-    x, y = (np.linspace(space.low[i], space.high[i], PIXELS) for i in (0, 1))
-    settings = np.tile(best.x, (PIXELS * PIXELS, 1))
-    settings[:, 0], settings[:, 1] = (values.ravel() for values in np.meshgrid(x, y))
-    recorded = np.ones(len(landscape.grid), dtype=bool)
-    if level is not None:
-        settings[:, 2] = level
-        recorded = np.isclose(landscape.grid.X[:, 2], level, atol=1e-6)
-        axis.set_title(f"{WORDS.get(space.names[2], space.names[2])} {level:.2g}", fontweight="normal", fontsize=9)
+def _pairs(landscape: Landscape) -> list[_Panel]:
+    """Every two hyperparameters, the others held at the optimum."""
+    rows = np.arange(len(landscape.grid))
+    return [_Panel(sides, landscape.optimum.x, rows) for sides in combinations(range(landscape.space.dim), 2)]
+
+
+def _note(landscape: Landscape, panels: Sequence[_Panel]) -> str:
+    """What dots mean where they do not lie where they are shown."""
+    if landscape.space.dim > 3:
+        return "dots: everything recorded, whatever its other hyperparameters, which maps hold at the optimum"
+    off = landscape.space.dim == 3 and any(np.any(landscape.grid.X[p.rows, 2] != p.held[2]) for p in panels)
+    return "dots: what was recorded, in the nearest slice" if off else ""
+
+
+def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize) -> AxesImage:
+    space, best, (i, j) = landscape.space, landscape.optimum.x, panel.sides
+    x, y = (np.linspace(space.low[side], space.high[side], PIXELS) for side in (i, j))
+    settings = np.tile(panel.held, (PIXELS * PIXELS, 1))
+    settings[:, i], settings[:, j] = (values.ravel() for values in np.meshgrid(x, y))
     scores = landscape.score(settings).reshape(PIXELS, PIXELS)
-    box = (space.low[0], space.high[0], space.low[1], space.high[1])
+    box = (space.low[i], space.high[i], space.low[j], space.high[j])
     image = axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", interpolation="bilinear")
-    # The same levels in every slice, so that slices compare.
+    # The same levels in every map, so that maps compare.
     levels = np.linspace(landscape.minimum.score, landscape.optimum.score, CONTOURS + 2)[1:-1]
     axis.contour(x, y, scores, levels=levels, colors="white", linewidths=0.5, alpha=0.55)
-    points = landscape.grid.X[recorded]
+    points, size = landscape.grid.X[panel.rows], 20 if space.dim < 4 else 9
     axis.scatter(
-        points[:, 0], points[:, 1], c=landscape.grid.scores[recorded], norm=norm, cmap="viridis", s=20,
-        edgecolors="white", linewidths=0.9, clip_on=False, zorder=3,
+        points[:, i], points[:, j], c=landscape.grid.scores[panel.rows], norm=norm, cmap="viridis", s=size,
+        edgecolors="white", linewidths=0.9 if space.dim < 4 else 0.5, clip_on=False, zorder=3,
     )  # fmt: skip
-    if space.names[:2] == ("vl_weight", "exp_weight"):
+    if (space.names[i], space.names[j]) == ("vl_weight", "exp_weight"):
         axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=(0, (4, 2.5)), scalex=False, scaley=False)
-    if level is None or np.isclose(level, best.x[2], rtol=0, atol=NEAR * (space.high[2] - space.low[2])):
-        axis.plot(*best.x[:2], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
-    axis.set_aspect((space.high[0] - space.low[0]) / (space.high[1] - space.low[1]))
-    axis.set_xlim(space.low[0], space.high[0])
-    axis.set_ylim(space.low[1], space.high[1])
-    axis.set_xlabel(_named(landscape, 0))
+    if space.dim == 3:
+        axis.set_title(at(landscape, 2, panel.held[2]), fontweight="normal", fontsize=9)
+    if np.all(np.abs(panel.held - best) <= NEAR * (space.high - space.low)):
+        axis.plot(best[i], best[j], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
+    axis.set_aspect((space.high[i] - space.low[i]) / (space.high[j] - space.low[j]))
+    axis.set_xlim(space.low[i], space.high[i])
+    axis.set_ylim(space.low[j], space.high[j])
+    axis.set_xlabel(_named(landscape, i))
+    axis.set_ylabel(_named(landscape, j))
     axis.grid(visible=False)
     axis.locator_params(nbins=5)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
     return image
-
-
-def _pairwise(landscape: Landscape) -> Figure:
-    space, best = landscape.space, landscape.optimum
-    sides = list(combinations(range(space.dim), 2))
-    rows = -(-len(sides) // ACROSS)
-    figure = blank(PAGE_INCHES, 0.6 + rows * PAGE_INCHES / ACROSS)
-    axes = figure.subplots(rows, ACROSS, squeeze=False).ravel()
-    norm = Normalize(landscape.minimum.score, best.score)
-    for axis, (i, j) in zip(axes, sides, strict=False):
-        x, y = (np.linspace(space.low[k], space.high[k], PIXELS) for k in (i, j))
-        settings = np.tile(best.x, (PIXELS * PIXELS, 1))
-        settings[:, i], settings[:, j] = (values.ravel() for values in np.meshgrid(x, y))
-        scores = landscape.score(settings).reshape(PIXELS, PIXELS)
-        box = (space.low[i], space.high[i], space.low[j], space.high[j])
-        axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", aspect="auto")
-        axis.plot(best.x[i], best.x[j], "*", ms=12, color="#E8352E", mec="white", mew=0.9, clip_on=False)
-        axis.set_xlabel(_named(landscape, i))
-        axis.set_ylabel(_named(landscape, j))
-        axis.grid(visible=False)
-    for axis in axes[len(sides) :]:
-        axis.set_visible(False)
-    figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
-    return figure
 
 
 def _curve(landscape: Landscape) -> Figure:

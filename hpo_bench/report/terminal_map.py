@@ -1,5 +1,8 @@
 """A landscape as coloured numbers in the terminal; plain numbers where there are no colours."""
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -9,58 +12,110 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
+from hpo_bench.report.heatmaps import at
+from hpo_bench.wording import significant
 from landscapes.landscape import Landscape
 
 STEPS = 11
 """Cells along each side of a map."""
 STAR = "*"
+DIGITS = range(3, 6)
+"""How many digits the numbers may have: more than fewest only where few tell nothing apart."""
+LEAST_CELL = 5
 
 
 def draw(landscape: Landscape) -> RenderableType:
     """One map for each two hyperparameters, the others held at the optimum, which is marked by a star.
 
-    Scores are in thousandths of the card's unit where they lie in [-1, 1], else rounded to three digits.
+    Scores are whole numbers of a power of ten, which is named above, so that the greatest has three digits; up to five
+    where the landscape's range is narrow beside its scores.
     """
+    scale = Scale.of(landscape)
     if landscape.space.dim == 1:
-        return _curve(landscape)
-    maps = [_map(landscape, x, y) for x, y in combinations(range(landscape.space.dim), 2)]
+        return _curve(landscape, scale)
+    maps = [_map(landscape, scale, x, y) for x, y in combinations(range(landscape.space.dim), 2)]
     return Group(*(Padding(one, (0, 0, 1, 0)) for one in maps))
 
 
-def _map(landscape: Landscape, x: int, y: int) -> Text:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the scores of a landscape are written.
+
+    Attributes:
+        low: The least.
+        high: The greatest.
+        power: Written are whole multiples of ten to this power.
+        cell: Letters of a cell.
+    """
+
+    low: float
+    high: float
+    power: int
+    cell: int
+
+    @classmethod
+    def of(cls, landscape: Landscape) -> "Scale":
+        """The scale of a landscape."""
+        low, high = landscape.minimum.score, landscape.optimum.score
+        most, width = (math.floor(math.log10(value)) for value in (max(abs(low), abs(high)), high - low))
+        power = most + 1 - min(DIGITS[0] + max(0, most - width - 1), DIGITS[-1])
+        longest = max(len(_multiple(score, power)) for score in (low, high))
+        return cls(low, high, power, max(longest + 1, LEAST_CELL))
+
+    def write(self, score: float, *, starred: bool) -> Text:
+        """A cell."""
+        share = float(np.clip((score - self.low) / (self.high - self.low), 0, 1))
+        red, green, blue, _ = colormaps["viridis"](share, bytes=True)
+        style = Style(color="black" if share > 0.6 else "white", bgcolor=f"rgb({red},{green},{blue})", bold=starred)
+        number = f"{STAR if starred else ' '}{_multiple(score, self.power):>{DIGITS[0]}}"
+        return Text(number.ljust(self.cell), style=style)
+
+    def __str__(self) -> str:
+        return "scores" if self.power == 0 else f"scores in units of 1e{self.power}"
+
+
+def _multiple(score: float, power: int) -> str:
+    return f"{score / 10.0**power:.0f}"
+
+
+def _map(landscape: Landscape, scale: Scale, x: int, y: int) -> Text:
     space, best = landscape.space, landscape.optimum.x
     across, up = (np.linspace(space.low[axis], space.high[axis], STEPS) for axis in (x, y))
     settings = np.tile(best, (STEPS * STEPS, 1))
     settings[:, x], settings[:, y] = np.tile(across, STEPS), np.repeat(up, STEPS)
     scores = landscape.score(settings).reshape(STEPS, STEPS)
     star = int(np.abs(up - best[y]).argmin()), int(np.abs(across - best[x]).argmin())
-    others = [f"{n} = {best[i]:.3g}" for i, n in enumerate(space.names) if i not in (x, y)]
-    text = Text(f"{space.names[y]} (up) by {space.names[x]} (across){', at ' if others else ''}{', '.join(others)}\n")
+    others = [at(landscape, axis, best[axis]) for axis in range(space.dim) if axis not in (x, y)]
+    where = f", at {', '.join(others)}" if others else ""
+    text = Text(f"{space.names[y]} (up) by {space.names[x]} (across){where}; {scale}\n")
+    sides = _labels(up)
+    margin = max(map(len, sides)) + 1
     for row in reversed(range(STEPS)):
-        text.append(f"{up[row]:>8.3g} ")
+        text.append(f"{sides[row]:>{margin}} ")
         for column in range(STEPS):
-            text.append_text(_cell(landscape, scores[row, column], starred=(row, column) == star))
+            text.append_text(scale.write(scores[row, column], starred=(row, column) == star))
         text.append("\n")
-    text.append(" " * 9 + "".join(f"{value:^5.2g}" for value in across))
+    text.append(" " * (margin + 2) + _spaced(_labels(across), scale.cell))
     return text
 
 
-def _curve(landscape: Landscape) -> Text:
+def _curve(landscape: Landscape, scale: Scale) -> Text:
     space = landscape.space
     values = np.linspace(space.low[0], space.high[0], STEPS)
     star = int(np.abs(values - landscape.optimum.x[0]).argmin())
-    text = Text(f"by {space.names[0]}\n ")
+    text = Text(f"by {space.names[0]}; {scale}\n ")
     for place, score in enumerate(landscape.score(values[:, None])):
-        text.append_text(_cell(landscape, float(score), starred=place == star))
-    text.append("\n " + "".join(f"{value:^5.2g}" for value in values))
+        text.append_text(scale.write(float(score), starred=place == star))
+    text.append("\n" + " " * 2 + _spaced(_labels(values), scale.cell))
     return text
 
 
-def _cell(landscape: Landscape, score: float, *, starred: bool) -> Text:
-    share = float(np.clip((score - landscape.minimum.score) / landscape.range, 0, 1))
-    red, green, blue, _ = colormaps["viridis"](share, bytes=True)
-    ink = "black" if share > 0.6 else "white"
-    small = max(abs(landscape.optimum.score), abs(landscape.minimum.score)) <= 1
-    number = f"{1000 * score:.0f}" if small else f"{score:.3g}"
-    style = Style(color=ink, bgcolor=f"rgb({red},{green},{blue})", bold=starred)
-    return Text(f"{STAR if starred else ' '}{number:>3} "[:5].ljust(5), style=style)
+def _labels(values: Sequence[float]) -> list[str]:
+    return [significant(float(value), within=float(np.ptp(values))) for value in values]
+
+
+def _spaced(labels: Sequence[str], cell: int) -> str:
+    """Labels under the left of their cells: every one, or every second, fifth or last where they are too long."""
+    longest = max(map(len, labels))
+    step = next((step for step in (1, 2, 5) if longest < step * cell), STEPS - 1)
+    return "".join(label.ljust(step * cell) for label in labels[::step]).rstrip()

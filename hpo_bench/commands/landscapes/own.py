@@ -8,9 +8,10 @@ import click
 
 from landscapes import catalogue
 from landscapes.card import DOMAINS, METHODS
+from landscapes.errors import UnknownLandscapeError
 from landscapes.landscape import Landscape
 
-EXAMPLES = """\b
+ADDING = """\b
 Examples:
   hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
   hpo-bench landscapes add trials.parquet --space "a,b,c" --metric loss --minimise --name mine/trials
@@ -18,7 +19,12 @@ Examples:
   hpo-bench landscapes add tuning/my-study                       the trials of `hpo-bench tune`
   hpo-bench landscapes check sweep
   hpo-bench run -l sweep
+"""
+REMOVING = """\b
+Examples:
   hpo-bench landscapes remove sweep/sweep
+  hpo-bench landscapes remove mine/trials --dir elsewhere --yes
+  hpo-bench landscapes list --landscapes-dir my-landscapes       what there is to be removed
 """
 OWN = click.option(
     "--dir", "root", type=click.Path(path_type=Path), default=catalogue.OWN, show_default=True,
@@ -26,7 +32,7 @@ OWN = click.option(
 )  # fmt: skip
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=ADDING)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option("--space", help='Columns of the hyperparameters, 1 to 6, with ranges: "lr=0..1,density".')
 @click.option("--metric", help="Column of the scores.")
@@ -65,8 +71,8 @@ def add(
     Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
     what the columns mean is known.
     """
-    from landscapes.importing import import_table
-    from landscapes.sweep import Reading, parse_space
+    from landscapes.importing import default_name, import_table
+    from landscapes.sweep import Reading, parse_examples, parse_space
 
     given = {key: value for key, value in about.items() if value is not None}
     command = f"hpo-bench {shlex.join(sys.argv[1:])}"
@@ -82,13 +88,12 @@ def add(
         raise click.UsageError(
             "a table needs --space and --metric: which columns the hyperparameters and scores are in"
         )
-    known = examples is not None and examples.isdigit()
     reading = Reading(
         parameters=parse_space(space), metric=metric, minimise=minimise, error=error, split=split, average=average,
-        examples=int(examples) if known and examples else examples,
+        examples=None if examples is None else parse_examples(examples),
     )  # fmt: skip
     landscape = import_table(
-        table, reading, name=name or f"{table.stem}/sweep", root=root, replace=replace, command=command, about=given
+        table, reading, name=name or default_name(table), root=root, replace=replace, command=command, about=given
     )
     _tell(landscape, root)
 
@@ -102,19 +107,21 @@ def _tell(landscape: Landscape, root: Path) -> None:
     click.echo(f"      hpo-bench run -l {landscape.name}{elsewhere}")
 
 
-@click.command(epilog=EXAMPLES)
+@click.command(epilog=REMOVING)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @OWN
 def remove(name: str, yes: bool, root: Path) -> None:
     """Delete a landscape that was added from a table. Recordings of real merges are left alone."""
-    from landscapes.errors import UnknownLandscapeError
     from landscapes.importing import remove as delete
 
-    if not root.is_dir() or name not in catalogue.names(root):
+    try:
+        folder = catalogue.find(name, root)
+    except UnknownLandscapeError as error:
         if name in catalogue.names():
-            raise click.UsageError(f"{name} ships with the package and stays; only your own can be removed")
-        raise UnknownLandscapeError(f"no landscape is called {name!r} in {root}; `hpo-bench landscapes list` has all")
-    if not yes:
-        click.confirm(f"delete {root / name}?", abort=True)
+            raise click.UsageError(f"{name} ships with the package and stays; only your own can be removed") from error
+        raise
+    if not yes and not click.confirm(f"delete {folder}?"):
+        click.echo("nothing is deleted")
+        sys.exit(1)
     click.echo(f"{delete(name, root)} is deleted")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from hpo_bench.cli import cli
 from hpo_bench.plan import Contender
-from hpo_bench.ranking import outcome
+from hpo_bench.ranking import outcome, page
 from hpo_bench.ranking.study import Comparison
 from landscapes import catalogue
 from optimizers.grid import Grid
@@ -66,6 +66,19 @@ def test_the_first_guise_is_the_reference_and_scores_are_the_benchmarks(grids: P
     noisy = np.concatenate([one.ravel() for values in made.regrets("noise").values() for one in values])
     assert ((noisy >= 0) & (noisy <= 1)).all()
     assert outcome.sentence(made).startswith("Against RBF, thin plate spline, at the end:")
+
+
+def test_rankings_are_given_with_and_without_weak_landscapes(grids: Path, tmp_path: Path, monkeypatch) -> None:
+    made = comparison(grids, tmp_path / "out")
+    made.run(jobs=1)
+    assert outcome.sound(made) is None  # nothing is held out, so that both are weak
+    assert "rugged-c/dare†, smooth-a/ta†" in page.text(made)
+    monkeypatch.setattr(page.outcome.weakness, "split", lambda found: (found[1:], found[:1]))
+    without = made.only(made.landscapes[1:])
+    assert without.regrets("linear")["grid"][0].tolist() == made.regrets("linear")["grid"][1].tolist()
+    assert "1 of 2 landscapes are not weak" in page.text(made)
+    assert outcome.as_json(made)["without_weak"]["landscapes"] == ["smooth-a/ta"]
+    assert outcome.as_json(made)["without_weak"]["agreement"] == outcome.as_json(without)["agreement"]
 
 
 def test_without_a_seed_one_run_is_enough_but_for_noise(grids: Path, tmp_path: Path, monkeypatch) -> None:
