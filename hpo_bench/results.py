@@ -2,7 +2,8 @@
 
     results/
         format.json     which format this folder has
-        store/          one parquet part a finished group of runs; the only thing that took time to compute
+        store/          one parquet part a finished group of runs, named by a hash of all their keys, so that several
+                        processes may work in one folder; the only thing that took time to compute
         runs.parquet    the runs of the last command, one row an evaluation
         summary.json    its figures
         index.html, figures/
@@ -10,6 +11,7 @@
 Every file is written under another name and then renamed, so a file that is there is whole.
 """
 
+import hashlib
 import json
 import os
 import tempfile
@@ -140,26 +142,34 @@ class ResultsFolder:
             table: Columns `key`, `t`, the parameters, `score`, `restart`, `restart_reason` and `ask_seconds`; with
                 noise `recommended`, too: the score, without noise, of what the optimiser would recommend after it.
         """
-        name = min(_keys(table))
+        # By all its keys: another group that shares some of them, of another process, must not be replaced.
+        name = hashlib.sha256("\n".join(sorted(_keys(table))).encode()).hexdigest()
         write(
             self.store / f"{name}.parquet",
-            lambda path: pq.write_table(table, path, compression="zstd"),
+            lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
         )
 
     def load(self, runs: Iterable[Run]) -> pa.Table:
         """Stored evaluations of some runs, in no particular order; a run that two processes stored comes once.
 
         Raises:
-            ResultsError: If a part is corrupt.
+            ResultsError: If a part is corrupt, or a run is not stored.
         """
-        wanted = {run.key for run in runs}
+        missing = {run.key: run for run in runs}
+        wanted = len(missing)
         tables = []
         for part in self._parts():
             table = _read(part)
-            mine = wanted & _keys(table)
+            mine = sorted(_keys(table) & missing.keys())
             if mine:
-                tables.append(table.filter(pc.field("key").isin(sorted(mine))))
-                wanted -= mine
+                tables.append(table.filter(pc.field("key").isin(mine)))
+                missing = {key: run for key, run in missing.items() if key not in mine}
+        if missing:
+            one = next(iter(missing.values()))
+            raise ResultsError(
+                f"{len(missing)} of {wanted} runs are missing from {self.store}, such as {one.optimizer} on "
+                f"{one.landscape} with seed {one.seed}; the command that made them makes them again"
+            )
         return pa.concat_tables(tables, promote_options="default")
 
 
@@ -169,7 +179,8 @@ def _keys(table: pa.Table) -> set[str]:
 
 def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
-        return pq.ParquetFile(part).read(columns=list(columns) if columns else None)
+        file = pq.ParquetFile(part, page_checksum_verification=True)
+        return file.read(columns=list(columns) if columns else None)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise ResultsError(f"{part} is corrupt; delete it, and its runs will be made again") from error
 

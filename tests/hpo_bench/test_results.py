@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import synthetic
 
@@ -45,7 +46,7 @@ def test_stored_runs_come_back_and_only_those_asked_for(folder):
     folder.add(part("cc", [0.7, 0.8, 0.9]))
     assert folder.keys() == {"aa", "bb", "cc"}
     loaded = folder.load([run("bb"), run("cc")])
-    assert loaded["score"].to_pylist() == [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+    assert sorted(loaded["score"].to_pylist()) == [0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 
 
 def test_a_run_that_two_processes_stored_comes_once(folder):
@@ -53,6 +54,28 @@ def test_a_run_that_two_processes_stored_comes_once(folder):
     folder.add(pa.concat_tables([part("aa", [0.0]), part("bb", [1.0])]))
     loaded = folder.load([run(key) for key in ("aa", "bb", "cc")])
     assert sorted(loaded["score"].to_pylist()) == [0.0, 1.0, 2.0]
+
+
+def test_groups_of_two_processes_that_overlap_are_both_kept(folder):
+    folder.add(pa.concat_tables([part("aa", [0.0]), part("bb", [1.0])]))
+    folder.add(pa.concat_tables([part("aa", [0.0]), part("cc", [2.0])]))
+    assert folder.keys() == {"aa", "bb", "cc"}
+    assert sorted(folder.load([run(key) for key in ("aa", "bb", "cc")])["score"].to_pylist()) == [0.0, 1.0, 2.0]
+
+
+def test_the_same_group_stored_twice_is_one_part(folder):
+    for _ in range(2):
+        folder.add(pa.concat_tables([part("bb", [1.0]), part("aa", [0.0])]))
+    assert len(list(folder.store.iterdir())) == 1
+
+
+def test_runs_that_are_not_stored_are_named(folder):
+    folder.add(part("aa", [0.1]))
+    missing = [run("bb", landscape="smooth-b/dare", seed=7), run("cc")]
+    with pytest.raises(ResultsError, match=r"2 of 3 runs are missing from .*store, such as random on smooth-b/dare"):
+        folder.load([run("aa"), *missing])
+    with pytest.raises(ResultsError, match="1 of 1 runs are missing"):
+        folder.load([run("cc")])
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_rubbish(folder):
@@ -83,9 +106,23 @@ def test_leftovers_of_a_killed_process_are_cleared_once_they_are_old(folder):
 
 def test_a_corrupt_part_is_named(folder):
     folder.add(part("aa", [0.1]))
-    (folder.store / "aa.parquet").write_bytes(b"PAR1 rubbish")
-    with pytest.raises(ResultsError, match=r"aa\.parquet is corrupt; delete it"):
+    (stored,) = folder.store.iterdir()
+    stored.write_bytes(b"PAR1 rubbish")
+    with pytest.raises(ResultsError, match=rf"{stored.name} is corrupt; delete it"):
         folder.keys()
+
+
+def test_a_changed_bit_among_the_scores_is_noticed(folder):
+    folder.add(part("aa", [0.123, 0.456, 0.789]))
+    (stored,) = folder.store.iterdir()
+    whole = stored.read_bytes()
+    score = pq.ParquetFile(stored).metadata.row_group(0).column(4)
+    assert score.path_in_schema == "score"
+    # The last byte of the column's last page, which lies right before the next column.
+    place = score.dictionary_page_offset + score.total_compressed_size - 1
+    stored.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    with pytest.raises(ResultsError, match="is corrupt"):
+        folder.load([run("aa")])
 
 
 def test_another_version_is_refused_and_nothing_touched(tmp_path):
