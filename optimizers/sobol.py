@@ -22,12 +22,15 @@ class Sobol(Optimizer):
 
     @cached_property
     def _sequence(self) -> NDArray[np.float64]:
-        points = sobol_points(self.dim, self.budget, self._generator())
-        # What was given as a start need not be evaluated twice.
-        return points[~(points[:, None] == self.start).all(axis=2).any(axis=1)]
+        return without(self.start, sobol_points(self.dim, self.budget, self._generator()))
 
     def _next(self) -> Point:
         return self._sequence[self._proposed]
+
+
+def without(start: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points, of shape (n, dim), that are not in the start (m, dim): what was given need not be evaluated twice."""
+    return points[~(points[:, None] == start).all(axis=2).any(axis=1)]
 
 
 def sobol_points(dim: int, n: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 
+import numpy as np
 import torch
 from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
@@ -11,6 +12,7 @@ from torch import Tensor
 from hpo_bench.ablation.ascent import climb
 from optimizers.base import Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement
+from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Kernel
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
 from optimizers.gp.priors import Gamma, Priors
@@ -192,6 +194,31 @@ class Paired(GpBo):
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
         index = posterior.predict(posterior.X)[0].argmax(1)
         return LogPairedImprovement(posterior, posterior.X[torch.arange(len(index)), index][:, None, :])
+
+
+class Rough(GpBo):
+    """Noise beyond the told standard errors is roughness of the objective: a nugget that belongs to each point's worth.
+
+    Then a point is believed to be worth its score less what the model takes for its measurement error (Cressie, 1993,
+    section 3.2.1, on measurement error and microscale variation).
+    """
+
+    def recommend(self) -> Point:
+        """See `Optimizer`."""
+        known = Knowledge.of([self])
+        if not known.noise.any():
+            return super().recommend()
+        kernel = hyperparameters(
+            fit_map(known.X, known.y, known.noise, typical(self.dim).expand(1, 1, -1), self.priors), self.priors
+        )
+        worth = self._worth(Posterior.fit(known.X, known.y, known.noise, kernel), known)
+        return self._X[np.flatnonzero(np.isfinite(self._scores))[int(worth.argmax())]]
+
+    @classmethod
+    def _worth(cls, posterior: Posterior, known: Knowledge) -> Tensor:
+        if not known.noise.any():
+            return super()._worth(posterior, known)
+        return known.y - known.noise * posterior.weights
 
 
 class Luckiest(GpBo):

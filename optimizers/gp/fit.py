@@ -97,7 +97,10 @@ def hyperparameters(parameters: Tensor, priors: Priors) -> Hyperparameters:
 
 
 def typical(dim: int) -> Tensor:
-    """Parameters of shape (dim + 2,) from which a descent may begin: the modes of the priors, with little noise."""
+    """Parameters of shape (dim + 2,) from which a descent may begin.
+
+    The mode of the length scales' prior, the variance of standardised scores, and little noise.
+    """
     log_values = [log(TYPICAL_LENGTHSCALE)] * dim + [log(TYPICAL_OUTPUTSCALE), log(TYPICAL_NOISE)]
     return torch.tensor(log_values, dtype=torch.double)
 

@@ -105,8 +105,12 @@ def standardised(scores: Array) -> tuple[Array, Array, Array]:
     Returns:
         The same in standardised units, and the means and standard deviations, of shape (B, 1), that were taken out.
     """
-    mean = scores.mean(axis=1, keepdims=True)
-    spread = scores.std(axis=1, ddof=1, keepdims=True) if scores.shape[1] > 1 else np.zeros_like(mean)
+    # By a power of two, which rounds nothing, so that the squares of huge or tiny scores neither over- nor underflow.
+    _, exponent = np.frexp(np.abs(scores).max(axis=1, keepdims=True))
+    scaled = np.ldexp(scores, -exponent)
+    mean = scaled.mean(axis=1, keepdims=True)
+    spread = scaled.std(axis=1, ddof=1, keepdims=True) if scores.shape[1] > 1 else np.zeros_like(mean)
     # Equal scores have no scale; dividing by their rounding errors would make one up.
-    spread = np.where(spread > 1e-12 * (1.0 + np.abs(scores).max(axis=1, keepdims=True)), spread, 1.0)
-    return (scores - mean) / spread, mean, spread
+    known = spread > 1e-12
+    standard = (scaled - mean) / np.where(known, spread, 1.0)
+    return standard, np.ldexp(mean, exponent), np.where(known, np.ldexp(spread, exponent), 1.0)

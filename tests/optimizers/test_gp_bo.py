@@ -136,6 +136,18 @@ def test_knowledge_is_standardised_and_separates_what_failed() -> None:
     assert known.failed.tolist() == [[True, False]]
 
 
+def test_a_design_given_as_the_start_is_gone_on_with_where_it_ends() -> None:
+    design = drive(GpBo(2, seed=5, budget=10), lambda _: np.nan)
+    points = drive(GpBo(2, seed=5, budget=10, start=design[:4]), lambda _: np.nan)
+    assert points.tolist() == design.tolist()
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-14, 1.0, 1e200])
+def test_scores_of_any_scale_lead_to_the_same_points(scale: float) -> None:
+    plain, scaled = (drive(GpBo(2, seed=0, budget=12), lambda x, s=s: s * float(-np.sum(x**2))) for s in (1.0, scale))
+    assert np.allclose(plain, scaled, atol=1e-3)
+
+
 def test_equal_scores_have_no_scale() -> None:
     optimizer = GpBo(2, seed=0, budget=10)
     for _ in range(4):
