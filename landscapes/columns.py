@@ -104,9 +104,7 @@ def alike(keys: pd.DataFrame) -> pd.DataFrame:
     Neighbouring fractions that are nearer than a billionth of the column's range are one: a surrogate, for which every
     range is [0, 1], could not tell them apart. What is no fraction, such as words and seeds, is compared as it is.
     """
-    return keys.apply(
-        lambda column: _levels(column.to_numpy()) if column.dtype.kind == "f" else pd.factorize(column)[0]
-    )
+    return keys.apply(lambda key: _levels(key.to_numpy()) if key.dtype.kind == "f" else pd.factorize(key)[0])
 
 
 def refuse_repeats(keys: pd.DataFrame, path: Path, what: str) -> None:

@@ -24,7 +24,8 @@ class Parameter:
         high: Largest value.
 
     Raises:
-        InvalidSpaceError: If the name is not an identifier, or the range is not increasing or too wide for its width to be finite.
+        InvalidSpaceError: If the name is not an identifier, or the range does not increase or has no
+            finite width.
     """
 
     name: str
@@ -42,9 +43,7 @@ class Parameter:
         if not self.low < self.high:
             raise InvalidSpaceError(f"low of {self.name} must be below high, not {self.low} and {self.high}")
         if not math.isfinite(self.high - self.low):
-            raise InvalidSpaceError(
-                f"{self.name} from {self.low:g} to {self.high:g} is too wide to compute; rescale it"
-            )
+            raise InvalidSpaceError(f"{self.name} from {self.low:g} to {self.high:g} is too wide; rescale it")
 
 
 @dataclass(frozen=True, slots=True)

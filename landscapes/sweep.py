@@ -7,6 +7,7 @@ head) and column as the user knows them.
 
 import difflib
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -149,11 +150,11 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
     out["n_examples"] = (
         _numbers(frame, examples, path, at_least=1, whole=True) if isinstance(examples, str) else examples
     )
-    keys = ["split", *names]
     if reading.average:
-        out = _averaged(out, keys, known_error=reading.error is not None)
+        out = _averaged(out, ["split", *names], known_error=reading.error is not None)
     else:
-        columns.refuse_repeats(out[keys], path, "setting")
+        keys = out[["split", *names]].rename(columns={"split": reading.split}) if reading.split else out[names]
+        columns.refuse_repeats(keys, path, "setting")
     return out.assign(merge_seconds=np.nan, eval_seconds=np.nan), box
 
 
@@ -185,12 +186,10 @@ def _numbers(
 def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:
     values = np.full(len(cells), np.nan)
     for row, cell in enumerate(cells):
-        if may_be_missing and not cell.strip():
+        if may_be_missing and cell.strip().lower() in ("", "nan"):
             continue
-        try:
+        with suppress(ValueError):
             values[row] = float(cell)
-        except ValueError:
-            pass
         if not np.isfinite(values[row]):
             advice = "write numbers with a decimal point and no unit" if cell.strip() else "fill it in"
             raise InvalidGridError(

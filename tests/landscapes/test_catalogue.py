@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,27 @@ def test_unknown_names_are_answered_by_the_nearest(root: Path, name: str, hint: 
         catalogue.match([name], root)
     with pytest.raises(UnknownLandscapeError, match=f"no landscape is called '{name}'"):
         catalogue.load(name, root=root)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ta", "did you mean ja-llama/ta or zh-mistral/ta?"),
+        ("ties", "did you mean zh-mistral/ties?"),
+        ("ja-llama", "did you mean ja-llama/dare or ja-llama/ta?"),
+        ("ja-lama", "did you mean ja-llama/dare or ja-llama/ta?"),
+    ],
+)
+def test_what_is_suggested_loads_and_comes_once(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, hint: str
+) -> None:
+    with pytest.raises(UnknownLandscapeError, match=re.escape(f"called {name!r} in {root}; {hint}") + "$"):
+        catalogue.load(name, root=root)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogue, "ROOT", root)
+    synthetic.record(tmp_path / catalogue.OWN, "ja-llama/ta")  # there twice, and one name all the same
+    with pytest.raises(UnknownLandscapeError, match=re.escape(f"called {name!r}; {hint}") + "$"):
+        catalogue.load(name)
 
 
 def test_an_empty_catalogue_says_so(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from landscapes.errors import UnwritableError
-from landscapes.files import replacing
+from landscapes.files import replacing, replacing_folder
 
 
 def test_replaces_in_one_step(tmp_path: Path) -> None:
@@ -78,3 +78,70 @@ def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(UnwritableError, match=r"file/grid\.parquet cannot be written \("):
         write()
+
+
+def write_folder(root: Path, content: str) -> None:
+    with replacing_folder(root, "pair/method") as folder:
+        (folder / "file").write_text(content)
+
+
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        write_folder(tmp_path / "root", content)
+        assert (tmp_path / "root/pair/method/file").read_text() == content
+    assert sorted(os.listdir(tmp_path / "root")) == [".replacing.lock", "pair"]
+
+
+def test_an_error_leaves_the_old_folder_and_nothing_else(tmp_path: Path) -> None:
+    def fail(name: str) -> None:
+        with replacing_folder(tmp_path, name) as folder:
+            (folder / "file").write_text("half")
+            raise RuntimeError("in the middle")
+
+    write_folder(tmp_path, "old")
+    for name in ("pair/method", "another/method"):
+        with pytest.raises(RuntimeError, match="in the middle"):
+            fail(name)
+    assert (tmp_path / "pair/method/file").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == [".replacing.lock", "pair"]
+
+
+KILLED_FOLDER = """
+import os, signal, sys
+from pathlib import Path
+from landscapes.files import replacing_folder
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+rename = Path.rename
+def once(self, target):
+    rename(self, target)
+    kill()
+
+if sys.argv[2] == "between":
+    Path.rename = once
+with replacing_folder(Path(sys.argv[1]), "pair/method") as folder:
+    (folder / "file").write_text("new")
+    if sys.argv[2] == "writing":
+        kill()
+"""
+
+
+@pytest.mark.parametrize("moment", ["writing", "between"])
+def test_the_next_writer_puts_back_and_clears_up_after_a_kill(tmp_path: Path, moment: str) -> None:
+    write_folder(tmp_path, "old")
+    root = Path(__file__).parents[2]
+    killed = subprocess.run([sys.executable, "-c", KILLED_FOLDER, str(tmp_path), moment], cwd=root, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert (tmp_path / "pair/method").exists() == (moment == "writing")
+    with replacing_folder(tmp_path, "another/method") as folder:
+        (folder / "file").write_text("")
+    assert (tmp_path / "pair/method/file").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == [".replacing.lock", "another", "pair"]
+
+
+def test_an_unwritable_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UnwritableError, match=r"file/pair/method cannot be written \("):
+        write_folder(tmp_path / "file", "")

@@ -10,9 +10,16 @@ import pytest
 import synthetic
 
 from landscapes import catalogue
-from landscapes.errors import FlatLandscapeError, InvalidGridError, InvalidSpaceError, LandscapeError, UnwritableError
-from landscapes.importing import import_table, remove
-from landscapes.sweep import Reading, parse_space
+from landscapes.errors import (
+    FlatLandscapeError,
+    InvalidCardError,
+    InvalidGridError,
+    InvalidSpaceError,
+    LandscapeError,
+    UnwritableError,
+)
+from landscapes.importing import default_name, import_table, remove
+from landscapes.sweep import Reading, parse_examples, parse_space
 
 SPACE = {"lr": (0.0, 1.0), "density": None}
 
@@ -72,13 +79,14 @@ def test_lower_is_better_where_it_is_said(tmp_path: Path) -> None:
 
 
 def test_errors_examples_and_splits_are_taken(tmp_path: Path) -> None:
-    frame = sweep().assign(se=0.02, n=500)
+    frame = sweep().assign(se=0.02, n=500).astype({"se": object})
     both = pd.concat([frame.assign(part="val"), frame.assign(part="Test", acc=frame["acc"] * 0.9)])
-    both.loc[both.index[:3], "se"] = np.nan
+    both.iloc[0, both.columns.get_loc("se")] = "nan"
+    both.iloc[1:3, both.columns.get_loc("se")] = np.nan
     reading = Reading(parameters=dict(SPACE), metric="acc", error="se", examples="n", split="part")
     landscape = add(saved(tmp_path, both), tmp_path / "own", reading)
     assert set(landscape.grid.n_examples) == {500}
-    assert np.isnan(landscape.grid.standard_errors).sum() in (3, 6)
+    assert np.isnan(landscape.grid.standard_errors).sum() == 3
     assert landscape.on("test").grid.scores.max() == pytest.approx(0.9 * frame["acc"].max())
     assert landscape.card.n_examples == {"test": {"all": 500}, "validation": {"all": 500}}
 
@@ -93,6 +101,24 @@ def test_repeats_are_averaged_if_asked(tmp_path: Path) -> None:
     # Two values 0.1 apart: mean at 0.05, standard deviation 0.1 / sqrt 2, standard error 0.05.
     assert landscape.grid.scores.max() == pytest.approx(sweep()["acc"].max() + 0.05)
     assert landscape.grid.standard_errors == pytest.approx(np.full(32, 0.05))
+
+
+def test_settings_that_differ_by_rounding_are_averaged_too(tmp_path: Path) -> None:
+    path = saved(tmp_path, pd.concat([sweep(), sweep().assign(lr=lambda f: f["lr"] + 1e-13)]))
+    with pytest.raises(InvalidGridError, match=r"rows 1 and 33: the same setting \(lr = 0\.636962, density"):
+        add(path, tmp_path / "own")
+    landscape = add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", average=True))
+    assert len(landscape.grid) == 32
+    assert set(landscape.grid.n_examples) == {2}
+
+
+def test_a_mean_is_as_unknown_as_any_of_its_errors(tmp_path: Path) -> None:
+    frame = pd.concat([sweep().assign(se=0.03), sweep().assign(se=0.04)], ignore_index=True)
+    frame.loc[0, "se"] = np.nan
+    reading = Reading(parameters=dict(SPACE), metric="acc", error="se", average=True)
+    errors = add(saved(tmp_path, frame), tmp_path / "own", reading).grid.standard_errors
+    assert np.isnan(errors).sum() == 1
+    assert errors[~np.isnan(errors)] == pytest.approx(0.025)
 
 
 def cell(row: int, column: str, value: str):
@@ -115,6 +141,10 @@ BAD = {
     "missing column": (lambda f: f.rename(columns={"acc": "accuracy"}), r"no column 'acc'; did you mean 'accuracy'"),
     "no rows": (lambda f: f.iloc[:0], "has no rows"),
     "one value": (lambda f: f.assign(density=0.5), "column 'density': is 0.5 in every row; leave it out of the space"),
+    "too wide": (
+        lambda f: f.assign(density=1.7e308 * (2 * f["density"] - 1)),
+        "density from .* is too wide; rescale it",
+    ),
     "too few": (lambda f: f.iloc[:3], "3 settings .* needs at least 4 in 2 dimensions; record more"),
     "on a line": (lambda f: f.assign(density=f["lr"]), "the points lie on a line or plane"),
 }
@@ -126,12 +156,65 @@ def test_bad_tables_are_refused_and_nothing_is_written(tmp_path: Path, change, m
     with pytest.raises(InvalidGridError, match=message) as caught:
         add(path, tmp_path / "own")
     assert str(path) in str(caught.value)
-    assert not list((tmp_path / "own").rglob("*.parquet"))
+    assert not (tmp_path / "own").exists()
+
+
+@pytest.mark.parametrize("name", ["sweep.csv", "sweep.parquet"])
+@pytest.mark.parametrize(
+    ("given", "column", "value", "message"),
+    [
+        ("error", "se", -0.1, "row 1, column 'se': -0.1 is below 0"),
+        ("examples", "n", 2.5, "row 1, column 'n': 2.5 is not a whole number"),
+        ("examples", "n", 0, "row 1, column 'n': 0 is below 1"),
+        (
+            "split",
+            "part",
+            "test",
+            "column 'part': no row is of validation, which a landscape is made of; add such rows",
+        ),
+    ],
+)
+def test_errors_name_the_file_and_column_that_the_user_knows(
+    tmp_path: Path, name: str, given: str, column: str, value: object, message: str
+) -> None:
+    path = saved(tmp_path, sweep().assign(**{column: value}), name)
+    with pytest.raises(InvalidGridError, match=message) as caught:
+        add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", **{given: column}))
+    assert str(path) in str(caught.value)
+
+
+def test_repeats_are_named_by_the_columns_that_the_table_has(tmp_path: Path) -> None:
+    path = saved(tmp_path, pd.concat([sweep(), sweep().iloc[[4]]]).assign(part="val"))
+    with pytest.raises(InvalidGridError, match=r"rows 5 and 33: the same setting \(part = validation, lr = "):
+        add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", split="part"))
+    with pytest.raises(InvalidGridError, match=r"the same setting \(lr = "):
+        add(path, tmp_path / "own")
+
+
+@pytest.mark.parametrize(
+    ("roles", "message"),
+    [
+        ({"metric": "lr"}, "column 'lr' is given twice, as hyperparameter and as score"),
+        ({"error": "acc"}, "column 'acc' is given twice, as score and as standard error"),
+        ({"examples": "se", "error": "se"}, "column 'se' is given twice, as standard error and as examples"),
+        ({"split": "density"}, "column 'density' is given twice, as hyperparameter and as split"),
+        ({"parameters": {"score": None}}, "no hyperparameter can be called 'score'.*rename the column"),
+    ],
+)
+def test_one_column_has_one_meaning(roles: dict, message: str) -> None:
+    with pytest.raises(InvalidSpaceError, match=message):
+        Reading(**{"parameters": dict(SPACE), "metric": "acc", **roles})
+
+
+def test_tiny_settings_far_apart_are_told_apart(tmp_path: Path) -> None:
+    frame = sweep().assign(lr=lambda f: 1e-10 + 1e-9 * f["lr"])
+    landscape = add(saved(tmp_path, frame), tmp_path / "own", Reading(parameters=dict.fromkeys(SPACE), metric="acc"))
+    assert len(landscape.grid) == 32
 
 
 def test_flat_tables_are_refused(tmp_path: Path) -> None:
     path = saved(tmp_path, sweep().assign(acc=0.5))
-    with pytest.raises(FlatLandscapeError, match=r"sweep\.csv, column 'score': all 32 scores"):
+    with pytest.raises(FlatLandscapeError, match=r"sweep\.csv, column 'acc': all scores are equal"):
         add(path, tmp_path / "own")
 
 
@@ -174,6 +257,7 @@ def test_spaces_are_understood(text: str, parameters: dict) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("learning rate,b", "letters, digits and underscores, not 'learning rate'; rename it"),
         ("lr=0-1", "'lr=0-1' is no range; write it as lr=0..1"),
         ("lr=a..b", "is no range"),
         ("lr=1..0", "low of lr must be below high"),
@@ -185,6 +269,59 @@ def test_spaces_are_understood(text: str, parameters: dict) -> None:
 def test_strange_spaces_are_refused(text: str, message: str) -> None:
     with pytest.raises(InvalidSpaceError, match=message):
         parse_space(text)
+
+
+@pytest.mark.parametrize(("text", "examples"), [("500", 500), ("1e3", 1000), ("n", "n"), ("²", "²")])
+def test_examples_are_a_number_or_a_column(text: str, examples: object) -> None:
+    assert parse_examples(text) == examples
+
+
+@pytest.mark.parametrize("text", ["-3", "0", "10.5", "nan", "inf"])
+def test_strange_numbers_of_examples_are_refused(text: str) -> None:
+    with pytest.raises(InvalidGridError, match=f"{text} examples make no score; give a whole number of at least 1"):
+        parse_examples(text)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("trials.parquet", "trials/sweep"),
+        ("my sweep.csv", "my-sweep/sweep"),
+        ("sweep (1).csv", "sweep-1/sweep"),
+        ("ünï cödé.csv", "uni-code/sweep"),
+    ],
+)
+def test_names_come_from_the_file(file: str, name: str) -> None:
+    assert default_name(Path(file)) == name
+
+
+@pytest.mark.parametrize("file", ["学习率.csv", "größe.csv", "...csv"])
+def test_files_that_give_no_name_are_named(file: str) -> None:
+    with pytest.raises(
+        InvalidCardError, match=r"no landscape can be named after .*; give a name with --name PAIR/METH"
+    ):
+        default_name(Path(file))
+
+
+@pytest.mark.parametrize("name", ["/evil", "../evil", "x/..", "evil", "a/b/c", "x/y z", ""])
+def test_names_stay_below_the_folder(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidCardError, match="cannot be a landscape's name; --name takes PAIR/METHOD"):
+        add(saved(tmp_path, sweep()), tmp_path / "own", name=name)
+    assert not (tmp_path / "own").exists()
+
+
+def test_nothing_takes_the_name_of_what_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = saved(tmp_path, sweep())
+    for root in (catalogue.OWN, catalogue.OWN.resolve()):
+        with pytest.raises(
+            UnwritableError, match="ja-llama/ta ships with the package and would always be found instead"
+        ):
+            add(path, root, name="ja-llama/ta")
+    add(path, catalogue.OWN, name="ja-llama/mine")
+    assert len(catalogue.load("ja-llama/mine").grid) == 32
+    # Elsewhere it is found, because the folder must be named.
+    assert len(add(path, tmp_path / "elsewhere", name="ja-llama/ta").grid) == 32
 
 
 def test_what_is_there_is_replaced_only_if_asked(tmp_path: Path) -> None:

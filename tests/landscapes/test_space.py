@@ -52,6 +52,7 @@ def test_points_outside_are_named() -> None:
         (("vl weight", 0.0, 1.0), "letters, digits and underscores"),
         (("a", 1.0, 1.0), "low of a must be below high"),
         (("a", 0.0, float("inf")), "high of a must be a finite number"),
+        (("a", -1.7e308, 1.7e308), "a from -1.7e[+]308 to 1.7e[+]308 is too wide; rescale it"),
         (("a", "0", 1.0), "low of a must be a finite number, not '0'"),
     ],
 )
