@@ -71,7 +71,7 @@ class FunctionProblem:
     @property
     def optimum(self) -> Extremum:
         """The maximum; where it lies is not kept."""
-        return Extremum(np.full(self.space.dim, np.nan), self.function.f_max, 0.0)
+        return Extremum(np.full(self.space.dim, np.nan), self.function.f_max, self.function.gap)
 
     @property
     def minimum(self) -> Extremum:

@@ -12,9 +12,9 @@ def number(value: float | None) -> str:
     """Two significant decimals for ratios and regrets; small ones are not rounded to nothing."""
     if value is None:
         return UNDEFINED
-    if 0 < value < 0.005:
-        return "<0.01"
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+    if 0 < abs(value) < 0.005:
+        return "<0.01" if value > 0 else ">-0.01"
+    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 
 def significant(value: float, *, within: float | None = None) -> str:

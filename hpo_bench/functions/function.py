@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from landscapes.landscape import ROUNDING
 from landscapes.random_baseline import expected_regret
 from surrogates.extrema import maximum, minimum
 
@@ -29,6 +30,7 @@ class Function:
         f: Takes points of shape (n, dim) in the cube, gives values of shape (n,). Picklable, so that workers get it.
         f_max: Its global maximum.
         f_min: Its global minimum.
+        gap: By how much the two searches that found the maximum differ; 0 where theory knows it.
     """
 
     suite: str
@@ -37,6 +39,7 @@ class Function:
     f: Callable[[Array], Array]
     f_max: float
     f_min: float
+    gap: float = 0.0
 
     @classmethod
     def certified(
@@ -52,16 +55,23 @@ class Function:
             f_max: Its maximum, if theory knows it.
         """
         nodes = np.array(list(product((0.0, 0.5, 1.0), repeat=dim)))
-        highest = maximum(f, dim, nodes=nodes).score if f_max is None else f_max
-        return cls(suite, name, dim, f, highest, minimum(f, dim, nodes=nodes).score)
+        lowest = minimum(f, dim, nodes=nodes).score
+        if f_max is not None:
+            return cls(suite, name, dim, f, f_max, lowest)
+        found = maximum(f, dim, nodes=nodes)
+        return cls(suite, name, dim, f, found.score, lowest, found.gap)
 
     def score(self, X: ArrayLike) -> Array:
         """Values of shape (n,) at points of shape (n, dim) in the cube."""
         return self.f(np.asarray(X, dtype=np.float64))
 
     def regret(self, scores: ArrayLike) -> Array:
-        """Normalised regret of values: 0 at the maximum, 1 at the minimum; the same shape."""
-        return np.maximum(self.f_max - np.asarray(scores, dtype=np.float64), 0.0) / (self.f_max - self.f_min)
+        """Normalised regret of values: 0 at the maximum, 1 at the minimum; the same shape.
+
+        Below zero the maximum was not one; rounding alone is set to zero.
+        """
+        regret = (self.f_max - np.asarray(scores, dtype=np.float64)) / (self.f_max - self.f_min)
+        return np.where(np.abs(regret) < ROUNDING, 0.0, regret)
 
     def random_regret(self, n: int) -> Array:
         """Expected normalised regret of Random after 1 to n evaluations, of shape (n,)."""

@@ -11,6 +11,7 @@ from hpo_bench.peers.lineup import REFERENCE, Stage
 from hpo_bench.peers.meeting import Meeting, Round
 from hpo_bench.peers.registry import find
 from hpo_bench.plan import DESIGN
+from hpo_bench.regret import SEARCHES
 from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import write
 from hpo_bench.statistics.bootstrap import Interval
@@ -27,16 +28,19 @@ said, with the same {DESIGN} points of a scrambled Sobol' sequence, drawn anew f
 the runs that the peer and GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how
 many. Expensive peers have one seed, or fewer problems: by what they cost, not by what came out.
 
-- **RoR**, regret over random: mean regret over Random's exact expectation; lower is better, 1 is uniform random search.
-  It is heavy-tailed, so medians over problems and ratios of means tell different stories; both are given.
+- **RoR**, regret over random: mean regret over Random's exact expectation (with noise the mean of {SEARCHES:,}
+  simulated searches); lower is better, 1 is uniform random search. It is heavy-tailed, so medians over problems and ratios of means tell different stories; both are given.
 - **Advantage**: the peer's mean regret minus GP-BO's, over Random's; positive is in favour of GP-BO.
 - **Brackets** hold 95% intervals by a bootstrap over pairs (BBOB: functions, the 2-D and 3-D ones of a number together)
   and, within, seeds.
 - **better**, **WORSE**, undecided: what is said of GP-BO. Significant where the interval and Wilcoxon's signed-rank
   test over pairs (functions), with Holm's adjustment for the peers of the table, agree; with fewer than six pairs
   nothing is.
-- **CPU seconds** a suggestion are processor time in these very runs; GP-BO advances in groups of up to 64 runs, the
+- **CPU seconds** a suggestion are processor time in these very runs, of asking alone: what a peer computes when it is
+  told a score, and anybody's recommendation under noise, is left out. GP-BO advances in groups of up to 64 runs, the
   others alone, as they are made.
+- A peer that draws nothing at random (NGOpt, where it does not follow the common start) makes the same run whatever
+  the seed: *× 10* is then one run against ten of GP-BO's.
 """
 OWN = """\
 Here every optimiser begins where it would by itself: GP-BO with the very points of the common design, NGOpt and

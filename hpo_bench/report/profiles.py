@@ -14,9 +14,9 @@ FACTORS = np.geomspace(1, 10, 200)
 CAPTION = (
     "The share of runs that have come within 0.1, 0.05 and 0.01 of the optimum (fractions of the landscape’s range) "
     "after so many evaluations: data profiles (Moré and Wild, 2009), where budgets differ by the estimate of Kaplan "
-    "and Meier. Higher is better. Right: the share of landscapes on which an optimiser’s average running time to 0.05 "
-    "is at most so many times the least of any (performance profile; Dolan and Moré, 2002); it depends on who takes "
-    "part."
+    "and Meier. Higher is better. Right: of the landscapes that anybody solved to 0.05, the share on which an "
+    "optimiser’s average running time is at most so many times the least of any (performance profile; Dolan and Moré, "
+    "2002); it depends on who takes part."
 )
 ALT = (
     "Line charts, one for each target. The share of runs that have reached it rises with the number of evaluations, "

@@ -16,7 +16,7 @@ TARGETS = (0.1, 0.05, 0.01)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """When runs reached a target. A run that has not when its budget ends is censored there, not failed.
+    """When runs reached a target, for good. A run that has not when its budget ends is censored there, not failed.
 
     Attributes:
         evaluations: Until the target, or until the budget ended, shape (runs,).
@@ -28,10 +28,15 @@ class Arrival:
 
     @classmethod
     def of(cls, regret: FloatArray, target: float) -> "Arrival":
-        """From regrets after each evaluation, shape (runs, budget)."""
-        hit = regret <= target
-        reached = hit.any(axis=1)
-        return cls(np.where(reached, hit.argmax(axis=1) + 1, regret.shape[1]).astype(float), np.asarray(reached))
+        """From regrets after each evaluation, shape (runs, budget).
+
+        With noise a recommendation may get worse again, and nobody could have known that it was good for a while.
+        """
+        budget = regret.shape[1]
+        short = ~(regret <= target)
+        reached = ~short[:, -1]
+        last_short = np.where(short.any(axis=1), budget - short[:, ::-1].argmax(axis=1), 0)
+        return cls(np.where(reached, last_short + 1, budget).astype(float), reached)
 
     @classmethod
     def pooled(cls, arrivals: Sequence["Arrival"]) -> "Arrival":

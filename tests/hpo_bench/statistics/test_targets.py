@@ -7,12 +7,18 @@ NEVER = [0.9, 0.8, 0.7, 0.6]
 
 
 def test_arrival_is_the_first_evaluation_under_the_target():
-    found = Arrival.of(np.array([[0.9, 0.1, 0.3, 0.05], [0.1, 0.1, 0.1, 0.1], NEVER]), 0.1)
+    found = Arrival.of(np.array([[0.9, 0.1, 0.1, 0.05], [0.1, 0.1, 0.1, 0.1], NEVER]), 0.1)
     assert found.evaluations.tolist() == [2, 1, 4]
     assert found.reached.tolist() == [True, True, False]
     assert found.share == pytest.approx(2 / 3)
     # COCO's: (2 + 1 + 4) evaluations for two successes.
     assert found.average_running_time == pytest.approx(3.5)
+
+
+def test_what_is_good_for_a_while_and_then_worse_again_has_not_arrived():
+    found = Arrival.of(np.array([[0.5, 0.05, 0.2, 0.08], [0.01, 0.5, 0.5, 0.5], [0.1, 0.1, 0.1, 0.1]]), 0.1)
+    assert found.evaluations.tolist() == [4, 4, 1]
+    assert found.reached.tolist() == [True, False, True]
 
 
 def test_who_never_arrives_is_said_so():
