@@ -149,9 +149,11 @@ class Optimizer:
         for optimizer in optimizers:
             given = optimizer.asked < len(optimizer.start)
             proposal = optimizer.start[optimizer.asked] if given else next(proposals)
-            point = np.clip(np.array(proposal, dtype=np.float64), 0.0, 1.0)
-            if point.shape != (optimizer.dim,) or np.isnan(point).any():
+            point = np.array(proposal, dtype=np.float64)
+            # Before clipping, which would make a corner of an infinity.
+            if point.shape != (optimizer.dim,) or not np.isfinite(point).all():
                 raise ProtocolError(f"{cls.__name__} proposed {point}, which is no point in {optimizer.dim}-D")
+            point = np.clip(point, 0.0, 1.0)
             point.flags.writeable = False
             optimizer._pending.append(point)
             points.append(point)
@@ -162,7 +164,8 @@ class Optimizer:
 
         Args:
             x: The point, of shape (dim,), exactly as `ask` returned it.
-            score: Its score, to be maximised; NaN if the evaluation failed.
+            score: Its score, to be maximised; NaN if the evaluation failed, which every optimiser can handle, and not a
+                penalty such as -1e30, beside which all other scores look the same to one that models them.
             standard_error: How uncertain the score is, as one standard deviation in its own units; None if nothing is
                 known of it. An optimiser that models the scores takes it into account, the others keep it.
 
@@ -200,7 +203,7 @@ class Optimizer:
     def _next(self) -> Point:
         """One new point, of shape (dim,); never called while points of the `start` are left.
 
-        This is all that an optimiser needs to have.
+        A point outside the cube stands for the nearest inside; one that is not finite is refused. This is all that an optimiser needs to have.
         """
         raise ProtocolError(f"{type(self).__name__} must define _next or _propose")
 

@@ -1,10 +1,12 @@
+import threading
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from optimizers import InvalidSettingError, Optimizer, available
-from optimizers.conformance import CHECKS, ConformanceError, check_all
+from optimizers.conformance import BUDGET, CHECKS, ConformanceError, check_all
 from optimizers.random_search import RandomSearch
 
 Check = Callable[[type[Optimizer]], None]
@@ -52,6 +54,83 @@ class Forgetful(RandomSearch):
         return self._generator(self._proposed, self._key).random(self.dim)
 
 
+class Minimiser(RandomSearch):
+    """Walks around the worst point."""
+
+    def _next(self):
+        X, scores = self.history
+        if not np.isfinite(scores).any():
+            return super()._next()
+        step = self._generator(len(scores)).normal(0, 0.5 / np.sqrt(len(scores)), self.dim)
+        return X[np.nanargmin(scores)] + step
+
+
+class Late(RandomSearch):
+    """Draws from the clock once its design is through."""
+
+    def _next(self):
+        return super()._next() if self._proposed < BUDGET else np.random.default_rng().random(self.dim)
+
+
+class LateCrash(RandomSearch):
+    """Falls over once its design is through."""
+
+    def _next(self):
+        if self._proposed == BUDGET:
+            raise RuntimeError("boom")
+        return super()._next()
+
+
+class SmallSeed(RandomSearch):
+    """Has no room for a seed of 31 bits."""
+
+    def _next(self):
+        return np.random.RandomState(self.seed * 10 + self.asked).random(self.dim)
+
+
+class Remembers(RandomSearch):
+    """The first run that gets so far tells all others where to look."""
+
+    memory: ClassVar[dict] = {}
+
+    def _next(self):
+        X, scores = self.history
+        if len(scores) < BUDGET or not np.isfinite(scores).any():
+            return super()._next()
+        best = Remembers.memory.setdefault("best", X[np.nanargmax(scores)])
+        return best + self._generator(self._proposed).normal(0, 0.05, self.dim)
+
+
+class Gossip(RandomSearch):
+    """Looks where the best point of all runs lies, which it keeps in an attribute that was not there."""
+
+    def _next(self):
+        X, scores = self.history
+        if len(scores) < BUDGET or not np.isfinite(scores).any():
+            return super()._next()
+        best = float(np.nanmax(scores))
+        if best > getattr(Gossip, "best", -np.inf):
+            Gossip.best, Gossip.place = best, X[np.nanargmax(scores)]
+        return Gossip.place + self._generator(self._proposed).normal(0, 0.05, self.dim)
+
+
+class Infinity(RandomSearch):
+    """Divides by zero."""
+
+    def _next(self):
+        x = super()._next()
+        x[0] = np.inf
+        return x
+
+
+class Sets(RandomSearch):
+    """Has settings that are no JSON."""
+
+    @property
+    def settings(self):
+        return {**super().settings, "levels": {5}}
+
+
 @pytest.mark.parametrize(
     ("broken", "complaint"),
     [
@@ -59,11 +138,74 @@ class Forgetful(RandomSearch):
         (Stubborn, "equal runs"),
         (Crowd, "in a group"),
         (Forgetful, "differ"),
+        (Minimiser, "does it minimise"),
+        (Late, "equal seeds and scores differ, by the clock"),
+        (LateCrash, "evaluation 11 of a run in 2-D with seed 21 raised RuntimeError: boom"),
+        (SmallSeed, "with seed 2147483647 raised"),
+        (Remembers, "what the class itself remembers"),
+        (Gossip, "what the class itself remembers"),
+        (Infinity, r"proposed \[ *inf .*which is no point in 2-D"),
+        (Sets, "no plain JSON"),
     ],
 )
 def test_the_suite_catches(broken: type[Optimizer], complaint: str) -> None:
     with pytest.raises(ConformanceError, match=complaint):
         check_all(broken)
+
+
+class FixedDesign(RandomSearch):
+    """A design of twelve points that are the same for every seed, then a search that is not."""
+
+    def _next(self):
+        X, scores = self.history
+        if self._proposed < 12:
+            return np.random.default_rng([12, self._proposed]).random(self.dim)
+        if self.pending or not np.isfinite(scores).any():
+            return super()._next()
+        return X[np.nanargmax(scores)] + self._generator(self._proposed).normal(0, 0.1, self.dim)
+
+
+class Replicator(RandomSearch):
+    """Evaluates its best point again and again, for the sake of the noise."""
+
+    parallel = False
+
+    def _next(self):
+        X, scores = self.history
+        if self._proposed % 3 == 2 and np.isfinite(scores).any():
+            return X[np.nanargmax(scores)]
+        return super()._next()
+
+
+class Tuples(RandomSearch):
+    """Has a setting that comes back from JSON as a list."""
+
+    @property
+    def settings(self):
+        return {**super().settings, "levels": (5, 5)}
+
+
+class Table(RandomSearch):
+    """Shares between its runs what depends on none of them, and a lock."""
+
+    designs: ClassVar[dict] = {"lock": threading.Lock()}
+
+    def _next(self):
+        if (key := (self.dim, self.seed, self._proposed)) not in self.designs:
+            self.designs[key] = super()._next()
+        return self.designs[key]
+
+
+@pytest.mark.parametrize("sound", [FixedDesign, Replicator, Tuples, Table])
+def test_the_suite_lets_pass(sound: type[Optimizer]) -> None:
+    check_all(sound)
+
+
+def test_the_suite_leaves_the_class_as_it_was() -> None:
+    Remembers.memory.clear()
+    with pytest.raises(ConformanceError):
+        check_all(Remembers)
+    assert Remembers.memory == {}
 
 
 def test_a_group_of_unlike_runs_is_refused() -> None:

@@ -1,0 +1,134 @@
+"""What the checks share: how runs are driven, on which objective, and how they complain."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+
+import numpy as np
+from numpy.typing import NDArray
+
+from optimizers.base import Optimizer, Point
+from optimizers.errors import OptimizerError
+
+Objective = Callable[[Point], float]
+
+BUDGET = 10
+"""Evaluations of most checks: past most initial designs, into a second generation or line search."""
+
+LONG = 40
+"""Evaluations of the checks of repetition, which what sets in late must not escape; the benchmark's budget in 2-D."""
+
+LARGEST_SEED = 2**31 - 1
+"""The benchmark draws its seeds up to here."""
+
+GROUP_TOLERANCE = 1e-9
+"""How far a point may be from where it would be if its run were alone, along any axis."""
+
+
+class ConformanceError(AssertionError):
+    """An optimiser breaks the protocol."""
+
+
+def hill(x: Point) -> float:
+    """A smooth objective without symmetries, in any number of dimensions."""
+    centre = 0.35 + 0.1 * np.arange(len(x))
+    return float(np.exp(-3.0 * np.sum((x - centre) ** 2)) + 0.05 * np.sum(np.cos(9.0 * x)))
+
+
+def drive(
+    optimizer: Optimizer, objective: Objective, evaluations: int, *, standard_error: float | None = None
+) -> list[Point]:
+    """Asks and tells; returns the points.
+
+    Raises:
+        ConformanceError: If the optimiser raises anything.
+    """
+    points = []
+    for _ in range(evaluations):
+        with _blamed(optimizer):
+            points.append(optimizer.ask())
+            optimizer.tell(points[-1], objective(points[-1]), standard_error=standard_error)
+    return points
+
+
+def lockstep(group: Sequence[Optimizer], objectives: Sequence[Objective], evaluations: int) -> Iterator[list[Point]]:
+    """Asks a group of runs together and tells each its score; yields the points of all runs, step by step.
+
+    Raises:
+        ConformanceError: If the optimiser raises anything.
+    """
+    for _ in range(evaluations):
+        with _blamed(group[0]):
+            points = type(group[0]).ask_many(group)
+            for optimizer, objective, x in zip(group, objectives, points, strict=True):
+                optimizer.tell(x, objective(x))
+        yield points
+
+
+@contextmanager
+def _blamed(optimizer: Optimizer) -> Iterator[None]:
+    evaluation = len(optimizer.history[1]) + 1
+    try:
+        yield
+    except Exception as error:
+        raise ConformanceError(
+            f"evaluation {evaluation} of a run in {optimizer.dim}-D with seed {optimizer.seed} raised "
+            f"{type(error).__name__}: {error}"
+        ) from error
+
+
+def memory(cls: type[Optimizer]) -> Mapping[tuple[type, str], object]:
+    """Copies of what a class, and those between it and `Optimizer`, keep in attributes of their own."""
+    return {(owner, name): _copy(value) for owner, name, value in _kept(cls)}
+
+
+def restore(cls: type[Optimizer], memory: Mapping[tuple[type, str], object]) -> None:
+    """Lets a class forget what it did not know when the `memory` was taken."""
+    for owner, name, _ in list(_kept(cls)):
+        if (owner, name) not in memory:
+            delattr(owner, name)
+    for (owner, name), value in memory.items():
+        setattr(owner, name, _copy(value))
+
+
+_CAN_REMEMBER = (dict, list, set, np.ndarray, int, float, type(None))
+
+
+def _kept(cls: type[Optimizer]) -> Iterator[tuple[type, str, object]]:
+    for owner in cls.__mro__[: cls.__mro__.index(Optimizer)]:
+        for name, value in vars(owner).items():
+            if isinstance(value, _CAN_REMEMBER) and not name.startswith("__"):
+                yield owner, name, value
+
+
+def _copy(value: object) -> object:
+    try:
+        return deepcopy(value)
+    except TypeError:  # A lock or an open file is no memory of a run.
+        return value
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Complains unless something holds."""
+    if not holds:
+        raise ConformanceError(otherwise)
+
+
+def require_equal(found: Sequence[Point], expected: Sequence[Point], otherwise: str) -> None:
+    """Complains unless points are equal, bit for bit, and says where they are not."""
+    a: NDArray[np.float64] = np.array(found)
+    b: NDArray[np.float64] = np.array(expected)
+    if not np.array_equal(a, b):
+        first = int(np.argmax((a != b).any(axis=1)))
+        raise ConformanceError(f"{otherwise}: point {first} is {a[first]} and should be {b[first]}")
+
+
+def expect(error: type[OptimizerError], action: Callable[[], object], otherwise: str) -> None:
+    """Complains unless an action raises an error of that kind."""
+    try:
+        action()
+    except error:
+        return
+    except Exception as other:
+        raise ConformanceError(f"where {error.__name__} is due, {type(other).__name__} is raised: {other}") from other
+    raise ConformanceError(otherwise)

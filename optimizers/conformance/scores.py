@@ -1,0 +1,76 @@
+"""Checks of what is made of the scores: which way is up, failures, plateaus, what is recommended in the end."""
+
+import numpy as np
+
+from optimizers.base import Optimizer
+from optimizers.conformance.rehearsal import (
+    BUDGET,
+    GROUP_TOLERANCE,
+    LONG,
+    Objective,
+    drive,
+    expect,
+    hill,
+    lockstep,
+    require,
+)
+from optimizers.errors import ProtocolError
+
+
+def scores_lead_uphill(cls: type[Optimizer]) -> None:
+    """Whoever heeds the scores finds higher ones by them than by the same scores negated."""
+    seeds = (0, 1, 2)
+    objectives: list[Objective] = [*[hill] * len(seeds), *[lambda x: -hill(x)] * len(seeds)]
+    group = [cls(2, seed=seed, budget=LONG) for seed in seeds * 2]
+    points = np.array(list(lockstep(group, objectives, LONG)))
+    up, down = points[:, : len(seeds)], points[:, len(seeds) :]
+    if np.all(np.abs(up - down) <= GROUP_TOLERANCE):
+        return
+    higher, lower = (np.mean([hill(x) for x in found.reshape(-1, 2)]) for found in (up, down))
+    require(
+        bool(higher > lower),
+        f"told the scores it finds {higher:.3g} on average, told the same negated {lower:.3g}: does it minimise?",
+    )
+
+
+def failures_are_survived(cls: type[Optimizer]) -> None:
+    """Failed evaluations, be it the first, some, or all, neither stop the run nor are tried again."""
+    failing: tuple[tuple[str, Objective], ...] = (
+        ("all", lambda _: np.nan),
+        ("the better half", lambda x: np.nan if x[0] > 0.4 else hill(x)),
+        ("the worse half", lambda x: np.nan if x[0] < 0.4 else hill(x)),
+    )
+    for which, objective in failing:
+        optimizer = cls(2, seed=11, budget=BUDGET)
+        points = drive(optimizer, objective, BUDGET)
+        failed = [tuple(x) for x in points if np.isnan(objective(x))]
+        require(len(set(failed)) == len(failed), f"when {which} fail, a failed point is proposed again")
+
+
+def constant_scores_are_survived(cls: type[Optimizer]) -> None:
+    """An objective without any slope gives points like any other."""
+    for dim in (1, 2):
+        for score in (0.0, 1e6):
+            require(
+                bool(np.isfinite(drive(cls(dim, seed=1, budget=BUDGET), lambda _, s=score: s, BUDGET)).all()),
+                f"an objective that is {score} everywhere leads to points that are no numbers",
+            )
+
+
+def recommendation_is_a_success(cls: type[Optimizer]) -> None:
+    """What is recommended was told and did not fail; without noise it is the best; with nothing told, nothing is."""
+    optimizer = cls(2, seed=6, budget=BUDGET)
+    expect(ProtocolError, optimizer.recommend, "something is recommended before anything is told")
+    x = optimizer.ask()
+    optimizer.tell(x, np.nan)
+    expect(ProtocolError, optimizer.recommend, "a failed evaluation is recommended")
+    drive(optimizer, hill, BUDGET - 1)
+    X, scores = optimizer.history
+    best = X[int(np.nanargmax(scores))]
+    require(np.array_equal(optimizer.recommend(), best), f"{optimizer.recommend()} is recommended, {best} is best")
+    noisy = cls(2, seed=6, budget=BUDGET)
+    drive(noisy, lambda x: np.nan if x[0] < 0.2 else hill(x), BUDGET, standard_error=0.3)
+    X, scores = noisy.history
+    successes = {tuple(x) for x in X[np.isfinite(scores)]}
+    if successes:
+        require(tuple(noisy.recommend()) in successes, "with noise, what is recommended was never told a score")
