@@ -203,7 +203,8 @@ class Optimizer:
     def _next(self) -> Point:
         """One new point, of shape (dim,); never called while points of the `start` are left.
 
-        A point outside the cube stands for the nearest inside; one that is not finite is refused. This is all that an optimiser needs to have.
+        This is all that an optimiser needs to have. A point outside the cube stands for the nearest one inside, and one
+        that is not finite is refused.
         """
         raise ProtocolError(f"{type(self).__name__} must define _next or _propose")
 

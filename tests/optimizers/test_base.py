@@ -32,7 +32,7 @@ def test_no_method_is_named() -> None:
         Optimizer(2, seed=0, budget=1).ask()
 
 
-@pytest.mark.parametrize("proposal", [(0.5,), (0.5, 0.5, 0.5), (0.5, np.nan)])
+@pytest.mark.parametrize("proposal", [(0.5,), (0.5, 0.5, 0.5), (0.5, np.nan), (np.inf, 0.5), (0.5, -np.inf)])
 def test_what_is_no_point_is_refused(proposal) -> None:
     optimizer = type("Bad", (Fixed,), {"proposal": proposal})(2, seed=0, budget=1)
     with pytest.raises(ProtocolError, match="no point in 2-D"):

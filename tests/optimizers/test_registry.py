@@ -1,11 +1,12 @@
 import subprocess
 import sys
+import warnings
 from importlib.metadata import EntryPoint
 
 import pytest
 
 import optimizers.registry as registry
-from optimizers import InvalidSettingError, UnknownOptimizerError, available, get
+from optimizers import InvalidSettingError, OptimizerError, UnknownOptimizerError, available, get
 from optimizers.random_search import RandomSearch
 
 
@@ -63,8 +64,66 @@ def test_an_installed_package_adds_its_own_at_the_end(monkeypatch) -> None:
 
 def test_no_package_can_take_the_name_of_another(monkeypatch) -> None:
     offer(monkeypatch, Impostor)
-    with pytest.raises(InvalidSettingError, match="'random', but that name is taken"):
-        available()
+    with pytest.warns(UserWarning, match="'random', but that name is taken; it is left out"):
+        assert available()["random"] is RandomSearch
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Puts packages where Python finds them, with what stands in their only module."""
+
+    def install(name: str, source: str, *, entry: str, version: str = "1.0") -> None:
+        (tmp_path / f"{name}.py").write_text(source)
+        about = tmp_path / f"{name}-{version}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        (about / "entry_points.txt").write_text(f"[{registry.ENTRY_POINT_GROUP}]\n{entry}\n")
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield install
+    for file in tmp_path.glob("*.py"):
+        sys.modules.pop(file.stem, None)
+
+
+SOUND = """
+from optimizers.random_search import RandomSearch
+class Lucky(RandomSearch):
+    name, label = "lucky", "Lucky"
+"""
+
+
+def test_a_broken_package_costs_nobody_the_others(installed) -> None:
+    installed("broken_plugin", "import nowhere_to_be_found", entry="broken = broken_plugin:Broken", version="2.1")
+    installed("sound_plugin", SOUND, entry="lucky = sound_plugin:Lucky")
+    with pytest.warns(UserWarning, match=r"installed package broken_plugin 2\.1, cannot be imported: ModuleNotFound"):
+        found = available()
+    assert list(found)[-2:] == ["grid", "lucky"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get("lucky") is found["lucky"]
+
+
+def test_what_a_broken_package_offers_is_one_clear_error(installed) -> None:
+    installed("broken_plugin", "raise RuntimeError('no GPU')", entry="broken = broken_plugin:Broken")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UnknownOptimizerError, match=r"package broken_plugin 1\.0, .* RuntimeError: no GPU; mend"):
+            get("broken")
+
+
+@pytest.mark.parametrize(("what", "fault"), [("json:JSONDecoder", "is no subclass"), ("json:nothing", "no attribute")])
+def test_what_is_no_optimizer_in_a_package_is_left_out(installed, what: str, fault: str) -> None:
+    installed("odd_plugin", "", entry=f"odd = {what}")
+    with pytest.warns(UserWarning, match=rf"odd_plugin 1\.0, .*{fault}"):
+        assert "odd" not in available()
+    with pytest.raises(OptimizerError, match=rf"odd_plugin 1\.0, .*{fault}"):
+        get("odd")
+
+
+def test_the_package_of_a_class(installed) -> None:
+    installed("sound_plugin", SOUND, entry="lucky = sound_plugin:Lucky", version="3.2")
+    assert registry.package_of(get("lucky")) == "sound_plugin 3.2"
+    assert registry.package_of(RandomSearch) is None
 
 
 def test_random_search_does_not_wait_for_pytorch() -> None:
