@@ -65,8 +65,22 @@ def plan(
     suites: Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
+    sensitivity: bool = False,
 ) -> Plan:
     """What the user asked for, checked.
+
+    Args:
+        patterns: Which landscapes, or functions of the suites.
+        identities: Optimisers by name or address; none means all built in and installed.
+        seeds: Repetitions.
+        budget: Evaluations of each run; None for the study's, by dimension.
+        surrogate: Of the landscapes; None for the usual one.
+        landscapes_dir: Where they lie; None for those that ship.
+        with_peers: Whether other packages' optimisers take part.
+        suites: Test functions in place of landscapes.
+        start: Where runs begin.
+        noisy: Whether optimisers see noise.
+        sensitivity: Whether it shall be run under every other surrogate, too.
 
     Raises:
         HpoBenchError: If it makes no sense.
@@ -78,6 +92,8 @@ def plan(
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
     if suites and (surrogate or landscapes_dir):
         raise UsageError("a suite needs neither a surrogate nor a folder: leave out --surrogate and --landscapes-dir")
+    if suites and sensitivity:
+        raise UsageError("functions have no surrogate: leave out --sensitivity")
     found: Sequence[Problem] = (
         functions(suites, patterns)
         if suites

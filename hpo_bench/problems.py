@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
 from hpo_bench.errors import UsageError
-from hpo_bench.functions import SUITES, Function, suite
+from hpo_bench.functions import Function, members, suite
 from landscapes.landscape import Landscape
 from landscapes.random_baseline import expected_regret
 from landscapes.space import Parameter, SearchSpace
@@ -127,7 +127,7 @@ def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionPro
     """
     chosen: dict[str, FunctionProblem] = {}
     for name in names:
-        for one in [known for known in SUITES if known.rpartition("-")[0] == name] or [name]:
+        for one in members(name):
             chosen.update((function.name, FunctionProblem(function)) for function in suite(one, SUITE_SEED))
     if not patterns:
         return [chosen[name] for name in sorted(chosen)]

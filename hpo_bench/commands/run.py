@@ -101,7 +101,7 @@ def command(
         raise click.UsageError("--address is a Ray cluster's; add --backend ray")
     plan = pipeline.plan(
         patterns, identities=identities, seeds=seeds, budget=budget, surrogate=surrogate, landscapes_dir=landscapes_dir,
-        with_peers=with_peers, suites=suites, start=start, noisy=noisy,
+        with_peers=with_peers, suites=suites, start=start, noisy=noisy, sensitivity=sensitivity,
     )  # fmt: skip
     outcome = pipeline.execute(
         plan,

@@ -5,6 +5,6 @@ with `coco-experiment` installed, the 24 functions of BBOB. All are maximised ov
 """
 
 from hpo_bench.functions.function import Function
-from hpo_bench.functions.suites import SUITES, suite
+from hpo_bench.functions.suites import SUITES, members, suite
 
-__all__ = ["SUITES", "Function", "suite"]
+__all__ = ["SUITES", "Function", "members", "suite"]

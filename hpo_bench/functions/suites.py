@@ -1,5 +1,7 @@
 """Families of functions by name."""
 
+from difflib import get_close_matches
+
 import numpy as np
 
 from hpo_bench.errors import UsageError
@@ -10,8 +12,29 @@ from hpo_bench.functions.merge_like import MergeLike
 SUITES = ("merge-like-2d", "merge-like-3d", "bbob-2d", "bbob-3d")
 """What there is; the numbers are dimensions. Merge-like surfaces are synthetic, and BBOB needs `coco-experiment`."""
 
+FAMILIES = tuple(sorted({name.rpartition("-")[0] for name in SUITES}))
+"""The same in every dimension."""
+
 MERGE_LIKE = 24
 """Surfaces in a merge-like suite: as many as BBOB has functions."""
+
+
+def members(name: str) -> tuple[str, ...]:
+    """The suites of a family, or the one of that name alone.
+
+    Raises:
+        UsageError: If there is neither; the message suggests the nearest name.
+    """
+    if name in FAMILIES:
+        return tuple(one for one in SUITES if one.rpartition("-")[0] == name)
+    if name not in SUITES:
+        near = get_close_matches(name.lower(), (*FAMILIES, *SUITES), n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"there is no suite of functions called {name!r}: {hint}there are {' and '.join(FAMILIES)}, and either in "
+            f"one dimension ({', '.join(SUITES)})"
+        )
+    return (name,)
 
 
 def suite(name: str, seed: int, *, count: int | None = None) -> list[Function]:

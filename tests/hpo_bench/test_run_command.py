@@ -22,7 +22,8 @@ def hpo_bench(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments, grids=root):
-        monkeypatch.setattr(sys, "argv", ["hpo-bench", "run", "--landscapes-dir", str(grids), *map(str, arguments)])
+        where = () if grids is None else ("--landscapes-dir", grids)
+        monkeypatch.setattr(sys, "argv", ["hpo-bench", "run", *map(str, (*where, *arguments))])
         try:
             main()
             code = 0
@@ -108,7 +109,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
         (["-o", "gpbo"], "no optimiser is called 'gpbo': did you mean 'gp-bo'?"),
         (["-o", "nowhere:Class"], "there is no optimiser at 'nowhere:Class'"),
         (["-o", "json:JSONDecoder"], "json:JSONDecoder is no subclass"),
-        (["-l", "smooth-a/tta"], "no landscape is called 'smooth-a/tta'; did you mean smooth-a/ta"),
+        (["-l", "smooth-a/tta"], "did you mean smooth-a/ta"),
         (["--surrogate", "thinplate"], "thin_plate_spline"),
         (["--seeds", "0"], "0 is not in the range"),
         (["--budget", "many"], "'many' is not a valid integer"),
@@ -177,6 +178,20 @@ def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
     part.unlink()
     # One group an optimiser and dimension, so two runs were lost.
     assert "2 runs made and 6 already stored" in hpo_bench(*QUICK)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--suite", "merge-like-2d", "--sensitivity"], "functions have no surrogate: leave out --sensitivity"),
+        (["--suite", "bob"], "there are bbob and merge-like"),
+    ],
+)
+def test_what_functions_cannot_do_is_refused_before_anything_is_run(hpo_bench, tmp_path, arguments, message):
+    code, _, err = hpo_bench(*QUICK, *arguments, grids=None)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "results").exists()
 
 
 def test_help_shows_examples_line_by_line(hpo_bench):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hpo_bench.errors import UsageError
-from hpo_bench.functions import Function, suite
+from hpo_bench.functions import Function, members, suite
 from hpo_bench.functions.merge_like import MergeLike
 
 
@@ -69,6 +69,17 @@ def test_a_surface_has_a_cliff_a_plateau_and_a_collapse() -> None:
     assert at == pytest.approx([0.0, 1.0, 1.0, 0.0], abs=0.01)
     # With more of the VLM the collapse comes sooner: the ridge is diagonal.
     assert plain(np.array([[1.0, 0.5]]))[0] < 0.01 < plain(np.array([[0.5, 0.5]]))[0]
+
+
+def test_a_family_is_its_suites() -> None:
+    assert members("bbob") == ("bbob-2d", "bbob-3d")
+    assert members("merge-like-3d") == ("merge-like-3d",)
+
+
+@pytest.mark.parametrize(("typed", "near"), [("bob", "'bbob'"), ("mergelike-2d", "'merge-like-2d'")])
+def test_an_unknown_family_is_answered_with_what_there_is(typed: str, near: str) -> None:
+    with pytest.raises(UsageError, match=rf"did you mean {near}\? there are bbob and merge-like, and either in one"):
+        members(typed)
 
 
 def test_an_unknown_suite() -> None:
