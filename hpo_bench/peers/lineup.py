@@ -69,8 +69,8 @@ class Stage:
 
 QUICK = ("pybads", "nevergrad-ngopt", "optuna-tpe", "optuna-cma-es")
 SLOW = ("botorch", "optuna-gp", "smac")
-THREE_PAIRS = ("sums-llama/*", "ja-llama/*", "layout-qwen2-vl/*")
-"""One of each domain, with all three methods."""
+ONE_OF_EACH_PAIR = ("*/ta",)
+"""A landscape of each pair, with the least budget: comparisons are over pairs, of which three would decide nothing."""
 EVERY_OTHER = tuple(f"bbob-?d/f{number}-*" for number in range(1, 25, 2))
 """Every other function of BBOB: some of each of its five groups."""
 STAGES = (
@@ -79,7 +79,7 @@ STAGES = (
         (
             *(Entry(peer, 10) for peer in QUICK),
             *(Entry(peer, 1) for peer in (*SLOW, "ax")),
-            Entry("hebo", 1, THREE_PAIRS),
+            Entry("hebo", 1, ONE_OF_EACH_PAIR),
         ),
     ),
     Stage(
