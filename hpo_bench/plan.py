@@ -18,6 +18,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.peers import registry as peers
 from hpo_bench.problems import Problem
 from optimizers.base import Optimizer
+from optimizers.registry import package_of
 from optimizers.sobol import sobol_points
 
 STORE_FORMAT = 1
@@ -27,7 +28,9 @@ BUDGETS: Mapping[int, int] = {2: 40, 3: 60}
 EVALUATIONS_PER_DIMENSION = 20
 """The same rule for dimensions that the study does not have."""
 GROUP = 64
-"""Runs that advance together, at most: enough for optimisers that share one batched fit, and what a kill can cost."""
+"""Runs that advance together, at most: enough for optimisers that share one batched fit.
+
+Also what a kill can cost, for every worker at work: a group is stored when all of its runs are finished."""
 BATCH = 16
 """Smaller groups, made so that two workers share the runs, are multiples of this, which suits batched fits."""
 COSTS: Mapping[str, float] = {
@@ -44,7 +47,7 @@ COSTS: Mapping[str, float] = {
 }
 """Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left.
 
-Groups of the slow ones are smaller, so that a kill costs no more than a group of GP-BO's."""
+Groups of the slow ones are smaller, so that none takes longer than a group of GP-BO's."""
 STARTS = ("own", "center", "design")
 """Where runs begin: where each optimiser itself would; at the centre of the box; or with a common initial design.
 
@@ -73,10 +76,21 @@ class Contender:
 
     @property
     def source(self) -> str | None:
-        """Content hash of the module of a user's class, which is edited more often than its `version` is raised."""
-        if ":" not in self.identity:
+        """What tells other code of a user's class, which is edited more often than its `version` is raised.
+
+        A content hash of the module that it stands in, and of no other module that this imports; for the class of an
+        installed package with that package's name and version before it. None for classes of ours, whose `version`
+        is kept, and for peers, among whose settings are the versions of their packages.
+        """
+        package = None if ":" in self.identity else package_of(self.kind)
+        if package is None and ":" not in self.identity:
             return None
-        return hashlib.sha256(inspect.getsource(sys.modules[self.kind.__module__]).encode()).hexdigest()
+        try:
+            text = inspect.getsource(sys.modules[self.kind.__module__])
+        except (OSError, TypeError):  # A compiled module has none.
+            text = ""
+        content = hashlib.sha256(text.encode()).hexdigest()
+        return content if package is None else f"{package} {content}"
 
     @classmethod
     def find(cls, identity: str) -> "Contender":

@@ -35,7 +35,8 @@ class Workers(Protocol):
     def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """The function of every item, in the order in which they are finished.
 
-        A worker that is killed costs its task, which is done again.
+        A worker that is killed costs its unfinished task, and what else it takes down with it (each kind says what);
+        all of it is done again from its beginning, and finished tasks are safe.
 
         Args:
             function: Importable, so that workers find it; raises only what is the task's own fault.
@@ -58,7 +59,11 @@ class Local:
     jobs: int
 
     def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
-        """See `Workers`. A killed process takes down the others' tasks, too; all of these are done again."""
+        """See `Workers`.
+
+        A killed process costs the unfinished tasks of all processes, up to `jobs` of them, as the whole pool breaks;
+        a new one does them again. A single job works in this very process, and a kill ends both.
+        """
         left, lost = dict(enumerate(items)), 0
         while left:
             with pool(self.jobs):
@@ -89,8 +94,8 @@ class Local:
 class RayCluster:
     """Tasks of a Ray cluster, which does again what it loses with a worker or a machine.
 
-    Ray's own tasks and not its backend for joblib, which works through a pool of actors: a task is retried by itself,
-    and only that task.
+    Ray's own tasks and not its backend for joblib, which works through a pool of actors: a worker that is killed costs
+    its own unfinished task and no other, and that task is done again from its beginning.
 
     Attributes:
         jobs: Tasks at a time, each on one core.

@@ -84,8 +84,10 @@ def command(
 ) -> None:
     """Run optimisers on recorded landscapes and write the report.
 
-    Every optimiser runs on every landscape with every seed. Finished runs are stored at once, so the command may be
-    interrupted at any time, and goes on where it stopped. The report covers what this command asked for.
+    Every optimiser runs on every landscape with every seed, in groups of up to 64 runs; a group is stored when all of
+    it is finished. The command may be interrupted or killed at any time, which costs the groups at work, one a worker,
+    and goes on from what is stored. A local worker that is killed costs as much, a worker of a Ray cluster only its own
+    group; these are run again at once. The report covers what this command asked for.
     """
     begun = time.monotonic()
     # Imported here so that --help does not wait.

@@ -1,3 +1,4 @@
+import linecache
 import os
 import signal
 import subprocess
@@ -296,6 +297,35 @@ def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):
         == outcome.summary["optimisers"]["sobol"]["at"]["t>=10"]["ratio_of_means_all"]["value"]
     )
     assert second["ratio_of_means"] != first["ratio_of_means"]
+
+
+def test_a_plugin_is_run_again_when_it_is_edited_or_released(root, tmp_path, monkeypatch):
+    """By name it is found through its package, so neither an edit nor a new release may reuse old runs."""
+    (module := tmp_path / "plugged_in.py").write_text(
+        "from optimizers.random_search import RandomSearch\n"
+        "class Plugged(RandomSearch):\n"
+        "    name, label = 'plugged', 'Plugged'\n"
+    )
+    (about := tmp_path / "plugged_in-1.0.dist-info").mkdir()
+    (about / "entry_points.txt").write_text("[hpo_bench.optimizers]\nplugged = plugged_in:Plugged\n")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def keys(*, release, edit=""):
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: plugged-in\nVersion: {release}\n")
+        module.write_text(module.read_text() + edit)
+        linecache.checkcache()
+        return {run.key for run in make(root, "plugged").runs()}
+
+    try:
+        first = keys(release="1.0")
+        assert keys(release="1.0") == first
+        second = keys(release="1.1")
+        third = keys(release="1.1", edit="# now with more luck\n")
+        assert first.isdisjoint(second)
+        assert second.isdisjoint(third)
+    finally:
+        sys.modules.pop("plugged_in", None)
+    assert Contender.find("random").source is None
 
 
 def test_two_optimizers_with_one_label_are_refused(root):
