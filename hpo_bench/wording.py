@@ -26,9 +26,9 @@ def significant(value: float, *, within: float | None = None) -> str:
             digits, by which numbers in it differ; where the number is rounding beside the range, it is zero.
     """
     digits = 3
-    if within and abs(value) < 1e-9 * within:
-        value = 0.0
-    if within and value:
+    if not value or (within and abs(value) < 1e-9 * within):
+        return "0"
+    if within:
         digits += min(max(0, math.floor(math.log10(abs(value)) - math.log10(within))), 12)
     text, _, exponent = f"{value:.{digits}g}".partition("e")
     if not exponent:

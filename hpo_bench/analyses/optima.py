@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.tables import Row, TextTable
-from hpo_bench.wording import METHODS
+from hpo_bench.wording import METHODS, significant
 from landscapes.landscape import Landscape
 from landscapes.weakness import MARK
 
@@ -63,7 +63,7 @@ def table(found: Sequence[Optimum]) -> TextTable:
         Row(
             one.landscape + (MARK if one.weak else ""),
             (
-                ", ".join(f"{n} {v:.2f}" for n, v in zip(one.names, one.x, strict=True)),
+                ", ".join(f"{n} {significant(v)}" for n, v in zip(one.names, one.x, strict=True)),
                 "-" if np.isnan(one.total) else f"{one.total:.2f}",
                 ", ".join(one.on_edge) or "none",
                 "-" if np.isnan(one.zone) else f"{100 * one.zone:.0f}%",

@@ -80,23 +80,18 @@ def draw(landscape: Landscape) -> Figure:
             axis.set_ylabel("")
         figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
         figure.text(0.988, 1 - 0.2 / figure.get_figheight(), _note(landscape, panels), ha="right", fontsize=7.5)
-        unit = landscape.card.units
-        bar = figure.colorbar(
-            images[-1],
-            ax=list(grid),
-            fraction=0.05,
-            pad=0.015,
-            aspect=18 * rows,
-            label=f"{unit}, {landscape.grid.split}",
-        )
+        label = f"{landscape.card.units}, {landscape.grid.split}"
+        bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=0.015, aspect=18 * rows, label=label)
         bar.outline.set_visible(False)
+        # Maps keep their shape, so that room for their labels is found in two steps; the second one is in `encode`.
+        figure.draw_without_rendering()
     return figure
 
 
 def encoded(landscape: Landscape) -> dict[str, bytes]:
     """The map as files; for workers, to whom figures cannot be sent."""
     with warnings.catch_warnings():
-        # One for each letter that the font lacks: hyperparameters may be called what their owner likes.
+        # A warning for each letter that the font lacks, which is a box then: owners name hyperparameters as they like.
         warnings.filterwarnings("ignore", "Glyph .* missing")
         return encode(draw(landscape), provenance([landscape]))
 

@@ -19,16 +19,16 @@ from landscapes.landscape import Landscape
 STEPS = 11
 """Cells along each side of a map."""
 STAR = "*"
-DIGITS = range(3, 6)
-"""How many digits the numbers may have: more than fewest only where few tell nothing apart."""
+DIGITS = 3
+"""How many the greatest number in a cell has."""
 LEAST_CELL = 5
 
 
 def draw(landscape: Landscape) -> RenderableType:
     """One map for each two hyperparameters, the others held at the optimum, which is marked by a star.
 
-    Scores are whole numbers of a power of ten, which is named above, so that the greatest has three digits; up to five
-    where the landscape's range is narrow beside its scores.
+    Scores are whole numbers of a power of ten, which is named above, so that the greatest has three digits. Where all
+    are nearly the same, it is said from where they are counted.
     """
     scale = Scale.of(landscape)
     if landscape.space.dim == 1:
@@ -44,38 +44,52 @@ class Scale:
     Attributes:
         low: The least.
         high: The greatest.
+        base: From where they are counted: zero, or a round number below the least.
         power: Written are whole multiples of ten to this power.
-        cell: Letters of a cell.
     """
 
     low: float
     high: float
+    base: float
     power: int
-    cell: int
 
     @classmethod
     def of(cls, landscape: Landscape) -> "Scale":
         """The scale of a landscape."""
         low, high = landscape.minimum.score, landscape.optimum.score
-        most, width = (math.floor(math.log10(value)) for value in (max(abs(low), abs(high)), high - low))
-        power = most + 1 - min(DIGITS[0] + max(0, most - width - 1), DIGITS[-1])
-        longest = max(len(_multiple(score, power)) for score in (low, high))
-        return cls(low, high, power, max(longest + 1, LEAST_CELL))
+        span, step = _magnitude(high - low), 10.0 ** (_magnitude(high - low) + 1)
+        base = math.floor(low / step) * step if _magnitude(low, high) - span > 1 else 0.0
+        return cls(low, high, base, _magnitude(low - base, high - base) + 1 - DIGITS)
+
+    @property
+    def digits(self) -> int:
+        """Letters of the longest number."""
+        return max(len(self._number(score)) for score in (self.low, self.high))
+
+    @property
+    def cell(self) -> int:
+        """Letters of a cell."""
+        return max(self.digits + 1, LEAST_CELL)
 
     def write(self, score: float, *, starred: bool) -> Text:
         """A cell."""
         share = float(np.clip((score - self.low) / (self.high - self.low), 0, 1))
         red, green, blue, _ = colormaps["viridis"](share, bytes=True)
         style = Style(color="black" if share > 0.6 else "white", bgcolor=f"rgb({red},{green},{blue})", bold=starred)
-        number = f"{STAR if starred else ' '}{_multiple(score, self.power):>{DIGITS[0]}}"
+        number = f"{STAR if starred else ' '}{self._number(score):>{self.digits}}"
         return Text(number.ljust(self.cell), style=style)
 
+    def _number(self, score: float) -> str:
+        return f"{(score - self.base) / 10.0**self.power:.0f}"
+
     def __str__(self) -> str:
-        return "scores" if self.power == 0 else f"scores in units of 1e{self.power}"
+        above = f" above {significant(self.base, within=self.high - self.low)}" if self.base else ""
+        return f"scores{above} in units of 1e{self.power}"
 
 
-def _multiple(score: float, power: int) -> str:
-    return f"{score / 10.0**power:.0f}"
+def _magnitude(*values: float) -> int:
+    """The power of ten in the greatest of them."""
+    return math.floor(math.log10(max(map(abs, values))))
 
 
 def _map(landscape: Landscape, scale: Scale, x: int, y: int) -> Text:

@@ -85,6 +85,11 @@ def test_show_draws_in_the_terminal(folder: Path) -> None:
     assert with_density.count("(up) by") == 3
 
 
+def test_show_suggests_what_it_would_load(folder: Path) -> None:
+    wrong = run("show", "smooth-a", "--landscapes-dir", folder).exception
+    assert str(wrong).endswith("did you mean smooth-a/dare or smooth-a/ta?")
+
+
 def test_show_refuses_other_formats_and_unknown_names(folder: Path) -> None:
     assert run("show", "smooth-a/ta", "--landscapes-dir", folder, "--out", "map.gif").exit_code == 2
     assert isinstance(run("show", "smooth-a/tta", "--landscapes-dir", folder).exception, UnknownLandscapeError)
@@ -131,6 +136,7 @@ def test_ones_own_grid_from_table_to_run_to_removal(folder: Path, tmp_path: Path
     assert "noise of one evaluation not measured" in checked.output
     kept = run("remove", "sweep/sweep", input="n\n")
     assert kept.exit_code == 1
+    assert "nothing is deleted" in kept.output
     assert catalogue.names(catalogue.OWN) == ["sweep/sweep"]
     removed = run("remove", "sweep/sweep", "--yes")
     assert removed.exit_code == 0, removed.output
@@ -156,6 +162,21 @@ def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.Monke
     assert "did you mean 'f1'" in str(wrong)
     run("add", path, "--space", "a,b", "--metric", "f1")
     assert isinstance(run("add", path, "--space", "a,b", "--metric", "f1").exception, UnwritableError)
+    for examples in ("-3", "10.5", "²"):
+        wrong = run("add", path, "--space", "a,b", "--metric", "f1", "--name", "x/y", "--examples", examples).exception
+        assert isinstance(wrong, InvalidGridError)
+        assert examples in str(wrong)
+    unnamed = path.rename(tmp_path / "学习率.csv")
+    assert "--name PAIR/METHOD" in str(run("add", unnamed, "--space", "a,b", "--metric", "f1").exception)
+    spaced = unnamed.rename(tmp_path / "my sweep.csv")
+    assert "my-landscapes/my-sweep/sweep" in run("add", spaced, "--space", "a,b", "--metric", "f1").output
+    part = run("remove", "sweep", "--yes").exception
+    assert "no landscape is called 'sweep' in my-landscapes; did you mean" in str(part)
+    assert "sweep/sweep" in str(part)
+    assert "is not a folder" in str(run("remove", "sweep/sweep", "--dir", "elsewhere", "--yes").exception)
+    helps = run("remove", "--help").output
+    assert "landscapes remove sweep/sweep" in helps
+    assert "landscapes add" not in helps
     shipped = run("remove", "ja-llama/ta", "--yes")
     assert shipped.exit_code == 2
     assert "ships with the package and stays" in shown_error(shipped)
