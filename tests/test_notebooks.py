@@ -1,5 +1,6 @@
 """Notebooks run from top to bottom, and are committed with what they show."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -15,7 +16,16 @@ def test_it_runs_and_was_committed_with_outputs(path: Path) -> None:
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert cells
     assert all(cell.outputs for cell in cells), "commit the notebook with its outputs"
+    committed = [_numbers(cell) for cell in cells]
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell, before in zip(cells, committed, strict=True):
+        assert _numbers(cell) == pytest.approx(before, rel=0.02, abs=0.02), f"execute again: {cell.source}"
+
+
+def _numbers(cell: nbformat.NotebookNode) -> list[float]:
+    """The numbers that a cell shows; what programs print, with folders and times in it, is left out."""
+    shown = "\n".join(one.data["text/plain"] for one in cell.outputs if one.output_type == "execute_result")
+    return [float(number) for number in re.findall(r"(?<![\w.])-?\d+\.?\d*", shown)]
 
 
 def test_there_are_notebooks() -> None:

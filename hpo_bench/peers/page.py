@@ -29,7 +29,8 @@ the runs that the peer and GP-BO both made: the same problems, seeds, starts and
 many. Expensive peers have one seed, or fewer problems: by what they cost, not by what came out.
 
 - **RoR**, regret over random: mean regret over Random's exact expectation (with noise the mean of {SEARCHES:,}
-  simulated searches); lower is better, 1 is uniform random search. It is heavy-tailed, so medians over problems and ratios of means tell different stories; both are given.
+  simulated searches); lower is better, 1 is uniform random search. It is heavy-tailed, so medians over problems and
+  ratios of means tell different stories; both are given.
 - **Advantage**: the peer's mean regret minus GP-BO's, over Random's; positive is in favour of GP-BO.
 - **Brackets** hold 95% intervals by a bootstrap over pairs (BBOB: functions, the 2-D and 3-D ones of a number together)
   and, within, seeds.

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from hpo_bench.commands.landscapes.options import PATTERNS, output
 from hpo_bench.commands.options import LANDSCAPES_DIR
+from hpo_bench.wording import significant
 from landscapes import catalogue, weakness
+from landscapes.landscape import Landscape
 
 EXAMPLES = """\b
 Examples:
@@ -54,8 +56,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
             landscape.card.domain,
             landscape.card.benchmark,
             str(len(landscape.grid)),
-            f"{landscape.optimum.score:.3f}",
-            f"{landscape.minimum.score:.3f}",
+            _score(landscape, landscape.optimum.score),
+            _score(landscape, landscape.minimum.score),
             *(_figure(value) for value in (trust.noise_percent, trust.study_loocv, trust.exact_loocv)),
             str(trust.held_out or "-"),
             _figure(trust.held_out_rmse),
@@ -71,3 +73,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
 
 def _figure(value: float, digits: int = 1) -> str:
     return "-" if np.isnan(value) else f"{value:.{digits}f}"
+
+
+def _score(landscape: Landscape, score: float) -> str:
+    """Three decimals, which align; of scores that differ by less, as many digits as tell them apart."""
+    return f"{score:.3f}" if landscape.range > 0.01 else significant(score, within=landscape.range)
