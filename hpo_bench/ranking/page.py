@@ -14,8 +14,8 @@ from landscapes.weakness import MARK, marked
 PAGE = "ranking.md"
 HOW = """\
 The same optimisers with the same budgets, seeds and starts run on several guises of the same landscapes: the surrogate
-under each kernel, a Gaussian process in its place, noise (every evaluation on examples drawn anew, what an optimiser
-recommends judged without noise){real}.
+under each kernel, a Gaussian process in its place, noise (every evaluation on examples drawn anew, which is harder than
+tuning, where all settings answer the same questions; what an optimiser recommends is judged without noise){real}.
 
 - **Regret** is in [0, 1] of a landscape's range, on the split that is tuned on, the mean over landscapes and seeds.
 - **Kendall's tau** (tau-b) of two rankings by mean regret: 1 if every two optimisers are in the same order, -1 if none
