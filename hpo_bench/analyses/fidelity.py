@@ -170,4 +170,5 @@ def notes(reports: Sequence[Report]) -> list[str]:
 
 
 def _figure(value: float, digits: int = 1) -> str:
-    return MISSING if math.isnan(value) else f"{value:.{digits}f}"
+    # Adding zero turns a rounded -0.0 into 0.0.
+    return MISSING if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"

@@ -69,6 +69,8 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
         )
     click.echo(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
+    # With the folder, because one of the same name may ship.
+    click.echo(f"next: hpo-bench landscapes check {found.name}/{method} --landscapes-dir {out}")
 
 
 def _describe(entry: Entry) -> str:
