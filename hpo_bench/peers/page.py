@@ -26,7 +26,9 @@ HOW = f"""\
 Every optimiser proposes one point at a time, 40 in two dimensions and 60 in three, and begins, where nothing else is
 said, with the same {DESIGN} points of a scrambled Sobol' sequence, drawn anew for each problem and seed. A row is about
 the runs that the peer and GP-BO both made: the same problems, seeds, starts and noise; *problems × seeds* says how
-many. Expensive peers have one seed, or fewer problems: by what they cost, not by what came out.
+many. Expensive peers have one seed, or fewer problems: by what they cost, not by what came out. But for Ax, whose
+second seed was added because the first left it undecided on the landscapes (t ≥ 10, p = .13): what its row says has
+been looked at twice.
 
 - **RoR**, regret over random: mean regret over Random's exact expectation (with noise the mean of {SEARCHES:,}
   simulated searches); lower is better, 1 is uniform random search. It is heavy-tailed, so medians over problems and
