@@ -1,5 +1,6 @@
 """Checks of table columns whose messages name file, row and column and say what to do. Rows count from 1."""
 
+import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -22,8 +23,10 @@ def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
     """Refuse a table that is empty or lacks a column."""
     missing = [name for name in names if name not in frame.columns]
     if missing:
+        near = difflib.get_close_matches(missing[0], map(str, frame.columns), n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}? " if near else ""
         raise InvalidGridError(
-            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, frame.columns))}. "
+            f"{path} has no column {', '.join(map(repr, missing))}; {hint}it has {', '.join(map(str, frame.columns))}. "
             "Add or rename the column"
         )
     if frame.empty:

@@ -5,7 +5,6 @@ number in parquet and only as a plain decimal number in CSV, and every complaint
 head) and column as the user knows them.
 """
 
-import difflib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -135,7 +134,7 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
         InvalidGridError: If the table cannot be used; the message says where and what to do.
     """
     frame, names = read_table(path), list(reading.parameters)
-    _require(frame, reading.columns, path)
+    columns.require(frame, reading.columns, path)
     out = pd.DataFrame({name: _numbers(frame, name, path) for name in names})
     for name, span in reading.parameters.items():
         _refuse_outside(out[name].to_numpy(), span, path, name)
@@ -156,16 +155,6 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
         keys = out[["split", *names]].rename(columns={"split": reading.split}) if reading.split else out[names]
         columns.refuse_repeats(keys, path, "setting")
     return out.assign(merge_seconds=np.nan, eval_seconds=np.nan), box
-
-
-def _require(frame: pd.DataFrame, names: list[str], path: Path) -> None:
-    for name in names:
-        if name not in frame.columns:
-            near = difflib.get_close_matches(name, map(str, frame.columns), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise InvalidGridError(f"{path} has no column {name!r}; {hint}it has {', '.join(map(str, frame.columns))}")
-    if frame.empty:
-        raise InvalidGridError(f"{path} has no rows; record at least one setting")
 
 
 def _numbers(

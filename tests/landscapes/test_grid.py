@@ -72,7 +72,7 @@ def with_cell(row: int, column: str, value: object) -> Callable[[pd.DataFrame], 
 BAD = {
     "missing column": (
         lambda rows: rows.drop(columns="score").rename(columns={"density": "dens"}),
-        "has no column 'density', 'score'; it has split, vl_weight, exp_weight, dens",
+        "has no column 'density', 'score'; did you mean 'dens'. it has split, vl_weight, exp_weight, dens",
     ),
     "no rows": (lambda rows: rows.iloc[:0], "has no rows"),
     "text": (with_cell(4, "score", "n/a"), "row 5, column 'score': 'n/a' is not a finite number; evaluate the setting"),
