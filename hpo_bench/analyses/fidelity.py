@@ -54,18 +54,17 @@ class Report:
         return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
 
 
-def check(landscapes: Sequence[Landscape], *, jobs: int = 1, count_maxima: bool = True) -> list[Report]:
+def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
     """Measure landscapes.
 
     Args:
         landscapes: Which ones.
         jobs: Worker processes.
-        count_maxima: Whether local maxima are counted, which takes about a second a landscape.
 
     Raises:
         LandscapeError: If something recorded beside a landscape cannot be used.
     """
-    return each(_report if count_maxima else _quick_report, landscapes, jobs=jobs)
+    return each(_report, landscapes, jobs=jobs)
 
 
 def section(landscapes: Sequence[Landscape], *, jobs: int = 1) -> dict[str, object]:
@@ -85,14 +84,7 @@ def section(landscapes: Sequence[Landscape], *, jobs: int = 1) -> dict[str, obje
 
 
 def _report(landscape: Landscape) -> Report:
-    return _measured(landscape, maxima.find(landscape))
-
-
-def _quick_report(landscape: Landscape) -> Report:
-    return _measured(landscape, None)
-
-
-def _measured(landscape: Landscape, found: maxima.Maxima | None) -> Report:
+    found = maxima.find(landscape)
     return Report(
         name=landscape.name,
         method=landscape.card.method,
