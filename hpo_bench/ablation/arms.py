@@ -22,7 +22,7 @@ ARMS = {
         Arm("ascent", variants.Polished, "search: gradient ascent in place of the last clouds"),
         Arm("twice", variants.Twice, "search: twice the candidates"),
         Arm("exploit", variants.Exploits, "the last tenth of the budget at the highest mean"),
-        Arm("rough", variants.Rough, "noise: beyond the told errors it is roughness"),
+        Arm("smoothed", variants.Smoothed, "noise: beyond the told errors it is luck, not roughness"),
         Arm("known-only", variants.KnownOnly, "noise: told standard errors, none learnt"),
         Arm("unaware", variants.Unaware, "noise: learnt, standard errors not heeded"),
         Arm("luckiest", variants.Luckiest, "recommends the highest score told"),

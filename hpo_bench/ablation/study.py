@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.ablation.table import Row, compare
 from hpo_bench.functions import Function
+from hpo_bench.regret import random_searches
 from hpo_bench.workers import each, one_thread
 from optimizers.base import Optimizer
 
@@ -67,9 +68,9 @@ class Outcome:
     """What came of a task.
 
     Attributes:
-        ratios: By function: regret divided by that of Random without noise, averaged over seeds and over evaluations
-            from the tenth. With noise the regret is that of what the optimiser recommends after the tenth, the
-            twentieth and the last evaluation.
+        ratios: By function: regret divided by that of Random, averaged over seeds and over evaluations from the tenth.
+            With noise the regret is that of what the optimiser recommends after the tenth, the twentieth and the last
+            evaluation, and Random has the same noise and recommends its highest score.
         seconds: Processor time a suggestion.
     """
 
@@ -116,8 +117,17 @@ def _run(task: Task) -> Outcome:
     for place, function in enumerate(task.functions):
         rows = slice(place * task.seeds, (place + 1) * task.seeds)
         own = function.regret(scores[rows]).mean()
-        ratios[function.name] = float(own / function.random_regret(budget)[at - 1].mean())
+        ratios[function.name] = float(own / _random(function, budget, noise=task.noise)[at - 1].mean())
     return Outcome(ratios, seconds / (len(cells) * budget))
+
+
+def _random(function: Function, budget: int, *, noise: float) -> Array:
+    """What Random is expected to lose after 1 to `budget` evaluations: without noise exactly, with it by simulation."""
+    if not noise:
+        return function.random_regret(budget)
+    deviation = noise * function.spread / (function.f_max - function.f_min)
+    rng = np.random.default_rng(0)
+    return random_searches(function.sample_regret, budget, rng=rng, noise=deviation).mean(axis=0)
 
 
 def conduct(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 
-import numpy as np
 import torch
 from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
@@ -12,7 +11,6 @@ from torch import Tensor
 from hpo_bench.ablation.ascent import climb
 from optimizers.base import Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement
-from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Kernel
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
 from optimizers.gp.priors import Gamma, Priors
@@ -166,7 +164,7 @@ class LogPairedImprovement:
     """Log expected improvement on the score of the best point, which is itself uncertain, and goes with the others.
 
     With one Gaussian the noisy expected improvement of Letham, Karrer, Ottoni & Bakshy (2019) has a closed form, if the
-    best point is the one of highest posterior mean instead of another one in every draw.
+    best point is the one that is believed to be worth most instead of another one in every draw.
 
     Attributes:
         posterior: What is known.
@@ -188,7 +186,7 @@ class LogPairedImprovement:
 
 
 class Paired(GpBo):
-    """Improvement on the uncertain score of the best point, not on its posterior mean."""
+    """Improvement on the uncertain score of the best point, not on what is believed of it."""
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
@@ -196,29 +194,12 @@ class Paired(GpBo):
         return LogPairedImprovement(posterior, posterior.X[torch.arange(len(index)), index][:, None, :])
 
 
-class Rough(GpBo):
-    """Noise beyond the told standard errors is roughness of the objective: a nugget that belongs to each point's worth.
-
-    Then a point is believed to be worth its score less what the model takes for its measurement error (Cressie, 1993,
-    section 3.2.1, on measurement error and microscale variation).
-    """
-
-    def recommend(self) -> Point:
-        """See `Optimizer`."""
-        known = Knowledge.of([self])
-        if not known.noise.any():
-            return super().recommend()
-        kernel = hyperparameters(
-            fit_map(known.X, known.y, known.noise, typical(self.dim).expand(1, 1, -1), self.priors), self.priors
-        )
-        worth = self._worth(Posterior.fit(known.X, known.y, known.noise, kernel), known)
-        return self._X[np.flatnonzero(np.isfinite(self._scores))[int(worth.argmax())]]
+class Smoothed(GpBo):
+    """All noise that is learnt is luck: a point is believed to be worth its posterior mean."""
 
     @classmethod
     def _worth(cls, posterior: Posterior, known: Knowledge) -> Tensor:
-        if not known.noise.any():
-            return super()._worth(posterior, known)
-        return known.y - known.noise * posterior.weights
+        return posterior.predict(known.X)[0]
 
 
 class Luckiest(GpBo):

@@ -75,7 +75,12 @@ class Function:
 
     def random_regret(self, n: int) -> Array:
         """Expected normalised regret of Random after 1 to n evaluations, of shape (n,)."""
-        return expected_regret(np.sort(self.regret(self._sample)), np.arange(1, n + 1))
+        return expected_regret(self.sample_regret, np.arange(1, n + 1))
+
+    @property
+    def sample_regret(self) -> Array:
+        """Regrets of uniform points, increasing."""
+        return np.sort(self.regret(self._sample))
 
     @property
     def spread(self) -> float:

@@ -69,6 +69,7 @@ class Stage:
 
 QUICK = ("pybads", "nevergrad-ngopt", "optuna-tpe", "optuna-cma-es")
 SLOW = ("botorch", "optuna-gp", "smac")
+DEAR = ("ax", "hebo")
 ONE_OF_EACH_PAIR = ("*/ta",)
 """A landscape of each pair, with the least budget: comparisons are over pairs, of which three would decide nothing."""
 EVERY_OTHER = tuple(f"bbob-?d/f{number}-*" for number in range(1, 25, 2))
@@ -89,10 +90,10 @@ STAGES = (
     ),
     Stage(
         "functions", "BBOB in 2-D and 3-D, without noise", ("bbob",), False,
-        (*(Entry(peer, 5) for peer in QUICK), *(Entry(peer, 1, EVERY_OTHER) for peer in SLOW)),
+        (*(Entry(peer, 5) for peer in QUICK), *(Entry(peer, 1, EVERY_OTHER) for peer in (*SLOW, *DEAR))),
     ),
     Stage(
         "noise", "BBOB in 2-D and 3-D, with noise", ("bbob",), True,
-        (*(Entry(peer, 5) for peer in QUICK), *(Entry(peer, 1, EVERY_OTHER) for peer in SLOW)),
+        (*(Entry(peer, 5) for peer in QUICK), *(Entry(peer, 1, EVERY_OTHER) for peer in (*SLOW, *DEAR))),
     ),
 )  # fmt: skip

@@ -52,8 +52,8 @@ random.
 """
 NOISE = """\
 Every evaluation has noise of a tenth of the spread of the function's values. Regret is that, without noise, of what an
-optimiser would recommend: GP-BO by the posterior mean, the others by the highest score, though some have ways of their
-own to recommend that the adapters do not use.
+optimiser would recommend: GP-BO by what its model believes, the others by the highest score, though some have ways of
+their own to recommend that the adapters do not use.
 """
 
 

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from optimizers.gp.kernels import MATERN52
+from optimizers.gp.posterior import Hyperparameters, Posterior
 from optimizers.gp_bo import GpBo, Knowledge
 from optimizers.random_search import RandomSearch
 
@@ -65,6 +67,32 @@ def test_known_noise_is_smoothed_and_the_luckiest_draw_is_not_recommended() -> N
     X, scores = optimizer.history
     assert not np.array_equal(optimizer.recommend(), X[scores.argmax()])
     assert np.linalg.norm(optimizer.recommend() - 0.4) < 0.2
+
+
+def test_roughness_beyond_the_told_errors_belongs_to_the_point() -> None:
+    """Synthetic: scores that jump from point to point, and are said to be almost exact."""
+    optimizer = GpBo(2, seed=0, budget=30)
+    rng = np.random.default_rng(3)
+    for t in range(30):
+        optimizer.tell(optimizer.ask(), 4.0 if t == 3 else rng.standard_normal(), standard_error=0.05)
+    X, _ = optimizer.history
+    assert np.array_equal(optimizer.recommend(), X[3])
+
+
+def test_worth_of_a_score_whose_error_is_unknown_is_the_posterior_mean() -> None:
+    rng = np.random.default_rng(1)
+    X, y = torch.from_numpy(rng.random((1, 8, 2))), torch.from_numpy(rng.standard_normal((1, 8)))
+    known = torch.tensor([[0.5] * 4 + [0.0] * 4], dtype=torch.double)
+    ones = torch.ones(1, dtype=torch.double)
+    kernel = Hyperparameters(MATERN52, 0.3 * ones.expand(1, 2), ones, 0.2 * ones)
+    posterior = Posterior.fit(X, y, known, kernel)
+    worth, (mean, _) = posterior.worth(y, known), posterior.predict(X)
+    assert torch.equal(worth[:, 4:], mean[:, 4:])
+    # Of what the score deviates from the mean, the part that roughness explains: .2 of .2 + .5.
+    assert torch.allclose(worth[:, :4] - mean[:, :4], (y - mean)[:, :4] * 0.2 / 0.7)
+    exact = Hyperparameters(MATERN52, kernel.lengthscale, ones, torch.zeros_like(ones))
+    posterior = Posterior.fit(X, y, known + 0.1, exact)
+    assert torch.allclose(posterior.worth(y, known + 0.1), posterior.predict(X)[0])
 
 
 def test_standard_errors_are_standardised_with_the_scores() -> None:

@@ -136,6 +136,13 @@ def test_every_variant_goes_another_way_than_the_default_and_repeats_itself(arm)
     assert np.array_equal(runs[0], runs[1]) == (arm.kind is variants.Luckiest)
 
 
+def test_random_under_noise_is_as_good_as_what_it_is_compared_with(functions) -> None:
+    """200 searches by highest score: their mean is within some standard errors of the simulated one."""
+    task = Task(Arm("random", RandomSearch, "all"), tuple(functions[:1]), 200, 0.5)
+    (ratio,) = run(task).ratios.values()
+    assert 0.85 < ratio < 1.15
+
+
 def test_the_luckiest_is_recommended_only_by_the_arm_that_says_so() -> None:
     found = []
     for kind in (ARMS[DEFAULT].kind, variants.Luckiest):
