@@ -48,8 +48,8 @@ def grid(
 ) -> None:
     """Compare the best of the recorded full grid with what tuning finds, by test score, merges and seconds.
 
-    PAIR is the name of a nano pair; all that are built or shipped by default. Interrupted, the same command goes on
-    where it was.
+    PAIR is the name of a nano pair; by default all that are built or shipped and have recorded grids. Interrupted, the
+    same command goes on where it was.
     """
     import torch
     from rich import box
@@ -57,14 +57,16 @@ def grid(
     from rich.table import Table
 
     from hpo_bench.live import against_grid_page as page
-    from hpo_bench.live.against_grid import Comparison, Plan, compare
+    from hpo_bench.live.against_grid import Comparison, Plan, compare, recorded
     from hpo_bench.methods_table.chosen import choose
 
     # The optimiser's models are small: more threads than one only get in the worker's way.
     torch.set_num_threads(1)
+    methods = methods or METHODS
+    chosen = choose(names, pairs)
     plan = Plan(
-        pairs=choose(names, pairs),
-        methods=methods or METHODS,
+        pairs=chosen if names else recorded(chosen, methods),
+        methods=methods,
         seeds=seeds,
         grid_box=grid_box,
         studies=studies or out / "studies",

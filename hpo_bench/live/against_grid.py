@@ -117,6 +117,19 @@ class Plan:
         )
 
 
+def recorded(pairs: Sequence[Pair], methods: Sequence[str]) -> list[Pair]:
+    """Those of the pairs that have a recorded grid of every method.
+
+    Raises:
+        UsageError: If none has.
+    """
+    known = set(catalogue.names())
+    found = [pair for pair in pairs if all(f"{pair.name}/{method}" in known for method in methods)]
+    if not found:
+        raise UsageError("no pair that is here has recorded grids; build one with `hpo-bench nano build ja-llama`")
+    return found
+
+
 def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) -> list[Comparison] | None:
     """Tune every pair with every method and every seed, and compare.
 

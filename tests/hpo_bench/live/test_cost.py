@@ -1,13 +1,15 @@
 """What tuning costs: against the full grid, and against merges on disk."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from hpo_bench.errors import UsageError
 from hpo_bench.live.against_disk import ANEW, CLOCKS, READ_BACK, RESIDENT, Seconds, Timing, _Routes
-from hpo_bench.live.against_grid import Comparison, Plan, overall
+from hpo_bench.live.against_grid import Comparison, Plan, overall, recorded
 from hpo_bench.live.against_grid_page import by_method, by_pair, write_page
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -53,6 +55,13 @@ def test_tables_count_in_points_and_who_is_better(tmp_path: Path) -> None:
     assert "+2.0 [+1.0, +3.0]" in page
     assert (tmp_path / "cost.png").stat().st_size > 1000
     assert len((tmp_path / "cost.csv").read_text().splitlines()) == 4
+
+
+def test_pairs_without_a_recorded_grid_are_passed_over(small_pair: Pair) -> None:
+    named = replace(small_pair, name="ja-llama")
+    assert recorded((small_pair, named), ("ta", "dare")) == [named]
+    with pytest.raises(UsageError, match="recorded grids"):
+        recorded((small_pair,), ("ta",))
 
 
 def test_all_routes_in_this_process_answer_alike(small_pair: Pair, tmp_path: Path) -> None:
