@@ -58,10 +58,10 @@ def test_tables_count_in_points_and_who_is_better(tmp_path: Path) -> None:
 
 
 def test_pairs_without_a_recorded_grid_are_passed_over(small_pair: Pair) -> None:
-    named = replace(small_pair, name="ja-llama")
-    assert recorded((small_pair, named), ("ta", "dare")) == [named]
+    named, larger = replace(small_pair, name="ja-llama"), replace(small_pair, name="ja-llama-10m")
+    assert recorded((larger, named), ("ta", "dare")) == [named]
     with pytest.raises(UsageError, match="recorded grids"):
-        recorded((small_pair,), ("ta",))
+        recorded((larger,), ("ta",))
 
 
 def test_all_routes_in_this_process_answer_alike(small_pair: Pair, tmp_path: Path) -> None:
