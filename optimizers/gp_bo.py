@@ -169,7 +169,7 @@ class GpBo(Optimizer):
     @classmethod
     def _worth(cls, posterior: Posterior, known: "Knowledge") -> Tensor:
         """What the points with a score are believed to be worth, of shape (B, n); the most is to be improved on."""
-        return posterior.worth(known.y, known.noise)
+        return posterior.worth(known.told)
 
     @classmethod
     def _maximise(cls, acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:
@@ -207,6 +207,7 @@ class Knowledge:
         X: Points with a score, of shape (B, n, d).
         y: Their scores, of shape (B, n), with mean 0 and variance 1 in each run.
         noise: Known variances of the scores in these units, of shape (B, n), zero where no standard error was told.
+        told: Where a standard error was told, if only zero, of shape (B, n).
         others: Points without a score, failed or pending, of shape (B, k, d).
         failed: Which of these failed, of shape (B, k).
     """
@@ -214,12 +215,15 @@ class Knowledge:
     X: Tensor
     y: Tensor
     noise: Tensor
+    told: Tensor
     others: Tensor
     failed: Tensor
 
     def rows(self, rows: slice) -> "Knowledge":
         """What some of the runs know."""
-        return Knowledge(self.X[rows], self.y[rows], self.noise[rows], self.others[rows], self.failed[rows])
+        return Knowledge(
+            self.X[rows], self.y[rows], self.noise[rows], self.told[rows], self.others[rows], self.failed[rows]
+        )
 
     @classmethod
     def of(cls, optimizers: Sequence[Optimizer]) -> Self:
@@ -231,9 +235,11 @@ class Knowledge:
             pending = np.array(optimizer.pending).reshape(-1, optimizer.dim)
             known.append(X[~failed])
             scores.append(y[~failed])
-            errors.append(np.nan_to_num(optimizer.standard_errors[~failed]))
+            errors.append(optimizer.standard_errors[~failed])
             others.append(np.concatenate((X[failed], pending)))
             failures.append(np.repeat((True, False), (failed.sum(), len(pending))))
         y, _, spread = standardised(np.array(scores))
-        noise = np.square(np.array(errors) / spread)
-        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, noise, others, failures)))
+        told = np.isfinite(errors)
+        with np.errstate(over="ignore"):  # an infinite variance says rightly that nothing was learnt
+            noise = np.square(np.nan_to_num(errors) / spread)
+        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, noise, told, others, failures)))

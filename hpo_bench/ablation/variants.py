@@ -222,4 +222,5 @@ class Unaware(GpBo):
     @classmethod
     def _learn(cls, optimizers: Sequence[GpBo], known: Knowledge) -> Hyperparameters:
         known.noise.zero_()
+        known.told.zero_()
         return super()._learn(optimizers, known)

@@ -69,7 +69,8 @@ class ConstrainedGpBo(GpBo):
     with inequality constraints", 2014); what is to be improved on is the highest posterior mean among the known points
     that are feasible with a probability of at least one half, and as long as there is none the probability alone is
     maximised (Gelbart, Snoek & Adams, "Bayesian optimization with unknown constraints", 2014). Both factors are taken
-    as logarithms, whose sum has no plateau where both are tiny (Ament et al., 2023).
+    as logarithms, whose sum has no plateau where both are tiny (Ament et al., 2023). Whether roughness belongs to a
+    point, as in `GpBo`, was not tried here: means are of both processes alike.
     """
 
     label = "GP-BO, constrained"

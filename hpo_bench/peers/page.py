@@ -55,7 +55,8 @@ NOISE = """\
 Every evaluation has noise of a tenth of the spread of the function's values. Regret is that, without noise, of what an
 optimiser would recommend: GP-BO by what its model believes, the others by the highest score, though some have ways of
 their own to recommend that the adapters do not use. GP-BO is told the standard deviation of the noise, PyBADS that
-there is some; the others learn of it from the scores.
+there is some; the others are not told, and those with a model of noise learn it from the scores. SMAC's facade is that
+for deterministic functions.
 
 How GP-BO deals with noise was changed after an earlier table of these functions had been seen, in which GP-BO's mean
 was bad on the most rugged ones (Griewank-Rosenbrock, Katsuura). What to change it to was decided on other functions and

@@ -83,18 +83,18 @@ class Posterior:
         variance = (self.kernel.outputscale[:, None] - explained).clamp_min_(LEAST_VARIANCE)
         return mean, variance
 
-    def worth(self, y: Tensor, known: Tensor) -> Tensor:
-        """What the data points' own scores are believed to be without their noise, of shape (B, n).
+    def worth(self, told: Tensor) -> Tensor:
+        """What the data points' own scores are believed to be without their measurement error, of shape (B, n).
 
-        Where the noise variance of a score is known, noise beyond it is roughness of the objective, which belongs to
-        the point: its score less the expected measurement error (Cressie, "Statistics for spatial data", 1993, section
-        3.2.1, on measurement error and microscale variation). Where none is known, the mean.
+        Where that error's size was told, noise beyond it is roughness of the objective, which belongs to the point: the
+        mean and the expected roughness (Cressie, "Statistics for spatial data", 1993, section 3.2.1, on measurement
+        error and microscale variation). Where it was not, the mean.
 
         Args:
-            y: The scores that were conditioned on, of shape (B, n).
-            known: Their known noise variances, of shape (B, n), zero where unknown.
+            told: Where the size of the error is known, of shape (B, n).
         """
-        return torch.where(known > 0.0, y - known * self.weights, self.predict(self.X)[0])
+        # Equal to the score less its expected error, but safe where the error's variance overflows.
+        return self.predict(self.X)[0] + torch.where(told, self.kernel.noise[:, None] * self.weights, 0.0)
 
 
 def covariance(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:

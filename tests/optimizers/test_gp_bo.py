@@ -69,30 +69,38 @@ def test_known_noise_is_smoothed_and_the_luckiest_draw_is_not_recommended() -> N
     assert np.linalg.norm(optimizer.recommend() - 0.4) < 0.2
 
 
-def test_roughness_beyond_the_told_errors_belongs_to_the_point() -> None:
-    """Synthetic: scores that jump from point to point, and are said to be almost exact."""
+@pytest.mark.parametrize("exact", [0.0, 0.05])
+def test_roughness_beyond_the_told_errors_belongs_to_the_point(exact: float) -> None:
+    """Synthetic: scores that jump from point to point, and are said to be almost exact, the best one quite."""
     optimizer = GpBo(2, seed=0, budget=30)
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(0)
     for t in range(30):
-        optimizer.tell(optimizer.ask(), 4.0 if t == 3 else rng.standard_normal(), standard_error=0.05)
+        score, error = (4.0, exact) if t == 3 else (rng.standard_normal(), 0.05)
+        optimizer.tell(optimizer.ask(), score, standard_error=error)
     X, _ = optimizer.history
     assert np.array_equal(optimizer.recommend(), X[3])
+
+
+def test_one_score_of_hopeless_precision_spoils_nothing() -> None:
+    optimizer = GpBo(2, seed=1, budget=20)
+    for t in range(20):
+        x = optimizer.ask()
+        optimizer.tell(x, -float(np.sum((x - 0.4) ** 2)), standard_error=0.01 if t else 1e155)
+    assert np.linalg.norm(optimizer.recommend() - 0.4) < 0.1
 
 
 def test_worth_of_a_score_whose_error_is_unknown_is_the_posterior_mean() -> None:
     rng = np.random.default_rng(1)
     X, y = torch.from_numpy(rng.random((1, 8, 2))), torch.from_numpy(rng.standard_normal((1, 8)))
     known = torch.tensor([[0.5] * 4 + [0.0] * 4], dtype=torch.double)
+    told = torch.tensor([[True] * 4 + [False] * 3 + [True]])
     ones = torch.ones(1, dtype=torch.double)
-    kernel = Hyperparameters(MATERN52, 0.3 * ones.expand(1, 2), ones, 0.2 * ones)
-    posterior = Posterior.fit(X, y, known, kernel)
-    worth, (mean, _) = posterior.worth(y, known), posterior.predict(X)
-    assert torch.equal(worth[:, 4:], mean[:, 4:])
-    # Of what the score deviates from the mean, the part that roughness explains: .2 of .2 + .5.
+    posterior = Posterior.fit(X, y, known, Hyperparameters(MATERN52, 0.3 * ones.expand(1, 2), ones, 0.2 * ones))
+    worth, (mean, _) = posterior.worth(told), posterior.predict(X)
+    assert torch.equal(worth[:, 4:7], mean[:, 4:7])
+    # Of what the score deviates from the mean, the part that roughness explains: .2 of .2 + .5, and all where exact.
     assert torch.allclose(worth[:, :4] - mean[:, :4], (y - mean)[:, :4] * 0.2 / 0.7)
-    exact = Hyperparameters(MATERN52, kernel.lengthscale, ones, torch.zeros_like(ones))
-    posterior = Posterior.fit(X, y, known + 0.1, exact)
-    assert torch.allclose(posterior.worth(y, known + 0.1), posterior.predict(X)[0])
+    assert torch.allclose(worth[:, 7], y[:, 7])
 
 
 def test_standard_errors_are_standardised_with_the_scores() -> None:
@@ -102,13 +110,15 @@ def test_standard_errors_are_standardised_with_the_scores() -> None:
     assert torch.allclose(Knowledge.of([optimizer]).noise, torch.tensor([[0.0625, 0.0, 0.0]], dtype=torch.double))
 
 
-def test_told_errors_of_zero_leave_the_trace_as_it_is() -> None:
-    plain = drive(GpBo(2, seed=3, budget=10), branin)
-    told = GpBo(2, seed=3, budget=10)
-    for _ in range(10):
-        x = told.ask()
-        told.tell(x, branin(x), standard_error=0.0)
-    assert np.array_equal(plain, told.history[0])
+def test_exact_scores_are_to_be_improved_on_themselves() -> None:
+    """Errors of zero are told, and not the same as none: no point is believed to be worth less than its score."""
+    optimizer = GpBo(2, seed=3, budget=10)
+    for error in (0.0, 0.0, None):
+        x = optimizer.ask()
+        optimizer.tell(x, branin(x), standard_error=error)
+    known = Knowledge.of([optimizer])
+    assert known.told.tolist() == [[True, True, False]]
+    assert not known.noise.any()
 
 
 def test_initial_points_are_balanced() -> None:
