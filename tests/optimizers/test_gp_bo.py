@@ -110,8 +110,7 @@ def test_standard_errors_are_standardised_with_the_scores() -> None:
     assert torch.allclose(Knowledge.of([optimizer]).noise, torch.tensor([[0.0625, 0.0, 0.0]], dtype=torch.double))
 
 
-def test_exact_scores_are_to_be_improved_on_themselves() -> None:
-    """Errors of zero are told, and not the same as none: no point is believed to be worth less than its score."""
+def test_an_error_of_zero_is_told_and_not_the_same_as_none() -> None:
     optimizer = GpBo(2, seed=3, budget=10)
     for error in (0.0, 0.0, None):
         x = optimizer.ask()
