@@ -14,6 +14,7 @@ from hpo_bench.merging.backbone import HEAD, language_tensors
 from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
 from hpo_bench.merging.plausibility import check_base
+from hpo_bench.merging.processor import load_processor
 from hpo_bench.merging.resources import check_memory, weight_bytes
 from hpo_bench.merging.scope import DTYPES, MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
@@ -217,7 +218,7 @@ class LoadedPair:
         _check_fits(alignment, kept, device)
         trusted = trust_remote_code and pair.trust_remote_code
         vlm = _load_vlm(pair.vlm, kept, trusted).to(device) if device else _load_vlm(pair.vlm, kept, trusted)
-        processor = _load_processor(pair.vlm, trusted)
+        processor = load_processor(pair.vlm, trusted=trusted)
         state = vlm.state_dict()
         names = _names_in_memory(state, alignment)
         for ours, parameter in vlm.named_parameters():
@@ -277,17 +278,6 @@ def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
             f"{folder}: the checkpoint lacks weights of its own architecture: {some(absent)}; fetch it anew"
         )
     return vlm.eval()
-
-
-def _load_processor(folder: Path, trusted: bool) -> Any:
-    from transformers import AutoProcessor
-
-    if not any((folder / name).is_file() for name in ("processor_config.json", "preprocessor_config.json")):
-        return None
-    try:
-        return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
-    except Exception as error:
-        raise MergeError(f"{folder}: its processor cannot be loaded: {first_line(error)}") from error
 
 
 def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) -> dict[str, str]:

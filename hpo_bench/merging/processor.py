@@ -1,0 +1,75 @@
+"""A VLM's processor: what makes tensors of text and pictures."""
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.wording import first_line
+
+_FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
+_VIDEOS = "video_processor"
+
+
+def load_processor(folder: Path, *, trusted: bool = False) -> Any:
+    """The processor of a folder.
+
+    transformers looks at videos through torchvision alone, and so refuses whole processors where it is missing. Nobody
+    shows videos here: such a processor is made without them.
+
+    Args:
+        folder: With the files of a VLM.
+        trusted: Whether code that comes with it may run.
+
+    Returns:
+        A Hugging Face processor; None if the folder holds none.
+
+    Raises:
+        MergeError: If it cannot be loaded, or needs torchvision and that is missing.
+    """
+    from transformers import AutoProcessor
+
+    if not any((folder / name).is_file() for name in _FILES[:2]):
+        return None
+    try:
+        kind = None if find_spec("torchvision") else _kind(folder)
+        if kind is not None and _VIDEOS in kind.get_attributes():
+            return without_videos(kind).from_pretrained(folder, local_files_only=True)
+        return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
+    except Exception as error:  # whatever a broken file makes transformers raise
+        reason = first_line(error)
+        if "torchvision" in str(error).lower():
+            reason = (
+                "it needs torchvision, which "
+                + (f"does not work here ({reason})" if find_spec("torchvision") else "is missing")
+                + "; install the build that belongs to your torch: pip install 'hpo-bench[vision]'"
+            )
+        raise MergeError(f"{folder}: its processor cannot be loaded: {reason}") from error
+
+
+def without_videos(kind: Any) -> Any:
+    """A class of processors that is another but for videos.
+
+    Args:
+        kind: A processor's class that has an image processor, a tokenizer, and after them a video processor.
+    """
+
+    def get_attributes(cls: Any) -> list[str]:
+        return [name for name in super(still, cls).get_attributes() if name != _VIDEOS]
+
+    # It bears the name of the other, under which it is saved and found again.
+    still = type(kind.__name__, (kind,), {"get_attributes": classmethod(get_attributes), "__module__": kind.__module__})
+    return still
+
+
+def _kind(folder: Path) -> Any:
+    """The class that transformers has for a folder's processor; None if it cannot be told."""
+    from transformers import AutoConfig
+    from transformers.models.auto.processing_auto import PROCESSOR_MAPPING, processor_class_from_name
+
+    for name in _FILES:
+        path = folder / name
+        if path.is_file() and (named := json.loads(path.read_text(encoding="utf-8")).get("processor_class")):
+            return processor_class_from_name(named)
+    return PROCESSOR_MAPPING.get(type(AutoConfig.from_pretrained(folder, local_files_only=True)), None)
