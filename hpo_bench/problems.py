@@ -57,8 +57,8 @@ class FunctionProblem:
         self.space = SearchSpace(tuple(Parameter(f"x{axis + 1}", 0.0, 1.0) for axis in range(function.dim)))
 
     def score(self, x: ArrayLike) -> Array:
-        """Scores of settings, of shape (n,)."""
-        return self.function.score(x)
+        """Scores of settings, of shape (n,); settings as for `Landscape.score`."""
+        return self.function.score(self.space.to_unit(x))
 
     def regret(self, scores: ArrayLike) -> Array:
         """Normalised regret of scores; NaN stays NaN."""

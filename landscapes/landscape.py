@@ -160,13 +160,14 @@ class Landscape:
         """Scores of settings.
 
         Args:
-            x: Settings of shape (n, d) in the parameters' own units.
+            x: Settings of shape (n, d) in the parameters' own units; or under their names, in any order, as a
+                DataFrame, a mapping or what else `landscapes.settings.as_array` takes.
 
         Returns:
             Scores of shape (n,) in the card's units, to be maximised.
 
         Raises:
-            InvalidSpaceError: If the shape is wrong or a setting lies outside the recorded box.
+            InvalidSpaceError: If the shape or a name is wrong or a setting lies outside the recorded box.
         """
         return self.surrogate.predict(self.space.to_unit(x))
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from landscapes.errors import InvalidSpaceError
+from landscapes.settings import as_array
 
 Array = NDArray[np.float64]
 
@@ -50,6 +51,8 @@ class Parameter:
 class SearchSpace:
     """Hyperparameters in a fixed order; points are arrays of shape (n, d) in that order.
 
+    Points that name their hyperparameters (DataFrames, mappings and more: `landscapes.settings`) go by the names.
+
     Attributes:
         parameters: The axes, at least one, with different names.
 
@@ -89,12 +92,12 @@ class SearchSpace:
         """Points in [0, 1]^d.
 
         Args:
-            x: Points of shape (n, d) in the parameters' own units.
+            x: Points of shape (n, d) in the parameters' own units, or under their names.
 
         Raises:
-            InvalidSpaceError: If the shape is wrong or a point lies outside the box.
+            InvalidSpaceError: If the shape or a name is wrong or a point lies outside the box.
         """
-        points = self._points(x)
+        points = as_array(x, self.names)
         inside = self.contains(points)
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
@@ -113,20 +116,12 @@ class SearchSpace:
         Raises:
             InvalidSpaceError: If the shape is wrong or a point lies outside the cube.
         """
-        points = self._points(u)
+        points = as_array(u, self.names)
         if not ((points >= -SLACK) & (points <= 1 + SLACK)).all():
             raise InvalidSpaceError("a point lies outside the unit cube")
         return np.clip(self.low + points * (self.high - self.low), self.low, self.high)
 
     def contains(self, x: ArrayLike) -> NDArray[np.bool_]:
         """Which points of shape (n, d) lie in the box, up to rounding; of shape (n,)."""
-        points, slack = self._points(x), SLACK * (self.high - self.low)
+        points, slack = as_array(x, self.names), SLACK * (self.high - self.low)
         return np.all((points >= self.low - slack) & (points <= self.high + slack), axis=1)
-
-    def _points(self, x: ArrayLike) -> Array:
-        points = np.asarray(x, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != self.dim:
-            raise InvalidSpaceError(
-                f"points must have shape (n, {self.dim}) for {', '.join(self.names)}, not {points.shape}"
-            )
-        return points

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
-from optimizers.options import integer
+from optimizers.options import integer, refuse_names
 
 Point = NDArray[np.float64]
 
@@ -245,6 +245,7 @@ class Optimizer:
 
     def _checked_start(self, start: ArrayLike) -> NDArray[np.float64]:
         """The start as read-only points of shape (k, dim)."""
+        refuse_names("start", start)
         # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
         points = np.atleast_2d(np.array(start, dtype=np.float64)) + 0.0
         if points.ndim != 2 or points.shape[1] != self.dim or not np.all((points >= 0.0) & (points <= 1.0)):

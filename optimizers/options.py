@@ -1,5 +1,7 @@
 """Checks that every optimiser's options share."""
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from optimizers.errors import InvalidSettingError
@@ -25,3 +27,14 @@ def fraction(what: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0.0 < value < 1.0:
         raise InvalidSettingError(f"{what} must be a number between 0 and 1, not {value!r}")
     return float(value)
+
+
+def refuse_names(what: str, points: object) -> None:
+    """Refuse tables and mappings: their columns may stand in any order, and the cube's axes have no names to go by.
+
+    Raises:
+        InvalidSettingError: If the points name their coordinates.
+    """
+    parts = [points, *(points if isinstance(points, list | tuple) else ())]
+    if any(isinstance(one, Mapping) or hasattr(one, "iloc") for one in parts):
+        raise InvalidSettingError(f"{what} must have no names; give an array with the cube's axes in order")

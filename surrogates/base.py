@@ -48,8 +48,8 @@ class Surrogate(ABC):
             The surrogate itself.
 
         Raises:
-            InvalidDataError: If shapes do not match, a value is not finite or outside the cube, two points coincide, or
-                the points do not determine the surrogate.
+            InvalidDataError: If shapes do not match, a value is not finite or outside the cube, two points coincide,
+                the points do not determine the surrogate, or they name their coordinates.
             TooFewPointsError: If there are fewer points than `least_points`.
         """
         X, y = self._points(X), np.array(y, dtype=np.float64)
@@ -77,7 +77,7 @@ class Surrogate(ABC):
             Scores of shape (m,), in the units of the scores it was fitted on.
 
         Raises:
-            InvalidDataError: If a point is outside the cube or has another number of dimensions.
+            InvalidDataError: If a point is outside the cube, names its coordinates, or has too few or many.
             NotFittedError: If `fit` was not called.
         """
         return self._predict(self._askable(X))
@@ -107,7 +107,7 @@ class Surrogate(ABC):
             Weights of shape (m, n), each row of which adds up to 1.
 
         Raises:
-            InvalidDataError: If a point is outside the cube or has another number of dimensions.
+            InvalidDataError: If a point is outside the cube, names its coordinates, or has too few or many.
             NotFittedError: If `fit` was not called.
         """
         return self._weights(self._askable(X))
@@ -138,6 +138,9 @@ class Surrogate(ABC):
 
     @staticmethod
     def _points(X: ArrayLike) -> Array:
+        if isinstance(X, Mapping) or any(hasattr(one, "iloc") for one in (X, *(X if isinstance(X, list) else ()))):
+            # A table's columns may stand in any order, and the cube's axes have no names to go by.
+            raise InvalidDataError("points of the unit cube have no names; give an array with its axes in order")
         points = np.array(X, dtype=np.float64)
         if points.ndim != 2 or points.shape[1] == 0:
             raise InvalidDataError(f"points must have shape (n, d), not {points.shape}")

@@ -11,6 +11,7 @@ from optimizers.errors import InvalidSettingError
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.posterior import Hyperparameters, Posterior
 from optimizers.gp.priors import Priors
+from optimizers.options import refuse_names
 
 Array = NDArray[np.float64]
 
@@ -49,6 +50,7 @@ class Model:
             InvalidSettingError: If the shapes disagree, there is no point, a number is not finite, a point lies outside
                 the cube, or a standard error is negative.
         """
+        refuse_names("points", X)
         X, y = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
         errors = np.zeros(y.shape) if standard_errors is None else np.asarray(standard_errors, dtype=np.float64)
         if X.ndim != 2 or not X.size or y.shape != X.shape[:1] or errors.shape != y.shape:
@@ -86,8 +88,9 @@ class Model:
             Means and standard deviations, each of shape (m,), in the units of the scores.
 
         Raises:
-            InvalidSettingError: If the points have the wrong number of dimensions.
+            InvalidSettingError: If the points have the wrong number of dimensions, or name their coordinates.
         """
+        refuse_names("points", X)
         X = np.array(X, dtype=np.float64)
         d = self.posterior.X.shape[2]
         if X.ndim != 2 or X.shape[1] != d:
