@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from hpo_bench.errors import MergeError, NotFiniteError
-from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, is_weight, language_tensors, prefixes_of
+from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, prefixes_of
 from hpo_bench.merging.checkpoint import Checkpoint
 from hpo_bench.merging.configuration import Configuration, Finding, compare
+from hpo_bench.merging.naming import Naming
 from hpo_bench.merging.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
 from hpo_bench.merging.wording import some
 
@@ -37,18 +38,18 @@ class Alignment:
         checkpoints: Of "base", "vlm" and "expert".
         configurations: The same.
         prefixes: How names of the VLM begin, and those of the language model.
-        language: Language model name to the VLM's name on disk, for every language tensor of the VLM.
+        names: What is called how in each.
         merged: Language model names of the tensors that are merged, in the VLM's order.
-        vocabulary: Rows by token; None if neither embeddings nor head are merged.
+        vocabularies: Rows by token, of embeddings and head, as far as they are merged.
         findings: What is wrong or should be known.
     """
 
     checkpoints: Mapping[str, Checkpoint]
     configurations: Mapping[str, Configuration]
     prefixes: Mapping[str, str]
-    language: Mapping[str, str]
+    names: Mapping[str, Naming]
     merged: tuple[str, ...]
-    vocabulary: VocabularyMap | None
+    vocabularies: Mapping[str, VocabularyMap]
     findings: tuple[Finding, ...]
 
     @classmethod
@@ -64,24 +65,35 @@ class Alignment:
         configurations = {
             role: Configuration.read(folder, trust_remote_code=trusted) for role, folder in folders.items()
         }
-        findings = compare(configurations)
         prefixes = prefixes_of(configurations["vlm"].model_type, pair.language_prefixes)
-        language = language_tensors(checkpoints["vlm"].tensors, prefixes)
-        tied = {role: configuration.tied for role, configuration in configurations.items()}
-        if tied["vlm"]:
-            language.pop(HEAD, None)
-        for role in ("base", "expert"):
-            findings += _missing(role, language, checkpoints[role], tied=tied)
-            findings += _misshapen(role, language, checkpoints["vlm"], checkpoints[role])
-        merged = tuple(name for name in language if pair.merge.takes(name))
-        vocabulary = None
-        if any(name in _BY_ROW for name in merged) and not any(f.severity == "error" for f in findings):
-            vocabulary = VocabularyMap.of(
-                **{role: read_vocabulary(folder) for role, folder in folders.items()},
-                rows={role: _rows(role, checkpoints[role], language) for role in folders},
+        names = {
+            role: Naming.of(
+                checkpoint, says_tied=configurations[role].tied, prefixes=prefixes if role == "vlm" else None
             )
-            findings += _strangers(vocabulary)
-        return cls(checkpoints, configurations, prefixes, language, merged, vocabulary, tuple(findings))
+            for role, checkpoint in checkpoints.items()
+        }
+        findings = [*_overruled(configurations, names), *_unread(checkpoints)]
+        configurations = {role: each.as_stored(tied=names[role].tied) for role, each in configurations.items()}
+        findings += compare(configurations)
+        language = names["vlm"].names
+        if not names["vlm"].tied and HEAD not in language and HEAD not in names["base"].names:
+            said = "the VLM stores no head, and its configuration does not say `tie_word_embeddings: true`"
+            findings.append(Finding("error", said))
+        for role in ("base", "expert"):
+            findings += _missing(role, names)
+            findings += _misshapen(role, language, checkpoints["vlm"], names[role], checkpoints[role])
+        merged = tuple(name for name in language if pair.merge.takes(name))
+        vocabularies: dict[str, VocabularyMap] = {}
+        by_row = [name for name in _BY_ROW if name in merged]
+        if by_row and not any(f.severity == "error" for f in findings):
+            tokens = {role: read_vocabulary(folder) for role, folder in folders.items()}
+            rows = {name: _rows(name, checkpoints, names) for name in by_row}
+            for name in by_row:
+                alike = next((other for other in vocabularies if rows[other] == rows[name]), None)
+                vocabularies[name] = vocabularies[alike] if alike else VocabularyMap.of(**tokens, rows=rows[name])
+            findings += _strangers(vocabularies[by_row[0]])
+        findings += _half_grown(checkpoints, configurations, names)
+        return cls(checkpoints, configurations, prefixes, names, merged, vocabularies, tuple(findings))
 
     def check(self) -> None:
         """Refuse checkpoints that do not fit together.
@@ -102,12 +114,11 @@ class Alignment:
             NotFiniteError: If one holds NaN or infinity.
             MergeError: If one cannot be read.
         """
-        vlm = self.read("vlm", self.language[name])
-        base, expert = (self.read(role, self._name_in(role, name)) for role in ("base", "expert"))
+        base, vlm, expert = (self.read(role, self.names[role].place(name)) for role in ("base", "vlm", "expert"))
         if name in _BY_ROW:
-            if self.vocabulary is None:
+            if name not in self.vocabularies:
                 raise MergeError(f"{name} is left out of this merge, so its rows were not matched")
-            base, expert = self.vocabulary.align(vlm, base, expert)
+            base, expert = self.vocabularies[name].align(vlm, base, expert)
         return Triple(base=base, vlm=vlm, expert=expert)
 
     def read(self, role: str, name: str) -> torch.Tensor:
@@ -122,10 +133,26 @@ class Alignment:
         return tensor
 
     @property
+    def language(self) -> Mapping[str, str]:
+        """Language model name to the VLM's name on disk, for every language tensor; a tied VLM has no head."""
+        return self.names["vlm"].names
+
+    @property
+    def vocabulary(self) -> VocabularyMap | None:
+        """Rows of the embeddings by token, or of the head where it alone is merged; None if neither is."""
+        return next(iter(self.vocabularies.values()), None)
+
+    def merged_name(self, stored: str) -> str | None:
+        """The language model name of what the VLM stores under a name, if that is merged."""
+        name = self.names["vlm"].stored.get(stored)
+        return name if name in self.merged else None
+
+    @property
     def copied(self) -> tuple[str, ...]:
         """Names on disk of the VLM's tensors that are not merged, language or not: a merge has them bit for bit."""
-        merged = {self.language[name] for name in self.merged}
-        return tuple(name for name in self.checkpoints["vlm"].tensors if name not in merged)
+        merged = set(self.merged)
+        stored = self.names["vlm"].stored
+        return tuple(name for name in self.checkpoints["vlm"].tensors if stored.get(name) not in merged)
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -142,12 +169,7 @@ class Alignment:
     def elements(self, names: Iterable[str]) -> int:
         """How many weights the tensors of these language model names have."""
         tensors = self.checkpoints["vlm"].tensors
-        return sum(torch.Size(tensors[self.language[name]].shape).numel() for name in names)
-
-    def _name_in(self, role: str, name: str) -> str:
-        # A tied model has no head of its own on disk, or one that is not used.
-        tied = name == HEAD and self.configurations[role].tied
-        return EMBEDDINGS if tied else name
+        return sum(tensors[self.language[name]].elements for name in names)
 
 
 def check_finite(tensor: torch.Tensor, what: str) -> None:
@@ -162,20 +184,41 @@ def check_finite(tensor: torch.Tensor, what: str) -> None:
         raise NotFiniteError(f"{what} holds {bad} weights that are NaN or infinite; fetch it anew, or ask its authors")
 
 
-def _rows(role: str, checkpoint: Checkpoint, language: Mapping[str, str]) -> int:
-    name = language[EMBEDDINGS] if role == "vlm" else EMBEDDINGS
-    return checkpoint.tensors[name].shape[0]
+def _rows(name: str, checkpoints: Mapping[str, Checkpoint], names: Mapping[str, Naming]) -> dict[str, int]:
+    return {role: checkpoint.tensors[names[role].place(name)].shape[0] for role, checkpoint in checkpoints.items()}
 
 
-def _missing(
-    role: str, language: Mapping[str, str], checkpoint: Checkpoint, *, tied: Mapping[str, bool]
-) -> list[Finding]:
+def _overruled(configurations: Mapping[str, Configuration], names: Mapping[str, Naming]) -> list[Finding]:
+    """Where the weights tell otherwise than the configuration."""
+    return [
+        Finding(
+            "note",
+            f"the {role}'s configuration says that its head is its embeddings, but it stores a head of other values; "
+            "as in transformers, which then keeps them apart, the head is its own",
+        )
+        for role, configuration in configurations.items()
+        if configuration.tied and not names[role].tied
+    ]
+
+
+def _unread(checkpoints: Mapping[str, Checkpoint]) -> list[Finding]:
+    return [
+        Finding(
+            "warning",
+            f"the {role}'s folder also holds {some(checkpoint.unread)}, which transformers does not load beside "
+            f"{some(checkpoint.files)}, and neither does a merge: {checkpoint.folder} may be a mixture of two models",
+        )
+        for role, checkpoint in checkpoints.items()
+        if checkpoint.unread
+    ]
+
+
+def _missing(role: str, names: Mapping[str, Naming]) -> list[Finding]:
     """Names without a counterpart. A tied head is the embeddings, on whichever side."""
-    ours = set(language)
-    theirs = {name for name in checkpoint.tensors if is_weight(name)}
-    if tied["vlm"]:
+    ours, theirs = set(names["vlm"].names), set(names[role].names)
+    if names["vlm"].tied:
         theirs -= {HEAD}
-    elif tied[role]:
+    elif names[role].tied:
         theirs |= {HEAD}
     findings = []
     if extra := ours - theirs:
@@ -185,24 +228,49 @@ def _missing(
     return findings
 
 
-def _misshapen(role: str, language: Mapping[str, str], vlm: Checkpoint, other: Checkpoint) -> list[Finding]:
+def _misshapen(
+    role: str, language: Mapping[str, str], vlm: Checkpoint, naming: Naming, other: Checkpoint
+) -> list[Finding]:
     findings = []
     for name, ours in language.items():
-        if name not in other.tensors:
+        if name not in naming.names:
             continue
-        here, there = vlm.tensors[ours].shape, other.tensors[name].shape
-        if name in _BY_ROW:
-            here, there = here[1:], there[1:]
-        if here != there:
-            findings.append(
-                Finding(
-                    "error",
-                    f"{name} is {vlm.tensors[ours].shape} in the VLM and {other.tensors[name].shape} in the {role}",
-                )
-            )
+        here, there = vlm.tensors[ours].shape, other.tensors[naming.names[name]].shape
+        alike = here[1:] == there[1:] and len(here) == len(there) if name in _BY_ROW else here == there
+        if not alike:
+            findings.append(Finding("error", f"{name} is {here} in the VLM and {there} in the {role}"))
     if len(findings) > 3:
         more = len(findings) - 3
         findings = [*findings[:3], Finding("error", f"and {more} more tensors have other shapes in the {role}")]
+    return findings
+
+
+def _half_grown(
+    checkpoints: Mapping[str, Checkpoint], configurations: Mapping[str, Configuration], names: Mapping[str, Naming]
+) -> list[Finding]:
+    """Embeddings, head and configuration that do not have the same vocabulary, which transformers cannot load."""
+    findings = []
+    for role, checkpoint in checkpoints.items():
+        rows = {
+            part: checkpoint.tensors[names[role].names[name]].shape[0]
+            for part, name in (("embeddings", EMBEDDINGS), ("head", HEAD))
+            if name in names[role].names
+        }
+        rows["configuration"] = configurations[role].facts["vocabulary"] or 0
+        if len({*rows.values()} - {0}) < 2:
+            continue
+        counts = ", ".join(f"{part} {count}" for part, count in rows.items())
+        what = f"the {role}'s embeddings, head and configuration do not have as many rows ({counts})"
+        if role == "vlm":
+            findings.append(
+                Finding("error", f"{what}, so transformers cannot load it; `resize_token_embeddings` makes them alike")
+            )
+        else:
+            findings.append(
+                Finding(
+                    "warning", f"{what}; a token without a row is taken for one that the {role} does not know there"
+                )
+            )
     return findings
 
 

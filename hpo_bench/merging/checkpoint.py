@@ -1,7 +1,6 @@
 """A Hugging Face checkpoint on disk, opened lazily: names and shapes at once, weights when asked for."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.identification import INDEX, SINGLE, check_is_model, describe_absent_weights, read_config
 
-INDEX = "model.safetensors.index.json"
-SINGLE = "model.safetensors"
-_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_NAMED = "transformers_weights"
+_INDEXED = ".safetensors.index.json"
+_WEIGHTS = ("model*.safetensors", f"model*{_INDEXED}")
 _FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -33,24 +33,37 @@ class TensorInfo:
     file: str
 
     @property
+    def elements(self) -> int:
+        """How many weights it has."""
+        return torch.Size(self.shape).numel()
+
+    @property
     def bytes(self) -> int:
         """Bytes on disk."""
-        return torch.Size(self.shape).numel() * self.dtype.itemsize
+        return self.elements * self.dtype.itemsize
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """A folder with `config.json` and safetensors, whole and readable, none of whose weights has been read yet.
 
+    Its files are those that transformers loads: what the configuration names under `transformers_weights`, else
+    `model.safetensors`, else the shards that `model.safetensors.index.json` names. Of those all tensors are read, in
+    the shards' order, wherever the index says that they are: of a tensor that is in two shards the last one counts.
+
     Attributes:
         folder: Where it lies.
         tensors: Name on disk to what is known of the tensor.
         files: Its shards, in order.
+        index: Name of the file that names them; None where one file holds all.
+        unread: Files of weights beside them that are not loaded, such as the shards of an older model.
     """
 
     folder: Path
     tensors: Mapping[str, TensorInfo]
     files: tuple[str, ...]
+    index: str | None = None
+    unread: tuple[str, ...] = ()
     _open: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -58,23 +71,23 @@ class Checkpoint:
         """Read the headers of all shards.
 
         Raises:
-            MergeError: If the folder has no configuration, holds pickles instead of safetensors, lacks a shard, has a
-                truncated one, or is quantised.
+            MergeError: If the folder has no configuration, holds an adapter, pickles or another format instead of
+                safetensors, lacks a shard or a tensor, has a truncated shard, or is quantised.
         """
-        if not (folder / "config.json").is_file():
-            raise MergeError(f"{folder}: no config.json; is this the folder of a Hugging Face checkpoint?")
-        tensors = {}
-        places = _places(folder)
-        files = tuple(sorted(set(places.values())))
+        check_is_model(folder)
+        files, index, listed = _resolve(folder)
+        tensors: dict[str, TensorInfo] = {}
         for file in files:
-            found = _header(folder / file)
-            listed = {name for name, place in places.items() if place == file} - {""}
-            if absent := sorted(listed - set(found)):
-                raise MergeError(f"{folder / file}: lacks {absent[0]!r}, which {INDEX} says it holds; fetch it anew")
-            tensors |= found
+            tensors |= _header(folder / file)
+        if absent := sorted(listed - set(tensors)):
+            raise MergeError(f"{folder}: lacks {absent[0]!r}, which {index} says it holds; fetch it anew")
         if not tensors:
             raise MergeError(f"{folder}: its safetensors files hold no tensors")
-        return cls(folder=folder, tensors=tensors, files=files)
+        read = {*files, index}
+        unread = tuple(
+            sorted(path.name for pattern in _WEIGHTS for path in folder.glob(pattern) if path.name not in read)
+        )
+        return cls(folder=folder, tensors=tensors, files=files, index=index, unread=unread)
 
     @property
     def bytes(self) -> int:
@@ -84,7 +97,7 @@ class Checkpoint:
     @property
     def elements(self) -> int:
         """How many weights there are."""
-        return sum(torch.Size(info.shape).numel() for info in self.tensors.values())
+        return sum(info.elements for info in self.tensors.values())
 
     def tensor(self, name: str) -> torch.Tensor:
         """Read one tensor, as it is stored.
@@ -105,31 +118,44 @@ class Checkpoint:
         return (name for name, info in self.tensors.items() if info.file == file)
 
 
-def _places(folder: Path) -> dict[str, str]:
-    """Tensor name to shard by the index; of an unsharded checkpoint, one entry without a name."""
-    index = folder / INDEX
-    if index.is_file():
-        try:
-            places = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-            files = sorted({os.fspath(file) for file in places.values()})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise MergeError(f"{index}: is no safetensors index; fetch it anew") from error
-        for file in files:
-            if Path(file).name != file:
-                raise MergeError(f"{index}: names {file!r}, which is not a file beside it")
-            if not (folder / file).is_file():
-                raise MergeError(f"{folder}: shard {file} is missing; fetch it anew")
-        return places
-    if (folder / SINGLE).is_file():
-        return {"": SINGLE}
-    if pickles := sorted(path.name for pattern in _PICKLES for path in folder.glob(pattern)):
+def index_text(checkpoint_tensors: Mapping[str, TensorInfo]) -> str:
+    """The index of shards, as JSON text: which tensor is in which."""
+    sizes = {"total_size": sum(info.bytes for info in checkpoint_tensors.values())}
+    places = {name: info.file for name, info in sorted(checkpoint_tensors.items())}
+    return json.dumps({"metadata": sizes, "weight_map": places}, indent=1) + "\n"
+
+
+def _resolve(folder: Path) -> tuple[tuple[str, ...], str | None, set[str]]:
+    """The files that transformers loads, the index that names them if one does, and what that says they hold."""
+    named = read_config(folder).get(_NAMED)
+    if named is None:
+        named = next((file for file in (SINGLE, INDEX) if (folder / file).is_file()), None)
+        if named is None:
+            raise MergeError(f"{folder}: {describe_absent_weights(folder)}")
+    elif not isinstance(named, str) or Path(named).name != named or not named.endswith((".safetensors", _INDEXED)):
+        raise MergeError(f"{folder}: config.json names {named!r} as {_NAMED}, which is no safetensors file beside it")
+    if not (folder / named).is_file():
+        raise MergeError(f"{folder}: config.json names {named} as {_NAMED}, which is missing; fetch it anew")
+    if not named.endswith(_INDEXED):
+        return (named,), None, set()
+    index = folder / named
+    try:
+        content = json.loads(index.read_text(encoding="utf-8"))
+        places, metadata = content["weight_map"], content["metadata"]
+        if not places or not isinstance(metadata, dict):
+            raise TypeError("holds nothing")
+        files = tuple(sorted(set(places.values())))
+        outside = [file for file in files if Path(file).name != file]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MergeError(
-            f"{folder}: {pickles[0]} is a pickle, and loading a pickle runs whatever code its author put in it, "
-            "so it is refused; convert it to safetensors (`save_pretrained` does), or use a revision that has them"
-        )
-    if shards := sorted(path.name for path in folder.glob("model-*-of-*.safetensors")):
-        raise MergeError(f"{folder}: has shards such as {shards[0]} but not their {INDEX}; fetch it")
-    raise MergeError(f"{folder}: neither {SINGLE} nor {INDEX} is in it")
+            f"{index}: is no safetensors index, which has a weight_map and metadata; fetch it anew"
+        ) from error
+    if outside:
+        raise MergeError(f"{index}: names {outside[0]!r}, which is not a file beside it")
+    for file in files:
+        if not (folder / file).is_file():
+            raise MergeError(f"{folder}: shard {file} is missing; fetch it anew")
+    return files, named, set(places)
 
 
 def _header(path: Path) -> dict[str, TensorInfo]:

@@ -1,12 +1,12 @@
 """What the configurations of base, VLM and expert say, and where they differ."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.identification import CONFIG, read_config
 from hpo_bench.merging.wording import first_line
 
 # The same layers under the name that the VLM's configuration gives them.
@@ -34,7 +34,8 @@ class Configuration:
 
     Attributes:
         model_type: As the file says; of a VLM, the whole model's.
-        tied: Whether the head is the embeddings.
+        tied: Whether it says that the head is the embeddings, at the top or, where the class looks there, for its
+            language model; what is stored may tell otherwise.
         parent: Where the file says that the language model came from, or "".
         facts: By name, what is compared.
     """
@@ -49,26 +50,18 @@ class Configuration:
         """Read `config.json`, with transformers' defaults for what it leaves out.
 
         Raises:
-            MergeError: If it is damaged, quantised, or of an architecture that transformers does not know.
+            MergeError: If it is damaged, or of an architecture that transformers does not know.
         """
         from transformers import AutoConfig
 
-        path = folder / "config.json"
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            if not isinstance(raw, dict):
-                raise TypeError("is not a mapping")
-        except (OSError, ValueError, TypeError) as error:
-            raise MergeError(f"{path}: cannot be read: {error}") from error
-        if raw.get("quantization_config"):
-            raise MergeError(f"{path}: a quantised checkpoint cannot be merged; use the original weights")
+        raw = read_config(folder)
         try:
             config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
         except Exception as error:  # unknown architectures and damaged values alike
             hint = ""
             if str(raw.get("model_type", "")).startswith("llava_"):
                 hint = "; this is the LLaVA authors' own format: use the model's conversion under llava-hf"
-            raise MergeError(f"{path}: {first_line(error)}{hint}") from error
+            raise MergeError(f"{folder / CONFIG}: {first_line(error)}{hint}") from error
         text = config.get_text_config()
         nested = raw.get("text_config") or {}
         heads = getattr(text, "num_attention_heads", None)
@@ -92,6 +85,10 @@ class Configuration:
         }
         parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
         return cls(model_type=config.model_type, tied=facts["tied embeddings"], parent=str(parent), facts=facts)
+
+    def as_stored(self, *, tied: bool) -> "Configuration":
+        """The same with what the weights tell of the head, which is what counts."""
+        return replace(self, tied=tied, facts={**self.facts, "tied embeddings": tied})
 
 
 def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:

@@ -101,12 +101,10 @@ class Diagnosis:
 
     def kept(self) -> dict[str, Any]:
         """What is not language: how many tensors, how many weights, and how their names begin."""
-        language = set(self.alignment.language.values())
-        tensors = self.alignment.checkpoints["vlm"].tensors
-        rest = [name for name in tensors if name not in language]
+        language = self.alignment.names["vlm"].stored
+        rest = [name for name in self.alignment.checkpoints["vlm"].tensors if name not in language]
         starts = {".".join(name.split(".")[: 2 if name.startswith("model.") else 1]) for name in rest}
-        language_weights = self.alignment.elements(self.alignment.language)
-        weights = self.alignment.checkpoints["vlm"].elements - language_weights
+        weights = sum(self.alignment.checkpoints["vlm"].tensors[name].elements for name in rest)
         return {"tensors": len(rest), "weights": weights, "prefixes": sorted(starts)}
 
     def as_dict(self) -> dict[str, Any]:

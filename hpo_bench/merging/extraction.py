@@ -1,19 +1,19 @@
 """Base, VLM's backbone and expert as three plain language models with one vocabulary, for mergekit or anything else."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 
 from hpo_bench.merging.alignment import Alignment
-from hpo_bench.merging.checkpoint import INDEX
+from hpo_bench.merging.auxiliary import TOKENIZER, auxiliary_files, copy_auxiliary
+from hpo_bench.merging.checkpoint import TensorInfo, index_text
+from hpo_bench.merging.identification import INDEX
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.output import finished_folder, save_tensors
 from hpo_bench.merging.resources import check_disk
 
-_TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*")
 _SHARD = 4 * 2**30
 
 
@@ -34,6 +34,8 @@ def extract(alignment: Alignment, folder: Path) -> Path:
     itemsize = alignment.stored_dtype.itemsize
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
     config = _config(alignment)
+    vlm = alignment.checkpoints["vlm"].folder
+    auxiliary_files(vlm, TOKENIZER)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
         writers = {role: _Shards(scratch / role) for role in ROLES}
         for name in alignment.language:
@@ -47,9 +49,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
         for role, writer in writers.items():
             writer.finish()
             (scratch / role / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
-            for pattern in _TOKENIZER:
-                for path in alignment.checkpoints["vlm"].folder.glob(pattern):
-                    shutil.copyfile(path, scratch / role / path.name)
+            copy_auxiliary(vlm, scratch / role, TOKENIZER)
     return folder
 
 
@@ -69,26 +69,23 @@ class _Shards:
         folder.mkdir()
         self._folder = folder
         self._pending: dict[str, torch.Tensor] = {}
-        self._places: dict[str, str] = {}
+        self._written: dict[str, TensorInfo] = {}
         self._shards = 0
-        self._bytes = 0
 
     def add(self, name: str, tensor: torch.Tensor) -> None:
         if self._pending and sum(map(_bytes, self._pending.values())) + _bytes(tensor) > _SHARD:
             self._flush()
         self._pending[name] = tensor.contiguous()
-        self._bytes += _bytes(tensor)
 
     def finish(self) -> None:
         self._flush()
-        index = {"metadata": {"total_size": self._bytes}, "weight_map": self._places}
-        (self._folder / INDEX).write_text(json.dumps(index, indent=1) + "\n", encoding="utf-8")
+        (self._folder / INDEX).write_text(index_text(self._written), encoding="utf-8")
 
     def _flush(self) -> None:
         self._shards += 1
         file = f"model-{self._shards:05d}.safetensors"
         save_tensors(self._pending, self._folder / file, metadata={"format": "pt"})
-        self._places |= dict.fromkeys(self._pending, file)
+        self._written |= {name: TensorInfo(tuple(each.shape), each.dtype, file) for name, each in self._pending.items()}
         self._pending = {}
 
 

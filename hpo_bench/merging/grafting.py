@@ -1,6 +1,5 @@
 """A copy of a VLM's folder with other language weights: everything else is the VLM's, bit for bit."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -9,13 +8,10 @@ from safetensors import safe_open
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.alignment import Alignment
-from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, language_name
-from hpo_bench.merging.checkpoint import Checkpoint, TensorInfo
+from hpo_bench.merging.auxiliary import auxiliary_files, copy_auxiliary
+from hpo_bench.merging.checkpoint import Checkpoint, TensorInfo, index_text
 from hpo_bench.merging.output import finished_folder, save_tensors
 from hpo_bench.merging.resources import check_disk
-
-# Configuration, tokenizer, processor, chat template, generation defaults, code and licence; weights are written anew.
-_COPIED = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "tokenizer*", "LICENSE*", "additional_chat_templates/*")
 
 
 def graft(
@@ -46,36 +42,27 @@ def graft(
     """
     vlm = alignment.checkpoints["vlm"]
     check_disk(vlm.bytes, folder, "the merged model")
-    merged = set(alignment.merged)
+    auxiliary_files(vlm.folder)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
-        for pattern in _COPIED:
-            for path in vlm.folder.glob(pattern):
-                if path.is_file():
-                    target = scratch / path.relative_to(vlm.folder)
-                    target.parent.mkdir(exist_ok=True)
-                    shutil.copyfile(path, target)
+        copy_auxiliary(vlm.folder, scratch)
         for file in vlm.files:
             tensors = {}
             for name in vlm.of_file(file):
-                theirs = _merged_name(name, alignment)
-                if theirs in merged:
+                theirs = alignment.merged_name(name)
+                if theirs is not None:
                     tensors[name] = _checked(language(theirs), vlm.tensors[name], theirs)
                 else:
                     tensors[name] = alignment.read("vlm", name)
             with safe_open(vlm.folder / file, framework="pt") as source:
                 metadata = source.metadata() or {"format": "pt"}
             save_tensors(tensors, scratch / file, metadata=metadata)
+        if vlm.index is not None:
+            (scratch / vlm.index).write_text(index_text(vlm.tensors), encoding="utf-8")
         if Checkpoint.open(scratch).tensors != vlm.tensors:
             raise MergeError(f"{scratch}: what was written is not what was meant to be; is the disk sound?")
         for name, text in texts(scratch).items():
             (scratch / name).write_text(text, encoding="utf-8")
     return folder
-
-
-def _merged_name(name: str, alignment: Alignment) -> str | None:
-    """Language model name; a tied head that is stored nevertheless is the embeddings."""
-    theirs = language_name(name, alignment.prefixes)
-    return EMBEDDINGS if theirs == HEAD and alignment.configurations["vlm"].tied else theirs
 
 
 def _checked(new: torch.Tensor, old: TensorInfo, name: str) -> torch.Tensor:

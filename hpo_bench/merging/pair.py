@@ -10,7 +10,7 @@ import torch
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.alignment import Alignment, check_finite
-from hpo_bench.merging.backbone import HEAD, language_tensors
+from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, language_tensors
 from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
 from hpo_bench.merging.plausibility import check_base
@@ -283,8 +283,18 @@ def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
 def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) -> dict[str, str]:
     """VLM name in memory to language model name, of what is merged, in the order of the model."""
     found = language_tensors(state, alignment.prefixes)
-    if alignment.configurations["vlm"].tied:
-        found.pop(HEAD, None)
+    if EMBEDDINGS in found and HEAD in found:
+        tied = state[found[EMBEDDINGS]].data_ptr() == state[found[HEAD]].data_ptr()
+        if tied != alignment.names["vlm"].tied:
+            raise MergeError(
+                "the VLM's head and embeddings are stored with other values, which are the same in "
+                f"{str(state[found[HEAD]].dtype).removeprefix('torch.')}; merge in float32 or as stored"
+                if tied
+                else "the VLM's architecture keeps its head apart from its embeddings, and its configuration says that "
+                "they are tied; say `tie_word_embeddings: false` there, and store both"
+            )
+        if tied:
+            found.pop(HEAD)
     if set(found) != set(alignment.language):
         live, stored = set(found), set(alignment.language)
         raise MergeError(

@@ -250,11 +250,16 @@ def _parent(setting: MergeSetting) -> str | None:
 
 
 def _identity(loaded: LoadedPair) -> str:
-    """What a fingerprint is of: the merged tensors' names, shapes and types, and the bytes of all others."""
+    """What a fingerprint is of: the merged tensors' names, shapes and types, and the bytes of all others.
+
+    A model lists a tied weight under each of its names: a head that is merged embeddings changes with them.
+    """
     lines = []
-    for name, tensor in loaded.vlm.state_dict().items():
+    state = loaded.vlm.state_dict()
+    merged = {state[name].data_ptr() for name in loaded.names}
+    for name, tensor in state.items():
         line = f"{name} {tuple(tensor.shape)} {tensor.dtype}"
-        if name not in loaded.names:
+        if tensor.data_ptr() not in merged:
             code = Fingerprint(of="")
             code.update(tensor.contiguous().view(-1))
             line += f" {code.hexdigest()}"

@@ -11,12 +11,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hpo_bench.errors import HpoBenchError, MergeError, UsageError
-from hpo_bench.merging import checkpoint, resources
+from hpo_bench.merging import resources
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.checkpoint import Checkpoint
 from hpo_bench.merging.export import export_merge, stream_merge
 from hpo_bench.merging.extraction import extract
 from hpo_bench.merging.grafting import graft
+from hpo_bench.merging.identification import INDEX
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
@@ -49,22 +50,22 @@ def cut_header(folder: Path) -> None:
 
 
 def lose_index(folder: Path) -> None:
-    (folder / checkpoint.INDEX).unlink()
+    (folder / INDEX).unlink()
 
 
 def break_index(folder: Path) -> None:
-    (folder / checkpoint.INDEX).write_text('{"weight_map": {"a": 3}}')
+    (folder / INDEX).write_text('{"weight_map": {"a": 3}}')
 
 
 def lead_out(folder: Path) -> None:
-    path = folder / checkpoint.INDEX
+    path = folder / INDEX
     index = json.loads(path.read_text())
     index["weight_map"] = dict.fromkeys(index["weight_map"], "../elsewhere.safetensors")
     path.write_text(json.dumps(index))
 
 
 def mislead(folder: Path) -> None:
-    path = folder / checkpoint.INDEX
+    path = folder / INDEX
     index = json.loads(path.read_text())
     index["weight_map"]["model.nowhere.weight"] = shard(folder).name
     path.write_text(json.dumps(index))
@@ -239,7 +240,7 @@ def test_weights_of_another_shape_are_not_grafted(folder: Path, tmp_path: Path) 
 
 
 def test_a_vlm_that_lacks_weights_of_its_own_is_refused(folder: Path) -> None:
-    path = folder / "vlm" / checkpoint.INDEX
+    path = folder / "vlm" / INDEX
     index = json.loads(path.read_text())
     name = next(name for name in index["weight_map"] if name.startswith("multi_modal_projector"))
     file = folder / "vlm" / index["weight_map"].pop(name)

@@ -1,0 +1,151 @@
+"""What a folder that was given as a model holds, where that cannot be merged: what it is, of what, and what to do."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.wording import first_line
+
+CONFIG = "config.json"
+INDEX = "model.safetensors.index.json"
+SINGLE = "model.safetensors"
+ADAPTER = "adapter_config.json"
+_CARD = "README.md"
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_OF_OTHERS = {
+    "*.gguf": "GGUF, which llama.cpp reads and which is mostly quantised",
+    "*.onnx": "ONNX",
+    "onnx/*.onnx": "ONNX",
+    "*.h5": "TensorFlow's format",
+    "*.msgpack": "Flax's format",
+}
+# Where quantisers leave their settings, beside the configuration or in it.
+_QUANTISED_FILES = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quant_config.json": "modelopt"}
+_ORIGINAL = ("params.json", "consolidated.*")
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a folder, as it stands.
+
+    Raises:
+        MergeError: If there is none, or it is no mapping.
+    """
+    return _mapping(folder / CONFIG)
+
+
+def check_is_model(folder: Path) -> None:
+    """Refuse what is no folder of full weights in the layout of transformers.
+
+    Raises:
+        MergeError: If it is an adapter, quantised, or in another format; says which, of what, and what to do.
+    """
+    if folder.is_file():
+        what = "a GGUF file" if folder.suffix == ".gguf" else "a file"
+        raise MergeError(f"{folder} is {what}; give the folder of a model in safetensors, with its {CONFIG}")
+    if (folder / ADAPTER).is_file():
+        raise MergeError(f"{folder} {_adapter(folder)}")
+    if not (folder / CONFIG).is_file():
+        raise MergeError(f"{folder}: no {CONFIG}; {_without_configuration(folder)}")
+    if method := _quantised(folder):
+        raise MergeError(
+            f"{folder} is quantised ({method}){_parent(folder)}; a quantised checkpoint cannot be merged, since steps "
+            "between its values are larger than what a merge changes: use the original weights"
+        )
+
+
+def describe_absent_weights(folder: Path) -> str:
+    """What a folder without weights in safetensors holds instead, and what to do; for people."""
+    if pickles := _found(folder, *_PICKLES):
+        return (
+            f"{pickles[0]} is a pickle, and loading a pickle runs whatever code its author put in it, so it is "
+            "refused; convert it to safetensors (`save_pretrained` does), or use a revision that has them"
+        )
+    for pattern, what in _OF_OTHERS.items():
+        if files := _found(folder, pattern):
+            return f"{files[0]} is in {what}{_parent(folder)}; use the original weights in safetensors"
+    if shards := _found(folder, "model-*-of-*.safetensors"):
+        return f"has shards such as {shards[0]} but not their {INDEX}; fetch it"
+    if files := _found(folder, *_ORIGINAL):
+        return f"{files[0]} is {_ORIGINAL_FORMAT}"
+    if variants := _found(folder, "model.*.safetensors", "model.*.safetensors.index.json"):
+        return f"{variants[0]} is a variant, which is loaded only where it is asked for; rename it to {SINGLE}"
+    return f"neither {SINGLE} nor {INDEX} is in it"
+
+
+_ORIGINAL_FORMAT = (
+    "the original format of the model's authors; use its conversion for transformers, which their hub page links or is"
+)
+
+
+def _adapter(folder: Path) -> str:
+    content = _mapping(folder / ADAPTER)
+    kind = str(content.get("peft_type") or "LoRA").replace("LORA", "LoRA")
+    parent = content.get("base_model_name_or_path") or "a model that it does not name"
+    merged = "merge it in (peft's `merge_and_unload`, then `save_pretrained`) and give that folder"
+    if (folder / CONFIG).is_file() and _found(folder, SINGLE, INDEX):
+        return (
+            f"holds a model and, in {ADAPTER}, a {kind} adapter of {parent}, which transformers adds to the model when "
+            f"it loads it, and a merge would not; {merged}, or move the adapter's files elsewhere"
+        )
+    return f"is a {kind} adapter of {parent} and no model of its own; {merged}"
+
+
+def _without_configuration(folder: Path) -> str:
+    if found := next(iter(sorted(folder.glob(f"*/{CONFIG}"))), None):
+        return f"one is in {found.parent.name}: is that the model's folder?"
+    if (folder / "model_index.json").is_file():
+        return "this is a pipeline of diffusers, which holds several models"
+    for pattern, what in _OF_OTHERS.items():
+        if files := _found(folder, pattern):
+            return f"{files[0]} is in {what}{_parent(folder)}; use the original weights in safetensors"
+    if files := _found(folder, *_ORIGINAL):
+        return f"{files[0]} is {_ORIGINAL_FORMAT}"
+    return "is this the folder of a Hugging Face checkpoint?"
+
+
+def _quantised(folder: Path) -> str:
+    """How the weights are quantised, or ""."""
+    config = read_config(folder)
+    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
+    for part in parts:
+        settings = part.get("quantization_config") or part.get("quantization") or part.get("compression_config")
+        if settings:
+            settings = settings if isinstance(settings, dict) else {}
+            method = settings.get("quant_method") or ("MLX" if "quantization" in part else "by an unnamed method")
+            bits = settings.get("bits") or (
+                4 if settings.get("load_in_4bit") else 8 if settings.get("load_in_8bit") else 0
+            )
+            return f"{method}, {bits} bits" if bits else str(method)
+    return next((method for file, method in _QUANTISED_FILES.items() if (folder / file).is_file()), "")
+
+
+def _parent(folder: Path) -> str:
+    """Of which model it is, as the card or the configuration says, to follow a noun; "" where neither does."""
+    from huggingface_hub import ModelCard
+
+    named: Any = None
+    if (folder / _CARD).is_file():
+        try:
+            named = ModelCard.load(folder / _CARD).data.get("base_model")
+        except Exception:  # a card is whatever its author wrote
+            named = None
+    if not named and (folder / CONFIG).is_file():
+        named = read_config(folder).get("_name_or_path")
+    named = named[0] if isinstance(named, list) and named else named
+    return f", of {first_line(ValueError(named))}" if isinstance(named, str) and named.strip() else ""
+
+
+def _found(folder: Path, *patterns: str) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.glob(pattern))
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    try:
+        content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise TypeError("is not a mapping")
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise MergeError(f"{path}: cannot be read: {first_line(error)}") from error
+    return content
