@@ -15,12 +15,10 @@ import numpy as np
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
-from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
 from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading import read
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.merging.source import parse_path
 
 TAIL = 2000
 LEASH = Path(__file__).with_name("leash.py")
@@ -132,7 +130,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     words = given.words("command", None)
-    file = given.word("examples", None) if given.has("examples") else None
+    given.known("examples")
     parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1)
     scratch = Path(given.word("scratch", None)) if given.has("scratch") else None
     given.finish()
@@ -142,7 +140,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
         words,
         folder=pair.folder,
         processor=loaded.processor,
-        examples=read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples),
+        examples=read_examples(pair.examples),
         parameters=parameters,
         seconds=seconds,
         scratch=scratch,

@@ -5,15 +5,13 @@ from typing import Any, Protocol
 
 from hpo_bench.evaluation.base import Outcome, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judge import JUDGE, open_judge
-from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.metrics import METRICS, check_answers
 from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading import read
 from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.source import parse_path
 
 TEACHER_FORCED = "exact_match"
 
@@ -75,8 +73,9 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
-    file = given.word("examples", None) if given.has("examples") else None
-    examples = read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples)
+    given.known("examples")
+    examples = read_examples(pair.examples)
+    check_answers(metric, ((one.id, one.answer) for one in examples), str(pair.examples))
     generates = given.flag("generate", metric != TEACHER_FORCED)
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")

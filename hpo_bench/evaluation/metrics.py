@@ -3,7 +3,9 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from hpo_bench.errors import UsageError
 
 Metric = Callable[[str, str], float]
 """Of a response and the right answer; 1 is right."""
@@ -26,7 +28,10 @@ def normalised(text: str) -> str:
 
 def exact_match(response: str, answer: str) -> float:
     """Whether the response is the answer, but for case, spaces and a full stop."""
-    return float(normalised(response) == normalised(answer))
+    wanted = normalised(answer)
+    if not wanted:  # an answer of marks alone, which a response of nothing does not match
+        return float(response.strip() == answer.strip())
+    return float(normalised(response) == wanted)
 
 
 def contains(response: str, answer: str) -> float:
@@ -44,7 +49,7 @@ def multiple_choice(response: str, answer: str) -> float:
 
     That is the letter after the last "answer is" or the like; without one, the first that stands alone.
     """
-    wanted = answer.strip().strip("().").upper()
+    wanted = _chosen(answer)
     if announced := _ANNOUNCED.findall(response):
         return float(announced[-1].upper() == wanted)
     alone = _LETTER.findall(response.strip())
@@ -67,6 +72,39 @@ METRICS: Mapping[str, Metric] = {
     "contains": contains,
     "numeric": numeric,
 }
+
+
+# What an answer lacks that no response could then be right by; empty where it lacks nothing.
+_LACKS: Mapping[str, Callable[[str], str]] = {
+    "multiple_choice": lambda answer: "" if re.fullmatch(r"[^\W_]", _chosen(answer)) else "is no single letter",
+    "contains": lambda answer: "" if normalised(answer) else "holds nothing but marks",
+    "numeric": lambda answer: "holds no number" if _last_number(answer) is None else "",
+}
+
+
+def check_answers(metric: str, answers: Iterable[tuple[str, str]], source: str) -> None:
+    """Refuse right answers by which every response would be wrong.
+
+    Args:
+        metric: A key of `METRICS`, or any other, which takes all answers.
+        answers: Ids and right answers.
+        source: The file that they are from, for the message.
+
+    Raises:
+        UsageError: If there are any; all are counted and the first one is named.
+    """
+    lacks = _LACKS.get(metric, lambda _: "")
+    flawed = [(one, answer, lack) for one, answer in answers if (lack := lacks(answer))]
+    if flawed:
+        one, answer, lack = flawed[0]
+        raise UsageError(
+            f"{source}: by the metric {metric} every response to {len(flawed)} of its questions would be wrong: the "
+            f"right answer of {one!r}, {answer[:60]!r}, {lack}; correct it, or choose another metric"
+        )
+
+
+def _chosen(answer: str) -> str:
+    return answer.strip().strip("().").upper()
 
 
 def _last_number(text: str) -> float | None:

@@ -96,6 +96,10 @@ class Options:
         """Whether the section says anything about it."""
         return key in self._values
 
+    def known(self, key: str) -> None:
+        """Let a key stand that is read elsewhere."""
+        self._known.append(key)
+
     def finish(self) -> None:
         """Refuse what nobody asked for.
 

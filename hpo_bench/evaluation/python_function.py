@@ -10,11 +10,9 @@ import numpy as np
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Outcome
-from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
 from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading import read
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.source import parse_path
 
 
 class PythonFunction:
@@ -68,9 +66,9 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     address = given.word("function", None)
-    file = given.word("examples", None) if given.has("examples") else None
+    given.known("examples")
     given.finish()
-    examples = read(parse_path(file, pair.folder, confined=True, where=source) if file else pair.examples)
+    examples = read_examples(pair.examples)
     return PythonFunction(_find(address, pair, source), loaded.processor, examples)
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.merging.pair import LoadedPair, Pair
 
+LMMS = "lmms-eval"
 # Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
 KINDS = {
     "local": "hpo_bench.evaluation.local",
-    "lmms-eval": "hpo_bench.evaluation.lmms",
+    LMMS: "hpo_bench.evaluation.lmms",
     "python": "hpo_bench.evaluation.python_function",
     "command": "hpo_bench.evaluation.command",
 }
@@ -31,16 +33,34 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
         EvaluationError: If what the kind needs (a judge, a script) is not there.
     """
     options = dict(section(pair))
-    kind = options.pop("kind", DEFAULT)
-    if kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(
-            f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {hint}there are: {', '.join(KINDS)}"
-        )
+    kind = _kind(pair)
+    options.pop("kind", None)
     return import_module(KINDS[kind]).open_kind(pair, loaded, options)
+
+
+def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
+    """The examples that merges of a pair will be asked about, read and verified before a model is loaded.
+
+    Returns:
+        Both splits; None where the evaluator has questions of its own.
+
+    Raises:
+        UsageError: If the kind is unknown, or the examples are missing or cannot be used.
+    """
+    return None if _kind(pair) == LMMS else read_examples(pair.examples)
 
 
 def section(pair: Pair) -> Mapping[str, Any]:
     """The `evaluation:` section of a pair.yaml; empty where there is none."""
     return pair.evaluation
+
+
+def _kind(pair: Pair) -> str:
+    kind = section(pair).get("kind", DEFAULT)
+    if not isinstance(kind, str) or kind not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise UsageError(
+            f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {hint}there are: {', '.join(KINDS)}"
+        )
+    return kind

@@ -121,14 +121,20 @@ class Pair:
 
     @property
     def examples(self) -> Path:
-        """The benchmark's examples.
+        """The benchmark's examples: the file that the evaluation names, or else the pair's own.
 
         Raises:
-            UsageError: If the pair has none of its own.
+            UsageError: If neither names one, or what the evaluation names is not there.
         """
+        named = self.evaluation.get("examples")
+        if named is not None:
+            where = f"{self.file or self.folder / FILE}, evaluation"
+            if not isinstance(named, str):
+                raise UsageError(f"{where}: examples must be a path, not {str(named)[:80]!r}")
+            return parse_path(named, self.folder, confined=True, where=where)
         if self.examples_file is None:
             raise UsageError(
-                f"pair {self.name!r} has no examples of its own; name a parquet file as `examples` in its {FILE}, or "
+                f"pair {self.name!r} has no examples of its own; name a file as `examples` in its {FILE}, or "
                 "another evaluator under `evaluation`"
             )
         return self.examples_file
@@ -155,8 +161,8 @@ class Pair:
     def file_hashes(self) -> dict[str, dict[str, str]]:
         """SHA-256 of every safetensors file of each role, and of the examples if there are any."""
         files = {role: sorted(self._local(role).glob("*.safetensors")) for role in ROLES}
-        if self.examples_file is not None:
-            files["examples"] = [self.examples_file]
+        if self.examples_file is not None or "examples" in self.evaluation:
+            files["examples"] = [self.examples]
         return {role: {path.name: _sha256(path) for path in paths} for role, paths in files.items()}
 
     def _local(self, role: str) -> Path:

@@ -1,17 +1,15 @@
 """Splitting by hash, and exact match against real greedy decoding."""
 
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import Example, of_split, read_examples, write_examples
+from hpo_bench.evaluation.examples import Example, of_split, read_examples
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -23,21 +21,6 @@ def test_a_fifth_is_validation_whatever_the_order() -> None:
     assert len(validation) / 4000 == pytest.approx(0.2, abs=0.02)
     assert set(validation) == set(of_split(examples[::-1], "validation"))
     assert not set(validation) & set(of_split(examples, "test"))
-
-
-def test_examples_survive_a_round_trip(tmp_path: Path) -> None:
-    examples = (Example("a", "skill", "<image> これは何？", (b"png",), "犬"), Example("b", "general", "?", (), ""))
-    write_examples(examples, tmp_path / "e.parquet")
-    assert read_examples(tmp_path / "e.parquet") == examples
-
-
-@pytest.mark.parametrize("content", [None, b"not parquet"])
-def test_unreadable_examples_are_refused(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "e.parquet"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(UsageError, match=r"e\.parquet: cannot read examples"):
-        read_examples(path)
 
 
 def test_standard_error_is_that_of_the_mean() -> None:

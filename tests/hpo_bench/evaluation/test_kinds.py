@@ -16,10 +16,9 @@ import torch
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.command import LEASH
-from hpo_bench.evaluation.examples import read_examples
+from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.evaluation.generation import Loops
-from hpo_bench.evaluation.reading import read
-from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -88,9 +87,19 @@ def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair)
         line = {"id": example.id, "question": example.question, "answer": example.answer, "images": names}
         lines.append(json.dumps({**line, "category": example.category}))
     (small_pair.folder / "mine.jsonl").write_text("\n".join(lines))
-    assert read(small_pair.folder / "mine.jsonl") == known
+    assert read_examples(small_pair.folder / "mine.jsonl") == known
     evaluator = open_evaluator(with_evaluation(small_pair, examples="mine.jsonl"), merged)
     assert sum(len(evaluator.examples(split)) for split in ("validation", "test")) == 12
+
+
+def test_the_examples_that_an_evaluation_names_are_those_of_the_pair(small_pair: Pair) -> None:
+    write_examples(read_examples(small_pair.examples)[:12], small_pair.folder / "mine.parquet")
+    pair = with_evaluation(small_pair, examples="mine.parquet")
+    examples = read_benchmark(pair)
+    assert examples is not None
+    assert len(examples) == 12
+    assert list(pair.file_hashes()["examples"]) == ["mine.parquet"], "other examples make another study"
+    assert read_benchmark(with_evaluation(small_pair, kind="lmms-eval", tasks="mmmu")) is None
 
 
 @pytest.mark.parametrize(
@@ -101,19 +110,25 @@ def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair)
         ('{"question": "?", "answer": "!", "colour": 1}', "unknown key 'colour'"),
         ('{"question": "?", "answer": "!", "image": "../x.png"}', "leads out of the folder"),
         ('{"question": "<image>", "answer": "!"}', "1 times <image>"),
-        ('{"id": "a", "question": "?", "answer": "!"}\n{"id": "a", "question": "?", "answer": "!"}', "have the id 'a'"),
+        (
+            '{"id": "a", "question": "?", "answer": "!"}\n{"id": "a", "question": "?", "answer": "!"}',
+            "has the id of line 1",
+        ),
     ],
 )
 def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str) -> None:
     (tmp_path / "mine.jsonl").write_text(line)
     with pytest.raises(UsageError, match=message):
-        read(tmp_path / "mine.jsonl")
+        read_examples(tmp_path / "mine.jsonl")
 
 
 @pytest.mark.parametrize(
     ("evaluation", "message"),
     [
         ({"kind": "locl"}, "did you mean 'local'"),
+        ({"kind": ["local"]}, "no evaluation is of kind"),
+        ({"metric": "numeric"}, "every response to .* would be wrong"),
+        ({"examples": ["examples.parquet"]}, "examples must be a path"),
         ({"metric": "exact"}, "did you mean 'exact_match'"),
         ({"batchsize": 3}, "did you mean 'batch_size'"),
         ({"batch_size": 0}, "at least 1"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from hpo_bench.evaluation.metrics import contains, exact_match, multiple_choice, numeric
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.metrics import METRICS, check_answers, contains, exact_match, multiple_choice, numeric
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,8 @@ from hpo_bench.evaluation.metrics import contains, exact_match, multiple_choice,
         ("hot dog", "hotdog", False),
         ("a dog and a cat", "a dog", False),
         ("", "a dog", False),
+        ("", ".", False),
+        (" . ", ".", True),
     ],
 )
 def test_exact_match_forgives_form_alone(response: str, answer: str, right: bool) -> None:
@@ -68,3 +71,24 @@ def test_multiple_choice_reads_the_letter_that_is_meant(response: str, answer: s
 )
 def test_numeric_compares_the_last_number(response: str, answer: str, right: bool) -> None:
     assert numeric(response, answer) == right
+
+
+@pytest.mark.parametrize(
+    ("metric", "answer", "lack"),
+    [
+        ("multiple_choice", "dog", "is no single letter"),
+        ("multiple_choice", "B. dog", "is no single letter"),
+        ("numeric", "dog", "holds no number"),
+        ("contains", "'.'", "holds nothing but marks"),
+    ],
+)
+def test_answers_by_which_every_response_would_be_wrong_are_refused(metric: str, answer: str, lack: str) -> None:
+    with pytest.raises(UsageError, match=rf"e\.csv: by the metric {metric} every response to 2 .* of 'b', .*, {lack}"):
+        check_answers(metric, [("a", "7"), ("b", answer), ("c", answer)], "e.csv")
+
+
+@pytest.mark.parametrize("metric", [*METRICS, "judge"])
+def test_what_check_passes_can_be_right(metric: str) -> None:
+    for answer in ("(B)", "c", "7") if metric == "multiple_choice" else ("3", "-1,200.5", "1/2"):
+        check_answers(metric, [("a", answer)], "e.csv")
+        assert metric == "judge" or METRICS[metric](answer, answer) == 1.0

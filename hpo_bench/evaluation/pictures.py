@@ -1,0 +1,145 @@
+"""Pictures as people have them: bytes, paths, structs of data sets; each is decoded once before anything is paid."""
+
+import base64
+import binascii
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+MOST_PIXELS = 89_478_485
+"""Above so many pixels (a quarter of a gigabyte of RGB) Pillow warns of a decompression bomb; no VLM sees as many."""
+# Not whatever Pillow knows: for some formats it starts another program.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+_PLAIN = {"RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr"}
+_THREADS = 8
+
+
+class FlawError(ValueError):
+    """What is wrong with an example; whoever reads the file says where it stands."""
+
+
+def gather(image: Any, images: Any, folder: Path) -> tuple[bytes, ...]:
+    """The pictures of an example.
+
+    Args:
+        image: One picture, or a list of them, or nothing. A picture is bytes; a path from the examples' folder; a
+            `data:image/...;base64,` text; or a mapping with `bytes` or `path`, as Hugging Face datasets have it.
+        images: Likewise.
+        folder: Where paths begin, and what they must not lead out of.
+
+    Raises:
+        FlawError: If both are given, or a picture is none of these or cannot be read.
+    """
+    first, second = _listed(image), _listed(images)
+    if first and second:
+        raise FlawError("has both image and images; put all pictures into images")
+    return tuple(_content(one, folder, f"picture {place}") for place, one in enumerate(first or second, start=1))
+
+
+def verify(pictures: Sequence[bytes]) -> list[str]:
+    """Decode every picture once.
+
+    Args:
+        pictures: n encoded pictures; equal ones are decoded once.
+
+    Returns:
+        For each what is wrong with it, or "".
+    """
+    distinct = list(dict.fromkeys(pictures))
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+        warnings.simplefilter("ignore")  # of what Pillow can repair, and of what is refused here anyway
+        found = dict(zip(distinct, pool.map(_flaw, distinct), strict=True))
+    return [found[picture] for picture in pictures]
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a cell is empty: null, NaN, or text without a letter."""
+    return value is None or value != value or (isinstance(value, str) and not value.strip())
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list | tuple):
+        return list(value)
+    if is_nothing(value) or (
+        isinstance(value, Mapping) and set(value) <= {"bytes", "path"} and not any(value.values())
+    ):
+        return []
+    return [value]
+
+
+def _content(value: Any, folder: Path, what: str) -> bytes:
+    if isinstance(value, Mapping):
+        inner = value.get("bytes")
+        if isinstance(inner, str):
+            return _decoded(inner, what)
+        value = value.get("path") if inner is None else inner
+    if is_nothing(value):
+        raise FlawError(f"{what} is null; leave it out")
+    if isinstance(value, bytes):
+        return value
+    if not isinstance(value, str):
+        raise FlawError(f"{what} is {type(value).__name__}; it must be bytes, a path, or a mapping with bytes or path")
+    if value.startswith("data:"):
+        return _decoded(value.partition(",")[2], what)
+    if value.startswith(("http://", "https://")):
+        raise FlawError(f"{what} is an address; download it into the examples' folder and give its path")
+    return _file(value, folder, what)
+
+
+def _decoded(text: str, what: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise FlawError(f"{what} is not base64 ({error})") from error
+
+
+def _file(name: str, folder: Path, what: str) -> bytes:
+    shown = repr(name if len(name) <= 80 else f"{name[:77]}...")
+    try:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise FlawError(
+                f"{what}, {shown}, leads out of the folder of the examples; put it there, or give its bytes"
+            )
+        if path.exists() and not path.is_file():
+            raise FlawError(f"{what}, {shown}, is no file")
+        return path.read_bytes()
+    except OSError as error:
+        raise FlawError(f"{what}, {shown}, cannot be read: {error.strerror}") from error
+    except (ValueError, RuntimeError) as error:  # a zero byte in the name, links in a circle
+        raise error if isinstance(error, FlawError) else FlawError(f"{what}, {shown}, is no path ({error})") from error
+
+
+def _flaw(data: bytes) -> str:
+    if not data:
+        return "is empty"
+    try:
+        with Image.open(BytesIO(data), formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height > MOST_PIXELS:
+                return _too_large(f"{width} x {height}")
+            picture.getexif()
+            picture.draft("RGB", (1, 1))  # of JPEG all is read, but an eighth of its size is computed
+            picture.load()
+            if picture.mode not in _PLAIN:
+                picture.convert("RGB")
+    except UnidentifiedImageError:
+        if data.lstrip()[:1] == b"<":
+            return "is a page or drawing of HTML or XML, and no picture"
+        return f"begins with {data[:8]!r} and is no picture of a format that is read ({', '.join(FORMATS)})"
+    except Image.DecompressionBombError:
+        return _too_large("far too many")
+    except Exception as error:  # whatever a broken file makes a decoder raise
+        first = next(iter(str(error).splitlines()), "") or type(error).__name__
+        return f"cannot be decoded: {first}"
+    return ""
+
+
+def _too_large(size: str) -> str:
+    return f"has {size} pixels; more than {MOST_PIXELS // 10**6} million are refused: scale it down"
