@@ -23,6 +23,8 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     Raises:
         UsageError: If there is none, or its description cannot be used.
     """
+    if not name.strip():
+        raise UsageError(f"a pair's name is not {name!r}: give a name, a folder with a {FILE}, or a YAML file")
     path = Path(name)
     if path.suffix in (".yaml", ".yml"):
         return Pair.read(path)

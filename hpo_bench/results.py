@@ -14,11 +14,11 @@ Every file is written under another name and then renamed, so a file that is the
 import hashlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -47,12 +47,11 @@ def write(path: Path, save: Callable[[Path], object]) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-        unfinished = Path(name)
+        unfinished = path.with_name(f"{PREFIX}{uuid4().hex}{path.suffix}")
+        # Made here and by nobody else, through no link, with the permissions that the user gives to any new file.
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             save(unfinished)
-            unfinished.chmod(0o644)  # A temporary file is private, a result is not.
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -58,6 +58,7 @@ def grid(
 
     from hpo_bench.live import against_grid_page as page
     from hpo_bench.live.against_grid import Comparison, Plan, compare, recorded
+    from hpo_bench.live.storage_url import typed
     from hpo_bench.methods_table.chosen import choose
 
     # The optimiser's models are small: more threads than one only get in the worker's way.
@@ -71,7 +72,7 @@ def grid(
         grid_box=grid_box,
         studies=studies or out / "studies",
         built=pairs,
-        command=("hpo-bench", *sys.argv[1:]),
+        command=typed(sys.argv[1:]),
     )
 
     def told(one: Comparison) -> None:

@@ -20,10 +20,18 @@ Examples:
 @click.option(
     "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
 )
+@click.option("--pair", metavar="PAIR", help="Where its pair is now, if it has moved.")
 @click.option("--device", default="cpu", show_default=True, help="Where it is merged and checked.")
 @TRUST_REMOTE_CODE
 def command(
-    *, study: str, out: Path | None, trial: int | None, studies: Path, device: str, trust_remote_code: bool
+    *,
+    study: str,
+    out: Path | None,
+    trial: int | None,
+    studies: Path,
+    pair: str | None,
+    device: str,
+    trust_remote_code: bool,
 ) -> None:
     """Write the merge that STUDY recommends as a Hugging Face folder with a model card.
 
@@ -37,7 +45,7 @@ def command(
     from hpo_bench.live.finished import Study
 
     disable_progress_bar()  # transformers would draw its own
-    found = Study.open(study, studies)
+    found = Study.open(study, studies, pair=pair)
     folder = out or found.store.folder / "export"
     made = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
     click.echo(f"{folder} holds trial {made.trial.number}. {made.sentence}")

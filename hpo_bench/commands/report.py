@@ -19,5 +19,9 @@ def command(*, study: str, studies: Path) -> None:
     """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
     from hpo_bench.live.finished import Study
     from hpo_bench.live.report import write_report
+    from hpo_bench.live.summary import passed_over
 
-    click.echo(f"report: {write_report(Study.open(study, studies))}")
+    found = Study.open(study, studies)
+    if others := passed_over(found.store):
+        click.echo(others)
+    click.echo(f"report: {write_report(found)}")

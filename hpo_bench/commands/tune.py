@@ -76,7 +76,11 @@ class Interval(click.ParamType):
     "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, metavar="DIR",
     help="Folder in which each study has its own.",
 )  # fmt: skip
-@click.option("--storage", metavar="URL", help="An Optuna storage.  [default: an SQLite file in the study's folder]")
+@click.option(
+    "--storage", metavar="URL", envvar="HPO_BENCH_STORAGE",
+    help="An Optuna storage; also from the environment variable HPO_BENCH_STORAGE, which keeps a password out of sight."
+    "  [default: an SQLite file in the study's folder]",
+)  # fmt: skip
 @click.option("-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
 @click.option(
     "--ray-address", metavar="ADDRESS", help="Run the workers on a Ray cluster, such as auto or 10.0.0.1:6379."
@@ -146,13 +150,13 @@ def command(
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.processes import ProcessCrew
     from hpo_bench.live.recorded import grid_best
-    from hpo_bench.live.storage_url import shown
+    from hpo_bench.live.storage_url import typed
     from hpo_bench.live.study import Request, tune
     from hpo_bench.pairs import find_pair
 
     # The optimiser's models are small: more threads than one only get in the workers' way.
     torch.set_num_threads(1)
-    found = find_pair(pair or DEMO, pairs)
+    found = find_pair(DEMO if pair is None else pair, pairs)
     request = Request(
         pair=found,
         methods=tuple(name for group in methods or ("ta",) for name in group.split(",")),
@@ -175,11 +179,8 @@ def command(
         keep=None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below),
         beside=grid_best(found.name) if demo else None,
     )
-    named = str(Path(pair).resolve()) if pair and Path(pair).exists() else pair or DEMO
-    typed = ("hpo-bench", *sys.argv[1:])
-    if storage is not None:
-        typed = tuple(part.replace(storage, shown(storage)) for part in typed)
-    origin = Origin(named, str(pairs.resolve()), typed, storage)
+    named = DEMO if pair is None else str(Path(pair).resolve()) if Path(pair).exists() else pair
+    origin = Origin(named, str(pairs.resolve()), typed(sys.argv[1:]))
 
     def open_crew(logs: Path, wanted: tuple[str, ...]) -> Crew:
         opener = PairOpener(found, mask_seed, threads, wanted, trust_remote_code)

@@ -1,8 +1,9 @@
 """One tuner a study: a lock that the system, or the database, lets go of when its holder ends, however it ends."""
 
 import hashlib
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -12,9 +13,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from hpo_bench.errors import LiveError
-from hpo_bench.live.storage_url import shown, with_driver
+from hpo_bench.live.storage_url import scrubbed, shown, sqlite_file, with_driver
 
 LOCK = ".tuning.lock"
+TABLES, TABLES_SECONDS = "~tables", 60.0
+"""What is held while tables are made (no study is called so), and how long others wait for it."""
+LOOK_SECONDS = 0.1
 KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 """After so many seconds, and so many unanswered calls, PostgreSQL takes a machine for lost and lets its lock go."""
 
@@ -42,36 +46,63 @@ def in_storage(url: str, study: str) -> Iterator[None]:
     file is locked. Other databases have nothing that is alike, and are not held.
 
     Args:
-        url: An Optuna storage.
+        url: An Optuna storage, as `storage_url.opened` gives it.
         study: The study's name.
 
     Raises:
         LiveError: If another process holds it, or the database does not answer.
     """
-    place = make_url(with_driver(url))
-    told = shown(url)
-    taken = LiveError(
-        f"study {study!r} in {told} is being tuned by another process, here or on another machine; wait for it, stop "
-        "it, or name another study with --study"
-    )
-    if place.get_backend_name() == "sqlite":
-        file = Path(place.database or "")
-        try:
-            with FileLock(file.with_name(f".{file.name}.{study}.lock"), timeout=0):
-                yield
-        except Timeout as error:
-            raise taken from error
-        return
-    # A connection of its own, that nothing else returns, recycles or commits on.
-    engine = create_engine(place, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
-        connection = engine.connect()
-    except SQLAlchemyError as error:
-        raise LiveError(f"{told} cannot be locked: {str(error.__cause__ or error).splitlines()[0]}") from error
-    with connection:
-        if not _acquire(connection, place.get_backend_name(), study):
-            raise taken
+    with _held(url, study, seconds=0.0) as held:
+        if not held:
+            raise LiveError(
+                f"study {study!r} in {shown(url)} is being tuned by another process, here or on another machine; wait "
+                "for it, stop it, or name another study with --study"
+            )
         yield
+
+
+@contextmanager
+def making_tables(url: str) -> Iterator[None]:
+    """Wait until no other process makes the tables of a storage, which two at once fail at.
+
+    Args:
+        url: An Optuna storage, as `storage_url.opened` gives it.
+
+    Raises:
+        LiveError: If the database does not answer.
+    """
+    # Who waited in vain goes on, and is told by the database what is wrong.
+    with _held(url, TABLES, seconds=TABLES_SECONDS):
+        yield
+
+
+@contextmanager
+def _held(url: str, what: str, *, seconds: float) -> Iterator[bool]:
+    """Whether something of a storage could be had within so many seconds; it is let go of at the end of the block."""
+    place = make_url(with_driver(url))
+    if (file := sqlite_file(url)) is not None:
+        if not file.parent.is_dir():
+            raise LiveError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it first")
+        with ExitStack() as stack:
+            held = True
+            try:
+                stack.enter_context(FileLock(file.with_name(f".{file.name}.{what}.lock"), timeout=seconds))
+            except Timeout:
+                held = False
+            yield held
+        return
+    try:
+        # A connection of its own, that nothing else returns, recycles or commits on.
+        engine = create_engine(place, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+        connection = engine.connect()
+    except (SQLAlchemyError, ImportError) as error:
+        why = scrubbed(str(error.__cause__ or error).splitlines()[0], url)
+        raise LiveError(f"{shown(url)} cannot be opened: {why}; check the URL, and that the database runs") from error
+    end = time.monotonic() + seconds
+    with connection:
+        while not (held := _acquire(connection, place.get_backend_name(), what)) and time.monotonic() < end:
+            time.sleep(LOOK_SECONDS)
+        yield held
 
 
 def _acquire(connection: Connection, backend: str, study: str) -> bool:

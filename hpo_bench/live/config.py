@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.live.goal import Keep
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 
@@ -63,19 +63,26 @@ class StudyConfig:
         """What `as_dict` gave.
 
         Raises:
-            LiveError: If it comes from another version of hpo-bench.
+            LiveError: If it comes from another version of hpo-bench, or is damaged.
         """
+        if not isinstance(values, Mapping):
+            raise LiveError("what the study was begun with is damaged; begin another with --study")
         values = dict(values)
         if (found := values.pop("format", None)) != FORMAT:
             raise LiveError(
                 f"the study has format {found} and this hpo-bench reads format {FORMAT}; continue it with the version "
                 "that began it"
             )
-        values["starts"] = {method: tuple(map(tuple, points)) for method, points in values["starts"].items()}
-        for key in ("methods", "coefficients", "density", "begin_with"):
-            values[key] = tuple(values[key])
-        values["keep"] = Keep(**values["keep"]) if values.get("keep") else None
-        return cls(**values)
+        try:
+            values["starts"] = {method: tuple(map(tuple, points)) for method, points in values["starts"].items()}
+            for key in ("methods", "coefficients", "density", "begin_with"):
+                values[key] = tuple(values[key])
+            values["keep"] = Keep(**values["keep"]) if values.get("keep") else None
+            return cls(**values)
+        except (TypeError, KeyError, AttributeError, UsageError) as error:
+            raise LiveError(
+                f"what the study was begun with is damaged ({error}); begin another with --study"
+            ) from error
 
     def check_same(self, stored: Self, where: str) -> None:
         """Refuse to continue a study that was begun with something else.

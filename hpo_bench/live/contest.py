@@ -206,7 +206,8 @@ def replay(
             raise LiveError(
                 f"trial {trial.number} was proposed at {describe(trial.setting)}, and the optimiser now proposes "
                 f"{describe(proposal.setting) if proposal else 'nothing'} in its place; another version of it, or "
-                "another budget that it plans by, began the study: continue with those, or begin another with --study"
+                "another budget that it plans by, began the study, or a trial was deleted: continue with those, or "
+                "begin another with --study"
             )
         asked[trial.number] = proposal
     while contest.told < sum(trial.told_as is not None for trial in trials):

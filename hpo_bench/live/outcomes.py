@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from hpo_bench.errors import LiveError
 from hpo_bench.live.trial import Answers
+from hpo_bench.results import write
 
 
 def write_answers(path: Path, answers: Answers) -> None:
@@ -25,13 +26,14 @@ def write_answers(path: Path, answers: Answers) -> None:
     }
     if answers.responses:
         columns["response"] = pa.array(answers.responses, pa.string())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        pq.write_table(pa.table(columns), file, compression="zstd")
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+
+    def save(place: Path) -> None:
+        with place.open("wb") as file:
+            pq.write_table(pa.table(columns), file, compression="zstd")
+            file.flush()
+            os.fsync(file.fileno())
+
+    write(path, save)
     _sync_folder(path.parent)
 
 

@@ -5,8 +5,8 @@ from math import isfinite
 from pathlib import Path
 
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live.finished import Study
 from hpo_bench.live.space import MergeSpace
-from hpo_bench.live.store import TrialStore
 from hpo_bench.live.zone import beliefs
 from hpo_bench.merging.setting import MergeSetting
 
@@ -40,6 +40,22 @@ def check(starts: Sequence[str], methods: Sequence[str]) -> None:
             raise UsageError(f"--start {start}: Task Arithmetic takes no density; leave the third number out")
 
 
+def check_studies(starts: Sequence[str], studies: Path) -> None:
+    """Refuse other studies that nothing can be taken from; nothing is made where they lie.
+
+    Args:
+        starts: As the user gives them.
+        studies: The folder in which studies lie.
+
+    Raises:
+        UsageError: If there is no such study.
+        LiveError: If one cannot be read or has no result.
+    """
+    for start in starts:
+        if start.startswith(FROM):
+            _found(start.removeprefix(FROM), "ta", studies)
+
+
 def resolve(
     starts: Sequence[str], space: MergeSpace, *, coefficients: Mapping[str, tuple[float, float]], studies: Path
 ) -> tuple[tuple[float, ...], ...]:
@@ -55,6 +71,7 @@ def resolve(
         Points in the unit cube, each once.
 
     Raises:
+        UsageError: If there is no such study.
         LiveError: If another study cannot be read or has no result.
     """
     settings: list[MergeSetting] = []
@@ -90,12 +107,9 @@ def _numbers(start: str) -> tuple[float, ...]:
 
 def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
     """The settings with the highest posterior means in another study, of the same method if it has any."""
-    folder = studies / study
-    if not folder.is_dir():
-        raise LiveError(f"there is no study {study!r} in {studies} to start from")
-    store = TrialStore(folder, study)
-    config = store.config
-    held = [] if config is None else beliefs(config, store.trials())
+    found = Study.open(study, studies)
+    held = beliefs(found.config, found.store.trials())
+    found.store.close()
     if not held:
         raise LiveError(f"study {study!r} has no result to start from")
     belief = next((one for one in held if one.method == method), held[0])

@@ -1,11 +1,13 @@
 """Trials in an Optuna storage, so that every tool for Optuna can read them while they are made."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import RDBStorage
@@ -13,16 +15,19 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.live import alone
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.goal import Goal
 from hpo_bench.live.outcomes import read_answers, write_answers
-from hpo_bench.live.storage_url import shown, with_driver
+from hpo_bench.live.storage_url import of_file, opened, scrubbed, shown, sqlite_file, with_driver
 from hpo_bench.live.trial import Answers, Cost, Failure, State, Success, Trial, plain
 from hpo_bench.merging.setting import MergeSetting
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""
+PLANNED = "hpo_bench_planned"
+"""Under this key a study keeps how many trials its optimisers planned for."""
 MEASURED = "measured"
 """Under this key a trial keeps what was measured: one entry and not one a figure, as each is a commit of its own."""
 COST = ("merge_seconds", "eval_seconds", "dollars")
@@ -44,45 +49,70 @@ class TrialStore:
     A trial's answers are on disk before the storage calls it complete, and one commit makes it so; killed at any
     moment, the store opens again and at most the trials that were running are unfinished.
 
+    Trials that others put into the study, such as those that Optuna's `enqueue_trial` makes, are passed over.
+
     Args:
         folder: The study's folder, for answers and logs.
         name: The study's name.
         url: An Optuna storage URL; an SQLite file in the folder by default.
+        existing: Whether it is only read: then no folder, file or table is made.
+
+    Attributes:
+        url: The storage, from wherever it is looked at.
 
     Raises:
-        LiveError: If the storage cannot be opened.
+        UsageError: If the URL is none, or of a database that forgets.
+        LiveError: If the storage cannot be opened, is not there and only read, lacks what the folder has answers of, or
+            has a study of that name that is not ours.
     """
 
-    def __init__(self, folder: Path, name: str, *, url: str | None = None) -> None:
+    def __init__(self, folder: Path, name: str, *, url: str | None = None, existing: bool = False) -> None:
         self.folder, self.name = folder, name
         self._own = url is None
-        self.url = url or f"sqlite:///{(folder / 'study.sqlite3').resolve()}"
+        self.url = of_file(folder.resolve() / "study.sqlite3") if url is None else opened(url)
         self._config: StudyConfig | None = None
         self._ids: dict[int, int] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        file = sqlite_file(self.url)
+        if file is not None and not file.exists():
+            self._check_no_answers()
+            if existing:
+                raise LiveError(f"there is no database {shown(self.url)}, in which study {name!r} would be")
+        if not existing:
+            folder.mkdir(parents=True, exist_ok=True)
         # Optuna tells of every trial that is created, on the terminal that our table is on.
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self._guarded("opened"):
-            self._storage = _open(self.url)
+            self._storage = _read_only(self.url) if existing else _open(self.url, held=self._own)
             self._study = self._find()
+            self._check_ours()
 
     @property
     def config(self) -> StudyConfig | None:
         """What the study was begun with; None before it was.
 
         Raises:
-            LiveError: If the study is not one of ours, or of another version.
+            LiveError: If it is of another version, or damaged.
         """
         if self._config is None and self._study is not None:
-            with self._guarded("read"):
-                stored = self._storage.get_study_user_attrs(self._study).get(CONFIG)
+            stored = self._attributes.get(CONFIG)
             if stored is not None:
                 self._config = StudyConfig.from_dict(stored)
-            elif self.trials():
-                raise LiveError(
-                    f"the study {self.name!r} in {shown(self.url)} was not made by hpo-bench; name another with --study"
-                )
         return self._config
+
+    @property
+    def planned(self) -> int:
+        """How many trials the optimisers planned for; 0 before they did."""
+        return int(self._attributes.get(PLANNED, 0))
+
+    def plan(self, trials: int) -> None:
+        """Note how many trials the optimisers plan for.
+
+        Raises:
+            LiveError: If the storage cannot be written.
+        """
+        if trials != self.planned:
+            with self._guarded("written"):
+                self._storage.set_study_user_attr(self._known, PLANNED, trials)
 
     def close(self) -> None:
         """Let go of the database, which leaves all of it in one file where it is one; it is opened again when used."""
@@ -96,8 +126,9 @@ class TrialStore:
             The configuration as it is stored.
 
         Raises:
-            LiveError: If the storage cannot be written, or the name is taken.
+            LiveError: If the storage cannot be written, the name is taken, or answers of such a study lie here already.
         """
+        self._check_no_answers()
         with self._guarded("written"):
             # A study that a kill left without its configuration holds no trial, and is begun again.
             if self._study is None:
@@ -149,7 +180,7 @@ class TrialStore:
         return replace(trial, worker=worker)
 
     def complete(self, trial: Trial, success: Success, *, told_as: int, goal: Goal | None = None) -> Trial:
-        """Keep a result: answers first, then the figures, and last the state.
+        """Keep a result: answers first, then the figures, and last the state; a score that is no number is a failure.
 
         Args:
             trial: Which one.
@@ -162,6 +193,9 @@ class TrialStore:
         """
         answers = success.answers["validation"]
         standing = (goal or Goal()).standing(answers)
+        if not np.isfinite(standing.score):
+            what = f"the evaluator gave {len(answers)} answers, whose mean score is no number"
+            return self.fail(trial, Failure("nonsense", what, cost=success.cost), told_as=told_as)
         write_answers(self.answers_path(trial.number), answers)
         figures = {
             "standard_error": standing.standard_error,
@@ -199,13 +233,20 @@ class TrialStore:
         return self._finish(trial, figures, TrialState.FAIL, None)
 
     def trials(self) -> list[Trial]:
-        """Every trial, in the order in which they were proposed.
+        """Every trial of ours, in the order in which they were proposed.
 
         Raises:
-            LiveError: If the storage cannot be read, or holds a trial that is not ours.
+            LiveError: If the storage cannot be read, or a trial is damaged.
         """
-        with self._guarded("read"):
-            return [_read(frozen) for frozen in self._storage.get_all_trials(self._known, deepcopy=False)]
+        return [trial for frozen in self._frozen() if (trial := _read(frozen)) is not None]
+
+    def foreign(self) -> list[int]:
+        """Numbers of the trials that others made, or that others ended while we ran them.
+
+        Raises:
+            LiveError: If the storage cannot be read, or a trial is damaged.
+        """
+        return [frozen.number for frozen in self._frozen() if _read(frozen) is None] if self._study is not None else []
 
     def answers(self, number: int) -> Answers:
         """The answers of a complete trial.
@@ -225,11 +266,49 @@ class TrialStore:
             raise LiveError(f"there is no study {self.name!r} in {shown(self.url)}")
         return self._study
 
+    @property
+    def _attributes(self) -> Mapping[str, Any]:
+        if self._study is None:
+            return {}
+        with self._guarded("read"):
+            return self._storage.get_study_user_attrs(self._study)
+
     def _find(self) -> int | None:
         try:
             return self._storage.get_study_id_from_name(self.name)
         except KeyError:
-            return None
+            # A folder that was given another name still has its one study.
+            known = self._storage.get_all_studies() if self._own else []
+            return known[0]._study_id if len(known) == 1 else None
+
+    def _check_ours(self) -> None:
+        """Refuse a study of somebody else's, which would be taken over if it has no trial yet."""
+        if self._study is None:
+            return
+        directions = list(self._storage.get_study_directions(self._study))
+        if directions != [StudyDirection.MAXIMIZE]:
+            what = f"is to {' and '.join(direction.name.lower() for direction in directions)}"
+        elif CONFIG in self._attributes or not (self._attributes or self._storage.get_n_trials(self._study)):
+            return
+        else:
+            what = "has others' trials"
+        raise LiveError(
+            f"the study {self.name!r} in {shown(self.url)} was not made by hpo-bench and {what}; name another with "
+            "--study"
+        )
+
+    def _check_no_answers(self) -> None:
+        """Refuse to begin where answers lie that the storage knows nothing of, and that would be overwritten."""
+        answered = len(list((self.folder / "trials").glob("*.parquet")))
+        if answered:
+            raise LiveError(
+                f"{self.folder} holds the answers of {answered} trials, and {shown(self.url)} knows no study of "
+                "theirs; give the --storage that it was begun with, or begin another with --study"
+            )
+
+    def _frozen(self) -> list[FrozenTrial]:
+        with self._guarded("read"):
+            return self._storage.get_all_trials(self._known, deepcopy=False)
 
     def _id(self, trial: Trial) -> int:
         if trial.number not in self._ids:
@@ -258,26 +337,30 @@ class TrialStore:
         }
 
     def _guarded(self, done: str) -> "_Guard":
-        return _Guard(f"{shown(self.url)} cannot be {done}")
+        return _Guard(self.url, done)
 
 
 class _Guard:
-    """Turns what databases raise into an error of ours."""
+    """Turns what databases raise into an error of ours, without the secrets that some of them quote."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, url: str, done: str) -> None:
+        self._url, self._done = url, done
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
-        if isinstance(error, optuna.exceptions.OptunaError | SQLAlchemyError | ImportError):
+        # Optuna raises ValueError where a trial of somebody else's gave a hyperparameter another type.
+        if isinstance(error, optuna.exceptions.OptunaError | SQLAlchemyError | ImportError | ValueError):
             cause = error.__cause__ or error
             why = (str(cause) or type(cause).__name__).splitlines()[0]
             raise LiveError(
-                f"{self._what}: {why}; check the URL, the rights and the room on the disk, then give the same command "
-                "again: nothing that was finished is lost"
+                f"{shown(self._url)} cannot be {self._done}: {scrubbed(why, self._url)}; check the URL, the rights and "
+                "the room on the disk, then give the same command again: nothing that was finished is lost"
             ) from error
+        if isinstance(error, RuntimeError):  # a database of another version of Optuna's, and its advice
+            advice = " ".join(str(error).split()).replace("$STORAGE_URL", f"'{shown(self._url)}'")
+            raise LiveError(f"{shown(self._url)} cannot be {self._done}: {advice}") from error
 
 
 def _write_ahead(storage: RDBStorage) -> None:
@@ -290,25 +373,47 @@ def _write_ahead(storage: RDBStorage) -> None:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
 
 
-def _open(url: str) -> RDBStorage:
-    options = {"connect_args": {"timeout": SQLITE_PATIENCE}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-    return RDBStorage(with_driver(url), engine_kwargs=options)
+def _open(url: str, *, held: bool) -> RDBStorage:
+    """Open a storage; its tables, where there are none, are made by one process at a time.
+
+    Args:
+        url: The storage.
+        held: Whether nobody else can open it now, as its folder is held.
+    """
+    with contextlib.nullcontext() if held else alone.making_tables(url):
+        return RDBStorage(with_driver(url), engine_kwargs=_options(url))
 
 
-def _read(frozen: FrozenTrial) -> Trial:
+def _read_only(url: str) -> RDBStorage:
+    """Open a storage and make nothing in it."""
+    return RDBStorage(with_driver(url), engine_kwargs=_options(url), skip_table_creation=True)
+
+
+def _options(url: str) -> dict[str, Any]:
+    return {"connect_args": {"timeout": SQLITE_PATIENCE}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+
+
+def _read(frozen: FrozenTrial) -> Trial | None:
+    """One of our trials; None for one that somebody else made, or ended while it ran."""
     state = _STATES.get(frozen.state)
     attrs = frozen.user_attrs
-    if state is None or "asked_after" not in attrs or "method" not in frozen.params:
-        raise LiveError(f"trial {frozen.number} was not made by hpo-bench; begin a study of another name with --study")
-    trial = Trial(
-        number=frozen.number,
-        setting=MergeSetting(**frozen.params),
-        state="running",
-        asked_after=attrs["asked_after"],
-        worker=attrs["worker"],
-    )
-    # What a kill left of an unfinished trial does not count.
-    return trial if state == "running" else _measured(trial, attrs[MEASURED], state, frozen.value)
+    ours = {"asked_after", "worker"} <= set(attrs) and "method" in frozen.params
+    if not ours or state is None or (state != "running" and MEASURED not in attrs):
+        return None
+    try:
+        trial = Trial(
+            number=frozen.number,
+            setting=MergeSetting(**frozen.params),
+            state="running",
+            asked_after=attrs["asked_after"],
+            worker=attrs["worker"],
+        )
+        # What a kill left of an unfinished trial does not count.
+        return trial if state == "running" else _measured(trial, attrs[MEASURED], state, frozen.value)
+    except (TypeError, KeyError, UsageError) as error:
+        raise LiveError(
+            f"trial {frozen.number} is damaged ({error}); begin a study of another name with --study"
+        ) from error
 
 
 def _measured(trial: Trial, measured: Mapping[str, Any], state: State, score: float | None) -> Trial:

@@ -21,7 +21,7 @@ from hpo_bench.live.limits import Limits, check_timeout, time_limit
 from hpo_bench.live.screen import screen
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.live.store import TrialStore
-from hpo_bench.live.summary import accounts, show
+from hpo_bench.live.summary import accounts, passed_over, show
 from hpo_bench.live.table import write_tables
 from hpo_bench.live.tuner import PATIENCE, Tuner
 from hpo_bench.live.verdict import Verdict, judge
@@ -170,9 +170,13 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         store = TrialStore(folder, request.study, url=request.url)
         stack.callback(store.close)
         if request.url is not None:
-            stack.enter_context(alone.in_storage(request.url, request.study))
+            stack.enter_context(alone.in_storage(store.url, request.study))
         wanted = _config(request, kind, store)
-        origin.write(folder)
+        if store.config is None:
+            starts.check_studies(request.starts, request.studies)
+        replace(origin, study=request.study, url=request.url and store.url).write(folder)
+        if others := passed_over(store):
+            console.print(others, highlight=False, soft_wrap=True)
         if store.config is not None and (verdict := _finished(store, limits)) is not None:
             console.print(f"study {request.study} is finished; a higher --trials goes on with it", highlight=False)
             show(verdict, console)
@@ -185,7 +189,8 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
         title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
         goal = _goal(config, store, crew, brake, request.timeout)
-        contest = Contest.of(config, kind, budget=limits.trials, goal=goal)
+        budget = _planned(store, limits)
+        contest = Contest.of(config, kind, budget=budget, goal=goal)
         with screen(console, title) as shown:
             tuner = Tuner(
                 store=store,
@@ -197,6 +202,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
                 timeout=request.timeout,
                 patience=request.patience,
             )
+            store.plan(budget)  # only now, as the optimisers have proposed the stored trials again
             ending = tuner.run()
         console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False, soft_wrap=True)
         if ending == "interrupted":
@@ -265,5 +271,13 @@ def _with_starts(config: StudyConfig, request: Request, coefficients: Coefficien
 def _finished(store: TrialStore, limits: Limits) -> Verdict | None:
     """The verdict of a study that has nothing left to do; None if it has."""
     verdict, trials = Verdict.read(store.folder), store.trials()
-    done = verdict is not None and verdict.trials == len(trials) and all(t.state != "running" for t in trials)
-    return verdict if done and not limits.allow(limits.spent(trials)) else None
+    spent = limits.spent(trials)
+    left = spent.finished < min(spent.trials, limits.trials)
+    done = verdict is not None and verdict.trials == spent.finished and not left
+    return verdict if done and not limits.allow(spent) else None
+
+
+def _planned(store: TrialStore, limits: Limits) -> int:
+    """How many trials the optimisers plan for: fewer than before would be another plan, which proposed other trials."""
+    begun = len(store.trials())
+    return max(limits.trials, begun, store.planned if begun else 0)

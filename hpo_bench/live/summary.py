@@ -11,8 +11,11 @@ from hpo_bench.live.constrained import LIKELY
 from hpo_bench.live.contest import describe
 from hpo_bench.live.goal import Keep
 from hpo_bench.live.screen import clock
+from hpo_bench.live.store import TrialStore
 from hpo_bench.live.verdict import Z95, Kept, Verdict
 from hpo_bench.merging.setting import METHODS, MergeSetting
+
+OTHERS_SHOWN = 5
 
 
 def show(verdict: Verdict, console: Console) -> None:
@@ -75,6 +78,15 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     if not verdict.reproduced:
         told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
     return told
+
+
+def passed_over(store: TrialStore) -> str:
+    """A sentence on trials of a study that others made; empty where there are none."""
+    others = store.foreign()
+    if not others:
+        return ""
+    which = ", ".join(map(str, others[:OTHERS_SHOWN])) + (", ..." if len(others) > OTHERS_SHOWN else "")
+    return f"passed over, as another program than hpo-bench made or ended it: trial {which} of study {store.name}"
 
 
 def accounts(board: Board, seconds: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo_bench.live.store import TrialStore
+from hpo_bench.results import write
 
 
 def write_tables(store: TrialStore) -> dict[str, Path]:
@@ -39,8 +40,6 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
     files = {}
     for method, table in rows.items():
         path = store.folder / f"trials-{method}.csv"
-        partial = path.with_name(f".{path.name}.partial")
-        pd.DataFrame(table).to_csv(partial, index=False)
-        partial.replace(path)
+        write(path, lambda place, table=table: pd.DataFrame(table).to_csv(place, index=False))
         files[method] = path
     return files

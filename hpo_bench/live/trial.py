@@ -46,8 +46,8 @@ class Answers:
 
     @property
     def score(self) -> float:
-        """The mean score."""
-        return float(self.scores.mean())
+        """The mean score; NaN where there is none."""
+        return float(self.scores.mean()) if len(self.scores) else float("nan")
 
     @property
     def standard_error(self) -> float:

@@ -104,7 +104,10 @@ class Tuner:
     def _more(self) -> bool:
         if self._brake.pressed:
             return False
-        return bool(self._again) or (self._contest.open and self.board.limits.allow(self.board.spent))
+        if self._again:
+            # What a kill left unfinished is finished, unless fewer trials are asked for now.
+            return self.board.spent.finished + len(self._running) < self.board.limits.trials
+        return self._contest.open and self.board.limits.allow(self.board.spent)
 
     def _assign(self) -> None:
         """Give every idle worker a trial, as long as there are any."""
@@ -149,7 +152,7 @@ class Tuner:
             else:
                 trial = self._store.fail(trial, result, told_as=told_as)
         with clock.of("tell"):
-            answers = result.answers["validation"] if isinstance(result, Success) else None
+            answers = result.answers["validation"] if isinstance(result, Success) and trial.score is not None else None
             self._contest.tell(proposal, trial, answers)
         self.board.put(trial)
         clock.trials += 1

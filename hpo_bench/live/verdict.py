@@ -1,7 +1,6 @@
 """The end of a study: what was found, against what was there before, on examples that nobody tuned on."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from hpo_bench.live.store import TrialStore
 from hpo_bench.live.trial import Answers, paired_difference, plain
 from hpo_bench.live.zone import beliefs, recommend, zone
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.results import write
 
 FILE = "verdict.json"
 Z95 = 1.96
@@ -95,7 +95,7 @@ class Verdict:
     """What came of a study.
 
     Attributes:
-        trials: How many trials it rests on, failures included.
+        trials: How many finished trials it rests on, failures included.
         recommended: Number of the recommended trial.
         mean: Its posterior mean on validation.
         deviation: The posterior standard deviation.
@@ -118,9 +118,8 @@ class Verdict:
 
     def write(self, folder: Path) -> None:
         """Write `verdict.json`, whole or not at all."""
-        partial = folder / f".{FILE}.partial"
-        partial.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, folder / FILE)
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -180,7 +179,7 @@ def judge(
     best, base = scored[chosen.setting], scored[apart.BASE]
     zones = [one for belief in held if (one := zone(config, belief)) is not None]
     verdict = Verdict(
-        trials=len(trials),
+        trials=sum(trial.state != "running" for trial in trials),
         recommended=chosen.trial.number,
         mean=chosen.mean,
         deviation=chosen.deviation,

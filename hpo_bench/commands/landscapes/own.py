@@ -71,11 +71,12 @@ def add(
     Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
     what the columns mean is known.
     """
+    from hpo_bench.live.storage_url import typed
     from landscapes.importing import default_name, import_table
     from landscapes.sweep import Reading, parse_examples, parse_space
 
     given = {key: value for key, value in about.items() if value is not None}
-    command = f"hpo-bench {shlex.join(sys.argv[1:])}"
+    command = shlex.join(typed(sys.argv[1:]))
     if table.is_dir():
         from hpo_bench.live.landscapes import add_study
 

@@ -62,7 +62,7 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
         (("--dollars", "3"), UsageError, "needs --price"),
         (("--trials", "3", "--gpu-hours", "-1"), UsageError, "buys nothing"),
         (("--device", "cuda:77"), UsageError, "there is no cuda:77"),
-        (("--from", "nowhere", "-o", "sobol"), LiveError, "no study 'nowhere'"),
+        (("--from", "nowhere", "-o", "sobol"), UsageError, "no study 'nowhere'"),
     ],
 )
 def test_requests_without_sense_end_before_anything_is_loaded(
