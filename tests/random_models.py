@@ -14,6 +14,10 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CLIPVisionConfig,
+    Glm4Config,
+    Glm4ForCausalLM,
+    Glm4vConfig,
+    Glm4vForConditionalGeneration,
     Idefics2Config,
     Idefics2ForConditionalGeneration,
     LlamaConfig,
@@ -31,6 +35,10 @@ from transformers import (
     Qwen2ForCausalLM,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3VLConfig,
+    Qwen3VLForConditionalGeneration,
 )
 
 ARCHITECTURES = ("llava", "llava_next", "qwen2_vl", "qwen2_5_vl", "idefics2")
@@ -42,6 +50,12 @@ _BACKBONES: dict[str, Any] = {
     "llama": (LlamaConfig, LlamaForCausalLM),
     "mistral": (MistralConfig, MistralForCausalLM),
     "qwen2": (Qwen2Config, Qwen2ForCausalLM),
+    "qwen3": (Qwen3Config, Qwen3ForCausalLM),
+    "glm4": (Glm4Config, Glm4ForCausalLM),
+}
+_OF_BACKBONES: dict[str, dict[str, Any]] = {
+    "qwen3": {"head_dim": 16},
+    "glm4": {"head_dim": 16, "pad_token_id": 0, "attention_bias": True},
 }
 BACKBONE = {
     "llava": "llama",
@@ -49,6 +63,8 @@ BACKBONE = {
     "qwen2_vl": "qwen2",
     "qwen2_5_vl": "qwen2",
     "idefics2": "mistral",
+    "qwen3_vl": "qwen3",
+    "glm4v": "glm4",
 }
 
 
@@ -146,6 +162,7 @@ def language_model(backbone: str, widths: Widths, rows: int, tied: bool) -> Any:
             bos_token_id=1,
             eos_token_id=2,
             rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+            **_OF_BACKBONES.get(backbone, {}),
         )
     )
 
@@ -200,6 +217,22 @@ def vision_language_model(architecture: str, inner: Any, widths: Widths, tokens:
         "image_token_id": at["<image>"], "video_token_id": at["<video>"],
         "vision_start_token_id": at["<vision_start>"], "vision_end_token_id": at["<vision_end>"],
     }  # fmt: skip
+    if architecture in ("qwen3_vl", "glm4v"):
+        config_class, model_class = {
+            "qwen3_vl": (Qwen3VLConfig, Qwen3VLForConditionalGeneration),
+            "glm4v": (Glm4vConfig, Glm4vForConditionalGeneration),
+        }[architecture]
+        vision = {
+            "depth": 2, "hidden_size": width, "out_hidden_size": text.hidden_size, "num_heads": 4,
+            "intermediate_size": 2 * width, "patch_size": 6, "deepstack_visual_indexes": [1],
+        }  # fmt: skip
+        if architecture == "glm4v":
+            vision.pop("deepstack_visual_indexes")
+            values["rope_parameters"] |= {"partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}
+            values["head_dim"] = 16
+            ids |= {"image_start_token_id": at["<vision_start>"], "image_end_token_id": at["<vision_end>"]}
+            ids.pop("vision_start_token_id"), ids.pop("vision_end_token_id")
+        return model_class(config_class(text_config=values, vision_config=vision, tie_word_embeddings=tied, **ids))
     if architecture == "qwen2_vl":
         vision = {
             "depth": 2,

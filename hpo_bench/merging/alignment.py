@@ -10,7 +10,7 @@ import torch
 from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, prefixes_of
 from hpo_bench.merging.checkpoint import Checkpoint
-from hpo_bench.merging.configuration import Configuration, Finding, compare
+from hpo_bench.merging.configuration import Configuration, Finding, compare, compare_functions
 from hpo_bench.merging.naming import Naming
 from hpo_bench.merging.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
 from hpo_bench.merging.wording import some
@@ -82,6 +82,8 @@ class Alignment:
         for role in ("base", "expert"):
             findings += _missing(role, names)
             findings += _misshapen(role, language, checkpoints["vlm"], names[role], checkpoints[role])
+        if not any(finding.severity == "error" for finding in findings):
+            findings += compare_functions(configurations)
         merged = tuple(name for name in language if pair.merge.takes(name))
         vocabularies: dict[str, VocabularyMap] = {}
         by_row = [name for name in _BY_ROW if name in merged]

@@ -29,11 +29,14 @@ _QWEN = {
     "model.norm.": "model.norm.",
     "lm_head.": "lm_head.",
 }
+_PLAIN = {"model.language_model.": "model.", "lm_head.": "lm_head."}
 PREFIXES: Mapping[str, Mapping[str, str]] = {
     "llava": _LLAVA,
     "llava_next": _LLAVA,
     "qwen2_vl": _QWEN,
     "qwen2_5_vl": _QWEN,
+    "qwen3_vl": _PLAIN,
+    "glm4v": _PLAIN,
     "idefics2": {"model.text_model.": "model.", "lm_head.": "lm_head."},
 }
 # Buffers that old checkpoints hold and that follow from the configuration.

@@ -1,18 +1,23 @@
 """What the configurations of base, VLM and expert say, and where they differ."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.forward import numbers_apart, tells_apart
 from hpo_bench.merging.identification import CONFIG, read_config
 from hpo_bench.merging.wording import first_line
 
-# The same layers under the name that the VLM's configuration gives them.
-_SAME_LAYERS = {"qwen2_vl_text": "qwen2", "qwen2_vl": "qwen2", "qwen2_5_vl_text": "qwen2", "qwen2_5_vl": "qwen2"}
 # Weights of equal shape mean something else when one of these differs.
-_FATAL = ("architecture", "layers", "hidden size", "attention heads", "key-value heads", "head size", "activation")
+_FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation")
+# What `facts` hold, by the names that configurations have for it.
+_COMPARED = (
+    *("num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act"),
+    *("rope_parameters", "rope_theta", "sliding_window", "use_sliding_window", "rms_norm_eps", "tie_word_embeddings"),
+    *("max_position_embeddings", "vocab_size", "intermediate_size"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +43,14 @@ class Configuration:
             language model; what is stored may tell otherwise.
         parent: Where the file says that the language model came from, or "".
         facts: By name, what is compared.
+        text: transformers' configuration of the language model.
     """
 
     model_type: str
     tied: bool
     parent: str
     facts: Mapping[str, Any]
+    text: Any = field(repr=False)
 
     @classmethod
     def read(cls, folder: Path, *, trust_remote_code: bool = False) -> "Configuration":
@@ -68,7 +75,7 @@ class Configuration:
         hidden = getattr(text, "hidden_size", None)
         rope = {k: v for k, v in (getattr(text, "rope_parameters", None) or {}).items() if k != "mrope_section"}
         facts = {
-            "architecture": _SAME_LAYERS.get(text.model_type, text.model_type),
+            "architecture": text.model_type,
             "layers": getattr(text, "num_hidden_layers", None),
             "hidden size": hidden,
             "attention heads": heads,
@@ -84,7 +91,7 @@ class Configuration:
             "vocabulary": getattr(text, "vocab_size", None),
         }
         parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
-        return cls(model_type=config.model_type, tied=facts["tied embeddings"], parent=str(parent), facts=facts)
+        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text)
 
     def as_stored(self, *, tied: bool) -> "Configuration":
         """The same with what the weights tell of the head, which is what counts."""
@@ -101,7 +108,7 @@ def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
     findings = []
     for role in ("base", "expert"):
         for fact, theirs in configurations[role].facts.items():
-            if theirs == ours[fact]:
+            if theirs == ours[fact] or fact == "architecture":
                 continue
             what = f"{fact}: {ours[fact]} in the VLM, {theirs} in the {role}"
             if fact in _FATAL:
@@ -113,10 +120,37 @@ def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
             elif fact == "context":
                 findings.append(Finding("note", f"{what}; the VLM's is kept"))
             else:
-                findings.append(
-                    Finding("warning", f"{what}; the VLM's is kept, so the {role}'s skill may depend on it")
-                )
+                findings.append(_kept(what, role))
     return findings
+
+
+def compare_functions(configurations: Mapping[str, Configuration]) -> list[Finding]:
+    """Where base or expert compute otherwise than the VLM's language model, given the same weights.
+
+    Args:
+        configurations: Of "base", "vlm" and "expert", whose weights correspond in names and shapes.
+    """
+    ours = configurations["vlm"].text
+    findings = []
+    for role in ("base", "expert"):
+        theirs = configurations[role].text
+        if ours.model_type != theirs.model_type:
+            what = f"architecture: {ours.model_type} in the VLM, {theirs.model_type} in the {role}"
+            if why := tells_apart(ours, theirs):
+                findings.append(Finding("error", f"{what}, {why}; these cannot be merged"))
+                continue
+            findings.append(Finding("note", f"{what}; they compute alike, as was tried on small models of both"))
+        for name in numbers_apart(ours, theirs, besides=_COMPARED):
+            what = f"{name}: {getattr(ours, name)} in the VLM, {getattr(theirs, name)} in the {role}"
+            if name.endswith(("_act", "_activation")):
+                findings.append(Finding("error", f"{what}; these are different architectures and cannot be merged"))
+            else:
+                findings.append(_kept(what, role))
+    return findings
+
+
+def _kept(what: str, role: str) -> Finding:
+    return Finding("warning", f"{what}; the VLM's is kept, so the {role}'s skill may depend on it")
 
 
 _TIES = {

@@ -21,7 +21,9 @@ from hpo_bench.merging.setting import MergeSetting
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return random_models.build(tmp_path_factory.mktemp("grown"), "qwen2_vl", widths=random_models.Widths(words=120), shard="10MB")
+    return random_models.build(
+        tmp_path_factory.mktemp("grown"), "qwen2_vl", widths=random_models.Widths(words=120), shard="10MB"
+    )
 
 
 @pytest.fixture

@@ -15,7 +15,10 @@ from hpo_bench.merging.export import export_merge, stream_merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
 
-CASES = [*((name, False) for name in random_models.ARCHITECTURES), ("qwen2_vl", True), ("llava", True)]
+CASES = [
+    *((name, False) for name in (*random_models.ARCHITECTURES, "qwen3_vl", "glm4v")),
+    *((name, True) for name in ("qwen2_vl", "llava", "qwen3_vl")),
+]
 RESTORING = MergeSetting("ta", 1.0, 0.0)
 
 

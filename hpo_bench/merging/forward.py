@@ -1,0 +1,175 @@
+"""Whether two language models compute the same function of the same weights, by trying it on small ones.
+
+Names of architectures do not tell: Qwen3-VL's layers are Qwen3's under another name, and Gemma's weights have Llama's
+names and shapes while its norms add one to theirs. So both are made with a few narrow layers, given the same random
+weights and asked the same tokens, with the VLM's numbers where both configurations have one by the same name. What they
+then answer depends on their code alone; and which of the numbers that differ enter the answer is seen by changing them.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from hpo_bench.merging.wording import first_line
+
+_LAYERS, _ROWS, _WIDTH, _EXPERTS = 4, 32, 64, 8
+_TOKENS = 12
+_TOLERANCE = 1e-4  # relative; what the order of operations makes of float32 stays far below
+_NO_ARGUMENTS = ("model_type", "transformers_version", "architectures", "dtype", "torch_dtype", "_name_or_path")
+_NO_PART = ("use_cache", "initializer_range", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id")
+
+
+def tells_apart(vlm: Any, other: Any) -> str:
+    """Why two text configurations are not of one function, or "" if they are, but for their numbers.
+
+    Args:
+        vlm: transformers' configuration of the VLM's language model.
+        other: That of the base or the expert.
+    """
+    return _tells_apart(_Written.of(vlm), _Written.of(other))
+
+
+def numbers_apart(vlm: Any, other: Any, *, besides: Iterable[str]) -> list[str]:
+    """Names of configured numbers that differ between two models of one function and enter what they answer.
+
+    Args:
+        vlm: As for `tells_apart`.
+        other: Likewise.
+        besides: Names that need no trial.
+    """
+    return [*_numbers_apart(_Written.of(vlm), _Written.of(other), frozenset(besides))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A configuration as it is written, so that what was tried once is known."""
+
+    kind: type
+    text: str
+
+    @classmethod
+    def of(cls, config: Any) -> "_Written":
+        return cls(type(config), json.dumps(config.to_dict(), sort_keys=True, default=str))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        return json.loads(self.text)
+
+
+@lru_cache(maxsize=64)
+def _tells_apart(vlm: _Written, other: _Written) -> str:
+    ours, theirs = _small(vlm.values), _small(other.values)
+    try:
+        one, two = _Model(vlm.kind, ours), _Model(other.kind, _with(theirs, ours, ours))
+        if one.shapes != two.shapes:
+            names = sorted(name for name in {*one.shapes, *two.shapes} if one.shapes.get(name) != two.shapes.get(name))
+            return f"which have other weights, such as {names[0]}"
+        return "" if _close(one.answer(), two.answer()) else "which compute otherwise with the same weights"
+    except Exception as error:  # whatever transformers' classes raise for what they cannot make
+        return f"and whether they compute alike cannot be tried: {first_line(error)}"
+
+
+@lru_cache(maxsize=64)
+def _numbers_apart(vlm: _Written, other: _Written, besides: frozenset[str]) -> tuple[str, ...]:
+    written, theirs = vlm.values, other.values
+    differing = [
+        name
+        for name, value in theirs.items()
+        if name in written and written[name] != value and name not in {*besides, *_NO_ARGUMENTS, *_NO_PART}
+    ]
+    if not differing:
+        return ()
+    ours, small = _small(written), _small(theirs)
+    common = _with(small, ours, ours)
+    try:
+        answer = _Model(other.kind, common).answer()
+    except Exception:  # the base's own architecture, which cannot be tried either
+        return tuple(differing)
+    entering = []
+    for name in differing:
+        try:
+            changed = not _close(answer, _Model(other.kind, _with(common, small, [name])).answer())
+        except Exception:  # a number that the model cannot be made with surely counts
+            changed = True
+        if changed or "logit" in name:  # what scales or caps logits comes after the last layer
+            entering.append(name)
+    return tuple(entering)
+
+
+class _Model:
+    """A small language model without a head, with random weights that follow from their names' order."""
+
+    def __init__(self, kind: type, values: Mapping[str, Any]) -> None:
+        from transformers import AutoModel
+
+        arguments = {name: value for name, value in values.items() if name not in _NO_ARGUMENTS}
+        with torch.random.fork_rng(devices=[]), _silence():
+            model = AutoModel.from_config(kind(**arguments), attn_implementation="eager")
+        self._model = model.float().eval()
+        state = self._model.state_dict()
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        generator = torch.Generator().manual_seed(0)
+        for name in sorted(state):
+            state[name].copy_(0.3 * torch.randn(self.shapes[name], generator=generator))
+
+    @torch.no_grad()
+    def answer(self) -> torch.Tensor:
+        """The last layer's output."""
+        return self._model(input_ids=torch.arange(1, 1 + _TOKENS)[None], use_cache=False).last_hidden_state
+
+
+def _small(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's values with few and narrow layers; heads keep their size, on which rotations depend."""
+    layers, heads = values["num_hidden_layers"], values["num_attention_heads"]
+    groups = values.get("num_key_value_heads") or heads
+    size = values.get("head_dim") or values["hidden_size"] // heads
+    fewer = 2 if groups == heads else 4
+    small = {
+        name: value[:_LAYERS] if isinstance(value, list) and len(value) == layers else value
+        for name, value in values.items()
+    }
+    small |= {name: _WIDTH for name, value in values.items() if "intermediate_size" in name and value}
+    small |= {
+        name: min(values[name], _EXPERTS)
+        for name in ("num_experts", "num_local_experts", "n_routed_experts")
+        if values.get(name)
+    }
+    small |= dict.fromkeys(name for name in values if name.endswith("_token_id"))
+    small |= {
+        "num_hidden_layers": min(layers, _LAYERS),
+        "num_attention_heads": fewer,
+        "hidden_size": fewer * size,
+        "vocab_size": _ROWS,
+    }
+    if values.get("num_key_value_heads"):
+        small["num_key_value_heads"] = 1 if groups == 1 else 2
+    if "head_dim" in values:
+        small["head_dim"] = size
+    return small
+
+
+def _with(values: Mapping[str, Any], others: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Values, with those of others under some of the names that both have."""
+    return {**values, **{name: others[name] for name in names if name in values and name in others}}
+
+
+def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
+    return bool((one - other).abs().max() <= _TOLERANCE * one.abs().max())
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Transformers warns of what one class makes of another's numbers."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
