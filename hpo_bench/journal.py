@@ -71,13 +71,11 @@ class Journal:
             os.fsync(file.fileno())
         self.entries.append(entry)
 
-    def remove(self) -> None:
-        """Delete the file: its entries are published elsewhere."""
-        self._path.unlink(missing_ok=True)
-
     def _whole_lines(self) -> list[dict[str, Any]]:
         if not self._path.exists():
             return []
+        if not self._path.is_file():
+            raise self._damaged()
         content = self._path.read_bytes()
         whole = content[: content.rfind(b"\n") + 1]
         if whole != content:
@@ -85,7 +83,7 @@ class Journal:
                 file.truncate(len(whole))
         try:
             return [json.loads(line) for line in whole.splitlines()]
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._damaged() from error
 
     def _damaged(self) -> RecordingError:

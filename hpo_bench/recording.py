@@ -1,10 +1,11 @@
 """Recording a landscape: every setting merged for real, evaluated for real, example by example."""
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import date
-from importlib.metadata import version
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,23 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from hpo_bench import designs
+from hpo_bench import designs, recording_card
 from hpo_bench.designs import Design, Point
-from hpo_bench.errors import RecordingError, UsageError
-from hpo_bench.evaluation.base import Evaluator
-from hpo_bench.evaluation.examples import SPLIT_RULE, Example, Split
-from hpo_bench.evaluation.registry import open_evaluator, section
+from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
+from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
+from hpo_bench.evaluation.examples import Example, Split, check_sides
+from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
 from hpo_bench.journal import Entry, Journal
-from hpo_bench.merging import mergekit_engine
+from hpo_bench.live.bench import finite_logits
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.wording import first_line
 from landscapes import card, grid, outcomes
 from landscapes.columns import MASK_SEED
 
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
-# Bit for bit what mergekit gives, but for TIES: of equal magnitudes at the threshold mergekit keeps whichever its sort
-# puts first, and this engine keeps all.
-ENGINE = {"ta": "resident", "dare": "resident, with mergekit's masks", "ties": "resident"}
-EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
 Progress = Callable[[int, int, Entry], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last."""
@@ -48,13 +46,14 @@ def record(
 ) -> Path:
     """Merge and evaluate a pair at every setting of a design.
 
-    Each setting is journalled when it is done; started again, a recording that was interrupted continues where it was
-    and ends in the same files, but for the seconds.
+    All that can be refused is refused before a model is loaded. Each setting is journalled when it is done; started
+    again, a recording that was interrupted continues where it was and ends in the same files, but for the seconds.
 
     Args:
         pair: What to merge.
         method: "ta", "dare" or "ties".
-        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it.
+        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it;
+            nothing is written outside of it.
         design: A name of `designs.DESIGNS`.
         mask_seed: Seed of DARE's masks.
         progress: Told of every setting.
@@ -63,29 +62,57 @@ def record(
         The recording's folder.
 
     Raises:
-        UsageError: If method or design is unknown, they do not go together, or the examples cannot be read.
+        UsageError: If method or design is unknown, they do not go together, the pair's description will not do for a
+            landscape's card, the folder cannot be written to, or the examples cannot be used.
         MergeError: If the models cannot be loaded or do not fit together.
         EvaluationError: If a merged model cannot be scored.
         RecordingError: If what was recorded so far came from other weights or options, or another process is at it, or
             the design needs the study's grid and that is not recorded.
     """
+    recording_card.check_name(pair)
     plan = _plan(design, method, folder / pair.name / method, mask_seed)
     target = folder / pair.name / method / plan.folder
-    provenance = _provenance(pair, plan, mask_seed)
+    draft = recording_card.draft(pair, plan, mask_seed)
+    _check_folder(folder, target)
+    benchmark = read_benchmark(pair)
+    if benchmark is not None:
+        check_sides(benchmark, plan.splits, str(pair.examples))
+    provenance = _provenance(pair, plan, draft)
     if (target / card.FILE).exists():
-        _check_same(card.Card.read(target / card.FILE), provenance)
+        _check_same(card.Card.read(target / card.FILE), draft, provenance)
+        _forget(target)
         return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
+        if [entry.parameters for entry in journal.entries] != [
+            point.setting.parameters for point in plan.points[: len(journal.entries)]
+        ]:
+            raise RecordingError(f"{target / JOURNAL} holds other settings than the design; delete it to record anew")
         loaded = LoadedPair.load(pair)
         evaluator = open_evaluator(pair, loaded)
         examples: dict[Split, Sequence[Example]] = {split: evaluator.examples(split) for split in plan.splits}
+        if benchmark is None:
+            check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
+        counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
+        described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
         for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :]):
             journal.append(entry)
             progress(len(journal.entries), len(plan.points), entry)
-        _publish(_card(pair, plan, mask_seed, provenance, examples), examples, target, journal.entries)
-        journal.remove()
+        _publish(described, examples, target, journal.entries)
+        _forget(target)
     return target
+
+
+def _check_folder(folder: Path, target: Path) -> None:
+    """Refuse a folder that cannot be written to, or a link in it that leads out."""
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"{target} is a link that leads out of {folder}; remove it, or name another folder to record to"
+        )
+    there = next(path for path in (target, *target.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "may not be written to" if there.is_dir() else "is no folder"
+        raise UsageError(f"{there} {what}; name another folder to record to")
 
 
 def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
@@ -114,22 +141,37 @@ def _ranked(method: str, landscape: Path) -> list[MergeSetting]:
 
 @contextmanager
 def _alone(target: Path) -> Iterator[None]:
+    """Keep other recorders out; folders that were made for nothing are gone again."""
+    made = [path for path in (target, *target.parents) if not path.exists()]
     target.mkdir(parents=True, exist_ok=True)
     lock = target / LOCK
     try:
         with FileLock(lock, timeout=0):
-            yield
-            lock.unlink()
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
     except Timeout as error:
         raise RecordingError(f"{target} is being recorded by another process; wait for it, or stop it") from error
+    finally:
+        with suppress(OSError):  # of the first one with something in it
+            for path in made:
+                path.rmdir()
 
 
-def _check_same(existing: card.Card, provenance: dict[str, Any]) -> None:
+def _forget(target: Path) -> None:
+    """Remove what was needed to go on, which a kill at the very end leaves."""
+    for name in (JOURNAL, LOCK):
+        (target / name).unlink(missing_ok=True)
+
+
+def _check_same(existing: card.Card, draft: card.Card, provenance: Mapping[str, Any]) -> None:
     folder = existing.path.parent
     if missing := [name for name in (grid.FILE, outcomes.FILE) if not (folder / name).is_file()]:
         raise RecordingError(f"{folder} lacks {' and '.join(missing)}; delete that folder to record it anew")
-    for key in ("checkpoints", "merge_options"):
-        if getattr(existing, key) != provenance[key]:
+    wanted = replace(draft, checkpoints=provenance["checkpoints"])
+    for key in ("checkpoints", "merge_options", "metric"):
+        if getattr(existing, key) != getattr(wanted, key):
             raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
 
 
@@ -148,7 +190,7 @@ def _entries(
         begin = time.perf_counter()
         engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin
-        measured = {split: evaluator.evaluate(loaded.vlm, some) for split, some in examples.items()}
+        measured = {split: _score(loaded.vlm, evaluator, point.setting, some) for split, some in examples.items()}
         yield Entry(
             parameters=point.setting.parameters,
             merge_seconds=merge_seconds,
@@ -156,6 +198,20 @@ def _entries(
             scores={split: outcome.scores.tolist() for split, outcome in measured.items()},
             mask_seed=point.mask_seed if plan.many_masks else None,
         )
+
+
+def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Outcome:
+    try:
+        if isinstance(evaluator, Informed):
+            evaluator.inform(setting)
+        with finite_logits(model):
+            outcome = evaluator.evaluate(model, examples)
+        return checked(outcome, examples)
+    except HpoBenchError:
+        raise
+    except Exception as error:  # whatever a user's evaluator may raise
+        where = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
+        raise EvaluationError(f"at {where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error
 
 
 def _publish(
@@ -187,57 +243,15 @@ def _publish(
     described.write(target / card.FILE)
 
 
-def _provenance(pair: Pair, plan: Design, mask_seed: int) -> dict[str, Any]:
+def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:
     """What must be equal for two halves of a recording to belong together."""
-    seed = {"mask_seed": mask_seed} if plan.method == "dare" else {}
-    options = {"engine": ENGINE[plan.method], **mergekit_engine.OPTIONS[plan.method], "dtype": "float32", **seed}
+    asked = dict(section(pair))
     return {
         "pair": pair.name,
         "method": plan.method,
         "checkpoints": pair.file_hashes(),
-        "merge_options": options,
-        "versions": {name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
+        "merge_options": draft.merge_options,
+        "versions": draft.versions,
         **({} if plan.name == designs.STUDY else {"design": plan.name}),
+        **({"evaluation": asked} if asked else {}),
     }
-
-
-def _card(
-    pair: Pair,
-    plan: Design,
-    mask_seed: int,
-    provenance: Mapping[str, Any],
-    examples: Mapping[Split, Sequence[Example]],
-) -> card.Card:
-    design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
-    seed = f" --mask-seed {mask_seed}" if plan.method == "dare" and mask_seed else ""
-    categories = sorted({example.category for some in examples.values() for example in some})
-    return card.Card(
-        name=f"{pair.name}/{plan.method}",
-        pair=pair.name,
-        domain=pair.domain,
-        benchmark=pair.benchmark,
-        method=plan.method,
-        parameters=plan.parameters,
-        base=f"{pair.name}/{pair.base.name}",
-        checkpoints=provenance["checkpoints"],
-        versions=provenance["versions"],
-        merge_options=provenance["merge_options"],
-        design=plan.name,
-        metric=_metric(pair),
-        units="fraction correct",
-        split_rule=SPLIT_RULE,
-        n_examples={
-            split: {category: sum(e.category == category for e in some) for category in categories}
-            for split, some in examples.items()
-        },
-        licence="CC-BY-4.0",
-        date=date.today().isoformat(),
-        command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}",
-        notes=pair.notes,
-    )
-
-
-def _metric(pair: Pair) -> str:
-    """What a score is the mean of, as the pair's evaluation section has it."""
-    asked = section(pair)
-    return ", ".join(f"{key} {value}" for key, value in asked.items()) if asked else EXACT_MATCH

@@ -1,23 +1,24 @@
 """Recordings that are whole, that survive interruption, and that refuse to mix."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
 from hpo_bench import designs, recording
 from hpo_bench.cli import cli
-from hpo_bench.errors import RecordingError, UsageError
+from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.journal import Entry, Journal
 from hpo_bench.merging.pair import Pair
@@ -80,19 +81,80 @@ def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pa
     assert card == expected_card
 
 
-def test_killed_by_the_system_it_goes_on(whole: tuple[Pair, Path], tmp_path: Path) -> None:
-    pair, folder = whole
-    command = [sys.executable, "-m", "hpo_bench", "record", str(pair.folder), "-m", "ta", "--out", str(tmp_path)]
-    journal = tmp_path / pair.name / "ta" / JOURNAL
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not (journal.exists() and journal.read_bytes().count(b"\n") > 3) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-    assert 3 < journal.read_bytes().count(b"\n") < 26
-    again = record(pair, "ta", tmp_path)
-    pd.testing.assert_frame_equal(contents(again)[0], contents(folder)[0])
-    assert contents(again)[1] == contents(folder)[1]
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from transformers.utils.logging import disable_progress_bar
+from hpo_bench import designs, recording
+from hpo_bench.journal import Journal
+from hpo_bench.merging.pair import Pair
+
+disable_progress_bar()
+torch.set_num_threads(1)
+designs.COEFFICIENTS = (0.2, 1.0)
+pair, out = Pair.read(Path(sys.argv[1])), Path(sys.argv[2])
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half(journal, entry):
+    with journal._path.open("a") as file:
+        file.write('{"parameters": {"vl_w')
+    die()
+
+
+def killed(owner, name, after=0, instead=die):
+    before = getattr(owner, name)
+
+    def call(*arguments, **options):
+        nonlocal after
+        after -= 1
+        return instead(*arguments) if after < 0 else before(*arguments, **options)
+
+    setattr(owner, name, call)
+
+
+MOMENTS = {
+    "loading": lambda: killed(recording, "open_evaluator"),
+    "between": lambda: killed(Journal, "append", after=2),
+    "torn": lambda: killed(Journal, "append", after=3, instead=half),
+    "outcomes": lambda: killed(recording.outcomes, "write_outcomes"),
+    "card": lambda: killed(recording.card.Card, "write"),
+    "end": lambda: killed(recording, "_forget"),
+}
+for name, arrange in MOMENTS.items():
+    child = os.fork()
+    if not child:
+        arrange()
+        recording.record(pair, "ta", out / name)
+        os._exit(0)
+    print(name, os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
+    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = whole[0]
+    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    expected = contents(record(pair, "ta", tmp_path / "whole"))
+    words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600)
+    moments = dict(line.split() for line in ran.stdout.splitlines())
+    assert set(moments.values()) == {str(int(signal.SIGKILL))}, ran.stderr
+    left = {"loading": 4, "between": 2, "torn": 1, "outcomes": 0, "card": 0, "end": 0}
+    assert set(left) == set(moments)
+    for moment, count in left.items():
+        done: list[int] = []
+        folder = record(pair, "ta", tmp_path / moment, progress=lambda number, *_, done=done: done.append(number))
+        assert done == list(range(5 - count, 5)), moment
+        found = contents(folder)
+        pd.testing.assert_frame_equal(found[0], expected[0])
+        assert found[1:] == expected[1:], moment
+        assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "grid.parquet", "outcomes.parquet"]
 
 
 def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +272,112 @@ def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="did you mean 'dare'"):
         record(small_pair, "dara", tmp_path)
     assert list(tmp_path.glob("**/*.jsonl")) == []
+
+
+class TestBeforeTheFirstMerge:
+    """What can be refused is refused before anything is loaded, and nothing is written."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(recording.LoadedPair, "load", lambda *_: pytest.fail("a model was loaded"))
+
+    @pytest.mark.parametrize(
+        ("changes", "key"),
+        [
+            ({"name": "../../../escaped"}, "name"),
+            ({"name": "a b"}, "name"),
+            ({"name": ".."}, "name"),
+            ({"name": ""}, "name"),
+            ({"name": "a/b"}, "name"),
+            ({"domain": ""}, "domain"),
+            ({"domain": "music"}, "domain"),
+            ({"benchmark": ""}, "benchmark"),
+        ],
+    )
+    def test_what_will_not_do_for_a_card_names_the_pair_s_file_and_key(
+        self, small_pair: Pair, tmp_path: Path, changes: dict[str, str], key: str
+    ) -> None:
+        with pytest.raises(UsageError, match=rf"pair\.yaml(:|,) key '{key}'") as caught:
+            record(replace(small_pair, **changes), "ta", tmp_path / "in" / "out")
+        assert "card.yaml" not in str(caught.value)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+
+    def test_a_misspelt_column_of_answers_is_named(self, small_pair: Pair, tmp_path: Path) -> None:
+        table = pq.read_table(small_pair.examples)
+        names = [{"answer": "anwser"}.get(name, name) for name in table.column_names]
+        pq.write_table(table.rename_columns(names), small_pair.examples)
+        with pytest.raises(UsageError, match=r"examples\.parquet: has no column 'answer'; did you mean 'anwser'"):
+            record(small_pair, "ta", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_too_few_examples_are_refused_with_counts(self, small_pair: Pair, tmp_path: Path) -> None:
+        test = [one for one in read_examples(small_pair.examples) if one.split == "test"]
+        write_examples(test[:5], small_pair.examples)
+        with pytest.raises(UsageError, match=r"of 5 examples .* 0 validation and 5 test"):
+            record(small_pair, "ta", tmp_path / "out")
+
+    def test_a_folder_that_is_none_or_leads_elsewhere_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UsageError, match="file is no folder; name another"):
+            record(small_pair, "ta", tmp_path / "file" / "out")
+        (tmp_path / "out").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "out" / small_pair.name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(UsageError, match="is a link that leads out of"):
+            record(small_pair, "ta", tmp_path / "out")
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_what_cannot_be_loaded_leaves_no_folders(small_pair: Pair, tmp_path: Path) -> None:
+    (small_pair.vlm / "config.json").write_text("{}")
+    with pytest.raises(HpoBenchError):
+        record(small_pair, "ta", tmp_path / "in" / "out")
+    assert not (tmp_path / "in").exists()
+
+
+def test_a_category_on_one_side_alone_is_no_hindrance(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    examples = read_examples(small_pair.examples)
+    write_examples(
+        [replace(e, category="rare" if e.split == "test" else "skill") for e in examples], small_pair.examples
+    )
+    counts = Card.read(record(small_pair, "ta", tmp_path) / "card.yaml").n_examples
+    assert {split: set(some) for split, some in counts.items()} == {"validation": {"skill"}, "test": {"rare"}}
+
+
+EVALUATORS = """
+def score(model, processor, examples):
+    return [1.5] * len(examples)
+def crash(model, processor, examples):
+    return {}["nothing"]
+"""
+
+
+@pytest.mark.parametrize(("name", "message"), [("score", "scored 1.5"), ("crash", "evaluator raised KeyError")])
+def test_scores_without_sense_are_refused_when_they_are_made(
+    small_pair: Pair, tmp_path: Path, name: str, message: str
+) -> None:
+    (small_pair.folder / "odd_scores_for_tests.py").write_text(EVALUATORS)
+    asked: dict[str, Any] = {"kind": "python", "function": f"odd_scores_for_tests:{name}"}
+    with pytest.raises(EvaluationError, match=message):
+        record(replace(small_pair, evaluation=asked), "ta", tmp_path / "out")
+
+
+def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+
+    def stop(done: int, total: int, entry: Entry) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(pair, "ta", tmp_path, progress=stop)
+    other = replace(pair, evaluation={"metric": "contains"})
+    with pytest.raises(RecordingError, match=r"begun with other .*evaluation"):
+        record(replace(pair, evaluation={"batch_size": 3}), "ta", tmp_path)
+    with pytest.raises(RecordingError, match="recorded with other metric"):
+        record(other, "ta", folder.parents[1])
 
 
 class TestJournal:
