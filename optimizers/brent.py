@@ -1,7 +1,7 @@
 """Brent's line search on an interval."""
 
 from collections.abc import Generator
-from math import sqrt
+from math import frexp, ldexp, sqrt
 
 GOLDEN = (3.0 - sqrt(5.0)) / 2.0
 ROOT_EPSILON = sqrt(2.220446049250313e-16)
@@ -36,8 +36,9 @@ def maximise_on_interval(lower: float, upper: float, *, tolerance: float) -> Gen
         golden = True
         if abs(before_last) > least:
             # The peak of the parabola through the three best points is p / q away from the best.
-            r = (best - second) * (third_score - best_score)
-            q = (best - third) * (second_score - best_score)
+            below_second, below_third = _scaled(second_score - best_score, third_score - best_score)
+            r = (best - second) * below_third
+            q = (best - third) * below_second
             p = (best - third) * q - (best - second) * r
             q = 2.0 * (q - r)
             p, q = (-p, q) if q > 0.0 else (p, -q)
@@ -65,3 +66,9 @@ def maximise_on_interval(lower: float, upper: float, *, tolerance: float) -> Gen
                 second, second_score = x, score
             elif score >= third_score or third in (best, second):
                 third, third_score = x, score
+
+
+def _scaled(a: float, b: float) -> tuple[float, float]:
+    """Two numbers over the power of two above the larger, so that no product of tiny ones vanishes."""
+    _, exponent = frexp(max(abs(a), abs(b)))
+    return ldexp(a, -exponent), ldexp(b, -exponent)

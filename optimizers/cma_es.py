@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 from optimizers.base import Optimizer, Point, Restart
 from optimizers.options import fraction, integer
 
+TOLERANCES = {"tolfun": 1e-11, "tolfunhist": 1e-12}
+"""Those of pycma's tolerances that are differences of scores, at its defaults, for scores of size one."""
+
 
 class CmaEs(Optimizer):
     """Covariance matrix adaptation (Hansen & Ostermeier, 2001), the `cma` package's implementation.
@@ -90,12 +93,21 @@ class CmaEs(Optimizer):
             # pycma minimises, and ranks ties by their order: a failure is as bad as the worst of its generation.
             losses = -np.where(np.isnan(scores), np.nanmin(scores), scores)
             search.tell([x.copy() for x, _ in generation], losses.tolist())
+            # pycma's tolerances are absolute, and scores may come in any unit.
+            unit = self._unit()
+            search.opts.update({name: unit * tolerance for name, tolerance in TOLERANCES.items()})
             met = ", ".join(search.stop() or ())
             reason = f"pycma's {met}" if met else ""
         if not reason:
             return search
         self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
         return self._begin()
+
+    def _unit(self) -> float:
+        """The size of the differences between all scores told: the power of two above their range, 1 without any."""
+        # Halved, as the range of the largest numbers is infinite.
+        half = np.ptp(np.array(self._scores)[np.isfinite(self._scores)] / 2)
+        return float(np.ldexp(1.0, np.frexp(half)[1] + 1)) if half > 0 else 1.0
 
     def _begin(self) -> cma.CMAEvolutionStrategy:
         generator = self._generator(self._searches)

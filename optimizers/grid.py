@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
+from math import prod
+from operator import contains
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +15,8 @@ from optimizers.options import integer
 
 # Five levels an axis are what practitioners lay by hand over merging coefficients, and what the study recorded.
 USUAL_LEVELS = 5
+LONGEST_LIST = 2**20
+"""Grids of more points are drawn from and not listed: from 13 axes on, halving every interval makes millions."""
 
 
 class Grid(Optimizer):
@@ -60,7 +64,7 @@ class Grid(Optimizer):
             self.levels = tuple(integer("levels", level, least=1) for level in each)
             if len(self.levels) != self.dim:
                 raise InvalidSettingError(f"levels names {len(self.levels)} axes, but there are {self.dim}")
-            if (size := int(np.prod(self.levels))) > self._room:
+            if (size := prod(self.levels)) > self._room:
                 raise InvalidSettingError(f"a grid of {size} points does not fit a budget of {self._room}")
         self._chosen = None if levels is None else list(self.levels)
         self.shuffled = bool(shuffled)
@@ -78,19 +82,39 @@ class Grid(Optimizer):
 
     @cached_property
     def _visits(self) -> NDArray[np.float64]:
-        """The points in the order of their visit, of shape (at least budget, dim)."""
+        """The points in the order of their visit, of shape (budget, dim)."""
         seen: set[tuple[float, ...]] = {tuple(point) for point in self.start.tolist()}
         visits: list[tuple[float, ...]] = []
         levels = self.levels
         for stage in range(self.budget):
-            fresh = [point for point in product(*map(_axis, levels)) if point not in seen]
-            order = self._generator(stage).permutation(len(fresh)) if self.shuffled else range(len(fresh))
-            visits += [fresh[index] for index in order]
+            visits += self._stage(levels, seen, self._generator(stage), self.budget - len(visits))
             if len(visits) >= self.budget:
                 break
-            seen.update(fresh)
+            seen.update(visits)
             levels = tuple(max(2 * level - 1, 3) for level in levels)
         return np.array(visits)
+
+    def _stage(
+        self, levels: Sequence[int], seen: set[tuple[float, ...]], generator: np.random.Generator, most: int
+    ) -> list[tuple[float, ...]]:
+        """At most so many points of one grid that were not seen, in the order of their visit."""
+        axes = [_axis(level) for level in levels]
+        unseen = (point for point in product(*axes) if point not in seen)
+        if not self.shuffled:
+            return list(islice(unseen, most))
+        if prod(levels) <= LONGEST_LIST:
+            taken = sum(all(map(contains, axes, point)) for point in seen)
+            order = generator.permutation(prod(levels) - taken)[:most].tolist()
+            wanted = set(order)
+            found = {index: point for index, point in enumerate(unseen) if index in wanted}
+            return [found[index] for index in order]
+        drawn: dict[tuple[float, ...], None] = {}
+        # Repeats are next to none: a budget that could fill a grid as long as this is none that anybody has.
+        while len(drawn) < most:
+            point = tuple(axis[generator.integers(len(axis))] for axis in axes)
+            if point not in seen:
+                drawn[point] = None
+        return list(drawn)
 
     def _next(self) -> Point:
         return self._visits[self._proposed]
@@ -109,7 +133,7 @@ def balanced_levels(dim: int, budget: int) -> tuple[int, ...]:
     levels = [1] * dim
     for axis in list(range(dim)) * (USUAL_LEVELS - 1):
         levels[axis] += 1
-        if np.prod(levels) > budget:
+        if prod(levels) > budget:
             levels[axis] -= 1
             break
     return tuple(levels)

@@ -16,7 +16,6 @@ from optimizers.gp.model import Model
 from optimizers.gp.posterior import Posterior
 from optimizers.gp_bo import GpBo
 
-LEAST_DEVIATION = 1e-9
 LIKELY = 0.5
 """A setting counts as feasible when it is so with at least this probability."""
 
@@ -164,4 +163,5 @@ def chance(model: Model, X: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _log_chance(model: Model, X: Tensor) -> Tensor:
     mean, deviation = model.predict(X.numpy())
-    return log_ndtr(torch.from_numpy(mean / np.maximum(deviation, LEAST_DEVIATION)))
+    # Never zero: the model keeps the least deviation, relative to its scores.
+    return log_ndtr(torch.from_numpy(mean / deviation))

@@ -35,6 +35,7 @@ from optimizers.conformance.scores import (
     failures_are_survived,
     recommendation_is_a_success,
     scores_lead_uphill,
+    units_do_not_matter,
 )
 
 __all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all"]
@@ -48,6 +49,7 @@ CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
     scores_lead_uphill,
     failures_are_survived,
     constant_scores_are_survived,
+    units_do_not_matter,
     replay_resumes,
     workers_replay,
     company_does_not_matter,

@@ -11,8 +11,8 @@ from optimizers.errors import BudgetExhaustedError, InvalidSettingError, Protoco
 
 
 def points_lie_in_the_cube(cls: type[Optimizer]) -> None:
-    """In 1 to 6 dimensions, points have the right shape, are inside, and cannot be written to."""
-    for dim in range(1, 7):
+    """In 1 to 6, 13 and 40 dimensions, points have the right shape, are inside, and cannot be written to."""
+    for dim in (*range(1, 7), 13, 40):
         optimizer = cls(dim, seed=3, budget=BUDGET)
         for x in drive(optimizer, hill, BUDGET):
             require(x.shape == (dim,), f"in {dim}-D a point has the shape {x.shape}")

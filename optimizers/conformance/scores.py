@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from optimizers.base import Optimizer
+from optimizers.base import Optimizer, Point
 from optimizers.conformance.rehearsal import (
     BUDGET,
     GROUP_TOLERANCE,
@@ -15,6 +15,8 @@ from optimizers.conformance.rehearsal import (
     require,
 )
 from optimizers.errors import ProtocolError
+
+OFFSET = 1e9
 
 
 def scores_lead_uphill(cls: type[Optimizer]) -> None:
@@ -50,11 +52,36 @@ def failures_are_survived(cls: type[Optimizer]) -> None:
 def constant_scores_are_survived(cls: type[Optimizer]) -> None:
     """An objective without any slope gives points like any other."""
     for dim in (1, 2):
-        for score in (0.0, 1e6):
+        for score in (0.0, 1e6, -1e-300):
             require(
                 bool(np.isfinite(drive(cls(dim, seed=1, budget=BUDGET), lambda _, s=score: s, BUDGET)).all()),
                 f"an objective that is {score} everywhere leads to points that are no numbers",
             )
+
+
+def units_do_not_matter(cls: type[Optimizer]) -> None:
+    """Scores a million million times as large, or as small, or beside an offset of 1e9, lead to the same points.
+
+    So no tolerance is in units of the score. The factors are rounded to powers of two and the offset is added to what
+    is left of a score beside it, so that nothing else is lost.
+    """
+
+    def coarse(x: Point) -> float:
+        return (hill(x) + OFFSET) - OFFSET
+
+    objectives: list[Objective] = [
+        hill, lambda x: 2.0**40 * hill(x), lambda x: 2.0**-40 * hill(x), coarse, lambda x: coarse(x) + OFFSET
+    ]  # fmt: skip
+    group = [cls(2, seed=19, budget=LONG) for _ in objectives]
+    points = np.array(list(lockstep(group, objectives, LONG)))
+    for what, plain, changed in (("times 1e12", 0, 1), ("times 1e-12", 0, 2), ("plus 1e9", 3, 4)):
+        gaps = np.abs(points[:, plain] - points[:, changed]).max(axis=1)
+        first = int(np.argmax(gaps > GROUP_TOLERANCE))
+        require(
+            bool(gaps[first] <= GROUP_TOLERANCE),
+            f"told scores {what}, it goes elsewhere from point {first} on, by {gaps[first]:.3g}: is a tolerance "
+            "absolute?",
+        )
 
 
 def recommendation_is_a_success(cls: type[Optimizer]) -> None:

@@ -15,6 +15,11 @@ from optimizers.options import refuse_names
 
 Array = NDArray[np.float64]
 
+ROUNDING = 16 * np.finfo(np.float64).eps
+"""Scores whose range is a smaller share of the largest are equal but for rounding."""
+COARSER = 10
+"""What scores have in common is rounded to their range times about two to this power."""
+
 
 @dataclass(frozen=True, slots=True)
 class Model:
@@ -109,11 +114,18 @@ def standardised(scores: Array) -> tuple[Array, Array, Array]:
         The same in standardised units, and the means and standard deviations, of shape (B, 1), that were taken out.
     """
     # By a power of two, which rounds nothing, so that the squares of huge or tiny scores neither over- nor underflow.
-    _, exponent = np.frexp(np.abs(scores).max(axis=1, keepdims=True))
+    most = np.abs(scores).max(axis=1, keepdims=True)
+    _, exponent = np.frexp(most)
     scaled = np.ldexp(scores, -exponent)
+    # What all have in common goes, as far as it is exact to take it away: beside it, means and squares would be
+    # rounded. Under 500 times their range it stays as it is.
+    high, low = scaled.max(axis=1, keepdims=True), scaled.min(axis=1, keepdims=True)
+    _, grain = np.frexp(high - low)
+    common = np.ldexp(np.rint(np.ldexp((high + low) / 2, -grain - COARSER)), grain + COARSER)
+    scaled = scaled - common
     mean = scaled.mean(axis=1, keepdims=True)
     spread = scaled.std(axis=1, ddof=1, keepdims=True) if scores.shape[1] > 1 else np.zeros_like(mean)
     # Equal scores have no scale; dividing by their rounding errors would make one up.
-    known = spread > 1e-12
+    known = high - low > ROUNDING
     standard = (scaled - mean) / np.where(known, spread, 1.0)
-    return standard, np.ldexp(mean, exponent), np.where(known, np.ldexp(spread, exponent), 1.0)
+    return standard, np.ldexp(common + mean, exponent), np.where(known, np.ldexp(spread, exponent), 1.0)

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from optimizers import InvalidSettingError, Optimizer, available
-from optimizers.conformance import BUDGET, CHECKS, ConformanceError, check_all
+from optimizers.conformance import BUDGET, CHECKS, LONG, ConformanceError, check_all
+from optimizers.conformance.rehearsal import hill, lockstep
+from optimizers.conformance.scores import units_do_not_matter
 from optimizers.random_search import RandomSearch
 
 Check = Callable[[type[Optimizer]], None]
@@ -212,3 +214,27 @@ def test_a_group_of_unlike_runs_is_refused() -> None:
     runs = [RandomSearch(2, seed=0, budget=3), RandomSearch(3, seed=0, budget=3)]
     with pytest.raises(InvalidSettingError, match="equal dimensions"):
         RandomSearch.ask_many(runs)
+
+
+@pytest.mark.parametrize("name", ["gp-bo", "cma-es", "pattern-search", "powell"])
+def test_decimal_units_lead_to_the_same_points(name: str) -> None:
+    """Factors that round each score: as far as rounding goes, and no further."""
+    factors = (1.0, 1e12, 1e-12, 1e-300)
+    group = [available()[name](2, seed=7, budget=LONG) for _ in factors]
+    points = np.array(list(lockstep(group, [lambda x, f=f: f * hill(x) for f in factors], LONG)))
+    for run in range(1, len(factors)):
+        assert points[:, run] == pytest.approx(points[:, 0], abs=1e-9)
+
+
+class Fussy(RandomSearch):
+    """Restarts where scores differ by less than a fixed amount."""
+
+    def _next(self):
+        scores = self.history[1]
+        flat = len(scores) > 3 and np.ptp(scores[-3:]) < 1e-11
+        return np.zeros(self.dim) if flat else super()._next()
+
+
+def test_absolute_tolerances_are_noticed() -> None:
+    with pytest.raises(ConformanceError, match=r"told scores times 1e-12, it goes elsewhere from point \d+ on"):
+        units_do_not_matter(Fussy)

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.stats import qmc
@@ -83,3 +85,21 @@ def test_a_start_is_not_visited_again() -> None:
 def test_impossible_levels_are_refused(levels) -> None:
     with pytest.raises(InvalidSettingError):
         Grid(2, seed=0, budget=40, levels=levels)
+
+
+@pytest.mark.parametrize("dim", [6, 12, 13, 40])
+@pytest.mark.parametrize("shuffled", [True, False])
+def test_grids_of_many_axes_are_not_listed(dim: int, shuffled: bool) -> None:
+    tracemalloc.start()
+    grid = Grid(dim, seed=1, budget=60, shuffled=shuffled)
+    points = run(grid)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(np.unique(points, axis=0)) == 60
+    assert np.isin(points, (0.0, 0.5, 1.0)).all()
+    assert most < 2**25
+
+
+def test_a_huge_grid_is_refused_by_its_true_size() -> None:
+    with pytest.raises(InvalidSettingError, match=rf"a grid of {5**40} points does not fit a budget of 60"):
+        Grid(40, seed=0, budget=60, levels=5)

@@ -18,8 +18,11 @@ from optimizers.errors import UnknownOptimizerError
 FAST = ("optuna-tpe", "optuna-cma-es", "nevergrad-ngopt", "pybads")
 SLOW = ("optuna-gp", "botorch", "ax", "smac", "hebo")
 """Checked in full by hand; here they are asked and told a few times."""
-ITS_OWN_WAY = {("nevergrad-ngopt", "failures_are_survived")}
-"""NGOpt goes back to where evaluations failed, and does not learn that they did."""
+ITS_OWN_WAY = {
+    ("nevergrad-ngopt", "failures_are_survived"),
+    *((name, "units_do_not_matter") for name in ("nevergrad-ngopt", "optuna-cma-es", "pybads")),
+}
+"""NGOpt goes back to where evaluations failed, and does not learn that they did; tolerances are the packages' own."""
 
 
 def peer(name: str) -> type[Peer]:

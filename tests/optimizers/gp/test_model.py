@@ -93,3 +93,24 @@ def test_bad_data(X, y, errors) -> None:
 def test_points_of_another_dimension() -> None:
     with pytest.raises(InvalidSettingError, match=r"\(m, 1\)"):
         Model.fit([[0.5]], [1.0]).predict([[0.5, 0.5]])
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e12, 0.0), (1e-12, 0.0), (1.0, 1e9), (2.0**-1040, 0.0), (1e-3, 1e9)])
+def test_units_and_offsets_of_scores_do_not_matter(factor: float, offset: float) -> None:
+    X = np.random.default_rng(0).random((15, 2))
+    # Only what is left of a score beside its offset is known.
+    y = factor * np.sin(3 * X.sum(1)) + offset
+    plain = Model.fit(X, (y - offset) / factor)
+    mean, deviation = Model.fit(X, y).predict(X + 0.01 * (0.5 - X))
+    expected_mean, expected_deviation = plain.predict(X + 0.01 * (0.5 - X))
+    resolution = np.spacing(np.abs(y).max()) / factor
+    assert (mean - offset) / factor == pytest.approx(expected_mean, abs=1e-6 + 4 * resolution)
+    assert deviation / factor == pytest.approx(expected_deviation, rel=1e-4)
+
+
+def test_scores_that_differ_by_rounding_alone_are_equal() -> None:
+    X = np.random.default_rng(0).random((6, 2))
+    y = np.array([0.3, 0.1 + 0.2, 0.3, 0.3, 0.3, 0.3])
+    mean, _ = Model.fit(X, y).predict(X)
+    assert mean == pytest.approx(0.3)
+    assert Model.fit(X, y).scale == 1.0
