@@ -1,11 +1,7 @@
 """A judge model that scores answers for money: asked once for each content, and never beyond a limit."""
 
-import json
 import os
 import re
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judge_cache import JudgeCache, Verdict
 from hpo_bench.evaluation.options import Options
@@ -24,10 +21,8 @@ PROMPT = (
     "Question: {question}\nRight answer: {answer}\nAnswer to judge: {response}\n\n"
     "Is the answer to judge right? Reply with a number from 0 (wrong) to 1 (right) and nothing else."
 )
-ATTEMPTS = 4
 FRAME = 64
 """Tokens that a chat format adds to a message, at most."""
-_RETRIED = {408, 409, 429, 500, 502, 503, 504}
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 
 
@@ -40,9 +35,8 @@ class Judge:
     not asked. Whatever keeps the judge from answering with a number is a failure, never a score.
 
     Attributes:
-        url: Up to and without `/chat/completions`.
+        chat: Where it is asked.
         model: Its name there.
-        key: Sent as a bearer token, if there is one.
         prompt: With {question}, {answer} and {response}.
         scale: What the judge's best mark is; marks are divided by it.
         price_in: Dollars for a million tokens of prompts.
@@ -50,13 +44,11 @@ class Judge:
         max_tokens: Where the judge's answer is cut.
         max_dollars: Of all that is kept in the cache's account; nothing is asked beyond it.
         parallel: How many questions at once.
-        seconds: How long one may take.
         cache: What was judged before.
     """
 
-    url: str
+    chat: Chat
     model: str
-    key: str
     prompt: str
     scale: float
     price_in: float
@@ -64,7 +56,6 @@ class Judge:
     max_tokens: int
     max_dollars: float
     parallel: int
-    seconds: float
     cache: JudgeCache
 
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
@@ -78,7 +69,7 @@ class Judge:
             self.prompt.replace("{question}", e.question).replace("{answer}", e.answer).replace("{response}", response)
             for e, response in zip(examples, responses, strict=True)
         ]
-        known = {prompt: self.cache.get(self.model, self.url, prompt) for prompt in dict.fromkeys(prompts)}
+        known = {prompt: self._known(prompt) for prompt in dict.fromkeys(prompts)}
         paid = 0.0
         with ThreadPoolExecutor(self.parallel) as pool:
             asked = {prompt: pool.submit(self._ask, prompt) for prompt, verdict in known.items() if verdict is None}
@@ -103,7 +94,7 @@ class Judge:
         Raises:
             EvaluationError: If the judge does not answer as it should.
         """
-        if self.cache.get(self.model, self.url, self._test) is None:
+        if self._known(self._test) is None:
             self._ask(self._test)
 
     @property
@@ -126,7 +117,7 @@ class Judge:
             )
         dollars = 0.0
         try:
-            answer = self._post(
+            answer = self.chat.post(
                 {
                     "model": self.model,
                     "temperature": 0,
@@ -134,46 +125,40 @@ class Judge:
                     "messages": [{"role": "user", "content": prompt}],
                 }
             )
-            dollars = most
+            dollars = most  # unless it says something else that makes sense
             said, dollars = self._read(answer)
+            mark = self._mark(said)
+        except EvaluationError as error:
+            error.dollars = dollars
+            raise
         finally:
             self.cache.settle(reservation, dollars)
-        numbers = _NUMBER.findall(said)
-        mark = float(numbers[-1]) if numbers else float("nan")
-        if not 0 <= mark <= self.scale:
-            error = EvaluationError(f"the judge said {said[:80]!r}, no number from 0 to {self.scale:g}", kind="judge")
-            error.dollars = dollars
-            raise error
-        self.cache.put(self.model, self.url, prompt, mark)
+        self.cache.put(self.model, self.chat.url, prompt, mark)
         return Verdict(mark, dollars)
 
     def _read(self, answer: Any) -> tuple[str, float]:
         try:
             said = str(answer["choices"][0]["message"]["content"])
-            usage = answer["usage"]
-            return said, (usage["prompt_tokens"] * self.price_in + usage["completion_tokens"] * self.price_out) / 1e6
+            return said, dollars_of(answer["usage"], price_in=self.price_in, price_out=self.price_out)
         except (KeyError, IndexError, TypeError) as error:
             raise EvaluationError(
-                f"the judge at {self.url} sent no chat completion with usage", kind="judge"
+                f"the judge at {self.chat.url} sent no chat completion with usage", kind="judge"
             ) from error
+        except ValueError as error:
+            raise EvaluationError(f"the judge at {self.chat.url} cannot be believed: {error}", kind="judge") from error
 
-    def _post(self, body: Mapping[str, Any]) -> Any:
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.key}"} if self.key else {})}
-        request = urllib.request.Request(  # noqa: S310, the user's own URL, of which the scheme was checked
-            f"{self.url}/chat/completions", data=json.dumps(body).encode(), headers=headers
-        )
-        for attempt in range(ATTEMPTS):
-            try:
-                with urllib.request.urlopen(request, timeout=self.seconds) as reply:  # noqa: S310
-                    return json.load(reply)
-            except urllib.error.HTTPError as error:
-                why, again = f"HTTP {error.code}", error.code in _RETRIED
-            except (OSError, ValueError) as error:
-                why, again = str(error) or type(error).__name__, True
-            if not again or attempt == ATTEMPTS - 1:
-                raise EvaluationError(f"the judge at {self.url} does not answer: {why}", kind="judge")
-            time.sleep(2.0**attempt / 4)
-        raise EvaluationError(f"the judge at {self.url} does not answer", kind="judge")
+    def _mark(self, said: str) -> float:
+        numbers = _NUMBER.findall(said)
+        mark = float(numbers[-1]) if numbers else float("nan")
+        if not 0 <= mark <= self.scale:
+            text = self.chat.masked(said)[:80]
+            raise EvaluationError(f"the judge said {text!r}, no number from 0 to {self.scale:g}", kind="judge")
+        return mark
+
+    def _known(self, prompt: str) -> Verdict | None:
+        """What was said before, unless on another scale."""
+        verdict = self.cache.get(self.model, self.chat.url, prompt)
+        return verdict if verdict is not None and 0 <= verdict.mark <= self.scale else None
 
 
 def open_judge(options: Mapping[str, Any], source: str) -> Judge:
@@ -191,16 +176,20 @@ def open_judge(options: Mapping[str, Any], source: str) -> Judge:
     """
     given = Options(options, source=f"{source}, judge")
     url = given.word("url", None).rstrip("/")
-    if not url.startswith(("http://", "https://")):
-        raise given.wrong("url", f"must begin with http:// or https://, not {url!r}")
+    if flaw := url_flaw(url):
+        raise given.wrong("url", flaw)
     variable = given.word("key_variable", "OPENAI_API_KEY")
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
+        raise given.wrong("key_variable", "must be the name of an environment variable, and not the key itself")
+    key = os.environ.get(variable, "").strip()
+    if not re.fullmatch(r"[!-~]*", key):
+        raise given.wrong("key_variable", f"names {variable}, which holds a space or something else that no key has")
     prompt = given.word("prompt", PROMPT)
     if "{response}" not in prompt:
         raise given.wrong("prompt", "must contain {response}")
     judge = Judge(
-        url=url,
+        chat=Chat(url=url, key=key, seconds=given.number("seconds", 60.0, least=0.1, most=86_400.0)),
         model=given.word("model", None),
-        key=os.environ.get(variable, ""),
         prompt=prompt,
         scale=given.number("scale", 1.0, least=1e-9),
         price_in=given.number("price_in", None, least=0.0),
@@ -208,7 +197,6 @@ def open_judge(options: Mapping[str, Any], source: str) -> Judge:
         max_tokens=given.whole("max_tokens", 64, least=1),
         max_dollars=given.number("max_dollars", None, least=0.0),
         parallel=given.whole("parallel", 8, least=1),
-        seconds=given.number("seconds", 60.0, least=0.1),
         cache=JudgeCache.at(given.word("cache", "~/.cache/hpo-bench/judge")),
     )
     given.finish()

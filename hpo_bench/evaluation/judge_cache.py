@@ -2,9 +2,12 @@
 
 import hashlib
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from hpo_bench.errors import EvaluationError
 
 PATIENCE = 60.0
 """Seconds to wait for other workers."""
@@ -47,7 +50,9 @@ class JudgeCache:
     def get(self, model: str, url: str, prompt: str) -> Verdict | None:
         """What was said before, which costs nothing now; None if it was not asked."""
         with self._open() as database:
-            row = database.execute("SELECT mark FROM verdicts WHERE key = ?", (_key(model, url, prompt),)).fetchone()
+            row = database.execute(
+                "SELECT mark FROM verdicts WHERE key = ? AND mark IS NOT NULL", (_key(model, url, prompt),)
+            ).fetchone()
         return None if row is None else Verdict(row[0], 0.0)
 
     def reserve(self, dollars: float, *, limit: float) -> int | None:
@@ -63,7 +68,7 @@ class JudgeCache:
         """
         with self._open() as database, database:
             database.execute("BEGIN IMMEDIATE")  # nobody else may reserve between looking and writing
-            if _sum(database) + dollars > limit:
+            if not _sum(database) + dollars <= limit:  # so that NaN exceeds it as well
                 return None
             return database.execute("INSERT INTO payments VALUES (?)", (dollars,)).lastrowid
 
@@ -82,12 +87,22 @@ class JudgeCache:
         with self._open() as database:
             return _sum(database)
 
-    def _open(self) -> closing[sqlite3.Connection]:
-        return closing(sqlite3.connect(self.path, timeout=PATIENCE))
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as database:
+                yield database
+        except sqlite3.Error as error:
+            raise EvaluationError(
+                f"{self.path}: judges' cache cannot be used ({error}); delete it if it is damaged, or name another "
+                "folder as `cache`",
+                kind="judge",
+            ) from error
 
 
 def _sum(database: sqlite3.Connection) -> float:
-    return float(database.execute("SELECT COALESCE(SUM(dollars), 0) FROM payments").fetchone()[0])
+    # Nobody is paid less than nothing; once a judge could report so.
+    return float(database.execute("SELECT COALESCE(SUM(MAX(dollars, 0)), 0) FROM payments").fetchone()[0])
 
 
 def _key(model: str, url: str, prompt: str) -> str:

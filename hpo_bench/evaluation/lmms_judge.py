@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
-from hpo_bench.evaluation.judge import ATTEMPTS, FRAME
+from hpo_bench.evaluation.chat import ATTEMPTS, RETRIED, dollars_of
+from hpo_bench.evaluation.judge import FRAME
 from hpo_bench.evaluation.judge_cache import JudgeCache
 from hpo_bench.evaluation.options import Options
 
@@ -19,7 +20,6 @@ PICTURE_TOKENS = 8192
 """More than any judge counts for a picture."""
 REPLY_TOKENS = 4096
 """What a reply is taken to have at most, where the task sets no limit."""
-_RETRIED = {408, 409, 429, 500, 502, 503, 504}
 
 
 class Stopped(BaseException):
@@ -209,7 +209,7 @@ class Watch:
     def _read(self, talk: Talk, reply: Any, most: float) -> float:
         """Dollars of a reply; what is no reply is a failure."""
         if reply.status_code >= 400:
-            self._failed(talk, f"HTTP {reply.status_code}", again=reply.status_code in _RETRIED)
+            self._failed(talk, f"HTTP {reply.status_code}", again=reply.status_code in RETRIED)
             return 0.0
         try:
             content = reply.json()
@@ -225,11 +225,15 @@ class Watch:
         usage = content.get("usage") or {}
         if "prompt_tokens" not in usage or self._terms is None:
             return most
-        spent = usage["prompt_tokens"] * self._terms.price_in + usage["completion_tokens"] * self._terms.price_out
-        return spent / 1e6
+        try:
+            return dollars_of(usage, price_in=self._terms.price_in, price_out=self._terms.price_out)
+        except (KeyError, ValueError):
+            return most
 
     def _failed(self, talk: Talk, why: str, *, again: bool = True) -> None:
         talk.failures += 1
+        if key := os.environ.get("OPENAI_API_KEY", "").strip():
+            why = why.replace(key, "***")
         talk.why = why
         if not again or talk.failures >= ATTEMPTS:
             raise Stopped(EvaluationError(f"the judge does not answer: {why}", kind="judge"))

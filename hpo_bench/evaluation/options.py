@@ -2,10 +2,15 @@
 
 import difflib
 import math
+import re
+import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
 from hpo_bench.errors import UsageError
+
+_SHOWN = 80
+_SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
 
 
 class Options:
@@ -29,11 +34,11 @@ class Options:
         """
         value = self._take(key, default)
         if not isinstance(value, str) or not value:
-            raise self.wrong(key, f"must be text, not {value!r}")
+            raise self.wrong(key, f"must be text, not {shown(value)}")
         if one_of and value not in one_of:
             near = difflib.get_close_matches(value, one_of, n=1)
             hint = f"did you mean {near[0]!r}? " if near else ""
-            raise self.wrong(key, f"is {value!r}; {hint}there are: {', '.join(one_of)}")
+            raise self.wrong(key, f"is {shown(value)}; {hint}there are: {', '.join(one_of)}")
         return value
 
     def whole(self, key: str, default: int, *, least: int) -> int:
@@ -43,8 +48,8 @@ class Options:
             UsageError: If it is none, or too small.
         """
         value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise self.wrong(key, f"must be a whole number of at least {least}, not {value!r}")
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= sys.maxsize:
+            raise self.wrong(key, f"must be a whole number of at least {least}, not {shown(value)}")
         return value
 
     def number(self, key: str, default: float | None, *, least: float = -math.inf, most: float = math.inf) -> float:
@@ -54,8 +59,13 @@ class Options:
             UsageError: If it is missing, none, or out of range.
         """
         value = self._take(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-            raise self.wrong(key, f"must be a number from {least:g} to {most:g}, not {value!r}")
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not max(least, -sys.float_info.max) <= value <= min(most, sys.float_info.max)  # nor infinite, nor NaN
+        ):
+            bounds = f" from {least:g}" * (least > -math.inf) + f" to {most:g}" * (most < math.inf)
+            raise self.wrong(key, f"must be a finite number{bounds}, not {shown(value)}")
         return float(value)
 
     def flag(self, key: str, default: bool) -> bool:
@@ -66,7 +76,7 @@ class Options:
         """
         value = self._take(key, default)
         if not isinstance(value, bool):
-            raise self.wrong(key, f"must be true or false, not {value!r}")
+            raise self.wrong(key, f"must be true or false, not {shown(value)}")
         return value
 
     def mapping(self, key: str) -> dict[str, Any]:
@@ -77,7 +87,7 @@ class Options:
         """
         value = self._take(key, {})
         if not isinstance(value, Mapping):
-            raise self.wrong(key, f"must be a mapping, not {value!r}")
+            raise self.wrong(key, f"must be a mapping, not {shown(value)}")
         return dict(value)
 
     def words(self, key: str, default: Collection[str] | None) -> tuple[str, ...]:
@@ -89,7 +99,7 @@ class Options:
         value = self._take(key, default)
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list | tuple) or not all(isinstance(one, str) and one for one in listed):
-            raise self.wrong(key, f"must be a list of texts, not {value!r}")
+            raise self.wrong(key, f"must be a list of texts, not {shown(value)}")
         return tuple(listed)
 
     def has(self, key: str) -> bool:
@@ -124,3 +134,24 @@ class Options:
         if value is None:
             raise self.wrong(key, "is missing")
         return value
+
+
+def shown(value: object) -> str:
+    """A value as messages show it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no integer of thousands of digits
+        return "an integer of thousands of digits"
+    except RecursionError:
+        return "something nested too deeply"
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+
+
+def without_secrets(value: Any) -> Any:
+    """The same with "***" for what stands under keys such as `api_key`, `token` or `password`, at any depth."""
+    if isinstance(value, Mapping):
+        return {
+            key: "***" if isinstance(key, str) and _SECRET.search(key) else without_secrets(inner)
+            for key, inner in value.items()
+        }
+    return [without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation import judge as judges
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation import chat
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judge import Judge, open_judge
+from hpo_bench.evaluation.judge_cache import JudgeCache
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]
 
@@ -23,19 +24,28 @@ class Server:
     def __init__(self) -> None:
         self.asked = 0
         self.status, self.says = 200, ""
+        self.location, self.keys = "", []
+        self.usage: Any = {"prompt_tokens": 100, "completion_tokens": 10}
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                outer.asked += 1
+                outer.keys.append(self.headers["Authorization"])
+
             def do_POST(self) -> None:
                 outer.asked += 1
+                outer.keys.append(self.headers["Authorization"])
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 judged = body["messages"][0]["content"].partition("judge: ")[2].partition("\n")[0]
                 said = outer.says or str(int("d" in judged))
                 reply = {
                     "choices": [{"message": {"content": said}}],
-                    "usage": {"prompt_tokens": 100, "completion_tokens": 10},
+                    "usage": outer.usage,
                 }
                 self.send_response(outer.status)
+                if outer.location:
+                    self.send_header("Location", outer.location)
                 self.end_headers()
                 self.wfile.write(json.dumps(reply).encode())
 
@@ -53,7 +63,7 @@ class Server:
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setattr(judges.time, "sleep", lambda _: None)
+    monkeypatch.setattr(chat.time, "sleep", lambda _: None)
     made = Server()
     yield made
     made.stop()
@@ -103,3 +113,116 @@ def test_money_has_a_hard_limit(server: Server, tmp_path: Path) -> None:
 def test_unreachable_judges_are_known_before_the_first_merge(server: Server, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="does not answer"):
         judge(server, tmp_path, url="http://127.0.0.1:9", seconds=0.5)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
+def test_a_key_follows_no_redirect(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, status: int, host: str
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    one = judge(server, tmp_path)
+    other = Server()
+    try:
+        server.status, server.location = status, f"http://{host}:{other.url.rpartition(':')[2]}/chat/completions"
+        with pytest.raises(EvaluationError, match=f"HTTP {status}, a redirect to '{host}', which is not followed"):
+            one(EXAMPLES[:1], ["dig"])
+    finally:
+        other.stop()
+    assert (other.asked, other.keys) == (0, [])
+    assert server.keys == ["Bearer sk-secret"] * 2, "nor is it tried again"
+
+
+@pytest.mark.parametrize("odd", [-1e9, float("nan"), float("inf"), -1, True, None, "12", [1], 10**400])
+@pytest.mark.parametrize("key", ["prompt_tokens", "completion_tokens"])
+def test_usage_that_cannot_be_counts_is_paid_as_the_most(server: Server, tmp_path: Path, key: str, odd: Any) -> None:
+    one = judge(server, tmp_path, max_dollars=6.0)
+    before = one.cache.spent()
+    server.usage = {**server.usage, key: odd}
+    with pytest.raises(EvaluationError) as caught:
+        one(EXAMPLES[:1], ["dig"])
+    assert caught.value.kind == "judge"
+    # By its length the question costs at most some 3 dollars.
+    assert 1 < caught.value.dollars < 4
+    assert one.cache.spent() == pytest.approx(before + caught.value.dollars)
+    with pytest.raises(EvaluationError) as caught:
+        one(EXAMPLES[1:], ["dig", "dug", "dag"])
+    assert one.cache.spent() <= 6.0, "the limit holds"
+
+
+def test_what_was_paid_before_negative_payments_were_refused_still_counts(tmp_path: Path) -> None:
+    cache = JudgeCache.at(str(tmp_path))
+    for dollars in (2.0, -1e9, float("nan")):
+        number = cache.reserve(0.0, limit=9.0)
+        assert number is not None
+        cache.settle(number, dollars)
+    assert cache.spent() == 2.0
+    assert cache.reserve(float("nan"), limit=9.0) is None
+    assert cache.reserve(1.0, limit=float("nan")) is None
+
+
+@pytest.mark.parametrize("key", ["price_in", "price_out", "max_dollars"])
+@pytest.mark.parametrize("odd", [float("nan"), float("inf"), -1.0, 10**400, "1", True, None])
+def test_money_is_a_finite_number(server: Server, tmp_path: Path, key: str, odd: Any) -> None:
+    with pytest.raises(UsageError, match=rf"pair\.yaml, judge: {key} (must be a finite number from 0|is missing)"):
+        judge(server, tmp_path, **{key: odd})
+    assert server.asked == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"url": "https://user:hunter2@host/v1"}, "url must be a host and perhaps a path, without user"),
+        ({"url": "https://host/v1?api-key=hunter2"}, "url must be a host and perhaps a path, without user"),
+        ({"url": "https://[hunter2/v1"}, "url must be a host"),
+        ({"url": "https://host/v1\nhunter2"}, "url must be a host"),
+        ({"url": "file:///hunter2"}, "url must begin with http"),
+        ({"key_variable": "sk-hunter2"}, "key_variable must be the name of an environment variable"),
+        ({"key": "hunter2"}, "there is no option 'key'"),
+    ],
+)
+def test_secrets_in_the_wrong_place_are_refused_and_not_repeated(
+    server: Server, tmp_path: Path, changes: dict[str, str], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        judge(server, tmp_path, **changes)
+    assert "hunter2" not in str(caught.value)
+    assert server.asked == 0
+
+
+def test_a_key_that_cannot_be_sent_or_comes_back_is_not_shown(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-hunter2\nX: y")
+    with pytest.raises(UsageError, match="names OPENAI_API_KEY, which holds a space or something") as caught:
+        judge(server, tmp_path)
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("OPENAI_API_KEY", " sk-hunter2\n")
+    one = judge(server, tmp_path)
+    assert server.keys == ["Bearer sk-hunter2"]
+    assert "hunter2" not in repr(one)
+    server.says = "your key is sk-hunter2!"
+    with pytest.raises(EvaluationError, match=r"your key is \*\*\*!") as found:
+        one(EXAMPLES[:1], ["dig"])
+    assert "hunter2" not in str(found.value)
+    assert all(b"hunter2" not in path.read_bytes() for path in (tmp_path / "cache").iterdir())
+
+
+def test_a_refused_key_names_the_variable(server: Server, tmp_path: Path) -> None:
+    server.status = 401
+    with pytest.raises(EvaluationError, match="HTTP 401; check the key in the environment variable"):
+        judge(server, tmp_path)
+
+
+def test_a_damaged_cache_is_refused_in_one_line(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "verdicts.sqlite3").write_bytes(b"no database" * 99)
+    with pytest.raises(EvaluationError, match=r"verdicts\.sqlite3: judges' cache cannot be used .*; delete it"):
+        judge(server, tmp_path)
+
+
+def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Path) -> None:
+    server.says = "7"
+    judge(server, tmp_path, scale=10.0)(EXAMPLES[:1], ["dog"])
+    server.says = ""
+    assert judge(server, tmp_path)(EXAMPLES[:1], ["dog"])[0].tolist() == [1.0]
