@@ -1,10 +1,27 @@
 """Options that several commands share."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
+
+class Money(click.FloatRange):
+    """Dollars, finite and not negative: NaN or infinity would lift every limit."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
+        return number
+
+
+PRICE = click.option("--price", type=Money(), default=0.0, help="Dollars that an hour of a GPU costs.")
 PAIRS = click.option(
     "--pairs",
     type=click.Path(path_type=Path),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.options import PAIRS, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.commands.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
 
 EXAMPLES = """\b
 Examples:
@@ -17,7 +17,7 @@ TRIALS = (25, 40, 60, 100)
 
 @click.command(epilog=EXAMPLES)
 @click.argument("pair")
-@click.option("--price", type=float, default=0.0, help="Dollars that an hour of a GPU costs.")
+@PRICE
 @click.option("-w", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
 @click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: a GPU, else the CPU]")
 @THREADS

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.options import PAIRS, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.commands.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
 
 EXAMPLES = """\b
 Examples:
@@ -50,7 +50,7 @@ class Interval(click.ParamType):
 @click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: 40 in 2-D, 60 in 3-D]")
 @click.option("--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none).")
 @click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
-@click.option("--price", type=float, default=0.0, help="Dollars that an hour of a GPU costs.")
+@PRICE
 @click.option("--coefficients", type=Interval(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
 @click.option("--density", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")

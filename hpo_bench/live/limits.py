@@ -1,5 +1,6 @@
 """How much may be spent, and how much is."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -14,9 +15,9 @@ def check_timeout(timeout: float | None) -> None:
     """Refuse a time in which nothing can be done.
 
     Raises:
-        UsageError: If it is not positive.
+        UsageError: If it is not positive and finite.
     """
-    if timeout is not None and not timeout > 0:
+    if timeout is not None and not 0 < timeout < math.inf:
         raise UsageError(f"a trial cannot end within {timeout:g} s; give --timeout more, or leave it out")
 
 
@@ -60,7 +61,7 @@ class Limits:
         price: Dollars an hour of one device.
 
     Raises:
-        UsageError: If one is not positive.
+        UsageError: If one is not positive and finite.
     """
 
     trials: int
@@ -70,10 +71,11 @@ class Limits:
 
     def __post_init__(self) -> None:
         for what, value in (("trials", self.trials), ("GPU-hours", self.hours), ("dollars", self.dollars)):
-            if value is not None and not value > 0:
-                raise UsageError(f"a budget of {value:g} {what} buys nothing")
-        if self.price < 0:
-            raise UsageError(f"the price of an hour must not be negative, as {self.price:g} is")
+            if value is not None and not 0 < value < math.inf:  # NaN would lift the limit
+                why = "is no limit" if value == math.inf else "buys nothing"
+                raise UsageError(f"a budget of {value:g} {what} {why}; give a finite number above 0")
+        if not 0 <= self.price < math.inf:
+            raise UsageError(f"the price of an hour must be finite and not negative, unlike {self.price:g}")
 
     def cost(self, trial: Trial) -> float:
         """Dollars of a trial, its device's and its judge's."""

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from hpo_bench.cli import cli
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.live import alone
+from hpo_bench.live.limits import Limits
 from hpo_bench.live.store import TrialStore
 from hpo_bench.merging.pair import Pair
 from optimizers.errors import UnknownOptimizerError
@@ -60,6 +61,9 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
         (("--timeout", "-1"), UsageError, "cannot end within -1 s"),
         (("--timeout", "nan"), UsageError, "cannot end within nan s"),
         (("--dollars", "3"), UsageError, "needs --price"),
+        (("--gpu-hours", "inf"), UsageError, "is no limit"),
+        (("--dollars", "nan", "--price", "1"), UsageError, "buys nothing"),
+        (("--dollars", "inf", "--price", "1"), UsageError, "is no limit"),
         (("--trials", "3", "--gpu-hours", "-1"), UsageError, "buys nothing"),
         (("--device", "cuda:77"), UsageError, "there is no cuda:77"),
         (("--from", "nowhere", "-o", "sobol"), UsageError, "no study 'nowhere'"),
@@ -72,6 +76,16 @@ def test_requests_without_sense_end_before_anything_is_loaded(
     assert isinstance(result.exception, error), result.output
     assert message in str(result.exception)
     assert not list(tmp_path.glob("s/logs/worker-*")), "no worker was started"
+
+
+@pytest.mark.parametrize("price", ["nan", "inf", "-inf", "-1", "1e400"])
+@pytest.mark.parametrize("command", ["tune", "plan"])
+def test_a_price_that_is_none_is_refused(small_pair: Pair, tmp_path: Path, command: str, price: str) -> None:
+    result = CliRunner().invoke(cli, [command, str(small_pair.folder), "--price", price])
+    assert result.exit_code == 2
+    assert "Invalid value for '--price'" in result.output
+    with pytest.raises(UsageError, match="price of an hour must be finite"):
+        Limits(trials=1, dollars=1.0, price=float(price))
 
 
 def test_a_storage_that_another_folder_tunes_on_is_refused(small_pair: Pair, tmp_path: Path) -> None:
