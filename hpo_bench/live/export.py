@@ -1,6 +1,5 @@
 """The best merge of a study as a Hugging Face folder, and the proof that it is the one that was scored."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from hpo_bench.live.finished import Study
 from hpo_bench.live.goal import Goal
 from hpo_bench.live.trial import Trial
 from hpo_bench.live.verdict import Verdict
-from hpo_bench.merging.export import PROVENANCE, export_merge
+from hpo_bench.merging.export import export_merge
 from hpo_bench.merging.output import check_free
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import METHODS
@@ -95,6 +94,13 @@ def export(
         "command": " ".join(study.origin.command),
         **({"test": _test(verdict)} if verdict is not None and chosen.number == verdict.recommended else {}),
     }
+    checked: list[Exported] = []
+
+    def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
+        types = provenance["merged_in"], provenance["stored_in"]
+        checked.append(_check(study, chosen, pair, loaded, finished, types, device, trust_remote_code))
+        return {CARD: f"{card(study, chosen, verdict, licence=pair.licence)}\n{checked[0].sentence}\n"}
+
     export_merge(
         pair,
         loaded,
@@ -103,12 +109,9 @@ def export(
         provenance,
         mask_seed=study.config.mask_seed,
         trust_remote_code=trust_remote_code,
+        further=describe,  # the folder has its name when all of it is there, and has been asked
     )
-    (folder / CARD).write_text(card(study, chosen, verdict, licence=pair.licence), encoding="utf-8")
-    exported = _check(study, chosen, pair, loaded, folder, device, trust_remote_code)
-    with (folder / CARD).open("a", encoding="utf-8") as file:
-        file.write(f"\n{exported.sentence}\n")
-    return exported
+    return checked[0]
 
 
 def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
@@ -167,7 +170,14 @@ def _choose(study: Study, number: int | None) -> tuple[Trial, Verdict | None]:
 
 
 def _check(
-    study: Study, trial: Trial, pair: Pair, loaded: LoadedPair, folder: Path, device: str, trusted: bool
+    study: Study,
+    trial: Trial,
+    pair: Pair,
+    loaded: LoadedPair,
+    folder: Path,
+    types: tuple[str, str],
+    device: str,
+    trusted: bool,
 ) -> Exported:
     from transformers import AutoModelForImageTextToText
 
@@ -186,8 +196,7 @@ def _check(
     if len(scores) != len(recorded):
         raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
     alike = np.isclose(scores, recorded.scores)
-    provenance = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))
-    merged_in, stored_in = provenance["merged_in"], provenance["stored_in"]
+    merged_in, stored_in = types
     explained = bool(alike.all())
     if not explained and merged_in != stored_in:
         # Written into weights of the type that was merged in, these are what loading makes of the stored ones.

@@ -21,6 +21,9 @@ from hpo_bench.merging.setting import MergeSetting
 
 PROVENANCE = "hpo_bench.json"
 
+Further = Callable[[Path, Mapping[str, Any]], Mapping[str, str]]
+"""Makes texts by file name, of the folder of a finished model and its provenance."""
+
 
 def export_merge(
     pair: Pair,
@@ -32,6 +35,7 @@ def export_merge(
     mask_seed: int = 0,
     engine: Resident | None = None,
     trust_remote_code: bool = False,
+    further: Further = lambda *_: {},
 ) -> Path:
     """Merge, and write the merged VLM as `from_pretrained` reads it.
 
@@ -47,6 +51,8 @@ def export_merge(
         mask_seed: Seed of DARE's masks.
         engine: What merges the loaded pair, with a mask seed of its own; by default a new one in mergekit's arithmetic.
         trust_remote_code: As for `LoadedPair.load`.
+        further: Makes what else belongs into the folder, texts by file name, of a folder that loads as the finished one
+            will and of what `hpo_bench.json` says; only after it has the folder its name.
 
     Returns:
         The folder: weights, configuration, tokenizer, processor, `hpo_bench.json`; and if the engine's arithmetic is
@@ -68,7 +74,7 @@ def export_merge(
         "merged_in": _name(next(iter(weights.values())).dtype),
         "fingerprint": fingerprint,
     }
-    return _write(pair, alignment, weights.__getitem__, setting, folder, how, provenance)
+    return _write(pair, alignment, weights.__getitem__, setting, folder, how, provenance, further)
 
 
 def stream_merge(
@@ -133,8 +139,9 @@ def _write(
     folder: Path,
     how: Mapping[str, Any],
     provenance: Mapping[str, Any] | None,
+    further: Further = lambda *_: {},
 ) -> Path:
-    def texts(_: Path) -> dict[str, str]:
+    def texts(scratch: Path) -> dict[str, str]:
         described = {
             "method": setting.method,
             "parameters": setting.parameters,
@@ -152,7 +159,7 @@ def _write(
         if how["mode"] == "mergekit":
             stored = _name(alignment.stored_dtype)
             written[recipe.FILE] = recipe.text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
-        return written
+        return {**written, **further(scratch, described)}
 
     return graft(alignment, language, folder, texts=texts)
 

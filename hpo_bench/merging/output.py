@@ -3,10 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISDIR, S_ISREG
 
 import torch
 from filelock import FileLock, Timeout
@@ -107,7 +107,21 @@ def _place(folder: Path) -> Path:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes left; what holds no model yet is about to be locked."""
-    for model in parent.glob(f"{_PREFIX}*/{_MODEL}"):
-        with suppress(Timeout, OSError), FileLock(model.with_name(_LOCK), timeout=0):
-            shutil.rmtree(model.parent, ignore_errors=True)
+    """Remove what killed processes left; what holds no model yet is about to be locked.
+
+    In a folder that others may write to, anything may bear our prefix: only what this user made is looked into, and no
+    link is followed.
+    """
+    for holder in parent.glob(f"{_PREFIX}*"):
+        with suppress(Timeout, OSError):
+            if not all(_is_own(path, kind) for path, kind in ((holder, S_ISDIR), (holder / _MODEL, S_ISDIR))):
+                continue
+            lock = holder / _LOCK
+            if _is_own(lock, S_ISREG):
+                with FileLock(lock, timeout=0):
+                    shutil.rmtree(holder, ignore_errors=True)
+
+
+def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
+    found = path.lstat()
+    return kind(found.st_mode) and found.st_uid == os.geteuid()

@@ -194,3 +194,27 @@ def test_any_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(MergeError, match="out cannot be written: No space left"), finished_folder(tmp_path / "out"):
         raise OSError(28, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_followed_or_removed_that_only_looks_like_an_abandoned_scratch(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    (precious / "model").mkdir(parents=True)
+    (precious / "model" / "weights").write_text("mine")
+    (precious / "lock").write_text("content of mine")
+    (tmp_path / ".hpo-bench-unfinished-link").symlink_to(precious)
+    half = tmp_path / ".hpo-bench-unfinished-half"
+    (half / "model").mkdir(parents=True)
+    (half / "lock").symlink_to(precious / "lock")
+    with finished_folder(tmp_path / "out") as scratch:
+        (scratch / "whole").write_text("whole")
+    assert (precious / "lock").read_text() == "content of mine"
+    assert (precious / "model" / "weights").read_text() == "mine"
+
+
+def test_scratch_folders_have_names_that_nobody_can_foresee(tmp_path: Path) -> None:
+    names = set()
+    for number in range(3):
+        with finished_folder(tmp_path / f"out-{number}") as scratch:
+            names.add(scratch.parent.name)
+            assert stat.S_IMODE(scratch.parent.stat().st_mode) == 0o700
+    assert len(names) == 3
