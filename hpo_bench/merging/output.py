@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from hpo_bench.merging.wording import first_line
 
 _PREFIX = ".hpo-bench-unfinished-"
 _LOCK, _MODEL = "lock", "model"
+_FRESH = 60.0
 
 
 @contextmanager
@@ -107,19 +109,23 @@ def _place(folder: Path) -> Path:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed processes left; what holds no model yet is about to be locked.
+    """Remove what killed processes left.
 
     In a folder that others may write to, anything may bear our prefix: only what this user made is looked into, and no
-    link is followed.
+    link is followed. What is not locked may be about to be, and is given a minute.
     """
     for holder in parent.glob(f"{_PREFIX}*"):
         with suppress(Timeout, OSError):
-            if not all(_is_own(path, kind) for path, kind in ((holder, S_ISDIR), (holder / _MODEL, S_ISDIR))):
+            if not _is_own(holder, S_ISDIR):
                 continue
-            lock = holder / _LOCK
-            if _is_own(lock, S_ISREG):
-                with FileLock(lock, timeout=0):
-                    shutil.rmtree(holder, ignore_errors=True)
+            lock, fresh = holder / _LOCK, time.time() - holder.lstat().st_mtime < _FRESH
+            begun = all(os.path.lexists(path) for path in (lock, holder / _MODEL))
+            if fresh and not begun:
+                continue
+            if os.path.lexists(lock) and not _is_own(lock, S_ISREG):
+                continue
+            with FileLock(lock, timeout=0):
+                shutil.rmtree(holder, ignore_errors=True)
 
 
 def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
