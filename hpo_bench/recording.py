@@ -18,6 +18,7 @@ from hpo_bench.designs import Design, Point
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import Example, Split, check_sides
+from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
 from hpo_bench.journal import Entry, Journal
 from hpo_bench.live.bench import finite_logits
@@ -245,7 +246,7 @@ def _publish(
 
 def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:
     """What must be equal for two halves of a recording to belong together."""
-    asked = dict(section(pair))
+    asked = without_secrets(section(pair))
     return {
         "pair": pair.name,
         "method": plan.method,

@@ -8,6 +8,7 @@ from hpo_bench import designs
 from hpo_bench.designs import Design
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import EVERY, LEAST, SPLIT_RULE, SPLITS
+from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import section
 from hpo_bench.merging import manifest, mergekit_engine
 from hpo_bench.merging.pair import Pair
@@ -87,5 +88,5 @@ def _source(pair: Pair) -> Path:
 
 def _metric(pair: Pair) -> str:
     """What a score is the mean of, as the pair's evaluation section has it."""
-    asked = section(pair)
+    asked = without_secrets(section(pair))
     return ", ".join(f"{key} {value}" for key, value in asked.items()) if asked else EXACT_MATCH

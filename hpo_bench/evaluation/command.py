@@ -21,6 +21,8 @@ from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
 
 TAIL = 2000
+LONGEST = 1e6
+"""Seconds; more than a week, and less than what a system's clock refuses."""
 LEASH = Path(__file__).with_name("leash.py")
 
 
@@ -100,7 +102,8 @@ class Command:
         with os.fdopen(leash, "wb") as held, os.fdopen(end, "rb") as theirs:
             process = subprocess.Popen(  # noqa: S603, the user's own program
                 [sys.executable, str(LEASH), str(place), *words], cwd=self._folder, stdin=theirs,
-                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
+                start_new_session=True,
             )  # fmt: skip
             try:
                 printed, complained = process.communicate(timeout=self._seconds)
@@ -131,9 +134,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     given = Options(options, source=source)
     words = given.words("command", None)
     given.known("examples")
-    parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1)
+    parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1, most=LONGEST)
     scratch = Path(given.word("scratch", None)) if given.has("scratch") else None
     given.finish()
+    if shutil.which(words[0]) is None and not (pair.folder / words[0]).is_file():
+        raise given.wrong("command", f"begins with {words[0]!r}, which is no program here")
     if scratch is not None and not scratch.is_dir():
         raise given.wrong("scratch", f"is {str(scratch)!r}, which is no folder")
     return Command(
@@ -153,8 +158,8 @@ def _read(printed: str, examples: Sequence[Example]) -> tuple[np.ndarray, tuple[
         found = json.loads(last)
         scores = np.array([float(found["scores"][example.id]) for example in examples])
         responses = tuple(str(found["responses"][e.id]) for e in examples) if found.get("responses") else ()
-        return scores, responses, float(found.get("dollars", 0.0))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return scores, responses, float(found.get("dollars") or 0.0)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise EvaluationError(
             f"the program's last line must be JSON with a score for each example, not {last[-200:]!r} "
             f"({type(error).__name__}: {error})",

@@ -11,8 +11,9 @@ import numpy as np
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.options import Options, shown
 from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.wording import first_line
 
 
 class PythonFunction:
@@ -43,11 +44,14 @@ class PythonFunction:
         found = returned if isinstance(returned, Mapping) else {"scores": returned}
         try:
             scores = np.asarray(found["scores"], dtype=np.float64)
-            responses = tuple(map(str, found.get("responses", ())))
-            dollars = float(found.get("dollars", 0.0))
-        except (KeyError, TypeError, ValueError) as error:
+            responses = found.get("responses") or ()
+            if isinstance(responses, str):
+                raise TypeError("responses are one text")
+            responses, dollars = tuple(map(str, responses)), float(found.get("dollars") or 0.0)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvaluationError(
-                f"the function returned {str(returned)[:80]!r}, which are no scores", kind="nonsense"
+                f"the function returned {shown(returned)}, which are no scores ({type(error).__name__}: {error})",
+                kind="nonsense",
             ) from error
         return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
 
@@ -79,8 +83,13 @@ def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:
         sys.path.insert(0, here)
     try:
         function = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"{source}: there is no function at {address!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a user's module may raise, or call, when it is imported
+        why = (
+            first_line(error)
+            if isinstance(error, ImportError | AttributeError)
+            else f"{type(error).__name__}: {first_line(error)}"
+        )
+        raise UsageError(f"{source}: there is no function at {address!r}: {why}") from error
     if not callable(function):
         raise UsageError(f"{source}: {address!r} is no function")
     return function

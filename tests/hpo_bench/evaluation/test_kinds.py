@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from hpo_bench.errors import EvaluationError, UsageError
-from hpo_bench.evaluation.base import Informed
+from hpo_bench.evaluation.base import Informed, checked
 from hpo_bench.evaluation.command import LEASH
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import Example, read_examples, write_examples
 from hpo_bench.evaluation.generation import Loops
+from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
@@ -136,6 +138,10 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
         ({"examples": "../outside.parquet"}, "leads out of"),
         ({"kind": "python", "function": "nowhere:none"}, "no function at"),
         ({"kind": "command"}, "command is missing"),
+        ({"kind": "command", "command": "no-such-program-here"}, "which is no program here"),
+        ({"kind": "command", "command": "sh", "seconds": float("inf")}, "seconds must be a finite number from 0.1"),
+        ({"kind": "command", "command": "sh", "seconds": 10**400}, "seconds must be a finite number from 0.1"),
+        ({"batch_size": 1 << 20_000}, "at least 1, not an integer of thousands of digits"),
         ({"metric": "judge", "judge": {"url": "ftp://x"}}, "must begin with http"),
     ],
 )
@@ -166,6 +172,44 @@ def test_python_functions_score(small_pair: Pair, loaded: LoadedPair) -> None:
     with pytest.raises(EvaluationError, match="no scores") as caught:
         broken.evaluate(loaded.vlm, examples)
     assert caught.value.kind == "nonsense"
+
+
+@pytest.mark.parametrize(
+    ("module", "message"),
+    [
+        ("raise RuntimeError('no luck\\nat all')", "RuntimeError: no luck$"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def broken(:", "SyntaxError"),
+        ("score = 'text'", "is no function"),
+    ],
+)
+def test_modules_that_raise_when_they_are_imported_are_refused(
+    small_pair: Pair, loaded: LoadedPair, module: str, message: str
+) -> None:
+    name = f"odd_module_{abs(hash(module))}"
+    (small_pair.folder / f"{name}.py").write_text(module)
+    with pytest.raises(UsageError, match=message):
+        open_evaluator(with_evaluation(small_pair, kind="python", function=f"{name}:score"), loaded)
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [{"scores": None}, {"scores": 0.5, "responses": "abc"}, {"scores": [0.5], "dollars": "much"}, {}, ["x"], 10**400],
+)
+def test_what_is_no_scores_is_a_failure(loaded: LoadedPair, returned: Any) -> None:
+    with pytest.raises(EvaluationError) as caught:
+        checked(
+            PythonFunction(lambda *_: returned, None, ()).evaluate(loaded.vlm, [Example("a", "", "?", (), "a")]), []
+        )
+    assert caught.value.kind == "nonsense"
+
+
+def test_secrets_are_not_published() -> None:
+    asked = {"judge": {"api_key": "x", "key_variable": "K", "max_tokens": 3}, "parameters": [{"hub_token": "x"}]}
+    assert without_secrets(asked) == {
+        "judge": {"api_key": "***", "key_variable": "K", "max_tokens": 3},
+        "parameters": [{"hub_token": "***"}],
+    }
 
 
 PROGRAM = """
