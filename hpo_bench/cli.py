@@ -1,92 +1,141 @@
-"""The command line: one module a command in `hpo_bench.commands`, imported only when it is called."""
+"""The way in from a shell, and the one place where commands end that go wrong.
 
-import importlib
-import sys
-
-import click
-
-from hpo_bench.errors import HpoBenchError
-from landscapes.errors import LandscapeError
-from optimizers.errors import OptimizerError
-from surrogates.errors import SurrogateError
-
-SECTIONS = {
-    "Tune a merge": {
-        "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
-        "plan": "Forecast what tuning a pair will take.",
-        "tune": "Find the best merge of a pair for a budget.",
-        "report": "Write a page about a study.",
-        "export": "Write the best merge of a study as a model.",
-        "merge": "Merge a pair once, into a Hugging Face folder.",
-        "graft": "Take a VLM's language backbone out for other tools, and put one back.",
-    },
-    "Compare optimisers": {
-        "run": "Run optimisers on recorded landscapes and write the report.",
-        "landscapes": "See which landscapes there are, check them, add your own.",
-        "peers": "Run GP-BO against the optimisers of other packages, and write a page about it.",
-        "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
-        "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
-    },
-    "Record and measure": {
-        "nano": "Train tiny real VLM-LLM pairs from scratch.",
-        "record": "Record a landscape from real merges of a pair.",
-        "methods": "Compare nine merge methods with each other and with the study.",
-        "scale": "See what injection gains in larger models.",
-        "cost": "See what tuning costs, and what it saves against the full grid and merges on disk.",
-        "speed": "Time re-merging in place against mergekit and a memory copy.",
-    },
-}
-COMMANDS = {name: about for commands in SECTIONS.values() for name, about in commands.items()}
-
-
-class LazyGroup(click.Group):
-    """Imports a command when it is called, so that `--help` does not wait for torch."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of `COMMANDS`."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name, from the module of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        return importlib.import_module(f"hpo_bench.commands.{cmd_name}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line a command, by what the user is after, without importing any."""
-        for title, commands in SECTIONS.items():
-            with formatter.section(title):
-                formatter.write_dl(list(commands.items()))
-
-
-EXAMPLES = """\b
-Examples:
-  hpo-bench tune --demo                  tune the pair that ships, on a CPU, in a minute or two
-  hpo-bench run                          every optimiser on every recorded landscape
-  hpo-bench record ja-llama --method ta  record a landscape from real merges
+Nothing but the standard library is imported before `main` runs, so that a Ctrl-C finds it there.
 """
 
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
 
-@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="hpo-bench")
-def cli() -> None:
-    """Which optimiser finds the best merge of a vision-language model with an expert language model soonest."""
+DEBUG = "HPO_BENCH_DEBUG"
+"""Set to 1, it shows the traceback of whatever goes wrong."""
+REFUSED, INTERRUPTED = 2, 130
+"""Exit codes: the command cannot do what was asked; it was interrupted. 1 is a command's own "no"."""
 
 
-def main() -> None:
-    """Entry point: errors of ours end in one line and exit code 2, Ctrl-C in 130."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command line: whatever goes wrong ends in one line on standard error.
+
+    Args:
+        arguments: Without the program's name; by default those of this process.
+    """
+    ctrl_c = _CtrlC()
     try:
-        cli(standalone_mode=False)
-    except click.exceptions.Abort:
-        click.echo("interrupted; give the same command again to go on", err=True)
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (HpoBenchError, LandscapeError, OptimizerError, SurrogateError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:  # a folder that cannot be written, a disk that is full
-        what = f"{error.filename}: {error.strerror}" if error.filename else error
-        click.echo(f"error: {what}; check that the folder exists, may be written and has room", err=True)
-        sys.exit(2)
+        code = _run(sys.argv[1:] if arguments is None else list(arguments))
+    except BaseException as error:
+        code = _interrupted() if ctrl_c.came else _ended(error)
+    sys.exit(code)
+
+
+def __getattr__(name: str) -> object:
+    """The tree of commands, which is imported when it is asked for."""
+    if name in ("cli", "COMMANDS"):
+        from hpo_bench.commands import tree
+
+        return getattr(tree, name)
+    raise AttributeError(name)
+
+
+class _CtrlC:
+    """Remembers that it came: an import that it breaks into may make another error of it, or none."""
+
+    def __init__(self) -> None:
+        self.came = False
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody ignores or handles it
+            signal.signal(signal.SIGINT, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def _run(arguments: list[str]) -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks
+
+    from hpo_bench.commands.tree import run
+
+    return run(arguments)
+
+
+def _interrupted() -> int:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending
+    _tell("interrupted; give the same command again to go on")
+    return INTERRUPTED
+
+
+def _ended(error: BaseException) -> int | str | None:
+    if isinstance(error, KeyboardInterrupt):
+        return _interrupted()
+    if isinstance(error, SystemExit):
+        return error.code
+    if isinstance(error, BrokenPipeError):  # whoever reads, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
+    import click
+
+    from hpo_bench.printing import in_a_line
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.Abort):
+        return _interrupted()
+    if os.environ.get(DEBUG) == "1":
+        import traceback
+
+        traceback.print_exception(error)
+    _tell(f"error: {in_a_line(_said(error))}")
+    return REFUSED
+
+
+def _said(error: BaseException) -> str:
+    """What went wrong and what to do, of anything that can be raised."""
+    import click
+
+    from hpo_bench.commands.tree import explain
+    from hpo_bench.errors import HpoBenchError
+    from landscapes.errors import LandscapeError
+    from optimizers.errors import OptimizerError
+    from surrogates.errors import SurrogateError
+
+    if isinstance(error, click.UsageError):
+        return explain(error)
+    if isinstance(error, click.ClickException):
+        return error.format_message()
+    if isinstance(error, HpoBenchError | LandscapeError | OptimizerError | SurrogateError):
+        return str(error)
+    if isinstance(error, OSError) and error.filename:  # a folder that cannot be written, a disk that is full
+        what = f"{error.filename}: {error.strerror}"
+        return f"{what}; check that the path is right, may be read and written, and has room"
+    if isinstance(error, MemoryError):
+        return "this machine has not enough memory for it; use fewer or smaller things at a time"
+    name = type(error).__name__
+    return f"not foreseen: {name}: {error}; please report it with its traceback, which is in {_log(error)}"
+
+
+def _log(error: BaseException) -> str:
+    """Where the traceback was written, in a file that only its owner can read."""
+    import tempfile
+    import traceback
+
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="hpo-bench-error-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
+        ) as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        return f"no file, as none can be written; {DEBUG}=1 shows it"
+    return file.name
+
+
+def _tell(line: str) -> None:
+    try:
+        sys.stdout.flush()
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):  # closed, or nobody is left to read it
+        pass

@@ -1,6 +1,5 @@
 """Finding a pair by what a user types: a name, a folder, a file, or three paths."""
 
-import difflib
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
@@ -8,6 +7,7 @@ from hpo_bench.merging.manifest import FILE, ROLES
 from hpo_bench.merging.pair import Pair
 from hpo_bench.nano.recipes import ENLARGED, RECIPES
 from hpo_bench.nano.shelf import BUILT, SHIPPED
+from surrogates.nearest import did_you_mean
 
 STUDY = Path(__file__).parent / "merging" / "pairs"
 """The study's six pairs, of real models on the hub."""
@@ -36,8 +36,7 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     if name in RECIPES or name in ENLARGED:
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
     known = [*sorted({*RECIPES, *ENLARGED, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, known)
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
 

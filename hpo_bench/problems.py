@@ -17,6 +17,7 @@ from landscapes.landscape import Landscape
 from landscapes.random_baseline import expected_regret
 from landscapes.space import Parameter, SearchSpace
 from surrogates.extrema import Extremum
+from surrogates.nearest import offer
 
 Array = NDArray[np.float64]
 
@@ -133,5 +134,5 @@ def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionPro
         return [chosen[name] for name in sorted(chosen)]
     found = sorted(name for name in chosen if any(fnmatchcase(name, pattern) for pattern in patterns))
     if not found:
-        raise UsageError(f"no function is called {patterns[0]!r}: there are {', '.join(sorted(chosen))}")
+        raise UsageError(f"no function is called {patterns[0]!r}; {offer(patterns[0], chosen)}")
     return [chosen[name] for name in found]

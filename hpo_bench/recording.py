@@ -28,6 +28,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.wording import first_line
 from landscapes import card, grid, outcomes
 from landscapes.columns import MASK_SEED
+from surrogates.nearest import offer
 
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
@@ -125,7 +126,7 @@ def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
         return designs.dense(method)
     if design == "masks":
         return designs.masks(method, _ranked(method, landscape) if method == "dare" else (), mask_seed=mask_seed)
-    raise UsageError(f"no design is called {design!r}; there are: {', '.join(designs.DESIGNS)}")
+    raise UsageError(f"no design is called {design!r}; {offer(design, designs.DESIGNS)}")
 
 
 def _ranked(method: str, landscape: Path) -> list[MergeSetting]:

@@ -30,6 +30,8 @@ from hpo_bench.errors import ResultsError
 from hpo_bench.plan import STORE_FORMAT, Run
 from hpo_bench.problems import Problem
 from hpo_bench.regret import best_so_far, regret_of
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
 
 PREFIX = ".unfinished-"
 STALE_SECONDS = 3600.0
@@ -100,8 +102,8 @@ class ResultsFolder:
 
     def _check_format(self) -> None:
         try:
-            found = json.loads(self.marker.read_text(encoding="utf-8"))["format"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            found = read_json(self.marker)["format"]
+        except (UnreadableError, TypeError, KeyError) as error:
             raise ResultsError(f"{self.marker} cannot be read; name another folder with --results") from error
         if found != STORE_FORMAT:
             raise ResultsError(

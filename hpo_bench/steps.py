@@ -6,6 +6,8 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from hpo_bench.printing import escaped
+
 LINE_SECONDS = 10.0
 
 
@@ -20,16 +22,16 @@ class Steps:
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[word]}"),
+            TextColumn("{task.fields[word]}", markup=False),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=None, word="")
+        self._task = self._bar.add_task(escaped(title), total=None, word="")
         self._title = title
         self._printed = time.monotonic()
 
@@ -51,8 +53,8 @@ class Steps:
         """
         if title is not None and title != self._title:
             self._title = title
-            self._bar.reset(self._task, description=title)
-        self._bar.update(self._task, completed=done, total=total, word=word)
+            self._bar.reset(self._task, description=escaped(title))
+        self._bar.update(self._task, completed=done, total=total, word=escaped(word))
         now = time.monotonic()
         if not self._console.is_terminal and (done == total or now - self._printed > LINE_SECONDS):
             self._printed = now

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
-from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -159,9 +158,6 @@ class Card:
             optional=[k for k, needed in known.items() if not needed],
         )
         values["parameters"] = _parameters(path, values["parameters"])
-        # YAML reads an unquoted day as a date.
-        if isinstance(values["date"], date):
-            values["date"] = values["date"].isoformat()
         return cls(**values, path=path)
 
     def write(self, path: str | Path) -> None:

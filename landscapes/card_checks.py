@@ -1,15 +1,14 @@
 """Checks of a card's keys whose messages name file and key and say what to do."""
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from typing import Any
 
-import yaml
-
-from landscapes import strict_yaml
 from landscapes.errors import InvalidCardError
+from landscapes.written import read_yaml
+from surrogates.nearest import did_you_mean
 
 
 def wrong(path: Path, key: str, problem: str) -> InvalidCardError:
@@ -17,16 +16,9 @@ def wrong(path: Path, key: str, problem: str) -> InvalidCardError:
     return InvalidCardError(f"{path}, key {key!r}: {problem}")
 
 
-def read_mapping(path: Path, *, required: Iterable[str], optional: Iterable[str]) -> dict[str, object]:
+def read_mapping(path: Path, *, required: Iterable[str], optional: Iterable[str]) -> dict[str, Any]:
     """The keys of a YAML file, all required ones there and none unknown."""
-    try:
-        content = strict_yaml.load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InvalidCardError(f"{path} does not exist; every landscape needs its card") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidCardError(f"{path} cannot be read ({error})") from error
-    except yaml.YAMLError as error:
-        raise InvalidCardError(f"{path}, {strict_yaml.problem(error)}") from error
+    content = read_yaml(path, wrong=InvalidCardError)
     if not isinstance(content, dict):
         raise InvalidCardError(f"{path} must hold keys and values, not {type(content).__name__}")
     required, known = list(required), [*required, *optional]
@@ -34,8 +26,7 @@ def read_mapping(path: Path, *, required: Iterable[str], optional: Iterable[str]
         raise InvalidCardError(f"{path} lacks {', '.join(map(repr, missing))}; add them")
     for key in content:
         if key not in known:
-            near = difflib.get_close_matches(str(key), known, n=1)
-            raise wrong(path, str(key), f"unknown; {f'did you mean {near[0]!r}?' if near else 'remove it'}")
+            raise wrong(path, key, f"unknown; {did_you_mean(key, known).strip() or 'remove it'}")
     return content
 
 

@@ -1,6 +1,5 @@
 """Which landscapes there are, and how to get one by name."""
 
-import difflib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,6 +9,7 @@ from landscapes import grid as grids
 from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
 from surrogates import registry
+from surrogates.nearest import nearest
 
 ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""
@@ -127,7 +127,7 @@ def _unknown(name: str, places: dict[Path, list[str]]) -> UnknownLandscapeError:
         return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {folders}")
     # A pair or a method alone is near, too, and stands for every landscape that has it.
     parts = {part for full in known for part in full.split("/")}
-    near = difflib.get_close_matches(name, [*known, *sorted(parts)], n=SUGGESTIONS, cutoff=0.5)
+    near = nearest(name, [*known, *sorted(parts)], at_most=SUGGESTIONS)
     meant = list(dict.fromkeys(full for one in near for full in known if one in (full, *full.split("/"))))
     hint = f"did you mean {' or '.join(meant[:SUGGESTIONS])}?" if meant else f"there are {', '.join(known)}"
     return UnknownLandscapeError(f"no landscape is called {name!r}{place}; {hint}")

@@ -1,6 +1,5 @@
 """Checks of table columns whose messages name file, row and column and say what to do. Rows count from 1."""
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 
 from landscapes.errors import InvalidGridError
 from landscapes.space import SearchSpace
+from surrogates.nearest import did_you_mean
 
 Array = NDArray[np.float64]
 
@@ -23,8 +23,7 @@ def require(frame: pd.DataFrame, names: Iterable[str], path: Path) -> None:
     """Refuse a table that is empty or lacks a column."""
     missing = [name for name in names if name not in frame.columns]
     if missing:
-        near = difflib.get_close_matches(missing[0], map(str, frame.columns), n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(missing[0], frame.columns)
         raise InvalidGridError(
             f"{path} has no column {', '.join(map(repr, missing))}; {hint}it has {', '.join(map(str, frame.columns))}. "
             "Add or rename the column"

@@ -13,6 +13,10 @@ class InvalidCardError(LandscapeError, ValueError):
     """A card is missing, is not YAML, or lacks a key."""
 
 
+class UnreadableError(LandscapeError, ValueError):
+    """A file that somebody wrote cannot be read, or holds what no file should; the message names file and place."""
+
+
 class FlatLandscapeError(LandscapeError, ValueError):
     """All scores are equal, so that regret has no meaning."""
 

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 
 from landscapes.errors import InvalidGridError, UnwritableError
+from landscapes.written import check_regular
 
 SCRATCH, NEW, OLD = ".replacing", "new", "old"
 """Where a folder is made, in the root that it goes to, and where the one that it replaces waits meanwhile."""
@@ -113,12 +114,9 @@ def read_schema(path: Path) -> pa.Schema:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    if path.is_dir():
-        raise InvalidGridError(f"{path} is a folder and not a parquet file; name the file")
+    check_regular(path, wrong=InvalidGridError)
     try:
         yield
-    except FileNotFoundError as error:
-        raise InvalidGridError(f"{path} does not exist; record the landscape first") from error
     except PermissionError as error:
         raise InvalidGridError(f"{path} may not be read ({error.strerror}); change its permissions") from error
     except (pa.ArrowException, OSError) as error:

@@ -1,6 +1,7 @@
 """Anybody's table as it is: columns with different names, and every row as wide as the head."""
 
 import csv
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pandas as pd
 
 from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, read_schema
+from landscapes.written import read_text
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -30,15 +32,11 @@ def read_table(path: Path) -> pd.DataFrame:
         return frame
     if suffix != ".csv":
         raise InvalidGridError(f"{path} must be a .csv or .parquet file")
+    text = read_text(path, wrong=InvalidGridError)
     try:
-        # Excel writes a mark at the beginning, which the encoding takes away.
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = [line for line in csv.reader(file, skipinitialspace=True) if line]
-    except FileNotFoundError as error:
-        raise InvalidGridError(f"{path} does not exist") from error
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidGridError(f"{path} is not a readable CSV file ({reason}); save it as CSV in UTF-8") from error
+        lines = [line for line in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True) if line]
+    except csv.Error as error:
+        raise InvalidGridError(f"{path} is not a readable CSV file ({error}); save it as CSV in UTF-8") from error
     if not lines:
         raise InvalidGridError(f"{path} is empty; its first line must name the columns")
     names, rows = _different([name.strip() for name in lines[0]], path), lines[1:]

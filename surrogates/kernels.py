@@ -1,6 +1,5 @@
 """Radial kernels and the polynomial tails they need."""
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from surrogates.errors import UnknownKernelError
+from surrogates.nearest import did_you_mean
 
 Array = NDArray[np.float64]
 
@@ -71,8 +71,7 @@ def find(name: str) -> Kernel:
     """
     if name in KERNELS:
         return KERNELS[name]
-    near = difflib.get_close_matches(name, KERNELS, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(name, KERNELS)
     raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(KERNELS)}")
 
 

@@ -1,10 +1,9 @@
 """Finds surrogates by name: one for each radial kernel, and the Gaussian process."""
 
-import difflib
-
 from surrogates import kernels
 from surrogates.base import Surrogate
 from surrogates.errors import UnknownKernelError
+from surrogates.nearest import did_you_mean
 from surrogates.rbf import RBFSurrogate
 
 GP = "gp"
@@ -27,7 +26,6 @@ def make(name: str) -> Surrogate:
 
         return GPSurrogate()
     if name not in kernels.KERNELS:
-        near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, NAMES)
         raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(NAMES)}")
     return RBFSurrogate(name)

@@ -4,6 +4,7 @@ from hpo_bench.ablation import variants
 from hpo_bench.ablation.study import Arm
 from hpo_bench.errors import UsageError
 from optimizers.gp_bo import GpBo
+from surrogates.nearest import offer
 
 DEFAULT = "default"
 
@@ -39,5 +40,5 @@ def chosen(names: tuple[str, ...]) -> list[Arm]:
     """
     for name in names:
         if name not in ARMS:
-            raise UsageError(f"there is no arm called {name!r}: there are {', '.join(ARMS)}")
+            raise UsageError(f"there is no arm called {name!r}; {offer(name, ARMS)}")
     return [arm for name, arm in ARMS.items() if not names or name in names or name == DEFAULT]

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
+
+from hpo_bench.console import output
 
 EXAMPLES = """\b
 Examples:
@@ -59,7 +60,7 @@ def command(
     from hpo_bench.ablation import arms as choices
     from hpo_bench.functions import SUITES, suite
 
-    console = Console(width=None if Console().is_terminal else 160)
+    console = output(width=160)
     chosen = choices.chosen(arms or (QUICK_ARMS if quick else ()))
     count = functions or (3 if quick or speed else None)
     held_out = {name: suite(name, seed, count=count) for name in suites or SUITES}

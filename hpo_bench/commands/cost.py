@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.options import PAIRS, THREADS
+from hpo_bench.commands.options import PAIRS, THREADS, Choice, Group
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -16,7 +17,7 @@ Examples:
 METHODS = ("ta", "dare", "ties")
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Group, epilog=EXAMPLES)
 def command() -> None:
     """See what tuning costs, and what it saves."""
 
@@ -24,7 +25,7 @@ def command() -> None:
 @command.command()
 @click.argument("names", nargs=-1, metavar="[PAIR]...")
 @click.option(
-    "-m", "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Merge method.  [default: all three]"
+    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Studies a pair and method.")
 @click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
@@ -53,9 +54,9 @@ def grid(
     """
     import torch
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from hpo_bench.console import PlainConsole, output
     from hpo_bench.live import against_grid_page as page
     from hpo_bench.live.against_grid import Comparison, Plan, compare, recorded
     from hpo_bench.live.storage_url import typed
@@ -77,17 +78,17 @@ def grid(
 
     def told(one: Comparison) -> None:
         low, high = (100 * end for end in one.interval)
-        click.echo(
+        say(
             f"{one.pair}, {one.method}: {one.merges:.0f} tuned merges {100 * one.test:.1f}, best of {one.grid_merges} "
             f"on the grid {100 * one.grid_test:.1f}, difference {100 * one.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
         )
 
-    found = compare(plan, Console(quiet=True), told)
+    found = compare(plan, PlainConsole(quiet=True), told)
     if found is None:
-        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        say("interrupted; the same command goes on where it stopped", err=True)
         sys.exit(130)
     # A pipe has no width of its own, and the tables need about this much.
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = output(width=160)
     for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
         for place, head in enumerate(content.columns):
@@ -97,13 +98,13 @@ def grid(
         console.print(shown)
     for note in page.notes(found, plan):
         console.print(note, highlight=False, soft_wrap=True)
-    click.echo(f"page: {page.write_page(found, plan, out)}")
+    say(f"page: {page.write_page(found, plan, out)}")
 
 
 @command.command()
 @click.argument("pair", default="ja-llama")
 @click.option(
-    "-m", "--method", "methods", multiple=True, type=click.Choice(METHODS), help="Merge method.  [default: all three]"
+    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
 )
 @click.option("--trials", type=click.IntRange(min=1), default=5, show_default=True, help="Trials of each kind to time.")
 @THREADS
@@ -119,10 +120,10 @@ def trial(
     """
     import torch
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from transformers.utils.logging import disable_progress_bar
 
+    from hpo_bench.console import output, progress
     from hpo_bench.live import against_disk
     from hpo_bench.pairs import find_pair
 
@@ -130,13 +131,13 @@ def trial(
     disable_progress_bar()
     found = find_pair(pair, pairs)
     timings: list[against_disk.Timing] = []
-    with Console(stderr=True).status("") as status:
+    with progress().status("") as status:
         for timing in against_disk.measure(found, methods or METHODS, trials=trials, told=status.update):
             timings.append(timing)
             if json_path:  # each time, since a run takes minutes and may be cut short
                 json_path.write_text(against_disk.as_json(found.name, timings), encoding="utf-8")
     resident = {timing.method: timing for timing in timings if timing.route == against_disk.RESIDENT}
-    console = Console(width=None if sys.stdout.isatty() else 160)
+    console = output(width=160)
     for clock in against_disk.CLOCKS:
         title = f"{found.name}: by the {clock} clock"
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from hpo_bench.commands.options import TRUST_REMOTE_CODE, a_pair
+from hpo_bench.console import output, progress
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -49,12 +50,13 @@ def command(
     from hpo_bench.merging.source import parse_source
     from hpo_bench.pairs import given
     from hpo_bench.steps import Steps
+    from surrogates.nearest import offer
 
     if dtype is not None and dtype not in DTYPES:
-        raise UsageError(f"--dtype must be one of {', '.join(DTYPES)}, not {dtype!r}")
+        raise UsageError(f"no dtype is called {dtype!r}; {offer(dtype, DTYPES)}")
     found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
     others = {text: parse_source(text, Path.cwd(), confined=False, where="--candidate-base") for text in candidates}
-    with Steps(Console(stderr=True), found.name) as steps:
+    with Steps(progress(), found.name) as steps:
         diagnosis = diagnose(
             found,
             candidates=others,
@@ -63,9 +65,9 @@ def command(
             progress=lambda done, total: steps.show(done, total, "tensors"),
         )
     if as_json:
-        click.echo(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
+        say(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
     else:
         # A pipe has no width of its own, and the tables need about this much.
-        show(diagnosis, Console(width=None if sys.stdout.isatty() else 130))
+        show(diagnosis, output(width=130))
     if not diagnosis.fit:
         sys.exit(1)

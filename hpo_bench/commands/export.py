@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.commands.options import TRUST_REMOTE_CODE
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -48,7 +49,7 @@ def command(
     found = Study.open(study, studies, pair=pair)
     folder = out or found.store.folder / "export"
     made = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
-    click.echo(f"{folder} holds trial {made.trial.number}. {made.sentence}")
+    say(f"{folder} holds trial {made.trial.number}. {made.sentence}")
     if not made.explained:
         raise LiveError(
             f"{made.total - made.same} answers differ from the recorded ones: the evaluator is not deterministic, or "

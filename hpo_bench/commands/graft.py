@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.commands.options import a_pair
+from hpo_bench.commands.options import Group, a_pair
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -14,7 +15,7 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Group, epilog=EXAMPLES)
 def command() -> None:
     """Take the language backbone out of a VLM for other tools, and put one back.
 
@@ -38,7 +39,7 @@ def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str 
     check_free(out, apart_from=found.folders)
     alignment = Alignment.of(found)
     alignment.check()
-    click.echo(f"{write(alignment, out)} holds base, vlm and expert")
+    say(f"{write(alignment, out)} holds base, vlm and expert")
 
 
 @command.command(epilog=EXAMPLES)
@@ -73,4 +74,4 @@ def onto(
     merged = Checkpoint.open(language)
     if missing := set(alignment.merged) - set(merged.tensors):
         raise MergeError(f"{language}: lacks language tensors of the VLM: {some(missing)}")
-    click.echo(f"{graft(alignment, merged.tensor, out)} holds the VLM with the language of {language}")
+    say(f"{graft(alignment, merged.tensor, out)} holds the VLM with the language of {language}")

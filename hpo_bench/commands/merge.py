@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.commands.options import TRUST_REMOTE_CODE, a_pair
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -81,4 +82,4 @@ def command(
     else:
         loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
         export_merge(found, loaded, setting, out, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
-    click.echo(f"{out} holds the merged model ({time.monotonic() - begin:.0f} s)")
+    say(f"{out} holds the merged model ({time.monotonic() - begin:.0f} s)")

@@ -1,16 +1,16 @@
 """`hpo-bench methods`: nine merge methods side by side."""
 
 import json
-import sys
 from pathlib import Path
 from textwrap import fill
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from hpo_bench.commands.options import PAIRS, THREADS
+from hpo_bench.console import output, progress
+from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -79,17 +79,17 @@ def command(
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
-    with Steps(Console(stderr=True), "measuring") as steps:
+    with Steps(progress(), "measuring") as steps:
         results = [
             measure_pair(pair, out, landscapes=landscapes_dir, samples=samples, variants=variants, progress=steps.show)
             for pair in chosen
         ]
     page = write_page(results, out, source=export.source(results))
     if as_json:
-        click.echo(json.dumps(export.as_dict(results), indent=1, ensure_ascii=False))
+        say(json.dumps(export.as_dict(results), indent=1, ensure_ascii=False))
         return
     # A pipe has no width of its own, and the tables need about this much.
-    console = Console(width=None if sys.stdout.isatty() else 200)
+    console = output(width=200)
     for title, table in contents(results).items():
         console.print(title, style="bold", highlight=False)
         shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -100,4 +100,4 @@ def command(
         console.print(shown)
     for note in notes(results):
         console.print(note, highlight=False, soft_wrap=True)
-    click.echo(f"page: {page}")
+    say(f"page: {page}")

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from hpo_bench.commands.options import THREADS
+from hpo_bench.commands.options import THREADS, Group
+from hpo_bench.console import progress
+from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -17,7 +18,7 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Group, epilog=EXAMPLES)
 def command() -> None:
     """Train tiny real VLM-LLM pairs from scratch, on a CPU, in minutes."""
 
@@ -28,7 +29,7 @@ def list_pairs() -> None:
     from hpo_bench.nano.recipes import RECIPES
 
     for recipe in RECIPES.values():
-        click.echo(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
+        say(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
 
 
 @command.command(epilog=EXAMPLES)
@@ -64,7 +65,7 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
     start = time.monotonic()
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
-        with Steps(Console(stderr=True), recipe.pair) as steps:
+        with Steps(progress(), recipe.pair) as steps:
             build_pair(
                 recipe,
                 out / recipe.pair,
@@ -73,6 +74,6 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
                     done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
                 ),
             )
-        click.echo(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
+        say(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
     if pair is None:
-        click.echo(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")
+        say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")

@@ -6,6 +6,41 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.printing import say
+from surrogates.nearest import offer
+
+
+class Group(click.Group):
+    """Commands, of which the nearest is named where there is none of the name that was typed."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Show what commands there are where none is named."""
+        if not args and not ctx.resilient_parsing:
+            say(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names, and the other arguments."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            known = self.list_commands(ctx)
+            raise click.UsageError(f"no command is called {name!r}; {offer(name, known)}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Choice(click.Choice[str]):
+    """One of several words, of which the nearest is named where another was typed."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        known = list(map(str, self.choices))
+        if value not in known:
+            self.fail(f"{value!r} is not known; {offer(value, known)}", param, ctx)
+        return str(value)
+
 
 class Money(click.FloatRange):
     """Dollars, finite and not negative: NaN or infinity would lift every limit."""

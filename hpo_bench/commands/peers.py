@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from hpo_bench.commands.options import PAGE_FOLDER, runs_folder
+from hpo_bench.console import progress
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -40,10 +41,11 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
     from hpo_bench.progress import Progress
     from hpo_bench.results import ResultsFolder
     from hpo_bench.workers import Local
+    from surrogates.nearest import offer
 
     known = {stage.name: stage for stage in STAGES}
     if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"no stage is called {unknown[0]!r}; there are {', '.join(known)}")
+        raise UsageError(f"no stage is called {unknown[0]!r}; {offer(unknown[0], known)}")
     rounds = []
     for stage in (known[name] for name in dict.fromkeys(names or known)):
         folder = ResultsFolder(results / stage.name)
@@ -52,11 +54,11 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
             continue
         problems = stage.problems()
         if not no_run:
-            run(stage, problems, folder, workers=Local(jobs), progress=Progress(Console(stderr=True)))
+            run(stage, problems, folder, workers=Local(jobs), progress=Progress(progress()))
         found = played(stage, problems, folder)
         if found.meetings:
             rounds.append(found)
-            click.echo(f"{stage.title}: {sentence(found)}\n")
+            say(f"{stage.title}: {sentence(found)}\n")
     if not rounds:
         raise UsageError(f"no runs of peers are stored under {results}; leave out --no-run to make them")
-    click.echo(f"page: {write_page(rounds, out or results)}")
+    say(f"page: {write_page(rounds, out or results)}")

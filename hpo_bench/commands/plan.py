@@ -28,9 +28,9 @@ def command(
 ) -> None:
     """Forecast hours, memory, disk and dollars of tuning PAIR from one timed trial."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from hpo_bench.console import PlainConsole
     from hpo_bench.live.devices import devices
     from hpo_bench.live.forecast import forecast
     from hpo_bench.live.pair_bench import PairOpener
@@ -42,7 +42,7 @@ def command(
     place = devices(1, device)[0]
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
     made = forecast(found, opener, place)
-    console = Console()
+    console = PlainConsole()
     for line in (
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import click
 import joblib
-from rich.console import Console
 
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, PAGE_FOLDER, PAIRS, runs_folder
+from hpo_bench.console import progress
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -63,10 +64,11 @@ def command(
     from hpo_bench.steps import Steps
     from landscapes import catalogue
     from surrogates import registry
+    from surrogates.nearest import offer
 
     known = (*registry.NAMES, NOISE)
     if unknown := [kind for kind in kinds if kind not in known]:
-        raise UsageError(f"no guise is called {unknown[0]!r}; there are {', '.join(known)}, and --real")
+        raise UsageError(f"no guise is called {unknown[0]!r}; {offer(unknown[0], known)}, and --real")
     found = catalogue.load_all(patterns, root=landscapes_dir)
     if real:
         found = _built(found, pairs)
@@ -75,7 +77,7 @@ def command(
         found, (*(kinds or known), *([REAL] if real else [])), results, seeds=seeds, budget=budget, pairs=pairs,
     )  # fmt: skip
     begin = time.monotonic()
-    with Steps(Console(stderr=True), "evaluations") as steps:
+    with Steps(progress(), "evaluations") as steps:
         made = comparison.run(
             jobs=jobs or joblib.cpu_count(), told=lambda word, done, total: steps.show(done, total, word)
         )
@@ -83,14 +85,14 @@ def command(
         when = "at the end of the budget" if point == "end" else f"after {point} evaluations"
         print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")
     print_table(outcome.table(comparison), title="Does the ranking survive? Kendall’s tau [95% interval]")
-    click.echo(outcome.sentence(comparison))
+    say(outcome.sentence(comparison))
     without = outcome.sound(comparison)
     if without is not None:
-        click.echo(f"Without the {len(found) - len(without.landscapes)} weak of {len(found)} landscapes:")
+        say(f"Without the {len(found) - len(without.landscapes)} weak of {len(found)} landscapes:")
         print_table(outcome.table(without))
-        click.echo(outcome.sentence(without))
+        say(outcome.sentence(without))
     page = write_page(comparison, out or results)
-    click.echo(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
+    say(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
 
 
 def _built(landscapes: list, pairs: Path) -> list:
@@ -106,7 +108,7 @@ def _built(landscapes: list, pairs: Path) -> list:
         except UsageError:
             missing.append(landscape.card.pair)
     if missing:
-        click.echo(f"not built under {pairs}, so left out: {', '.join(sorted(set(missing)))}", err=True)
+        say(f"not built under {pairs}, so left out: {', '.join(sorted(set(missing)))}", err=True)
     if not kept:
         raise UsageError(f"no pair of these landscapes is built under {pairs}; run `hpo-bench nano build` first")
     return kept

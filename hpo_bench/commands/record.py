@@ -4,10 +4,11 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from hpo_bench.commands.options import PAIRS, THREADS
+from hpo_bench.console import progress
 from hpo_bench.journal import Entry
+from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -59,7 +60,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
     begin = time.monotonic()
-    with Steps(Console(stderr=True), f"{found.name}/{method} {design}") as steps:
+    with Steps(progress(), f"{found.name}/{method} {design}") as steps:
         folder = record(
             found,
             method,
@@ -68,9 +69,9 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
         )
-    click.echo(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
+    say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
     # With the folder, because one of the same name may ship.
-    click.echo(f"next: hpo-bench landscapes check {found.name}/{method} --landscapes-dir {out}")
+    say(f"next: hpo-bench landscapes check {found.name}/{method} --landscapes-dir {out}")
 
 
 def _describe(entry: Entry) -> str:

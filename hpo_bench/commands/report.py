@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.printing import say
+
 EXAMPLES = """\b
 Examples:
   hpo-bench report demo
@@ -23,5 +25,5 @@ def command(*, study: str, studies: Path) -> None:
 
     found = Study.open(study, studies)
     if others := passed_over(found.store):
-        click.echo(others)
-    click.echo(f"report: {write_report(found)}")
+        say(others)
+    say(f"report: {write_report(found)}")

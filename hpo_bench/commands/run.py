@@ -1,14 +1,14 @@
 """`hpo-bench run`: every optimiser on every landscape, stored, summarised and reported."""
 
-import sys
 import time
 from pathlib import Path
 
 import click
 import joblib
-from rich.console import Console
 
-from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR
+from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, Choice
+from hpo_bench.console import output, progress
+from hpo_bench.printing import say
 from hpo_bench.results import ResultsFolder
 
 EXAMPLES = """\b
@@ -48,13 +48,13 @@ Examples:
     help="Where runs and report lie; runs that are there are not run again.",
 )  # fmt: skip
 @click.option(
-    "--start", type=click.Choice(["own", "center", "design"]), default="own", show_default=True,
+    "--start", type=Choice(["own", "center", "design"]), default="own", show_default=True,
     help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
 @JOBS
 @click.option(
-    "--backend", type=click.Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
+    "--backend", type=Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
 )
 @click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one of this machine's cores]")
 @click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
@@ -110,12 +110,12 @@ def command(
         folder,
         workers=RayCluster(jobs, address) if backend == "ray" else Local(jobs),
         report=not no_report,
-        progress=Console(stderr=True),
+        progress=progress(),
         surrogates=registry.NAMES if sensitivity else (),
         start=begun,
     )
     # A pipe has no width of its own, and the table needs about this much.
-    show(outcome.summary, Console(width=None if sys.stdout.isatty() else 160))
+    show(outcome.summary, output(width=160))
     seconds = time.monotonic() - begun
-    click.echo(f"{outcome.made:,} runs made and {outcome.reused:,} already stored, in {seconds:.1f} s")
-    click.echo(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")
+    say(f"{outcome.made:,} runs made and {outcome.reused:,} already stored, in {seconds:.1f} s")
+    say(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")

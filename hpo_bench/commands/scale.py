@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from hpo_bench.commands.options import PAIRS, THREADS
+from hpo_bench.console import progress
+from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
 EXAMPLES = """\b
@@ -41,7 +42,7 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
-    console = Console(stderr=True)
+    console = progress()
     found = []
     for name in (name for ladder in LADDERS for name in ladder):
         try:
@@ -66,4 +67,4 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
         rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
     text = page(rungs)
     write(out / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
-    click.echo(text, nl=False)
+    say(text, nl=False)

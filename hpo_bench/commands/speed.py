@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from hpo_bench.commands.options import THREADS
+from hpo_bench.commands.options import THREADS, Choice
+from hpo_bench.console import PlainConsole, progress
 
 EXAMPLES = """\b
 Examples:
@@ -20,10 +20,10 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.option("--pair", default="ja-llama", show_default=True, help="A pair by name, or a folder with a pair.yaml.")
 @click.option("--no-pair", is_flag=True, help="Only random weights.")
-@click.option("--shape", "shapes", multiple=True, type=click.Choice(["10M", "100M", "7B"]), help="Random weights too.")
-@click.option("--method", "-m", "methods", multiple=True, type=click.Choice(["ta", "dare", "ties"]), help="Only these.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="By default float32 on a CPU, else bfloat16.")
+@click.option("--shape", "shapes", multiple=True, type=Choice(["10M", "100M", "7B"]), help="Random weights too.")
+@click.option("--method", "-m", "methods", multiple=True, type=Choice(["ta", "dare", "ties"]), help="Only these.")
+@click.option("--device", type=Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--dtype", type=Choice(["float32", "bfloat16"]), help="By default float32 on a CPU, else bfloat16.")
 @click.option(
     "--compiled/--no-compiled", default=False, help="On a CPU, also through torch.compile (needs a compiler)."
 )
@@ -31,11 +31,11 @@ Examples:
     "--mergekit",
     "ways",
     multiple=True,
-    type=click.Choice(["in-process", "run-merge", "command", "none"]),
+    type=Choice(["in-process", "run-merge", "command", "none"]),
     default=("in-process", "run-merge", "command"),
     help="Which of mergekit's ways to time (on a CPU); by default all three.",
 )
-@click.option("--clock", type=click.Choice(["wall", "cpu"]), default="wall", help="On a busy CPU, its own seconds.")
+@click.option("--clock", type=Choice(["wall", "cpu"]), default="wall", help="On a busy CPU, its own seconds.")
 @click.option("--seconds", type=float, default=3.0, show_default=True, help="Time a contender about this long.")
 @click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
 @THREADS
@@ -84,7 +84,7 @@ def command(
     makers = [] if no_pair or device == "cuda" else [lambda: subjects.of_pair(find_pair(pair), kind)]
     makers += [lambda shape=shape: subjects.synthetic(shape, kind, device) for shape in shapes]
     timings: list[speed.Timing] = []
-    with Console(stderr=True).status("") as status:
+    with progress().status("") as status:
         for make in makers:
             found = speed.measure(
                 make(),
@@ -99,7 +99,7 @@ def command(
                 timings.append(timing)
                 if json_path:  # each time, since a run takes minutes and may be cut short
                     json_path.write_text(speed.as_json(timings, by_clock), encoding="utf-8")
-    Console().print(_table(timings))
+    PlainConsole().print(_table(timings))
 
 
 def _table(timings: list) -> Table:

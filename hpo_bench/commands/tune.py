@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.commands.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -141,8 +142,8 @@ def command(
         raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
 
     import torch
-    from rich.console import Console
 
+    from hpo_bench.console import PlainConsole
     from hpo_bench.live.crew import Crew
     from hpo_bench.live.devices import devices
     from hpo_bench.live.finished import Origin
@@ -192,7 +193,7 @@ def command(
 
     # Which devices a cluster's nodes have is not to be seen from here.
     places = devices(workers, device) if ray_address is None else []
-    verdict = tune(request, open_crew, Console(), workers=workers, origin=origin)
+    verdict = tune(request, open_crew, PlainConsole(), workers=workers, origin=origin)
     if verdict is None:
-        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        say("interrupted; the same command goes on where it stopped", err=True)
         sys.exit(130)

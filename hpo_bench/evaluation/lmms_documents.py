@@ -1,6 +1,5 @@
 """Documents of lmms-eval's tasks as examples: which task each is of, and what the model is asked about it."""
 
-import difflib
 import hashlib
 import json
 import os
@@ -18,6 +17,7 @@ from PIL import Image
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import Example, Split
 from hpo_bench.evaluation.generation import IMAGE
+from surrogates.nearest import did_you_mean
 
 ID_FIELDS = ("id", "pid", "question_id", "qid", "sample_index", "index", "uid")
 """Columns that name a document, the likeliest first."""
@@ -77,9 +77,8 @@ def load_tasks(names: Sequence[str], *, include: Path | None, model_name: str | 
     manager = _manager(names, include, model_name)
     for name in names:
         if name not in manager.all_tasks:
-            near = difflib.get_close_matches(name, manager.all_tasks, n=3)
-            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else "`lmms-eval --tasks list` prints all"
-            raise UsageError(f"{source}: lmms-eval has no task {name!r}; {hint}")
+            hint = did_you_mean(name, manager.all_tasks, at_most=3)
+            raise UsageError(f"{source}: lmms-eval has no task {name!r}; {hint}`lmms-eval --tasks list` prints all")
     part("api.task").datasets.disable_progress_bars()
     found: dict[str, Any] = {}
     for name in names:

@@ -1,6 +1,5 @@
 """Options from a configuration file, read one by one and checked."""
 
-import difflib
 import math
 import re
 import sys
@@ -8,6 +7,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hpo_bench.errors import UsageError
+from surrogates.nearest import offer
 
 _SHOWN = 80
 _SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
@@ -36,9 +36,7 @@ class Options:
         if not isinstance(value, str) or not value:
             raise self.wrong(key, f"must be text, not {shown(value)}")
         if one_of and value not in one_of:
-            near = difflib.get_close_matches(value, one_of, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise self.wrong(key, f"is {shown(value)}; {hint}there are: {', '.join(one_of)}")
+            raise self.wrong(key, f"is {shown(value)}; {offer(value, one_of)}")
         return value
 
     def whole(self, key: str, default: int, *, least: int) -> int:
@@ -118,11 +116,7 @@ class Options:
         """
         for key in self._values:
             if key not in self._known:
-                near = difflib.get_close_matches(str(key), self._known, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise UsageError(
-                    f"{self._source}: there is no option {key!r}; {hint}there are: {', '.join(self._known)}"
-                )
+                raise UsageError(f"{self._source}: there is no option {key!r}; {offer(key, self._known)}")
 
     def wrong(self, key: str, what: str) -> UsageError:
         """The error that says where a value makes no sense."""

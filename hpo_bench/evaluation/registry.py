@@ -1,6 +1,5 @@
 """Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
 
-import difflib
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -9,6 +8,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.merging.pair import LoadedPair, Pair
+from surrogates.nearest import offer
 
 LMMS = "lmms-eval"
 # Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
@@ -58,9 +58,5 @@ def section(pair: Pair) -> Mapping[str, Any]:
 def _kind(pair: Pair) -> str:
     kind = section(pair).get("kind", DEFAULT)
     if not isinstance(kind, str) or kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise UsageError(
-            f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {hint}there are: {', '.join(KINDS)}"
-        )
+        raise UsageError(f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {offer(kind, KINDS)}")
     return kind

@@ -1,13 +1,12 @@
 """Families of functions by name."""
 
-from difflib import get_close_matches
-
 import numpy as np
 
 from hpo_bench.errors import UsageError
 from hpo_bench.functions.bbob import FUNCTIONS, Bbob
 from hpo_bench.functions.function import Function
 from hpo_bench.functions.merge_like import MergeLike
+from surrogates.nearest import did_you_mean, offer
 
 SUITES = ("merge-like-2d", "merge-like-3d", "bbob-2d", "bbob-3d")
 """What there is; the numbers are dimensions. Merge-like surfaces are synthetic, and BBOB needs `coco-experiment`."""
@@ -28,8 +27,7 @@ def members(name: str) -> tuple[str, ...]:
     if name in FAMILIES:
         return tuple(one for one in SUITES if one.rpartition("-")[0] == name)
     if name not in SUITES:
-        near = get_close_matches(name.lower(), (*FAMILIES, *SUITES), n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(name, (*FAMILIES, *SUITES))
         raise UsageError(
             f"there is no suite of functions called {name!r}: {hint}there are {' and '.join(FAMILIES)}, and either in "
             f"one dimension ({', '.join(SUITES)})"
@@ -53,7 +51,7 @@ def suite(name: str, seed: int, *, count: int | None = None) -> list[Function]:
     """
     family, _, dimensions = name.rpartition("-")
     if name not in SUITES:
-        raise UsageError(f"there is no suite of functions called {name!r}: there are {', '.join(SUITES)}")
+        raise UsageError(f"there is no suite of functions called {name!r}; {offer(name, SUITES)}")
     dim = int(dimensions.removesuffix("d"))
     if family == "bbob":
         chosen = np.unique(np.linspace(0, len(FUNCTIONS) - 1, count or len(FUNCTIONS)).round().astype(int))

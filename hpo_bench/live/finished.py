@@ -1,6 +1,5 @@
 """Studies by name, to be looked at or exported."""
 
-import difflib
 import json
 import os
 from dataclasses import asdict, dataclass, replace
@@ -13,6 +12,7 @@ from hpo_bench.live.store import TrialStore
 from hpo_bench.merging.pair import Pair
 from hpo_bench.pairs import find_pair
 from hpo_bench.results import write
+from surrogates.nearest import did_you_mean
 
 FILE = "origin.json"
 
@@ -124,8 +124,7 @@ class Study:
         folder = next((place for place in places if (place / FILE).is_file()), None)
         if folder is None:
             known = sorted(place.parent.name for place in studies.glob(f"*/{FILE}"))
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint = did_you_mean(name, known)
             raise UsageError(f"there is no study {name!r} in {studies}; {hint}there are: {', '.join(known) or 'none'}")
         origin = Origin.read(folder)
         if pair is not None:

@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from hpo_bench.console import PlainConsole
 from hpo_bench.live.board import Board
 from hpo_bench.live.constrained import LIKELY
 from hpo_bench.live.contest import describe
@@ -48,7 +49,7 @@ def show(verdict: Verdict, console: Console) -> None:
             style="bold" if place == 0 else None,
         )
     # A pipe has no width of its own, and the table needs about this much.
-    (console if console.is_terminal else Console(width=160, file=console.file, quiet=console.quiet)).print(table)
+    (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
     for sentence in sentences(verdict):
         console.print(sentence, highlight=False, soft_wrap=True)
 

@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.identification import INDEX, SINGLE, check_is_model, describe_absent_weights, read_config
+from landscapes.written import check_regular, read_json
 
 _NAMED = "transformers_weights"
 _INDEXED = ".safetensors.index.json"
@@ -140,13 +141,13 @@ def _resolve(folder: Path) -> tuple[tuple[str, ...], str | None, set[str]]:
         return (named,), None, set()
     index = folder / named
     try:
-        content = json.loads(index.read_text(encoding="utf-8"))
+        content = read_json(index, wrong=MergeError)
         places, metadata = content["weight_map"], content["metadata"]
         if not places or not isinstance(metadata, dict):
             raise TypeError("holds nothing")
         files = tuple(sorted(set(places.values())))
         outside = [file for file in files if Path(file).name != file]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise MergeError(
             f"{index}: is no safetensors index, which has a weight_map and metadata; fetch it anew"
         ) from error
@@ -159,6 +160,7 @@ def _resolve(folder: Path) -> tuple[tuple[str, ...], str | None, set[str]]:
 
 
 def _header(path: Path) -> dict[str, TensorInfo]:
+    check_regular(path, wrong=MergeError)
     try:
         with safe_open(path, framework="pt") as file:
             entries = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from hpo_bench.errors import MergeError
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.auxiliary import TOKENIZER, auxiliary_files, copy_auxiliary
 from hpo_bench.merging.checkpoint import TensorInfo, index_text
@@ -13,6 +14,7 @@ from hpo_bench.merging.identification import INDEX
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.output import finished_folder, save_tensors
 from hpo_bench.merging.resources import check_disk
+from landscapes.written import read_json
 
 _SHARD = 4 * 2**30
 
@@ -56,7 +58,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
 def _config(alignment: Alignment) -> Mapping[str, object]:
     """The base's configuration with the VLM's vocabulary and ties: weights of all three go by the same one."""
     base, vlm = alignment.checkpoints["base"], alignment.configurations["vlm"]
-    config = json.loads((base.folder / "config.json").read_text(encoding="utf-8"))
+    config = read_json(base.folder / "config.json", wrong=MergeError)
     config["vocab_size"] = vlm.facts["vocabulary"]
     config["tie_word_embeddings"] = vlm.tied
     return config

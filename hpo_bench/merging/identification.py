@@ -1,12 +1,11 @@
 """What a folder that was given as a model holds, where that cannot be merged: what it is, of what, and what to do."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.wording import first_line
+from landscapes.written import read_json
 
 CONFIG = "config.json"
 INDEX = "model.safetensors.index.json"
@@ -142,10 +141,7 @@ def _found(folder: Path, *patterns: str) -> list[str]:
 
 
 def _mapping(path: Path) -> dict[str, Any]:
-    try:
-        content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise TypeError("is not a mapping")
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise MergeError(f"{path}: cannot be read: {first_line(error)}") from error
+    content = read_json(path, wrong=MergeError)
+    if not isinstance(content, dict):
+        raise MergeError(f"{path}: is not a mapping; fetch it anew")
     return content

@@ -1,13 +1,11 @@
 """Reading `pair.yaml`: which keys there are, and what may stand under them."""
 
-import difflib
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from hpo_bench.errors import UsageError
-from landscapes import strict_yaml
+from landscapes.written import read_yaml
+from surrogates.nearest import did_you_mean
 
 ROLES = ("base", "vlm", "expert")
 FILE = "pair.yaml"
@@ -24,18 +22,12 @@ def read_manifest(file: Path) -> dict[str, Any]:
         UsageError: If the file is missing, is not YAML, lacks a key, or has one twice, unknown
             or of the wrong type.
     """
-    try:
-        content = strict_yaml.load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    except yaml.YAMLError as error:
-        raise UsageError(f"{file}, {strict_yaml.problem(error)}") from error
+    content = read_yaml(file, wrong=UsageError)
     if not isinstance(content, dict):
         raise UsageError(f"{file}: must be a mapping with the keys name, {', '.join(ROLES)}")
     for key in content:
         if key not in KEYS:
-            near = difflib.get_close_matches(str(key), KEYS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(KEYS)}"
+            hint = did_you_mean(key, KEYS).strip() or f"there are: {', '.join(KEYS)}"
             raise UsageError(f"{file}: unknown key {key!r}; {hint}")
     for key in ("name", *ROLES):
         if not isinstance(content.get(key), str):

@@ -1,12 +1,12 @@
 """A VLM's processor: what makes tensors of text and pictures."""
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.wording import first_line
+from landscapes.written import read_json
 
 _FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")
 _VIDEOS = "video_processor"
@@ -70,6 +70,6 @@ def _kind(folder: Path) -> Any:
 
     for name in _FILES:
         path = folder / name
-        if path.is_file() and (named := json.loads(path.read_text(encoding="utf-8")).get("processor_class")):
+        if path.is_file() and (named := read_json(path, wrong=MergeError).get("processor_class")):
             return processor_class_from_name(named)
     return PROCESSOR_MAPPING.get(type(AutoConfig.from_pretrained(folder, local_files_only=True)), None)

@@ -8,6 +8,7 @@ import torch
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.backbone import kind_of
+from surrogates.nearest import offer
 
 DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}
 
@@ -36,7 +37,7 @@ class MergeScope:
 
     def __post_init__(self) -> None:
         if self.dtype not in DTYPES:
-            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {self.dtype!r}")
+            raise UsageError(f"no dtype is called {self.dtype!r}; {offer(self.dtype, DTYPES)}")
 
     @classmethod
     def parse(cls, section: Mapping[str, Any], where: str) -> "MergeScope":
@@ -48,7 +49,7 @@ class MergeScope:
         known = {field.name: field.type for field in fields(cls)}
         for key, value in section.items():
             if key not in known:
-                raise UsageError(f"{where}: unknown key {key!r} under merge; there are: {', '.join(known)}")
+                raise UsageError(f"{where}: unknown key {key!r} under merge; {offer(key, known)}")
             if not (value in tuple(DTYPES) if key == "dtype" else isinstance(value, bool)):
                 need = f"one of {', '.join(DTYPES)}" if key == "dtype" else "true or false"
                 raise UsageError(f"{where}: merge.{key} must be {need}, not {value!r}")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hpo_bench.errors import UsageError
+from surrogates.nearest import did_you_mean
 
 Mode = Literal["mergekit", "paper"]
 """Whose arithmetic: mergekit's, or what a method's paper says where they differ."""
@@ -59,9 +60,6 @@ def check_method(method: str) -> None:
     Raises:
         UsageError: If the method is unknown; the message names the nearest.
     """
-    import difflib
-
     if method not in METHODS:
-        near = difflib.get_close_matches(method.lower(), METHODS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = did_you_mean(method, METHODS)
         raise UsageError(f"no merge method is called {method!r}; {hint}there are: {', '.join(METHODS)}")

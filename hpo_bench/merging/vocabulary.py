@@ -13,7 +13,6 @@ Without a row of the base there is no task vector, so the third case copies the 
 left out.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import torch
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.wording import first_line
+from landscapes.written import check_regular, read_json
 
 _FILE = "tokenizer.json"
 _CONFIGURATION = "tokenizer_config.json"
@@ -111,7 +111,8 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
     from transformers import AutoTokenizer
 
     try:
-        if (folder / _FILE).is_file():
+        if (folder / _FILE).exists():
+            check_regular(folder / _FILE)
             return Tokenizer.from_file(str(folder / _FILE)).get_vocab(with_added_tokens=True) | _added(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_vocab()
     except Exception as error:  # whatever a missing or broken file makes transformers raise
@@ -127,7 +128,7 @@ def _added(folder: Path) -> dict[str, int]:
     path = folder / _CONFIGURATION
     if not path.is_file():
         return {}
-    listed = json.loads(path.read_text(encoding="utf-8")).get("added_tokens_decoder") or {}
+    listed = read_json(path).get("added_tokens_decoder") or {}
     return {entry["content"]: int(row) for row, entry in listed.items()}
 
 

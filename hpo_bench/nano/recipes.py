@@ -17,6 +17,7 @@ from hpo_bench.nano.skills.instructions import condition, layout
 from hpo_bench.nano.skills.language import CHINESE, JAPANESE
 from hpo_bench.nano.skills.maths import arithmetic, counting
 from hpo_bench.nano.turns import Skill
+from surrogates.nearest import did_you_mean
 
 SKILLS: dict[str, Skill] = {
     "japanese": JAPANESE,
@@ -221,11 +222,8 @@ def get_recipe(pair: str) -> Recipe:
     Raises:
         UsageError: If there is none of that name; the message names the nearest.
     """
-    import difflib
-
     every = {**RECIPES, **ENLARGED}
     if pair in every:
         return every[pair]
-    near = difflib.get_close_matches(pair, every, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = did_you_mean(pair, every)
     raise UsageError(f"no nano pair is called {pair!r}; {hint}there are: {', '.join(every)}")

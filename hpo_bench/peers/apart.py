@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 from filelock import FileLock
 
 from hpo_bench.errors import UsageError
+from hpo_bench.printing import say
 from hpo_bench.results import write
 
 SERVERS = Path(__file__).parent / "servers"
@@ -62,7 +62,7 @@ class Apart:
         with FileLock(f"{self.folder}.lock"):
             if self.ready:
                 return
-            click.echo(f"making an environment for {self.name} in {self.folder}; it takes some minutes, once", err=True)
+            say(f"making an environment for {self.name} in {self.folder}; it takes some minutes, once", err=True)
             venv.EnvBuilder(with_pip=True, clear=True).create(self.folder)
             command = [str(self.python), "-m", "pip", "install", "--quiet", *self.requirements]
             done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)

@@ -89,7 +89,7 @@ def test_three_places_are_found_from_where_the_user_is(shipped: Pair, monkeypatc
         (("zh-llava-mistral-7", None, None, None), "did you mean 'zh-llava-mistral-7b'"),
         (("ja-llama", "base", None, None), "either PAIR or --base, --vlm and --expert, not both"),
         ((None, "base", None, "expert"), "missing: --vlm"),
-        (("nowhere/pair.yaml", None, None, None), "nowhere/pair.yaml: cannot be read"),
+        (("nowhere/pair.yaml", None, None, None), "nowhere/pair.yaml does not exist"),
     ],
 )
 def test_what_is_not_there_is_said_so(arguments: tuple, message: str) -> None:

@@ -99,5 +99,5 @@ def test_a_missing_or_binary_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidCardError, match=r"card\.yaml does not exist"):
         Card.read(tmp_path / "card.yaml")
     (tmp_path / "card.yaml").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidCardError, match="cannot be read"):
+    with pytest.raises(InvalidCardError, match="is not UTF-8"):
         Card.read(tmp_path / "card.yaml")

@@ -130,7 +130,7 @@ def test_damage_inside_a_file_is_named(tmp_path: Path) -> None:
 
 def test_a_missing_file_and_a_missing_split_are_named(tmp_path: Path) -> None:
     path = tmp_path / "grid.parquet"
-    with pytest.raises(InvalidGridError, match=r"grid\.parquet does not exist; record"):
+    with pytest.raises(InvalidGridError, match=r"grid\.parquet does not exist; check the path"):
         RecordedGrid.read(path, CARD.space)
     write_grid(path, ROWS[ROWS["split"] == "test"], CARD.space)
     with pytest.raises(InvalidGridError, match="no row with split 'validation', only test"):

@@ -54,7 +54,7 @@ def test_what_pandas_would_guess_about_is_refused(tmp_path: Path, text: str, mes
 
 
 def test_other_encodings_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidGridError, match=r"not a readable CSV file .*; save it as CSV in UTF-8"):
+    with pytest.raises(InvalidGridError, match=r"line 1: byte 0x.. is not UTF-8; save it as UTF-8"):
         read_table(table(tmp_path, "größe,b\n1,2\n", encoding="latin1"))
 
 

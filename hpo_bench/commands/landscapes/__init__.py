@@ -7,6 +7,7 @@ from hpo_bench.commands.landscapes.listing import list_landscapes
 from hpo_bench.commands.landscapes.own import add, remove
 from hpo_bench.commands.landscapes.show import show
 from hpo_bench.commands.landscapes.study import study
+from hpo_bench.commands.options import Group
 
 EXAMPLES = """\b
 Examples:
@@ -19,7 +20,7 @@ Examples:
 """
 
 
-@click.group(epilog=EXAMPLES)
+@click.group(cls=Group, epilog=EXAMPLES)
 def command() -> None:
     """See which landscapes there are, how far they can be trusted, and add your own."""
 

@@ -9,6 +9,7 @@ import joblib
 
 from hpo_bench.commands.landscapes.options import PATTERNS, print_table
 from hpo_bench.commands.options import LANDSCAPES_DIR
+from hpo_bench.printing import say
 from landscapes import catalogue, weakness
 
 EXAMPLES = """\b
@@ -37,12 +38,12 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
     reports = fidelity.check(found, jobs=jobs or joblib.cpu_count())
     weak = [report for report in reports if report.weaknesses]
     if as_json:
-        click.echo(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
+        say(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     else:
         print_table(fidelity.table(reports))
         for report in weak:
-            click.echo(f"{report.name}{weakness.MARK}: {'; '.join(report.weaknesses)}")
+            say(f"{report.name}{weakness.MARK}: {'; '.join(report.weaknesses)}")
         for note in fidelity.notes(reports):
-            click.echo(note)
-        click.echo(f"{len(weak)} of {len(reports)} {weakness.RULE}")
+            say(note)
+        say(f"{len(weak)} of {len(reports)} {weakness.RULE}")
     sys.exit(1 if weak else 0)

@@ -7,8 +7,10 @@ import numpy as np
 from rich import box
 from rich.table import Table
 
-from hpo_bench.commands.landscapes.options import PATTERNS, output
+from hpo_bench.commands.landscapes.options import PATTERNS
 from hpo_bench.commands.options import LANDSCAPES_DIR
+from hpo_bench.console import output
+from hpo_bench.printing import say
 from hpo_bench.wording import significant
 from landscapes import catalogue, weakness
 from landscapes.landscape import Landscape
@@ -63,12 +65,12 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
             _figure(trust.held_out_rmse),
             _figure(trust.spearman, 2),
         )
-    output().print(table)
+    output(width=180).print(table)
     _, weak = weakness.split(found)
     if weak:
-        click.echo(f"{len(weak)} of {len(found)} {weakness.RULE}")
+        say(f"{len(weak)} of {len(found)} {weakness.RULE}")
     if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):
-        click.echo(f"your own, in {catalogue.OWN}: {', '.join(own)}")
+        say(f"your own, in {catalogue.OWN}: {', '.join(own)}")
 
 
 def _figure(value: float, digits: int = 1) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.commands.options import Choice
+from hpo_bench.printing import say
 from landscapes import catalogue
 from landscapes.card import DOMAINS, METHODS
 from landscapes.errors import UnknownLandscapeError
@@ -42,8 +44,8 @@ OWN = click.option(
 @click.option("--split", metavar="COLUMN", help="Column that says validation or test.  [default: all validation]")
 @click.option("--average", is_flag=True, help="Average rows of one setting, instead of refusing them.")
 @click.option("--name", metavar="PAIR/METHOD", help="What to call it.  [default: TABLE/sweep]")
-@click.option("--domain", type=click.Choice(DOMAINS), default="other", show_default=True)
-@click.option("--method", type=click.Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
+@click.option("--domain", type=Choice(DOMAINS), default="other", show_default=True)
+@click.option("--method", type=Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
 @click.option("--benchmark", help="What was scored.  [default: the table's name]")
 @click.option("--licence", default="not stated", show_default=True, help="Of the numbers.")
 @click.option("--notes", default="", help="Anything else that its card should say.")
@@ -102,10 +104,10 @@ def add(
 def _tell(landscape: Landscape, root: Path) -> None:
     from hpo_bench.report.heatmaps import caption
 
-    click.echo(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
+    say(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
     elsewhere = "" if root == catalogue.OWN else f" --landscapes-dir {shlex.quote(str(root))}"
-    click.echo(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")
-    click.echo(f"      hpo-bench run -l {landscape.name}{elsewhere}")
+    say(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")
+    say(f"      hpo-bench run -l {landscape.name}{elsewhere}")
 
 
 @click.command(epilog=REMOVING)
@@ -123,6 +125,6 @@ def remove(name: str, yes: bool, root: Path) -> None:
             raise click.UsageError(f"{name} ships with the package and stays; only your own can be removed") from error
         raise
     if not yes and not click.confirm(f"delete {folder}?"):
-        click.echo("nothing is deleted")
+        say("nothing is deleted")
         sys.exit(1)
-    click.echo(f"{delete(name, root)} is deleted")
+    say(f"{delete(name, root)} is deleted")

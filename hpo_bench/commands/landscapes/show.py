@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.commands.options import LANDSCAPES_DIR
+from hpo_bench.printing import say
 from hpo_bench.results import write
 from landscapes import catalogue
 
@@ -31,15 +32,15 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
 
     landscape = catalogue.load(name, surrogate=surrogate, root=landscapes_dir)
     if out is None:
-        from hpo_bench.commands.landscapes.options import output
+        from hpo_bench.console import output
         from hpo_bench.report.terminal_map import draw
 
-        output().print(draw(landscape))
-        click.echo(heatmaps.caption(landscape))
+        output(width=180).print(draw(landscape))
+        say(heatmaps.caption(landscape))
         return
     suffix = out.suffix.removeprefix(".").lower()
     if suffix not in ("png", "svg"):
         raise click.BadParameter(f"{out} must end in .png or .svg", param_hint="--out")
     files = heatmaps.encoded(landscape)
     write(out, lambda partial: partial.write_bytes(files[suffix]))
-    click.echo(f"{heatmaps.caption(landscape)} Drawn in {out}")
+    say(f"{heatmaps.caption(landscape)} Drawn in {out}")

@@ -7,6 +7,7 @@ import joblib
 
 from hpo_bench.commands.landscapes.options import PATTERNS, print_table
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR
+from hpo_bench.printing import say
 from landscapes import catalogue
 
 EXAMPLES = """\b
@@ -50,9 +51,9 @@ def study(
     for title, content in section.tables.items():
         print_table(content, title=title)
     for sentence in section.sentences:
-        click.echo(sentence)
+        say(sentence)
     if out is not None:
         shelf = Shelf(out)
         for name, figure, _, _ in section.figures:
             shelf.keep(name, encode(figure, provenance(found)))
-        click.echo(f"figures: {', '.join(str(path) for path in shelf.files)}")
+        say(f"figures: {', '.join(str(path) for path in shelf.files)}")

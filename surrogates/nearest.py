@@ -1,0 +1,43 @@
+"""What the user may have meant by a name that nothing has."""
+
+import difflib
+from collections.abc import Iterable
+
+CUTOFF = 0.5
+"""Names less alike, as a share of their letters, are no suggestion."""
+
+
+def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[str]:
+    """Known names that are near a mistyped one, the nearest first.
+
+    Case, underscores, spaces and hyphens make no difference, and the beginning of a name is near to all of it.
+
+    Args:
+        name: What was typed; anything, since a file may hold a number where a name is due.
+        known: The names that there are.
+        at_most: How many are wanted.
+    """
+    plain: dict[str, list[str]] = {}
+    for one in map(str, known):
+        plain.setdefault(_plain(one), []).append(one)
+    typed = _plain(str(name))[:100]  # longer is no name, and takes long to compare
+    begun = [one for one in plain if len(typed) > 1 and one.startswith(typed)]
+    close = difflib.get_close_matches(typed, plain, n=at_most, cutoff=CUTOFF)
+    found = [one for key in dict.fromkeys([*close, *begun]) for one in plain[key]]
+    return list(dict.fromkeys(found))[:at_most]
+
+
+def did_you_mean(name: object, known: Iterable[object], *, at_most: int = 1) -> str:
+    """The question to stand before a list of what there is, with a space behind it; "" where nothing is near."""
+    found = nearest(name, known, at_most=at_most)
+    return f"did you mean {' or '.join(map(repr, found))}? " if found else ""
+
+
+def offer(name: object, known: Iterable[object]) -> str:
+    """What the user may have meant, and all that there is, to end a message about a name that nothing has."""
+    names = list(map(str, known))
+    return f"{did_you_mean(name, names)}there are: {', '.join(names)}"
+
+
+def _plain(name: str) -> str:
+    return name.casefold().replace("_", "-").replace(" ", "-")
