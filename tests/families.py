@@ -36,7 +36,10 @@ from transformers import (
 )
 
 from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.merging.mergekit_engine import merge
+from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.processor import without_videos
+from hpo_bench.merging.setting import MergeSetting
 
 WORDS = (
     "the", "a", "red", "blue", "green", "cat", "dog", "house", "tree", "car", "two", "three", "four", "left", "right",
@@ -323,6 +326,45 @@ def build(folder: Path, name: str, *, tied: bool = False, noise: float = 0.3, se
     return folder
 
 
+def with_truth(folder: Path, setting: MergeSetting, *, count: int = 60, seed: int = 0) -> Path:
+    """Make what a merge answers the right answers of a pair's examples, so that its score is known to be 1.
+
+    The merge is the reference engine's and answers by `generate`, one question at a time, through the processor's own
+    template. An answer counts if it ends and is cut into the same tokens again when it is read.
+
+    Args:
+        folder: What `build` wrote.
+        setting: The merge.
+        count: How many examples.
+        seed: Of the questions.
+    """
+    loaded = LoadedPair.load(Pair.read(folder))
+    loaded.write_language(merge(loaded, setting, mask_seed=0))
+    words, ends = loaded.processor.tokenizer, loaded.vlm.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    kept: list[Example] = []
+    for example in examples(20 * count, seed=seed):
+        parts = [{"type": "image"}] * len(example.images)
+        asked = {"role": "user", "content": [*parts, {"type": "text", "text": example.question.split("\n")[-1]}]}
+        prompt = loaded.processor.apply_chat_template([asked], add_generation_prompt=True, tokenize=False)
+        images = [[Image.open(BytesIO(data)).convert("RGB") for data in example.images]] if parts else None
+        inputs = loaded.processor(text=[prompt], images=images, return_tensors="pt")
+        with torch.inference_mode():
+            tokens = loaded.vlm.generate(**inputs, max_new_tokens=8, do_sample=False)
+        said = tokens[0, inputs["input_ids"].shape[1] :].tolist()
+        text = words.decode(said, skip_special_tokens=True).strip()
+        told = {"role": "assistant", "content": [{"type": "text", "text": text}]}
+        whole = words(loaded.processor.apply_chat_template([asked, told], tokenize=False))["input_ids"]
+        read = [*words(prompt)["input_ids"], *said[:-1]]
+        if text and said[-1] in ends and whole[: len(read)] == read:
+            kept.append(replace(example, answer=text))
+        if len(kept) == count:
+            break
+    assert len(kept) == count, f"of {20 * count} answers {len(kept)} can be read again"
+    write_examples(kept, folder / "examples.parquet")
+    return folder
+
+
 def examples(count: int, *, seed: int = 0) -> tuple[Example, ...]:
     """SYNTHETIC questions of different lengths about none, one or two pictures of different modes; answers made up."""
     rng = np.random.default_rng(seed)
@@ -330,8 +372,7 @@ def examples(count: int, *, seed: int = 0) -> tuple[Example, ...]:
     for i in range(count):
         pictures = tuple(picture(rng, MODES[int(rng.integers(len(MODES)))]) for _ in range((1, 1, 1, 0, 2)[i % 5]))
         words = [WORDS[int(j)] for j in rng.integers(len(WORDS), size=int(rng.integers(2, 12)))]
-        question = " ".join(words) + "?"
-        text = f"<image> {question} <image>" if len(pictures) == 2 else "<image>\n" * len(pictures) + question
+        text = "<image>\n" * len(pictures) + " ".join(words) + "?"
         made.append(Example(f"example-{i}", "skill" if i % 2 else "general", text, pictures, WORDS[i % len(WORDS)]))
     return tuple(made)
 

@@ -11,6 +11,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.evaluation.examples import Example, of_split, read_examples
 from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
@@ -75,7 +76,7 @@ def look(pair: Pair, setting: MergeSetting, *, each: int = 5, seed: int = 0) -> 
     disable_progress_bar()  # transformers would draw its own between ours
     loaded = LoadedPair.load(pair)
     shown = _drawn(of_split(read_examples(pair.examples), "test"), each, np.random.default_rng(seed))
-    asks, resident = Generation(loaded.processor, _exact, max_new_tokens=12), Resident(loaded)
+    asks, resident = Generation(Prompts(loaded.processor), _exact, max_new_tokens=12), Resident(loaded)
     answers = []
     for weights in (MergeSetting("ta", 1.0, 0.0), setting):
         resident.merge(weights)

@@ -4,14 +4,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from itertools import groupby
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
@@ -19,29 +17,34 @@ from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
 from hpo_bench.evaluation.products import by_onednn
+from hpo_bench.evaluation.prompts import Prompts, chunks
 
 _KEPT_BYTES = 2**30
 _KEPT_SETS = 8
+_END = -1
+"""Stands behind an answer's tokens, for any token that ends a turn."""
 
 
 class ExactMatch:
     """Would greedy decoding give exactly the right answer and then stop?
 
     One forward pass over question and answer tells: it would if and only if, at each position of the answer, the most
-    likely next token is the answer's. That is a tenth of the time of generating. Pictures are looked at once, as long
-    as nobody changes the model's vision side and their embeddings take no more than a gigabyte.
+    likely next token is the answer's, and behind it one that ends a turn. That is a tenth of the time of generating.
+    Pictures are looked at once, as long as nobody changes the model's vision side and their embeddings take no more
+    than a gigabyte.
 
     Args:
-        processor: The VLM's Hugging Face processor; its tokenizer frames a text as the model was trained on.
+        prompts: Frames questions as the model was trained to read them.
         batch_size: How many examples share a forward pass.
 
     Attributes:
+        prompts: The same.
         batch_size: The same; may be lowered when memory runs out.
     """
 
-    def __init__(self, processor: Any, *, batch_size: int = 128) -> None:
+    def __init__(self, prompts: Prompts, *, batch_size: int = 128) -> None:
+        self.prompts = prompts
         self.batch_size = batch_size
-        self._processor = processor
         self._eyes: Eyes | None = None
         self._seen: dict[str, Prompt] = {}
         self._may_keep = True
@@ -58,16 +61,36 @@ class ExactMatch:
             EvaluationError: If the model's states are not finite, so that it has no most likely answer.
         """
         begin = time.perf_counter()
-        scores = np.zeros(len(examples))
+        scores = np.ones(len(examples))
+        ends = torch.tensor(self.prompts.ends(model), device=model.device)
         with torch.inference_mode(), by_onednn(model):
             for batch in self._prepared(model, examples):
-                states = batch.text.states(model)[batch.rows, batch.positions]
-                if not states.isfinite().all():
-                    raise EvaluationError("the merged model's hidden states are not finite", kind="nan-logits")
-                wrong = model.get_output_embeddings()(states).argmax(-1) != batch.targets
-                scores[batch.members] = 1.0
+                likeliest = _likeliest(model, batch)
+                stops = (batch.targets == _END) & torch.isin(likeliest, ends)
+                wrong = (likeliest != batch.targets) & ~stops
                 scores[batch.members[batch.rows[wrong].cpu().numpy()]] = 0.0
         return Outcome(tuple(examples), scores, time.perf_counter() - begin)
+
+    def one_by_one(self, model: Any, examples: Sequence[Example]) -> tuple[list[list[int]], list[list[int]]]:
+        """What the model finds likeliest at each position of the right answers, in batches and by each question alone.
+
+        Args:
+            model: A Hugging Face VLM.
+            examples: Some of a benchmark.
+
+        Returns:
+            Tokens of each example as `evaluate` sees them, and as the whole model sees them without company.
+        """
+        together: list[list[int]] = [[] for _ in examples]
+        alone: list[list[int]] = [[] for _ in examples]
+        with torch.inference_mode(), by_onednn(model):
+            for batch in self._prepared(model, examples):
+                for row, token in zip(batch.rows.tolist(), _likeliest(model, batch).tolist(), strict=True):
+                    together[batch.members[row]].append(token)
+            for place, example in enumerate(examples):
+                (batch,) = self._batches_of(model, [example])
+                alone[place] = _likeliest(model, batch).tolist()
+        return together, alone
 
     def _prepared(self, model: Any, examples: Sequence[Example]) -> "list[_Batch]":
         if self._eyes is None or not self._eyes.are_those_of(model):
@@ -87,8 +110,11 @@ class ExactMatch:
 
     def _look(self, model: Any, examples: Sequence[Example]) -> None:
         """Keep what the vision side makes of the examples, unless that cannot be had or is too much."""
-        for chunk in self._chunks(examples):
-            prompts = frozen_vision.look(model, self._encode(model, chunk)) if self._may_keep else None
+        for members in chunks(examples, self.batch_size):
+            chunk = [examples[i] for i in members]
+            prompts = (
+                frozen_vision.look(model, self.prompts.ask_and_answer(model, chunk).inputs) if self._may_keep else None
+            )
             if prompts is None:
                 self._may_keep = False
                 self._seen.clear()
@@ -98,8 +124,9 @@ class ExactMatch:
 
     def _seen_batches(self, examples: Sequence[Example]) -> "Iterator[_Batch]":
         """Batches of equal length, so that none carries padding."""
-        lengths = {i: len(self._seen[example.id].tokens) for i, example in enumerate(examples)}
-        for length, same in groupby(sorted(lengths, key=lengths.__getitem__), key=lengths.__getitem__):
+        # Some models give positions to texts with pictures alone.
+        alike = [(len(seen.tokens), seen.positions is None) for seen in (self._seen[one.id] for one in examples)]
+        for (length, _), same in groupby(sorted(range(len(examples)), key=alike.__getitem__), key=alike.__getitem__):
             members = list(same)
             for start in range(0, len(members), self.batch_size):
                 some = members[start : start + self.batch_size]
@@ -107,44 +134,33 @@ class ExactMatch:
                 yield self._batch(text, examples, some, [length] * len(some))
 
     def _batches_of(self, model: Any, examples: Sequence[Example]) -> "Iterator[_Batch]":
-        members = {example.id: i for i, example in enumerate(examples)}
-        for chunk in self._chunks(examples):
-            inputs = self._encode(model, chunk)
-            lengths = inputs["attention_mask"].sum(1).tolist()
-            yield self._batch(_Whole(inputs), examples, [members[example.id] for example in chunk], lengths)
-
-    def _chunks(self, examples: Sequence[Example]) -> Iterator[list[Example]]:
-        # Sorted by length, so that a batch carries little padding.
-        ordered = sorted(examples, key=lambda example: (len(example.images), len(example.question)))
-        for start in range(0, len(ordered), self.batch_size):
-            yield ordered[start : start + self.batch_size]
-
-    def _encode(self, model: Any, examples: Sequence[Example]) -> dict[str, torch.Tensor]:
-        return self._processor(
-            text=[f"{example.question} {self._answer(example)}" for example in examples],
-            images=[[Image.open(BytesIO(png)) for png in example.images] for example in examples],
-            padding=True,
-            return_tensors="pt",
-        ).to(model.device)
-
-    def _answer(self, example: Example) -> str:
-        return f"{example.answer} {self._processor.tokenizer.eos_token}"
+        for members in chunks(examples, self.batch_size):
+            asked = self.prompts.ask_and_answer(model, [examples[i] for i in members])
+            yield self._batch(_Whole(asked.inputs), examples, members, asked.lengths)
 
     def _batch(
         self, text: "_Text", examples: Sequence[Example], members: Sequence[int], lengths: Sequence[int]
     ) -> "_Batch":
-        answers = [self._answer(examples[i]) for i in members]
-        tokens = self._processor.tokenizer(answers, add_special_tokens=False)["input_ids"]
-        rows = [row for row, answer in enumerate(tokens) for _ in answer]
+        answers = [(*self.prompts.answer(examples[i]), _END) for i in members]
+        rows = [row for row, answer in enumerate(answers) for _ in answer]
+        # A token is told by the state before it: that of the prompt's last token tells the answer's first.
         positions = [
-            length - len(answer) - 1 + offset
-            for length, answer in zip(lengths, tokens, strict=True)
+            length - len(answer) + offset
+            for length, answer in zip(lengths, answers, strict=True)
             for offset in range(len(answer))
         ]
-        targets = [token for answer in tokens for token in answer]
+        targets = [token for answer in answers for token in answer]
         device = text.device
         tensors = (torch.tensor(values, device=device) for values in (rows, positions, targets))
         return _Batch(text, np.array(members), *tensors)
+
+
+def _likeliest(model: Any, batch: "_Batch") -> torch.Tensor:
+    """The most likely token at each of a batch's positions."""
+    states = batch.text.states(model)[batch.rows, batch.positions]
+    if not states.isfinite().all():
+        raise EvaluationError("the merged model's hidden states are not finite", kind="nan-logits")
+    return model.get_output_embeddings()(states).argmax(-1)
 
 
 class _Text(Protocol):
@@ -183,7 +199,7 @@ class _Whole:
         return self.inputs["input_ids"].device
 
     def states(self, model: Any) -> torch.Tensor:
-        return model.model(**self.inputs).last_hidden_state
+        return model.model(**self.inputs, use_cache=False).last_hidden_state
 
 
 @dataclass(frozen=True, slots=True, eq=False)

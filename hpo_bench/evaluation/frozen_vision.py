@@ -16,6 +16,7 @@ _PLAIN = {
     "use_cache",
     "cache_position",
 }
+_SWITCH = bool | int | float | str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +65,13 @@ def look(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[Prompt] | None:
         model.model(**inputs)
     finally:
         hook.remove()
-    further = {key for key, value in arrived.items() if key not in _PLAIN and isinstance(value, torch.Tensor)}
+    positional = arrived.pop("args")
+    further = {key for key, value in arrived.items() if key not in _PLAIN and not isinstance(value, _SWITCH)}
+    mask = arrived.get("attention_mask")
+    # More than a mask of padding says who sees whom, such as the parts of a picture each other.
+    masked = mask is not None and not (isinstance(mask, torch.Tensor) and mask.dim() == 2)
     image_token = getattr(model.config, "image_token_id", None)
-    if arrived["args"] or further or image_token is None or arrived.get("inputs_embeds") is None:
+    if positional or further or masked or image_token is None or arrived.get("inputs_embeds") is None:
         return None
     tokens, embedded, positions = inputs["input_ids"], arrived["inputs_embeds"], arrived.get("position_ids")
     pictured = tokens == image_token

@@ -1,20 +1,19 @@
 """Answers by greedy decoding, in batches, cut where they have gone astray."""
 
 import time
-from collections.abc import Iterator, Sequence
-from io import BytesIO
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.prompts import Prompts, chunks
 from hpo_bench.evaluation.scoring import Scores
 
-IMAGE = "<image>"
 LOOP, TURNS = 6, 5
 """A response is endless when its last tokens are one block of at most so many tokens, so many times over."""
 ENDLESS_SHARE = 0.5
@@ -24,31 +23,23 @@ ENDLESS_SHARE = 0.5
 class Generation:
     """Lets a model answer and scores what it says.
 
+    Decoding is plainly greedy: what a generation configuration says of sampling and of penalties for repetition is left
+    aside, so that the answer is the one that teacher forcing asks for.
+
     Args:
-        processor: The VLM's Hugging Face processor.
+        prompts: Frames questions as the model was trained to read them.
         scores: What scores responses.
         batch_size: How many examples are answered at once.
         max_new_tokens: Where an answer is cut.
-        chat_template: Whether questions go through the processor's chat template; where it has none, they are asked as
-            they are.
 
     Attributes:
+        prompts: The same.
         batch_size: The same; may be lowered when memory runs out.
     """
 
-    def __init__(
-        self,
-        processor: Any,
-        scores: Scores,
-        *,
-        batch_size: int = 16,
-        max_new_tokens: int = 64,
-        chat_template: bool = True,
-    ) -> None:
-        self.batch_size = batch_size
-        self._processor, self._scores = processor, scores
-        self._max_new_tokens = max_new_tokens
-        self._chat = chat_template and bool(getattr(processor, "chat_template", None))
+    def __init__(self, prompts: Prompts, scores: Scores, *, batch_size: int = 16, max_new_tokens: int = 64) -> None:
+        self.prompts, self.batch_size = prompts, batch_size
+        self._scores, self._max_new_tokens = scores, max_new_tokens
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
         """Answer and score each example.
@@ -57,12 +48,7 @@ class Generation:
             EvaluationError: If most answers are endless, or responses cannot be scored.
         """
         begin = time.perf_counter()
-        responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
-        for members in self._chunks(examples):
-            for member, (response, astray) in zip(
-                members, self._answer(model, [examples[i] for i in members]), strict=True
-            ):
-                responses[member], endless[member] = response, astray
+        responses, endless = self.respond(model, examples)
         if len(examples) and endless.mean() > ENDLESS_SHARE:
             sample = responses[int(endless.argmax())][-60:]
             raise EvaluationError(
@@ -72,44 +58,36 @@ class Generation:
         scores, dollars = self._scores(examples, responses)
         return Outcome(tuple(examples), scores, time.perf_counter() - begin, tuple(responses), dollars)
 
-    def _chunks(self, examples: Sequence[Example]) -> Iterator[list[int]]:
-        # Sorted by length, so that a batch carries little padding.
-        order = sorted(range(len(examples)), key=lambda i: (len(examples[i].images), len(examples[i].question)))
-        for start in range(0, len(order), self.batch_size):
-            yield order[start : start + self.batch_size]
+    def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
+        """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""
+        responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
+        for members in chunks(examples, self.batch_size):
+            for member, (response, astray) in zip(
+                members, self._answer(model, [examples[i] for i in members]), strict=True
+            ):
+                responses[member], endless[member] = response, astray
+        return responses, endless
 
     def _answer(self, model: Any, examples: Sequence[Example]) -> list[tuple[str, bool]]:
-        images = [[Image.open(BytesIO(data)).convert("RGB") for data in example.images] for example in examples]
-        inputs = self._processor(
-            text=[self._prompt(example) for example in examples],
-            images=images if any(images) else None,
-            padding=True,
-            padding_side="left",  # decoder-only models continue from the last column
-            return_tensors="pt",
-        ).to(model.device)
+        inputs, ends = self.prompts.ask(model, examples).inputs, self.prompts.ends(model)
         asked = inputs["input_ids"].shape[1]
-        loops = Loops(asked, self._ends(model))
+        loops = Loops(asked, [*ends, self.prompts.padding])
         with torch.inference_mode():
             tokens = model.generate(
-                **inputs, max_new_tokens=self._max_new_tokens, do_sample=False, num_beams=1, stopping_criteria=[loops]
+                **inputs,
+                max_new_tokens=self._max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                repetition_penalty=1.0,
+                no_repeat_ngram_size=0,
+                eos_token_id=list(ends),
+                pad_token_id=self.prompts.padding,
+                stopping_criteria=[loops],
             )
-        said = self._processor.tokenizer.batch_decode(tokens[:, asked:], skip_special_tokens=True)
-        return [(text.strip(), bool(astray)) for text, astray in zip(said, loops.found.tolist(), strict=True)]
-
-    def _ends(self, model: Any) -> list[int]:
-        eos, tokenizer = model.generation_config.eos_token_id, self._processor.tokenizer
-        ends = [*(eos if isinstance(eos, list) else [eos]), tokenizer.eos_token_id, tokenizer.pad_token_id]
-        return [token for token in ends if token is not None]
-
-    def _prompt(self, example: Example) -> str:
-        if not self._chat:
-            return example.question
-        parts: list[dict[str, str]] = []
-        for place, text in enumerate(example.question.split(IMAGE)):
-            parts += [{"type": "image"}] if place else []
-            parts += [{"type": "text", "text": text.strip()}] if text.strip() else []
-        messages = [{"role": "user", "content": parts}]
-        return self._processor.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return [
+            (self.prompts.decode(row), bool(astray))
+            for row, astray in zip(tokens[:, asked:], loops.found.tolist(), strict=True)
+        ]
 
 
 class Loops:

@@ -14,6 +14,7 @@ from hpo_bench.evaluation.lmms_documents import Document, asked, documents_of, l
 from hpo_bench.evaluation.lmms_judge import JudgeTerms
 from hpo_bench.evaluation.lmms_scores import Reading, TaskScores
 from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.source import parse_path
 
@@ -25,13 +26,13 @@ class TaskGeneration(Generation):
 
     Args:
         tasks: As loaded, by name.
-        processor: The VLM's Hugging Face processor.
+        prompts: Frames what they ask.
         scores: What scores responses.
         options: As for `Generation`.
     """
 
-    def __init__(self, tasks: Mapping[str, Any], processor: Any, scores: TaskScores, **options: Any) -> None:
-        super().__init__(processor, scores, **options)
+    def __init__(self, tasks: Mapping[str, Any], prompts: Prompts, scores: TaskScores, **options: Any) -> None:
+        super().__init__(prompts, scores, **options)
         self._tasks = tasks
 
     def _answer(self, model: Any, examples: Sequence[Example]) -> list[tuple[str, bool]]:
@@ -135,8 +136,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
     given.finish()
     if best <= worst:
         raise given.wrong("best", f"is {best:g}, not above worst, {worst:g}")
-    if loaded.processor is None:
-        raise given.wrong("kind", "is lmms-eval, which needs a processor beside the VLM")
+    prompts = Prompts(loaded.processor, chat_template=chat)
     folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
     tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
     readings = {
@@ -150,9 +150,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
         name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
     }
     generations = {
-        cap: TaskGeneration(
-            tasks, loaded.processor, scores, batch_size=batch_size, max_new_tokens=cap, chat_template=chat
-        )
+        cap: TaskGeneration(tasks, prompts, scores, batch_size=batch_size, max_new_tokens=cap)
         for cap in set(caps.values())
     }
     return LmmsEval(documents, generations, caps)

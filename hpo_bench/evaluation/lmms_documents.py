@@ -15,8 +15,7 @@ from typing import Any
 from PIL import Image
 
 from hpo_bench.errors import EvaluationError, UsageError
-from hpo_bench.evaluation.examples import Example, Split
-from hpo_bench.evaluation.generation import IMAGE
+from hpo_bench.evaluation.examples import IMAGE, Example, Split
 from surrogates.nearest import did_you_mean
 
 ID_FIELDS = ("id", "pid", "question_id", "qid", "sample_index", "index", "uid")

@@ -10,6 +10,7 @@ from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judge import JUDGE, open_judge
 from hpo_bench.evaluation.metrics import METRICS, check_answers
 from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.pair import LoadedPair, Pair
 
@@ -64,8 +65,8 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
         loaded: Its processor encodes.
         options: `examples`, a file of parquet or JSON lines (default: the pair's own); `metric`, one of exact_match
             (default), multiple_choice, contains, numeric and judge; `generate`, whether answers are decoded (default:
-            for every metric but exact_match, which one teacher-forced pass tells); `batch_size`; and for generated
-            answers `max_new_tokens` (64) and `chat_template` (true).
+            for every metric but exact_match, which one teacher-forced pass tells); `batch_size`; `chat_template`
+            (true), whether questions go through the processor's; and for generated answers `max_new_tokens` (64).
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
@@ -80,11 +81,12 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")
     batch_size = given.whole("batch_size", 16 if generates else 128, least=1)
+    chat = given.flag("chat_template", True)
     if not generates:
         given.finish()
-        return Local(examples, ExactMatch(loaded.processor, batch_size=batch_size))
-    most, chat = given.whole("max_new_tokens", 64, least=1), given.flag("chat_template", True)
+        return Local(examples, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size))
+    most = given.whole("max_new_tokens", 64, least=1)
     scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
     given.finish()
-    generation = Generation(loaded.processor, scores, batch_size=batch_size, max_new_tokens=most, chat_template=chat)
-    return Local(examples, generation)
+    prompts = Prompts(loaded.processor, chat_template=chat)
+    return Local(examples, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))

@@ -7,16 +7,15 @@ needs to be masked.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
 from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.methods.base import Weights
 from hpo_bench.merging.pair import LoadedPair
 
@@ -123,24 +122,15 @@ def grams(
 def encode(loaded: LoadedPair, example: Example) -> tuple[dict[str, Any], int]:
     """A question with its answer as model inputs of batch size 1, and of how many tokens at its end the answer is.
 
-    Framed as the evaluation frames it: the processor's tokens, the answer, and the end-of-text token.
+    Framed as the evaluation frames it, with the end of the turn behind the answer.
 
     Raises:
         MergeError: If the VLM came without a processor.
     """
     if loaded.processor is None:
         raise MergeError("the VLM's folder holds no processor, and without one no calibration example can be read")
-    tokenizer = loaded.processor.tokenizer
-    answer = f"{example.answer} {tokenizer.eos_token}"
-    text = f"{example.question} {answer}"
-    if example.images:
-        pictures = [Image.open(BytesIO(png)) for png in example.images]
-        inputs = loaded.processor(text=[text], images=[pictures], return_tensors="pt")
-    else:
-        inputs = tokenizer([text], return_tensors="pt")
-    device = next(loaded.vlm.parameters()).device
-    length = len(tokenizer(answer, add_special_tokens=False)["input_ids"])
-    return {name: value.to(device) for name, value in inputs.items()}, length
+    asked = Prompts(loaded.processor).ask_and_answer(loaded.vlm, [example], ended=True)
+    return asked.inputs, len(asked.answers[0])
 
 
 @contextmanager

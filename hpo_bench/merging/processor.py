@@ -33,11 +33,10 @@ def load_processor(folder: Path, *, trusted: bool = False) -> Any:
     if not any((folder / name).is_file() for name in _FILES[:2]):
         return None
     try:
-        kind = None if find_spec("torchvision") else _kind(folder)
-        if kind is not None and _VIDEOS in kind.get_attributes():
-            return without_videos(kind).from_pretrained(folder, local_files_only=True)
         return AutoProcessor.from_pretrained(folder, local_files_only=True, trust_remote_code=trusted)
     except Exception as error:  # whatever a broken file makes transformers raise
+        if (still := _without_videos(folder)) is not None:
+            return still
         reason = first_line(error)
         if "torchvision" in str(error).lower():
             reason = (
@@ -61,6 +60,17 @@ def without_videos(kind: Any) -> Any:
     # It bears the name of the other, under which it is saved and found again.
     still = type(kind.__name__, (kind,), {"get_attributes": classmethod(get_attributes), "__module__": kind.__module__})
     return still
+
+
+def _without_videos(folder: Path) -> Any:
+    """The processor but for videos; None if it never wanted any, or cannot be had even so."""
+    try:
+        kind = _kind(folder)
+        if kind is None or _VIDEOS not in kind.get_attributes():
+            return None
+        return without_videos(kind).from_pretrained(folder, local_files_only=True)
+    except Exception:  # the error that it had with videos is told
+        return None
 
 
 def _kind(folder: Path) -> Any:

@@ -13,6 +13,7 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import of_split, read_examples, write_examples
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -33,7 +34,7 @@ def rung(small: Pair) -> scale.Rung:
 def test_gains_are_paired_differences_on_the_test_split(small: Pair, rung: scale.Rung) -> None:
     loaded = LoadedPair.load(small)
     test = of_split(read_examples(small.examples), "test")
-    evaluator = ExactMatch(loaded.processor)
+    evaluator = ExactMatch(Prompts(loaded.processor))
     vlm = evaluator.evaluate(loaded.vlm, test).scores
     assert rung.vlm == vlm.mean()
     assert rung.n_examples == len(test)

@@ -12,6 +12,12 @@ from hpo_bench.nano.sizes import Size
 
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{% for part in message['content'] %}"
+    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}{% if not loop.last %} {% endif %}"
+    "{% endfor %}{% if message['role'] == 'assistant' %} {{ eos_token }}{% else %} {% endif %}{% endfor %}"
+)
+"""Every nano model was trained on the bare question, then the answer and the end of the text."""
 PIXEL_MEAN, PIXEL_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 

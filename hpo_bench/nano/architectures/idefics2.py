@@ -14,7 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
 from hpo_bench.nano.architectures.llava import Llava
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.sizes import NANO, Size
@@ -92,7 +92,9 @@ class Idefics2:
             image_std=list(PIXEL_STD),
             size={"shortest_edge": SIZE, "longest_edge": SIZE},
         )
-        return Idefics2Processor(image_processor=images, tokenizer=tokenizer, image_seq_len=IMAGE_TOKENS)
+        return Idefics2Processor(
+            image_processor=images, tokenizer=tokenizer, image_seq_len=IMAGE_TOKENS, chat_template=CHAT_TEMPLATE
+        )
 
     def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
         """`pixel_values` of shape (n, 1, 3, 24, 24)."""

@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.sizes import NANO, Size
 from hpo_bench.nano.turns import IMAGE
@@ -114,6 +114,7 @@ class Llava:
             vision_feature_select_strategy="default",
             image_token=IMAGE,
             num_additional_image_tokens=1,
+            chat_template=CHAT_TEMPLATE,
         )
 
     def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:

@@ -7,16 +7,17 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from transformers import (
-    PaddleOCRVLProcessor,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen2VLConfig,
     Qwen2VLForConditionalGeneration,
     Qwen2VLImageProcessorPil,
+    Qwen2VLProcessor,
 )
 
-from hpo_bench.nano.architectures.base import IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.merging.processor import without_videos
+from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.sizes import NANO, Size
 from hpo_bench.nano.turns import IMAGE
@@ -102,10 +103,10 @@ class Qwen2VL:
         vlm.lm_head.load_state_dict(language_model.lm_head.state_dict())
         return vlm
 
-    def processor(self, tokenizer: PreTrainedTokenizerFast) -> PaddleOCRVLProcessor:
-        """PaddleOCR-VL's processor, which does with pictures what Qwen2-VL's does.
+    def processor(self, tokenizer: PreTrainedTokenizerFast) -> Qwen2VLProcessor:
+        """Qwen2-VL's image processor without resizing, and the tokenizer.
 
-        Qwen2-VL's own cannot be made without torchvision, for the sake of videos that are never shown here.
+        What looks at videos, which are never shown here, is left out, as it would need torchvision.
         """
         images = Qwen2VLImageProcessorPil(
             do_resize=False,
@@ -116,7 +117,8 @@ class Qwen2VL:
             merge_size=_MERGE,
             size={"shortest_edge": SIZE**2, "longest_edge": SIZE**2},
         )
-        return PaddleOCRVLProcessor(image_processor=images, tokenizer=tokenizer)
+        kind = without_videos(Qwen2VLProcessor)
+        return kind(image_processor=images, tokenizer=tokenizer, chat_template=CHAT_TEMPLATE)
 
     def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
         """`pixel_values` of shape (n x 16, 108), patches that will be merged side by side, and each picture's grid."""

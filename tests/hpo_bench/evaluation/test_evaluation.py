@@ -10,6 +10,7 @@ from PIL import Image
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split, read_examples
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -41,7 +42,7 @@ def generated(loaded: LoadedPair, example: Example) -> str:
 def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: LoadedPair) -> None:
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
     examples = read_examples(shipped.examples)[:48]
-    scores = ExactMatch(loaded.processor).evaluate(loaded.vlm, examples).scores
+    scores = ExactMatch(Prompts(loaded.processor)).evaluate(loaded.vlm, examples).scores
     tokenizer = loaded.processor.tokenizer
     decoded = [generated(loaded, example) for example in examples]
     right = [
@@ -56,7 +57,7 @@ def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: L
 def test_scores_do_not_depend_on_company_or_order(shipped: Pair, loaded: LoadedPair) -> None:
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.6), mask_seed=0))
     examples = read_examples(shipped.examples)[:60]
-    evaluator = ExactMatch(loaded.processor)
+    evaluator = ExactMatch(Prompts(loaded.processor))
     whole = evaluator.evaluate(loaded.vlm, examples).scores
     assert evaluator.evaluate(loaded.vlm, examples[::-1]).scores.tolist() == whole[::-1].tolist()
     assert evaluator.evaluate(loaded.vlm, examples[10:20]).scores.tolist() == whole[10:20].tolist()

@@ -9,6 +9,7 @@ from hpo_bench.evaluation import frozen_vision
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.evaluation.products import by_onednn
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.mergekit_engine import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -23,7 +24,7 @@ def examples(shipped: Pair) -> tuple[Example, ...]:
 def kept(loaded: LoadedPair, examples: tuple[Example, ...]) -> ExactMatch:
     """An evaluator that looked at the pictures under other language weights than it will score."""
     loaded.write_language(loaded.tuned)
-    evaluator = ExactMatch(loaded.processor)
+    evaluator = ExactMatch(Prompts(loaded.processor))
     evaluator.evaluate(loaded.vlm, examples)
     return evaluator
 
@@ -33,7 +34,7 @@ def looking_every_time(
 ) -> np.ndarray:
     with monkeypatch.context() as patch:
         patch.setattr(frozen_vision, "look", lambda *_: None)
-        return ExactMatch(loaded.processor).evaluate(loaded.vlm, examples).scores
+        return ExactMatch(Prompts(loaded.processor)).evaluate(loaded.vlm, examples).scores
 
 
 @pytest.mark.parametrize("setting", [MergeSetting("ta", 0.6, 0.8), MergeSetting("ties", 0.8, 0.4, 0.4)])
@@ -79,7 +80,7 @@ def test_too_many_pictures_to_keep_are_looked_at_every_time(
     loaded: LoadedPair, examples: tuple[Example, ...], kept: ExactMatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("hpo_bench.evaluation.exact_match._KEPT_BYTES", 1000)
-    frugal = ExactMatch(loaded.processor)
+    frugal = ExactMatch(Prompts(loaded.processor))
     assert frugal.evaluate(loaded.vlm, examples).scores.tolist() == kept.evaluate(loaded.vlm, examples).scores.tolist()
 
 

@@ -39,7 +39,6 @@ def test_every_family_answers_a_question_through_its_own_processor(family: str, 
 
 def test_a_processor_that_needs_torchvision_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hpo_bench.merging.processor.find_spec", lambda _: None)
-    monkeypatch.setattr("transformers.utils.import_utils.is_torchvision_available", lambda: False)
     (tmp_path / "processor_config.json").write_text(json.dumps({"processor_class": "PixtralProcessor"}))
     with pytest.raises(MergeError, match=r"torchvision, which is missing; .*hpo-bench\[vision\]"):
         load_processor(tmp_path)

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.backbone import language_tensors, prefixes_of
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
@@ -203,9 +204,9 @@ def test_exact_match_is_greedy_decoding_on_every_architecture(fresh) -> None:
         Example(str(i), "skill", question, pair, answer)
         for i, (question, pair, answer) in enumerate(zip(questions, images, answers, strict=True))
     ]
-    evaluator = ExactMatch(processor)
-    # Nobody taught the model to stop: the end is part of no answer here.
-    evaluator._answer = lambda example: example.answer  # pyright: ignore[reportAttributeAccessIssue]
+    evaluator = ExactMatch(Prompts(processor))
+    # Nobody taught the model to stop: whatever it says next counts as the end here.
+    evaluator.prompts.ends = lambda _: tuple(range(len(tokenizer)))  # pyright: ignore[reportAttributeAccessIssue]
     assert evaluator.evaluate(vlm, examples).scores.tolist() == [1.0] * 6
     wrong = [Example(e.id + "x", e.category, e.question, e.images, "dog dog") for e in examples]
     assert evaluator.evaluate(vlm, wrong).scores.mean() < 1
@@ -235,7 +236,7 @@ class TestBuild:
         loaded = LoadedPair.load(pair)
         resident = Resident(loaded)
         resident.self_test()
-        evaluator = ExactMatch(loaded.processor)
+        evaluator = ExactMatch(Prompts(loaded.processor))
         examples = read_examples(pair.examples)
         evaluator.evaluate(loaded.vlm, examples)
         first = resident.merge(MergeSetting("ta", 0.6, 0.8))

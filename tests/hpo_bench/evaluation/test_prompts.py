@@ -1,0 +1,207 @@
+"""Questions reach every family through its own template, and scores do not depend on how a tokenizer pads or cuts."""
+
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import families
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tokenizers import processors
+
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.exact_match import ExactMatch
+from hpo_bench.evaluation.examples import Example, of_split, read_examples
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.prompts import Prompts, opened
+from hpo_bench.evaluation.scoring import ByRule
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.processor import load_processor
+from hpo_bench.merging.resident import Resident
+from hpo_bench.merging.setting import MergeSetting
+from landscapes.catalogue import load
+
+TWO = Example("two", "all", "compare <image> and <image> now", (b"1", b"2"), "no")
+# What each family's template makes of TWO, and what stands between a prompt and its answer.
+RENDERED = {
+    "llava": ("USER: <image>\n<image>\ncompare   and   now ASSISTANT:", " no"),
+    "llava_next": ("[INST] <image>\n<image>\ncompare  and  now [/INST]", " no"),
+    "qwen2_vl": (
+        "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\ncompare <|vision_start|>"
+        "<|image_pad|><|vision_end|> and <|vision_start|><|image_pad|><|vision_end|> now<|im_end|>\n"
+        "<|im_start|>assistant\n",
+        "no",
+    ),
+    "idefics2": ("User: compare <image> and <image> now<end_of_utterance>\nAssistant:", " no"),
+    "gemma3": (
+        "<bos><start_of_turn>user\ncompare<start_of_image>and<start_of_image>now<end_of_turn>\n<start_of_turn>model\n",
+        "no",
+    ),
+    "internvl": (
+        "<|im_start|>user\ncompare <IMG_CONTEXT>\n and <IMG_CONTEXT>\n now<|im_end|>\n<|im_start|>assistant\n",
+        "no",
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=families.FAMILIES)
+def family(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedPair:
+    folder = families.build(tmp_path_factory.mktemp(request.param), request.param)
+    return LoadedPair.load(Pair.read(folder))
+
+
+def likeliest(loaded: LoadedPair, **changes: Any) -> list[list[int]]:
+    """What the model would say at each position of the right answers, asked in batches of seven."""
+    scorer = ExactMatch(Prompts(loaded.processor), batch_size=7)
+    together, alone = scorer.one_by_one(loaded.vlm, families.examples(15))
+    assert together == alone
+    return together
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_the_template_places_pictures_and_answer(name: str) -> None:
+    prompts = Prompts(families.processor(name))
+    text, answer = RENDERED[name]
+    assert prompts.framed
+    assert prompts.text(TWO) == text
+    tokenizer = families.processor(name).tokenizer
+    read = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode([*read, *prompts.answer(TWO)]) == tokenizer.decode(
+        tokenizer(text + answer, add_special_tokens=False)["input_ids"]
+    )
+
+
+def test_answers_in_batches_are_those_one_by_one_and_greedy_decoding_agrees(family: LoadedPair) -> None:
+    """Examples with none, one and two pictures of several modes, questions of different lengths."""
+    likeliest(family)
+    examples = families.examples(20)
+    generation = Generation(Prompts(family.processor), ByRule(METRICS["exact_match"]), batch_size=7, max_new_tokens=6)
+    said, _ = generation.respond(family.vlm, examples)
+    assert said == [generation.respond(family.vlm, [example])[0][0] for example in examples]
+    right = [replace(one, answer=text) for one, text in zip(examples, said, strict=True) if text]
+    forced = ExactMatch(Prompts(family.processor), batch_size=5).evaluate(family.vlm, right).scores.astype(bool)
+    says, reads = zip(*(by_transformers_alone(family, example) for example in right), strict=True)
+    # What is said in tokens other than those of the written answer may count as wrong, but nothing else may.
+    assert (np.array(reads) <= forced).all()
+    assert (forced <= np.array(says)).all()
+
+
+def by_transformers_alone(loaded: LoadedPair, example: Example) -> tuple[bool, bool]:
+    """Whether `generate` gives the right answer and then ends, and whether in the tokens of the written dialogue."""
+    processor, words = loaded.processor, loaded.processor.tokenizer
+    parts = [{"type": "image"}] * len(example.images)
+    asked = [{"role": "user", "content": [*parts, {"type": "text", "text": example.question.split("\n")[-1]}]}]
+    told = [*asked, {"role": "assistant", "content": [{"type": "text", "text": example.answer}]}]
+    prompt = processor.apply_chat_template(asked, add_generation_prompt=True, tokenize=False)
+    images = [[opened(data) for data in example.images]] if parts else None
+    inputs = processor(text=[prompt], images=images, return_tensors="pt")
+    with torch.inference_mode():
+        said = loaded.vlm.generate(**inputs, max_new_tokens=12, do_sample=False)[0, inputs["input_ids"].shape[1] :]
+    ended = said[-1].item() in Prompts(processor).ends(loaded.vlm)
+    whole = words(processor.apply_chat_template(told, tokenize=False), add_special_tokens=False)["input_ids"]
+    read = [*words(prompt, add_special_tokens=False)["input_ids"], *said.tolist()[:-1]]
+    says = ended and words.decode(said, skip_special_tokens=True).strip() == example.answer
+    return says, says and whole[: len(read)] == read
+
+
+@pytest.fixture
+def odd(family: LoadedPair) -> LoadedPair:
+    """The family with its processor read anew, to be spoilt."""
+    return replace(family, processor=load_processor(Path(family.vlm.config._name_or_path)))
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_no_score_depends_on_the_padding_side(family: LoadedPair, odd: LoadedPair, side: str) -> None:
+    odd.processor.tokenizer.padding_side = side
+    assert likeliest(odd) == likeliest(family)
+
+
+def test_no_score_depends_on_what_the_tokenizer_adds_or_cuts_off(family: LoadedPair, odd: LoadedPair) -> None:
+    inner, end = odd.processor.tokenizer, odd.processor.tokenizer.eos_token
+    begin = "<s> " if inner.bos_token else ""
+    special = [(token, inner.convert_tokens_to_ids(token)) for token in (end, *begin.split())]
+    inner.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{begin}$A {end}", special_tokens=special
+    )
+    inner.backend_tokenizer.enable_truncation(16)
+    inner.model_max_length = 16
+    inner.pad_token = None
+    assert likeliest(odd) == likeliest(family)
+
+
+def test_without_a_template_the_text_is_asked_with_the_familys_own_token() -> None:
+    for name, family in (families.FAMILIES | families.PROMPTED).items():
+        processor = families.processor(name)
+        bare = Prompts(processor, chat_template=False)
+        processor.chat_template = processor.tokenizer.chat_template = None
+        assert not Prompts(processor).framed
+        for prompts in (bare, Prompts(processor)):
+            assert prompts.text(TWO) == f"compare {family.image} and {family.image} now"
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("{% for m in messages %}{{ m.content | length }}{% endfor %}", "shows no place for a picture"),
+        ("{{ raise_exception('only system') }}", "cannot be rendered: TemplateError: only system"),
+    ],
+)
+def test_a_template_that_cannot_be_used_is_an_error_of_the_user(template: str, message: str) -> None:
+    processor = families.processor("llava")
+    processor.chat_template = template
+    with pytest.raises(UsageError, match=message):
+        Prompts(processor)
+
+
+def test_a_template_that_wants_plain_text_gets_the_picture_within_it() -> None:
+    processor = families.processor("llava")
+    processor.chat_template = (
+        "{% for m in messages %}{{ m['role'] + '|' + m['content'] + '|' }}{% endfor %}"
+        "{% if add_generation_prompt %}assistant|{% endif %}"
+    )
+    assert Prompts(processor).text(Example("a", "", "<image> who?", (b"",), "me")) == "user|<image>\nwho?|assistant|"
+
+
+def test_places_and_pictures_must_agree() -> None:
+    with pytest.raises(EvaluationError, match="'two' has 1 pictures, and its prompt has 2 places"):
+        Prompts(families.processor("qwen2_vl")).text(replace(TWO, images=(b"1",)))
+
+
+def test_a_vlm_without_a_processor_is_an_error_of_the_user() -> None:
+    with pytest.raises(UsageError, match="holds no processor"):
+        Prompts(None)
+
+
+@pytest.mark.parametrize("mode", families.MODES)
+def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
+    data = families.picture(np.random.default_rng(0), mode)
+    assert Image.open(BytesIO(data)).mode == mode
+    assert opened(data).mode == "RGB"
+
+
+@pytest.mark.parametrize("setting", [MergeSetting("ta", 0.6, 0.8), MergeSetting("ties", 0.8, 0.4, 0.4)])
+def test_recorded_answers_of_the_shipped_pair_are_unchanged(
+    shipped: Pair, loaded: LoadedPair, setting: MergeSetting
+) -> None:
+    """Through the chat template, example by example, and whichever side the tokenizer pads."""
+    recorded = load(f"{shipped.name}/{setting.method}").outcomes
+    assert recorded is not None
+    at = int(np.abs(recorded.X - list(setting.parameters.values())).sum(1).argmin())
+    wanted = dict(zip(recorded.ids, recorded.correct[at], strict=True))
+    examples = of_split(read_examples(shipped.examples), "validation")
+    Resident(loaded).merge(setting)
+    words = loaded.processor.tokenizer
+    assert Prompts(loaded.processor).framed
+    try:
+        for words.padding_side in ("left", "right"):
+            scores = ExactMatch(Prompts(loaded.processor)).evaluate(loaded.vlm, examples).scores
+            assert dict(zip((one.id for one in examples), scores, strict=True)) == wanted
+    finally:
+        words.padding_side = "right"
+    chosen = examples[::20]
+    asks = Generation(Prompts(loaded.processor), ByRule(METRICS["exact_match"]), max_new_tokens=24)
+    assert asks.evaluate(loaded.vlm, chosen).scores.tolist() == [wanted[one.id] for one in chosen]
