@@ -1,6 +1,7 @@
 """Workers without models, for tests of live tuning: scores come from a formula, labelled SYNTHETIC."""
 
 import os
+import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,18 +53,25 @@ class ToyBench:
         hang: Names of jobs that never end.
         die: Names of jobs that end the process, by how often they do; counted in a folder.
         seconds: What a job takes.
+        spawn: Names of jobs that start programs which never end; their ids go to `folder`/children.
     """
 
     hang: Sequence[str] = ()
     die: Mapping[str, int] = field(default_factory=dict)
     folder: str = ""
     seconds: float = 0.0
+    spawn: Sequence[str] = ()
 
     def facts(self) -> Mapping[str, Any]:
         return {"validation": EXAMPLES, "test": EXAMPLES}
 
     def run(self, job: Job) -> Success | Failure:
         time.sleep(self.seconds)
+        if job.name in self.spawn:
+            for apart in (False, True):
+                child = subprocess.Popen(["sleep", "600"], start_new_session=apart, close_fds=False)
+                with open(os.path.join(self.folder, "children"), "a") as file:
+                    file.write(f"{child.pid}\n")
         while job.name in self.hang:
             time.sleep(0.01)
         if job.name in self.die:

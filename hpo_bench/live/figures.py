@@ -115,7 +115,9 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                 unit[:, 0] = (vl.ravel() - low) / (high - low)
                 unit[:, 1] = (expert.ravel() - low) / (high - low)
                 means = belief.model.predict(unit)[0].reshape(vl.shape)
-                mesh = axes.pcolormesh(vl, expert, means, cmap="viridis", shading="gouraud", rasterized=True)
+                mesh = axes.pcolormesh(
+                    vl, expert, means.clip(0.0, 1.0), cmap="viridis", shading="gouraud", rasterized=True
+                )
                 figure.colorbar(mesh, ax=axes, label="posterior mean")
                 near = zone(config, belief)
                 if near is not None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from hpo_bench.errors import LiveError
+from hpo_bench.live.advice import advice
 from hpo_bench.live.bench import Opener
 from hpo_bench.live.trial import Failure, Job
 from hpo_bench.live.verdict import REFERENCES
@@ -80,7 +81,7 @@ def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
     for name in ("warming up", "timed"):
         result = bench.run(Job(name, TIMED))
         if isinstance(result, Failure):
-            raise LiveError(f"a trial at 0.5, 0.5 fails ({result.kind}): {result.reason}\n{result.details}")
+            raise LiveError(f"a trial at 0.5, 0.5 fails ({result.kind}): {result.reason}; {advice(result.kind)}")
     facts = bench.facts()
     return Forecast(
         load_seconds=loaded,

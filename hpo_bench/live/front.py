@@ -8,7 +8,7 @@ import torch
 from botorch.utils.multi_objective.pareto import is_non_dominated
 
 from hpo_bench.live.trial import Trial
-from hpo_bench.live.zone import Belief
+from hpo_bench.live.zone import Belief, within_scores
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,9 @@ def choices(held: Sequence[Belief]) -> list[Choice]:
             if trial.kept is not None and trial.margin is not None:
                 least = trial.kept - trial.margin
                 kept = float(margins[index]) + least
-                found.append((trial, float(belief.means[index]), kept, float(belief.chances[index])))
+                found.append(
+                    (trial, within_scores(belief.means[index]), within_scores(kept), float(belief.chances[index]))
+                )
     if not found:
         return []
     front = is_non_dominated(torch.tensor([[score, kept] for _, score, kept, _ in found], dtype=torch.double))

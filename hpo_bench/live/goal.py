@@ -1,6 +1,7 @@
 """What a trial's answers are worth: one goal, or two where some ability must be kept."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,13 +45,28 @@ class Keep:
         Raises:
             LiveError: If either has no example.
         """
+        self.check(answers.categories, "what was answered")
         kept = np.array([category == self.category for category in answers.categories])
-        if kept.all() or not kept.any():
-            known = ", ".join(f"{name} ({count})" for name, count in Counter(answers.categories).items())
-            raise LiveError(
-                f"to keep {self.category!r} there must be examples of this category and of another; there are: {known}"
-            )
         return answers.only(~kept), answers.only(kept)
+
+    def check(self, categories: Sequence[str], what: str, *, least: int = 1) -> None:
+        """Refuse examples that cannot tell whether the ability is kept, or nothing else.
+
+        Args:
+            categories: Theirs.
+            what: What to call them.
+            least: So many must be of the category, and of others.
+
+        Raises:
+            LiveError: If there are fewer; the message has the counts.
+        """
+        counts = Counter(categories)
+        if not least <= counts[self.category] <= len(categories) - least:
+            known = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
+            raise LiveError(
+                f"to keep {self.category!r} {what} must have at least {least} examples of this category and of others; "
+                f"there are: {known or 'none'}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import LiveError
-from hpo_bench.live.trial import Answers
+from hpo_bench.live.trial import Answers, writable
 from hpo_bench.results import write
 
 
@@ -20,12 +20,12 @@ def write_answers(path: Path, answers: Answers) -> None:
         answers: What to write.
     """
     columns: dict[str, pa.Array] = {
-        "id": pa.array(answers.ids, pa.string()),
-        "category": pa.array(answers.categories, pa.string()),
+        "id": pa.array(map(writable, answers.ids), pa.string()),
+        "category": pa.array(map(writable, answers.categories), pa.string()),
         "score": pa.array(answers.scores, pa.float64()),
     }
     if answers.responses:
-        columns["response"] = pa.array(answers.responses, pa.string())
+        columns["response"] = pa.array(map(writable, answers.responses), pa.string())
 
     def save(place: Path) -> None:
         with place.open("wb") as file:

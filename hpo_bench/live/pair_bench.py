@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from hpo_bench.evaluation.examples import SPLITS, check_sides
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.live.bench import ModelBench
 from hpo_bench.merging.methods import metagpt, nan
@@ -48,6 +49,7 @@ class PairOpener:
         torch.set_num_threads(self.threads)
         loaded = LoadedPair.load(self.pair, device=device, trust_remote_code=self.trust_remote_code)
         evaluator = open_evaluator(self.pair, loaded)
+        check_sides([one for split in SPLITS for one in evaluator.examples(split)], SPLITS, self.pair.name)
         known: Mapping[str, Any] = {"coefficients": self._coefficients(loaded)} if self.coefficients else {}
         merger = Resident(loaded, mask_seed=self.mask_seed)
         merger.self_test()

@@ -14,7 +14,10 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hpo_bench.errors import HpoBenchError, LiveError
+from hpo_bench.evaluation.command import LEASH
 from hpo_bench.live.bench import Opener
 from hpo_bench.live.crew import Event, Finished, Lost, Ready
 from hpo_bench.live.trial import Cost, Failure, Job
@@ -84,21 +87,25 @@ class ProcessCrew:
             HpoBenchError: If its bench cannot be opened.
         """
         now = time.monotonic()
-        for worker in self._workers:
-            if worker.job is not None and worker.limit is not None and now - worker.begun > worker.limit:
-                return self._timed_out(worker, worker.job)
         ends = [w.begun + w.limit for w in self._workers if w.job is not None and w.limit is not None]
         until = min([now + timeout, *ends])
         woken = wait([worker.pipe for worker in self._workers], timeout=max(0.0, until - now))
+        # What was answered counts, even where it came too late or was the last that a worker said.
         for worker in self._workers:
             if worker.pipe in woken:
                 return self._heard(worker)
+        for worker in self._workers:
+            # A process of its evaluator's may hold the other end of its pipe, which then does not close.
+            if worker.process.exitcode is not None and not worker.pipe.poll():
+                return self._died(worker)
+            if worker.job is not None and worker.limit is not None and time.monotonic() - worker.begun > worker.limit:
+                return self._timed_out(worker, worker.job)
         return None
 
     def stop(self) -> None:
         """End all workers at once."""
         for worker in self._workers:
-            worker.process.kill()
+            _kill(worker.process)
         for worker in self._workers:
             worker.process.join()
             worker.pipe.close()
@@ -131,11 +138,12 @@ class ProcessCrew:
     def _timed_out(self, worker: _Worker, job: Job) -> Event | None:
         if worker.process.pid is not None and hasattr(signal, "SIGUSR1"):
             os.kill(worker.process.pid, signal.SIGUSR1)  # writes down where it hangs
-            time.sleep(LAST_WORDS_SECONDS)
+            if worker.pipe.poll(LAST_WORDS_SECONDS):  # it was answering
+                return self._heard(worker)
         return self._replace(worker, "timeout", f"{job.name} took longer than {worker.limit:.0f} s and was ended")
 
     def _replace(self, worker: _Worker, kind: str, reason: str) -> Event | None:
-        worker.process.kill()
+        _kill(worker.process)
         worker.process.join()
         worker.pipe.close()
         place = self._workers.index(worker)
@@ -157,6 +165,8 @@ class ProcessCrew:
 
 def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
     """What a worker process does: open a bench, then answer one job after the other."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what its evaluator starts is in its group, and ends with it
     # Ctrl-C reaches every process of the terminal, a queue's SIGTERM all of a job; when to end is the tuner's to say.
     for which in (signal.SIGINT, signal.SIGTERM):
         signal.signal(which, signal.SIG_IGN)
@@ -181,10 +191,39 @@ def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
 
 
 def _follow_parent() -> None:
-    """End with the tuner, however it ended, even in the middle of a job."""
+    """End with the tuner, however it ended, even in the middle of a job, and take along what the evaluator started."""
     parent: Any = multiprocessing.parent_process()
     wait([parent.sentinel])
+    _kill_started(psutil.Process())
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
+
+
+def _kill(process: SpawnProcess) -> None:
+    """End a worker, or what is left of one, and all that its evaluator started."""
+    if process.pid is None:
+        return
+    with contextlib.suppress(psutil.Error):
+        _kill_started(psutil.Process(process.pid))
+    if hasattr(os, "killpg"):
+        # Of a worker that died the group lives on in its children; of one that has only just begun there is none yet.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _kill_started(worker: psutil.Process) -> None:
+    """End a worker's children and theirs, in groups of their own as well.
+
+    A leash is left alone with what it holds: it ends by itself when its worker does, and clears up.
+    """
+    with contextlib.suppress(psutil.Error):
+        for child in worker.children():
+            with contextlib.suppress(psutil.Error):
+                if str(LEASH) not in child.cmdline():
+                    _kill_started(child)
+                    child.kill()
 
 
 def _tail(log: Path) -> str:

@@ -106,17 +106,20 @@ class RayCrew:
             LiveError: If a bench cannot be opened.
             HpoBenchError: Likewise, for reasons of ours.
         """
-        now = time.monotonic()
-        for worker in self._workers:
-            if worker.job is not None and worker.limit is not None and now - worker.begun > worker.limit:
-                reason = f"{worker.job.name} took longer than {worker.limit:.0f} s and was ended"
-                return self._replace(worker, worker.job, "timeout", reason)
         waiting = {worker.waiting: worker for worker in self._workers if worker.waiting is not None}
         if not waiting:
             time.sleep(timeout)
             return None
         done, _ = ray.wait(list(waiting), num_returns=1, timeout=timeout)
-        return self._heard(waiting[done[0]]) if done else None
+        # What was answered counts, even where it came too late.
+        if done:
+            return self._heard(waiting[done[0]])
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.job is not None and worker.limit is not None and now - worker.begun > worker.limit:
+                reason = f"{worker.job.name} took longer than {worker.limit:.0f} s and was ended"
+                return self._replace(worker, worker.job, "timeout", reason)
+        return None
 
     def stop(self) -> None:
         """End all workers at once, and leave the cluster."""

@@ -1,6 +1,7 @@
 """A study as one self-contained page."""
 
 import base64
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -18,7 +19,7 @@ from hpo_bench.live.finished import Study
 from hpo_bench.live.front import choices
 from hpo_bench.live.outcomes import read_answers
 from hpo_bench.live.overhead import PARTS, Overhead
-from hpo_bench.live.summary import sentences
+from hpo_bench.live.summary import answered, sentences
 from hpo_bench.live.trial import Answers, Trial
 from hpo_bench.live.verdict import Z95, Line, Verdict
 from hpo_bench.live.zone import beliefs, recommend
@@ -81,10 +82,11 @@ def write_report(study: Study) -> Path:
     text = environment.get_template("report.html.j2").render(
         study=study,
         style=(files("hpo_bench.report") / "page.css").read_text(encoding="utf-8"),
-        command=" ".join(study.origin.command),
+        command=shlex.join(study.origin.command),
         verdict=verdict,
         lines=[(line, describe(MergeSetting(**line.setting))) for line in verdict.lines],
         sentences=sentences(verdict),
+        answered=answered,
         z95=Z95,
         figures={name: _data(encode(figure, source)["png"]) for name, figure in drawn.items()},
         changes=changes(before, after),

@@ -9,6 +9,8 @@ from pathlib import Path
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
+from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.live import alone, apart, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
@@ -20,6 +22,7 @@ from hpo_bench.live.goal import Goal, Keep
 from hpo_bench.live.limits import Limits, check_timeout, time_limit
 from hpo_bench.live.screen import screen
 from hpo_bench.live.space import COEFFICIENTS, DENSITY, MergeSpace, Range
+from hpo_bench.live.storage_url import opened
 from hpo_bench.live.store import TrialStore
 from hpo_bench.live.summary import accounts, passed_over, show
 from hpo_bench.live.table import write_tables
@@ -121,7 +124,8 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
         The optimiser's class; with something to keep, GP-BO's is the one that models it.
 
     Raises:
-        UsageError: If an option makes no sense.
+        UsageError: If an option makes no sense, or there are too few examples.
+        LiveError: If another study to start from has nothing, or an ability to keep too few examples.
         OptimizerError: If there is no such optimiser.
     """
     if not request.methods or len(set(request.methods)) < len(request.methods):
@@ -134,6 +138,10 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
             f"one, or another optimiser: {able}"
         )
     starts.check(request.starts, request.methods)
+    if not (request.studies / request.study).is_dir():
+        starts.check_studies(request.starts, request.studies)
+    if request.url is not None:
+        opened(request.url)
     check_timeout(request.timeout)
     if request.keep is not None and kind is GpBo:
         kind = ConstrainedGpBo
@@ -141,7 +149,20 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
     name = request.study
     if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
         raise UsageError(f"a study's name is letters, digits, '-', '_' and '.', not {name!r}; give one with --study")
+    _check_examples(request)
     return kind
+
+
+def _check_examples(request: Request) -> None:
+    """Refuse too few examples for a score on each side; those of lmms-eval's tasks are known to the workers alone."""
+    examples = read_benchmark(request.pair)
+    if examples is None:
+        return
+    check_sides(examples, SPLITS, str(request.pair.examples))
+    if request.keep is not None:
+        for split in SPLITS:
+            categories = [example.category for example in of_split(examples, split)]
+            request.keep.check(categories, f"the {split} examples of {request.pair.examples}", least=LEAST)
 
 
 def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: int, origin: Origin) -> Verdict | None:
@@ -172,8 +193,6 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         if request.url is not None:
             stack.enter_context(alone.in_storage(store.url, request.study))
         wanted = _config(request, kind, store)
-        if store.config is None:
-            starts.check_studies(request.starts, request.studies)
         replace(origin, study=request.study, url=request.url and store.url).write(folder)
         if others := passed_over(store):
             console.print(others, highlight=False, soft_wrap=True)
@@ -189,7 +208,7 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
         title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
         goal = _goal(config, store, crew, brake, request.timeout)
-        budget = _planned(store, limits)
+        budget = planned(store, limits)
         contest = Contest.of(config, kind, budget=budget, goal=goal)
         with screen(console, title) as shown:
             tuner = Tuner(
@@ -277,7 +296,7 @@ def _finished(store: TrialStore, limits: Limits) -> Verdict | None:
     return verdict if done and not limits.allow(spent) else None
 
 
-def _planned(store: TrialStore, limits: Limits) -> int:
+def planned(store: TrialStore, limits: Limits) -> int:
     """How many trials the optimisers plan for: fewer than before would be another plan, which proposed other trials."""
     begun = len(store.trials())
     return max(limits.trials, begun, store.planned if begun else 0)

@@ -13,10 +13,13 @@ from hpo_bench.live.contest import describe
 from hpo_bench.live.goal import Keep
 from hpo_bench.live.screen import clock
 from hpo_bench.live.store import TrialStore
-from hpo_bench.live.verdict import Z95, Kept, Verdict
+from hpo_bench.live.verdict import Z95, Kept, Sample, Verdict
+from hpo_bench.live.zone import within_scores
 from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.printing import in_a_line
 
 OTHERS_SHOWN = 5
+ANSWER_SHOWN = 200
 
 
 def show(verdict: Verdict, console: Console) -> None:
@@ -36,7 +39,7 @@ def show(verdict: Verdict, console: Console) -> None:
         table.add_column(head, justify="right")
     for place, line in enumerate(verdict.lines):
         table.add_row(
-            line.name,
+            verdict.title(line),
             describe(MergeSetting(**line.setting)),
             f"{line.validation:.3f}",
             f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
@@ -50,27 +53,23 @@ def show(verdict: Verdict, console: Console) -> None:
         )
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
-    for sentence in sentences(verdict):
+    for sentence in (*sentences(verdict), *map(answered, verdict.samples)):
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
 def sentences(verdict: Verdict) -> Sequence[str]:
     """What the table does not say."""
     best, *others = verdict.lines
-    told = [
-        f"Recommended: trial {verdict.recommended}, {describe(MergeSetting(**best.setting))}; the posterior expects "
-        f"{verdict.mean:.3f} ± {Z95 * verdict.deviation:.3f} there on validation examples. Test examples were not "
-        "looked at before the end; after ± stands half of a 95% interval, paired over examples where two are compared."
-    ]
+    told = [_advice(verdict)]
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
             f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} on the others; the difference is winner's curse and "
-            "luck."
+            f"luck.{'' if base.gap[0] > 0 else ' So a gain is not shown; keeping the VLM as it is risks nothing.'}"
         )
     if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
         told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
-    for method, zone in verdict.zones.items():
+    for method, zone in verdict.zones.items() if verdict.distinguished else ():
         ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
         told.append(
             f"{METHODS[method]}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
@@ -79,6 +78,17 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     if not verdict.reproduced:
         told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
     return told
+
+
+def answered(sample: Sample) -> str:
+    """How base VLM and merge answered an example, in a line."""
+
+    def said(answer: str, score: float) -> str:
+        words = in_a_line(answer)[:ANSWER_SHOWN]
+        return f"{words!r} ({score:.2f})" if answer else f"scored {score:.2f}"
+
+    base, merge = said(sample.base, sample.base_score), said(sample.merge, sample.merge_score)
+    return f"  {in_a_line(sample.id)}: base VLM {base}, merge {merge}"
 
 
 def passed_over(store: TrialStore) -> str:
@@ -107,6 +117,25 @@ def lost(kept: Kept) -> str:
     """`+0.012 [-0.003, +0.027]`: how far below the base VLM, on test examples."""
     low, high = kept.interval
     return f"{kept.lost:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _advice(verdict: Verdict) -> str:
+    """What to do, and how sure that is."""
+    setting = describe(MergeSetting(**verdict.lines[0].setting))
+    low, high = (within_scores(verdict.mean + side * verdict.deviation) for side in (-Z95, Z95))
+    expected = f"the posterior expects {verdict.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
+    about = (
+        "Test examples were not looked at before the end; after ± stands half of a 95% interval, paired over examples "
+        "where two are compared."
+    )
+    if verdict.distinguished:
+        return f"Recommended: trial {verdict.recommended}, {setting}; {expected}. {about}"
+    return (
+        f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on validation "
+        f"examples with probability {verdict.luck:.2f}. No change is recommended. Look at the answers below, ask more "
+        f"or other examples, or take another metric. Highest is trial {verdict.recommended}, {setting}; {expected}. "
+        f"{about}"
+    )
 
 
 def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.printing import in_a_line
 
 State = Literal["running", "complete", "failed"]
+REASON, DETAILS = 300, 100_000
+"""Of an error so many characters are shown, and so many kept in its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,8 @@ class Failure:
 
     Attributes:
         kind: The sort of failure; see `EvaluationError`.
-        reason: What went wrong, in a line.
-        details: Everything else that is known, for the log.
+        reason: What went wrong, in a line; cut where it is longer than a table or a message can take.
+        details: Everything else that is known, for the log; cut in the middle.
         cost: What it took.
     """
 
@@ -134,6 +137,23 @@ class Failure:
     reason: str
     details: str = ""
     cost: Cost = Cost()
+
+    def __post_init__(self) -> None:
+        # An evaluator's errors may be of any length, and hold what no file and no terminal takes.
+        reason, details = " ".join(self.reason.split()), writable(self.details)
+        if len(reason) > REASON:
+            reason = f"{reason[:REASON]} ... ({len(reason):,} characters)"
+        if len(details) > DETAILS:
+            half = DETAILS // 2
+            cut = len(details) - DETAILS
+            details = f"{details[:half]}\n... ({cut:,} characters are left out)\n{details[-half:]}"
+        object.__setattr__(self, "reason", in_a_line(reason))
+        object.__setattr__(self, "details", details)
+
+
+def writable(text: str) -> str:
+    r"""The text with halves of surrogate pairs, which no encoding has, written as `\ud800`."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.live import apart
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.crew import Crew
+from hpo_bench.live.distinction import LEVEL, chance_of_luck
 from hpo_bench.live.goal import Goal, Keep
 from hpo_bench.live.limits import time_limit
 from hpo_bench.live.store import TrialStore
@@ -23,6 +24,7 @@ from hpo_bench.results import write
 
 FILE = "verdict.json"
 Z95 = 1.96
+SAMPLES = 5
 REFERENCES = {
     "base VLM": apart.BASE,
     "expert swapped in": MergeSetting("ta", 0.0, 1.0),
@@ -91,6 +93,25 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How the base VLM and a merge answered one validation example.
+
+    Attributes:
+        id: The example's.
+        base: What the base VLM said; empty where the evaluator does not generate.
+        base_score: What that scored.
+        merge: What the merge said; empty likewise.
+        merge_score: What that scored.
+    """
+
+    id: str
+    base: str
+    base_score: float
+    merge: str
+    merge_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What came of a study.
 
@@ -104,6 +125,8 @@ class Verdict:
         zones: For each method the share of its box that is near-optimal, the ranges, and within what.
         keep: The ability that had to be kept; None if there was none.
         chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
+        luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
+        samples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
     """
 
     trials: int
@@ -115,6 +138,17 @@ class Verdict:
     zones: Mapping[str, Mapping[str, Any]]
     keep: Keep | None = None
     chance: float | None = None
+    luck: float = 0.0
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def distinguished(self) -> bool:
+        """Whether any merge was told from another, or from the base VLM; if not, there is no reason for a change."""
+        return self.luck < LEVEL
+
+    def title(self, line: Line) -> str:
+        """What to call a line: one that no other was told from is not recommended."""
+        return line.name if self.distinguished or line is not self.lines[0] else f"trial {self.recommended}"
 
     def write(self, folder: Path) -> None:
         """Write `verdict.json`, whole or not at all."""
@@ -131,7 +165,9 @@ class Verdict:
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
             lines = tuple(Line(**{**one, "kept": one.get("kept") and Kept(**one["kept"])}) for one in values["lines"])
-            return cls(**{**values, "lines": lines, "keep": values.get("keep") and Keep(**values["keep"])})
+            samples = tuple(Sample(**one) for one in values.get("samples", ()))
+            keep = values.get("keep") and Keep(**values["keep"])
+            return cls(**{**values, "lines": lines, "keep": keep, "samples": samples})
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, KeyError) as error:
@@ -177,6 +213,9 @@ def judge(
     limit = time_limit(timeout, trials) / VALIDATION_SHARE
     scored = apart.score(store.folder, list(settings.values()), crew, brake, limit=limit)
     best, base = scored[chosen.setting], scored[apart.BASE]
+    seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
+    told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
+    luck = chance_of_luck(told)
     zones = [one for belief in held if (one := zone(config, belief)) is not None]
     verdict = Verdict(
         trials=sum(trial.state != "running" for trial in trials),
@@ -188,9 +227,24 @@ def judge(
         zones={z.method: {"share": z.share, "ranges": dict(z.ranges), "within": z.within} for z in zones},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
+        luck=luck,
+        samples=() if luck < LEVEL else _samples(base["validation"], best["validation"]),
     )
     verdict.write(store.folder)
     return verdict
+
+
+def _samples(base: Answers, merge: Answers) -> tuple[Sample, ...]:
+    """The first few answers, those that differ before the others."""
+    order = np.argsort(base.scores == merge.scores, kind="stable")[:SAMPLES]
+    said = [one.responses or ("",) * len(one) for one in (base, merge)]
+    return tuple(
+        Sample(
+            id=base.ids[i], base=said[0][i], base_score=float(base.scores[i]), merge=said[1][i],
+            merge_score=float(merge.scores[i]),
+        )
+        for i in order
+    )  # fmt: skip
 
 
 Both = dict[str, Answers]

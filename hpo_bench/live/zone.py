@@ -115,7 +115,7 @@ class Recommendation:
 
     Attributes:
         trial: The trial that was made there.
-        mean: Posterior mean of its score.
+        mean: Posterior mean of its score, from 0 to 1 as scores are.
         deviation: Posterior standard deviation.
         chance: Posterior probability that it keeps what must be kept; 1 where nothing must.
     """
@@ -147,8 +147,13 @@ def recommend(held: Sequence[Belief]) -> Recommendation:
     top = max(held, key=lambda belief: belief.rank(belief.best))
     index = top.best
     return Recommendation(
-        top.trials[index], float(top.means[index]), float(top.deviations[index]), float(top.chances[index])
+        top.trials[index], within_scores(top.means[index]), float(top.deviations[index]), float(top.chances[index])
     )
+
+
+def within_scores(mean: float) -> float:
+    """A posterior mean of a score, which knows no bounds, brought back to where scores are, from 0 to 1."""
+    return float(np.clip(mean, 0.0, 1.0))
 
 
 def zone(config: StudyConfig, belief: Belief) -> Zone | None:

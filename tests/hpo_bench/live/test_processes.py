@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from live_toys import BrokenOpener, ToyBench, ToyOpener, answers
 
@@ -60,6 +61,73 @@ def test_workers_answer_hang_die_and_are_replaced(tmp_path: Path) -> None:
         crew.stop()
 
 
+def started(folder: Path) -> list[int]:
+    """The ids of what a bench started, once all of it was."""
+    for _ in range(600):
+        ids = (folder / "children").read_text().split() if (folder / "children").exists() else []
+        if len(ids) >= 2:
+            return list(map(int, ids))
+        time.sleep(0.05)
+    raise AssertionError("nothing was started")
+
+
+def gone(ids: list[int], seconds: float = 20.0) -> bool:
+    """Whether processes end, or wait only for whoever collects them."""
+
+    def ended(one: int) -> bool:
+        try:
+            return psutil.Process(one).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    end = time.monotonic() + seconds
+    while not (done := all(map(ended, ids))) and time.monotonic() < end:
+        time.sleep(0.05)
+    return done
+
+
+def test_what_an_evaluator_started_ends_with_its_worker(tmp_path: Path) -> None:
+    bench = ToyBench(
+        hang=("hangs", "stopped"), die={"dies": 1}, folder=str(tmp_path), spawn=("hangs", "dies", "stopped")
+    )
+    crew = ProcessCrew(ToyOpener(bench), devices=["cpu"], logs=tmp_path / "logs")
+    try:
+        wait_for(crew, Ready)
+        crew.submit("worker-1", Job("hangs", SETTING), limit=0.5)
+        assert wait_for(crew, Lost).failure.kind == "timeout"
+        assert gone(started(tmp_path))
+
+        (tmp_path / "children").unlink()
+        wait_for(crew, Ready)
+        # Its children hold its pipe open, so that nothing but the process itself tells of its end.
+        crew.submit("worker-1", Job("dies", SETTING))
+        assert wait_for(crew, Lost).failure.kind == "worker-died"
+        assert gone(started(tmp_path)[:1]), "one that left its group and its parent behind cannot be found"
+        for one in started(tmp_path)[1:]:
+            os.kill(one, signal.SIGKILL)
+
+        (tmp_path / "children").unlink()
+        wait_for(crew, Ready)
+        crew.submit("worker-1", Job("stopped", SETTING))
+        children = started(tmp_path)
+    finally:
+        crew.stop()
+    assert gone(children)
+
+
+def test_an_answer_that_is_there_when_time_is_up_counts(tmp_path: Path) -> None:
+    crew = ProcessCrew(ToyOpener(), devices=["cpu"], logs=tmp_path)
+    try:
+        wait_for(crew, Ready)
+        crew.submit("worker-1", Job("trial 0", SETTING), limit=0.2)
+        time.sleep(2.0)  # the tuner was busy, or asleep
+        event = crew.poll(0.2)
+        assert isinstance(event, Finished), event
+        assert isinstance(event.result, Success)
+    finally:
+        crew.stop()
+
+
 @pytest.mark.parametrize(
     ("device", "error", "message"),
     [("nonsense", UsageError, "no such thing as nonsense"), ("dies", LiveError, "exit code 7 while it loaded")],
@@ -85,7 +153,8 @@ def test_workers_end_with_a_tuner_that_is_killed(tmp_path: Path) -> None:
         "from hpo_bench.live.trial import Job\n"
         "from hpo_bench.merging.setting import MergeSetting\n"
         "if __name__ == '__main__':\n"
-        f"    crew = ProcessCrew(ToyOpener(ToyBench(hang=('x',))), devices=['cpu'], logs=Path({str(tmp_path)!r}))\n"
+        f"    bench = ToyBench(hang=('x',), spawn=('x',), folder={str(tmp_path)!r})\n"
+        f"    crew = ProcessCrew(ToyOpener(bench), devices=['cpu'], logs=Path({str(tmp_path)!r}))\n"
         "    while not crew.idle: crew.poll(0.1)\n"
         "    crew.submit('worker-1', Job('x', MergeSetting('ta', 1.0, 1.0)))\n"
         "    print(crew._workers[0].process.pid, flush=True)\n"
@@ -96,12 +165,8 @@ def test_workers_end_with_a_tuner_that_is_killed(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    assert Path(f"/proc/{child}").exists()
+    family = [child, *started(tmp_path)]
+    assert all(map(psutil.pid_exists, family))
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    end = time.monotonic() + 20
-    while Path(f"/proc/{child}/status").exists() and time.monotonic() < end:
-        if "zombie" in Path(f"/proc/{child}/status").read_text():
-            return  # ended, and waits for whoever collects it
-        time.sleep(0.1)
-    assert not Path(f"/proc/{child}/status").exists()
+    assert gone(family)

@@ -2,19 +2,24 @@
 
 import signal
 from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 from live_toys import InlineCrew, config, success
 
+from hpo_bench.console import PlainConsole
 from hpo_bench.errors import LiveError
 from hpo_bench.live.board import Silent
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.contest import Contest
 from hpo_bench.live.limits import Limits
+from hpo_bench.live.screen import screen
 from hpo_bench.live.store import TrialStore
+from hpo_bench.live.study import planned
 from hpo_bench.live.trial import Cost, Failure, Job, Success, Trial
 from hpo_bench.live.tuner import Ending, Tuner
 from optimizers.registry import get
@@ -36,15 +41,17 @@ def tune(
     store = TrialStore(folder, "study")
     known = store.config or store.begin(study or config())
     limits = options.pop("limits", None) or Limits(trials=trials)
+    budget = planned(store, limits)
     tuner = Tuner(
         store=store,
-        contest=Contest.of(known, get(known.optimizer), budget=limits.trials),
+        contest=Contest.of(known, get(known.optimizer), budget=budget),
         crew=crew,
         limits=limits,
         brake=brake or Brake(),
-        screen=Silent(),
+        screen=options.pop("screen", Silent()),  # pyright: ignore[reportArgumentType]
         **options,  # pyright: ignore[reportArgumentType]
     )
+    store.plan(budget)
     ending = tuner.run()
     return ending, store.trials()
 
@@ -211,6 +218,58 @@ def test_one_interrupt_ends_after_the_running_trial_and_two_at_once(tmp_path: Pa
         assert [trial.state for trial in trials] == ["complete"] * 3
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("optimizer", ["gp-bo", "grid", "cma-es"])
+def test_after_a_kill_fewer_trials_may_be_asked_for(tmp_path: Path, optimizer: str) -> None:
+    calls = iter(range(100))
+
+    def run(job: Job) -> Success:
+        if next(calls) == 6:
+            raise KillError
+        return success(job)
+
+    study = config(optimizer=optimizer, optimizer_version=get(optimizer).version)
+    with pytest.raises(KillError):
+        tune(tmp_path, InlineCrew(run=run), trials=25, study=study)
+    ending, fewer = tune(tmp_path, InlineCrew(), trials=4)
+    assert (ending, [trial.state for trial in fewer]) == ("budget", ["complete"] * 6 + ["running"])
+    _, seven = tune(tmp_path, InlineCrew(), trials=7)
+    assert [trial.state for trial in seven] == ["complete"] * 7
+    _, whole = tune(tmp_path / "whole", InlineCrew(), trials=25, study=study)
+    _, all_of_it = tune(tmp_path, InlineCrew(), trials=25)
+    assert traces(all_of_it) == traces(whole)
+
+
+def test_trials_that_others_add_change_nothing(tmp_path: Path) -> None:
+    study = config(optimizer="gp-bo", optimizer_version=get("gp-bo").version)
+    tune(tmp_path / "a", InlineCrew(), trials=5, study=study)
+    theirs = optuna.load_study(study_name="study", storage=TrialStore(tmp_path / "a", "study").url)
+    theirs.enqueue_trial({"vl_weight": 1.0})
+    theirs.add_trial(optuna.trial.create_trial(value=0.999))
+    _, more = tune(tmp_path / "a", InlineCrew(), trials=8)
+    _, whole = tune(tmp_path / "b", InlineCrew(), trials=8, study=study)
+    assert [trial.number for trial in more] == [0, 1, 2, 3, 4, 7, 8, 9]
+    assert [trace[1:6] for trace in traces(more)] == [trace[1:6] for trace in traces(whole)]
+
+
+@pytest.mark.parametrize("text", ["half of \ud800 a letter", "x" * 5_000_000, "[/red] [b] \x1b[2J", "two\nlines"])
+def test_no_error_text_ends_the_tuner_or_floods_the_terminal(tmp_path: Path, text: str) -> None:
+    def run(job: Job) -> Success | Failure:
+        return Failure("raised", text, text * 2) if job.name == "trial 1" else success(job)
+
+    for terminal in (True, False):
+        console = PlainConsole(file=StringIO(), force_terminal=terminal, width=100)
+        with screen(console, "[/pair] tuned") as shown:
+            _, trials = tune(tmp_path / str(terminal), InlineCrew(run=run), trials=3, screen=shown)
+        assert trials[1].state == "failed"
+        assert len(trials[1].reason) < 400
+        assert "\n" not in trials[1].reason
+        assert (tmp_path / str(terminal) / trials[1].log).stat().st_size < 300_000
+        printed = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+        assert "[/pair] tuned" in printed
+        assert "\x1b[2J" not in printed
+        assert len(printed) < 20_000
 
 
 def test_another_optimiser_s_trace_is_refused(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Recommendations and near-optimal zones."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from live_toys import answers, config
@@ -40,6 +42,14 @@ def test_the_luckiest_draw_is_not_recommended() -> None:
     chosen = recommend(beliefs(config(), lucky))
     assert chosen.trial.number != mediocre
     assert distance(chosen.setting) < 0.4
+
+
+def test_no_score_above_one_is_expected() -> None:
+    # SYNTHETIC: a slope that ends at a perfect score, which the model goes on with.
+    made = [replace(one, score=min(1.0, 0.2 + 0.8 * one.setting.exp_weight), standard_error=0.05) for one in trials(25)]
+    held = beliefs(config(), made)
+    assert held[0].means.max() > 1.0
+    assert recommend(held).mean == 1.0
 
 
 def test_failures_and_few_trials_do_no_harm() -> None:
