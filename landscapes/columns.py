@@ -81,7 +81,7 @@ def words(frame: pd.DataFrame, name: str, path: Path) -> NDArray[np.object_]:
 def settings(frame: pd.DataFrame, space: SearchSpace, path: Path) -> Array:
     """The setting of each row, of shape (n, d), checked against the box."""
     X = np.stack([numbers(frame, name, path) for name in space.names], axis=1)
-    slack = 1e-9 * (space.high - space.low)
+    slack = CLOSE * (space.high - space.low)
     outside = (space.low - slack > X) | (space.high + slack < X)
     if outside.any():
         row, axis = (int(i) for i in np.argwhere(outside)[0])
@@ -91,6 +91,11 @@ def settings(frame: pd.DataFrame, space: SearchSpace, path: Path) -> Array:
             "widen low and high in card.yaml or drop the row"
         )
     return X
+
+
+def same_settings(X: Array, Z: Array, space: SearchSpace) -> bool:
+    """Whether two arrays of settings, of shape (n, d), are the same row by row, but for rounding."""
+    return X.shape == Z.shape and bool(np.all(np.abs(X - Z) <= CLOSE * (space.high - space.low)))
 
 
 def mask_seeds(frame: pd.DataFrame, path: Path) -> dict[str, NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from landscapes.errors import FlatLandscapeError, InvalidGridError
 from surrogates.loocv import exact_loocv, study_loocv
+from surrogates.scale import root_mean_square
 
 if TYPE_CHECKING:
     from landscapes.landscape import Landscape
@@ -109,7 +110,7 @@ def _against_truth(landscape: Landscape) -> dict:
             "argmax_regret": _percent(truth.max() - truth[np.argmax(seen)], float(np.ptp(truth))),
         }
         if test is not None:
-            error = float(np.sqrt(np.mean((test.score(X) - truth) ** 2)))
+            error = root_mean_square(test.score(X) - truth)
             measured = [test.grid.scores.max(), truth.max()]
             if landscape.dense is not None:
                 measured.extend(_inside(landscape, landscape.dense)[1])
@@ -132,8 +133,8 @@ def mask_noise(masks: Truth) -> float:
     X, scores = masks.grid.X, masks.grid.scores
     _, setting = np.unique(X, axis=0, return_inverse=True)
     groups = [scores[setting.ravel() == one] for one in np.unique(setting)]
-    variances = [group.var(ddof=1) for group in groups if len(group) > 1]
-    return float(np.sqrt(np.mean(variances))) if variances else NOT_MEASURED
+    deviations = [group.std(ddof=1) for group in groups if len(group) > 1]
+    return root_mean_square(deviations) if deviations else NOT_MEASURED
 
 
 def _inside(landscape: Landscape, truth: Truth) -> tuple[Array, Array]:

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -28,6 +27,7 @@ from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
 from surrogates.extrema import Extremum
 from surrogates.rbf import RBFSurrogate
+from surrogates.scale import are_equal
 
 Array = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ class Landscape:
                 f"{grid.path} has {len(grid)} settings with split {grid.split!r}, and the surrogate needs at least "
                 f"{least} in {self.space.dim} dimensions; record more"
             )
-        if grid.range <= 1e-12 * max(1.0, float(np.abs(grid.scores).max())):
+        if are_equal(grid.scores):
             raise FlatLandscapeError(
                 f"{grid.path}, column 'score': all {len(grid)} scores of split {grid.split!r} are {grid.scores[0]:g}, "
                 "and a flat landscape has no regret; leave it out, or record it with more examples or another range"
@@ -174,12 +174,12 @@ class Landscape:
     @cached_property
     def optimum(self) -> Extremum:
         """The certified global maximum; `x` in the parameters' own units."""
-        return self._in_own_units(extrema.maximum(self.surrogate.predict, self.space.dim, nodes=self._nodes))
+        return self._in_own_units(extrema.maximum(self.surrogate.standard, self.space.dim, nodes=self._nodes))
 
     @cached_property
     def minimum(self) -> Extremum:
         """The certified global minimum; `x` in the parameters' own units."""
-        return self._in_own_units(extrema.minimum(self.surrogate.predict, self.space.dim, nodes=self._nodes))
+        return self._in_own_units(extrema.minimum(self.surrogate.standard, self.space.dim, nodes=self._nodes))
 
     @property
     def range(self) -> float:
@@ -196,8 +196,11 @@ class Landscape:
             An array of that shape. A value below zero would mean that the certificate of the optimum is wrong;
             rounding alone is set to zero.
         """
-        regret = (self.optimum.score - np.asarray(scores, dtype=np.float64)) / self.range
-        return np.where(np.abs(regret) < ROUNDING, 0.0, regret)
+        best = self.optimum.score
+        regret = (best - np.asarray(scores, dtype=np.float64)) / self.range
+        # Beside a large offset the last digit of a score is worth more.
+        least = max(ROUNDING, 4 * float(np.spacing(abs(best))) / self.range)
+        return np.where(np.abs(regret) < least, 0.0, regret)
 
     @cached_property
     def regret_sample(self) -> Array:
@@ -284,7 +287,12 @@ class Landscape:
         return None if self.folder is None else Truth.read(self.folder, self.card, design=design)
 
     def _in_own_units(self, extremum: Extremum) -> Extremum:
-        return replace(extremum, x=self.space.from_unit(extremum.x[None])[0])
+        scale = self.surrogate.scale
+        return Extremum(
+            x=self.space.from_unit(extremum.x[None])[0],
+            score=float(scale.from_standard(extremum.score)),
+            gap=float(scale.difference(extremum.gap)),
+        )
 
     def _refuse_unspanned_box(self) -> None:
         # Beyond the outermost settings a surrogate extrapolates, and an optimiser would be sent after an artefact.

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from surrogates.scale import Scale
+
 if TYPE_CHECKING:
     from landscapes.landscape import Landscape
     from landscapes.outcomes import Outcomes
@@ -31,6 +33,8 @@ Array = NDArray[np.float64]
 
 CONFIDENCE = 0.95
 RESAMPLES = 1000
+ROUNDING = 1e-12
+"""Variances of differences below this share of those of the two scores are rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,13 +119,14 @@ def surely_lower(correct: Array, *, resamples: int = RESAMPLES, seed: int = 0) -
         A matrix of shape (settings, settings): [i, j] says that j is surely lower than i.
     """
     n, m = correct.shape
+    correct = Scale.of(correct).to_standard(correct)  # whose squares neither over- nor underflow
     scores = correct.mean(axis=1)
     covariance = np.cov(correct) / m
     spread = np.diag(covariance)
-    # Rounding may leave a tiny negative variance for two settings that answer alike.
-    error = np.sqrt(np.maximum(spread[:, None] + spread[None] - 2 * covariance, 0.0))
-    known = error > 1e-12
-    error = np.where(known, error, np.inf)
+    both = spread[:, None] + spread[None]
+    variance = both - 2 * covariance
+    # Of two settings that answer alike rounding may leave a tiny variance, of either sign.
+    error = np.sqrt(np.where(variance > ROUNDING * both, variance, np.inf))
     drawn = np.random.default_rng(seed).multinomial(m, np.full(m, 1 / m), size=resamples) / m
     moved = drawn @ correct.T - scores
     upper = np.triu_indices(n, 1)

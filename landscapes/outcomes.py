@@ -78,7 +78,7 @@ class Outcomes:
             InvalidGridError: If the file cannot be used, or has other settings than the grid.
         """
         answers = cls.read(path, space, split=grid.split)
-        if answers.X.shape != grid.X.shape or not np.allclose(answers.X, grid.X, rtol=0, atol=1e-9):
+        if not columns.same_settings(answers.X, grid.X, space):
             raise InvalidGridError(f"{path} and {grid.path} have different settings; record both again")
         return answers
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError
+from surrogates.scale import Scale
 
 Array = NDArray[np.float64]
 
@@ -27,6 +28,8 @@ class Surrogate(ABC):
 
     _X: Array | None = None
     _y: Array | None = None
+    scale = Scale(0.0, 0)
+    """Of the scores it was fitted on: fits see standard scores, so that no tolerance depends on their unit."""
 
     @property
     @abstractmethod
@@ -63,8 +66,9 @@ class Surrogate(ABC):
             raise TooFewPointsError(f"the surrogate needs at least {least} points in {dim} dimensions, not {n}")
         if len(np.unique(X, axis=0)) < n:
             raise InvalidDataError("two points coincide, so that no function goes through both of their scores")
-        self._X, self._y = X, y
-        self._fit(X, y)
+        self.scale = Scale.of(y)
+        self._X, self._y = X, self.scale.to_standard(y)
+        self._fit(X, self._y)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -80,6 +84,10 @@ class Surrogate(ABC):
             InvalidDataError: If a point is outside the cube, names its coordinates, or has too few or many.
             NotFittedError: If `fit` was not called.
         """
+        return self.scale.from_standard(self.standard(X))
+
+    def standard(self, X: ArrayLike) -> Array:
+        """As `predict`, in the standard units of `scale`: for searches, which an offset would blind."""
         return self._predict(self._askable(X))
 
     def loo_residuals(self) -> Array:
@@ -92,7 +100,7 @@ class Surrogate(ABC):
         Raises:
             NotFittedError: If `fit` was not called.
         """
-        return self._loo_residuals(*self._data())
+        return self.scale.difference(self._loo_residuals(*self._data()))
 
     def weights(self, X: ArrayLike) -> Array:
         """How predictions are made of the recorded scores: `predict(X)` is `weights(X) @ y`.

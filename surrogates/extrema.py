@@ -15,6 +15,8 @@ STARTS = 8
 """From how many places each search climbs."""
 APART = 0.08
 """How far apart two starts are at least, along some axis; nearer ones mostly lie in the same basin."""
+MOST_BITS = 16
+"""The sample has at most 2 to this power points, however many axes there are."""
 STEP = 1e-6
 """Step of the finite differences, in the unit cube."""
 
@@ -64,7 +66,7 @@ def minimum(function: Function, dim: int, *, nodes: Array) -> Extremum:
 
 def _sample_and_climb(function: Function, dim: int, nodes: Array) -> tuple[Array, float]:
     # A fixed seed: the extremum is a property of the function and must not vary between calls.
-    sample = qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(10 + dim)
+    sample = qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(min(10 + dim, MOST_BITS))
     points = np.vstack([nodes, sample])
     values = function(points)
     # Tolerances of the climber are absolute, and scores may come in any unit.
@@ -102,8 +104,9 @@ def _divide_and_climb(function: Function, dim: int) -> tuple[Array, float]:
     wide, box = [(-0.25, 1.25)] * dim, [(0.0, 1.0)] * dim
     direct(loss, wide, maxfun=1000 * dim, maxiter=1000, locally_biased=True, vol_tol=0.0)
     points, scores = np.array(seen), np.array(values)
+    tolerances = {"xatol": 1e-7, "fatol": 1e-10 * (float(np.ptp(scores)) or 1.0)}
     for i in _peaks(points, scores):
-        minimize(loss, points[i], method="Nelder-Mead", bounds=box, options={"xatol": 1e-7, "fatol": 1e-10})
+        minimize(loss, points[i], method="Nelder-Mead", bounds=box, options=tolerances)
     best = int(np.argmax(values))
     return seen[best], values[best]
 

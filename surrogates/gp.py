@@ -13,6 +13,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from surrogates.base import Surrogate
 from surrogates.errors import InvalidDataError
+from surrogates.scale import are_equal
 
 Array = NDArray[np.float64]
 
@@ -50,7 +51,7 @@ class GPSurrogate(Surrogate):
         return 2 * dim + 2
 
     def _fit(self, X: Array, y: Array) -> None:
-        self._centre, scale = float(y.mean()), float(y.std()) or 1.0
+        self._centre, scale = float(y.mean()), 1.0 if are_equal(y) else float(y.std())
         signal: Any = ConstantKernel(1.0, SIGNALS) * Matern([0.5] * X.shape[1], LENGTHS, nu=2.5)
         kernel = signal + WhiteKernel(0.01, NOISES)
         # No random restarts: the surrogate is a property of the scores and must not vary between calls.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from surrogates.base import Surrogate
+from surrogates.scale import root_mean_square
 
 Array = NDArray[np.float64]
 
@@ -84,4 +85,4 @@ def _percent_rmse(residuals: Array, y: Array) -> float:
     spread = float(np.ptp(y))
     if not len(residuals) or spread == 0:
         return float("nan")
-    return 100 * float(np.sqrt(np.mean(residuals**2))) / spread
+    return 100 * root_mean_square(residuals) / spread

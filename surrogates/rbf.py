@@ -9,6 +9,7 @@ from scipy.spatial.distance import cdist
 
 from surrogates import kernels
 from surrogates.base import Surrogate
+from surrogates.crowding import steep_pairs, typical_spacing
 from surrogates.errors import InvalidDataError
 
 Array = NDArray[np.float64]
@@ -22,12 +23,24 @@ WORST_CONDITION = 1e10
 """Systems above this 1-norm condition number are not trusted: fewer than six digits of a prediction would be left."""
 
 
+SMOOTHING = 0.03
+"""Of crowded points, in what the kernel changes by over the typical spacing.
+
+With a tenth of it a pair a twentieth of the spacing apart still throws a cubic up by half the range of all scores."""
+
+LEAST_BREADTH = 1e-2
+"""Designs narrower than this in some direction, relative to their length, do not determine a slope across it."""
+
+
 class RBFSurrogate(Surrogate):
     """The study's surrogate: a sum of radial kernels around the recorded points, plus a polynomial, through all scores.
 
     Gaussian and multiquadric have a shape parameter epsilon. Unless given, it is the one of `SHAPES` with the least
     exact leave-one-out error (Rippa 1999) among those whose system is conditioned better than `WORST_CONDITION`. Every
     refit chooses it anew, while `loo_residuals` holds it at the value of the full fit.
+
+    Points that no smooth surface should go through together (`surrogates.crowding`) are smoothed, as if their scores
+    had an error, by `SMOOTHING`: the surrogate passes between them.
 
     Args:
         kernel: thin_plate_spline, cubic, linear, gaussian or multiquadric.
@@ -48,12 +61,14 @@ class RBFSurrogate(Surrogate):
                 f"epsilon must be positive, and only for a kernel with a shape: {kernel}, {epsilon!r}"
             )
         self._given_epsilon = epsilon
+        self._crowded = np.zeros(0, dtype=bool)
         self.epsilon = 1.0 if epsilon is None else float(epsilon)
 
     @property
     def settings(self) -> Mapping[str, object]:
-        """Kernel, degree of the tail, and the shape parameter if it was given."""
-        return {"kernel": self.kernel.name, "degree": self.kernel.degree, "epsilon": self._given_epsilon}
+        """Kernel, degree of the tail, the shape parameter if it was given, and the smoothing if there is any."""
+        smoothing = {"smoothing": SMOOTHING} if self._crowded.any() else {}
+        return {"kernel": self.kernel.name, "degree": self.kernel.degree, "epsilon": self._given_epsilon, **smoothing}
 
     def least_points(self, dim: int) -> int:
         """One point more than the polynomial tail has monomials."""
@@ -61,16 +76,17 @@ class RBFSurrogate(Surrogate):
 
     def _fit(self, X: Array, y: Array) -> None:
         tail = kernels.monomials(X, self.kernel.degree)
-        if np.linalg.matrix_rank(tail) < tail.shape[1]:
+        singular = np.linalg.svd(tail, compute_uv=False)
+        if singular[-1] < LEAST_BREADTH * singular[0]:
             raise InvalidDataError(
-                "the points lie on a line or plane; vary every parameter independently of the others"
+                "the points lie on a line or plane, or nearly; vary every parameter independently of the others"
             )
+        steep = steep_pairs(X, y)
+        self._crowded = steep.any(axis=1)
         if self.kernel.shaped and self._given_epsilon is None:
-            self.epsilon = self._best_epsilon(X, y)
+            self.epsilon = self._best_epsilon(X, y, steep)
         try:
-            self._interpolator = RBFInterpolator(
-                X, y, kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
-            )
+            self._interpolator = self._through(X, y)
         except np.linalg.LinAlgError as error:
             raise InvalidDataError(f"the points do not determine an interpolant ({error})") from error
         self._cardinals: RBFInterpolator | None = None
@@ -82,17 +98,28 @@ class RBFSurrogate(Surrogate):
         if self._cardinals is None:
             known, _ = self._data()
             # Interpolating the columns of the identity gives each score's part in every prediction.
-            self._cardinals = RBFInterpolator(
-                known, np.eye(len(known)), kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree
-            )
+            self._cardinals = self._through(known, np.eye(len(known)))
         return self._cardinals(X)
 
     def _loo_residuals(self, X: Array, y: Array) -> Array:
         return self._rippa(self._system(X, self.epsilon)[1], y)
 
-    def _best_epsilon(self, X: Array, y: Array) -> float:
+    def _through(self, X: Array, y: Array) -> RBFInterpolator:
+        return RBFInterpolator(
+            X, y, smoothing=self._smoothing(X, self.epsilon),
+            kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree,
+        )  # fmt: skip
+
+    def _smoothing(self, X: Array, epsilon: float) -> Array:
+        """What is added to the diagonal of the system, of shape (n,): 0 but for crowded points."""
+        ends = self.kernel.of_distance(epsilon * np.array([0.0, typical_spacing(*X.shape)]))
+        return np.where(self._crowded, SMOOTHING * abs(ends[1] - ends[0]), 0.0)
+
+    def _best_epsilon(self, X: Array, y: Array, steep: NDArray[np.bool_]) -> float:
         distances = cdist(X, X)
         np.fill_diagonal(distances, np.inf)
+        # Points that are smoothed as if they were one have no spacing.
+        distances[steep] = np.inf
         spacing = distances.min(axis=1).mean()
         best, least = SHAPES[-1] / spacing, np.inf
         for epsilon in SHAPES[::-1] / spacing:
@@ -112,6 +139,7 @@ class RBFSurrogate(Surrogate):
         tail = kernels.monomials(X, self.kernel.degree)
         width = tail.shape[1]
         radial = self.kernel.of_distance(epsilon * np.asarray(cdist(X, X), dtype=np.float64))
+        radial[np.diag_indices(len(X))] += self._smoothing(X, epsilon)
         system: Array = np.block([[radial, tail], [tail.T, np.zeros((width, width))]])
         return system, np.asarray(np.linalg.inv(system), dtype=np.float64)
 

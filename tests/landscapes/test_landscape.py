@@ -213,3 +213,46 @@ def test_outcomes_of_other_settings_are_refused(tmp_path: Path) -> None:
     write_outcomes(folder / "outcomes.parquet", rows, space)
     with pytest.raises(InvalidGridError, match="different settings; record both again"):
         _ = Landscape.read(folder).regret_noise
+
+
+def sample(scale: float = 1.0, offset: float = 0.0) -> tuple[list, list]:
+    X = np.random.default_rng(0).random((30, 2))
+    X[:4] = [[0, 0], [0, 1], [1, 0], [1, 1]]
+    return (0.2 + 0.8 * X).tolist(), (scale * np.exp(-3 * ((X - 0.4) ** 2).sum(1)) + offset).tolist()
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e12, 0.0), (1e-12, 0.0), (1e-300, 0.0), (1.0, 1e9), (1e-3, -1e9)])
+def test_units_and_offsets_of_scores_do_not_matter(tmp_path: Path, factor: float, offset: float) -> None:
+    X, scores = sample(factor, offset)
+    landscape = tiny(tmp_path, X, scores)
+    plain = tiny(tmp_path, X, ((np.array(scores) - offset) / factor).tolist())
+    lost = np.spacing(np.abs(scores).max()) / factor
+    assert landscape.optimum.x == pytest.approx(plain.optimum.x, abs=1e-4)
+    assert (landscape.optimum.score - offset) / factor == pytest.approx(plain.optimum.score, abs=1e-7 + 4 * lost)
+    assert landscape.optimum.gap / factor < 1e-6
+    assert landscape.random_regret(10) == pytest.approx(plain.random_regret(10), abs=1e-6 + 8 * lost)
+    assert landscape.regret_sample[0] >= 0.0
+    for one in ("study_loocv", "exact_loocv", "argmax_shift", "overshoot_percent"):
+        found, expected = (getattr(each.fidelity(), one) for each in (landscape, plain))
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-3 + 1e3 * lost)
+
+
+def test_tiny_scores_are_not_equal_and_rounding_is(tmp_path: Path) -> None:
+    X, _ = sample()
+    with pytest.raises(FlatLandscapeError):
+        tiny(tmp_path, X, [0.3, *[0.1 + 0.2] * 29])
+    with pytest.raises(FlatLandscapeError):
+        tiny(tmp_path, X, [0.0] * 30)
+    assert tiny(tmp_path, X, [5e-324, *[0.0] * 29]).range > 0
+
+
+def test_settings_next_to_each_other_do_not_throw_the_landscape_up(tmp_path: Path) -> None:
+    X, scores = sample()
+    beside = [X[9][0] + 1e-8, X[9][1]]
+    landscape = tiny(tmp_path, [*X, beside], [*scores, scores[9] + 0.3])
+    spread = landscape.grid.range
+    assert landscape.optimum.score < max(scores) + 0.4 * spread
+    assert landscape.minimum.score > min(scores) - 0.4 * spread
+    # Its scores are not what they would be without smoothing, and its hash says so.
+    assert landscape.surrogate.settings["smoothing"] > 0
+    assert "smoothing" not in tiny(tmp_path, X, scores).surrogate.settings

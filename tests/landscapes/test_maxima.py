@@ -111,3 +111,10 @@ def test_three_dimensions(shape: tuple[int, ...]) -> None:
     found = maxima.of(answers(chance, examples=300, seed=1))
     assert found is not None
     assert (found.where, found.surviving) == ("grid 5 x 5 x 4, test", 1)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(1e12, 0.0), (1e-13, 0.0), (1e-170, 0.0), (1.0, 1e9)])
+def test_units_of_scores_do_not_matter(factor: float, offset: float) -> None:
+    right = answers(surface(two_hills), examples=400, seed=0).correct
+    assert np.array_equal(maxima.surely_lower(factor * right + offset), maxima.surely_lower(right))
+    assert maxima.surely_lower(right).any()
