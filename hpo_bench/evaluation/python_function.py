@@ -84,11 +84,8 @@ def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:
     try:
         function = getattr(import_module(module), name)
     except (Exception, SystemExit) as error:  # whatever a user's module may raise, or call, when it is imported
-        why = (
-            first_line(error)
-            if isinstance(error, ImportError | AttributeError)
-            else f"{type(error).__name__}: {first_line(error)}"
-        )
+        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        why = f"{kind}{first_line(error)}"
         raise UsageError(f"{source}: there is no function at {address!r}: {why}") from error
     if not callable(function):
         raise UsageError(f"{source}: {address!r} is no function")

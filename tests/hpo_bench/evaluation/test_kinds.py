@@ -184,9 +184,9 @@ def test_python_functions_score(small_pair: Pair, loaded: LoadedPair) -> None:
     ],
 )
 def test_modules_that_raise_when_they_are_imported_are_refused(
-    small_pair: Pair, loaded: LoadedPair, module: str, message: str
+    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, module: str, message: str
 ) -> None:
-    name = f"odd_module_{abs(hash(module))}"
+    name = f"odd_{tmp_path.name}".replace("-", "_")
     (small_pair.folder / f"{name}.py").write_text(module)
     with pytest.raises(UsageError, match=message):
         open_evaluator(with_evaluation(small_pair, kind="python", function=f"{name}:score"), loaded)
@@ -197,10 +197,9 @@ def test_modules_that_raise_when_they_are_imported_are_refused(
     [{"scores": None}, {"scores": 0.5, "responses": "abc"}, {"scores": [0.5], "dollars": "much"}, {}, ["x"], 10**400],
 )
 def test_what_is_no_scores_is_a_failure(loaded: LoadedPair, returned: Any) -> None:
+    examples = [Example("a", "", "?", (), "a")]
     with pytest.raises(EvaluationError) as caught:
-        checked(
-            PythonFunction(lambda *_: returned, None, ()).evaluate(loaded.vlm, [Example("a", "", "?", (), "a")]), []
-        )
+        checked(PythonFunction(lambda *_: returned, None, ()).evaluate(loaded.vlm, examples), examples)
     assert caught.value.kind == "nonsense"
 
 
