@@ -50,6 +50,9 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
     seed = f" --mask-seed {mask_seed}" if plan.method == "dare" and mask_seed else ""
     masks = {"mask_seed": mask_seed} if plan.method == "dare" else {}
     base = pair.sources["base"]
+    for key, hint in (("domain", f" ({', '.join(card.DOMAINS)})"), ("benchmark", "")):
+        if not getattr(pair, key):
+            raise UsageError(f"{_source(pair)}, key {key!r}: is missing; the card of a landscape needs it{hint}")
     try:
         return card.Card(
             name=f"{pair.name}/{plan.method}",
