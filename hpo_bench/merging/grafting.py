@@ -46,11 +46,15 @@ def graft(
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
         copy_auxiliary(vlm.folder, scratch)
         for file in vlm.files:
-            tensors = {}
+            tensors: dict[str, torch.Tensor] = {}
+            written: set[str] = set()
             for name in vlm.of_file(file):
                 theirs = alignment.merged_name(name)
                 if theirs is not None:
-                    tensors[name] = _checked(language(theirs), vlm.tensors[name], theirs)
+                    new = _checked(language(theirs), vlm.tensors[name], theirs)
+                    # A head that is stored beside the embeddings it is tied to: a file holds no tensor twice.
+                    tensors[name] = new.clone() if theirs in written else new
+                    written.add(theirs)
                 else:
                     tensors[name] = alignment.read("vlm", name)
             with safe_open(vlm.folder / file, framework="pt") as source:
