@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.judge_cache import JudgeCache, Verdict
+from hpo_bench.evaluation.judge_cache import CACHE, JudgeCache, Verdict
 from hpo_bench.evaluation.options import Options
 
 JUDGE = "judge"
@@ -23,6 +23,7 @@ PROMPT = (
 )
 FRAME = 64
 """Tokens that a chat format adds to a message, at most."""
+_PLACE = re.compile(r"\{(question|answer|response)\}")
 _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 
 
@@ -64,11 +65,7 @@ class Judge:
         Raises:
             EvaluationError: If the judge does not answer, does not answer with a number in its scale, or is too dear.
         """
-        prompts = [
-            # Not str.format: questions and responses hold braces of their own.
-            self.prompt.replace("{question}", e.question).replace("{answer}", e.answer).replace("{response}", response)
-            for e, response in zip(examples, responses, strict=True)
-        ]
+        prompts = [self._prompt(e.question, e.answer, said) for e, said in zip(examples, responses, strict=True)]
         known = {prompt: self._known(prompt) for prompt in dict.fromkeys(prompts)}
         paid = 0.0
         with ThreadPoolExecutor(self.parallel) as pool:
@@ -94,16 +91,14 @@ class Judge:
         Raises:
             EvaluationError: If the judge does not answer as it should.
         """
-        if self._known(self._test) is None:
-            self._ask(self._test)
+        test = self._prompt("What is 1 + 1?", "2", "2")
+        if self._known(test) is None:
+            self._ask(test)
 
-    @property
-    def _test(self) -> str:
-        words = {"{question}": "What is 1 + 1?", "{answer}": "2", "{response}": "2"}
-        prompt = self.prompt
-        for place, text in words.items():
-            prompt = prompt.replace(place, text)
-        return prompt
+    def _prompt(self, question: str, answer: str, response: str) -> str:
+        # In one pass, and not by str.format: questions and responses hold braces of their own.
+        texts = {"question": question, "answer": answer, "response": response}
+        return _PLACE.sub(lambda place: texts[place[1]], self.prompt)
 
     def _ask(self, prompt: str) -> Verdict:
         # No text has more tokens than bytes, but for the few that frame a message.
@@ -197,8 +192,9 @@ def open_judge(options: Mapping[str, Any], source: str) -> Judge:
         max_tokens=given.whole("max_tokens", 64, least=1),
         max_dollars=given.number("max_dollars", None, least=0.0),
         parallel=given.whole("parallel", 8, least=1),
-        cache=JudgeCache.at(given.word("cache", "~/.cache/hpo-bench/judge")),
+        cache=JudgeCache.of(given.word("cache", CACHE)),
     )
     given.finish()
+    judge.cache.make()
     judge.check()
     return judge

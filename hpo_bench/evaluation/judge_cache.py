@@ -1,6 +1,7 @@
 """What judges said before, by content, and what they were paid; shared by all workers of a machine."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from hpo_bench.errors import EvaluationError
 
+CACHE = "~/.cache/hpo-bench/judge"
 PATIENCE = 60.0
 """Seconds to wait for other workers."""
 
@@ -37,15 +39,26 @@ class JudgeCache:
     path: Path
 
     @classmethod
-    def at(cls, folder: str) -> "JudgeCache":
-        """The cache of a folder, made when it is missing."""
-        place = Path(folder).expanduser()
-        place.mkdir(parents=True, exist_ok=True)
-        cache = cls(place / "verdicts.sqlite3")
-        with cache._open() as database, database:
+    def of(cls, folder: str) -> "JudgeCache":
+        """The cache of a folder, `~` being the user's; see `make`."""
+        return cls(Path(os.path.expanduser(folder)) / "verdicts.sqlite3")
+
+    def make(self) -> None:
+        """Make folder and file where they are missing.
+
+        Raises:
+            EvaluationError: If that cannot be, or the file is something else.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EvaluationError(
+                f"{self.path.parent}: judges' cache cannot be there ({error.strerror}); name another folder as `cache`",
+                kind="judge",
+            ) from error
+        with self._open() as database, database:
             database.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, mark REAL)")
             database.execute("CREATE TABLE IF NOT EXISTS payments (dollars REAL)")
-        return cache
 
     def get(self, model: str, url: str, prompt: str) -> Verdict | None:
         """What was said before, which costs nothing now; None if it was not asked."""

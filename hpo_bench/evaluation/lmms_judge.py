@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
 from hpo_bench.evaluation.chat import ATTEMPTS, RETRIED, dollars_of
 from hpo_bench.evaluation.judge import FRAME
-from hpo_bench.evaluation.judge_cache import JudgeCache
+from hpo_bench.evaluation.judge_cache import CACHE, JudgeCache
 from hpo_bench.evaluation.options import Options
 
 PICTURE_TOKENS = 8192
@@ -69,9 +70,10 @@ class JudgeTerms:
             price_out=given.number("price_out", None, least=0.0),
             max_dollars=given.number("max_dollars", None, least=0.0),
             parallel=given.whole("parallel", 4, least=1),
-            cache=JudgeCache.at(given.word("cache", "~/.cache/hpo-bench/judge")),
+            cache=JudgeCache.of(given.word("cache", CACHE)),
         )
         given.finish()
+        terms.cache.make()
         return terms
 
 
@@ -113,10 +115,12 @@ class Watch:
         """See all requests of this process for a while, in all threads."""
         with ExitStack() as stack:
             if "requests" in sys.modules:
-                stack.enter_context(self._over(sys.modules["requests"].Session, self._send))
+                send = partial(self._send, stay={"allow_redirects": False})
+                stack.enter_context(self._over(sys.modules["requests"].Session, send))
             for client in ("httpx", "httpx2"):  # OpenAI's package went from one to the other
                 if client in sys.modules:
-                    stack.enter_context(self._over(sys.modules[client].Client, self._send))
+                    send = partial(self._send, stay={"follow_redirects": False})
+                    stack.enter_context(self._over(sys.modules[client].Client, send))
                     stack.enter_context(self._over(sys.modules[client].AsyncClient, self._send_async))
             logger = import_module("loguru").logger
             stack.callback(logger.remove, logger.add(self._hear, level="WARNING", format="{level} {message}"))
@@ -140,10 +144,11 @@ class Watch:
         finally:
             owner.send = before
 
-    def _send(self, before: Any) -> Any:
+    def _send(self, before: Any, *, stay: Mapping[str, bool]) -> Any:
         def send(client: Any, request: Any, **options: Any) -> Any:
             with self._asking(request) as replies:
-                reply = before(client, request, **options)
+                # A key in a header of the task's own would follow a redirect to any host.
+                reply = before(client, request, **{**options, **(stay if _question(request) else {})})
                 replies.append(reply)
                 return reply
 
@@ -152,7 +157,8 @@ class Watch:
     def _send_async(self, before: Any) -> Any:
         async def send(client: Any, request: Any, **options: Any) -> Any:
             with self._asking(request) as replies:
-                reply = await before(client, request, **options)
+                stay = {"follow_redirects": False} if _question(request) else {}
+                reply = await before(client, request, **{**options, **stay})
                 replies.append(reply)
                 return reply
 
@@ -208,8 +214,9 @@ class Watch:
 
     def _read(self, talk: Talk, reply: Any, most: float) -> float:
         """Dollars of a reply; what is no reply is a failure."""
-        if reply.status_code >= 400:
-            self._failed(talk, f"HTTP {reply.status_code}", again=reply.status_code in RETRIED)
+        if reply.status_code >= 300:
+            redirect = ", a redirect, which is not followed" if reply.status_code < 400 else ""
+            self._failed(talk, f"HTTP {reply.status_code}{redirect}", again=reply.status_code in RETRIED)
             return 0.0
         try:
             content = reply.json()

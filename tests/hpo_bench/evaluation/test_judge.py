@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hpo_bench.evaluation import chat
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judge import Judge, open_judge
 from hpo_bench.evaluation.judge_cache import JudgeCache
+from hpo_bench.evaluation.lmms_judge import JudgeTerms, Stopped, Watch
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]
 
@@ -24,7 +26,8 @@ class Server:
     def __init__(self) -> None:
         self.asked = 0
         self.status, self.says = 200, ""
-        self.location, self.keys = "", []
+        self.location, self.body = "", ""
+        self.keys: list[str | None] = []
         self.usage: Any = {"prompt_tokens": 100, "completion_tokens": 10}
         outer = self
 
@@ -36,8 +39,9 @@ class Server:
             def do_POST(self) -> None:
                 outer.asked += 1
                 outer.keys.append(self.headers["Authorization"])
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                judged = body["messages"][0]["content"].partition("judge: ")[2].partition("\n")[0]
+                outer.body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                messages = json.loads(outer.body)["messages"] or [{"content": ""}]
+                judged = messages[0]["content"].partition("judge: ")[2].partition("\n")[0]
                 said = outer.says or str(int("d" in judged))
                 reply = {
                     "choices": [{"message": {"content": said}}],
@@ -151,7 +155,8 @@ def test_usage_that_cannot_be_counts_is_paid_as_the_most(server: Server, tmp_pat
 
 
 def test_what_was_paid_before_negative_payments_were_refused_still_counts(tmp_path: Path) -> None:
-    cache = JudgeCache.at(str(tmp_path))
+    cache = JudgeCache.of(str(tmp_path))
+    cache.make()
     for dollars in (2.0, -1e9, float("nan")):
         number = cache.reserve(0.0, limit=9.0)
         assert number is not None
@@ -219,6 +224,54 @@ def test_a_damaged_cache_is_refused_in_one_line(server: Server, tmp_path: Path) 
     (tmp_path / "cache" / "verdicts.sqlite3").write_bytes(b"no database" * 99)
     with pytest.raises(EvaluationError, match=r"verdicts\.sqlite3: judges' cache cannot be used .*; delete it"):
         judge(server, tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["file", "~no-such-user-here/judge", "file/inner"])
+def test_a_cache_where_none_can_be_is_refused_and_a_misspelt_option_makes_none(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="no option 'max_dolars'"):
+        judge(server, tmp_path, max_dolars=1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    if folder.startswith("file"):
+        with pytest.raises(EvaluationError, match="judges' cache cannot be there"):
+            judge(server, tmp_path, cache=folder)
+    else:
+        assert judge(server, tmp_path, cache=folder).cache.spent() > 0
+
+
+def test_places_in_questions_and_responses_are_left_alone(server: Server, tmp_path: Path) -> None:
+    one = judge(server, tmp_path)
+    example = Example("a", "skill", "what is {response}?", (), "{question}")
+    one([example], ["{answer}"])
+    assert "what is {response}?" in server.body
+    assert "Right answer: {question}\\nAnswer to judge: {answer}" in server.body
+
+
+def test_requests_of_tasks_follow_no_redirect_either(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = pytest.importorskip("requests")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    terms = JudgeTerms.read(
+        {"price_in": 1.0, "price_out": 1.0, "max_dollars": 1.0, "cache": str(tmp_path)}, "pair.yaml"
+    )
+    other = Server()
+    server.status, server.location = 302, other.url
+    watch = Watch(terms)
+    sends = partial(watch._send, stay={"allow_redirects": False})
+    try:
+        with (
+            watch._over(requests.Session, sends),
+            watch.document(),
+            pytest.raises(Stopped, match="a redirect, which is not followed"),
+        ):
+            requests.post(server.url, json={"messages": []}, headers={"api-key": "sk-secret"}, timeout=9)
+    finally:
+        other.stop()
+    assert (server.asked, other.asked) == (1, 0)
 
 
 def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Path) -> None:
