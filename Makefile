@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench test nano clean help
+.PHONY: install bench test lint nano clean help
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,6 +21,12 @@ bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report 
 
 test: $(STAMP)  ## Run the tests, lint and type checks
 	$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## Lint, format, types and floors, without the tests
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
 
 nano: $(STAMP)  ## Train every nano pair from nothing (resumable; needs npm)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nano]'
