@@ -11,6 +11,7 @@ from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, prefixes_of
 from hpo_bench.merging.checkpoint import Checkpoint
 from hpo_bench.merging.configuration import Configuration, Finding, compare, compare_functions
+from hpo_bench.merging.identification import made_of
 from hpo_bench.merging.naming import Naming
 from hpo_bench.merging.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
 from hpo_bench.merging.wording import some
@@ -57,7 +58,8 @@ class Alignment:
         """Lay a pair's checkpoints side by side. What does not fit becomes a finding; see `check`.
 
         Raises:
-            MergeError: If a checkpoint cannot be read, or the VLM's architecture is unknown.
+            MergeError: If a checkpoint cannot be read, is not of the kind that its role asks for, or the VLM's
+                architecture is unknown.
         """
         trusted = trust_remote_code and pair.trust_remote_code
         folders = {"base": pair.base, "vlm": pair.vlm, "expert": pair.expert}
@@ -65,6 +67,7 @@ class Alignment:
         configurations = {
             role: Configuration.read(folder, trust_remote_code=trusted) for role, folder in folders.items()
         }
+        _check_roles(configurations, checkpoints, explicit=bool(pair.language_prefixes))
         prefixes = prefixes_of(configurations["vlm"].model_type, pair.language_prefixes)
         names = {
             role: Naming.of(
@@ -184,6 +187,27 @@ def check_finite(tensor: torch.Tensor, what: str) -> None:
     if not finite.all():
         bad = int((~finite).sum())
         raise NotFiniteError(f"{what} holds {bad} weights that are NaN or infinite; fetch it anew, or ask its authors")
+
+
+def _check_roles(
+    configurations: Mapping[str, Configuration], checkpoints: Mapping[str, Checkpoint], *, explicit: bool
+) -> None:
+    if not configurations["vlm"].sees and not explicit:
+        swapped = next((role for role in ("expert", "base") if configurations[role].sees), None)
+        raise MergeError(
+            f"{checkpoints['vlm'].folder} is given as the VLM and is a language model "
+            f"({configurations['vlm'].model_type}){made_of(checkpoints['vlm'].folder)}; "
+            + (f"are VLM and {swapped} swapped?" if swapped else "give the vision-language model")
+        )
+    for role in ("base", "expert"):
+        if configurations[role].sees:
+            folder = checkpoints[role].folder
+            taken_out = f"hpo-bench graft extract --base BASE --vlm {folder} --expert BASE --out parts"
+            raise MergeError(
+                f"{folder} is given as the {role} and is a vision-language model ({configurations[role].model_type})"
+                f"{made_of(folder)}; give a language model, such as its language backbone, which `{taken_out}` writes "
+                "as parts/vlm"
+            )
 
 
 def _rows(name: str, checkpoints: Mapping[str, Checkpoint], names: Mapping[str, Naming]) -> dict[str, int]:

@@ -44,6 +44,7 @@ class Configuration:
         parent: Where the file says that the language model came from, or "".
         facts: By name, what is compared.
         text: transformers' configuration of the language model.
+        sees: Whether it is of a model that is also shown pictures.
     """
 
     model_type: str
@@ -51,6 +52,7 @@ class Configuration:
     parent: str
     facts: Mapping[str, Any]
     text: Any = field(repr=False)
+    sees: bool
 
     @classmethod
     def read(cls, folder: Path, *, trust_remote_code: bool = False) -> "Configuration":
@@ -60,6 +62,9 @@ class Configuration:
             MergeError: If it is damaged, or of an architecture that transformers does not know.
         """
         from transformers import AutoConfig
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as IMAGE_TEXT_TO_TEXT,
+        )
 
         raw = read_config(folder)
         try:
@@ -91,7 +96,8 @@ class Configuration:
             "vocabulary": getattr(text, "vocab_size", None),
         }
         parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
-        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text)
+        sees = getattr(config, "vision_config", None) is not None or config.model_type in IMAGE_TEXT_TO_TEXT
+        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, sees)
 
     def as_stored(self, *, tied: bool) -> "Configuration":
         """The same with what the weights tell of the head, which is what counts."""

@@ -6,13 +6,14 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
-from hpo_bench.errors import NotFiniteError
+from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.alignment import Alignment
 from hpo_bench.merging.backbone import KINDS, kind_of, layer_of
 from hpo_bench.merging.configuration import Finding
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.plausibility import Products, Progress, judge, matrices, measure, total
+from hpo_bench.merging.processor import load_processor
 from hpo_bench.merging.resources import available_memory, free_disk, resident_bytes
 from hpo_bench.merging.scope import DTYPES
 from hpo_bench.merging.source import HubModel
@@ -189,6 +190,7 @@ def diagnose(
                     f"{nearest.distance:.1%} of the base's norm, against {own.distance:.1%}",
                 )
             )
+    findings += _processor(pair, trusted=trust_remote_code and pair.trust_remote_code)
     vlm, stored = alignment.checkpoints["vlm"], alignment.stored_dtype
     sizes = [alignment.elements([name]) for name in alignment.merged]
     memory = {name: resident_bytes(vlm.elements, sizes, DTYPES[name] or stored) for name in DTYPES}
@@ -215,6 +217,18 @@ def diagnose(
         disk_free=disk_free,
         findings=tuple(sorted(findings, key=lambda finding: ("error", "warning", "note").index(finding.severity))),
     )
+
+
+def _processor(pair: Pair, *, trusted: bool) -> list[Finding]:
+    """What is wrong with the VLM's processor, without which it cannot be shown a picture."""
+    try:
+        processor = load_processor(pair.vlm, trusted=trusted)
+    except MergeError as error:
+        return [Finding("error", str(error))]
+    if processor is None:
+        missing = f"{pair.vlm} holds no processor, so the VLM cannot be shown pictures: fetch processor_config.json or"
+        return [Finding("warning", f"{missing} preprocessor_config.json")]
+    return []
 
 
 def _read(alignment: Alignment, progress: Progress) -> tuple[dict[str, Products], list[Finding]]:

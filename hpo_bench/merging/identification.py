@@ -49,7 +49,7 @@ def check_is_model(folder: Path) -> None:
         raise MergeError(f"{folder}: no {CONFIG}; {_without_configuration(folder)}")
     if method := _quantised(folder):
         raise MergeError(
-            f"{folder} is quantised ({method}){_parent(folder)}; a quantised checkpoint cannot be merged, since steps "
+            f"{folder} is quantised ({method}){made_of(folder)}; a quantised checkpoint cannot be merged, since steps "
             "between its values are larger than what a merge changes: use the original weights"
         )
 
@@ -63,13 +63,15 @@ def describe_absent_weights(folder: Path) -> str:
         )
     for pattern, what in _OF_OTHERS.items():
         if files := _found(folder, pattern):
-            return f"{files[0]} is in {what}{_parent(folder)}; use the original weights in safetensors"
+            return f"{files[0]} is in {what}{made_of(folder)}; use the original weights in safetensors"
     if shards := _found(folder, "model-*-of-*.safetensors"):
         return f"has shards such as {shards[0]} but not their {INDEX}; fetch it"
     if files := _found(folder, *_ORIGINAL):
         return f"{files[0]} is {_ORIGINAL_FORMAT}"
     if variants := _found(folder, "model.*.safetensors", "model.*.safetensors.index.json"):
         return f"{variants[0]} is a variant, which is loaded only where it is asked for; rename it to {SINGLE}"
+    if folder.resolve().parent.name == "snapshots":
+        return "it has no weights in safetensors on the hub; pickles, GGUF and others' formats are not fetched"
     return f"neither {SINGLE} nor {INDEX} is in it"
 
 
@@ -98,7 +100,7 @@ def _without_configuration(folder: Path) -> str:
         return "this is a pipeline of diffusers, which holds several models"
     for pattern, what in _OF_OTHERS.items():
         if files := _found(folder, pattern):
-            return f"{files[0]} is in {what}{_parent(folder)}; use the original weights in safetensors"
+            return f"{files[0]} is in {what}{made_of(folder)}; use the original weights in safetensors"
     if files := _found(folder, *_ORIGINAL):
         return f"{files[0]} is {_ORIGINAL_FORMAT}"
     return "is this the folder of a Hugging Face checkpoint?"
@@ -120,8 +122,8 @@ def _quantised(folder: Path) -> str:
     return next((method for file, method in _QUANTISED_FILES.items() if (folder / file).is_file()), "")
 
 
-def _parent(folder: Path) -> str:
-    """Of which model it is, as the card or the configuration says, to follow a noun; "" where neither does."""
+def made_of(folder: Path) -> str:
+    """The words ", of MODEL", as the card or the configuration says; "" where neither does."""
     from huggingface_hub import ModelCard
 
     named: Any = None
@@ -131,7 +133,9 @@ def _parent(folder: Path) -> str:
         except Exception:  # a card is whatever its author wrote
             named = None
     if not named and (folder / CONFIG).is_file():
-        named = read_config(folder).get("_name_or_path")
+        config = read_config(folder)
+        text = config.get("text_config")
+        named = (text.get("_name_or_path") if isinstance(text, dict) else None) or config.get("_name_or_path")
     named = named[0] if isinstance(named, list) and named else named
     return f", of {first_line(ValueError(named))}" if isinstance(named, str) and named.strip() else ""
 

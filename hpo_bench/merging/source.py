@@ -9,7 +9,10 @@ from hpo_bench.merging.wording import first_line
 
 SCHEME = "hf://"
 # Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.
-_WANTED = ("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "LICENSE*")
+_WANTED = (
+    *("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "LICENSE*"),
+    "README.md",  # says of which model it was made
+)
 _UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth", "*.gguf")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 # A model of the hub, almost: its page's address, the scheme misspelt, or none.
