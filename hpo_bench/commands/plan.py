@@ -32,6 +32,7 @@ def command(
 
     from hpo_bench.console import PlainConsole
     from hpo_bench.live.devices import devices
+    from hpo_bench.live.enough import check_examples
     from hpo_bench.live.forecast import forecast
     from hpo_bench.live.pair_bench import PairOpener
     from hpo_bench.live.screen import clock
@@ -39,6 +40,7 @@ def command(
     from hpo_bench.pairs import find_pair
 
     found = find_pair(pair, pairs)
+    check_examples(found)
     place = devices(1, device)[0]
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
     made = forecast(found, opener, place)

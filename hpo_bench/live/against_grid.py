@@ -201,7 +201,7 @@ def _comparison(
     merges, reached, seconds, firsts, others, tested = [], [], [], [], [], []
     highest = landscape.grid.scores[landscape.grid.best]
     for folder, study, verdict in studies:
-        store = TrialStore(folder, study)
+        store = TrialStore(folder, study, existing=True)
         trials = sorted(store.trials(), key=lambda trial: trial.told_as or 0)
         store.close()
         each = [trial.cost.seconds for trial in trials]

@@ -1,6 +1,7 @@
 """Merges that are scored beside the trials: what there is without tuning, and what tuning recommends."""
 
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 from hpo_bench.errors import LiveError
@@ -8,7 +9,7 @@ from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.crew import Crew, Finished, Lost
 from hpo_bench.live.outcomes import read_answers, write_answers
-from hpo_bench.live.trial import Answers, Failure, Job
+from hpo_bench.live.trial import Answers, Failure, Job, Success
 from hpo_bench.merging.setting import MergeSetting
 
 ATTEMPTS = 2
@@ -60,6 +61,8 @@ def score(
         busy -= 1
         result = event.result if isinstance(event, Finished) else event.failure
         setting = event.job.setting
+        if isinstance(result, Success) and not all(isfinite(result.answers[one].score) for one in missing[setting]):
+            result = Failure("nonsense", "the evaluator's answers have no mean score")
         if isinstance(result, Failure):
             attempts[setting] = attempts.get(setting, 0) + 1
             if attempts[setting] >= ATTEMPTS:

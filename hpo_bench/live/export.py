@@ -153,6 +153,8 @@ def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -
             behind = f"{line.behind:+.3f} [{under:+.3f}, {over:+.3f}]" if place else ""
             described = " ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.setting.values())
             lines.append(f"| {line.name} | {described} | {line.test:.3f} [{low:.3f}, {high:.3f}] | {behind} |")
+        if not verdict.distinguished:
+            lines += ["", "The study told no merge from the base VLM, and recommends no change."]
     if licence:
         lines += ["", f"Licence of what was merged: {licence}"]
     return "\n".join(lines) + "\n"

@@ -104,7 +104,11 @@ def opened(url: str) -> str:
         raise UsageError(f"{shown(url)} is a database in memory, which loses every trial when the tuner ends: {HOW}")
     if place.username or place.password or place.host:
         return url  # an encrypted kind, whose driver says what it takes
-    path = Path(re.sub("^//(localhost)?(?=/)", "", file) if uri else file).expanduser().absolute()
+    path = Path(re.sub("^//(localhost)?(?=/)", "", file) if uri else file)
+    try:
+        path = path.expanduser().absolute()
+    except RuntimeError as error:  # there is no such user
+        raise UsageError(f"{shown(url)}: whose home {path.parts[0]} is, is not known; write the whole path") from error
     return place.set(database=f"{'file:' if uri else ''}{path}", query=settings).render_as_string(hide_password=False)
 
 

@@ -20,7 +20,7 @@ from hpo_bench.live import alone
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.goal import Goal
 from hpo_bench.live.outcomes import read_answers, write_answers
-from hpo_bench.live.storage_url import of_file, opened, scrubbed, shown, sqlite_file, with_driver
+from hpo_bench.live.storage_url import VARIABLE, of_file, opened, scrubbed, shown, sqlite_file, with_driver
 from hpo_bench.live.trial import Answers, Cost, Failure, State, Success, Trial, plain
 from hpo_bench.merging.setting import MergeSetting
 
@@ -74,9 +74,12 @@ class TrialStore:
         self._ids: dict[int, int] = {}
         file = sqlite_file(self.url)
         if file is not None and not file.exists():
-            self._check_no_answers()
             if existing:
-                raise LiveError(f"there is no database {shown(self.url)}, in which study {name!r} would be")
+                raise LiveError(
+                    f"there is no database {shown(self.url)}, in which study {name!r} was; put it back"
+                    f"{'' if self._own else f', or say where it is in the environment variable {VARIABLE}'}"
+                )
+            self._check_no_answers()
         if not existing:
             folder.mkdir(parents=True, exist_ok=True)
         # Optuna tells of every trial that is created, on the terminal that our table is on.

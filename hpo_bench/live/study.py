@@ -9,14 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
-from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.live import alone, apart, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.constrained import ConstrainedGpBo
 from hpo_bench.live.contest import Contest
 from hpo_bench.live.crew import Crew, Ready
+from hpo_bench.live.enough import check_examples
 from hpo_bench.live.finished import Origin
 from hpo_bench.live.goal import Goal, Keep
 from hpo_bench.live.limits import Limits, check_timeout, time_limit
@@ -149,20 +148,8 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
     name = request.study
     if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
         raise UsageError(f"a study's name is letters, digits, '-', '_' and '.', not {name!r}; give one with --study")
-    _check_examples(request)
+    check_examples(request.pair, keep=request.keep)
     return kind
-
-
-def _check_examples(request: Request) -> None:
-    """Refuse too few examples for a score on each side; those of lmms-eval's tasks are known to the workers alone."""
-    examples = read_benchmark(request.pair)
-    if examples is None:
-        return
-    check_sides(examples, SPLITS, str(request.pair.examples))
-    if request.keep is not None:
-        for split in SPLITS:
-            categories = [example.category for example in of_split(examples, split)]
-            request.keep.check(categories, f"the {split} examples of {request.pair.examples}", least=LEAST)
 
 
 def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: int, origin: Origin) -> Verdict | None:

@@ -136,6 +136,30 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     assert "Recommended:" in tune("--study", "other").output, "merges that differ are told apart"
 
 
+def test_test_examples_without_a_score_end_the_study_without_a_verdict(tune: Tune, tmp_path: Path) -> None:
+    none = Answers(IDS, CATEGORIES, np.full(len(IDS), np.nan))
+
+    def run(job: Job) -> Success:
+        found = success(job)
+        return Success({**found.answers, **({"test": none} if "test" in job.splits else {})}, "f", Cost())
+
+    result = tune(run=run)
+    assert isinstance(result.exception, LiveError)
+    assert "no mean score" in str(result.exception)
+    assert not (tmp_path / "tuning" / "s" / "verdict.json").exists()
+    assert "Recommended" in tune().output, "nothing that is no score was kept"
+
+
+def test_a_plan_counts_examples_before_it_loads(small_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        pytest.fail("models were loaded")
+
+    monkeypatch.setattr("hpo_bench.live.forecast.forecast", load)
+    write_examples(of_split(read_examples(small_pair.examples), "test"), small_pair.examples)
+    result = CliRunner().invoke(cli, ["plan", str(small_pair.folder)])
+    assert "makes 0 validation and" in str(result.exception)
+
+
 def test_a_verdict_of_before_is_read(tune: Tune, tmp_path: Path) -> None:
     assert tune().exit_code == 0
     file = tmp_path / "tuning" / "s" / "verdict.json"
