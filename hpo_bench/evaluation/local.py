@@ -5,12 +5,13 @@ from typing import Any, Protocol
 
 from hpo_bench.evaluation.base import Outcome, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judge import JUDGE, open_judge
-from hpo_bench.evaluation.metrics import METRICS, check_answers
+from hpo_bench.evaluation.metrics import METRICS
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts
+from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.pair import LoadedPair, Pair
 
@@ -63,7 +64,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     Args:
         pair: Where relative paths begin.
         loaded: Its processor encodes.
-        options: `examples`, a file of parquet or JSON lines (default: the pair's own); `metric`, one of exact_match
+        options: `examples`, a file (default: the pair's own; see `read_examples`); `metric`, one of exact_match
             (default), multiple_choice, contains, numeric and judge; `generate`, whether answers are decoded (default:
             for every metric but exact_match, which one teacher-forced pass tells); `batch_size`; `chat_template`
             (true), whether questions go through the processor's; and for generated answers `max_new_tokens` (64).
@@ -75,8 +76,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     given = Options(options, source=source)
     metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
     given.known("examples")
-    examples = read_examples(pair.examples)
-    check_answers(metric, ((one.id, one.answer) for one in examples), str(pair.examples))
+    examples = read_benchmark(pair) or ()
     generates = given.flag("generate", metric != TEACHER_FORCED)
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")

@@ -7,6 +7,7 @@ from typing import Any
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.evaluation.metrics import check_answers
 from hpo_bench.merging.pair import LoadedPair, Pair
 from surrogates.nearest import offer
 
@@ -45,9 +46,17 @@ def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
         Both splits; None where the evaluator has questions of its own.
 
     Raises:
-        UsageError: If the kind is unknown, or the examples are missing or cannot be used.
+        UsageError: If the kind is unknown, or the examples are missing or cannot be used, or the metric could find no
+            response right.
     """
-    return None if _kind(pair) == LMMS else read_examples(pair.examples)
+    kind = _kind(pair)
+    if kind == LMMS:
+        return None
+    examples = read_examples(pair.examples)
+    if kind == DEFAULT:
+        answers = ((one.id, one.answer) for one in examples)
+        check_answers(str(section(pair).get("metric")), answers, str(pair.examples))
+    return examples
 
 
 def section(pair: Pair) -> Mapping[str, Any]:

@@ -13,10 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import UsageError
+from surrogates.nearest import did_you_mean
 
 KEYS = ("id", "category", "question", "image", "images", "answer")
 NEEDED = ("question", "answer")
 _PICTURES = {"image", "images"}
+_MISSPELT = 0.76
+"""As much alike two names must be for one to be the other misspelt: categories is category, age is no image."""
 _BATCH = 256
 _ADVICE = "write it as parquet, for instance with `datasets`: load_from_disk(FOLDER).to_parquet('examples.parquet')"
 
@@ -170,13 +173,9 @@ def _object(where: str, value: Any) -> Row:
         return Row(where, {}, "must be an object with question and answer")
     for key in value:
         if key not in KEYS:
-            return Row(where, value, f"unknown key {key!r}; {_hint(key, value)}there are: {', '.join(KEYS)}")
+            near = did_you_mean(key, (known for known in KEYS if known not in value))
+            return Row(where, value, f"unknown key {key!r}; {near}there are: {', '.join(KEYS)}")
     return Row(where, value)
-
-
-def _hint(key: str, present: Mapping[str, Any]) -> str:
-    near = difflib.get_close_matches(key.lower(), [known for known in KEYS if known not in present], n=1)
-    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def _separated(path: Path) -> Iterator[Row]:
@@ -205,15 +204,24 @@ def _columns(path: Path, names: Sequence[str]) -> list[str]:
     for needed in NEEDED:
         if needed not in names:
             _refuse_missing(path, needed, others, names)
-    absent = [key for key in KEYS if key not in names and not (key in _PICTURES and _PICTURES & set(names))]
     for other in others:
-        if near := difflib.get_close_matches(other.lower(), absent, n=1):
-            raise UsageError(f"{path}: column {other!r} is unknown; did you mean {near[0]!r}? Rename it, or drop it")
+        if meant := _meant(other, names):
+            raise UsageError(f"{path}: column {other!r} is unknown; did you mean {meant!r}? Rename it, or drop it")
     return [name for name in names if name in KEYS]
 
 
+def _meant(other: str, names: Sequence[str]) -> str:
+    """The key that a column is likely to be, if there is none of it; "" for one that is another's business."""
+    lower, pictured = other.lower(), bool(_PICTURES & set(names))
+    if not pictured and any(word in lower for word in ("image", "img", "picture", "photo")):
+        return "image"
+    absent = [key for key in KEYS if key not in names and not (pictured and key in _PICTURES)]
+    return next(iter(difflib.get_close_matches(lower, absent, n=1, cutoff=_MISSPELT)), "")
+
+
 def _refuse_missing(path: Path, needed: str, others: Sequence[str], names: Sequence[str]) -> NoReturn:
-    lower = {name.lower(): name for name in others}
-    near = difflib.get_close_matches(needed, lower, n=1, cutoff=0.5)
-    hint = f"did you mean {lower[near[0]]!r}? Rename it" if near else f"there are: {', '.join(map(repr, names[:20]))}"
-    raise UsageError(f"{path}: has no column {needed!r}; {hint}")
+    near = did_you_mean(needed, others)
+    raise UsageError(
+        f"{path}: has no column {needed!r}; {near + 'Rename it; ' if near else ''}there are: "
+        f"{', '.join(map(repr, names[:20]))}"
+    )

@@ -262,6 +262,8 @@ class TestFiles:
     def test_other_columns_of_a_table_are_passed_over(self, tmp_path: Path) -> None:
         more = {"source": ["x", "y"], "options": [["a"], ["b"]], "question_id": [1, 2], "image_id": [1, 2]}
         assert len(read_examples(parquet(tmp_path, {**TEXTS, **more, "image": [PNG, None]}))) == 2
+        more = {key: [1, 2] for key in ["age", "date", "language", "stage", "type", "split", "source", "level"]}
+        assert len(read_examples(parquet(tmp_path, {**TEXTS, **more}))) == 2
 
     @pytest.mark.parametrize(
         ("columns", "message"),
@@ -272,8 +274,12 @@ class TestFiles:
             ({"text": ["?"], "answer": ["a"]}, "no column 'question'; there are: 'text', 'answer'"),
             ({**TEXTS, "categry": ["a", "b"]}, "column 'categry' is unknown; did you mean 'category'"),
             ({**TEXTS, "image_1": [PNG, PNG]}, "column 'image_1' is unknown; did you mean 'image'"),
-            ({**TEXTS, "photo": [PNG, PNG]}, "has bytes in a column 'photo' and none called image"),
-            ({**TEXTS, "photo": [{"bytes": PNG}] * 2}, "has bytes in a column 'photo' and none called image"),
+            ({**TEXTS, "image_path": ["a.png", "b.png"]}, "column 'image_path' is unknown; did you mean 'image'"),
+            ({**TEXTS, "Categories": ["a", "b"]}, "column 'Categories' is unknown; did you mean 'category'"),
+            ({**TEXTS, "photo": [PNG, PNG]}, "column 'photo' is unknown; did you mean 'image'"),
+            ({**TEXTS, "visual": [PNG, PNG]}, "has bytes in a column 'visual' and none called image"),
+            ({**TEXTS, "visual": [{"bytes": PNG}] * 2}, "has bytes in a column 'visual' and none called image"),
+            ({**TEXTS, "visual": [[PNG]] * 2}, "has bytes in a column 'visual' and none called image"),
             ({"question": [], "answer": []}, "holds no examples"),
         ],
     )

@@ -102,6 +102,8 @@ def test_the_examples_that_an_evaluation_names_are_those_of_the_pair(small_pair:
     assert len(examples) == 12
     assert list(pair.file_hashes()["examples"]) == ["mine.parquet"], "other examples make another study"
     assert read_benchmark(with_evaluation(small_pair, kind="lmms-eval", tasks="mmmu")) is None
+    with pytest.raises(UsageError, match=r"every response to .* would be wrong"):
+        read_benchmark(with_evaluation(small_pair, metric="numeric"))
 
 
 @pytest.mark.parametrize(
