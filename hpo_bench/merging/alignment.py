@@ -19,7 +19,7 @@ from hpo_bench.merging.wording import some
 if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
 
-_BY_ROW = (EMBEDDINGS, HEAD)
+_BY_ROW = (EMBEDDINGS, HEAD, "lm_head.bias")
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from hpo_bench.merging.wording import first_line
 
 _LAYERS, _ROWS, _WIDTH, _EXPERTS = 4, 32, 64, 8
 _TOKENS = 12
+_WINDOW = "sliding_window"
 _TOLERANCE = 1e-4  # relative; what the order of operations makes of float32 stays far below
 _NO_ARGUMENTS = ("model_type", "transformers_version", "architectures", "dtype", "torch_dtype", "_name_or_path")
 _NO_PART = ("use_cache", "initializer_range", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id")
@@ -85,6 +86,9 @@ def _numbers_apart(vlm: _Written, other: _Written, besides: frozenset[str]) -> t
     if not differing:
         return ()
     ours, small = _small(written), _small(theirs)
+    if small.get(_WINDOW):
+        small[_WINDOW] = _TOKENS // 3  # else which layers look through it would not be seen
+        ours[_WINDOW] = small[_WINDOW]
     common = _with(small, ours, ours)
     try:
         answer = _Model(other.kind, common).answer()

@@ -58,6 +58,7 @@ def test_layers_that_compute_otherwise_are_told_apart(vlm: str, other: str, why:
         ("granite", {"logits_scaling": 2.0}, {"logits_scaling": 3.0}, ["logits_scaling"]),
         ("cohere", {"layer_norm_eps": 1e-5}, {"layer_norm_eps": 1e-2}, ["layer_norm_eps"]),
         ("llama", {"initializer_range": 0.02, "use_cache": True}, {"initializer_range": 0.1, "use_cache": False}, []),
+        ("gemma2", {}, {"layer_types": ["full_attention"] * 26}, ["layer_types"]),
         ("qwen2", {"max_window_layers": 28}, {"max_window_layers": 21}, []),
     ],
 )

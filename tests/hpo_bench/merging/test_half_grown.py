@@ -77,3 +77,15 @@ def test_a_vlm_that_cannot_be_loaded_is_no_pair(folder: Path, name: str, tmp_pat
         LoadedPair.load(pair)
     with pytest.raises(MergeError, match="do not have as many rows"):
         stream_merge(pair, MergeSetting("ta", 0.5, 0.5), tmp_path / "out")
+
+
+def test_a_heads_bias_goes_by_token_like_the_head(folder: Path) -> None:
+    for role in ("base", "vlm", "expert"):
+        file = folder / role / "model.safetensors"
+        tensors = load_file(file)
+        tensors["lm_head.bias"] = tensors[HEAD][:, 0].contiguous()
+        save_file(tensors, file, metadata={"format": "pt"})
+    alignment = Alignment.of(Pair.read(folder))
+    head, bias = alignment.triple(HEAD), alignment.triple("lm_head.bias")
+    for role in ("base", "vlm", "expert"):
+        assert torch.equal(getattr(bias, role), getattr(head, role)[:, 0])
