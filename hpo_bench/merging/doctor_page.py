@@ -3,23 +3,24 @@
 from collections.abc import Iterable, Sequence
 
 from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from hpo_bench.console import PlainConsole
 from hpo_bench.merging.doctor import Diagnosis
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.plausibility import Products, matrices, total
 from hpo_bench.merging.scope import DTYPES
 from hpo_bench.merging.wording import gib
+from hpo_bench.printing import escaped
 
 _MOST_LAYERS = 8
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
-def show(diagnosis: Diagnosis, console: Console) -> None:
+def show(diagnosis: Diagnosis, console: PlainConsole) -> None:
     """Print the page."""
-    console.print(f"[bold]{escape(diagnosis.pair.name)}[/bold]", highlight=False)
+    console.print(diagnosis.pair.name, style="bold")
     for table in (_models(diagnosis), _mapping(diagnosis), _vocabulary(diagnosis), _configuration(diagnosis)):
         if table is not None:
             console.print(table)
@@ -27,17 +28,20 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
         console.print(_layers(diagnosis))
         _base(diagnosis, console)
     needed = ", ".join(f"{gib(diagnosis.memory[name])} {_IN[name]}" for name in DTYPES)
-    console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.", highlight=False)
-    console.print(
-        f"Disk for an exported merge: {gib(diagnosis.disk)}; {gib(diagnosis.disk_free)} are free.\n", highlight=False
-    )
+    console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.")
+    console.print(f"Disk for an exported merge: {gib(diagnosis.disk)}; {gib(diagnosis.disk_free)} are free.\n")
     for trap in diagnosis.pair.traps:
-        console.print(f"[cyan]trap[/cyan]     {escape(trap)}", highlight=False)
+        _labelled("trap", "cyan", trap, console)
     for finding in diagnosis.findings:
-        label = f"[{_COLOURS[finding.severity]}]{finding.severity:<8}[/]"
-        console.print(f"{label} {escape(finding.message)}", highlight=False)
-    verdict = "[green]These can be merged.[/green]" if diagnosis.fit else "[red]A merge of these would be wrong.[/red]"
-    console.print(verdict, highlight=False)
+        _labelled(finding.severity, _COLOURS[finding.severity], finding.message, console)
+    if diagnosis.fit:
+        console.print("These can be merged.", style="green")
+    else:
+        console.print("A merge of these would be wrong.", style="red")
+
+
+def _labelled(label: str, style: str, text: str, console: PlainConsole) -> None:
+    console.print(Text.assemble((f"{label:<8} ", style), escaped(text)))
 
 
 _IN = {"float32": "in float32", "bfloat16": "in bfloat16", "stored": "as stored"}
@@ -50,7 +54,7 @@ def _models(diagnosis: Diagnosis) -> Table:
         parent = diagnosis.alignment.configurations[role].parent
         origin = str(diagnosis.pair.sources[role]) + (f" (says: from {parent})" if parent else "")
         size = _count(checkpoint.elements)
-        table.add_row(role, size, gib(checkpoint.bytes), str(len(checkpoint.files)), escape(origin))
+        table.add_row(role, size, gib(checkpoint.bytes), str(len(checkpoint.files)), origin)
     return table
 
 
@@ -59,11 +63,9 @@ def _mapping(diagnosis: Diagnosis) -> Table:
     for kind, row in diagnosis.by_kind().items():
         state = "merged" if row["merged"] else "the VLM's own"
         sample = f"{row['vlm']} -> {row['language_model']}"
-        table.add_row(kind, str(row["tensors"]), _count(row["weights"]), state, escape(sample))
+        table.add_row(kind, str(row["tensors"]), _count(row["weights"]), state, sample)
     kept = diagnosis.kept()
-    table.add_row(
-        "all others", str(kept["tensors"]), _count(kept["weights"]), "copied", escape(", ".join(kept["prefixes"]))
-    )
+    table.add_row("all others", str(kept["tensors"]), _count(kept["weights"]), "copied", ", ".join(kept["prefixes"]))
     return table
 
 
@@ -89,10 +91,10 @@ def _configuration(diagnosis: Diagnosis) -> Table:
     for fact in configurations["vlm"].facts:
         values = ["none" if value is None else str(value) for value in (configurations[r].facts[fact] for r in ROLES)]
         if len(set(values)) > 1:
-            table.add_row(fact, *map(escape, values), style="yellow")
+            table.add_row(fact, *values, style="yellow")
         else:
             alike.append(f"{fact} {values[0]}")
-    table.caption = "the same in all three: " + escape(", ".join(alike))
+    table.caption = "the same in all three: " + ", ".join(alike)
     return table
 
 
@@ -126,19 +128,18 @@ def _grouped(layers: dict[str, Products]) -> Iterable[tuple[str, Products]]:
     return [(label, total(layers, members)) for label, members in {**before, **rows, **after}.items()]
 
 
-def _base(diagnosis: Diagnosis, console: Console) -> None:
+def _base(diagnosis: Diagnosis, console: PlainConsole) -> None:
     over = total(diagnosis.products, matrices(diagnosis.products))
     console.print(
         f"Cosine with the base's weights, attention and feed-forward: VLM {over.likeness('vlm'):.3f}, expert "
         f"{over.likeness('expert'):.3f} (fine-tunes over 0.9, unrelated models 0).",
-        highlight=False,
     )
     if diagnosis.candidates:
         table = _table("candidate base", "VLM's task vector", "expert's", "", right=(1, 2))
         for place, candidate in enumerate(diagnosis.candidates):
             sizes = ("", "") if candidate.reason else (f"{candidate.vlm:.1%}", f"{candidate.expert:.1%}")
             verdict = candidate.reason or ("nearest" if place == 0 else "")
-            table.add_row(escape(candidate.name), *sizes, escape(verdict))
+            table.add_row(candidate.name, *sizes, verdict)
         console.print(table)
 
 

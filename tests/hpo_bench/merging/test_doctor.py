@@ -199,6 +199,8 @@ def test_the_page_and_its_json_say_the_same(folder: Path) -> None:
     assert content["base"]["vlm_relative"] == pytest.approx(0.02, rel=0.1)
     for words in ("These can be merged.", "language_model.lm_head.weight -> lm_head.weight", "vision_tower", "layer 1"):
         assert words in page.output
+    for markup in ("[green]", "[bold]", "[/]"):
+        assert markup not in page.output
 
 
 @pytest.mark.parametrize(
