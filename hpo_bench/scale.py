@@ -1,7 +1,6 @@
 """Does injection still pay in larger models? A language and a maths pair at three sizes (the study's appendix D)."""
 
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.results import write
 from hpo_bench.tables import Row, TextTable, as_markdown
 
 STUDY = (
@@ -183,8 +183,6 @@ def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
         except (ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"{path}: is no measurement of a pair; delete it to measure again") from error
     rung = measure(pair, progress=progress)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_suffix(".partial")
-    scratch.write_text(json.dumps({"checkpoints": checkpoints, "rung": asdict(rung)}, indent=1), encoding="utf-8")
-    os.replace(scratch, path)
+    text = json.dumps({"checkpoints": checkpoints, "rung": asdict(rung)}, indent=1)
+    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
     return rung
