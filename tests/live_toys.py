@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ import numpy as np
 from hpo_bench.errors import UsageError
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.crew import Event, Finished, Lost, Ready
+from hpo_bench.live.pair_bench import PairOpener
 from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 EXAMPLES = 60
@@ -145,3 +148,12 @@ class InlineCrew:
 
     def stop(self) -> None:
         self._ready.clear()
+
+
+def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlineCrew]:
+    """Opens one worker that holds a real pair, and works in this process."""
+
+    def open_crew(logs: Path, wanted: tuple[str, ...]) -> InlineCrew:
+        return InlineCrew(run=PairOpener(pair, coefficients=wanted)("cpu").run)
+
+    return open_crew

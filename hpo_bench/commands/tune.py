@@ -16,6 +16,7 @@ Examples:
   hpo-bench tune my-pair --dollars 20 --price 2.5         as many trials as 20 dollars buy
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
+  hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
   hpo-bench tune my-pair --workers 4                      four GPUs of this machine
 """
 DEMO = "ja-llama"
@@ -94,6 +95,11 @@ class Interval(click.ParamType):
 @click.option(
     "--patience", type=click.IntRange(min=1), default=5, show_default=True, help="Stop after so many failures in a row."
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Ask the base VLM a handful of questions, as always before the first trial, and stop.",
+)
 @PAIRS
 @TRUST_REMOTE_CODE
 def command(
@@ -124,6 +130,7 @@ def command(
     threads: int,
     timeout: float | None,
     patience: int,
+    dry_run: bool,
     pairs: Path,
     trust_remote_code: bool,
 ) -> None:
@@ -153,6 +160,7 @@ def command(
     from hpo_bench.live.recorded import grid_best
     from hpo_bench.live.storage_url import typed
     from hpo_bench.live.study import Request, tune
+    from hpo_bench.live.study import dry_run as rehearse
     from hpo_bench.pairs import find_pair
 
     # The optimiser's models are small: more threads than one only get in the workers' way.
@@ -193,6 +201,10 @@ def command(
 
     # Which devices a cluster's nodes have is not to be seen from here.
     places = devices(workers, device) if ray_address is None else []
+    if dry_run:
+        rehearse(request, open_crew, PlainConsole(), workers=workers)
+        say("nothing was tried; the same command without --dry-run begins")
+        return
     verdict = tune(request, open_crew, PlainConsole(), workers=workers, origin=origin)
     if verdict is None:
         say("interrupted; the same command goes on where it stopped", err=True)

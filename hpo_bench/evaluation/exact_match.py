@@ -16,11 +16,15 @@ from hpo_bench.evaluation import frozen_vision
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
+from hpo_bench.evaluation.generation import respond
 from hpo_bench.evaluation.products import by_onednn
 from hpo_bench.evaluation.prompts import Prompts, chunks
+from hpo_bench.evaluation.rehearsal import Dialogue
 
 _KEPT_BYTES = 2**30
 _KEPT_SETS = 8
+_FURTHER_TOKENS = 8
+"""How much longer than the right one an answer may be that is only shown."""
 _END = -1
 """Stands behind an answer's tokens, for any token that ends a turn."""
 
@@ -71,15 +75,10 @@ class ExactMatch:
                 scores[batch.members[batch.rows[wrong].cpu().numpy()]] = 0.0
         return Outcome(tuple(examples), scores, time.perf_counter() - begin)
 
-    def one_by_one(self, model: Any, examples: Sequence[Example]) -> tuple[list[list[int]], list[list[int]]]:
-        """What the model finds likeliest at each position of the right answers, in batches and by each question alone.
+    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
+        """What the model says freely, and what it finds likeliest at each position of the right answers.
 
-        Args:
-            model: A Hugging Face VLM.
-            examples: Some of a benchmark.
-
-        Returns:
-            Tokens of each example as `evaluate` sees them, and as the whole model sees them without company.
+        The latter is taken as `evaluate` takes it, and from the whole model for each example alone.
         """
         together: list[list[int]] = [[] for _ in examples]
         alone: list[list[int]] = [[] for _ in examples]
@@ -90,7 +89,31 @@ class ExactMatch:
             for place, example in enumerate(examples):
                 (batch,) = self._batches_of(model, [example])
                 alone[place] = _likeliest(model, batch).tolist()
-        return together, alone
+        longest = max((len(self.prompts.answer(example)) for example in examples), default=0)
+        said, _ = respond(
+            self.prompts, model, examples, batch_size=self.batch_size, max_new_tokens=longest + _FURTHER_TOKENS
+        )
+        prompts = [self.prompts.text(example) for example in examples]
+        return Dialogue(
+            prompts, said, together, alone, self.prompts.manner, self._cut_otherwise(examples, said, together)
+        )
+
+    def _cut_otherwise(
+        self, examples: Sequence[Example], said: Sequence[str], together: Sequence[Sequence[int]]
+    ) -> tuple[str, ...]:
+        """Says so where a model gives right answers in other tokens than those that teacher forcing asks for."""
+        tokens = [self.prompts.answer(example) for example in examples]
+        lost = [
+            example.id
+            for example, text, wanted, found in zip(examples, said, tokens, together, strict=True)
+            if text == self.prompts.decode(wanted) and tuple(found[: len(wanted)]) != wanted
+        ]
+        if not lost:
+            return ()
+        return (
+            f"{len(lost)} of {len(examples)} right answers, such as that to {lost[0]!r}, are said in other tokens than "
+            "the answer's text is cut into and count as wrong; `generate: true` under `evaluation` compares texts",
+        )
 
     def _prepared(self, model: Any, examples: Sequence[Example]) -> "list[_Batch]":
         if self._eyes is None or not self._eyes.are_those_of(model):

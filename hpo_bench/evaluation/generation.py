@@ -1,7 +1,7 @@
 """Answers by greedy decoding, in batches, cut where they have gone astray."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.prompts import Prompts, chunks
+from hpo_bench.evaluation.rehearsal import Dialogue
 from hpo_bench.evaluation.scoring import Scores
 
 LOOP, TURNS = 6, 5
@@ -58,36 +59,74 @@ class Generation:
         scores, dollars = self._scores(examples, responses)
         return Outcome(tuple(examples), scores, time.perf_counter() - begin, tuple(responses), dollars)
 
+    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
+        """What the model says in batches, and to each question alone."""
+        said, _ = self.respond(model, examples)
+        alone = [self.respond(model, [example])[0][0] for example in examples]
+        prompts = [self.prompts.text(example) for example in examples]
+        return Dialogue(prompts, said, said, alone, self.prompts.manner)
+
     def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
         """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""
-        responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
-        for members in chunks(examples, self.batch_size):
-            for member, (response, astray) in zip(
-                members, self._answer(model, [examples[i] for i in members]), strict=True
-            ):
-                responses[member], endless[member] = response, astray
-        return responses, endless
+        return respond(
+            self.prompts,
+            model,
+            examples,
+            batch_size=self.batch_size,
+            max_new_tokens=self._max_new_tokens,
+            asked=self._asked,
+        )
 
-    def _answer(self, model: Any, examples: Sequence[Example]) -> list[tuple[str, bool]]:
-        inputs, ends = self.prompts.ask(model, examples).inputs, self.prompts.ends(model)
-        asked = inputs["input_ids"].shape[1]
-        loops = Loops(asked, [*ends, self.prompts.padding])
-        with torch.inference_mode():
-            tokens = model.generate(
-                **inputs,
-                max_new_tokens=self._max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                repetition_penalty=1.0,
-                no_repeat_ngram_size=0,
-                eos_token_id=list(ends),
-                pad_token_id=self.prompts.padding,
-                stopping_criteria=[loops],
-            )
-        return [
-            (self.prompts.decode(row), bool(astray))
-            for row, astray in zip(tokens[:, asked:], loops.found.tolist(), strict=True)
-        ]
+    def _asked(self, example: Example) -> Example:
+        """The example as it is asked."""
+        return example
+
+
+def respond(
+    prompts: Prompts,
+    model: Any,
+    examples: Sequence[Example],
+    *,
+    batch_size: int,
+    max_new_tokens: int,
+    asked: Callable[[Example], Example] = lambda example: example,
+) -> tuple[list[str], NDArray[np.bool_]]:
+    """Let a model answer, in batches.
+
+    Args:
+        prompts: Frames the questions.
+        model: A Hugging Face VLM.
+        examples: The questions.
+        batch_size: How many are answered at once.
+        max_new_tokens: Where an answer is cut.
+        asked: Makes of an example what is asked, a batch at a time.
+
+    Returns:
+        What the model says to each example, and which answers were cut for repeating themselves, of shape (n,).
+    """
+    responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
+    ends = prompts.ends(model)
+    for members in chunks(examples, batch_size):
+        questions = [asked(examples[i]) for i in members]
+        for some in chunks(questions, batch_size):
+            inputs = prompts.ask(model, [questions[i] for i in some]).inputs
+            length = inputs["input_ids"].shape[1]
+            loops = Loops(length, [*ends, prompts.padding])
+            with torch.inference_mode():
+                tokens = model.generate(
+                    **inputs,
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    num_beams=1,
+                    repetition_penalty=1.0,
+                    no_repeat_ngram_size=0,
+                    eos_token_id=list(ends),
+                    pad_token_id=prompts.padding,
+                    stopping_criteria=[loops],
+                )
+            for place, row, astray in zip(some, tokens[:, length:], loops.found.tolist(), strict=True):
+                responses[members[place]], endless[members[place]] = prompts.decode(row), astray
+    return responses, endless
 
 
 class Loops:

@@ -35,9 +35,8 @@ class TaskGeneration(Generation):
         super().__init__(prompts, scores, **options)
         self._tasks = tasks
 
-    def _answer(self, model: Any, examples: Sequence[Example]) -> list[tuple[str, bool]]:
-        documents = [example for example in examples if isinstance(example, Document)]
-        return super()._answer(model, [asked(document, self._tasks[document.task]) for document in documents])
+    def _asked(self, example: Example) -> Example:
+        return asked(example, self._tasks[example.task]) if isinstance(example, Document) else example
 
 
 class LmmsEval:

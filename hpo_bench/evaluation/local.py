@@ -12,6 +12,7 @@ from hpo_bench.evaluation.metrics import METRICS
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.registry import read_benchmark
+from hpo_bench.evaluation.rehearsal import Dialogue
 from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.pair import LoadedPair, Pair
 
@@ -19,9 +20,13 @@ TEACHER_FORCED = "exact_match"
 
 
 class BatchedScorer(Scorer, Protocol):
-    """A scorer that takes so many examples at once."""
+    """A scorer that takes so many examples at once, and tells what it asks."""
 
     batch_size: int
+
+    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
+        """What is asked and said about some examples."""
+        ...
 
 
 class Local:
@@ -56,6 +61,10 @@ class Local:
             EvaluationError: If there is no score to be had.
         """
         return self._scorer.evaluate(model, examples)
+
+    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
+        """What is asked and said about some examples."""
+        return self._scorer.dialogue(model, examples)
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Local:

@@ -72,6 +72,14 @@ class Prompts:
         """Whether questions go through a chat template."""
         return self._content is not None
 
+    @property
+    def manner(self) -> str:
+        """How questions are put, for a sentence."""
+        if self.framed:
+            return "through the processor's chat template"
+        why = "as was asked for" if template_of(self._processor) else "as the processor has no chat template"
+        return f"as bare texts with {self._image} for a picture, {why}"
+
     def text(self, example: Example) -> str:
         """The prompt, with the model's own token for each picture.
 

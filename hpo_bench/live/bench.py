@@ -3,18 +3,21 @@
 import gc
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
 from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
-from hpo_bench.evaluation.examples import Split
+from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.evaluation.rehearsal import HANDFUL, rehearse
 from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
 from hpo_bench.merging.setting import MergeSetting
+
+T = TypeVar("T")
 
 
 class Merger(Protocol):
@@ -63,7 +66,7 @@ class ModelBench:
         return {**{side: len(self.evaluator.examples(side)) for side in sides}, **self.known}
 
     def run(self, job: Job) -> Success | Failure:
-        """Merge, then answer each split's examples.
+        """Merge, then answer each split's examples, or rehearse.
 
         Out of memory, the evaluation is tried once more in batches of half the size; a smaller batch that worked is
         kept. Whatever else goes wrong is a failure and no score.
@@ -76,9 +79,15 @@ class ModelBench:
             merged = time.perf_counter() - begin
             if isinstance(self.evaluator, Informed):
                 self.evaluator.inform(job.setting)
+            if job.rehearsal:
+                rehearsal, note = self._with_room(HANDFUL, lambda: rehearse(self.evaluator, self.model, self._once))
+                seconds = time.perf_counter() - begin - merged
+                cost = Cost(merge_seconds=merged, eval_seconds=seconds, dollars=rehearsal.dollars)
+                return Success({}, fingerprint, cost, note, rehearsal)
             answers, notes = {}, []
             for split in job.splits:
-                outcome, note = self._evaluate(split)
+                examples = self.evaluator.examples(split)
+                outcome, note = self._with_room(len(examples), lambda of=examples: self._once(of))
                 paid += outcome.dollars
                 answers[split] = _answers(outcome)
                 notes += [note] if note else []
@@ -93,20 +102,19 @@ class ModelBench:
         self._make_room()
         return failed
 
-    def _evaluate(self, split: Split) -> tuple[Outcome, str]:
-        examples = self.evaluator.examples(split)
-        size = min(self.evaluator.batch_size, len(examples)) if isinstance(self.evaluator, Batched) else 1
+    def _with_room(self, most: int, evaluate: Callable[[], T]) -> tuple[T, str]:
+        """Evaluate at most so many examples, out of memory once more in smaller batches; what to tell of that."""
+        size = min(self.evaluator.batch_size, most) if isinstance(self.evaluator, Batched) else 1
         try:
-            return self._once(split), ""
+            return evaluate(), ""
         except Exception as error:
             if not out_of_memory(error) or not isinstance(self.evaluator, Batched) or size < 2:
                 raise
         self._make_room()
         self.evaluator.batch_size = size // 2
-        return self._once(split), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
+        return evaluate(), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
 
-    def _once(self, split: Split) -> Outcome:
-        examples = self.evaluator.examples(split)
+    def _once(self, examples: Sequence[Example]) -> Outcome:
         with finite_logits(self.model):
             outcome = self.evaluator.evaluate(self.model, examples)
         return checked(outcome, examples)

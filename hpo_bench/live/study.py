@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
-from hpo_bench.live import alone, apart, starts
+from hpo_bench.live import alone, apart, rehearsal, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
 from hpo_bench.live.constrained import ConstrainedGpBo
@@ -194,6 +195,18 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         stack.callback(crew.stop)
         config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
         title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
+        trials = store.trials()
+        limit = time_limit(request.timeout, trials)
+        rehearsal.of_study(
+            folder,
+            request.pair,
+            config,
+            crew,
+            brake,
+            console,
+            limit=limit,
+            begun=any(t.state == "complete" for t in trials),
+        )
         goal = _goal(config, store, crew, brake, request.timeout)
         budget = planned(store, limits)
         contest = Contest.of(config, kind, budget=budget, goal=goal)
@@ -218,6 +231,34 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         write_tables(store)
         show(verdict, console)
         return verdict
+
+
+def dry_run(request: Request, open_crew: CrewOpener, console: Console, *, workers: int) -> None:
+    """Do all that comes before the first trial, and leave nothing behind.
+
+    Args:
+        request: What is wanted.
+        open_crew: Opens the workers.
+        console: Where to show what is asked and said.
+        workers: How many workers there would be.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        LiveError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
+        OptimizerError: If there is no such optimiser, or it refuses the box.
+    """
+    kind = check(request, workers=workers)
+    folder = request.studies / request.study
+    with ExitStack() as stack:
+        if (folder / "study.sqlite3").exists() and request.url is None:
+            store = TrialStore(folder, request.study, existing=True)
+            stack.callback(store.close)
+            _config(request, kind, store)
+        logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))
+        brake = stack.enter_context(Brake())
+        crew = open_crew(logs, ())
+        stack.callback(crew.stop)
+        rehearsal.show(rehearsal.ask(crew, brake, limit=time_limit(request.timeout, ())), console)
 
 
 def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> StudyConfig:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.examples import Split
+from hpo_bench.evaluation.rehearsal import Rehearsal
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.printing import in_a_line
 
@@ -24,11 +25,13 @@ class Job:
         name: What messages call it, such as "trial 7".
         setting: What to merge.
         splits: Which examples to answer; while tuning, validation alone.
+        rehearsal: Whether to answer a handful of validation examples instead, and to tell how; see `Rehearsal`.
     """
 
     name: str
     setting: MergeSetting
     splits: tuple[Split, ...] = ("validation",)
+    rehearsal: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,12 +117,14 @@ class Success:
         fingerprint: Of the merged weights.
         cost: What it took.
         note: What a user should know, such as a batch that had to be made smaller.
+        rehearsal: What came of a job that was one.
     """
 
     answers: dict[Split, Answers]
     fingerprint: str
     cost: Cost
     note: str = ""
+    rehearsal: Rehearsal | None = None
 
 
 @dataclass(frozen=True, slots=True)

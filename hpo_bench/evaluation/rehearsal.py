@@ -1,0 +1,167 @@
+"""A few questions before anything is paid for: what is asked, what the model says, and whether company changes it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.base import Evaluator, Outcome, checked
+from hpo_bench.evaluation.examples import Example
+
+HANDFUL = 8
+ALONE_SECONDS = 60.0
+"""For so long an evaluator is asked again about single examples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and what became of it.
+
+    Attributes:
+        example: The example's id.
+        prompt: What the model read; the plain question where the evaluator asks in a way of its own.
+        right: The right answer.
+        said: What the model said; empty where the evaluator does not tell.
+        score: In [0, 1].
+    """
+
+    example: str
+    prompt: str
+    right: str
+    said: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How a model did on a handful of examples.
+
+    Attributes:
+        turns: One an example.
+        manner: How the questions were put, for a sentence; empty if the evaluator does not tell.
+        notes: What a user should know before going on.
+        dollars: What judges and other paid services charged for it.
+    """
+
+    turns: tuple[Turn, ...]
+    manner: str
+    notes: tuple[str, ...]
+    dollars: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dialogue:
+    """What an evaluator of ours tells of some examples.
+
+    Attributes:
+        prompts: What the model reads, one text an example.
+        said: What it says when it answers freely.
+        together: What its scores rest on, when examples share batches; one thing an example that can be compared.
+        alone: The same when each is asked by itself.
+        manner: How the questions are put, for a sentence.
+        notes: What a user should know.
+    """
+
+    prompts: Sequence[str]
+    said: Sequence[str]
+    together: Sequence[Any]
+    alone: Sequence[Any]
+    manner: str
+    notes: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Outspoken(Protocol):
+    """An evaluator that tells what it asks and what is said."""
+
+    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
+        """Ask about some examples, in batches and one by one.
+
+        Raises:
+            EvaluationError: If they cannot be asked about.
+        """
+        ...
+
+
+def handful(examples: Sequence[Example], count: int = HANDFUL) -> tuple[Example, ...]:
+    """Some examples of different lengths and numbers of pictures, always the same ones."""
+    order = sorted(examples, key=lambda one: (len(one.images), len(one.question), one.id))
+    places = np.unique(np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)) if order else []
+    return tuple(order[place] for place in places)
+
+
+def rehearse(
+    evaluator: Evaluator,
+    model: Any,
+    evaluate: Callable[[Sequence[Example]], Outcome],
+) -> Rehearsal:
+    """Score a handful of validation examples, and check that each is answered as it is without the others.
+
+    Args:
+        evaluator: What scores.
+        model: Whom.
+        evaluate: Scores examples by the evaluator; what it raises is passed on.
+
+    Raises:
+        EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
+    """
+    examples = handful(evaluator.examples("validation"))
+    told = evaluator.dialogue(model, examples) if isinstance(evaluator, Outspoken) else None
+    outcome = evaluate(examples)
+    dollars = outcome.dollars
+    if told is None:
+        alone = _alone(examples, evaluate)
+        dollars += sum(one.dollars for one in alone)
+        told = Dialogue(
+            prompts=[example.question for example in examples],
+            said=outcome.responses or [""] * len(examples),
+            together=_told(outcome)[: len(alone)],
+            alone=[_told(one)[0] for one in alone],
+            manner="",
+        )
+    notes = [*told.notes, *_company(examples, told, model)]
+    turns = tuple(
+        Turn(example.id, prompt, example.answer, said, float(score))
+        for example, prompt, said, score in zip(examples, told.prompts, told.said, outcome.scores, strict=True)
+    )
+    if turns and not any(turn.score for turn in turns):
+        notes.append(
+            f"none of these {len(turns)} answers scores anything: see that they are asked and compared rightly"
+        )
+    return Rehearsal(turns, told.manner, tuple(notes), dollars)
+
+
+def _alone(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:
+    end, found = time.monotonic() + ALONE_SECONDS, []
+    for example in examples:
+        found.append(checked(evaluate([example]), [example]))
+        if time.monotonic() > end:
+            break
+    return found
+
+
+def _told(outcome: Outcome) -> Sequence[Any]:
+    """What there is of each example to compare: its score, and the response if there is one."""
+    scores = outcome.scores.tolist()
+    return list(zip(scores, outcome.responses, strict=True)) if outcome.responses else scores
+
+
+def _company(examples: Sequence[Example], told: Dialogue, model: Any) -> list[str]:
+    """Refuse answers that depend on company; in half precision rounding alone may change a few."""
+    pairs = zip(examples, told.together, told.alone, strict=False)
+    differing = [(example, one, other) for example, one, other in pairs if one != other]
+    if not differing:
+        return []
+    example, one, other = differing[0]
+    what = (
+        f"{len(differing)} of {len(told.alone)} examples are answered otherwise in a batch than by themselves, such as "
+        f"{example.id!r}: {str(one)[:80]} in company, {str(other)[:80]} alone"
+    )
+    rounded = getattr(model, "dtype", torch.float32) not in (torch.float32, torch.float64)
+    if rounded and len(differing) <= len(told.alone) / 2:
+        return [f"{what}; rounding in half precision does that, and `batch_size: 1` under `evaluation` avoids it"]
+    raise EvaluationError(f"{what}; give `batch_size: 1` under `evaluation`, or mend the evaluator", kind="company")
