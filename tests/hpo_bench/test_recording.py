@@ -21,7 +21,7 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.journal import Entry, Journal
-from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.recording import JOURNAL, record
 from landscapes import catalogue
 from landscapes.card import Card
@@ -88,12 +88,14 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 from hpo_bench import designs, recording
 from hpo_bench.journal import Journal
-from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.pair import LoadedPair, Pair
 
 disable_progress_bar()
 torch.set_num_threads(1)
 designs.COEFFICIENTS = (0.2, 1.0)
 pair, out = Pair.read(Path(sys.argv[1])), Path(sys.argv[2])
+loaded = LoadedPair.load(pair)
+recording.LoadedPair.load = lambda _: loaded  # once for all that are killed
 
 
 def die(*_, **__):
@@ -136,9 +138,10 @@ for name, arrange in MOMENTS.items():
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
-    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = whole[0]
+    pair = small_pair
+    monkeypatch.setattr(recording.LoadedPair, "load", lambda _: loaded)
     monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
     expected = contents(record(pair, "ta", tmp_path / "whole"))
     words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
