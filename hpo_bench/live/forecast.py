@@ -9,6 +9,7 @@ import torch
 from hpo_bench.errors import LiveError
 from hpo_bench.live.advice import advice
 from hpo_bench.live.bench import Opener
+from hpo_bench.live.enough import check_examples
 from hpo_bench.live.trial import Failure, Job
 from hpo_bench.live.verdict import REFERENCES
 from hpo_bench.merging.pair import Pair
@@ -72,9 +73,11 @@ def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
     """Load a pair and time a trial.
 
     Raises:
+        UsageError: If the examples cannot be used.
         MergeError: If the pair cannot be loaded.
         LiveError: If the trial fails.
     """
+    check_examples(pair)
     begin = time.perf_counter()
     bench = opener(device)
     loaded = time.perf_counter() - begin

@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.live import alone, apart, rehearsal, starts
 from hpo_bench.live.brake import Brake
 from hpo_bench.live.config import StudyConfig
@@ -266,7 +267,7 @@ def _config(request: Request, kind: type[Optimizer], store: TrialStore) -> Study
     wanted = StudyConfig(
         pair=request.pair.name,
         checkpoints=request.pair.file_hashes(),
-        evaluation=request.pair.evaluation,
+        evaluation=without_secrets(request.pair.evaluation),
         methods=request.methods,
         optimizer=request.optimizer,
         optimizer_version=kind.version,

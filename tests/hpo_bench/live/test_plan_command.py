@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.live.bench import ModelBench
 from hpo_bench.live.forecast import Forecast, forecast
 from hpo_bench.live.trial import Failure
@@ -34,6 +34,12 @@ def test_a_pair_is_forecast_on_real_models(small_pair: Pair) -> None:
     assert [line.split()[0] for line in result.output.splitlines() if line.strip()[:1].isdigit()] == [
         "25", "40", "60", "100",
     ]  # fmt: skip
+
+
+def test_examples_that_cannot_be_used_are_refused_before_anything_is_loaded(small_pair: Pair) -> None:
+    small_pair.examples.write_bytes(b"no parquet")
+    with pytest.raises(UsageError, match=r"examples\.parquet: is not parquet"):
+        forecast(small_pair, lambda device: pytest.fail("a model was loaded"), "cpu")
 
 
 def test_a_trial_that_fails_is_no_forecast(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
