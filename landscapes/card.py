@@ -20,6 +20,8 @@ FITTED = ("study", "sweep")
 """Designs that a surrogate is fitted to: the study's grid, or any other sweep."""
 HELD_OUT = ("held-out", "dense", "masks")
 """Designs that no surrogate is ever fitted to: settings over the box, a dense grid beyond it, many DARE masks."""
+USUAL = {"scale": "linear", "integer": False}
+"""Keys of a parameter that a card has only where they are otherwise."""
 TEXTS = (
     "name",
     "pair",
@@ -141,7 +143,9 @@ class Card:
     @property
     def space(self) -> SearchSpace:
         """The recorded box."""
-        return SearchSpace(tuple(Parameter(p.name, p.low, p.high) for p in self.parameters))
+        return SearchSpace(
+            tuple(Parameter(p.name, p.low, p.high, scale=p.scale, integer=p.integer) for p in self.parameters)
+        )
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
@@ -167,6 +171,10 @@ class Card:
             UnwritableError: If the file cannot be written.
         """
         keys = {key: value for key, value in _plain(asdict(self)).items() if key != "path"}
+        keys["parameters"] = [
+            {key: value for key, value in entry.items() if (key, value) not in USUAL.items()}
+            for entry in keys["parameters"]
+        ]
         with replacing(Path(path)) as temporary:
             text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=120)
             temporary.write_text(text, encoding="utf-8")
@@ -174,14 +182,16 @@ class Card:
 
 def _parameters(path: Path, value: object) -> tuple[CardParameter, ...]:
     if not isinstance(value, list):
-        raise checks.wrong(path, "parameters", "must be a list of name, low, high and levels")
+        raise checks.wrong(path, "parameters", "must be a list of name, low, high, scale, integer and levels")
     parameters = []
     for i, entry in enumerate(value):
         key = f"parameters[{i}]"
         checks.mapping(path, key, entry)
-        if not {"name", "low", "high"} <= set(entry) <= {"name", "low", "high", "levels"}:
+        if not {"name", "low", "high"} <= set(entry) <= {"name", "low", "high", "levels", *USUAL}:
             raise checks.wrong(
-                path, key, f"must have name, low, high and perhaps levels, not {', '.join(map(str, entry))}"
+                path,
+                key,
+                f"must have name, low, high and perhaps scale, integer and levels, not {', '.join(map(str, entry))}",
             )
         if not isinstance(entry.get("levels") or [], list):
             raise checks.wrong(path, key, f"levels of {entry['name']} must be a list, not {entry['levels']!r}")

@@ -1,6 +1,6 @@
 """Checks of table columns whose messages name file, row and column and say what to do. Rows count from 1."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,18 +54,26 @@ def numbers(
         value = raw.iloc[row]
         shown = repr(value) if isinstance(value, str) else str(value)
         advice = "evaluate the setting again" if name == "score" else "correct the value"
-        raise InvalidGridError(f"{where(path, row, name)}: {shown} is not a finite number; {advice} or drop the row")
+        raise InvalidGridError(
+            f"{_where(frame, row, path, name)}: {shown} is not a finite number; {advice} or drop the row"
+        )
     # "0.5" may be a number, a name or a date's beginning: whoever wrote the file must say.
     text = np.array([isinstance(value, str) for value in raw]) if raw.dtype.kind not in "biuf" else np.zeros(0)
     if text.any():
         row = int(np.flatnonzero(text)[0])
-        raise InvalidGridError(f"{where(path, row, name)}: {raw.iloc[row]!r} is text; write the column as numbers")
+        raise InvalidGridError(
+            f"{_where(frame, row, path, name)}: {raw.iloc[row]!r} is text; write the column as numbers"
+        )
     if (low := values < at_least).any():
         row = int(np.flatnonzero(low)[0])
-        raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is below {at_least:g}; correct the value")
+        raise InvalidGridError(
+            f"{_where(frame, row, path, name)}: {values[row]:g} is below {at_least:g}; correct the value"
+        )
     if whole and (broken := values != np.floor(values)).any():
         row = int(np.flatnonzero(broken)[0])
-        raise InvalidGridError(f"{where(path, row, name)}: {values[row]:g} is not a whole number; correct the value")
+        raise InvalidGridError(
+            f"{_where(frame, row, path, name)}: {values[row]:g} is not a whole number; correct the value"
+        )
     return values
 
 
@@ -74,28 +82,38 @@ def words(frame: pd.DataFrame, name: str, path: Path) -> NDArray[np.object_]:
     values = np.asarray(frame[name].astype(object))
     for row, value in enumerate(values):
         if not isinstance(value, str) or not value:
-            raise InvalidGridError(f"{where(path, row, name)}: {value!r} is not a word; fill it in")
+            raise InvalidGridError(f"{_where(frame, row, path, name)}: {value!r} is not a word; fill it in")
     return values
 
 
 def settings(frame: pd.DataFrame, space: SearchSpace, path: Path) -> Array:
     """The setting of each row, of shape (n, d), checked against the box."""
     X = np.stack([numbers(frame, name, path) for name in space.names], axis=1)
-    slack = CLOSE * (space.high - space.low)
-    outside = (space.low - slack > X) | (space.high + slack < X)
+    outside = ~space.inside(X)
     if outside.any():
         row, axis = (int(i) for i in np.argwhere(outside)[0])
         side = space.parameters[axis]
         raise InvalidGridError(
-            f"{where(path, row, side.name)}: {X[row, axis]:g} is outside the card's box [{side.low:g}, {side.high:g}]; "
+            f"{_where(frame, row, path, side.name)}: {X[row, axis]:g} is outside the card's box "
+            f"[{side.low:g}, {side.high:g}]; "
             "widen low and high in card.yaml or drop the row"
+        )
+    if (broken := space.fractions(X)).any():
+        row, axis = (int(i) for i in np.argwhere(broken)[0])
+        raise InvalidGridError(
+            f"{_where(frame, row, path, space.names[axis])}: {X[row, axis]:g} is not a whole number, and the "
+            "parameter is integer; correct the value"
         )
     return X
 
 
 def same_settings(X: Array, Z: Array, space: SearchSpace) -> bool:
     """Whether two arrays of settings, of shape (n, d), are the same row by row, but for rounding."""
-    return X.shape == Z.shape and bool(np.all(np.abs(X - Z) <= CLOSE * (space.high - space.low)))
+    return X.shape == Z.shape and bool(
+        np.all(
+            np.abs(space.warped(X) - space.warped(Z)) <= CLOSE * (space.warped(space.high) - space.warped(space.low))
+        )
+    )
 
 
 def mask_seeds(frame: pd.DataFrame, path: Path) -> dict[str, NDArray[np.int64]]:
@@ -105,24 +123,37 @@ def mask_seeds(frame: pd.DataFrame, path: Path) -> dict[str, NDArray[np.int64]]:
     return {MASK_SEED: numbers(frame, MASK_SEED, path, at_least=0, whole=True).astype(np.int64)}
 
 
-def alike(keys: pd.DataFrame) -> pd.DataFrame:
+def alike(keys: pd.DataFrame, space: SearchSpace | None = None) -> pd.DataFrame:
     """Whole numbers that are equal where the keys are, of the same shape.
 
-    Neighbouring fractions that are nearer than a billionth of the column's range are one: a surrogate, for which every
-    range is [0, 1], could not tell them apart. What is no fraction, such as words and seeds, is compared as it is.
+    Neighbouring fractions that are nearer than a billionth of the column's range, on the parameter's scale, are one: a
+    surrogate, for which every range is [0, 1], could not tell them apart. What is no fraction, such as words and seeds,
+    is compared as it is.
     """
+    if space is not None:
+        keys = keys.copy()
+        keys[list(space.names)] = space.warped(keys[list(space.names)].to_numpy(np.float64))
     return keys.apply(lambda key: _levels(key.to_numpy()) if key.dtype.kind == "f" else pd.factorize(key)[0])
 
 
-def refuse_repeats(keys: pd.DataFrame, path: Path, what: str) -> None:
-    """Refuse two rows with keys that are alike."""
-    same = alike(keys)
+def refuse_repeats(
+    keys: pd.DataFrame,
+    path: Path,
+    what: str,
+    space: SearchSpace | None = None,
+    *,
+    numbers: Sequence[int] | None = None,
+) -> None:
+    """Refuse two rows with keys that are alike; `numbers` are those of the rows in the file, from 0, if some lack."""
+    same = alike(keys, space)
     repeated = np.asarray(same.duplicated())
     if repeated.any():
         second = int(np.flatnonzero(repeated)[0])
         first = int(np.flatnonzero((same == same.iloc[second]).all(axis=1))[0])
         values = {name: keys[name].iloc[second] for name in keys.columns}
         setting = ", ".join(f"{n} = {v:g}" if isinstance(v, float) else f"{n} = {v}" for n, v in values.items())
+        if numbers is not None:
+            first, second = numbers[first], numbers[second]
         raise InvalidGridError(
             f"{path}, rows {first + 1} and {second + 1}: the same {what} ({setting}); keep one of them"
         )
@@ -134,6 +165,10 @@ def _levels(values: Array) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(apart)])[place]
 
 
+def _where(frame: pd.DataFrame, row: int, path: Path, name: str) -> str:
+    return where(path, frame.index[row], name)
+
+
 def where(path: Path, row: int, name: str) -> str:
-    """The place of a cell, in words."""
+    """The place of a cell, in words; `row` counts from 0, as the index of an untouched table does."""
     return f"{path}, row {row + 1}, column {name!r}"

@@ -160,7 +160,7 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     clean |= seeds
     checked = pd.DataFrame({**clean, **{name: frame[name] for name in frame.columns if name not in clean}})
     keys = ["split", *space.names, *seeds]
-    columns.refuse_repeats(checked[keys], path, "setting")
+    columns.refuse_repeats(checked[keys], path, "setting", space)
     # A negative zero would sort and hash differently from a zero.
     checked[list(space.names)] += 0.0
     return checked.sort_values(keys, kind="stable", ignore_index=True)

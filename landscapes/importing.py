@@ -19,8 +19,7 @@ from landscapes.errors import FlatLandscapeError, InvalidCardError, UnwritableEr
 from landscapes.files import replacing_folder
 from landscapes.grid import RecordedGrid
 from landscapes.landscape import Landscape
-from landscapes.space import SearchSpace
-from landscapes.sweep import Reading, read_sweep
+from landscapes.sweep import Reading, Sweep, read_sweep
 
 
 def import_table(
@@ -62,8 +61,9 @@ def import_table(
             f"{name} ships with the package and would always be found instead; give another name with --name, or "
             "another folder with --dir"
         )
-    rows, box = read_sweep(path, reading)
-    card = _card(path, reading, rows, box, name=name, command=command, about=about or {})
+    sweep = read_sweep(path, reading)
+    rows, box = sweep.rows, sweep.box
+    card = _card(path, reading, sweep, name=name, command=command, about=about or {})
     target = root / name
     if target.exists() and not replace:
         raise UnwritableError(f"{target} exists; give another name with --name, or replace it with --replace")
@@ -118,13 +118,13 @@ def remove(name: str, root: Path) -> Path:
 def _card(
     path: Path,
     reading: Reading,
-    rows: pd.DataFrame,
-    box: SearchSpace,
+    sweep: Sweep,
     *,
     name: str,
     command: str,
     about: dict[str, str],
 ) -> Card:
+    rows, box = sweep.rows, sweep.box
     splits = rows.groupby("split")["n_examples"].max()
     sign = "negated " if reading.minimise else ""
     keys: dict = {
@@ -136,10 +136,14 @@ def _card(
         "notes": "",
         **about,
     }
+    keys["notes"] = " ".join(filter(None, (keys["notes"], _left_out(sweep))))
     return Card(
         name=name,
         pair=name.partition("/")[0],
-        parameters=tuple(CardParameter(p.name, p.low, p.high, _levels(rows[p.name])) for p in box.parameters),
+        parameters=tuple(
+            CardParameter(p.name, p.low, p.high, _levels(rows[p.name]), scale=p.scale, integer=p.integer)
+            for p in box.parameters
+        ),
         base="not stated",
         checkpoints={},
         versions={"hpo-bench": version("hpo-bench")},
@@ -153,6 +157,13 @@ def _card(
         path=path,
         **keys,
     )
+
+
+def _left_out(sweep: Sweep) -> str:
+    if not sweep.dropped:
+        return ""
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sweep.dropped.items())
+    return f"Rows left out: {reasons}."
 
 
 def _levels(values: pd.Series) -> tuple[float, ...]:

@@ -3,6 +3,8 @@
 import copy
 import hashlib
 import json
+import math
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar, Self
@@ -174,12 +176,12 @@ class Landscape:
     @cached_property
     def optimum(self) -> Extremum:
         """The certified global maximum; `x` in the parameters' own units."""
-        return self._in_own_units(extrema.maximum(self.surrogate.standard, self.space.dim, nodes=self._nodes))
+        return self._in_own_units(self._extremum(extrema.maximum))
 
     @cached_property
     def minimum(self) -> Extremum:
         """The certified global minimum; `x` in the parameters' own units."""
-        return self._in_own_units(extrema.minimum(self.surrogate.standard, self.space.dim, nodes=self._nodes))
+        return self._in_own_units(self._extremum(extrema.minimum))
 
     @property
     def range(self) -> float:
@@ -211,7 +213,7 @@ class Landscape:
         """
         # A fixed seed: Random's regret is a property of the landscape and must not vary between calls.
         sample = qmc.Sobol(self.space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
-        regret = np.sort(self.regret(self.surrogate.predict(sample)))
+        regret = np.sort(self.regret(self.surrogate.predict(self.space.snapped(sample))))
         regret.flags.writeable = False
         return regret
 
@@ -257,7 +259,7 @@ class Landscape:
             "version": self.version,
             "name": self.name,
             "metric": [self.card.metric, self.card.units, self.card.direction],
-            "space": [[p.name, float(p.low), float(p.high)] for p in self.space.parameters],
+            "space": [[p.name, float(p.low), float(p.high), *p.kinds] for p in self.space.parameters],
             "split": self.grid.split,
             "surrogate": [type(self.surrogate).__name__, dict(self.surrogate.settings)],
         }
@@ -286,6 +288,19 @@ class Landscape:
     def _truth(self, design: str) -> Truth | None:
         return None if self.folder is None else Truth.read(self.folder, self.card, design=design)
 
+    def _extremum(self, search: Callable[..., Extremum]) -> Extremum:
+        """What a search over the cube finds, in standard units; among whole numbers alone, every one is looked at."""
+        counts = [p.high - p.low + 1 for p in self.space.parameters if p.integer]
+        if len(counts) == self.space.dim and math.prod(counts) <= 2**SAMPLE_BITS:
+            axes = [np.arange(p.low, p.high + 1) for p in self.space.parameters]
+            points = self.space.to_unit(
+                np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, self.space.dim)
+            )
+            scores = self.surrogate.standard(points)
+            place = scores.argmax() if search is extrema.maximum else scores.argmin()
+            return Extremum(x=points[place], score=float(scores[place]), gap=0.0)
+        return search(lambda u: self.surrogate.standard(self.space.snapped(u)), self.space.dim, nodes=self._nodes)
+
     def _in_own_units(self, extremum: Extremum) -> Extremum:
         scale = self.surrogate.scale
         return Extremum(
@@ -297,10 +312,8 @@ class Landscape:
     def _refuse_unspanned_box(self) -> None:
         # Beyond the outermost settings a surrogate extrapolates, and an optimiser would be sent after an artefact.
         for axis, parameter in enumerate(self.space.parameters):
-            low, high = self.grid.X[:, axis].min(), self.grid.X[:, axis].max()
-            if not np.allclose(
-                [low, high], [parameter.low, parameter.high], rtol=0, atol=1e-9 * (parameter.high - parameter.low)
-            ):
+            if self._nodes[:, axis].min() > 1e-9 or self._nodes[:, axis].max() < 1 - 1e-9:
+                low, high = self.grid.X[:, axis].min(), self.grid.X[:, axis].max()
                 raise InvalidGridError(
                     f"{self.grid.path}, column {parameter.name!r}: recorded from {low:g} to {high:g}, but the card's "
                     f"box is [{parameter.low:g}, {parameter.high:g}]; set them to what was recorded"

@@ -126,5 +126,5 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     clean |= {name: columns.words(frame, name, path) for name in WORDS}
     clean["correct"] = columns.numbers(frame, "correct", path)
     checked = pd.DataFrame(clean)
-    columns.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting")
+    columns.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting", space)
     return checked.sort_values(["split", "id", *space.names, *seeds], kind="stable", ignore_index=True)

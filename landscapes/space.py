@@ -1,7 +1,8 @@
 """The box of hyperparameters that a landscape spans."""
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +12,13 @@ from landscapes.settings import as_array
 
 Array = NDArray[np.float64]
 
+NAME = re.compile(r"[^\W\d][\w./:-]*")
+"""What columns are called in sweeps, tuners' exports and configuration files."""
 SLACK = 1e-9
 """How far outside the box rounding may carry a point, as a fraction of each side."""
+
+
+SCALES = ("linear", "log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,31 +26,58 @@ class Parameter:
     """One hyperparameter and its range, in its own units.
 
     Attributes:
-        name: What files and tables call it, such as vl_weight.
+        name: What files and tables call it, such as vl_weight, model.lr or train/wd.
         low: Smallest value.
         high: Largest value.
+        scale: How its values are spread over a side of the unit cube: linear, or log, where equal steps are equal
+            factors.
+        integer: Whether it has whole values alone.
 
     Raises:
-        InvalidSpaceError: If the name is not an identifier, or the range does not increase or has no
-            finite width.
+        InvalidSpaceError: If the name is no name, the range does not increase or has no finite width, or does not suit
+            the scale.
     """
 
     name: str
     low: float
     high: float
+    scale: str = field(default="linear", kw_only=True)
+    integer: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not self.name.isidentifier():
+        if not isinstance(self.name, str) or not NAME.fullmatch(self.name):
             raise InvalidSpaceError(
-                f"a parameter's name must be letters, digits and underscores, not {self.name!r}; rename it"
+                "a parameter's name must begin with a letter and have nothing but dots, slashes, hyphens, colons, "
+                f"letters, digits and underscores, not {self.name!r}; rename it"
             )
         for what, value in (("low", self.low), ("high", self.high)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise InvalidSpaceError(f"{what} of {self.name} must be a finite number, not {value!r}")
+            if self.integer and value != int(value):
+                raise InvalidSpaceError(f"{what} of {self.name} must be a whole number, not {value!r}")
+        if self.scale not in SCALES or not isinstance(self.integer, bool):
+            raise InvalidSpaceError(
+                f"{self.name} must have the scale {' or '.join(SCALES)} and be integer or not (true or false), not "
+                f"{self.scale!r} and {self.integer!r}"
+            )
         if not self.low < self.high:
             raise InvalidSpaceError(f"low of {self.name} must be below high, not {self.low} and {self.high}")
         if not math.isfinite(self.high - self.low):
             raise InvalidSpaceError(f"{self.name} from {self.low:g} to {self.high:g} is too wide; rescale it")
+        if self.scale == "log" and self.low <= 0:
+            raise InvalidSpaceError(f"low of {self.name} must be above 0 on a log scale, not {self.low}")
+        if self.scale == "log" and not math.log(self.low) < math.log(self.high):
+            raise InvalidSpaceError(f"{self.name} from {self.low!r} to {self.high!r} is too narrow for a log scale")
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """What is not as usual about it, as the user types it: log, int."""
+        return (*(["log"] if self.scale == "log" else []), *(["int"] if self.integer else []))
+
+    def spread(self, n: int) -> Array:
+        """Values from low to high, evenly on its scale, and each whole number once; at most n."""
+        values = (np.linspace if self.scale == "linear" else np.geomspace)(self.low, self.high, n)
+        return np.unique(np.rint(values)) if self.integer else values
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +121,11 @@ class SearchSpace:
         """Largest values, of shape (d,)."""
         return np.array([parameter.high for parameter in self.parameters], dtype=np.float64)
 
+    @property
+    def has_integers(self) -> bool:
+        """Whether some parameter has whole values alone."""
+        return any(parameter.integer for parameter in self.parameters)
+
     def to_unit(self, x: ArrayLike) -> Array:
         """Points in [0, 1]^d.
 
@@ -98,17 +136,19 @@ class SearchSpace:
             InvalidSpaceError: If the shape or a name is wrong or a point lies outside the box.
         """
         points = as_array(x, self.names)
-        inside = self.contains(points)
+        self._refuse_fractions(points)
+        inside = self.inside(points).all(axis=1)
         if not inside.all():
             row = int(np.flatnonzero(~inside)[0])
             setting = ", ".join(f"{n} = {v:g}" for n, v in zip(self.names, points[row], strict=True))
             box = ", ".join(f"{p.name} in [{p.low:g}, {p.high:g}]" for p in self.parameters)
             raise InvalidSpaceError(f"{setting} lies outside the box {box}")
         # Rounding must not carry a point on a face out of the cube.
-        return np.clip((points - self.low) / (self.high - self.low), 0.0, 1.0)
+        low, high = self.warped(self.low), self.warped(self.high)
+        return np.clip((self.warped(points) - low) / (high - low), 0.0, 1.0)
 
     def from_unit(self, u: ArrayLike) -> Array:
-        """Points in the parameters' own units.
+        """Points in the parameters' own units; of whole values the nearest.
 
         Args:
             u: Points of shape (n, d) in [0, 1]^d.
@@ -119,9 +159,51 @@ class SearchSpace:
         points = as_array(u, self.names)
         if not ((points >= -SLACK) & (points <= 1 + SLACK)).all():
             raise InvalidSpaceError("a point lies outside the unit cube")
-        return np.clip(self.low + points * (self.high - self.low), self.low, self.high)
+        low, high = self.warped(self.low), self.warped(self.high)
+        values = low + points * (high - low)
+        for axis, parameter in enumerate(self.parameters):
+            if parameter.scale == "log":
+                values[:, axis] = np.exp(values[:, axis])
+            if parameter.integer:
+                values[:, axis] = np.rint(values[:, axis])
+        return np.clip(values, self.low, self.high)
+
+    def snapped(self, u: Array) -> Array:
+        """Points of the unit cube, of shape (n, d), each moved to the nearest with whole values where they are due."""
+        return self.to_unit(self.from_unit(u)) if self.has_integers else u
 
     def contains(self, x: ArrayLike) -> NDArray[np.bool_]:
-        """Which points of shape (n, d) lie in the box, up to rounding; of shape (n,)."""
-        points, slack = as_array(x, self.names), SLACK * (self.high - self.low)
-        return np.all((points >= self.low - slack) & (points <= self.high + slack), axis=1)
+        """Which points of shape (n, d) lie in the box, up to rounding, whole where they must be; of shape (n,)."""
+        points = as_array(x, self.names)
+        return np.asarray(np.all(self.inside(points) & ~self.fractions(points), axis=1))
+
+    def inside(self, points: Array) -> NDArray[np.bool_]:
+        """Which coordinates of points of shape (n, d) lie in their ranges, up to rounding on their scales."""
+        low, high = self.warped(self.low), self.warped(self.high)
+        values, slack = self.warped(points), SLACK * (high - low)
+        return np.asarray((values >= low - slack) & (values <= high + slack))
+
+    def fractions(self, points: Array) -> NDArray[np.bool_]:
+        """Which coordinates of points of shape (n, d) are no whole numbers where they should be."""
+        whole = np.array([parameter.integer for parameter in self.parameters])
+        return np.asarray(whole & (np.abs(points - np.rint(points)) > SLACK * np.maximum(np.abs(points), 1.0)))
+
+    def warped(self, points: Array) -> Array:
+        """Points of shape (..., d) on the parameters' scales: the logarithm where that is log.
+
+        What is not above 0 there has minus infinity.
+        """
+        if all(parameter.scale == "linear" for parameter in self.parameters):
+            return points
+        values = points.copy()
+        for axis, parameter in enumerate(self.parameters):
+            if parameter.scale == "log":
+                values[..., axis] = np.log(
+                    values[..., axis], out=np.full(values.shape[:-1], -np.inf), where=values[..., axis] > 0
+                )
+        return values
+
+    def _refuse_fractions(self, points: Array) -> None:
+        if (broken := self.fractions(points)).any():
+            row, axis = (int(i) for i in np.argwhere(broken)[0])
+            raise InvalidSpaceError(f"{self.names[axis]} = {points[row, axis]:g} is no whole number; round it")

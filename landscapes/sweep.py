@@ -5,22 +5,28 @@ number in parquet and only as a plain decimal number in CSV, and every complaint
 head) and column as the user knows them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from landscapes import columns
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.grid import MEASURES
 from landscapes.space import Parameter, SearchSpace
+from landscapes.states import finished
 from landscapes.table import read_table
 
 MOST_DIMENSIONS = 6
 """Beyond this, the sweeps that people can afford say nothing about most of the box."""
+KINDS = ("log", "int")
+"""Words behind a parameter: on a log scale; of whole numbers alone."""
+DECADES, CROWDED = 100.0, 0.1
+"""A column asks for a log scale if it spans that factor, and half of it lies in that share of its range."""
 SPLITS = {
     "validation": "validation", "valid": "validation", "val": "validation", "dev": "validation", "test": "test",
 }  # fmt: skip
@@ -39,6 +45,9 @@ class Reading:
         examples: Column of numbers of examples, or one number for all rows, if known.
         split: Column that says validation or test; None if all rows are what was tuned on.
         average: Whether rows of one setting are averaged (their spread gives the standard error) and not refused.
+        kinds: For hyperparameters that are not plain numbers, words of `KINDS`: on a log scale, whole numbers.
+        state: Column that says how an evaluation ended; None for one that is called so in any export, if there is one.
+        drop_failed: Whether rows of evaluations that did not end well, or have no score, are left out and not refused.
 
     Raises:
         InvalidSpaceError: If one column is given for two things, or a hyperparameter has a name that grids keep for
@@ -52,6 +61,9 @@ class Reading:
     examples: str | int | None = None
     split: str | None = None
     average: bool = False
+    kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    state: str | None = None
+    drop_failed: bool = False
 
     def __post_init__(self) -> None:
         roles: dict[str, str] = {}
@@ -74,38 +86,86 @@ class Reading:
 
     def _given(self) -> Iterable[tuple[str, str]]:
         yield from (("hyperparameter", name) for name in self.parameters)
-        others = {"score": self.metric, "standard error": self.error, "examples": self.examples, "split": self.split}
+        others = {
+            "score": self.metric, "standard error": self.error, "examples": self.examples, "split": self.split,
+            "state": self.state,
+        }  # fmt: skip
         yield from ((role, name) for role, name in others.items() if isinstance(name, str))
 
 
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A table as it was read.
+
+    Attributes:
+        rows: In the columns of `grid.parquet`.
+        box: What the settings span.
+        dropped: How many rows were left out, by reason, in words.
+    """
+
+    rows: pd.DataFrame
+    box: SearchSpace
+    dropped: Mapping[str, int]
+
+
 def parse_space(text: str) -> dict[str, tuple[float, float] | None]:
-    """Parameters from "lr=0..1,density=0.1..1"; a name without a range takes whatever was recorded.
+    """Parameters from "lr=1e-6..1e-1 log,layers=1..8 int,density"; a name without a range takes what was recorded.
 
     Raises:
         InvalidSpaceError: If the text cannot be understood, or there are none or more than six.
     """
-    found: dict[str, tuple[float, float] | None] = {}
+    return {name: span for name, (span, _) in _parse(text).items()}
+
+
+def parse_kinds(text: str) -> dict[str, frozenset[str]]:
+    """Which parameters of a space, as for `parse_space`, are log or int.
+
+    Raises:
+        InvalidSpaceError: If the text cannot be understood, or there are none or more than six.
+    """
+    return {name: kinds for name, (_, kinds) in _parse(text).items() if kinds}
+
+
+def asks_for_log(values: NDArray[np.float64]) -> bool:
+    """Whether values of shape (n,) look drawn on a log scale: over decades, and most of them next to the least."""
+    low, high = values.min(), values.max()
+    return bool(low > 0 and high >= DECADES * low and np.median(values) < low + CROWDED * (high - low))
+
+
+def _parse(text: str) -> dict[str, tuple[tuple[float, float] | None, frozenset[str]]]:
+    found: dict[str, tuple[tuple[float, float] | None, frozenset[str]]] = {}
     for part in text.split(","):
-        name, equals, span = (piece.strip() for piece in part.partition("="))
+        words = part.split()
+        kinds: set[str] = set()
+        while len(words) > 1 and words[-1] in KINDS:
+            kinds.add(words.pop())
+        name, equals, span = (piece.strip() for piece in " ".join(words).partition("="))
         if name in found:
             raise InvalidSpaceError(f"{name!r} is in the space twice; name every parameter once")
-        if not equals:
-            found[name] = None
-        else:
+        ends: tuple[float, float] | None = None
+        if equals:
             low, dots, high = span.partition("..")
             try:
-                found[name] = (float(low), float(high))
+                ends = (float(low), float(high))
             except ValueError:
                 dots = ""
             if not dots:
-                raise InvalidSpaceError(f"{part.strip()!r} is no range; write it as {name or 'name'}=0..1")
+                raise InvalidSpaceError(
+                    f"{part.strip()!r} is no range; write it as {name or 'name'}=0..1, with log or int behind it if it "
+                    "is on a log scale or whole"
+                )
+        found[name] = ends, frozenset(kinds)
     if not 1 <= len(found) <= MOST_DIMENSIONS or "" in found:
         raise InvalidSpaceError(
             f"a space needs 1 to {MOST_DIMENSIONS} named parameters, such as lr=0..1,density=0.1..1, not {text!r}"
         )
-    for name, span in found.items():
-        Parameter(name, *(span or (0.0, 1.0)))  # refuses other names, and ranges that do not increase
+    for name, (ends, kinds_of) in found.items():
+        _parameter(name, *(ends or (1.0, 2.0)), kinds_of)  # refuses other names, and ranges that make no sense
     return found
+
+
+def _parameter(name: str, low: float, high: float, kinds: frozenset[str]) -> Parameter:
+    return Parameter(name, low, high, scale="log" if "log" in kinds else "linear", integer="int" in kinds)
 
 
 def parse_examples(text: str) -> int | str:
@@ -123,7 +183,7 @@ def parse_examples(text: str) -> int | str:
     return int(number)
 
 
-def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]:
+def read_sweep(path: Path, reading: Reading) -> Sweep:
     """The table in the columns of `grid.parquet`, and the box that its settings span.
 
     Args:
@@ -135,10 +195,16 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
     """
     frame, names = read_table(path), list(reading.parameters)
     columns.require(frame, reading.columns, path)
-    out = pd.DataFrame({name: _numbers(frame, name, path) for name in names})
+    frame, dropped = finished(
+        frame, path, metric=reading.metric, state=reading.state, others=reading.columns, drop=reading.drop_failed
+    )
+    whole = {name for name, kinds in reading.kinds.items() if "int" in kinds}
+    out = pd.DataFrame({name: _numbers(frame, name, path, whole=name in whole) for name in names}, index=frame.index)
     for name, span in reading.parameters.items():
-        _refuse_outside(out[name].to_numpy(), span, path, name)
-    box = _box(out, path)
+        _refuse_outside(out[name], span, path, name)
+        if "log" in reading.kinds.get(name, ()):
+            _refuse_without_logarithm(out[name], path, name)
+    box = _box(out, reading.kinds, path)
     scores = _numbers(frame, reading.metric, path)
     out["score"] = -scores if reading.minimise else scores
     out["split"] = _splits(frame, reading.split, path) if reading.split else "validation"
@@ -150,11 +216,12 @@ def read_sweep(path: Path, reading: Reading) -> tuple[pd.DataFrame, SearchSpace]
         _numbers(frame, examples, path, at_least=1, whole=True) if isinstance(examples, str) else examples
     )
     if reading.average:
-        out = _averaged(out, ["split", *names], known_error=reading.error is not None)
+        out = _averaged(out, ["split", *names], box, known_error=reading.error is not None)
     else:
         keys = out[["split", *names]].rename(columns={"split": reading.split}) if reading.split else out[names]
-        columns.refuse_repeats(keys, path, "setting")
-    return out.assign(merge_seconds=np.nan, eval_seconds=np.nan), box
+        columns.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist())
+    out = out.reset_index(drop=True).assign(merge_seconds=np.nan, eval_seconds=np.nan)
+    return Sweep(out, box, dropped)
 
 
 def _numbers(
@@ -168,13 +235,14 @@ def _numbers(
 ) -> np.ndarray:
     """A column as finite numbers; cells of a CSV file as plain decimals, those of a parquet file as they are."""
     if path.suffix.lower() == ".csv":
-        frame = pd.DataFrame({name: _decimals(frame[name], path, may_be_missing=may_be_missing)})
+        decimals = _decimals(frame[name], path, may_be_missing=may_be_missing)
+        frame = pd.DataFrame({name: decimals}, index=frame.index)
     return columns.numbers(frame, name, path, at_least=at_least, may_be_missing=may_be_missing, whole=whole)
 
 
 def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:
     values = np.full(len(cells), np.nan)
-    for row, cell in enumerate(cells):
+    for row, (number, cell) in enumerate(zip(cells.index, cells, strict=True)):
         if may_be_missing and cell.strip().lower() in ("", "nan"):
             continue
         with suppress(ValueError):
@@ -182,13 +250,13 @@ def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarr
         if not np.isfinite(values[row]):
             advice = "write numbers with a decimal point and no unit" if cell.strip() else "fill it in"
             raise InvalidGridError(
-                f"{columns.where(path, row, str(cells.name))}: {cell!r} is not a finite number; {advice}, or drop the "
-                "row"
+                f"{columns.where(path, number, str(cells.name))}: {cell!r} is not a finite number; {advice}, or "
+                "drop the row"
             )
     return values
 
 
-def _box(settings: pd.DataFrame, path: Path) -> SearchSpace:
+def _box(settings: pd.DataFrame, kinds: Mapping[str, frozenset[str]], path: Path) -> SearchSpace:
     """What the settings span."""
     parameters = []
     for name in settings.columns:
@@ -196,27 +264,36 @@ def _box(settings: pd.DataFrame, path: Path) -> SearchSpace:
         if low == high:
             raise InvalidGridError(f"{path}, column {name!r}: is {low:g} in every row; leave it out of the space")
         try:
-            parameters.append(Parameter(name, low, high))
+            parameters.append(_parameter(name, low, high, kinds.get(name, frozenset())))
         except InvalidSpaceError as error:
             raise InvalidGridError(f"{path}, column {name!r}: {error}") from error
     return SearchSpace(tuple(parameters))
 
 
-def _refuse_outside(values: np.ndarray, span: tuple[float, float] | None, path: Path, name: str) -> None:
+def _refuse_outside(values: pd.Series, span: tuple[float, float] | None, path: Path, name: str) -> None:
     if span is None:
         return
-    outside = np.flatnonzero((values < span[0]) | (values > span[1]))
+    outside = values[(values < span[0]) | (values > span[1])]
     if len(outside):
-        row = int(outside[0])
+        where = columns.where(path, outside.index[0], name)
         raise InvalidGridError(
-            f"{columns.where(path, row, name)}: {values[row]:g} is outside [{span[0]:g}, {span[1]:g}]; widen the range "
+            f"{where}: {outside.iloc[0]:g} is outside [{span[0]:g}, {span[1]:g}]; widen the range "
             "in --space or drop the row"
+        )
+
+
+def _refuse_without_logarithm(values: pd.Series, path: Path, name: str) -> None:
+    without = values[values <= 0]
+    if len(without):
+        raise InvalidGridError(
+            f"{columns.where(path, without.index[0], name)}: {without.iloc[0]:g} has no place on a log scale; drop the "
+            "row or leave out `log` in --space"
         )
 
 
 def _splits(frame: pd.DataFrame, name: str, path: Path) -> list[str]:
     words = columns.words(frame, name, path)
-    for row, word in enumerate(words):
+    for row, word in zip(frame.index, words, strict=True):
         if str(word).strip().lower() not in SPLITS:
             raise InvalidGridError(
                 f"{columns.where(path, row, name)}: {word!r} is no split; write validation (or val, dev) or test"
@@ -230,9 +307,9 @@ def _splits(frame: pd.DataFrame, name: str, path: Path) -> list[str]:
     return found
 
 
-def _averaged(rows: pd.DataFrame, keys: list[str], *, known_error: bool) -> pd.DataFrame:
+def _averaged(rows: pd.DataFrame, keys: list[str], box: SearchSpace, *, known_error: bool) -> pd.DataFrame:
     """One row for all that have the same setting, which is the first one's."""
-    groups = rows.groupby([columns.alike(rows[keys])[key] for key in keys], sort=False)
+    groups = rows.groupby([columns.alike(rows[keys], box)[key] for key in keys], sort=False)
     count = groups["score"].size()
     out = groups[keys].first().assign(score=groups["score"].mean(), n_examples=groups["n_examples"].sum())
     if known_error:  # independent repeats; where one error is unknown, so is that of the mean

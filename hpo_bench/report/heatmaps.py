@@ -7,9 +7,9 @@ from itertools import combinations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, encode, house_style, provenance
@@ -49,7 +49,8 @@ def caption(landscape: Landscape) -> str:
 def at(landscape: Landscape, axis: int, value: float) -> str:
     """A hyperparameter and its value: `expert weight 0.432`, `lr 0.00021`."""
     side = landscape.space.parameters[axis]
-    return f"{_named(landscape, axis)} {significant(value, within=side.high - side.low)}"
+    within = side.high - side.low if side.scale == "linear" else None
+    return f"{_named(landscape, axis)} {significant(value, within=within)}"
 
 
 def describe(landscape: Landscape) -> str:
@@ -145,17 +146,24 @@ def _note(landscape: Landscape, panels: Sequence[_Panel]) -> str:
     return "dots: what was recorded, in the nearest slice" if off else ""
 
 
-def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize) -> AxesImage:
+def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize) -> ScalarMappable:
     space, best, (i, j) = landscape.space, landscape.optimum.x, panel.sides
-    x, y = (np.linspace(space.low[side], space.high[side], PIXELS) for side in (i, j))
-    settings = np.tile(panel.held, (PIXELS * PIXELS, 1))
+    x, y = (space.parameters[side].spread(PIXELS) for side in (i, j))
+    settings = np.tile(panel.held, (len(x) * len(y), 1))
     settings[:, i], settings[:, j] = (values.ravel() for values in np.meshgrid(x, y))
-    scores = landscape.score(settings).reshape(PIXELS, PIXELS)
-    box = (space.low[i], space.high[i], space.low[j], space.high[j])
-    image = axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", interpolation="bilinear")
+    scores = landscape.score(settings).reshape(len(y), len(x))
+    plain = not (space.parameters[i].kinds or space.parameters[j].kinds)
+    if plain:
+        box = (space.low[i], space.high[i], space.low[j], space.high[j])
+        image = axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", interpolation="bilinear")
+    else:
+        image = axis.pcolormesh(x, y, scores, norm=norm, cmap="viridis", shading="nearest")
+        axis.set_xscale(space.parameters[i].scale)
+        axis.set_yscale(space.parameters[j].scale)
     # The same levels in every map, so that maps compare.
     levels = np.linspace(landscape.minimum.score, landscape.optimum.score, CONTOURS + 2)[1:-1]
-    axis.contour(x, y, scores, levels=levels, colors="white", linewidths=0.5, alpha=0.55)
+    if min(scores.shape) > 1:
+        axis.contour(x, y, scores, levels=levels, colors="white", linewidths=0.5, alpha=0.55)
     points, size = landscape.grid.X[panel.rows], 20 if space.dim < 4 else 9
     axis.scatter(
         points[:, i], points[:, j], c=landscape.grid.scores[panel.rows], norm=norm, cmap="viridis", s=size,
@@ -165,15 +173,19 @@ def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize
         axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=(0, (4, 2.5)), scalex=False, scaley=False)
     if space.dim == 3:
         axis.set_title(at(landscape, 2, panel.held[2]), fontweight="normal", fontsize=9)
-    if np.all(np.abs(panel.held - best) <= NEAR * (space.high - space.low)):
+    apart = np.abs(space.warped(panel.held) - space.warped(best))
+    if np.all(apart <= NEAR * (space.warped(space.high) - space.warped(space.low))):
         axis.plot(best[i], best[j], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
-    axis.set_aspect((space.high[i] - space.low[i]) / (space.high[j] - space.low[j]))
+    if plain:
+        axis.set_aspect((space.high[i] - space.low[i]) / (space.high[j] - space.low[j]))
+        axis.locator_params(nbins=5)
+    else:
+        axis.set_box_aspect(1)
     axis.set_xlim(space.low[i], space.high[i])
     axis.set_ylim(space.low[j], space.high[j])
     axis.set_xlabel(_named(landscape, i))
     axis.set_ylabel(_named(landscape, j))
     axis.grid(visible=False)
-    axis.locator_params(nbins=5)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
@@ -184,7 +196,8 @@ def _curve(landscape: Landscape) -> Figure:
     space, best = landscape.space, landscape.optimum
     figure = blank(4.4, 3.4)
     axis = figure.subplots()
-    x = np.linspace(space.low[0], space.high[0], 400)
+    x = space.parameters[0].spread(400)
+    axis.set_xscale(space.parameters[0].scale)
     axis.plot(x, landscape.score(x[:, None]), color="#0072B2", lw=1.7)
     axis.plot(landscape.grid.X[:, 0], landscape.grid.scores, "o", color=INK, ms=4)
     axis.plot(best.x[0], best.score, "*", ms=14, color="#E8352E", mec="white")

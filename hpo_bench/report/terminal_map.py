@@ -7,6 +7,7 @@ from itertools import combinations
 
 import numpy as np
 from matplotlib import colormaps
+from numpy.typing import NDArray
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.style import Style
@@ -15,6 +16,7 @@ from rich.text import Text
 from hpo_bench.report.heatmaps import at
 from hpo_bench.wording import significant
 from landscapes.landscape import Landscape
+from landscapes.space import Parameter
 
 STEPS = 11
 """Cells along each side of a map."""
@@ -94,42 +96,49 @@ def _magnitude(*values: float) -> int:
 
 def _map(landscape: Landscape, scale: Scale, x: int, y: int) -> Text:
     space, best = landscape.space, landscape.optimum.x
-    across, up = (np.linspace(space.low[axis], space.high[axis], STEPS) for axis in (x, y))
-    settings = np.tile(best, (STEPS * STEPS, 1))
-    settings[:, x], settings[:, y] = np.tile(across, STEPS), np.repeat(up, STEPS)
-    scores = landscape.score(settings).reshape(STEPS, STEPS)
-    star = int(np.abs(up - best[y]).argmin()), int(np.abs(across - best[x]).argmin())
+    across, up = (space.parameters[axis].spread(STEPS) for axis in (x, y))
+    settings = np.tile(best, (len(up) * len(across), 1))
+    settings[:, x], settings[:, y] = np.tile(across, len(up)), np.repeat(up, len(across))
+    scores = landscape.score(settings).reshape(len(up), len(across))
+    star = _nearest(space.parameters[y], up, best[y]), _nearest(space.parameters[x], across, best[x])
     others = [at(landscape, axis, best[axis]) for axis in range(space.dim) if axis not in (x, y)]
     where = f", at {', '.join(others)}" if others else ""
     text = Text(f"{space.names[y]} (up) by {space.names[x]} (across){where}; {scale}\n")
-    sides = _labels(up)
+    sides = _labels(space.parameters[y], up)
     margin = max(map(len, sides)) + 1
-    for row in reversed(range(STEPS)):
+    for row in reversed(range(len(up))):
         text.append(f"{sides[row]:>{margin}} ")
-        for column in range(STEPS):
+        for column in range(len(across)):
             text.append_text(scale.write(scores[row, column], starred=(row, column) == star))
         text.append("\n")
-    text.append(" " * (margin + 2) + _spaced(_labels(across), scale.cell))
+    text.append(" " * (margin + 2) + _spaced(_labels(space.parameters[x], across), scale.cell))
     return text
 
 
 def _curve(landscape: Landscape, scale: Scale) -> Text:
     space = landscape.space
-    values = np.linspace(space.low[0], space.high[0], STEPS)
-    star = int(np.abs(values - landscape.optimum.x[0]).argmin())
+    values = space.parameters[0].spread(STEPS)
+    star = _nearest(space.parameters[0], values, landscape.optimum.x[0])
     text = Text(f"by {space.names[0]}; {scale}\n ")
     for place, score in enumerate(landscape.score(values[:, None])):
         text.append_text(scale.write(float(score), starred=place == star))
-    text.append("\n" + " " * 2 + _spaced(_labels(values), scale.cell))
+    text.append("\n" + " " * 2 + _spaced(_labels(space.parameters[0], values), scale.cell))
     return text
 
 
-def _labels(values: Sequence[float]) -> list[str]:
-    return [significant(float(value), within=float(np.ptp(values))) for value in values]
+def _nearest(parameter: Parameter, values: NDArray[np.float64], to: float) -> int:
+    """The place of the value that is nearest on the parameter's scale."""
+    apart = values - to if parameter.scale == "linear" else np.log(values / to)
+    return int(np.abs(apart).argmin())
+
+
+def _labels(parameter: Parameter, values: NDArray[np.float64]) -> list[str]:
+    within = float(np.ptp(values)) if parameter.scale == "linear" else None
+    return [significant(float(value), within=within) for value in values]
 
 
 def _spaced(labels: Sequence[str], cell: int) -> str:
     """Labels under the left of their cells: every one, or every second, fifth or last where they are too long."""
     longest = max(map(len, labels))
-    step = next((step for step in (1, 2, 5) if longest < step * cell), STEPS - 1)
+    step = next((step for step in (1, 2, 5) if longest < step * cell), max(len(labels) - 1, 1))
     return "".join(label.ljust(step * cell) for label in labels[::step]).rstrip()

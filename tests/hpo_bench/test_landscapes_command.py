@@ -197,3 +197,32 @@ def test_study_prints_and_draws(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     missing = run("study", "--landscapes-dir", folder, "--results", tmp_path / "empty")
     assert "make it with `hpo-bench run" in str(missing.exception)
+
+
+def test_sweeps_over_decades_are_hinted_at_mapped_and_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    lr, layers = 10 ** rng.uniform(-6, -1, 60), rng.integers(1, 9, 60)
+    frame = pd.DataFrame({"model.lr": lr, "layers": layers, "state": "COMPLETE"})
+    frame["eval/acc"] = 0.9 - 0.05 * (np.log10(lr) + 3) ** 2 - 0.01 * (layers - 5) ** 2
+    frame.loc[7, "state"] = "PRUNED"
+    frame.to_csv("optuna.csv", index=False)
+    common = ["add", "optuna.csv", "--metric", "eval/acc", "--name", "x/y", "--replace"]
+    refused = run(*common, "--space", "model.lr,layers").exception
+    assert "row 8, column 'state'" in str(refused)
+    linear = run(*common, "--space", "model.lr,layers", "--drop-failed")
+    assert linear.exit_code == 0, linear.output
+    assert "Rows left out: 1 pruned." in linear.output
+    assert "hint: model.lr goes from" in linear.output
+    assert '"model.lr log" in --space' in linear.output
+    log = run(*common, "--space", "model.lr=1e-6..1e-1 log,layers int", "--drop-failed")
+    assert log.exit_code == 0, log.output
+    assert "hint" not in log.output
+    assert "layers 5" in log.output
+    assert "e-6" in run("show", "x/y").output
+    drawn = run("show", "x/y", "--out", "map.png")
+    assert drawn.exit_code == 0, drawn.output
+    ran = CliRunner().invoke(
+        cli, ["run", "-l", "x/y", "-o", "random", "--seeds", "2", "--budget", "5", "-j", "1", "--no-report"]
+    )
+    assert ran.exit_code == 0, ran.output
