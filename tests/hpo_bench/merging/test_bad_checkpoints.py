@@ -132,7 +132,7 @@ def lose_tokenizer(folder: Path) -> None:
         (declare_quantised, "a quantised checkpoint cannot be merged"),
         (poison(float("nan")), "up_proj.weight holds 1 weights that are NaN or infinite"),
         (poison(float("inf")), "up_proj.weight holds 1 weights that are NaN or infinite"),
-        (lambda folder: (folder / "config.json").write_text("{"), "config.json: cannot be read"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json: is not JSON"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lose_tokenizer, "its tokenizer cannot be read"),
     ],
