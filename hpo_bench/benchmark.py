@@ -14,6 +14,7 @@ from hpo_bench.plan import Chunk, Contender, Plan
 from hpo_bench.problems import Problem
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder
+from hpo_bench.wording import counted
 from hpo_bench.workers import Workers, one_thread
 from optimizers.base import Optimizer
 
@@ -95,7 +96,7 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[P
     except Exception as error:
         # Whatever a user's optimiser raises is worth one clear line; the cause stays attached.
         where = f"{chunk.runs[0].landscape}, seed {chunk.runs[0].seed}"
-        others = f" and {len(chunk.runs) - 1} runs beside it" if len(chunk.runs) > 1 else ""
+        others = f" and {counted(len(chunk.runs) - 1, 'run')} beside it" if len(chunk.runs) > 1 else ""
         raise HpoBenchError(
             f"optimizer {chunk.optimizer} failed on {where}{others}: {type(error).__name__}: {error}; "
             "finished runs are stored"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from hpo_bench.plan import Plan
 from hpo_bench.problems import Problem
 from hpo_bench.regret import random_searches
-from hpo_bench.statistics.bootstrap import Bootstrap
 from hpo_bench.statistics.comparisons import Comparison, compare
+from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 
@@ -108,9 +108,9 @@ class Benchmark:
         return np.nan_to_num([landscape.regret_noise / landscape.range for landscape in self.landscapes], nan=0.0)
 
     @cached_property
-    def bootstrap(self) -> Bootstrap:
-        """Resamples of the landscapes, the same for every figure."""
-        return Bootstrap(self.pairs, self.plan.seeds)
+    def intervals(self) -> Intervals:
+        """Intervals of figures over these landscapes."""
+        return Intervals(self.pairs)
 
     @cached_property
     def random_searches(self) -> list[FloatArray]:
@@ -199,7 +199,7 @@ class Benchmark:
     def comparisons(self, point: Checkpoint) -> list[Comparison]:
         """The reference against every other, best of these first; differences below the noise count as none."""
         rope = np.maximum(self.noise, REGRET_FLOOR)
-        found = compare(self.reference, point.regret, point.random, rope=rope, bootstrap=self.bootstrap)
+        found = compare(self.reference, point.regret, point.random, rope=rope, intervals=self.intervals)
         return sorted(found, key=lambda one: one.difference.value)
 
     def ranks(self, point: Checkpoint) -> FloatArray:

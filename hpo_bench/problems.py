@@ -9,12 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
 from hpo_bench.errors import UsageError
 from hpo_bench.functions import Function, members, suite
 from landscapes.landscape import Landscape
-from landscapes.random_baseline import expected_regret
 from landscapes.space import Parameter, SearchSpace
 from surrogates.extrema import Extremum
 from surrogates.nearest import offer
@@ -23,7 +21,6 @@ Array = NDArray[np.float64]
 
 SUITE_SEED = 2026
 """Draws the functions of a suite; not one that any optimiser was chosen on."""
-SAMPLE_BITS = 14
 NOISE = 0.1
 """Standard deviation of the noise of a function, as a fraction of the spread of its values."""
 
@@ -67,7 +64,7 @@ class FunctionProblem:
 
     def random_regret(self, n: int) -> Array:
         """Expected regret of Random after 1 to n evaluations, of shape (n,)."""
-        return expected_regret(self.regret_sample, np.arange(1, n + 1))
+        return self.function.random_regret(n)
 
     @property
     def optimum(self) -> Extremum:
@@ -84,11 +81,10 @@ class FunctionProblem:
         """Maximum minus minimum."""
         return self.function.f_max - self.function.f_min
 
-    @cached_property
+    @property
     def regret_sample(self) -> Array:
         """Regrets of points spread evenly over the cube, increasing."""
-        sample = qmc.Sobol(self.space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
-        return np.sort(self.regret(self.score(sample)))
+        return self.function.regret_sample
 
     @property
     def noise(self) -> float:

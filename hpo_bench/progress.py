@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from hpo_bench.plan import Chunk
+from hpo_bench.wording import counted
 
 REFRESH_SECONDS = 0.25
 LINE_SECONDS = 10.0
@@ -42,7 +43,7 @@ class Progress:
         evaluations = sum(chunk.evaluations for chunk in chunks)
         weight = np.array([chunk.cost / chunk.evaluations for chunk in chunks])
         total = float(sum(chunk.cost for chunk in chunks))
-        self._console.print(f"{runs:,} runs to make, {evaluations:,} evaluations", highlight=False)
+        self._console.print(f"{counted(runs, 'run')} to make, {counted(evaluations, 'evaluation')}", highlight=False)
         stop = threading.Event()
         follow = self._draw if self._console.is_terminal else self._print
         thread = threading.Thread(
@@ -86,5 +87,5 @@ class Progress:
             if now - shown >= LINE_SECONDS:
                 shown = now
                 left = f", about {(now - began) * (total / work - 1):.0f} s left" if began else ""
-                line = f"{made:,} of {evaluations:,} evaluations after {now - start:.0f} s{left}"
+                line = f"{made:,} of {counted(evaluations, 'evaluation')} after {now - start:.0f} s{left}"
                 self._console.print(line, highlight=False)

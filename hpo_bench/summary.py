@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.finished import Benchmark, Checkpoint
-from hpo_bench.statistics.bootstrap import Interval
 from hpo_bench.statistics.comparisons import Comparison
+from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.luck import null_band
 from hpo_bench.statistics.ratios import RATIOS, mean_regret
 from hpo_bench.statistics.targets import TARGETS, Arrival
@@ -23,9 +23,10 @@ MOST_DRAWS = 10_000.0
 def summary(benchmark: Benchmark) -> dict:
     """All figures of a benchmark as plain JSON values; undefined ones are null.
 
-    Ratios come thrice: over the landscapes on which Random's regret is above the noise of a comparison, over all
-    (`_all`), and over those that are not weak (`_sound`). Intervals and null bands are for 95%. Their generators have
-    fixed seeds: the same runs give the same figures.
+    Every figure of an optimiser over landscapes comes by subset: over the landscapes on which Random's regret is above
+    the noise of a comparison (at the end, where it is of no moment), over all (`_all`), and over those that are not
+    weak (`_sound`). Intervals and null bands are for 95%. Null bands are simulated with fixed seeds: the same runs
+    give the same figures.
     """
     return {
         "null_band": {point.name: _null_bands(benchmark, point) for point in benchmark.checkpoints},
@@ -51,42 +52,50 @@ def _subsets(benchmark: Benchmark, point: Checkpoint) -> dict[str, BoolArray]:
 def _optimizer(benchmark: Benchmark, identity: str) -> dict:
     contender = next(c for c in benchmark.plan.contenders if c.identity == identity)
     mine = benchmark.runs[benchmark.runs["optimiser"] == identity]
-    end = benchmark.end
-    budgets = np.minimum(
-        MOST_DRAWS,
-        [
-            equivalent_draws(ls.regret_sample, regret, most=MOST_DRAWS)
-            for ls, regret in zip(benchmark.landscapes, end.regret[identity].mean(axis=1), strict=True)
-        ],
-    )
     runs = len(benchmark.landscapes) * benchmark.plan.seeds
+    draws = _equivalent_draws(benchmark, identity)
+    by_landscape = mine.groupby("landscape")["ask_seconds"].agg(["sum", "size"])
+    asked = by_landscape.loc[[landscape.name for landscape in benchmark.landscapes]].to_numpy()
     return {
         "label": contender.label,
         "version": contender.kind.version,
         "at": {point.name: _figures(benchmark, point, identity) for point in benchmark.checkpoints},
         "targets": {f"{target:g}": _arrival(benchmark, identity, target) for target in TARGETS},
-        "equivalent_random_budget": {
-            "median": float(np.median(budgets)),
-            "median_multiple": float(np.median(budgets / end.budgets)),
-            "most": MOST_DRAWS,
+        **{
+            name + suffix: figure(kept) if kept.any() else None
+            for suffix, kept in _subsets(benchmark, benchmark.end).items()
+            for name, figure in (
+                ("equivalent_random_budget", lambda kept: _random_budget(draws[kept], benchmark.budgets[kept])),
+                ("seconds_per_suggestion", lambda kept: float(asked[kept, 0].sum() / asked[kept, 1].sum())),
+            )
         },
         "restarts_per_run": float((mine["restart_reason"].notna()).sum() / runs),
-        "seconds_per_suggestion": float(mine["ask_seconds"].mean()),
+    }
+
+
+def _equivalent_draws(benchmark: Benchmark, identity: str) -> FloatArray:
+    """How many random draws reach an optimiser's mean regret at the end, shape (landscapes,)."""
+    found = [
+        equivalent_draws(ls.regret_sample, regret, most=MOST_DRAWS)
+        for ls, regret in zip(benchmark.landscapes, benchmark.end.regret[identity].mean(axis=1), strict=True)
+    ]
+    return np.minimum(MOST_DRAWS, found)
+
+
+def _random_budget(draws: FloatArray, budgets: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        "median": float(np.median(draws)),
+        "median_multiple": float(np.median(draws / budgets)),
+        "most": MOST_DRAWS,
     }
 
 
 def _figures(benchmark: Benchmark, point: Checkpoint, identity: str) -> dict:
     values = point.regret[identity]
-    means = benchmark.bootstrap.means(values)
-
-    def interval(ratio: str, kept: BoolArray) -> dict[str, float | None]:
-        summarise = RATIOS.get(ratio, mean_regret)
-        return as_json(benchmark.bootstrap.interval(summarise, values, point.random, kept=kept, means=means))
-
-    figures = {"mean_regret": interval("mean_regret", np.ones_like(point.resolved))}
-    for name in RATIOS:
+    figures = {"mean_regret": as_json(benchmark.intervals.of(mean_regret, values, point.random))}
+    for name, ratio in RATIOS.items():
         for suffix, kept in _subsets(benchmark, point).items():
-            figures[name + suffix] = interval(name, kept)
+            figures[name + suffix] = as_json(benchmark.intervals.of(ratio, values, point.random, kept=kept))
     return figures
 
 
@@ -100,7 +109,7 @@ def _arrival(benchmark: Benchmark, identity: str, target: float) -> dict:
         "share_reached": everything.share,
         "median_evaluations": _number(everything.median()),
         "average_running_time": _number(everything.average_running_time),
-        "restricted_mean": as_json(benchmark.bootstrap.interval(mean_regret, restricted, np.ones(len(arrivals)))),
+        "restricted_mean": as_json(benchmark.intervals.of(mean_regret, restricted, np.ones(len(arrivals)))),
         "restricted_to": least,
     }
 

@@ -5,7 +5,18 @@ from dataclasses import dataclass
 
 from hpo_bench.finished import END, OVERALL, SINCE
 from hpo_bench.statistics.ratios import RATIOS
-from hpo_bench.wording import brackets, count, interval, multiple, number, probability, seconds, share
+from hpo_bench.wording import (
+    brackets,
+    count,
+    interval,
+    listed,
+    multiple,
+    number,
+    probability,
+    seconds,
+    share,
+    verdicts,
+)
 
 NAMES = {
     "median_ror": "median RoR",
@@ -85,8 +96,8 @@ def headline(content: Mapping, suffix: str = "_all") -> TextTable:
             (
                 *(interval(one["at"][point]["median_ror" + suffix]) for point in points),
                 *(interval(one["at"][point]["ratio_of_means" + suffix]) for point in means),
-                multiple(one["equivalent_random_budget"]),
-                seconds(one["seconds_per_suggestion"]),
+                multiple(one["equivalent_random_budget" + suffix]),
+                seconds(one["seconds_per_suggestion" + suffix]),
             ),
             identity,
         )
@@ -118,8 +129,11 @@ def sound_sentence(content: Mapping) -> str:
     if not weak:
         return ""
     if weak == total:
-        return f"All {total} landscapes are weak by our own rule (see Landscapes): there is no table without them."
-    return f"{weak} of {total} landscapes are weak by our own rule (see Landscapes). Without them:"
+        whole = "The only landscape is" if total == 1 else f"All {total} landscapes are"
+        return f"{whole} weak by our own rule (see Landscapes): there is no table without weak ones."
+    return (
+        f"{weak} of {total} landscapes {'is' if weak == 1 else 'are'} weak by our own rule (see Landscapes). Without:"
+    )
 
 
 def comparisons(content: Mapping) -> TextTable | None:
@@ -165,12 +179,9 @@ def comparison_sentence(content: Mapping) -> str:
         for verdict in ("better", "worse", "open")
     }
     span = f"from t = {SINCE} on" if point == OVERALL else "at the end"
-    parts = [
-        f"{words} {_and(by[verdict])}"
-        for verdict, words in (("better", "better than"), ("worse", "worse than"), ("open", "neither against"))
-        if by[verdict]
-    ]
-    return f"{labels[content['comparisons']['reference']]} is significantly {'; '.join(parts)} ({span})."
+    reference = labels[content["comparisons"]["reference"]]
+    said = verdicts(reference, better=by["better"], worse=by["worse"], undecided=by["open"])
+    return f"{said} ({span})."
 
 
 def targets(content: Mapping) -> TextTable:
@@ -261,7 +272,7 @@ def leader(content: Mapping) -> str:
         best = number(min(figures["value"] for figures in known.values()))
         # Whoever shares the printed figure shares the lead.
         first = [label for label, figures in known.items() if number(figures["value"]) == best]
-        said = f"{_and(first)} {best if len(first) > 1 else interval(known[first[0]])}"
+        said = f"{listed(first)} {best if len(first) > 1 else interval(known[first[0]])}"
         parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
     return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
 
@@ -284,7 +295,3 @@ def at(point: str) -> str:
     if point == OVERALL:
         return f"over {when(point)}"
     return "at the end" if point == END else f"at {when(point)}"
-
-
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -81,6 +81,42 @@ def count(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.0f}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 landscape`, `30 landscapes`, `2,100 runs`.
+
+    Args:
+        number: How many.
+        one: The word for one.
+        many: For none or several; with an s by default.
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`A`, `A and B`, `A, B and C`; empty for none."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def verdicts(reference: str, *, better: Sequence[str], worse: Sequence[str], undecided: Sequence[str]) -> str:
+    """Against whom an optimiser is significantly better and worse, in a sentence without its full stop.
+
+    Args:
+        reference: Who it is about.
+        better: Names of those against whom it is better.
+        worse: Of those against whom it is worse.
+        undecided: Of all others.
+    """
+    said = [f"{word} than {listed(names)}" for word, names in (("better", better), ("worse", worse)) if names]
+    if not said:
+        return (
+            f"Between {listed([reference, *undecided])} nothing is significant"
+            if len(undecided) == 1
+            else (f"Between {reference} and each of {listed(undecided)} nothing is significant")
+        )
+    sentence = f"{reference} is significantly {' and '.join(said)}"
+    return f"{sentence}; against {listed(undecided)} nothing is significant" if undecided else sentence
+
+
 def share(fraction: float) -> str:
     """A share of runs in whole per cent."""
     return f"{100 * fraction:.0f}%"

@@ -127,7 +127,7 @@ def _random(function: Function, budget: int, *, noise: float) -> Array:
         return function.random_regret(budget)
     deviation = noise * function.spread / (function.f_max - function.f_min)
     rng = np.random.default_rng(0)
-    return random_searches(function.sample_regret, budget, rng=rng, noise=deviation).mean(axis=0)
+    return random_searches(function.regret_sample, budget, rng=rng, noise=deviation).mean(axis=0)
 
 
 def conduct(

@@ -5,18 +5,18 @@ then DARE, then TIES. Here each group gets the mean regret of Random at the end 
 terms), and of local and global searches as a ratio to it, with the difference between the two.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.tables import Row, TextTable
 from hpo_bench.wording import DOMAINS, METHODS
 from landscapes.landscape import Landscape
 
 LOCAL = ("pattern-search", "powell")
 GLOBAL = ("gp-bo", "cma-es")
-REPLICATES = 2000
 
 
 def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None = None) -> TextTable:
@@ -60,7 +60,7 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
             f"{100 * random.mean():.1f}%",
             _ratio(local, random),
             _ratio(wide, random),
-            _difference(local - wide, [ls.card.pair for ls in members]),
+            _difference(local, wide, [ls.card.pair for ls in members]),
         ),
     )
 
@@ -69,17 +69,12 @@ def _ratio(regret: np.ndarray, random: np.ndarray) -> str:
     return "-" if np.isnan(regret).any() else f"{regret.mean() / random.mean():.2f}"
 
 
-def _difference(values: np.ndarray, pairs: Sequence[str]) -> str:
-    """Mean with a 95% interval by a bootstrap over pairs, whose landscapes share models; in % of the range."""
-    if np.isnan(values).any():
+def _difference(local: np.ndarray, wide: np.ndarray, pairs: Sequence[str]) -> str:
+    """Mean difference with its 95% interval over pairs, whose landscapes share models; in % of the range."""
+    if np.isnan(local - wide).any():
         return "-"
-    clusters: Mapping[str, list[float]] = {p: [v for v, q in zip(values, pairs, strict=True) if q == p] for p in pairs}
-    names = sorted(clusters)
-    shown = f"{100 * values.mean():+.1f}%"
-    if len(names) < 2:
-        return f"{shown} (one pair)"
-    drawn = np.random.default_rng(0).integers(len(names), size=(REPLICATES, len(names)))
-    sums = np.array([sum(clusters[n]) for n in names])
-    counts = np.array([len(clusters[n]) for n in names])
-    low, high = np.quantile(sums[drawn].sum(1) / counts[drawn].sum(1), [0.025, 0.975])
-    return f"{shown} [{100 * low:+.1f}, {100 * high:+.1f}]"
+    found = Intervals(pairs).difference(local[:, None], wide[:, None], np.ones(len(pairs)))
+    shown = f"{100 * found.value:+.1f}%"
+    return (
+        f"{shown} (one pair)" if np.isnan(found.low) else f"{shown} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
+    )

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import counted
 from landscapes.landscape import Landscape
 
 Array = NDArray[np.float64]
@@ -128,7 +129,7 @@ def agreement_sentence(found: Transfer) -> str:
     values = np.array(list(found.agreement.values()))
     return (
         f"Rank correlation of validation and test over recorded settings: median {np.median(values):.2f}, least "
-        f"{values.min():.2f}, over {len(values)} landscapes."
+        f"{values.min():.2f}, over {counted(len(values), 'landscape')}."
     )
 
 

@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Which of GP-BO's choices matter, each changed alone, by regret over random on held-out functions.
 
-    Deterministic but for the times. Intervals are 95%, by a paired bootstrap over functions; `factor` is the quotient
+    Deterministic but for the times. Intervals are 95%, paired over functions; `factor` is the quotient
     of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
     """
     # Imported here so that --help does not wait.

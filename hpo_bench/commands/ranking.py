@@ -88,7 +88,7 @@ def command(
     say(outcome.sentence(comparison))
     without = outcome.sound(comparison)
     if without is not None:
-        say(f"Without the {len(found) - len(without.landscapes)} weak of {len(found)} landscapes:")
+        say(f"Without weak landscapes, {len(found) - len(without.landscapes)} of {len(found)}:")
         print_table(outcome.table(without))
         say(outcome.sentence(without))
     page = write_page(comparison, out or results)

@@ -93,6 +93,7 @@ def command(
     # Imported here so that --help does not wait.
     from hpo_bench import pipeline
     from hpo_bench.terminal import show
+    from hpo_bench.wording import counted
     from hpo_bench.workers import Local, RayCluster
     from surrogates import registry
 
@@ -117,5 +118,5 @@ def command(
     # A pipe has no width of its own, and the table needs about this much.
     show(outcome.summary, output(width=160))
     seconds = time.monotonic() - begun
-    say(f"{outcome.made:,} runs made and {outcome.reused:,} already stored, in {seconds:.1f} s")
+    say(f"{counted(outcome.made, 'run')} made and {outcome.reused:,} already stored, in {seconds:.1f} s")
     say(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")

@@ -44,7 +44,7 @@ def _panel(axis: Axes, one: Meeting, until: int) -> float:
     t = np.arange(1, until + 1)
     for who, colour in ((one.peer, PEER), (REFERENCE, COLOURS[REFERENCE])):
         value, low, high = one.curve(who, until)
-        lowest = min(lowest, float(low.min()))
+        lowest = min(lowest, float(np.nanmin(low, initial=np.inf)))
         axis.fill_between(t, low, high, step="post", color=colour, alpha=0.18, lw=0)
         axis.step(t, value, where="post", color=colour, lw=1.6, label=one.finished.labels[who])
     axis.axhline(1, color=INK, lw=0.9, ls=(0, (4, 2)))

@@ -13,9 +13,9 @@ from hpo_bench.peers.lineup import REFERENCE, Stage
 from hpo_bench.problems import Problem
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder, assemble
-from hpo_bench.statistics.bootstrap import Interval
 from hpo_bench.statistics.comparisons import Comparison, holm
-from hpo_bench.statistics.ratios import Summary
+from hpo_bench.statistics.intervals import Interval
+from hpo_bench.statistics.ratios import Summary, ratio_of_means
 from hpo_bench.workers import Workers
 
 FloatArray = NDArray[np.float64]
@@ -65,14 +65,14 @@ class Meeting:
 
     def figure(self, who: str, point: Checkpoint, summary: Summary) -> Interval:
         """A ratio to Random over all problems of the meeting."""
-        return self.finished.bootstrap.interval(summary, point.regret[who], point.random)
+        return self.finished.intervals.of(summary, point.regret[who], point.random)
 
     def curve(self, who: str, until: int) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Ratio of means after 1, 2, ... evaluations, and the ends of its 95% interval, each of shape (until,)."""
         finished = self.finished
         regret = np.stack([finished.regret(one.name, who)[:, :until] for one in finished.landscapes])
         random = np.stack([curve[:until] for curve in finished.random_curves])
-        low, high = finished.bootstrap.curve(regret, np.arange(len(regret)), over=random)
+        low, high = finished.intervals.curve(ratio_of_means, regret, random, np.arange(len(regret)))
         return regret.mean(axis=1).sum(axis=0) / random.sum(axis=0), low, high
 
 

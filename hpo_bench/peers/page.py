@@ -14,10 +14,10 @@ from hpo_bench.plan import DESIGN
 from hpo_bench.regret import SEARCHES
 from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import write
-from hpo_bench.statistics.bootstrap import Interval
+from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
 from hpo_bench.tables import Row, TextTable, as_markdown, when
-from hpo_bench.wording import interval, number, probability, seconds
+from hpo_bench.wording import interval, number, probability, seconds, verdicts
 
 PAGE = "peers.md"
 POINTS = ("10", "20", "end", OVERALL)
@@ -34,8 +34,8 @@ been looked at twice.
   simulated searches); lower is better, 1 is uniform random search. It is heavy-tailed, so medians over problems and
   ratios of means tell different stories; both are given.
 - **Advantage**: the peer's mean regret minus GP-BO's, over Random's; positive is in favour of GP-BO.
-- **Brackets** hold 95% intervals by a bootstrap over pairs (BBOB: functions, the 2-D and 3-D ones of a number together)
-  and, within, seeds.
+- **Brackets** hold 95% intervals over pairs (BBOB: functions, the 2-D and 3-D ones of a number together); how often
+  such intervals hold the truth is in [intervals](../intervals.md).
 - **better**, **WORSE**, undecided: what is said of GP-BO. Significant where the interval and Wilcoxon's signed-rank
   test over pairs (functions), with Holm's adjustment for the peers of the table, agree; with fewer than six pairs
   nothing is.
@@ -158,12 +158,9 @@ def sentence(found: Round) -> str:
         by = {verdict: [] for verdict in WORDS}
         for one, own in judged:
             by[own.verdict].append(one.label)
-        said = [f"{word} {', '.join(by[verdict])}" for verdict, word in SAID.items() if by[verdict]]
-        parts.append(f"- {when(point)}: {'; '.join(said)}.")
-    return "GP-BO is significantly\n\n" + "\n".join(parts)
-
-
-SAID = {"better": "better than", "worse": "**worse than**", "open": "neither against"}
+        said = verdicts("GP-BO", better=by["better"], worse=by["worse"], undecided=by["open"])
+        parts.append(f"- {when(point)}: {said.replace('worse than', '**worse than**')}.")
+    return "\n".join(parts)
 
 
 def speed_sentence(found: Sequence[Meeting]) -> str:

@@ -7,6 +7,7 @@ from hpo_bench.ranking.compare import Agreement
 from hpo_bench.ranking.objectives import NOISE, REAL
 from hpo_bench.ranking.study import Comparison, at
 from hpo_bench.tables import Row, TextTable
+from hpo_bench.wording import UNDEFINED
 from landscapes import weakness
 
 NAMES = {NOISE: "noise, examples resampled", REAL: "real merges", "gp": "GP"}
@@ -79,18 +80,27 @@ def sentence(comparison: Comparison) -> str:
     of = {kind: points["end"] for kind, points in comparison.agreements().items() if kind != comparison.reference}
     if not of:
         return "There is nothing to compare with."
-    kept = [name(kind) for kind, one in of.items() if one.same_winner]
+    kept = sum(one.same_winner for one in of.values())
     least = min(of, key=lambda kind: -math.inf if math.isnan(of[kind].tau) else of[kind].tau)
-    return (
-        f"Against {name(comparison.reference)}, at the end: the winner stays under {len(kept)} of {len(of)} guises; "
-        f"the lowest tau is {of[least].tau:.2f} [{of[least].low:.2f}, {of[least].high:.2f}] ({name(least)})."
+    lowest = f"the lowest tau is {_tau(of[least], is_reference=False)} ({name(least)})"
+    if len(of) == 1:
+        lowest = f"tau is {_tau(of[least], is_reference=False)}"
+    stays = (
+        "stays" if kept == len(of) == 1 else "is another" if len(of) == 1 else f"stays under {kept} of {len(of)} guises"
     )
+    others = f" ({name(least)})" if len(of) == 1 else ""
+    return f"Against {name(comparison.reference)}, at the end{others}: the winner {stays}; {lowest}."
 
 
 def _tau(one: Agreement, is_reference: bool) -> str:
     # The reference's own interval is what the luck of seeds leaves of a ranking that is the same.
-    value = "itself" if is_reference else f"{one.tau:.2f}"
-    return f"{value} [{one.low:.2f}, {one.high:.2f}]"
+    value = "itself" if is_reference else _rounded(one.tau)
+    return f"{value} [{_rounded(one.low)}, {_rounded(one.high)}]"
+
+
+def _rounded(tau: float) -> str:
+    # Where all tie in one ranking there is no order to agree with.
+    return UNDEFINED if math.isnan(tau) else f"{tau:.2f}"
 
 
 def _winner(comparison: Comparison, one: Agreement, is_reference: bool) -> str:

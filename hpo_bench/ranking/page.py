@@ -9,6 +9,7 @@ from hpo_bench.report.ranking_figure import CAPTION, draw
 from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import save_json, write
 from hpo_bench.tables import as_markdown
+from hpo_bench.wording import counted
 from landscapes.weakness import MARK, marked
 
 PAGE = "ranking.md"
@@ -34,7 +35,9 @@ AND_REAL = (
 
 def text(comparison: Comparison) -> str:
     """The page in Markdown."""
-    runs = f"{len(comparison.landscapes)} landscapes, {comparison.seeds} seeds, {len(comparison.contenders)} optimisers"
+    landscapes, optimisers = len(comparison.landscapes), len(comparison.contenders)
+    counts = ((landscapes, "landscape"), (comparison.seeds, "seed"), (optimisers, "optimiser"))
+    runs = ", ".join(counted(*one) for one in counts)
     names = ", ".join(marked(landscape) for landscape in comparison.landscapes)
     without = outcome.sound(comparison)
     parts = [
@@ -47,7 +50,9 @@ def text(comparison: Comparison) -> str:
         as_markdown(outcome.table(comparison)),
     ]
     if without is not None:
-        kept = f"{len(without.landscapes)} of {len(comparison.landscapes)} landscapes are not weak ({MARK})"
+        sound = len(without.landscapes)
+        verb = "is" if sound == 1 else "are"
+        kept = f"{sound} of {counted(landscapes, 'landscape')} {verb} not weak ({MARK})"
         parts += [
             f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
             as_markdown(outcome.table(without)),

@@ -6,11 +6,13 @@ from matplotlib.figure import Figure
 
 from hpo_bench.finished import Benchmark
 from hpo_bench.report.style import INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.statistics.ratios import mean_regret
+from hpo_bench.wording import counted
 
 LEAST = 1e-3
 CAPTION = (
-    "Mean normalised regret of the best setting so far, over landscapes and seeds, with 95% intervals from a "
-    "bootstrap over pairs and seeds. Steps, because an incumbent does not improve between evaluations. The dashed "
+    "Mean normalised regret of the best setting so far, over landscapes and seeds, with pointwise 95% "
+    "intervals over pairs. Steps, because an incumbent does not improve between evaluations. The dashed "
     "line is the exact expectation for uniform random search; Random’s own runs scatter around it. The horizontal "
     "dotted line is the median noise of a comparison of two settings: differences below it cannot be seen by anyone "
     "who tunes with so few examples."
@@ -31,8 +33,8 @@ def draw(benchmark: Benchmark) -> Figure:
         for axis, (dim, budget) in zip(axes, kinds, strict=True):
             members = np.flatnonzero((dims == dim) & (benchmark.budgets == budget))
             _panel(axis, benchmark, members, budget)
-            count = f"{len(members)} landscape{'s' * (len(members) > 1)}"
-            axis.set_title(f"{dim} hyperparameters, {count}", fontweight="normal", fontsize=9)
+            count = counted(len(members), "landscape")
+            axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret (fraction of the landscape’s range)")
         handles, names = axes[0].get_legend_handles_labels()
         figure.legend(handles, names, loc="outside upper center", ncols=min(5, len(names)), columnspacing=1.6)
@@ -42,14 +44,14 @@ def draw(benchmark: Benchmark) -> Figure:
 def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray, budget: int) -> None:
     paint = colours(benchmark.labels)
     t = np.arange(1, budget + 1)
+    expected = np.stack([benchmark.random_curves[i] for i in members])
     for identity in benchmark.ranking():
         regret = np.stack([benchmark.regret(benchmark.landscapes[i].name, identity) for i in members])
-        low, high = benchmark.bootstrap.curve(regret, members)
+        low, high = benchmark.intervals.curve(mean_regret, regret, expected, members)
         colour = paint[identity]
         axis.fill_between(t, low, high, step="post", color=colour, alpha=0.13, lw=0)
         axis.step(t, regret.mean(axis=(0, 1)), where="post", color=colour, lw=1.7, label=benchmark.labels[identity])
-    expected = np.mean([benchmark.random_curves[i] for i in members], axis=0)
-    axis.step(t, expected, where="post", color=INK, lw=1.1, ls=(0, (4, 2)), label="Random, expected")
+    axis.step(t, expected.mean(axis=0), where="post", color=INK, lw=1.1, ls=(0, (4, 2)), label="Random, expected")
     noise = benchmark.noise[members]
     if (noise > 0).any():
         axis.axhline(np.median(noise[noise > 0]), color=INK, lw=0.9, ls=":", label="noise of a comparison")

@@ -13,8 +13,8 @@ from hpo_bench.regret import SEARCHES
 from hpo_bench.report import tables
 from hpo_bench.report.study_section import Section
 from hpo_bench.report.style import colours
-from hpo_bench.statistics.bootstrap import REPLICATES
-from hpo_bench.statistics.comparisons import LEAST_PAIRS
+from hpo_bench.statistics.intervals import LEAST_PAIRS
+from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.tables import (
     above_noise,
@@ -32,6 +32,7 @@ from hpo_bench.tables import (
     targets,
     when,
 )
+from hpo_bench.wording import counted
 from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
@@ -132,4 +133,5 @@ def render(
         study=study,
         study_figures=study_figures,
         at=at,
+        counted=counted,
     )

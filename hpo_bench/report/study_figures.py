@@ -14,7 +14,7 @@ from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer
 from hpo_bench.report import marks
 from hpo_bench.report.style import FAINT, INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.wording import METHODS
+from hpo_bench.wording import METHODS, counted
 
 Array = NDArray[np.float64]
 
@@ -147,8 +147,8 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
             axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
             axis.minorticks_off()
             axis.set_xlabel("evaluations")
-            count = f"{len(names)} landscape{'s' * (len(names) > 1)}"
-            axis.set_title(f"{dim} hyperparameters, {count}", fontweight="normal", fontsize=9)
+            count = counted(len(names), "landscape")
+            axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret")
         handles = [Line2D([], [], color=paint[one], label=labels.get(one, one)) for one in found.test]
         handles += [

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
-from hpo_bench.statistics.bootstrap import Bootstrap, Interval
-from hpo_bench.statistics.ratios import ratio_of_means
+from hpo_bench.statistics.intervals import LEAST_PAIRS, Interval, Intervals
 
 FloatArray = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 POSTERIOR_SAMPLES = 10_000
-LEAST_PAIRS = 6
-"""With fewer no two-sided signed-rank test can fall under 0.05."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def compare(
     random: FloatArray,
     *,
     rope: FloatArray,
-    bootstrap: Bootstrap,
+    intervals: Intervals,
 ) -> list[Comparison]:
     """A reference against all others, with p adjusted for their number.
 
@@ -67,40 +64,43 @@ def compare(
         regret: Of each optimiser, shape (landscapes, seeds).
         random: Random's expectation, shape (landscapes,).
         rope: Differences up to this much are practically none, shape (landscapes,), positive.
-        bootstrap: Resamples of these landscapes.
+        intervals: Those of these landscapes.
     """
+    own = regret[reference]
     return holm(
         [
-            duel(other, regret[other] - regret[reference], random, rope=rope, bootstrap=bootstrap)
-            for other in regret
+            duel(other, own, theirs, random, rope=rope, intervals=intervals)
+            for other, theirs in regret.items()
             if other != reference
         ]
     )
 
 
-def duel(other: str, gap: FloatArray, random: FloatArray, *, rope: FloatArray, bootstrap: Bootstrap) -> Comparison:
+def duel(
+    other: str, own: FloatArray, theirs: FloatArray, random: FloatArray, *, rope: FloatArray, intervals: Intervals
+) -> Comparison:
     """A reference against one other, p as if there were no more.
 
-    The interval is the landscape bootstrap's, paired: both are resampled alike. Wilcoxon's test (1945) sees one mean a
-    pair, because landscapes of one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and
-    2017; package baycomp) sees the same in units of the noise, and asks instead how likely a difference is that anybody
-    could see.
+    The interval is that of the paired difference. Wilcoxon's test (1945) sees one mean a pair, because landscapes of
+    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) sees
+    the same in units of the noise, and asks instead how likely a difference is that anybody could see.
 
     Args:
         other: Identity of the other.
-        gap: Its regrets minus the reference's, shape (landscapes, seeds).
+        own: The reference's regrets, shape (landscapes, seeds).
+        theirs: The other's.
         random: Random's expectation, shape (landscapes,).
         rope: Differences up to this much are practically none, shape (landscapes,), positive.
-        bootstrap: Resamples of these landscapes.
+        intervals: Those of these landscapes.
     """
-    mean = gap.mean(axis=1)
+    mean = (theirs - own).mean(axis=1)
     return Comparison(
         other,
-        bootstrap.interval(ratio_of_means, gap, random),
+        intervals.difference(theirs, own, random),
         int((mean > 0).sum()),
         int((mean < 0).sum()),
-        _wilcoxon(_by_pair(mean, bootstrap.pairs)),
-        _probabilities(_by_pair(mean / rope, bootstrap.pairs), seed=zlib.crc32(other.encode())),
+        _wilcoxon(_by_pair(mean, intervals.pairs)),
+        _probabilities(_by_pair(mean / rope, intervals.pairs), seed=zlib.crc32(other.encode())),
     )
 
 

@@ -3,10 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.statistics.bootstrap import REPLICATES, TAILS
+from hpo_bench.statistics.intervals import TAILS
 from hpo_bench.statistics.ratios import Summary
 
 FloatArray = NDArray[np.float64]
+
+REPLICATES = 2000
+"""Simulated benchmarks."""
 
 
 def random_benchmarks(

@@ -1,6 +1,7 @@
 """Ratios of regret to Random's, summarised over landscapes; all lower-is-better, 1 is uniform random search."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,25 @@ could show: with 1,000 examples one answer is worth this much. Medians and ratio
 """
 
 
-def median(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A figure over landscapes, such as the mean regret over Random's.
+
+    Attributes:
+        compute: Takes regrets, Random's expectations and weights, landscapes along the last axis, and gives the figure.
+        totals: What each landscape adds to the totals that the figure is a quotient of, from regrets and Random's
+            expectations of one shape; None if it is no quotient of totals.
+    """
+
+    compute: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    totals: Callable[[FloatArray, FloatArray], tuple[FloatArray, ...]] | None = None
+
+    def __call__(self, regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+        """The figure, of the shape of the weights without their last axis."""
+        return self.compute(regret, random, weight)
+
+
+def _median(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted median over landscapes (last axis) of regret / Random's regret."""
     ratio = np.broadcast_to(regret / random, weight.shape)
     order = np.argsort(ratio, axis=-1)
@@ -28,23 +47,26 @@ def median(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatA
     return (np.take_along_axis(ratio, below, axis=-1) + np.take_along_axis(ratio, above, axis=-1))[..., 0] / 2
 
 
-def geometric_mean(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+def _geometric_mean(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted geometric mean over landscapes (last axis) of regret / Random's regret, both floored."""
     ratio = np.log(np.maximum(regret, REGRET_FLOOR)) - np.log(np.maximum(random, REGRET_FLOOR))
     return np.exp((weight * ratio).sum(axis=-1) / weight.sum(axis=-1))
 
 
-def ratio_of_means(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+def _ratio_of_means(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean regret over landscapes (last axis), over Random's."""
     return (weight * regret).sum(axis=-1) / (weight * random).sum(axis=-1)
 
 
-def mean_regret(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
+def _mean_regret(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean regret over landscapes (last axis), not compared with anything."""
     return (weight * regret).sum(axis=-1) / weight.sum(axis=-1)
 
 
-Summary = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+median = Summary(_median)
+geometric_mean = Summary(_geometric_mean, lambda _, random: (np.ones_like(random),))
+ratio_of_means = Summary(_ratio_of_means, lambda regret, random: (regret, random))
+mean_regret = Summary(_mean_regret, lambda regret, random: (regret, np.ones_like(random)))
 RATIOS: Mapping[str, Summary] = {
     "median_ror": median,
     "geometric_mean_ror": geometric_mean,

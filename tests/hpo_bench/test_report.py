@@ -82,7 +82,7 @@ def test_every_picture_has_words(page):
     [
         "SYNTHETIC", "Pattern Search", "luck alone", "prefers-color-scheme: dark", "smooth-a/ta", "rugged-b/dare",
         "Table 12", "MIA-Q2", "the study’s protocol", "12 evaluations with 2 hyperparameters", "runs.parquet",
-        "percentile bootstrap", "0.001 of the range", "order statistics",
+        "Student’s t on the\nlogarithm", "In summary.json", "0.001 of the range", "order statistics",
     ],
 )  # fmt: skip
 def test_the_page_says(page, what):

@@ -49,8 +49,10 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
                     "0.1": {"share_reached": 1.0, "median_evaluations": 7.0, "average_running_time": 8.2},
                     "0.01": {"share_reached": 0.2, "median_evaluations": None, "average_running_time": 190.0},
                 },
-                "equivalent_random_budget": {"median": 80.0, "median_multiple": 2.0, "most": 1e4},
-                "seconds_per_suggestion": 0.004,
+                "equivalent_random_budget_all": {"median": 80.0, "median_multiple": 2.0, "most": 1e4},
+                "equivalent_random_budget_sound": {"median": 32.8, "median_multiple": 0.82, "most": 1e4},
+                "seconds_per_suggestion_all": 0.004,
+                "seconds_per_suggestion_sound": 0.003,
             }
             for label, _ in values
         },
@@ -82,11 +84,15 @@ def test_weak_landscapes_are_left_out_once_more():
     found = content(counted={"end": 4})
     assert (sound(found), sound_sentence(found)) == (None, "")
     found["sound"] = 1
-    assert sound(found).rows[0].cells[0] == "0.10 [0.05, 0.20]"
+    assert sound(found).rows[0].cells == ("0.10 [0.05, 0.20]", "0.10 [0.05, 0.20]", "0.8×", "0.003")
     assert sound_sentence(found).startswith("3 of 4 landscapes are weak")
+    found["sound"] = 3
+    assert sound_sentence(found).startswith("1 of 4 landscapes is weak")
     found["sound"] = 0
     assert sound(found) is None
     assert "All 4 landscapes are weak" in sound_sentence(found)
+    found["landscapes"] = [{}]
+    assert sound_sentence(found).startswith("The only landscape is weak")
 
 
 def test_comparisons_are_shown_with_their_verdicts():

@@ -7,6 +7,7 @@ import pytest
 from hpo_bench.errors import UsageError
 from hpo_bench.functions import Function, members, suite
 from hpo_bench.functions.merge_like import MergeLike
+from hpo_bench.problems import FunctionProblem
 
 
 def hill(X):
@@ -103,3 +104,13 @@ def test_bbob_is_turned_upside_down() -> None:
     # A sphere of curvature 1 in a box of width 10.
     assert sphere.f_max - sphere.score(best[None] + 0.01)[0] < 0.2
     assert sphere.random_regret(10)[-1] < sphere.random_regret(1)[0]
+
+
+def test_random_is_one_random_whoever_asks() -> None:
+    """The benchmark and the ablation divide by the same expectation, and both by what plain draws come to."""
+    function = suite("merge-like-2d", 3, count=1)[0]
+    assert FunctionProblem(function).random_regret(20).tolist() == function.random_regret(20).tolist()
+    assert FunctionProblem(function).regret_sample is function.regret_sample
+    draws = np.random.default_rng(1).random((4000, 10, 2)).reshape(-1, 2)
+    simulated = function.regret(function.score(draws)).reshape(4000, 10).min(axis=1)
+    assert function.random_regret(10)[-1] == pytest.approx(simulated.mean(), abs=4 * simulated.std() / 4000**0.5)

@@ -17,8 +17,8 @@ from hpo_bench.peers.registry import PEERS
 from hpo_bench.plan import BUDGETS, Plan
 from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder
-from hpo_bench.statistics.bootstrap import Interval
 from hpo_bench.statistics.comparisons import Comparison
+from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import ratio_of_means
 from hpo_bench.workers import Local
 from landscapes import catalogue
@@ -60,7 +60,7 @@ def test_each_peer_meets_gp_bo_on_the_runs_that_both_made(found):
     assert (first.nunique() == 1).all(axis=None)
     value, low, high = tpe.curve("optuna-tpe", 22)
     assert value[-1] == pytest.approx(tpe.figure("optuna-tpe", tpe.at("end"), ratio_of_means).value)
-    ends = tpe.finished.bootstrap.interval(ratio_of_means, tpe.at("10").regret["gp-bo"], tpe.at("10").random)
+    ends = tpe.finished.intervals.of(ratio_of_means, tpe.at("10").regret["gp-bo"], tpe.at("10").random)
     assert [end[9] for end in tpe.curve("gp-bo", 10)] == pytest.approx([ends.value, ends.low, ends.high])
     assert (low <= value + 1e-12).all()
     assert (value <= high + 1e-12).all()

@@ -76,7 +76,7 @@ def test_rankings_are_given_with_and_without_weak_landscapes(grids: Path, tmp_pa
     monkeypatch.setattr(page.outcome.weakness, "split", lambda found: (found[1:], found[:1]))
     without = made.only(made.landscapes[1:])
     assert without.regrets("linear")["grid"][0].tolist() == made.regrets("linear")["grid"][1].tolist()
-    assert "1 of 2 landscapes are not weak" in page.text(made)
+    assert "1 of 2 landscapes is not weak" in page.text(made)
     assert outcome.as_json(made)["without_weak"]["landscapes"] == ["smooth-a/ta"]
     assert outcome.as_json(made)["without_weak"]["agreement"] == outcome.as_json(without)["agreement"]
 
