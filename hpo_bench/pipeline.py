@@ -21,7 +21,7 @@ from hpo_bench.peers import registry as peers
 from hpo_bench.plan import Contender, Plan
 from hpo_bench.problems import Problem, functions
 from hpo_bench.progress import Progress
-from hpo_bench.results import ResultsFolder, assemble, save_json, write
+from hpo_bench.results import ResultsFolder, assemble, save_json, sha256, write
 from hpo_bench.sensitivity import sensitivity
 from hpo_bench.summary import summary
 from hpo_bench.workers import Workers, each
@@ -155,16 +155,16 @@ def execute(
         "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
-    write(folder.path / "runs.parquet", lambda path: pq.write_table(arrow, path, compression="zstd"))
-    files = [folder.path / "runs.parquet"]
+    runs_file = folder.path / "runs.parquet"
+    files = {runs_file: write(runs_file, lambda path: pq.write_table(arrow, path, compression="zstd"))}
     if report:
         # Matplotlib takes a second to import.
         from hpo_bench.report import write_report
 
         progress.print("drawing the report", highlight=False)
-        files += write_report(finished, content, folder.path, jobs=jobs)
+        files |= write_report(finished, content, folder, jobs=jobs)
     # Last, because it vouches for everything before it.
-    content["files"] = {path.relative_to(folder.path).as_posix(): _sha256(path) for path in files}
+    content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
     content["wall_seconds"] = round(time.monotonic() - start, 3)
     write(folder.path / "summary.json", lambda path: save_json(path, content))
     return Outcome(content, made, len(runs) - made, page)
@@ -201,12 +201,7 @@ def _known(folder: ResultsFolder, inputs: str, *, report: bool) -> dict | None:
         content = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
         if content["inputs"] != inputs or (report and "index.html" not in content["files"]):
             return None
-        whole = all(_sha256(folder.path / name) == digest for name, digest in content["files"].items())
+        whole = all(sha256(folder.path / name) == digest for name, digest in content["files"].items())
     except (OSError, ValueError, LookupError, TypeError):
         return None  # It is made from the runs, so it can be made again.
     return content if whole else None
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

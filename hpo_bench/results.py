@@ -7,6 +7,7 @@
         runs.parquet    the runs of the last command, one row an evaluation
         summary.json    its figures
         index.html, figures/
+        cost/, methods/, ...    what other commands make, which does not concern it (`hpo_bench.places`)
 
 Every file is written under another name and then renamed, so a file that is there is whole.
 """
@@ -16,6 +17,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +29,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import ResultsError
+from hpo_bench.places import OTHERS
 from hpo_bench.plan import STORE_FORMAT, Run
 from hpo_bench.problems import Problem
 from hpo_bench.regret import best_so_far, regret_of
@@ -37,12 +40,15 @@ PREFIX = ".unfinished-"
 STALE_SECONDS = 3600.0
 
 
-def write(path: Path, save: Callable[[Path], object]) -> None:
+def write(path: Path, save: Callable[[Path], object]) -> str:
     """Write a file whole or not at all.
 
     Args:
         path: Where the file shall be.
         save: Writes it to the path it is given.
+
+    Returns:
+        SHA-256 of what was written; another process may have put its own in the place by now.
 
     Raises:
         ResultsError: If the file cannot be written.
@@ -54,11 +60,19 @@ def write(path: Path, save: Callable[[Path], object]) -> None:
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
             save(unfinished)
+            digest = sha256(unfinished)
             unfinished.replace(path)
+            return digest
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise ResultsError(f"cannot write {path}: {error.strerror or error}; stored runs are kept") from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,11 @@ class ResultsFolder:
     def store(self) -> Path:
         """Where finished runs lie."""
         return self.path / "store"
+
+    @property
+    def figures(self) -> Path:
+        """Where the report's figures lie."""
+        return self.path / "figures"
 
     @property
     def marker(self) -> Path:
@@ -94,9 +113,11 @@ class ResultsFolder:
             raise ResultsError(f"cannot write to {self.path}; name another folder with --results")
         if self.marker.exists():
             self._check_format()
-        elif any(not entry.name.startswith(".") for entry in self.path.iterdir()):
+            return
+        names = (entry.name for entry in self.path.iterdir() if not (entry.name in OTHERS and entry.is_dir()))
+        if other := next((name for name in sorted(names) if not name.startswith(".")), None):
             raise ResultsError(
-                f"{self.path} holds other files and no {self.marker.name}, so it is not a results folder; "
+                f"{self.path} holds {other} and no {self.marker.name}, so it is not a results folder; "
                 "name another folder with --results"
             )
 
@@ -120,10 +141,11 @@ class ResultsFolder:
         self.check()
         if not self.marker.exists():
             write(self.marker, lambda path: save_json(path, {"format": STORE_FORMAT}))
-        for leftover in self.path.rglob(f"{PREFIX}*"):
-            # Younger ones may belong to another process at work in this folder.
-            if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
-                leftover.unlink(missing_ok=True)
+        for leftover in (found for own in (self.path, self.store, self.figures) for found in own.glob(f"{PREFIX}*")):
+            # Younger ones may belong to another process at work in this folder, which may rename them at any moment.
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                    leftover.unlink()
 
     def _parts(self) -> list[Path]:
         return sorted(path for path in self.store.glob("*.parquet") if not path.name.startswith("."))

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import joblib
@@ -86,7 +87,7 @@ class Local:
                     if lost > RETRIES:
                         raise HpoBenchError(
                             "worker processes are killed again and again, perhaps for want of memory (try --jobs 1); "
-                            "finished runs are stored, and the same command goes on from there"
+                            "what is finished and stored is kept, and the same command goes on from there"
                         ) from error
 
 
@@ -186,16 +187,18 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
         function: Importable, so that workers find it.
         items: Its arguments.
         jobs: Worker processes of this machine.
+
+    Raises:
+        HpoBenchError: If workers are killed again and again.
     """
-    jobs = jobs if len(items) >= WORTH_WORKERS else 1
-    with pool(jobs):
-        answers = joblib.Parallel(n_jobs=jobs)(joblib.delayed(_alone)(function, item) for item in items)
-    return cast(list[Answer], answers)
+    workers = Local(jobs if len(items) >= WORTH_WORKERS else 1)
+    answers = dict(workers.stream(partial(_alone, function), list(enumerate(items))))
+    return [answers[place] for place in range(len(items))]
 
 
-def _alone(function: Callable[[Item], Answer], item: Item) -> Answer:
+def _alone(function: Callable[[Item], Answer], numbered: tuple[int, Item]) -> tuple[int, Answer]:
     with one_thread():
-        return function(item)
+        return numbered[0], function(numbered[1])
 
 
 def _numbered(function: Callable[[Item], Answer], place: int, item: Item) -> tuple[int, Answer]:

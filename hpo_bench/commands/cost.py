@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.commands.options import PAIRS, THREADS, Choice, Group
+from hpo_bench.places import folder_of
 from hpo_bench.printing import say
 
 EXAMPLES = """\b
@@ -31,7 +32,7 @@ def command() -> None:
 @click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
 @PAIRS
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("results/cost"), show_default=True, metavar="DIR",
+    "--out", type=click.Path(path_type=Path), default=folder_of("cost"), show_default=True, metavar="DIR",
     help="Where page, figure, table and studies lie; a study that is finished is not made again.",
 )  # fmt: skip
 @click.option(

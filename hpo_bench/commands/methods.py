@@ -10,6 +10,7 @@ from rich.table import Table
 
 from hpo_bench.commands.options import PAIRS, THREADS
 from hpo_bench.console import output, progress
+from hpo_bench.places import folder_of
 from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
@@ -28,7 +29,7 @@ Examples:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("results/methods"),
+    default=folder_of("methods"),
     show_default=True,
     metavar="DIR",
     help="Where measurements, page and figure lie; what is measured is not measured again.",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.places import folder_of
 from hpo_bench.printing import say
 from surrogates.nearest import offer
 
@@ -57,6 +58,7 @@ class Money(click.FloatRange):
 
 
 PRICE = click.option("--price", type=Money(), default=0.0, help="Dollars that an hour of a GPU costs.")
+
 PAIRS = click.option(
     "--pairs",
     type=click.Path(path_type=Path),
@@ -86,12 +88,12 @@ PAGE_FOLDER = click.option(
 )
 
 
-def runs_folder(default: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
-    """Where runs are stored as they are made."""
+def runs_folder(command: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """Where a command stores runs as they are made."""
     return click.option(
         "--results",
         type=click.Path(path_type=Path),
-        default=Path(default),
+        default=folder_of(command),
         show_default=True,
         metavar="DIR",
         help="Where runs are kept; what is there is not made again.",

@@ -23,7 +23,7 @@ Examples:
     "--stage", "names", multiple=True, metavar="NAME",
     help="landscapes (that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",
 )  # fmt: skip
-@runs_folder("results/peers")
+@runs_folder("peers")
 @PAGE_FOLDER
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
 @click.option("--no-run", is_flag=True, help="Make no runs: the page from what is stored.")

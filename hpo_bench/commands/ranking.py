@@ -27,7 +27,7 @@ Examples:
 @click.option(
     "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
 )
-@runs_folder("results/ranking")
+@runs_folder("ranking")
 @PAGE_FOLDER
 @PAIRS
 @LANDSCAPES_DIR

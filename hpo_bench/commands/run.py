@@ -8,6 +8,7 @@ import joblib
 
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, Choice
 from hpo_bench.console import output, progress
+from hpo_bench.places import RESULTS
 from hpo_bench.printing import say
 from hpo_bench.results import ResultsFolder
 
@@ -44,7 +45,7 @@ Examples:
     "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
 )
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, metavar="DIR",
+    "--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True, metavar="DIR",
     help="Where runs and report lie; runs that are there are not run again.",
 )  # fmt: skip
 @click.option(

@@ -6,6 +6,7 @@ import click
 
 from hpo_bench.commands.options import PAIRS, THREADS
 from hpo_bench.console import progress
+from hpo_bench.places import folder_of
 from hpo_bench.printing import say
 from hpo_bench.steps import Steps
 
@@ -22,7 +23,7 @@ Examples:
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path("results/scale"),
+    default=folder_of("scale"),
     show_default=True,
     help="Folder for page and measurements; what is there of the same weights is not measured again.",
 )

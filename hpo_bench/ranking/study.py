@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import cast
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +15,7 @@ from hpo_bench.ranking.compare import Agreement, agree
 from hpo_bench.ranking.objectives import NOISE, REAL, Objective, OnSurrogate, WithNoise
 from hpo_bench.ranking.race import JUDGED, race
 from hpo_bench.results import save_json, write
-from hpo_bench.workers import one_thread, pool
+from hpo_bench.workers import Local, one_thread
 from landscapes.landscape import Landscape
 from surrogates import registry
 
@@ -146,7 +144,8 @@ class Comparison:
             How many races were made.
 
         Raises:
-            HpoBenchError: If a pair is not built or not the one that was recorded.
+            HpoBenchError: If a pair is not built or not the one that was recorded, or workers are killed again and
+                again.
             InvalidGridError: If outcomes that noise needs were not recorded.
         """
         todo = [task for task in self.tasks if not task.path.exists()]
@@ -163,17 +162,9 @@ class Comparison:
                 _make(task, count)
                 made = before + task.evaluations
             return len(todo)
-        with pool(jobs):
-            parallel = joblib.Parallel(
-                n_jobs=jobs,
-                return_as="generator_unordered",
-                pre_dispatch="n_jobs",
-                batch_size=1,  # pyright: ignore[reportArgumentType]
-            )
-            for place in parallel(joblib.delayed(_make_alone)(place, task) for place, task in enumerate(todo)):
-                task = todo[cast(int, place)]
-                made += task.evaluations
-                told(_describe(task), made, total)
+        for place in Local(jobs).stream(_make_alone, list(enumerate(todo))):
+            made += todo[place].evaluations
+            told(_describe(todo[place]), made, total)
         return len(todo)
 
     def worth(self, kind: str, landscape: str, optimizer: str) -> Array:
@@ -257,9 +248,9 @@ def _make(task: Task, progress: Callable[[int], None] = lambda _: None) -> None:
     write(task.path, lambda path: save_json(path, {**content, "worth": worth.tolist()}))
 
 
-def _make_alone(place: int, task: Task) -> int:
-    _make(task)
-    return place
+def _make_alone(numbered: tuple[int, Task]) -> int:
+    _make(numbered[1])
+    return numbered[0]
 
 
 def _describe(task: Task) -> str:

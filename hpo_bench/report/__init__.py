@@ -8,27 +8,27 @@ from hpo_bench.report import curves, groups, heatmaps, profiles, ranks, ror
 from hpo_bench.report.page import PNG, SVG, Shown, render
 from hpo_bench.report.study_section import analyse
 from hpo_bench.report.style import Shelf, encode, provenance
-from hpo_bench.results import write
+from hpo_bench.results import ResultsFolder, write
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 
 
-def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int) -> list[Path]:
+def write_report(benchmark: Benchmark, content: dict, folder: ResultsFolder, *, jobs: int) -> dict[Path, str]:
     """Draw every figure and write the page that shows them.
 
     Args:
         benchmark: What was run.
         content: Its summary.
-        folder: The results folder; figures go to `figures/` in it, the page is `index.html`.
+        folder: Where to; the page is `index.html` in it.
         jobs: Worker processes that draw.
 
     Returns:
-        Every file of the report.
+        Every file of the report, with the SHA-256 of its content.
 
     Raises:
         ResultsError: If a file cannot be written.
     """
-    shelf, source = Shelf(folder / "figures"), provenance(benchmark.landscapes)
+    shelf, source = Shelf(folder.figures), provenance(benchmark.landscapes)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
     figures = [
         ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
@@ -57,5 +57,5 @@ def write_report(benchmark: Benchmark, content: dict, folder: Path, *, jobs: int
         benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
         trust=fidelity.section(recorded, jobs=jobs), provenance=source,
     )  # fmt: skip
-    write(folder / "index.html", lambda path: path.write_text(text, encoding="utf-8"))
-    return [*shelf.files, folder / "index.html"]
+    page = folder.path / "index.html"
+    return {**shelf.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}

@@ -155,10 +155,11 @@ class Shelf:
 
     Attributes:
         folder: Where it is.
+        files: Every file that was kept, with the SHA-256 of its content.
     """
 
     folder: Path
-    _kept: set[str] = field(default_factory=set)
+    files: dict[Path, str] = field(default_factory=dict)
 
     def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
         """Write a figure.
@@ -174,17 +175,12 @@ class Shelf:
             ResultsError: If it cannot be written.
         """
         for suffix, content in encoded.items():
-            write(self.folder / f"{name}.{suffix}", lambda path, content=content: path.write_bytes(content))
-        self._kept.add(name)
+            file = self.folder / f"{name}.{suffix}"
+            self.files[file] = write(file, lambda path, content=content: path.write_bytes(content))
         return encoded
-
-    @property
-    def files(self) -> list[Path]:
-        """Every file that was kept."""
-        return [self.folder / f"{name}.{suffix}" for name in sorted(self._kept) for suffix in ("png", "svg")]
 
     def clear_others(self) -> None:
         """Remove figures of an earlier report, about landscapes that this one does not have."""
         for path in self.folder.glob("[!.]*"):
-            if path.suffix in {".png", ".svg"} and path.stem not in self._kept:
+            if path.suffix in {".png", ".svg"} and path not in self.files:
                 path.unlink(missing_ok=True)

@@ -1,6 +1,9 @@
+import hashlib
+import importlib
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +12,7 @@ import pytest
 import synthetic
 
 from hpo_bench import results
+from hpo_bench.commands.run import command as run_command
 from hpo_bench.errors import ResultsError
 from hpo_bench.plan import Run
 from hpo_bench.results import ResultsFolder, assemble, write
@@ -169,3 +173,58 @@ def test_the_long_table(tmp_path, folder):
     assert table["best_so_far"].tolist()[3:] == [0.5, 0.5, 0.6]
     assert table["density"].isna().tolist() == [True] * 3 + [False] * 3
     assert {"pair", "domain", "task", "method", "optimiser", "seed", "restart", "ask_seconds"} <= set(table.columns)
+
+
+@pytest.mark.parametrize("command", ["cost", "methods", "peers", "ranking", "scale"])
+def test_what_other_commands_made_first_does_not_keep_the_benchmark_out(tmp_path, monkeypatch, command):
+    """Each of them writes into a folder of `results` by default, and may be given before `run`."""
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(f"hpo_bench.commands.{command}").command
+    made = getattr(module, "commands", {"": module}).get("grid", module)
+    (default,) = (
+        one.default for one in made.params if one.name in {"out", "results"} and isinstance(one.default, Path)
+    )
+    write(default / "page.md", lambda at: at.write_text("what it made"))
+    (own,) = (one.default for one in run_command.params if one.name == "results")
+    results_folder = ResultsFolder(own)
+    results_folder.open()
+    results_folder.check()
+    assert (default / "page.md").read_text() == "what it made"
+    (own / "format.json").unlink()
+    (own / "thesis.tex").write_text("precious")
+    with pytest.raises(ResultsError, match=r"holds thesis\.tex and no format\.json"):
+        results_folder.open()
+
+
+def test_a_file_of_a_neighbour_may_vanish_at_any_moment(folder, monkeypatch):
+    (passing := folder.path / f"{results.PREFIX}of-another.json").write_text("half")
+    now = time.time
+
+    def later():
+        passing.unlink(missing_ok=True)  # Renamed by whoever wrote it, between being listed and being looked at.
+        return now()
+
+    monkeypatch.setattr(results.time, "time", later)
+    folder.open()
+    assert not passing.exists()
+
+
+def test_files_in_folders_of_other_commands_are_not_ours_to_clear(folder):
+    theirs = folder.path / "ranking" / "races" / f"{results.PREFIX}old.json"
+    write(theirs.with_name("race.json"), lambda at: at.write_text("{}"))
+    theirs.write_text("half")
+    os.utime(theirs, (time.time() - 2 * results.STALE_SECONDS,) * 2)
+    folder.open()
+    assert theirs.exists()
+
+
+def test_a_write_tells_what_was_written_whatever_a_neighbour_puts_in_its_place(folder, monkeypatch):
+    replace = results.Path.replace
+
+    def overtaken(self, target):
+        replace(self, target)
+        results.Path(target).unlink()
+
+    monkeypatch.setattr(results.Path, "replace", overtaken)
+    digest = write(folder.path / "summary.json", lambda at: at.write_text("mine"))
+    assert digest == hashlib.sha256(b"mine").hexdigest()
