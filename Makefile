@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench test lint nano clean help
+.PHONY: install bench readme test lint nano clean help
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report is results/index.html
 	$(BIN)/hpo-bench run
+
+readme: bench  ## Put the results into README.md and docs
+	$(BIN)/python -m hpo_bench.readme
 
 test: $(STAMP)  ## Run the tests, lint and type checks
 	$(BIN)/python -m pytest

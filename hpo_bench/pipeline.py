@@ -15,6 +15,7 @@ from rich.console import Console
 
 import optimizers
 from hpo_bench import benchmark
+from hpo_bench.analyses.transfer import losses
 from hpo_bench.errors import UsageError
 from hpo_bench.finished import Benchmark
 from hpo_bench.peers import registry as peers
@@ -24,9 +25,11 @@ from hpo_bench.progress import Progress
 from hpo_bench.results import ResultsFolder, assemble, save_json, sha256, write
 from hpo_bench.sensitivity import sensitivity
 from hpo_bench.summary import summary
+from hpo_bench.tables import moments
 from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
+from landscapes.landscape import Landscape
 
 HOUSE = Path(__file__).parents[1]
 DERIVES = (
@@ -152,6 +155,8 @@ def execute(
         "noisy": plan.noisy,
         "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
         **summary(finished),
+        # Test splits take as long as the landscapes themselves, so they come with the report alone.
+        "unseen": None,
         "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
     }
     arrow = pa.Table.from_pandas(table, preserve_index=False)
@@ -160,9 +165,14 @@ def execute(
     if report:
         # Matplotlib takes a second to import.
         from hpo_bench.report import write_report
+        from hpo_bench.report.study_section import analyse
 
         progress.print("drawing the report", highlight=False)
-        files |= write_report(finished, content, folder, jobs=jobs)
+        recorded = [landscape for landscape in plan.landscapes if isinstance(landscape, Landscape)]
+        study = analyse(recorded, table, jobs=jobs) if recorded else None
+        if study and study.transfer and study.transfer.landscapes:
+            content["unseen"] = losses(study.transfer, recorded, moments(content))
+        files |= write_report(finished, content, study, folder, jobs=jobs)
     # Last, because it vouches for everything before it.
     content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
     content["wall_seconds"] = round(time.monotonic() - start, 3)

@@ -184,6 +184,42 @@ def comparison_sentence(content: Mapping) -> str:
     return f"{said} ({span})."
 
 
+def unseen(content: Mapping) -> TextTable | None:
+    """What the setting that validation picks loses on examples that tuning never saw; None where that is not known."""
+    found = content["unseen"]
+    if not found:
+        return None
+    rows = tuple(
+        Row(one["label"], tuple(interval(at[identity]) for at in found["at"].values()), identity)
+        for identity, one in content["optimisers"].items()
+    )
+    return TextTable(("optimiser", *(f"loss in {found['unit']}, {when(point)}" for point in found["at"])), rows)
+
+
+def unseen_sentence(content: Mapping) -> str:
+    """The same for the reference and the others in a sentence; empty where that is not known."""
+    found = content["unseen"]
+    if not found:
+        return ""
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    reference = content["comparisons"]["reference"]
+    parts = []
+    for point, known in found["at"].items():
+        lost = {identity: figures["value"] for identity, figures in known.items() if identity != reference}
+        said = f"{labels[reference]} {number(known[reference]['value'])}"
+        if lost:
+            ends = [
+                f"{number(lost[one])} ({labels[one]})" for one in (min(lost, key=lost.get), max(lost, key=lost.get))
+            ]
+            said += f" and the others {' to '.join(dict.fromkeys(ends))}"
+        parts.append(f"{at(point)} {said}")
+    unit = "points" if found["unit"] == "points" else "per cent of the range"
+    return (
+        f"On examples that tuning never saw, the setting that validation picks loses, of the best score there is, in {unit}: "
+        f"{'; '.join(parts)}."
+    )
+
+
 def targets(content: Mapping) -> TextTable:
     """How many evaluations it takes to come as near to the optimum as each target."""
     first = next(iter(content["optimisers"].values()))

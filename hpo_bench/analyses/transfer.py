@@ -8,11 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from hpo_bench.statistics.intervals import Intervals
+from hpo_bench.statistics.ratios import mean_regret
 from hpo_bench.tables import Row, TextTable
 from hpo_bench.wording import counted
 from landscapes.landscape import Landscape
 
 Array = NDArray[np.float64]
+FRACTION = "fraction correct"
+"""Units of a card whose scores are shares of answers, a hundredth of which is a point."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +29,14 @@ class Transfer:
         test: For each optimiser, on each landscape, test regret of the very same settings, same shapes. Both are
             fractions of the range of that split's landscape.
         agreement: Rank correlation of both splits over the recorded settings of each landscape.
+        range: Of the test split of each landscape, in score units.
     """
 
     landscapes: tuple[str, ...]
     validation: Mapping[str, Mapping[str, Array]]
     test: Mapping[str, Mapping[str, Array]]
     agreement: Mapping[str, float]
+    range: Mapping[str, float]
 
 
 def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
@@ -43,6 +49,7 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
     validation: dict[str, dict[str, Array]] = {}
     test: dict[str, dict[str, Array]] = {}
     agreement: dict[str, float] = {}
+    ranges: dict[str, float] = {}
     for landscape in landscapes:
         try:
             other = landscape.on("test")
@@ -51,6 +58,7 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
         mine = runs[runs["landscape"] == landscape.name]
         if mine.empty or other is landscape:
             continue
+        ranges[landscape.name] = other.range
         agreement[landscape.name] = float(
             np.corrcoef(rankdata(landscape.grid.scores), rankdata(_in_order(landscape, other)))[0, 1]
         )
@@ -64,7 +72,7 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
             rows = np.arange(seeds)[:, None]
             validation.setdefault(str(optimizer), {})[landscape.name] = landscape.regret(scores[rows, held])
             test.setdefault(str(optimizer), {})[landscape.name] = there[rows, held]
-    return Transfer(tuple(agreement), validation, test, agreement)
+    return Transfer(tuple(agreement), validation, test, agreement, ranges)
 
 
 def join(parts: Sequence[Transfer]) -> Transfer:
@@ -76,7 +84,36 @@ def join(parts: Sequence[Transfer]) -> Transfer:
             for optimizer, curves in mine.items():
                 whole.setdefault(optimizer, {}).update(curves)
     agreement = {name: value for part in parts for name, value in part.agreement.items()}
-    return Transfer(tuple(agreement), validation, test, agreement)
+    ranges = {name: value for part in parts for name, value in part.range.items()}
+    return Transfer(tuple(agreement), validation, test, agreement, ranges)
+
+
+def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[str]) -> dict:
+    """What the setting that validation picks loses on test examples, against the best that there is for them.
+
+    Args:
+        found: Every run's incumbents on both splits.
+        landscapes: Those that were run.
+        points: After how many evaluations, or "end".
+
+    Returns:
+        Plain JSON values: on how many landscapes, the unit (points of a score that is a fraction correct, otherwise
+        per cent of the test split's range), and for each point and optimiser the mean with its 95% interval.
+    """
+    chosen = [landscape for landscape in landscapes if landscape.name in found.landscapes]
+    correct = all(landscape.card.units == FRACTION for landscape in chosen)
+    unit = np.array([100 * (found.range[landscape.name] if correct else 1.0) for landscape in chosen])
+    intervals = Intervals([landscape.card.pair for landscape in chosen])
+    at: dict[str, dict] = {}
+    for point in points:
+        t = -1 if point == "end" else int(point) - 1
+        at[point] = {}
+        for optimizer, curves in found.test.items():
+            lost = unit[:, None] * np.stack([curves[landscape.name][:, t] for landscape in chosen])
+            own = intervals.of(mean_regret, lost, np.ones(len(chosen)))
+            plain = {"value": own.value, "low": own.low, "high": own.high}
+            at[point][optimizer] = {key: value if np.isfinite(value) else None for key, value in plain.items()}
+    return {"landscapes": len(chosen), "unit": "points" if correct else "% of the range", "at": at}
 
 
 def _incumbent(scores: Array) -> NDArray[np.intp]:

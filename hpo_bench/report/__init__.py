@@ -6,19 +6,22 @@ from hpo_bench.analyses import fidelity
 from hpo_bench.finished import Benchmark
 from hpo_bench.report import curves, groups, heatmaps, profiles, ranks, ror
 from hpo_bench.report.page import PNG, SVG, Shown, render
-from hpo_bench.report.study_section import analyse
+from hpo_bench.report.study_section import Section
 from hpo_bench.report.style import Shelf, encode, provenance
 from hpo_bench.results import ResultsFolder, write
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 
 
-def write_report(benchmark: Benchmark, content: dict, folder: ResultsFolder, *, jobs: int) -> dict[Path, str]:
+def write_report(
+    benchmark: Benchmark, content: dict, study: Section | None, folder: ResultsFolder, *, jobs: int
+) -> dict[Path, str]:
     """Draw every figure and write the page that shows them.
 
     Args:
         benchmark: What was run.
         content: Its summary.
+        study: The study's analyses of its recorded landscapes; None if there are none.
         folder: Where to; the page is `index.html` in it.
         jobs: Worker processes that draw.
 
@@ -47,7 +50,6 @@ def write_report(benchmark: Benchmark, content: dict, folder: ResultsFolder, *, 
         name = f"landscape_{landscape.name.replace('/', '_')}"
         about, alt = heatmaps.caption(landscape), heatmaps.describe(landscape)
         maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
-    study = analyse(recorded, benchmark.runs, jobs=jobs) if recorded else None
     study_figures = [
         Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
         for name, figure, caption, alt in (study.figures if study else ())

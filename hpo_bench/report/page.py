@@ -30,12 +30,16 @@ from hpo_bench.tables import (
     sound,
     sound_sentence,
     targets,
+    unseen,
+    unseen_sentence,
     when,
 )
 from hpo_bench.wording import counted
 from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
+ALONE = 10
+"""How many times as long a suggestion takes GP-BO in a single run as in a group of 64 (measured in 2-D; 6 in 3-D)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,9 @@ def render(
         comparison_sentence=comparison_sentence(content),
         span=when(overall(content)),
         least_pairs=LEAST_PAIRS,
+        unseen=unseen(content),
+        alone=ALONE,
+        unseen_sentence=unseen_sentence(content),
         sound=sound(content),
         sound_sentence=sound_sentence(content),
         targets=targets(content),

@@ -23,11 +23,13 @@ class Section:
         tables: By title.
         sentences: What else there is to say.
         figures: Name, figure, caption and the same in words.
+        transfer: Every run's incumbents on validation and test; None without runs.
     """
 
     tables: Mapping[str, TextTable]
     sentences: tuple[str, ...]
     figures: tuple[tuple[str, Figure, str, str], ...]
+    transfer: transfer.Transfer | None
 
 
 def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *, jobs: int = 1) -> Section:
@@ -58,6 +60,7 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
             draw.OPTIMA_ALT,
         ),
     ]
+    moved = None
     if runs is not None:
         ran = [landscape for landscape in landscapes if landscape.name in set(runs["landscape"])]
         labels = _labels(runs)
@@ -74,7 +77,7 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         if moved.landscapes:
             curve = draw.transfer(moved, by_dim, labels)
             figures.append(("study_transfer", curve, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT))
-    return Section(tables, tuple(sentences), tuple(figures))
+    return Section(tables, tuple(sentences), tuple(figures), moved)
 
 
 def _analysed(
