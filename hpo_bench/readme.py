@@ -32,7 +32,7 @@ BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 LEFT_OUT = ("inputs", "files", "runs", "jobs", "wall_seconds")
 """What a summary says about one machine and one run of the command, and not about optimisers."""
 COLUMNS = {
-    "random budget": "how many random draws would reach the same regret at the end, as a multiple of the evaluations spent",
+    "random budget": "how many random draws reach the same regret at the end, as a multiple of those spent",
     "seconds a suggestion": "the processor's, in groups of up to 64 runs",
 }
 
@@ -45,10 +45,12 @@ def block(content: Mapping) -> str:
     """
     landscapes = content["landscapes"]
     pairs = counted(len({one["pair"] for one in landscapes}), "nano pair")
+    columns = "; ".join(f"{name}: {what}" for name, what in COLUMNS.items())
     about = (
         f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that ship, from {pairs}, "
-        f"{counted(content['seeds'], 'seed')}; 95% intervals over pairs in brackets ([how often they hold](docs/intervals.md)); "
-        f"lower is better, 1 is uniform random search. {'; '.join(f'{name}: {what}' for name, what in COLUMNS.items())}."
+        f"{counted(content['seeds'], 'seed')}; in brackets 95% intervals over pairs "
+        "([how often they hold](docs/intervals.md)); lower is better, 1 is uniform random search. "
+        f"{columns[0].upper()}{columns[1:]}."
     )
     parts = [
         _first(content), unseen_sentence(content), about, as_markdown(headline(content)), noise_sentence(content),
@@ -83,8 +85,8 @@ def _equivalent(content: Mapping) -> str:
     if not found:
         return ""
     return (
-        f"Yet a Bayesian signed-rank test finds it likelier than not that nobody could tell it from {listed(found)} with "
-        "so few examples."
+        f"Yet a Bayesian signed-rank test finds it likelier than not that nobody could tell it from {listed(found)} "
+        "with so few examples."
     )
 
 

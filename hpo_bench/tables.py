@@ -215,8 +215,8 @@ def unseen_sentence(content: Mapping) -> str:
         parts.append(f"{at(point)} {said}")
     unit = "points" if found["unit"] == "points" else "per cent of the range"
     return (
-        f"On examples that tuning never saw, the setting that validation picks loses, of the best score there is, in {unit}: "
-        f"{'; '.join(parts)}."
+        "On examples that tuning never saw, the setting that validation picks loses, against the best that there is, in "
+        f"{unit}: {'; '.join(parts)}."
     )
 
 
