@@ -16,7 +16,7 @@ from hpo_bench.report.style import encode, provenance
 from hpo_bench.results import write
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
-from hpo_bench.tables import Row, TextTable, as_markdown, when
+from hpo_bench.tables import ALONE, Row, TextTable, as_markdown, when
 from hpo_bench.wording import interval, number, probability, seconds, verdicts
 
 PAGE = "peers.md"
@@ -39,10 +39,10 @@ been looked at twice.
 - **better**, **WORSE**, undecided: what is said of GP-BO. Significant where the interval and Wilcoxon's signed-rank
   test over pairs (functions), with Holm's adjustment for the peers of the table, agree; with fewer than six pairs
   nothing is.
-- **CPU seconds** a suggestion are processor time in these very runs, of asking alone: what a peer computes when it is
-  told a score, and anybody's recommendation under noise, is left out. GP-BO advances in groups of up to 64 runs, the
-  others alone, as they are made, and at other times, when the machine was more or less busy: between two of these
-  figures a factor of 1.5 means nothing.
+- **CPU seconds** a suggestion are processor time in these very runs, of asking alone. GP-BO's are in groups of up to 64
+  runs; in a single run, as in `hpo-bench tune`, a suggestion takes it {ALONE} s. What a peer computes when it is told a
+  score, and anybody's recommendation under noise, is left out. The others advance alone, as they are made, and at other
+  times, when the machine was more or less busy: between two of these figures a factor of 1.5 means nothing.
 - A peer that draws nothing at random (NGOpt, where it does not follow the common start) makes the same run whatever
   the seed: *× 10* is then one run against ten of GP-BO's.
 """
@@ -172,8 +172,8 @@ def speed_sentence(found: Sequence[Meeting]) -> str:
             theirs, ours = (number(one.figure(who, point, ratio_of_means).value) for who in (one.peer, REFERENCE))
             return (
                 f"On the same runs BoTorch's loop takes {seconds(peer)} CPU seconds a suggestion and GP-BO "
-                f"{seconds(own)}, {peer / own:.0f} times less, at a ratio of means of {ours} against {theirs} "
-                f"({when(OVERALL)})."
+                f"{seconds(own)} in groups of up to 64 runs, {peer / own:.0f} times less ({peer / ALONE:.0f} times less "
+                f"in a single run, as in `tune`), at a ratio of means of {ours} against {theirs} ({when(OVERALL)})."
             )
     return ""
 

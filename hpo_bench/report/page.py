@@ -17,6 +17,7 @@ from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.tables import (
+    ALONE,
     above_noise,
     at,
     comparison_sentence,
@@ -38,8 +39,6 @@ from hpo_bench.wording import counted
 from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
-ALONE = 10
-"""How many times as long a suggestion takes GP-BO in a single run as in a group of 64 (measured in 2-D; 6 in 3-D)."""
 
 
 @dataclass(frozen=True, slots=True)
