@@ -172,8 +172,9 @@ def speed_sentence(found: Sequence[Meeting]) -> str:
             theirs, ours = (number(one.figure(who, point, ratio_of_means).value) for who in (one.peer, REFERENCE))
             return (
                 f"On the same runs BoTorch's loop takes {seconds(peer)} CPU seconds a suggestion and GP-BO "
-                f"{seconds(own)} in groups of up to 64 runs, {peer / own:.0f} times less ({peer / ALONE:.0f} times less "
-                f"in a single run, as in `tune`), at a ratio of means of {ours} against {theirs} ({when(OVERALL)})."
+                f"{seconds(own)} in groups of up to 64 runs, {peer / own:.0f} times less ({peer / ALONE:.0f} times "
+                f"less in a single run, as in `tune`), at a ratio of means of {ours} against {theirs} "
+                f"({when(OVERALL)})."
             )
     return ""
 

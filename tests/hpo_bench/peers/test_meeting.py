@@ -111,7 +111,10 @@ def test_every_peer_is_on_the_landscapes_and_plans_can_be_made():
 
 def test_the_command_says_what_is_wrong(tmp_path):
     for options, words in (
-        (["--stage", "sea"], "no stage is called 'sea'; there are landscapes, own, functions, noise"),
+        (
+            ["--stage", "sea"],
+            "no stage is called 'sea'; did you mean 'noise'? there are: landscapes, own, functions, noise",
+        ),
         (["--no-run", "--stage", "landscapes", "--results", str(tmp_path)], "no runs of peers are stored"),
     ):
         assert words in str(CliRunner().invoke(command, options).exception)
