@@ -11,6 +11,8 @@ from hpo_bench.tables import (
     sound,
     sound_sentence,
     targets,
+    unseen,
+    unseen_sentence,
 )
 from hpo_bench.wording import brackets, interval, multiple, number, probability, seconds
 
@@ -157,3 +159,25 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
 )  # fmt: skip
 def test_wording(said, expected):
     assert said == expected
+
+
+def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_others():
+    found = content(counted={"10": 4, "end": 4}, values=(("GP-BO", 0.2), ("Powell", 0.5), ("Random", 1.0)))
+    found |= {"unseen": None, "comparisons": {"reference": "gp-bo"}}
+    assert (unseen(found), unseen_sentence(found)) == (None, "")
+    lost = {"10": (0.56, 2.47, 1.53), "end": (0.47, 0.56, 0.73)}
+    found["unseen"] = {
+        "landscapes": 4,
+        "unit": "points",
+        "at": {
+            point: {name: figures(value) for name, value in zip(("gp-bo", "powell", "random"), values, strict=True)}
+            for point, values in lost.items()
+        },
+    }
+    assert unseen_sentence(found).endswith(
+        "in points: at t\u00a0=\u00a010 GP-BO 0.56 and the others 1.53 (Random) to 2.47 (Powell); "
+        "at the end GP-BO 0.47 and the others 0.56 (Powell) to 0.73 (Random)."
+    )
+    table = unseen(found)
+    assert table.columns[1:] == ("loss in points, t\u00a0=\u00a010", "loss in points, end")
+    assert table.rows[1].cells == ("2.47 [1.24, 4.94]", "0.56 [0.28, 1.12]")

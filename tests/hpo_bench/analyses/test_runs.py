@@ -57,6 +57,23 @@ def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.D
     assert min(found.agreement.values()) > 0.9
 
 
+def test_losses_are_points_of_the_test_split_where_scores_are_shares(
+    landscapes: list[Landscape], runs: pd.DataFrame
+) -> None:
+    found = transfer.measure(landscapes, runs)
+    lost = transfer.losses(found, landscapes, ["4", "end"])
+    assert (lost["landscapes"], lost["unit"]) == (2, "points")
+    by_hand = [
+        100
+        * (one.on("test").optimum.score - one.on("test").minimum.score)
+        * found.test["powell"][one.name][:, 3].mean()
+        for one in landscapes
+    ]
+    figures = lost["at"]["4"]["powell"]
+    assert figures["value"] == pytest.approx(np.mean(by_hand))
+    assert figures["low"] < figures["value"] < figures["high"]
+
+
 def test_failed_evaluations_are_never_incumbents() -> None:
     scores = np.array([[np.nan, 0.3, np.nan, 0.2, 0.5]])
     assert transfer._incumbent(scores).tolist() == [[0, 1, 1, 1, 4]]
