@@ -21,8 +21,8 @@ from hpo_bench.wording import UNDEFINED
 Array = NDArray[np.float64]
 
 PAGE = Path("docs/intervals.md")
-REPLICATES = 1000
-"""Simulated benchmarks behind a figure, whose standard error at 95% is .7%."""
+REPLICATES = 400
+"""Simulated benchmarks behind a figure, whose standard error at 95% is 1.1%."""
 SUMMARIES = {
     "ratio of means": ratio_of_means,
     "mean regret": mean_regret,
@@ -252,7 +252,7 @@ ABOUT = f"""
 
 Made by `python -m hpo_bench.coverage`: benchmarks are drawn from worlds in which the truth is known, and each is
 judged by the code that prints the intervals. A 95% interval should hold the truth in 95% of them. {REPLICATES}
-benchmarks behind a figure; its standard error is .7 points at 95%.
+benchmarks behind a figure; its standard error is 1.1 points at 95%.
 
 A benchmark is ten, six or three pairs of three landscapes, with ten seeds. *Spread* is the standard deviation over
 pairs of the logarithm of regret over random (half of which again is added within pairs); those of our optimisers are

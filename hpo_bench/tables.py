@@ -207,13 +207,11 @@ def unseen_sentence(content: Mapping) -> str:
     reference = content["comparisons"]["reference"]
     parts = []
     for point, known in found["at"].items():
-        lost = {identity: figures["value"] for identity, figures in known.items() if identity != reference}
+        lost = sorted((figures["value"], labels[one]) for one, figures in known.items() if one != reference)
         said = f"{labels[reference]} {number(known[reference]['value'])}"
         if lost:
-            ends = [
-                f"{number(lost[one])} ({labels[one]})" for one in (min(lost, key=lost.get), max(lost, key=lost.get))
-            ]
-            said += f" and the others {' to '.join(dict.fromkeys(ends))}"
+            ends = dict.fromkeys(f"{number(value)} ({label})" for value, label in (lost[0], lost[-1]))
+            said += f" and the others {' to '.join(ends)}"
         parts.append(f"{at(point)} {said}")
     unit = "points" if found["unit"] == "points" else "per cent of the range"
     return (
