@@ -31,6 +31,7 @@ README, KEPT, FIGURE = Path("README.md"), Path("docs/results.json"), Path("docs/
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 LEFT_OUT = ("inputs", "files", "runs", "jobs", "wall_seconds")
 """What a summary says about one machine and one run of the command, and not about optimisers."""
+FEW = "Medians over fewer than six pairs have no interval."
 COLUMNS = {
     "random budget": "how many random draws reach the same regret at the end, as a multiple of those spent",
     "seconds a suggestion": "the processor's, in groups of up to 64 runs",
@@ -57,7 +58,7 @@ def block(content: Mapping) -> str:
         f"{comparison_sentence(content)} {_equivalent(content)}".strip(),
     ]  # fmt: skip
     if table := sound(content):
-        parts += [sound_sentence(content), as_markdown(table)]
+        parts += [sound_sentence(content), as_markdown(table), FEW]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -133,9 +133,8 @@ def sound_sentence(content: Mapping) -> str:
     if weak == total:
         whole = "The only landscape is" if total == 1 else f"All {total} landscapes are"
         return f"{whole} weak by our own rule (see Landscapes): there is no table without weak ones."
-    return (
-        f"{weak} of {total} landscapes {'is' if weak == 1 else 'are'} weak by our own rule (see Landscapes). Without:"
-    )
+    verb = "is" if weak == 1 else "are"
+    return f"{weak} of {total} landscapes {verb} weak by our own rule (see Landscapes). Without weak ones:"
 
 
 def comparisons(content: Mapping) -> TextTable | None:

@@ -43,9 +43,11 @@ def brackets(band: Sequence[float | None]) -> str:
 
 
 def interval(figures: Mapping[str, float | None]) -> str:
-    """`0.31 [0.20, 0.52]`, or `<0.01` where all three are."""
+    """`0.31 [0.20, 0.52]`; `<0.01` where all three are, and the estimate alone where it has no interval."""
     if figures["value"] is None:
         return UNDEFINED
+    if figures["low"] is None:
+        return number(figures["value"])
     estimate, around = number(figures["value"]), brackets((figures["low"], figures["high"]))
     return estimate if around == f"[{estimate}, {estimate}]" else f"{estimate} {around}"
 

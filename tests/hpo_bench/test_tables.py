@@ -153,7 +153,8 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
         (number(123.4), "123"), (number(-0.004), ">-0.01"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
         (probability(0.25), ".25"), (probability(None), "–"),
         (interval(figures(None)), "–"), (brackets([None, None]), "–"),
-        (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"), (seconds(3e-5), "<0.0001"),
+        (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),
+        (interval({"value": 0.3, "low": None, "high": None}), "0.30"), (seconds(3e-5), "<0.0001"),
         (multiple({"median": 1e4, "median_multiple": 167.3, "most": 1e4}), "≥ 167×"),
     ],
 )  # fmt: skip
