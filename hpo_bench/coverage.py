@@ -260,11 +260,11 @@ pairs of the logarithm of regret over random (half of which again is added withi
 Grid, 2.4 for Pattern Search and 3 for GP-BO. What is estimated is the figure for pairs without end.
 
 Up to a spread of 1 ratios of means hold in 91 to 97% with six pairs and ten. Beyond, no interval can: one in hundreds
-of pairs then has much of all regret, and ten pairs seldom include it. So at the end the ratios of means of GP-BO and Pattern
-Search are less certain than their intervals say; geometric means and medians hold even then. Medians have no interval
-for fewer than six pairs. (A percentile bootstrap over pairs and, within, seeds, which was here before, holds in
-99.8%, 96%, 87%, 80%, 69% and 58% for the ratio of means of ten pairs: it counts the luck of seeds twice, and sees no
-tails.)
+of pairs then has much of all regret, and ten pairs seldom include it. So at the end the ratios of means of GP-BO and
+Pattern Search are less certain than their intervals say; geometric means and medians hold even then. Medians have
+no interval for fewer than six pairs. (A percentile bootstrap over pairs and, within, seeds, which was here before,
+holds in 99.8%, 96%, 87%, 80%, 69% and 58% for the ratio of means of ten pairs: it counts the luck of seeds
+twice, and sees no tails.)
 """
 OTHERS = """
 ## All other intervals
