@@ -4,15 +4,17 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
+from landscapes import cache
 from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.card import FITTED, Card
@@ -176,12 +178,12 @@ class Landscape:
     @cached_property
     def optimum(self) -> Extremum:
         """The certified global maximum; `x` in the parameters' own units."""
-        return self._in_own_units(self._extremum(extrema.maximum))
+        return _extremum_of(self._measured["optimum"])
 
     @cached_property
     def minimum(self) -> Extremum:
         """The certified global minimum; `x` in the parameters' own units."""
-        return self._in_own_units(self._extremum(extrema.minimum))
+        return _extremum_of(self._measured["minimum"])
 
     @property
     def range(self) -> float:
@@ -278,7 +280,27 @@ class Landscape:
 
     @cached_property
     def _fidelity(self) -> Fidelity:
-        return measure(self)
+        return Fidelity(**self._kept("fidelity", lambda: asdict(measure(self))))
+
+    @cached_property
+    def _measured(self) -> Mapping[str, Any]:
+        """Both extremes, in plain values."""
+
+        def search() -> dict[str, dict[str, Any]]:
+            ends = {"optimum": extrema.maximum, "minimum": extrema.minimum}
+            found = {name: self._in_own_units(self._extremum(one)) for name, one in ends.items()}
+            return {name: {"x": one.x.tolist(), "score": one.score, "gap": one.gap} for name, one in found.items()}
+
+        return self._kept("extremes", search)
+
+    def _kept(self, what: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Figures of a recording from the cache; others, or of surrogates from elsewhere, are computed every time."""
+        if self.folder is None or not type(self.surrogate).__module__.startswith("surrogates."):
+            return compute()
+        # Fidelity compares with other splits of the same file, which the hash of what is tuned on does not know.
+        paths = [path for name in (grids.FILE, cards.FILE) if (path := self.folder / name).exists()]
+        files = [] if what == "extremes" else [self.outcomes_hash, *map(fingerprint, paths)]
+        return cache.recall(" ".join([what, self.content_hash, *files]), compute)
 
     @property
     def _outcomes_path(self) -> Path | None:
@@ -318,6 +340,10 @@ class Landscape:
                     f"{self.grid.path}, column {parameter.name!r}: recorded from {low:g} to {high:g}, but the card's "
                     f"box is [{parameter.low:g}, {parameter.high:g}]; set them to what was recorded"
                 )
+
+
+def _extremum_of(figures: Mapping[str, Any]) -> Extremum:
+    return Extremum(x=np.array(figures["x"]), score=figures["score"], gap=figures["gap"])
 
 
 def _hash_beside(folder: Path | None) -> str:

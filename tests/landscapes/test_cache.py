@@ -1,0 +1,100 @@
+"""What was measured is found again by content, and a broken cache never hurts. Numbers are SYNTHETIC."""
+
+import json
+from pathlib import Path
+
+import pytest
+import synthetic
+import synthetic_truth
+
+from landscapes import cache, landscape
+from landscapes.landscape import Landscape
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return synthetic.record(tmp_path / "grids", "smooth-a/ta")
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was measured and not recalled, in order."""
+    done: list[str] = []
+
+    def watched(real, name: str):
+        def spy(*args, **kwargs):
+            done.append(name)
+            return real(*args, **kwargs)
+
+        return spy
+
+    for where, name in ((landscape.extrema, "maximum"), (landscape.extrema, "minimum"), (landscape, "measure")):
+        monkeypatch.setattr(where, name, watched(getattr(where, name), name))
+    return done
+
+
+def look(folder: Path) -> list[str]:
+    one = Landscape.read(folder)
+    return [repr(one.optimum), repr(one.minimum), repr(one.fidelity()), *one.weaknesses]
+
+
+def test_nothing_is_measured_twice(folder: Path, measured: list[str]) -> None:
+    first = look(folder)
+    assert "measure" in measured
+    assert measured.count("maximum") >= 1
+    measured.clear()
+    assert look(folder) == first
+    assert measured == []
+    assert {path.parent for path in (folder.parents[2] / "cache").rglob("*.json")} == {cache.folder()}
+
+
+def test_what_changes_is_measured_again(folder: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    look(folder)
+    measured.clear()
+    synthetic_truth.hold_out(folder)
+    assert Landscape.read(folder).fidelity().held_out == 64
+    assert "measure" in measured
+    measured.clear()
+    synthetic.record(folder.parents[1], "smooth-a/ta", seed=1)
+    look(folder)
+    assert {"maximum", "minimum", "measure"} <= set(measured)
+    measured.clear()
+    monkeypatch.setattr(cache, "_code", lambda: "other code")
+    look(folder)
+    assert {"maximum", "minimum", "measure"} <= set(measured)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"digest": "x", "figures": {}}', "\x00", "[" * 5000])
+def test_a_broken_cache_is_measured_over(folder: Path, measured: list[str], content: str) -> None:
+    first = look(folder)
+    for path in cache.folder().glob("*.json"):
+        path.write_text(content)
+    measured.clear()
+    assert look(folder) == first
+    assert "measure" in measured
+    assert all(json.loads(path.read_text())["figures"] for path in cache.folder().glob("*.json"))
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "relative", ""])
+def test_an_unwritable_cache_costs_nothing_but_time(
+    folder: Path, measured: list[str], monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", place)
+    if not place.startswith("/"):
+        monkeypatch.setenv("HOME", "/proc/nowhere")
+    assert look(folder)
+    measured.clear()
+    assert look(folder)
+    assert "measure" in measured
+
+
+def test_a_file_where_the_folder_should_be(folder: Path) -> None:
+    cache.folder().parent.mkdir()
+    cache.folder().write_text("no folder")
+    assert look(folder)
+
+
+def test_nothing_half_written_is_left(folder: Path) -> None:
+    look(folder)
+    assert all(path.suffix == ".json" for path in cache.folder().iterdir())
