@@ -97,15 +97,17 @@ def _said(error: BaseException) -> str:
     import click
 
     from hpo_bench.commands.tree import explain
-    from hpo_bench.errors import HpoBenchError
-    from landscapes.errors import LandscapeError
-    from optimizers.errors import OptimizerError
-    from surrogates.errors import SurrogateError
 
     if isinstance(error, click.UsageError):
         return explain(error)
     if isinstance(error, click.ClickException):
         return error.format_message()
+
+    from hpo_bench.errors import HpoBenchError
+    from landscapes.errors import LandscapeError
+    from optimizers.errors import OptimizerError
+    from surrogates.errors import SurrogateError
+
     if isinstance(error, HpoBenchError | LandscapeError | OptimizerError | SurrogateError):
         return str(error)
     if isinstance(error, OSError) and error.filename:  # a folder that cannot be written, a disk that is full

@@ -11,10 +11,9 @@ from landscapes import card_checks as checks
 from landscapes.errors import InvalidSpaceError
 from landscapes.files import replacing
 from landscapes.space import Parameter, SearchSpace
+from landscapes.terms import DOMAINS, METHODS
 
 FILE = "card.yaml"
-DOMAINS = ("language", "maths", "instructions", "other")
-METHODS = ("ta", "dare", "ties", "other")
 SPLITS = ("validation", "test")
 FITTED = ("study", "sweep")
 """Designs that a surrogate is fitted to: the study's grid, or any other sweep."""

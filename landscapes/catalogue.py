@@ -8,13 +8,12 @@ from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
+from landscapes.terms import OWN
 from surrogates import registry
 from surrogates.nearest import nearest
 
 ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""
-OWN = Path("my-landscapes")
-"""The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""
 SUGGESTIONS = 3
 """At most as many names are offered where one is unknown."""
 

@@ -4,7 +4,6 @@ import time
 from pathlib import Path
 
 import click
-import joblib
 
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, PAGE_FOLDER, PAIRS, runs_folder
 from hpo_bench.console import progress
@@ -53,6 +52,8 @@ def command(
     race and every real evaluation is kept.
     """
     # Imported here so that --help does not wait.
+    import joblib
+
     import optimizers
     from hpo_bench.commands.landscapes.options import print_table
     from hpo_bench.errors import UsageError

@@ -4,13 +4,11 @@ import time
 from pathlib import Path
 
 import click
-import joblib
 
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR, Choice
 from hpo_bench.console import output, progress
 from hpo_bench.places import RESULTS
 from hpo_bench.printing import say
-from hpo_bench.results import ResultsFolder
 
 EXAMPLES = """\b
 Examples:
@@ -92,7 +90,10 @@ def command(
     """
     begun = time.monotonic()
     # Imported here so that --help does not wait.
+    import joblib
+
     from hpo_bench import pipeline
+    from hpo_bench.results import ResultsFolder
     from hpo_bench.terminal import show
     from hpo_bench.wording import counted
     from hpo_bench.workers import Local, RayCluster

@@ -5,12 +5,10 @@ import sys
 from pathlib import Path
 
 import click
-import joblib
 
 from hpo_bench.commands.landscapes.options import PATTERNS, print_table
 from hpo_bench.commands.options import LANDSCAPES_DIR
 from hpo_bench.printing import say
-from landscapes import catalogue, weakness
 
 EXAMPLES = """\b
 Examples:
@@ -32,7 +30,10 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
     is not measured cannot acquit. Maxima are those whose surroundings are surely lower, given the noise of the
     examples, of all recorded ones. Exit code 0: no landscape is weak; 1: some are; 2: one cannot be read.
     """
+    import joblib
+
     from hpo_bench.analyses import fidelity
+    from landscapes import catalogue, weakness
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
     reports = fidelity.check(found, jobs=jobs or joblib.cpu_count())

@@ -1,9 +1,10 @@
 """`hpo-bench landscapes list`."""
 
+import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 from rich import box
 from rich.table import Table
 
@@ -11,9 +12,9 @@ from hpo_bench.commands.landscapes.options import PATTERNS
 from hpo_bench.commands.options import LANDSCAPES_DIR
 from hpo_bench.console import output
 from hpo_bench.printing import say
-from hpo_bench.wording import significant
-from landscapes import catalogue, weakness
-from landscapes.landscape import Landscape
+
+if TYPE_CHECKING:
+    from landscapes.landscape import Landscape
 
 EXAMPLES = """\b
 Examples:
@@ -34,6 +35,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
     with held-out settings. A dagger marks a weak landscape; `check` says why.
     """
+    from landscapes import catalogue, weakness
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("landscape", no_wrap=True)
     for head in ("domain", "benchmark"):
@@ -74,9 +77,11 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
 
 
 def _figure(value: float, digits: int = 1) -> str:
-    return "-" if np.isnan(value) else f"{value:.{digits}f}"
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _score(landscape: Landscape, score: float) -> str:
+def _score(landscape: "Landscape", score: float) -> str:
     """Three decimals, which align; of scores that differ by less, as many digits as tell them apart."""
+    from hpo_bench.wording import significant
+
     return f"{score:.3f}" if landscape.range > 0.01 else significant(score, within=landscape.range)

@@ -1,16 +1,20 @@
 """What the subcommands share."""
 
+from typing import TYPE_CHECKING
+
 import click
 from rich import box
 from rich.table import Table
 
 from hpo_bench.console import output
-from hpo_bench.tables import TextTable
+
+if TYPE_CHECKING:
+    from hpo_bench.tables import TextTable
 
 PATTERNS = click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 
 
-def print_table(content: TextTable, *, title: str | None = None) -> None:
+def print_table(content: "TextTable", *, title: str | None = None) -> None:
     """Print a table of text."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for place, head in enumerate(content.columns):

@@ -3,15 +3,17 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hpo_bench.commands.options import Choice
 from hpo_bench.printing import say
-from landscapes import catalogue
-from landscapes.card import DOMAINS, METHODS
 from landscapes.errors import UnknownLandscapeError
-from landscapes.landscape import Landscape
+from landscapes.terms import DOMAINS, METHODS, OWN
+
+if TYPE_CHECKING:
+    from landscapes.landscape import Landscape
 
 ADDING = """\b
 Examples:
@@ -29,8 +31,8 @@ Examples:
   hpo-bench landscapes remove mine/trials --dir elsewhere --yes
   hpo-bench landscapes list --landscapes-dir my-landscapes       what there is to be removed
 """
-OWN = click.option(
-    "--dir", "root", type=click.Path(path_type=Path), default=catalogue.OWN, show_default=True,
+ROOT = click.option(
+    "--dir", "root", type=click.Path(path_type=Path), default=OWN, show_default=True,
     help="Folder of your landscapes. In the default one, every command finds them by name.",
 )  # fmt: skip
 
@@ -55,7 +57,7 @@ OWN = click.option(
 @click.option("--licence", default="not stated", show_default=True, help="Of the numbers.")
 @click.option("--notes", default="", help="Anything else that its card should say.")
 @click.option("--replace", is_flag=True, help="Replace a landscape of that name.")
-@OWN
+@ROOT
 def add(
     table: Path,
     space: str | None,
@@ -113,21 +115,21 @@ def add(
     _tell(landscape, root)
 
 
-def _tell(landscape: Landscape, root: Path) -> None:
+def _tell(landscape: "Landscape", root: Path) -> None:
     from hpo_bench.report.heatmaps import caption
     from landscapes.sweep import asks_for_log
 
     say(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
     if landscape.card.notes:
-        click.echo(landscape.card.notes)
+        say(landscape.card.notes)
     for parameter, values in zip(landscape.space.parameters, landscape.grid.X.T, strict=True):
         if parameter.scale == "linear" and asks_for_log(values):
-            click.echo(
+            say(
                 f"hint: {parameter.name} goes from {parameter.low:g} to {parameter.high:g}, and most of it lies near "
                 f"{parameter.low:g}, where a linear scale sees next to nothing; add it again with --replace and "
                 f'"{parameter.name} log" in --space'
             )
-    elsewhere = "" if root == catalogue.OWN else f" --landscapes-dir {shlex.quote(str(root))}"
+    elsewhere = "" if root == OWN else f" --landscapes-dir {shlex.quote(str(root))}"
     say(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")
     say(f"      hpo-bench run -l {landscape.name}{elsewhere}")
 
@@ -135,9 +137,10 @@ def _tell(landscape: Landscape, root: Path) -> None:
 @click.command(epilog=REMOVING)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@OWN
+@ROOT
 def remove(name: str, yes: bool, root: Path) -> None:
     """Delete a landscape that was added from a table. Recordings of real merges are left alone."""
+    from landscapes import catalogue
     from landscapes.importing import remove as delete
 
     try:

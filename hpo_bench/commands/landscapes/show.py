@@ -6,8 +6,6 @@ import click
 
 from hpo_bench.commands.options import LANDSCAPES_DIR
 from hpo_bench.printing import say
-from hpo_bench.results import write
-from landscapes import catalogue
 
 EXAMPLES = """\b
 Examples:
@@ -29,6 +27,8 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
     two, the others held at the optimum.
     """
     from hpo_bench.report import heatmaps
+    from hpo_bench.results import write
+    from landscapes import catalogue
 
     landscape = catalogue.load(name, surrogate=surrogate, root=landscapes_dir)
     if out is None:

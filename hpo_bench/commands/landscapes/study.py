@@ -3,12 +3,10 @@
 from pathlib import Path
 
 import click
-import joblib
 
 from hpo_bench.commands.landscapes.options import PATTERNS, print_table
 from hpo_bench.commands.options import JOBS, LANDSCAPES_DIR
 from hpo_bench.printing import say
-from landscapes import catalogue
 
 EXAMPLES = """\b
 Examples:
@@ -34,11 +32,13 @@ def study(
     What restricting the sum of coefficients costs (its Table 3), where optima lie, how hard landscapes are by domain
     and method (4.2.2), and whether what validation picks holds on test (appendix H); the last two need stored runs.
     """
+    import joblib
     import pandas as pd
 
     from hpo_bench.errors import ResultsError
     from hpo_bench.report.study_section import analyse
     from hpo_bench.report.style import Shelf, encode, provenance
+    from landscapes import catalogue
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
     runs = None
