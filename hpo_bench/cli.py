@@ -63,7 +63,10 @@ def _run(arguments: list[str]) -> int:
 
 
 def _interrupted() -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending
+    if hasattr(signal, "pthread_sigmask"):
+        # It is ending. Blocked and not ignored: an interrupt that has passed through `exec`, as in imports, makes
+        # Python end itself by that very signal, whatever became of the exception.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     _tell("interrupted; give the same command again to go on")
     return INTERRUPTED
 

@@ -17,9 +17,9 @@ def escaped(text: str) -> str:
 
 
 def in_a_line(text: str) -> str:
-    """The same in one line, and not longer than `LONGEST`."""
+    """The same in one line, the middle of a long one left out: its beginning says what is wrong, its end what to do."""
     shown = _IN_A_LINE.sub(_code, text.strip())
-    return shown if len(shown) <= LONGEST else f"{shown[:LONGEST]} … ({len(shown):,} characters)"
+    return shown if len(shown) <= LONGEST else f"{shown[: LONGEST // 2]} […] {shown[-LONGEST // 2 :]}"
 
 
 def say(text: object, *, err: bool = False, nl: bool = True) -> None:

@@ -19,6 +19,7 @@ from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.results import write
 from hpo_bench.tables import Row, TextTable, as_markdown
+from landscapes.written import read_json
 
 STUDY = (
     "The study gained, at 2B, 7B and 72B parameters, +29.6, +40.8 and +36.0 points by NaN on instruction following "
@@ -176,7 +177,7 @@ def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
     checkpoints = pair.file_hashes()
     if path.exists():
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = read_json(path, wrong=ResultsError)
             if content["checkpoints"] == checkpoints:
                 rung = content["rung"]
                 return Rung(**{**rung, "gains": tuple(Gain(**gain) for gain in rung["gains"])})

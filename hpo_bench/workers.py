@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +13,8 @@ from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import joblib
+from joblib._parallel_backends import LokyBackend
+from joblib.externals.loky.backend import resource_tracker
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from threadpoolctl import threadpool_limits
 
@@ -153,13 +157,39 @@ def _ray(jobs: int, address: str | None) -> Iterator[Any]:
             ray.shutdown()
 
 
+class _Undisturbed(LokyBackend):
+    """loky, whose processes do not hear the Ctrl-C that the terminal sends to all: when to end is for this one to say.
+
+    They are started while the signal is ignored, which they inherit, since one that is importing could not handle it.
+    """
+
+    def submit(self, func: Any, callback: Any = None) -> Any:
+        """Start workers, if need be, and give one of them a task."""
+        if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+            return super().submit(func, callback)
+        resource_tracker.ensure_running()  # which lets the signal through again when it has started
+        # Blocked as well, so that one which comes now is not lost to this process, but comes a moment later.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return super().submit(func, callback)
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_DEAF = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
+"""For those that loky starts later in place of others, from a thread that must not touch signals."""
+joblib.register_parallel_backend("undisturbed", _Undisturbed)
+
+
 @contextmanager
 def pool(jobs: int) -> Iterator[None]:
     """Where joblib works inside the block."""
     if jobs == 1:
         yield
         return
-    with warnings.catch_warnings(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+    with warnings.catch_warnings(), joblib.parallel_config(backend="undisturbed", inner_max_num_threads=1, **_DEAF):
         # A worker that has come to import torch has grown as if it leaked memory; loky replaces it and nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         yield

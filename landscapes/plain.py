@@ -25,11 +25,13 @@ def whole(digits: str) -> int:
 
 
 def check_text(text: str) -> None:
-    """Refuse halves of surrogate pairs, which can be neither printed nor stored.
+    """Refuse halves of surrogate pairs, which can be neither printed nor stored, and NUL, which ends no path.
 
     Raises:
         NotPlainError: If there is one.
     """
+    if "\0" in text:
+        raise NotPlainError(f"text {text[:40]!r} holds a NUL; leave it out")
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         raise NotPlainError(f"text {text[:40]!r} holds half of a character (a lone surrogate); write it out")
 

@@ -55,8 +55,15 @@ class _Loader(yaml.SafeLoader):
             _measure(node, {})
         return node
 
+    _depth = 0
+
     def compose_node(self, parent: Any, index: Any) -> yaml.Node | None:
+        self._depth += 1
+        if self._depth > DEPTH:  # before the stack ends, which takes long to come to
+            mark = self.peek_event().start_mark
+            raise _RefusedError(problem=f"is nested more than {DEPTH} levels deep; flatten it", problem_mark=mark)
         node = super().compose_node(parent, index)
+        self._depth -= 1
         if node is not None and node.tag not in _PLAIN:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             raise _RefusedError(

@@ -89,7 +89,7 @@ def _entries() -> list[EntryPoint]:
 def _offered(entry: EntryPoint) -> type[Optimizer]:
     try:
         found = entry.load()
-    except Exception as error:  # whatever a stranger's module may raise
+    except (Exception, SystemExit) as error:  # whatever a stranger's module may raise
         raise UnknownOptimizerError(
             f"{_origin(entry)} cannot be imported: {type(error).__name__}: {error}; mend that package or uninstall it"
         ) from error
@@ -110,6 +110,10 @@ def _at(address: str) -> type[Optimizer]:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise UnknownOptimizerError(f"there is no optimiser at {address!r}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever the user's module may raise
+        raise UnknownOptimizerError(
+            f"the optimiser at {address!r} cannot be imported: {type(error).__name__}: {error}; mend its module"
+        ) from error
     return _checked(found, address)
 
 

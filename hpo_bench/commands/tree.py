@@ -80,9 +80,13 @@ def run(arguments: Sequence[str]) -> int:
     """
     if "_HPO_BENCH_COMPLETE" in os.environ:  # a shell asks what can be typed next
         cli(prog_name="hpo-bench")
-    # As `cli()` does, which makes of a Ctrl-C an error of its own and an empty line.
-    with cli.make_context("hpo-bench", list(arguments)) as context:
-        cli.invoke(context)
+    try:
+        # As `cli()` does, which makes of a Ctrl-C an error of its own and an empty line.
+        with cli.make_context("hpo-bench", list(arguments)) as context:
+            cli.invoke(context)
+    except click.BadOptionUsage as error:
+        error.ctx = error.ctx or _context(arguments)  # the parser does not say whose option it was
+        raise
     return 0
 
 
@@ -97,3 +101,14 @@ def explain(error: click.UsageError) -> str:
         known = [option for option in known if option.startswith("-")]
         return f"there is no option {error.option_name}; {did_you_mean(error.option_name, known)}{more}"
     return f"{error.format_message().rstrip('.')}; {more}"
+
+
+def _context(arguments: Sequence[str]) -> click.Context:
+    """That of the command which the first arguments name."""
+    context = click.Context(cli, info_name="hpo-bench")
+    for name in arguments:
+        group = context.command
+        if not isinstance(group, click.Group) or (command := group.get_command(context, name)) is None:
+            break
+        context = click.Context(command, parent=context, info_name=name)
+    return context

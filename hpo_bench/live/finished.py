@@ -11,6 +11,7 @@ from hpo_bench.live.storage_url import VARIABLE, is_whole, opened, shown, sqlite
 from hpo_bench.live.store import TrialStore
 from hpo_bench.merging.pair import Pair
 from hpo_bench.pairs import find_pair
+from hpo_bench.records import read_record
 from hpo_bench.results import write
 from surrogates.nearest import did_you_mean
 
@@ -48,13 +49,7 @@ class Origin:
         Raises:
             LiveError: If it is missing or damaged.
         """
-        try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(**{**values, "command": tuple(values["command"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise LiveError(
-                f"{folder / FILE} cannot be read; give the command that tunes the study once more"
-            ) from error
+        return read_record(folder / FILE, cls, wrong=LiveError, cure="give the command that tunes the study once more")
 
     def find(self) -> Pair:
         """The pair.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from hpo_bench.errors import LiveError
+from hpo_bench.records import read_record
 from hpo_bench.results import write
 
 FILE = "overhead.json"
@@ -76,10 +77,11 @@ class Overhead:
         Raises:
             LiveError: If the file is damaged.
         """
-        try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(values["trials"], *({p: float(values[by][p]) for p in PARTS} for by in ("wall", "processor")))
-        except FileNotFoundError:
+        path = folder / FILE
+        if not path.exists():
             return cls()
-        except (ValueError, TypeError, KeyError) as error:
-            raise LiveError(f"{folder / FILE} is damaged; delete it, no trial is lost") from error
+        cure = "delete it, no trial is lost"
+        kept = read_record(path, cls, wrong=LiveError, cure=cure)
+        if set(PARTS) != set(kept.wall) or set(PARTS) != set(kept.processor):
+            raise LiveError(f"{path} is damaged: it has other parts than {', '.join(PARTS)}; {cure}")
+        return kept

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.live import apart
 from hpo_bench.live.brake import Brake
@@ -20,6 +20,7 @@ from hpo_bench.live.store import TrialStore
 from hpo_bench.live.trial import Answers, paired_difference, plain
 from hpo_bench.live.zone import beliefs, recommend, zone
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.records import read_record
 from hpo_bench.results import write
 
 FILE = "verdict.json"
@@ -162,16 +163,19 @@ class Verdict:
         Raises:
             LiveError: If the file is damaged.
         """
-        try:
-            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            lines = tuple(Line(**{**one, "kept": one.get("kept") and Kept(**one["kept"])}) for one in values["lines"])
-            samples = tuple(Sample(**one) for one in values.get("samples", ()))
-            keep = values.get("keep") and Keep(**values["keep"])
-            return cls(**{**values, "lines": lines, "keep": keep, "samples": samples})
-        except FileNotFoundError:
+        path = folder / FILE
+        if not path.exists():
             return None
-        except (ValueError, TypeError, KeyError) as error:
-            raise LiveError(f"{folder / FILE} is damaged; delete it, and the same command makes it again") from error
+        cure = "delete it, and the same command makes it again"
+        verdict = read_record(path, cls, wrong=LiveError, cure=cure)
+        try:
+            for line in verdict.lines:
+                MergeSetting(**line.setting)
+        except (UsageError, TypeError) as error:
+            raise LiveError(f"{path} is damaged: a setting makes no sense ({error}); {cure}") from error
+        if not verdict.lines:
+            raise LiveError(f"{path} is damaged: it has no lines; {cure}")
+        return verdict
 
 
 def judge(

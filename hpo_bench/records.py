@@ -1,0 +1,35 @@
+"""Records that this package keeps as JSON, read back into what they were, or refused."""
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
+
+Record = TypeVar("Record")
+
+
+def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure: str) -> Record:
+    """A dataclass from a file of JSON that `json.dumps(asdict(record))` wrote.
+
+    Args:
+        path: The file.
+        kind: The dataclass, whose annotations say what may stand in the file.
+        wrong: What to raise.
+        cure: What the user can do about a damaged file.
+
+    Raises:
+        wrong: If the file is missing, no JSON, or anything in it is not of its type.
+    """
+    # It takes a tenth of a second to import, and few commands read records.
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        content: Any = read_json(path)
+        return TypeAdapter(kind).validate_python(content)
+    except UnreadableError as error:
+        raise wrong(f"{error}; {cure}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise wrong(f"{path} is damaged at {place} ({first['msg'].lower()}); {cure}") from error
