@@ -12,6 +12,7 @@ from PIL import Image, ImageOps
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import IMAGE, Example
+from hpo_bench.merging.processor import chat_template as template_of
 
 _PROBE = "probe"
 _LIKELY = ("<image>", "<|image_pad|>", "<start_of_image>", "[IMG]", "<|image|>")
@@ -62,7 +63,7 @@ class Prompts:
         self._image = self._tokens[0] if self._tokens else IMAGE
         self._content: Callable[[Parts], Any] | None = None
         self._glue, self._close = " ", ""
-        if chat_template and template_of(processor):
+        if chat_template and template_of(processor) is not None:
             self._content = self._find_content()
             self._glue, self._close = self._find_answer(self._content)
         self._behind = self._added_behind()
@@ -77,7 +78,9 @@ class Prompts:
         """How questions are put, for a sentence."""
         if self.framed:
             return "through the processor's chat template"
-        why = "as was asked for" if template_of(self._processor) else "as the processor has no chat template"
+        why = (
+            "as was asked for" if template_of(self._processor) is not None else "as the processor has no chat template"
+        )
         return f"as bare texts with {self._image} for a picture, {why}"
 
     def text(self, example: Example) -> str:
@@ -275,12 +278,6 @@ class Prompts:
 
     def _as_one_part(self, parts: Parts) -> Parts:
         return [{"type": "text", "text": self._as_text(parts)}]
-
-
-def template_of(processor: Any) -> Any:
-    """The chat template that comes with a processor or its tokenizer; None if there is none."""
-    own = getattr(processor, "chat_template", None)
-    return own or getattr(getattr(processor, "tokenizer", None), "chat_template", None)
 
 
 def opened(data: bytes) -> Image.Image:

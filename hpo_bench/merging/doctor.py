@@ -13,7 +13,7 @@ from hpo_bench.merging.configuration import Finding
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.plausibility import Products, Progress, judge, matrices, measure, total
-from hpo_bench.merging.processor import load_processor
+from hpo_bench.merging.processor import chat_template, load_processor
 from hpo_bench.merging.resources import available_memory, free_disk, resident_bytes
 from hpo_bench.merging.scope import DTYPES
 from hpo_bench.merging.source import HubModel
@@ -228,6 +228,11 @@ def _processor(pair: Pair, *, trusted: bool) -> list[Finding]:
     if processor is None:
         missing = f"{pair.vlm} holds no processor, so the VLM cannot be shown pictures: fetch processor_config.json or"
         return [Finding("warning", f"{missing} preprocessor_config.json")]
+    if chat_template(processor) is None:
+        bare = (
+            f"{pair.vlm} has no chat template (chat_template.jinja), so questions are asked as bare texts; a VLM that"
+        )
+        return [Finding("warning", f"{bare} was tuned on dialogues then answers badly: fetch its template")]
     return []
 
 

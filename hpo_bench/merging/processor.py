@@ -47,6 +47,12 @@ def load_processor(folder: Path, *, trusted: bool = False) -> Any:
         raise MergeError(f"{folder}: its processor cannot be loaded: {reason}") from error
 
 
+def chat_template(processor: Any) -> Any:
+    """The chat template that comes with a processor or its tokenizer; None if there is none."""
+    own = getattr(processor, "chat_template", None)
+    return own or getattr(getattr(processor, "tokenizer", None), "chat_template", None) or None
+
+
 def without_videos(kind: Any) -> Any:
     """A class of processors that is another but for videos.
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.doctor import diagnose
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.processor import load_processor
 
@@ -42,3 +43,11 @@ def test_a_processor_that_needs_torchvision_says_so(tmp_path: Path, monkeypatch:
     (tmp_path / "processor_config.json").write_text(json.dumps({"processor_class": "PixtralProcessor"}))
     with pytest.raises(MergeError, match=r"torchvision, which is missing; .*hpo-bench\[vision\]"):
         load_processor(tmp_path)
+
+
+def test_doctor_tells_of_a_missing_template(tmp_path: Path) -> None:
+    pair = Pair.read(families.build(tmp_path, "qwen2_vl"))
+    assert not [one for one in diagnose(pair).findings if "chat template" in one.message]
+    (pair.vlm / "chat_template.jinja").unlink()
+    (found,) = [one for one in diagnose(pair).findings if "chat template" in one.message]
+    assert (found.severity, "asked as bare texts" in found.message) == ("warning", True)
