@@ -267,7 +267,7 @@ def processor(name: str) -> Any:
     return without_videos(kind)(images, words, chat_template=template)
 
 
-def build(folder: Path, name: str, *, tied: bool = False, noise: float = 0.3, seed: int = 0) -> Path:
+def build(folder: Path, name: str, *, tied: bool = False, noise: float = 0.06, seed: int = 0) -> Path:
     """Write base, VLM (with its processor) and expert of a family, and a `pair.yaml`.
 
     Args:
@@ -308,7 +308,7 @@ def build(folder: Path, name: str, *, tied: bool = False, noise: float = 0.3, se
         for role, head in (("base", base.lm_head), ("vlm", vlm.lm_head), ("expert", expert.lm_head)):
             # Of random logits those with the widest spread are often the largest: ends most often, then words.
             for token, row in tokenizers[role].get_vocab().items():
-                head.weight[row] *= 2.5 if row in ends else 1.0 if token.strip("▁Ġ") in WORDS[2:] else 0.5
+                head.weight[row] *= 3.0 if row in ends else 1.0 if token.strip("▁Ġ") in WORDS[2:] else 0.5
     for role, model in (("base", base), ("vlm", vlm), ("expert", expert)):
         words = tokenizers[role]
         known = [end for end in ends if end < rows[role]]
@@ -326,17 +326,19 @@ def build(folder: Path, name: str, *, tied: bool = False, noise: float = 0.3, se
     return folder
 
 
-def with_truth(folder: Path, setting: MergeSetting, *, count: int = 60, seed: int = 0) -> Path:
+def with_truth(folder: Path, setting: MergeSetting, *, count: int = 40, seed: int = 0, forced: bool = False) -> Path:
     """Make what a merge answers the right answers of a pair's examples, so that its score is known to be 1.
 
     The merge is the reference engine's and answers by `generate`, one question at a time, through the processor's own
-    template. An answer counts if it ends and is cut into the same tokens again when it is read.
+    template; the pair's evaluation compares texts, or asks by teacher forcing. An answer counts if it says something,
+    and for teacher forcing if it ends and is cut into the same tokens again when it is read.
 
     Args:
         folder: What `build` wrote.
         setting: The merge.
         count: How many examples.
         seed: Of the questions.
+        forced: Whether the metric is teacher-forced exact match.
     """
     loaded = LoadedPair.load(Pair.read(folder))
     loaded.write_language(merge(loaded, setting, mask_seed=0))
@@ -350,18 +352,22 @@ def with_truth(folder: Path, setting: MergeSetting, *, count: int = 60, seed: in
         images = [[Image.open(BytesIO(data)).convert("RGB") for data in example.images]] if parts else None
         inputs = loaded.processor(text=[prompt], images=images, return_tensors="pt")
         with torch.inference_mode():
-            tokens = loaded.vlm.generate(**inputs, max_new_tokens=8, do_sample=False)
+            tokens = loaded.vlm.generate(**inputs, max_new_tokens=4, do_sample=False)
         said = tokens[0, inputs["input_ids"].shape[1] :].tolist()
         text = words.decode(said, skip_special_tokens=True).strip()
         told = {"role": "assistant", "content": [{"type": "text", "text": text}]}
         whole = words(loaded.processor.apply_chat_template([asked, told], tokenize=False))["input_ids"]
         read = [*words(prompt)["input_ids"], *said[:-1]]
-        if text and said[-1] in ends and whole[: len(read)] == read:
-            kept.append(replace(example, answer=text))
+        again = whole[: len(read)] == read or words(text, add_special_tokens=False)["input_ids"] == said[:-1]
+        if text and (not forced or (said[-1] in ends and again)):
+            kept.append(replace(example, id=_on_a_side(len(kept)), answer=text))
         if len(kept) == count:
             break
     assert len(kept) == count, f"of {20 * count} answers {len(kept)} can be read again"
     write_examples(kept, folder / "examples.parquet")
+    if not forced:
+        with (folder / "pair.yaml").open("a") as file:
+            file.write("evaluation: {generate: true, max_new_tokens: 4}\n")
     return folder
 
 
@@ -375,6 +381,13 @@ def examples(count: int, *, seed: int = 0) -> tuple[Example, ...]:
         text = "<image>\n" * len(pictures) + " ".join(words) + "?"
         made.append(Example(f"example-{i}", "skill" if i % 2 else "general", text, pictures, WORDS[i % len(WORDS)]))
     return tuple(made)
+
+
+def _on_a_side(place: int) -> str:
+    """An id that puts every other example on the validation side: few must do."""
+    side = "validation" if place % 2 else "test"
+    names = (f"example-{place}-{i}" for i in range(1000))
+    return next(name for name in names if Example(name, "", "", (), "").split == side)
 
 
 MODES = ("RGB", "RGBA", "P", "LA", "L", "1", "CMYK")
