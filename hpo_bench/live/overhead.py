@@ -81,7 +81,7 @@ class Overhead:
         if not path.exists():
             return cls()
         cure = "delete it, no trial is lost"
-        kept = read_record(path, cls, wrong=LiveError, cure=cure)
+        kept = read_record(path, cls, wrong=LiveError, cure=cure, whole=True)
         if set(PARTS) != set(kept.wall) or set(PARTS) != set(kept.processor):
             raise LiveError(f"{path} is damaged: it has other parts than {', '.join(PARTS)}; {cure}")
         return kept
