@@ -105,8 +105,9 @@ class RBFSurrogate(Surrogate):
         return self._rippa(self._system(X, self.epsilon)[1], y)
 
     def _through(self, X: Array, y: Array) -> RBFInterpolator:
+        # SciPy takes one value a point as well; what is said of its types does not know.
         return RBFInterpolator(
-            X, y, smoothing=self._smoothing(X, self.epsilon),
+            X, y, smoothing=self._smoothing(X, self.epsilon),  # pyright: ignore[reportArgumentType]
             kernel=self.kernel.name, epsilon=self.epsilon, degree=self.kernel.degree,
         )  # fmt: skip
 
