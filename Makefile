@@ -20,7 +20,7 @@ bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report 
 	$(BIN)/hpo-bench run
 
 readme: bench  ## Put the results into README.md and docs
-	$(BIN)/python -m hpo_bench.readme
+	$(BIN)/python -m hpo_bench.experiments.readme
 
 test: $(STAMP)  ## Run the tests, lint and type checks
 	$(BIN)/python -m pytest

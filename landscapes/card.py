@@ -72,7 +72,7 @@ class Card:
         versions: Packages that merged and measured, such as mergekit, transformers, torch and hpo_bench.
         merge_options: What else fixed the merges: normalize, mask_seed, dtype.
         design: Which settings were recorded and what for: study or sweep, which surrogates are fitted to, or held-out,
-            dense or masks, which they are measured by (`landscapes.truth`).
+            dense or masks, which they are measured by (`landscapes.recording`).
         metric: What a score is the mean of.
         direction: Always maximise; negate a loss before recording it.
         units: Of a score, such as "fraction correct".

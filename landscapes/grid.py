@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from landscapes import columns
+from landscapes import tables
 from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, write_parquet
 from landscapes.space import SearchSpace
@@ -100,7 +100,7 @@ class RecordedGrid:
             n_examples=chosen["n_examples"].to_numpy(dtype=np.int64),
             split=split,
             path=path,
-            mask_seeds=chosen[columns.MASK_SEED].to_numpy(np.int64) if columns.MASK_SEED in chosen else None,
+            mask_seeds=chosen[tables.MASK_SEED].to_numpy(np.int64) if tables.MASK_SEED in chosen else None,
             **measured,
         )
 
@@ -147,20 +147,20 @@ def write_grid(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> None
 
 
 def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFrame:
-    columns.require(frame, [*space.names, *MEASURES], path)
+    tables.require(frame, [*space.names, *MEASURES], path)
     frame = frame.reset_index(drop=True)
-    clean: dict[str, object] = dict(zip(space.names, columns.settings(frame, space, path).T, strict=True))
-    clean["split"] = columns.words(frame, "split", path)
-    clean["score"] = columns.numbers(frame, "score", path)
-    clean["standard_error"] = columns.numbers(frame, "standard_error", path, at_least=0, may_be_missing=True)
-    clean["n_examples"] = columns.numbers(frame, "n_examples", path, at_least=1, whole=True).astype(np.int64)
+    clean: dict[str, object] = dict(zip(space.names, tables.settings(frame, space, path).T, strict=True))
+    clean["split"] = tables.words(frame, "split", path)
+    clean["score"] = tables.numbers(frame, "score", path)
+    clean["standard_error"] = tables.numbers(frame, "standard_error", path, at_least=0, may_be_missing=True)
+    clean["n_examples"] = tables.numbers(frame, "n_examples", path, at_least=1, whole=True).astype(np.int64)
     for name in ("merge_seconds", "eval_seconds"):
-        clean[name] = columns.numbers(frame, name, path, at_least=0, may_be_missing=True)
-    seeds = columns.mask_seeds(frame, path)
+        clean[name] = tables.numbers(frame, name, path, at_least=0, may_be_missing=True)
+    seeds = tables.mask_seeds(frame, path)
     clean |= seeds
     checked = pd.DataFrame({**clean, **{name: frame[name] for name in frame.columns if name not in clean}})
     keys = ["split", *space.names, *seeds]
-    columns.refuse_repeats(checked[keys], path, "setting", space)
+    tables.refuse_repeats(checked[keys], path, "setting", space)
     # A negative zero would sort and hash differently from a zero.
     checked[list(space.names)] += 0.0
     return checked.sort_values(keys, kind="stable", ignore_index=True)

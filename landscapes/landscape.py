@@ -19,12 +19,12 @@ from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.card import FITTED, Card
 from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridError
-from landscapes.fidelity import Fidelity, measure
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.random_baseline import expected_regret
-from landscapes.truth import FOLDERS, Truth
+from landscapes.recording import FOLDERS, Truth
+from landscapes.trust import Fidelity, measure
 from landscapes.weakness import weaknesses
 from surrogates import extrema
 from surrogates.base import Surrogate
@@ -52,7 +52,7 @@ class Landscape:
         grid: The recorded scores of one split.
         surrogate: What interpolates them; a thin-plate spline by default.
         folder: Where it was recorded, which may hold more than the grid: the per-example outcomes of the same settings
-            and evaluations that are held out (`landscapes.truth`).
+            and evaluations that are held out (`landscapes.recording`).
 
     Attributes:
         outcomes_hash: Of the per-example outcomes and all that is held out, empty where there is neither;

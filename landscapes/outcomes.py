@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from landscapes import columns
+from landscapes import tables
 from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, read_schema, write_parquet
 from landscapes.grid import RecordedGrid
@@ -56,13 +56,13 @@ class Outcomes:
         """
         path = Path(path)
         frame = read_parquet(path)
-        columns.require(frame, ["split"], path)
+        tables.require(frame, ["split"], path)
         # The other split is usually four times as large, and checking it would take as much longer.
         frame = frame[frame["split"] == split]
         if frame.empty:
             raise InvalidGridError(f"{path} has no row with split {split!r}; record that split")
         frame = _checked(frame, space, path)
-        seeds = [columns.MASK_SEED] if columns.MASK_SEED in frame else []
+        seeds = [tables.MASK_SEED] if tables.MASK_SEED in frame else []
         X, setting = np.unique(frame[[*space.names, *seeds]].to_numpy(np.float64), axis=0, return_inverse=True)
         ids, first, example = np.unique(frame["id"].to_numpy(object), return_index=True, return_inverse=True)
         correct = np.full((len(X), len(ids)), np.nan)
@@ -78,7 +78,7 @@ class Outcomes:
             InvalidGridError: If the file cannot be used, or has other settings than the grid.
         """
         answers = cls.read(path, space, split=grid.split)
-        if not columns.same_settings(answers.X, grid.X, space):
+        if not tables.same_settings(answers.X, grid.X, space):
             raise InvalidGridError(f"{path} and {grid.path} have different settings; record both again")
         return answers
 
@@ -109,7 +109,7 @@ def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> 
     path = Path(path)
     frame = _checked(rows, space, path)
     arrays: dict[str, pa.Array] = {name: pa.array(frame[name]) for name in space.names}
-    arrays |= {name: pa.array(frame[name]) for name in (columns.MASK_SEED,) if name in frame}
+    arrays |= {name: pa.array(frame[name]) for name in (tables.MASK_SEED,) if name in frame}
     arrays |= {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
     correct = frame["correct"].to_numpy(np.float64)
     binary = bool(np.isin(correct, (0.0, 1.0)).all())
@@ -118,13 +118,13 @@ def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> 
 
 
 def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFrame:
-    columns.require(frame, [*space.names, *WORDS, "correct"], path)
+    tables.require(frame, [*space.names, *WORDS, "correct"], path)
     frame = frame.reset_index(drop=True)
-    clean: dict[str, object] = dict(zip(space.names, columns.settings(frame, space, path).T + 0.0, strict=True))
-    seeds = columns.mask_seeds(frame, path)
+    clean: dict[str, object] = dict(zip(space.names, tables.settings(frame, space, path).T + 0.0, strict=True))
+    seeds = tables.mask_seeds(frame, path)
     clean |= seeds
-    clean |= {name: columns.words(frame, name, path) for name in WORDS}
-    clean["correct"] = columns.numbers(frame, "correct", path)
+    clean |= {name: tables.words(frame, name, path) for name in WORDS}
+    clean["correct"] = tables.numbers(frame, "correct", path)
     checked = pd.DataFrame(clean)
-    columns.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting", space)
+    tables.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting", space)
     return checked.sort_values(["split", "id", *space.names, *seeds], kind="stable", ignore_index=True)

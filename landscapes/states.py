@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landscapes import columns
+from landscapes import tables
 from landscapes.errors import InvalidGridError
 
 COLUMNS = ("state", "status")
@@ -44,13 +44,13 @@ def finished(
         if state is not None and (strange := ~bad & ~words.isin(FINISHED)).any():
             row = int(np.flatnonzero(strange)[0])
             raise InvalidGridError(
-                f"{columns.where(path, frame.index[row], name)}: {frame[name].iloc[row]!r} is no state; write complete "
+                f"{tables.where(path, frame.index[row], name)}: {frame[name].iloc[row]!r} is no state; write complete "
                 "or failed, or leave --state out"
             )
         if bad.any() and not drop:
             row = int(np.flatnonzero(bad)[0])
             raise InvalidGridError(
-                f"{columns.where(path, frame.index[row], name)}: an evaluation that is {frame[name].iloc[row]!r} has "
+                f"{tables.where(path, frame.index[row], name)}: an evaluation that is {frame[name].iloc[row]!r} has "
                 "no score to learn from; leave such rows out with --drop-failed"
             )
         reasons[bad] = words[bad]

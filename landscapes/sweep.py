@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landscapes import columns
+from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.grid import MEASURES
 from landscapes.space import Parameter, SearchSpace
@@ -74,7 +74,7 @@ class Reading:
                 )
             roles[name] = role
         for name in self.parameters:
-            if name in (*MEASURES, columns.MASK_SEED):
+            if name in (*MEASURES, tables.MASK_SEED):
                 raise InvalidSpaceError(
                     f"no hyperparameter can be called {name!r}, which is what grids call a measure; rename the column"
                 )
@@ -194,7 +194,7 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         InvalidGridError: If the table cannot be used; the message says where and what to do.
     """
     frame, names = read_table(path), list(reading.parameters)
-    columns.require(frame, reading.columns, path)
+    tables.require(frame, reading.columns, path)
     frame, dropped = finished(
         frame, path, metric=reading.metric, state=reading.state, others=reading.columns, drop=reading.drop_failed
     )
@@ -219,7 +219,7 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         out = _averaged(out, ["split", *names], box, known_error=reading.error is not None)
     else:
         keys = out[["split", *names]].rename(columns={"split": reading.split}) if reading.split else out[names]
-        columns.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist())
+        tables.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist())
     out = out.reset_index(drop=True).assign(merge_seconds=np.nan, eval_seconds=np.nan)
     return Sweep(out, box, dropped)
 
@@ -237,7 +237,7 @@ def _numbers(
     if path.suffix.lower() == ".csv":
         decimals = _decimals(frame[name], path, may_be_missing=may_be_missing)
         frame = pd.DataFrame({name: decimals}, index=frame.index)
-    return columns.numbers(frame, name, path, at_least=at_least, may_be_missing=may_be_missing, whole=whole)
+    return tables.numbers(frame, name, path, at_least=at_least, may_be_missing=may_be_missing, whole=whole)
 
 
 def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:
@@ -250,7 +250,7 @@ def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarr
         if not np.isfinite(values[row]):
             advice = "write numbers with a decimal point and no unit" if cell.strip() else "fill it in"
             raise InvalidGridError(
-                f"{columns.where(path, number, str(cells.name))}: {cell!r} is not a finite number; {advice}, or "
+                f"{tables.where(path, number, str(cells.name))}: {cell!r} is not a finite number; {advice}, or "
                 "drop the row"
             )
     return values
@@ -275,7 +275,7 @@ def _refuse_outside(values: pd.Series, span: tuple[float, float] | None, path: P
         return
     outside = values[(values < span[0]) | (values > span[1])]
     if len(outside):
-        where = columns.where(path, outside.index[0], name)
+        where = tables.where(path, outside.index[0], name)
         raise InvalidGridError(
             f"{where}: {outside.iloc[0]:g} is outside [{span[0]:g}, {span[1]:g}]; widen the range "
             "in --space or drop the row"
@@ -286,17 +286,17 @@ def _refuse_without_logarithm(values: pd.Series, path: Path, name: str) -> None:
     without = values[values <= 0]
     if len(without):
         raise InvalidGridError(
-            f"{columns.where(path, without.index[0], name)}: {without.iloc[0]:g} has no place on a log scale; drop the "
+            f"{tables.where(path, without.index[0], name)}: {without.iloc[0]:g} has no place on a log scale; drop the "
             "row or leave out `log` in --space"
         )
 
 
 def _splits(frame: pd.DataFrame, name: str, path: Path) -> list[str]:
-    words = columns.words(frame, name, path)
+    words = tables.words(frame, name, path)
     for row, word in zip(frame.index, words, strict=True):
         if str(word).strip().lower() not in SPLITS:
             raise InvalidGridError(
-                f"{columns.where(path, row, name)}: {word!r} is no split; write validation (or val, dev) or test"
+                f"{tables.where(path, row, name)}: {word!r} is no split; write validation (or val, dev) or test"
             )
     found = [SPLITS[str(word).strip().lower()] for word in words]
     if "validation" not in found:
@@ -309,7 +309,7 @@ def _splits(frame: pd.DataFrame, name: str, path: Path) -> list[str]:
 
 def _averaged(rows: pd.DataFrame, keys: list[str], box: SearchSpace, *, known_error: bool) -> pd.DataFrame:
     """One row for all that have the same setting, which is the first one's."""
-    groups = rows.groupby([columns.alike(rows[keys], box)[key] for key in keys], sort=False)
+    groups = rows.groupby([tables.alike(rows[keys], box)[key] for key in keys], sort=False)
     count = groups["score"].size()
     out = groups[keys].first().assign(score=groups["score"].mean(), n_examples=groups["n_examples"].sum())
     if known_error:  # independent repeats; where one error is unknown, so is that of the mean

@@ -27,8 +27,8 @@ import numpy as np
 
 if TYPE_CHECKING:
     from landscapes.card import Card
-    from landscapes.fidelity import Fidelity
     from landscapes.landscape import Landscape
+    from landscapes.trust import Fidelity
 
 MOST_PERCENT = 10.0
 """No error may exceed this share of the range of recorded scores, in %."""

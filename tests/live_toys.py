@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import UsageError
-from hpo_bench.live.config import StudyConfig
-from hpo_bench.live.crew import Event, Finished, Lost, Ready
-from hpo_bench.live.pair_bench import PairOpener
-from hpo_bench.live.trial import Answers, Cost, Failure, Job, Success
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
+from hpo_bench.tuning.workers.pair_bench import PairOpener
 
 EXAMPLES = 60
 IDS = tuple(f"example-{i}" for i in range(EXAMPLES))

@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from landscapes.card import Card, CardParameter
 from landscapes.grid import write_grid
 from landscapes.outcomes import write_outcomes
-from landscapes.truth import FOLDERS
+from landscapes.recording import FOLDERS
 
 
 def settings(about: Card, n: int) -> np.ndarray:

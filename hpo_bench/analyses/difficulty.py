@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.words import DOMAINS, METHODS
 from hpo_bench.statistics.intervals import Intervals
-from hpo_bench.tables import Row, TextTable
-from hpo_bench.wording import DOMAINS, METHODS
 from landscapes.landscape import Landscape
 
 LOCAL = ("pattern-search", "powell")

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from hpo_bench import study
-from hpo_bench.tables import Row, TextTable
-from hpo_bench.wording import METHODS
+from hpo_bench import paper
+from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each
 from landscapes import maxima
-from landscapes.fidelity import Fidelity
 from landscapes.landscape import Landscape
+from landscapes.trust import Fidelity
 from landscapes.weakness import MARK, RULE
 
 MISSING = "-"
@@ -113,7 +113,7 @@ def table(reports: Sequence[Report]) -> TextTable:
 
 def beside_the_study(reports: Sequence[Report]) -> str:
     """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence."""
-    theirs, parts = study.loocv(), []
+    theirs, parts = paper.loocv(), []
     for method, label in METHODS.items():
         ours = [report.fidelity.study_loocv for report in reports if report.method == method]
         there = [errors[label] for errors in theirs.values() if label in errors]

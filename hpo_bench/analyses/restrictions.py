@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench import study
-from hpo_bench.tables import Row, TextTable
-from hpo_bench.wording import METHODS
+from hpo_bench import paper
+from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.words import METHODS
 from landscapes.landscape import Landscape
 from landscapes.weakness import MARK
 
@@ -126,7 +126,7 @@ def _cells(cost: Cost | None) -> tuple[str, str]:
 
 def side_by_side(found: Sequence[Cost]) -> TextTable:
     """By method and restriction: median and worst relative regret, and how often it is zero, here and in the study."""
-    theirs = study.restriction_costs()
+    theirs = paper.restriction_costs()
     rows = []
     for method, label in METHODS.items():
         for restriction in WITHIN:

@@ -23,7 +23,7 @@ from hpo_bench.merging.setting import MergeSetting
 TAIL = 2000
 LONGEST = 1e6
 """Seconds; more than a week, and less than what a system's clock refuses."""
-LEASH = Path(__file__).with_name("leash.py")
+LEASH = Path(__file__).with_name("kill_with_parent.py")
 
 
 class Command:

@@ -15,7 +15,7 @@ LMMS = "lmms-eval"
 # Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
 KINDS = {
     "local": "hpo_bench.evaluation.local",
-    LMMS: "hpo_bench.evaluation.lmms",
+    LMMS: "hpo_bench.evaluation.lmms.evaluator",
     "python": "hpo_bench.evaluation.python_function",
     "command": "hpo_bench.evaluation.command",
 }

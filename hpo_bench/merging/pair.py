@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.alignment import Alignment, check_finite
-from hpo_bench.merging.backbone import EMBEDDINGS, HEAD, language_tensors
-from hpo_bench.merging.devices import check_device
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, language_tensors
+from hpo_bench.merging.checkpoints.alignment import Alignment, check_finite
+from hpo_bench.merging.doctor.plausibility import check_base
+from hpo_bench.merging.engine.devices import check_device
+from hpo_bench.merging.engine.memory import check_memory, weight_bytes
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
-from hpo_bench.merging.plausibility import check_base
 from hpo_bench.merging.processor import load_processor
-from hpo_bench.merging.resources import check_memory, weight_bytes
 from hpo_bench.merging.scope import DTYPES, MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
 from hpo_bench.merging.wording import first_line, gib, some

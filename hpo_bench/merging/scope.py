@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.backbone import kind_of
+from hpo_bench.merging.architectures import kind_of
 from surrogates.nearest import offer
 
 DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}

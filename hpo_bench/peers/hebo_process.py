@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from hpo_bench.peers.apart import Apart, Server
 from hpo_bench.peers.base import Peer
+from hpo_bench.peers.environment import Apart, Server
 from optimizers.base import Point
 
 APART = Apart(

@@ -7,7 +7,7 @@ import pytest
 
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.nano.shelf import SHIPPED
+from hpo_bench.merging.shelf import SHIPPED
 
 
 @pytest.fixture(scope="session")

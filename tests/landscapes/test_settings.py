@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 import synthetic
 
-from hpo_bench.functions import suite
-from hpo_bench.problems import FunctionProblem
 from landscapes.errors import InvalidSpaceError
+from landscapes.functions import suite
+from landscapes.functions.problems import FunctionProblem
 from landscapes.settings import as_array
 from landscapes.space import Parameter, SearchSpace
 from optimizers import InvalidSettingError

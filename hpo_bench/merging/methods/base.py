@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.backbone import kind_of
+from hpo_bench.merging.architectures import kind_of
 from hpo_bench.merging.pair import LoadedPair
 
 Weights = Mapping[str, Tensor]

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from hpo_bench.merging import counter
+from hpo_bench.merging.engine import masks
 from hpo_bench.merging.methods.base import TaskVectors, linear_combination
 from hpo_bench.merging.setting import Mode
 
@@ -43,7 +43,7 @@ class Dare:
         """Base plus both weighted, sparsified task vectors."""
         vlm, expert = {}, {}
         for name, base in vectors.base.items():
-            keep_vlm, keep_expert = counter.masks(base.shape, seed=self.seed, name=name, density=self.density)
+            keep_vlm, keep_expert = masks.masks(base.shape, seed=self.seed, name=name, density=self.density)
             vlm[name] = self._sparsified(vectors.vlm[name], keep_vlm.to(base.device))
             expert[name] = self._sparsified(vectors.expert[name], keep_expert.to(base.device))
         return linear_combination(TaskVectors(vectors.base, vlm, expert), self.vl_weight, self.exp_weight)

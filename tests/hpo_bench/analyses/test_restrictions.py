@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from hpo_bench import study
+from hpo_bench import paper
 from hpo_bench.analyses import restrictions
 from landscapes.landscape import Landscape
 from landscapes.outcomes import Outcomes
@@ -55,7 +55,7 @@ def test_where_all_settings_are_worth_the_same_no_cost_is_seen() -> None:
 
 
 def test_the_studys_table_is_whole() -> None:
-    table = study.restriction_costs()
+    table = paper.restriction_costs()
     assert len(table) == 60
     assert set(table["restriction"]) == set(restrictions.WITHIN)
     worst = table.sort_values("relative_regret_percent").iloc[-1]

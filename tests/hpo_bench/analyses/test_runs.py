@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from hpo_bench.analyses import difficulty, optima, transfer
-from hpo_bench.report.study_section import analyse
+from hpo_bench.analyses.section import analyse
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 

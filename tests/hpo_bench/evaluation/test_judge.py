@@ -15,7 +15,7 @@ from hpo_bench.evaluation import chat
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judge import Judge, open_judge
 from hpo_bench.evaluation.judge_cache import JudgeCache
-from hpo_bench.evaluation.lmms_judge import JudgeTerms, Stopped, Watch
+from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Watch
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]
 

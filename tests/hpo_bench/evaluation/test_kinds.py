@@ -21,7 +21,7 @@ from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
-from hpo_bench.merging.mergekit_engine import merge
+from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
 

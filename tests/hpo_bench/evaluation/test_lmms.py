@@ -15,8 +15,8 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 
 TASK = """
@@ -279,7 +279,7 @@ def test_several_tasks_have_the_same_document_on_the_same_side(pair: Pair, loade
 
 
 def test_marks_in_a_text_say_where_pictures_go() -> None:
-    from hpo_bench.evaluation.lmms_documents import Document, asked
+    from hpo_bench.evaluation.lmms.documents import Document, asked
 
     picture = Image.new("RGB", (2, 2), "red")
     image = {"type": "image", "url": picture}
@@ -315,8 +315,8 @@ EXAMINATIONS = {
 def test_examinations_are_scored_question_by_question(tmp_path: Path, function: str) -> None:
     from datasets import Dataset
 
-    from hpo_bench.evaluation.lmms_documents import documents_of, load_tasks
-    from hpo_bench.evaluation.lmms_scores import Reading, TaskScores
+    from hpo_bench.evaluation.lmms.documents import documents_of, load_tasks
+    from hpo_bench.evaluation.lmms.scores import Reading, TaskScores
 
     aggregation, metric = EXAMINATIONS[function]
     rows = [

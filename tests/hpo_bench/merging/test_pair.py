@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.pairs import find_pair
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.doctor import diagnose
+from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.processor import load_processor
 

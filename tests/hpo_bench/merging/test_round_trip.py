@@ -9,11 +9,11 @@ import random_models
 import torch
 from transformers import AutoModelForImageTextToText
 
-from hpo_bench.merging.alignment import Alignment
-from hpo_bench.merging.checkpoint import Checkpoint
-from hpo_bench.merging.export import export_merge, stream_merge
+from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.pair import LoadedPair, Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.writing.export import export_merge, stream_merge
 
 CASES = [
     *((name, False) for name in (*random_models.ARCHITECTURES, "qwen3_vl", "glm4v")),

@@ -14,9 +14,9 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.evaluation.prompts import Prompts
-from hpo_bench.merging.backbone import language_tensors, prefixes_of
+from hpo_bench.merging.architectures import language_tensors, prefixes_of
+from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.resident import Resident
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.nano import build as builds
 from hpo_bench.nano import training

@@ -7,11 +7,11 @@ import threading
 import numpy as np
 import pytest
 
+from hpo_bench.benchmark.plan import Contender
 from hpo_bench.errors import UsageError
 from hpo_bench.peers import registry
 from hpo_bench.peers.base import Peer, global_generators, global_state
 from hpo_bench.peers.inside_out import InsideOut
-from hpo_bench.plan import Contender
 from optimizers.conformance import CHECKS
 from optimizers.errors import UnknownOptimizerError
 

@@ -10,8 +10,8 @@ import random_models
 import torch
 from transformers import AutoTokenizer
 
+from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.merging import calibration
 from hpo_bench.merging.methods.base import Method, TaskVectors, Weights
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.metagpt import MetaGPT

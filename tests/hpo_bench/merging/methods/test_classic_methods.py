@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from hpo_bench.merging import counter
+from hpo_bench.merging.engine import masks
 from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
@@ -86,7 +86,7 @@ def test_dare_keeps_what_its_counter_says_and_rescales(vectors: TaskVectors, mod
         for task, weight, mask in zip(
             (vectors.vlm[name], vectors.expert[name]),
             (0.5, 0.8),
-            counter.masks(torch.Size(shape), seed=7, name=name, density=0.4),
+            masks.masks(torch.Size(shape), seed=7, name=name, density=0.4),
             strict=True,
         ):
             kept = numbers(task) * mask.numpy()

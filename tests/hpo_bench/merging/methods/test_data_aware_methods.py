@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from hpo_bench.errors import MergeError
+from hpo_bench.evaluation import calibration
+from hpo_bench.evaluation.calibration import CalibrationSet
 from hpo_bench.evaluation.examples import Example, read_examples
-from hpo_bench.merging import calibration
-from hpo_bench.merging.calibration import CalibrationSet
 from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean

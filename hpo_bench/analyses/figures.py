@@ -1,0 +1,159 @@
+"""The study's landscape analyses as figures: sum of coefficients, where optima lie, and validation against test."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from hpo_bench import paper
+from hpo_bench.analyses.optima import Optimum
+from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
+from hpo_bench.analyses.transfer import Transfer
+from hpo_bench.display import marks
+from hpo_bench.display.figures import FAINT, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.display.words import METHODS, counted
+
+Array = NDArray[np.float64]
+
+HERE, STUDY = "#0072B2", "#9AA5B1"
+SHADES = {"ta": "#0072B2", "dare": "#D55E00", "ties": "#009E73", "other": "#6B7280"}
+LEAST = 1e-3
+RESTRICTION_CAPTION = (
+    "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
+    "Each mark is a landscape, the bar the median; hollow where the winners that validation picks differ on test by no "
+    "more than two standard errors, square where the landscape is weak (†)."
+)
+RESTRICTION_ALT = (
+    "Strip plot. Columns are merge methods, the height is relative regret in per cent; one panel where both "
+    "coefficients must add up to one, and one where they must be within 0.2 of it."
+)
+OPTIMA_CAPTION = (
+    "Where optima lie: coefficients of the certified optimum on the test split, by method; the larger the mark, the "
+    "higher the density; square where the landscape is weak (†). The dashed line is where both add up to one, the band "
+    "where they are within 0.2 of it."
+)
+OPTIMA_ALT = (
+    "Scatter plot of certified optima. Horizontal is the weight of the VLM, vertical that of the expert; colours are "
+    "merge methods."
+)
+TRANSFER_CAPTION = (
+    "Regret of the best setting so far by validation score: on validation (solid), and on test of the very same "
+    "settings (dashed), each as a fraction of that split’s range; means over landscapes and seeds. The study’s "
+    "Figure 4, on all landscapes."
+)
+
+TRANSFER_ALT = (
+    "Step curves on a logarithmic axis: mean regret after each evaluation on validation and on test, a colour an "
+    "optimiser, a panel a number of hyperparameters."
+)
+
+
+def restrictions(found: Sequence[Cost]) -> Figure:
+    """Relative regret by method and restriction, ours and the study's."""
+    theirs = paper.restriction_costs()
+    present = [method for method in METHODS if any(cost.method == method for cost in found)]
+    with house_style():
+        figure = blank(PAGE_INCHES, 3.3)
+        axes = figure.subplots(1, len(WITHIN), sharey=True, squeeze=False)[0]
+        rng = np.random.default_rng(0)
+        for axis, restriction in zip(axes, WITHIN, strict=True):
+            for place, method in enumerate(present):
+                ours = [cost for cost in found if (cost.method, cost.restriction) == (method, restriction)]
+                label = METHODS[method]
+                there = theirs[(theirs["method"] == label) & (theirs["restriction"] == restriction)]
+                values = there["relative_regret_percent"].to_numpy(float)
+                heights = np.array([cost.percent for cost in ours])
+                solid = np.array([cost.visible for cost in ours], bool)
+                weak = np.array([cost.weak for cost in ours], bool)
+                _strip(axis, place - 0.18, heights, HERE, rng, solid=solid, weak=weak)
+                _strip(axis, place + 0.18, values, STUDY, rng, solid=values == values, weak=values != values)
+            axis.set_xticks(range(len(present)), [METHODS[method] for method in present])
+            axis.set_title(LABELS[restriction], fontweight="normal", fontsize=9)
+            axis.grid(visible=False, axis="x")
+        axes[0].set_ylabel("relative regret in %")
+        handles = [Line2D([], [], color=c, marker="o", ls="", label=n) for c, n in ((HERE, "here"), (STUDY, "study"))]
+        handles += marks.handles(hollow="cost not visible", weak=np.array([cost.weak for cost in found]))
+        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+    return figure
+
+
+def _strip(
+    axis: Axes,
+    x: float,
+    heights: Array,
+    colour: str,
+    rng: np.random.Generator,
+    *,
+    solid: NDArray[np.bool_],
+    weak: NDArray[np.bool_],
+) -> None:
+    if not len(heights):
+        return
+    around = x + rng.uniform(-0.1, 0.1, len(heights))
+    marks.draw(axis, around, heights, filled=solid, weak=weak, colour=colour, size=4.5)
+    middle = np.median(heights)
+    axis.plot([x - 0.14, x + 0.14], [middle, middle], color=colour, lw=2.4)
+
+
+def optima(found: Sequence[Optimum]) -> Figure:
+    """Optima in the plane of both coefficients."""
+    with house_style():
+        figure = blank(4.8, 4.6)
+        axis = figure.subplots()
+        line, far = np.array([-0.2, 1.6]), 1.0
+        axis.fill_between(line, 0.8 - line, 1.2 - line, color="#E4E7EB", alpha=0.6, lw=0)
+        axis.plot(line, 1 - line, color=FAINT, lw=1.1, ls=(0, (4, 2.5)))
+        for one in found:
+            if np.isnan(one.total):
+                continue
+            density = one.x[one.names.index("density")] if "density" in one.names else 1.0
+            x, y = (one.x[one.names.index(name)] for name in ("vl_weight", "exp_weight"))
+            axis.plot(
+                x, y, marks.WEAK if one.weak else marks.SOUND, ms=3 + 8 * density, color=SHADES[one.method], alpha=0.55,
+                mec=INK, mew=0.5, clip_on=False,
+            )  # fmt: skip
+            far = max(far, x, y)
+        axis.set_xlim(0, 1.05 * far)
+        axis.set_ylim(0, 1.05 * far)
+        axis.set_aspect(1)
+        axis.set_xlabel("VLM weight")
+        axis.set_ylabel("expert weight")
+        methods = [method for method in METHODS if any(one.method == method for one in found)]
+        handles = [Line2D([], [], color=SHADES[m], marker="o", ls="", alpha=0.7, label=METHODS[m]) for m in methods]
+        handles += marks.handles(hollow="", weak=np.array([one.weak for one in found]))[1:]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure
+
+
+def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], labels: Mapping[str, str]) -> Figure:
+    """Regret curves on both splits, a panel a number of hyperparameters."""
+    paint = colours(labels)
+    panels = {dim: [n for n in names if n in found.landscapes] for dim, names in landscapes_by_dim.items()}
+    panels = {dim: names for dim, names in sorted(panels.items()) if names}
+    with house_style():
+        figure = blank(PAGE_INCHES, 4.1)
+        axes = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)[0]
+        for axis, (dim, names) in zip(axes, panels.items(), strict=False):
+            for optimizer in found.test:
+                for split, dashes in ((found.validation, "-"), (found.test, (0, (4, 2)))):
+                    curve = np.mean([split[optimizer][name].mean(axis=0) for name in names], axis=0)
+                    t = np.arange(1, len(curve) + 1)
+                    axis.step(t, np.maximum(curve, LEAST), where="post", color=paint[optimizer], ls=dashes, lw=1.4)
+            axis.set_yscale("log")
+            axis.set_ylim(LEAST, 1)
+            axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
+            axis.minorticks_off()
+            axis.set_xlabel("evaluations")
+            count = counted(len(names), "landscape")
+            axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
+        axes[0].set_ylabel("mean regret")
+        handles = [Line2D([], [], color=paint[one], label=labels.get(one, one)) for one in found.test]
+        handles += [
+            Line2D([], [], color=INK, label="validation"),
+            Line2D([], [], color=INK, ls=(0, (4, 2)), label="test"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=5, columnspacing=1.4)
+    return figure

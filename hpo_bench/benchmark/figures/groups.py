@@ -1,0 +1,77 @@
+"""Regret-over-random by task domain and by merge method: the study's Figure 3."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from hpo_bench.benchmark.figures.ror import LEAST, greatest, when
+from hpo_bench.benchmark.result import Benchmark, Checkpoint
+from hpo_bench.display import marks
+from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.display.words import DOMAINS, METHODS
+
+CAPTION = (
+    "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
+    f"the landscapes of a group, marks the landscapes; {marks.LEGEND}."
+)
+ALT = (
+    "Dot plots. Columns are task domains and merge methods, colours are optimisers; the height is regret over "
+    "random on a logarithmic axis, with a line at 1 for uniform random search."
+)
+
+
+def draw(benchmark: Benchmark) -> Figure:
+    """A row for the first checkpoint and one for the end; a column for domains and one for methods."""
+    points = list(dict.fromkeys((benchmark.moments[0], benchmark.end)))
+    domains = [landscape.card.domain for landscape in benchmark.landscapes]
+    methods = [landscape.card.method for landscape in benchmark.landscapes]
+    with house_style():
+        figure = blank(PAGE_INCHES, 1.0 + 2.5 * len(points))
+        grid = figure.subplots(len(points), 2, sharey=True, squeeze=False)
+        for row, point in zip(grid, points, strict=True):
+            _panel(row[0], benchmark, point, domains, DOMAINS)
+            _panel(row[1], benchmark, point, methods, METHODS)
+            row[0].set_ylabel(f"regret over random, {when(point)}")
+        grid[0][0].set_title("by task domain")
+        grid[0][1].set_title("by merge method")
+        paint = colours(benchmark.labels)
+        handles = [
+            Line2D([], [], color=paint[i], marker="o", ms=4, lw=2.4, label=benchmark.labels[i])
+            for i in benchmark.ranking()
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=min(7, len(handles)), columnspacing=1.4)
+    return figure
+
+
+def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence[str], names: dict[str, str]) -> None:
+    order, paint = benchmark.ranking(), colours(benchmark.labels)
+    present = [group for group in names if group in groups]
+    width = 0.82 / len(order)
+    axis.axhline(1, color=INK, lw=0.8, zorder=1)
+    for place in range(0, len(present), 2):
+        axis.axvspan(place - 0.5, place + 0.5, color=BAND, alpha=0.4, lw=0, zorder=0)
+    for rank, identity in enumerate(order):
+        ratio = np.maximum(point.ratios(identity), LEAST)
+        colour = paint[identity]
+        for place, group in enumerate(present):
+            inside = np.array([one == group for one in groups])
+            x = place + (rank - (len(order) - 1) / 2) * width
+            marks.draw(
+                axis, x, ratio[inside], filled=point.resolved[inside], weak=~benchmark.sound[inside], colour=colour,
+                size=3.6,
+            )  # fmt: skip
+            middle = float(np.median(ratio[inside]))
+            axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
+            ends = [x - 0.45 * width, x + 0.45 * width]
+            axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
+    axis.set_yscale("log")
+    axis.set_ylim(LEAST, greatest(benchmark))
+    axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
+    axis.minorticks_off()
+    axis.set_xticks(range(len(present)), [names[group] for group in present])
+    axis.set_xlim(-0.5, len(present) - 0.5)
+    axis.tick_params(length=0)
+    axis.grid(visible=False, axis="x")

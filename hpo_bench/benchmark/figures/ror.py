@@ -1,0 +1,93 @@
+"""Regret-over-random by optimiser: the study's Figure 2."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Checkpoint
+from hpo_bench.display import marks
+from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.statistics.luck import null_band
+from hpo_bench.statistics.ratios import median
+
+LEAST = 0.01
+"""Ratios below this are drawn at the edge."""
+CAPTION = (
+    "Regret over random after 10 and 20 evaluations, at the end, and of the mean from t = 10 on. Each mark is one "
+    "landscape (mean over seeds, divided by the expectation for uniform random search), as interpolated; "
+    f"{marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of "
+    "Random’s own ratios on single landscapes (light) and of their median (dark)."
+)
+
+
+def draw(benchmark: Benchmark) -> Figure:
+    """One panel a checkpoint, one row an optimiser, best mean regret at the top."""
+    order = benchmark.ranking()
+    paint = colours(benchmark.labels)
+    points = benchmark.checkpoints
+    with house_style():
+        figure = blank(PAGE_INCHES, 1.5 + 0.36 * len(order))
+        axes = figure.subplots(1, len(points), sharey=True, squeeze=False)[0]
+        for axis, point in zip(axes, points, strict=True):
+            _panel(axis, benchmark, point, order, paint)
+        axes[0].set_yticks(range(len(order)), [benchmark.labels[identity] for identity in order])
+        axes[0].set_ylim(len(order) - 0.4, -0.6)
+        axes[len(axes) // 2].set_xlabel("regret over random (log scale; lower is better, 1 = uniform random search)")
+        handles = [
+            *marks.handles(hollow="one with Random under the noise", weak=~benchmark.sound),
+            Line2D([], [], color=INK, lw=2.4, label="median"),
+            Patch(color=BAND, label="luck: one landscape"),
+            Patch(color="#CBD2D9", label="luck: median"),
+        ]
+        figure.legend(handles=handles, loc="outside upper center", ncols=6, handlelength=1.1, columnspacing=1.0)
+    return figure
+
+
+def when(point: Checkpoint) -> str:
+    """The title of a checkpoint's panel."""
+    titles = {END: "end of budget", OVERALL: f"mean over t ≥ {SINCE}"}
+    return titles.get(point.name, f"t = {point.name}")
+
+
+def greatest(benchmark: Benchmark) -> float:
+    """Where the axes of ratios end: beyond every landscape's, and the same in every panel, so that panels compare."""
+    ratios = [point.ratios(identity).max() for point in benchmark.checkpoints for identity in benchmark.labels]
+    return max(3.2, 1.15 * float(max(ratios)))
+
+
+def describe(benchmark: Benchmark) -> str:
+    """The figure in words, for those who cannot see it."""
+    ends = {benchmark.labels[i]: np.median(benchmark.end.ratios(i)) for i in benchmark.ranking()}
+    figures = [f"{label} {middle:.2f}" for label, middle in ends.items()]
+    return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
+
+
+def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str], paint: dict[str, str]) -> None:
+    _shade(axis, benchmark, point)
+    axis.axvline(1, color=INK, lw=0.8, zorder=1)
+    rng = np.random.default_rng(0)
+    for row, identity in enumerate(order):
+        ratio = np.maximum(point.ratios(identity), LEAST)
+        height = row + rng.uniform(-0.22, 0.22, len(ratio))
+        marks.draw(axis, ratio, height, filled=point.resolved, weak=~benchmark.sound, colour=paint[identity], size=4.2)
+        low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
+        axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
+        axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False)
+    axis.set_xscale("log")
+    axis.set_xlim(LEAST, greatest(benchmark))
+    axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
+    axis.tick_params(axis="both", length=0)
+    axis.minorticks_off()
+    axis.grid(visible=False, axis="y")
+    axis.set_title(when(point), fontweight="normal", fontsize=9)
+
+
+def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
+    """What Random's own ratios do: on single landscapes, and their median over landscapes."""
+    simulated = benchmark.luck(point)
+    single = [null_band(median, simulated[:, [i]], point.random[[i]]) for i in range(len(point.random))]
+    axis.axvspan(*np.mean(single, axis=0), color=BAND, lw=0, zorder=0)
+    if len(single) > 1:
+        axis.axvspan(*null_band(median, simulated, point.random), color="#CBD2D9", lw=0, zorder=0)

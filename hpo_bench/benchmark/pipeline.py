@@ -1,0 +1,217 @@
+"""From what the user asked for to a finished results folder."""
+
+import hashlib
+import importlib.metadata
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+
+import optimizers
+from hpo_bench.analyses.transfer import losses
+from hpo_bench.benchmark import runner
+from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.result import Benchmark
+from hpo_bench.benchmark.sensitivity import sensitivity
+from hpo_bench.benchmark.store import ResultsFolder, assemble, save_json, sha256, write
+from hpo_bench.benchmark.summary import summary
+from hpo_bench.benchmark.tables import moments
+from hpo_bench.display.progress import Progress
+from hpo_bench.errors import UsageError
+from hpo_bench.peers import registry as peers
+from hpo_bench.workers import Workers, each
+from landscapes import catalogue
+from landscapes.errors import UnknownLandscapeError
+from landscapes.functions.problems import Problem, functions
+from landscapes.landscape import Landscape
+
+HOUSE = Path(__file__).parents[2]
+DERIVES = (
+    "hpo_bench/benchmark/**/*", "hpo_bench/analyses/*.py", "hpo_bench/display/*", "hpo_bench/paper/*",
+    "hpo_bench/statistics/*.py", "landscapes/**/*.py", "surrogates/*.py",
+)  # fmt: skip
+"""Files that figures and tables follow from, next to the runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a benchmark came to.
+
+    Attributes:
+        summary: The content of `summary.json`.
+        made: Runs that were made.
+        reused: Runs that were stored before.
+        page: The report, if one was wanted.
+    """
+
+    summary: dict
+    made: int
+    reused: int
+    page: Path | None
+
+
+def plan(
+    patterns: Sequence[str],
+    *,
+    identities: Sequence[str],
+    seeds: int,
+    budget: int | None,
+    surrogate: str | None,
+    landscapes_dir: Path | None,
+    with_peers: bool = False,
+    suites: Sequence[str] = (),
+    start: str = "own",
+    noisy: bool = False,
+    sensitivity: bool = False,
+) -> Plan:
+    """What the user asked for, checked.
+
+    Args:
+        patterns: Which landscapes, or functions of the suites.
+        identities: Optimisers by name or address; none means all built in and installed.
+        seeds: Repetitions.
+        budget: Evaluations of each run; None for the study's, by dimension.
+        surrogate: Of the landscapes; None for the usual one.
+        landscapes_dir: Where they lie; None for those that ship.
+        with_peers: Whether other packages' optimisers take part.
+        suites: Test functions in place of landscapes.
+        start: Where runs begin.
+        noisy: Whether optimisers see noise.
+        sensitivity: Whether it shall be run under every other surrogate, too.
+
+    Raises:
+        HpoBenchError: If it makes no sense.
+        LandscapeError: If a landscape is unknown or cannot be used.
+        OptimizerError: If an optimiser is unknown or cannot be used.
+        SurrogateError: If the surrogate is unknown.
+    """
+    named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
+    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
+    if suites and (surrogate or landscapes_dir):
+        raise UsageError("a suite needs neither a surrogate nor a folder: leave out --surrogate and --landscapes-dir")
+    if suites and sensitivity:
+        raise UsageError("functions have no surrogate: leave out --sensitivity")
+    found: Sequence[Problem] = (
+        functions(suites, patterns)
+        if suites
+        else catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
+    )
+    if not found:
+        raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
+    return Plan(contenders, tuple(found), seeds, budget, start, noisy)
+
+
+def execute(
+    plan: Plan,
+    folder: ResultsFolder,
+    *,
+    workers: Workers,
+    report: bool,
+    progress: Console,
+    surrogates: Sequence[str] = (),
+    start: float | None = None,
+) -> Outcome:
+    """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
+
+    Args:
+        plan: What to run.
+        folder: Where.
+        workers: Who makes the runs.
+        report: Whether figures and page are wanted.
+        progress: Where to show progress.
+        surrogates: Other surrogates on which everything is run again, to see what depends on the choice.
+        start: When the command began (`time.monotonic`), for the wall time.
+
+    Raises:
+        HpoBenchError: If an optimiser fails or the folder cannot be used.
+    """
+    start = time.monotonic() if start is None else start
+    runs = list(plan.runs())
+    keys = {run.key for run in runs}
+    inputs = _inputs(plan, sorted(keys), surrogates)
+    page = folder.path / "index.html" if report else None
+    known = _known(folder, inputs, report=report)
+    if keys <= folder.keys() and known is not None:
+        return Outcome(known, 0, len(runs), page)
+    # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
+    jobs = min(workers.jobs, joblib.cpu_count())
+    plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
+    folder.open()
+    made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
+    table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
+    finished = Benchmark(plan, table)
+    content = {
+        "inputs": inputs,
+        "hpo_bench": importlib.metadata.version("hpo-bench"),
+        "seeds": plan.seeds,
+        "jobs": workers.jobs,
+        "start": plan.start,
+        "noisy": plan.noisy,
+        "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
+        **summary(finished),
+        # Test splits take as long as the landscapes themselves, so they come with the report alone.
+        "unseen": None,
+        "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
+    }
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    runs_file = folder.path / "runs.parquet"
+    files = {runs_file: write(runs_file, lambda path: pq.write_table(arrow, path, compression="zstd"))}
+    if report:
+        # Matplotlib takes a second to import.
+        from hpo_bench.analyses.section import analyse
+        from hpo_bench.benchmark.report import write_report
+
+        progress.print("drawing the report", highlight=False)
+        recorded = [landscape for landscape in plan.landscapes if isinstance(landscape, Landscape)]
+        study = analyse(recorded, table, jobs=jobs) if recorded else None
+        if study and study.transfer and study.transfer.landscapes:
+            content["unseen"] = losses(study.transfer, recorded, moments(content))
+        files |= write_report(finished, content, study, folder, jobs=jobs)
+    # Last, because it vouches for everything before it.
+    content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
+    content["wall_seconds"] = round(time.monotonic() - start, 3)
+    write(folder.path / "summary.json", lambda path: save_json(path, content))
+    return Outcome(content, made, len(runs) - made, page)
+
+
+def _prepared(landscape: Problem) -> Problem:
+    """The landscape with what takes time to compute computed."""
+    _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.weaknesses
+    return landscape
+
+
+def _inputs(plan: Plan, keys: list[str], surrogates: Sequence[str]) -> str:
+    """Content hash of all that tables and figures follow from.
+
+    Args:
+        plan: What is run.
+        keys: Of its runs, sorted.
+        surrogates: Other surrogates that are asked for.
+    """
+    digest = hashlib.sha256("".join((*keys, *surrogates)).encode())
+    for landscape in plan.landscapes:
+        digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
+    for contender in plan.contenders:
+        digest.update(f"{contender.identity} {contender.label}".encode())
+    for path in sorted(path for pattern in DERIVES for path in HOUSE.glob(pattern) if path.is_file()):
+        if path.suffix != ".pyc":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _known(folder: ResultsFolder, inputs: str, *, report: bool) -> dict | None:
+    """The summary that is there, if it follows from the same inputs and everything it vouches for is as it was."""
+    try:
+        content = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+        if content["inputs"] != inputs or (report and "index.html" not in content["files"]):
+            return None
+        whole = all(sha256(folder.path / name) == digest for name, digest in content["files"].items())
+    except (OSError, ValueError, LookupError, TypeError):
+        return None  # It is made from the runs, so it can be made again.
+    return content if whole else None

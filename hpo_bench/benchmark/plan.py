@@ -1,0 +1,292 @@
+"""What a benchmark consists of: which optimiser, landscape, seed and budget, and under which key each run is stored."""
+
+import hashlib
+import inspect
+import json
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import optimizers
+from hpo_bench.errors import UsageError
+from hpo_bench.peers import registry as peers
+from landscapes.functions.problems import Problem
+from optimizers.base import Optimizer
+from optimizers.registry import package_of
+from optimizers.sobol import sobol_points
+
+STORE_FORMAT = 1
+"""Raised when stored runs can no longer be read as they were meant."""
+BUDGETS: Mapping[int, int] = {2: 40, 3: 60}
+"""Evaluations by number of hyperparameters, as in the study."""
+EVALUATIONS_PER_DIMENSION = 20
+"""The same rule for dimensions that the study does not have."""
+GROUP = 64
+"""Runs that advance together, at most: enough for optimisers that share one batched fit.
+
+Also what a kill can cost, for every worker at work: a group is stored when all of its runs are finished."""
+BATCH = 16
+"""Smaller groups, made so that two workers share the runs, are multiples of this, which suits batched fits."""
+COSTS: Mapping[str, float] = {
+    "gp-bo": 30.0,
+    "botorch": 3000.0,
+    "ax": 8000.0,
+    "smac": 5000.0,
+    "pybads": 100.0,
+    "nevergrad-ngopt": 20.0,
+    "optuna-gp": 1500.0,
+    "optuna-tpe": 30.0,
+    "optuna-cma-es": 30.0,
+    "hebo": 30_000.0,
+}
+"""Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left.
+
+Groups of the slow ones are smaller, so that none takes longer than a group of GP-BO's."""
+STARTS = ("own", "center", "design")
+"""Where runs begin: where each optimiser itself would; at the centre of the box; or with a common initial design.
+
+The design is `DESIGN` points of a scrambled Sobol' sequence, drawn anew for each landscape and seed and the same for
+all optimisers. GP-BO and BoTorch's loop begin with these very points by themselves."""
+DESIGN = 4
+"""Points of the common initial design: as many as a scrambled Sobol' sequence balances, and as GP-BO begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """An optimiser that takes part.
+
+    Attributes:
+        identity: What the user typed: a name, or `module:Class`; also what results are stored under.
+        kind: The class.
+    """
+
+    identity: str
+    kind: type[Optimizer]
+
+    @property
+    def label(self) -> str:
+        """What tables and figures print."""
+        return self.kind.label
+
+    @property
+    def source(self) -> str | None:
+        """What tells other code of a user's class, which is edited more often than its `version` is raised.
+
+        A content hash of the module that it stands in, and of no other module that this imports; for the class of an
+        installed package with that package's name and version before it. None for classes of ours, whose `version`
+        is kept, and for peers, among whose settings are the versions of their packages.
+        """
+        package = None if ":" in self.identity else package_of(self.kind)
+        if package is None and ":" not in self.identity:
+            return None
+        try:
+            text = inspect.getsource(sys.modules[self.kind.__module__])
+        except (OSError, TypeError):  # A compiled module has none.
+            text = ""
+        content = hashlib.sha256(text.encode()).hexdigest()
+        return content if package is None else f"{package} {content}"
+
+    @classmethod
+    def find(cls, identity: str) -> "Contender":
+        """The optimiser of that name, or that class of an importable module.
+
+        Raises:
+            UnknownOptimizerError: If there is none; the message suggests the nearest name.
+            InvalidSettingError: If what stands at the address is no optimiser.
+            UsageError: If it is a peer that is not installed.
+        """
+        if ":" in identity and (here := str(Path.cwd())) not in sys.path:
+            sys.path.insert(0, here)  # As with `python -m`: the user's module usually lies where they stand.
+        if identity in peers.PEERS:
+            return cls(identity, peers.find(identity))
+        return cls(identity, optimizers.get(identity, others=peers.PEERS))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One optimiser on one landscape with one seed.
+
+    Attributes:
+        optimizer: Identity of the contender.
+        landscape: Name of the landscape.
+        dim: Number of hyperparameters.
+        seed: Which repetition this is, from 0.
+        budget: Evaluations.
+        key: Content hash of everything that determines the trace.
+        start: Where it begins, one of `STARTS`.
+        noisy: Whether every evaluation has noise.
+    """
+
+    optimizer: str
+    landscape: str
+    dim: int
+    seed: int
+    budget: int
+    key: str
+    start: str = "own"
+    noisy: bool = False
+
+    @property
+    def generator_seed(self) -> int:
+        """The seed that the optimiser is given.
+
+        It depends on the landscape, because the same random points everywhere would make luck on one landscape luck on
+        all, and not on the optimiser, so that those which start at random start alike.
+        """
+        return _hash({"landscape": self.landscape, "seed": self.seed}, bits=31)
+
+    def make(self, kind: type[Optimizer]) -> Optimizer:
+        """The optimiser of this run, nothing asked yet."""
+        return kind(self.dim, seed=self.generator_seed, budget=self.budget, start=self._start())
+
+    def _start(self) -> NDArray[np.float64] | None:
+        if self.start == "center":
+            return np.full(self.dim, 0.5)
+        if self.start == "design":
+            return sobol_points(self.dim, DESIGN, np.random.default_rng([self.generator_seed]))[: self.budget]
+        return None
+
+    def noise(self, problem: Problem) -> NDArray[np.float64]:
+        """What is added to the score of each evaluation, of shape (budget,); the same for all optimisers."""
+        if not self.noisy:
+            return np.zeros(self.budget)
+        return problem.noise * np.random.default_rng([self.generator_seed, 1]).standard_normal(self.budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Runs of one optimiser and dimension that advance in lockstep, in one worker."""
+
+    optimizer: str
+    dim: int
+    runs: tuple[Run, ...]
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations in all runs together."""
+        return sum(run.budget for run in self.runs)
+
+    @property
+    def cost(self) -> float:
+        """Work, in evaluations of a cheap optimiser."""
+        return self.evaluations * COSTS.get(self.optimizer, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Every contender on every landscape with every seed.
+
+    Attributes:
+        contenders: The optimisers.
+        landscapes: The landscapes (or functions), sorted by name.
+        seeds: Repetitions, with seeds 0, 1, ...
+        budget: Evaluations of each run; None for the study's, by dimension.
+        start: Where runs begin, one of `STARTS`.
+        noisy: Whether optimisers see scores with the noise of one evaluation. Regret is then that of the setting that
+            an optimiser would recommend, without noise.
+    """
+
+    contenders: tuple[Contender, ...]
+    landscapes: tuple[Problem, ...]
+    seeds: int
+    budget: int | None
+    start: str = "own"
+    noisy: bool = False
+
+    def __post_init__(self) -> None:
+        for what, names in (
+            ("optimizer", [contender.identity for contender in self.contenders]),
+            ("landscape", [landscape.name for landscape in self.landscapes]),
+        ):
+            if not names:
+                raise UsageError(f"a benchmark needs at least one {what}")
+            if twice := [name for name, count in Counter(names).items() if count > 1]:
+                raise UsageError(f"{what} {twice[0]} is given twice")
+        labels = Counter(contender.label for contender in self.contenders)
+        if twice := [label for label, count in labels.items() if count > 1]:
+            raise UsageError(f"two optimizers are labelled {twice[0]!r}; give one another `label`")
+        if self.start not in STARTS:
+            raise UsageError(f"runs start at {', '.join(STARTS)}, not at {self.start!r}")
+        if self.noisy and (unknown := [ls.name for ls in self.landscapes if not np.isfinite(ls.noise)]):
+            raise UsageError(f"the noise of one evaluation is not known on {unknown[0]}; leave it out, or the noise")
+
+    def budget_of(self, landscape: Problem) -> int:
+        """Evaluations of each run on a landscape."""
+        dim = landscape.space.dim
+        return self.budget or BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
+
+    def runs(self) -> Iterator[Run]:
+        """All runs, contender by contender."""
+        for contender in self.contenders:
+            source = contender.source
+            for landscape in self.landscapes:
+                budget, dim = self.budget_of(landscape), landscape.space.dim
+                settings = dict(contender.kind(dim, seed=0, budget=budget).settings)
+                for seed in range(self.seeds):
+                    key = {
+                        "format": STORE_FORMAT,
+                        "landscape": landscape.content_hash,
+                        # Seeds are derived from the name, so a renamed landscape has other traces.
+                        "landscape_name": landscape.name,
+                        "optimizer": contender.identity,
+                        "version": contender.kind.version,
+                        "source": source,
+                        "settings": settings,
+                        "budget": budget,
+                        "seed": seed,
+                    }
+                    # Only where they are used, so that runs from before these options are known.
+                    if self.start != "own":
+                        key["start"] = self.start
+                    if self.noisy:
+                        key["noise"] = float(landscape.noise)
+                    yield Run(
+                        contender.identity, landscape.name, dim, seed, budget, _digest(key), self.start, self.noisy
+                    )
+
+    def chunks(self, done: Iterable[str] = ()) -> list[Chunk]:
+        """The runs that are still to be done, grouped, costliest first.
+
+        Groups follow from the plan alone, not from the number of workers or from what is done, and are stored whole. So
+        a benchmark that was interrupted goes on with the very groups of one that was not: even an optimiser whose
+        batched arithmetic rounds differently in another company gives the same numbers.
+
+        Args:
+            done: Keys of stored runs.
+        """
+        known = set(done)
+        together: dict[tuple[str, int, int], list[Run]] = {}
+        for run in self.runs():
+            together.setdefault((run.optimizer, run.dim, run.budget), []).append(run)
+        chunks = []
+        for (optimizer, dim, _), runs in together.items():
+            size = min(GROUP, BATCH * math.ceil(len(runs) / 2 / BATCH))
+            size = max(1, min(size, round(GROUP * COSTS["gp-bo"] / COSTS.get(optimizer, 1.0))))
+            for first in range(0, len(runs), size):
+                left = tuple(run for run in runs[first : first + size] if run.key not in known)
+                chunks.append(Chunk(optimizer, dim, left))
+        return sorted((chunk for chunk in chunks if chunk.runs), key=lambda chunk: -chunk.cost)
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise UsageError(f"optimizer settings must be plain JSON values, not {value!r}")
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(_canonical(value)).hexdigest()
+
+
+def _hash(value: object, *, bits: int) -> int:
+    return int.from_bytes(hashlib.sha256(_canonical(value)).digest()[:8]) >> (64 - bits)

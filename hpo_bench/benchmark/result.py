@@ -1,0 +1,216 @@
+"""A finished benchmark: its runs as arrays, by checkpoint, and what they are compared with."""
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hpo_bench.benchmark.plan import Plan
+from hpo_bench.benchmark.regret import random_searches
+from hpo_bench.statistics.comparisons import Comparison, compare
+from hpo_bench.statistics.intervals import Intervals
+from hpo_bench.statistics.luck import random_benchmarks
+from hpo_bench.statistics.ratios import REGRET_FLOOR
+from landscapes.functions.problems import Problem
+
+FloatArray = NDArray[np.float64]
+
+END = "end"
+OVERALL = "t>=10"
+"""The mean over all evaluations from the tenth on: the one figure that no choice of a moment decides."""
+SINCE = 10
+EARLY = (10, 20)
+"""Evaluations at which smooth landscapes still tell optimisers apart."""
+REFERENCE = "gp-bo"
+"""Whom the others are compared with, fixed beforehand; where it does not take part, whoever was named first."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """All optimisers on all landscapes after a number of evaluations, or on average over many.
+
+    Attributes:
+        name: That number, "end" for each landscape's whole budget, or "t>=10" for the mean from the tenth on.
+        budgets: Evaluations on each landscape, shape (landscapes,).
+        random: Random's expected regret there, shape (landscapes,).
+        resolved: Where that is above the noise of a comparison, so that regret-over-random has a meaning.
+        regret: For each optimiser the regrets, shape (landscapes, seeds).
+    """
+
+    name: str
+    budgets: NDArray[np.int64]
+    random: FloatArray
+    resolved: NDArray[np.bool_]
+    regret: Mapping[str, FloatArray]
+
+    def ratios(self, optimizer: str) -> FloatArray:
+        """Regret-over-random of an optimiser on each landscape, shape (landscapes,)."""
+        return self.regret[optimizer].mean(axis=1) / self.random
+
+
+class Benchmark:
+    """A finished benchmark.
+
+    Args:
+        plan: What was run.
+        runs: The long table of `results.assemble`.
+    """
+
+    def __init__(self, plan: Plan, runs: pd.DataFrame) -> None:
+        self.plan = plan
+        self.runs = runs
+        self._regret = {
+            (str(name), str(optimizer)): group["regret"].to_numpy().reshape(plan.seeds, -1)
+            for (name, optimizer), group in runs.groupby(["landscape", "optimiser"], sort=False)
+        }
+        self._luck: dict[str, FloatArray] = {}
+
+    @property
+    def landscapes(self) -> tuple[Problem, ...]:
+        """All landscapes, in the order of every array here."""
+        return self.plan.landscapes
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What figures call each optimiser."""
+        return {contender.identity: contender.label for contender in self.plan.contenders}
+
+    @property
+    def reference(self) -> str:
+        """Whom the others are compared with."""
+        return REFERENCE if REFERENCE in self.labels else self.plan.contenders[0].identity
+
+    @property
+    def pairs(self) -> list[str]:
+        """The pair of each landscape."""
+        return [landscape.card.pair for landscape in self.landscapes]
+
+    @cached_property
+    def sound(self) -> NDArray[np.bool_]:
+        """Which landscapes are not weak, shape (landscapes,)."""
+        return np.array([not landscape.weaknesses for landscape in self.landscapes])
+
+    @cached_property
+    def budgets(self) -> NDArray[np.int64]:
+        """Evaluations of each run, shape (landscapes,)."""
+        return np.array([self.plan.budget_of(landscape) for landscape in self.landscapes])
+
+    @cached_property
+    def noise(self) -> FloatArray:
+        """Standard error of a regret near the optimum, as a fraction of the range; 0 where it is not known.
+
+        Paired over examples (see `Landscape.regret_noise`): a regret is a difference of scores on the same examples.
+        """
+        return np.nan_to_num([landscape.regret_noise / landscape.range for landscape in self.landscapes], nan=0.0)
+
+    @cached_property
+    def intervals(self) -> Intervals:
+        """Intervals of figures over these landscapes."""
+        return Intervals(self.pairs)
+
+    @cached_property
+    def random_searches(self) -> list[FloatArray]:
+        """Regrets of simulated random searches on each landscape, each of shape (searches, budget)."""
+        return [
+            random_searches(
+                landscape.regret_sample,
+                int(budget),
+                rng=np.random.default_rng(zlib.crc32(landscape.name.encode())),
+                noise=landscape.noise / landscape.range if self.plan.noisy else 0.0,
+            )
+            for landscape, budget in zip(self.landscapes, self.budgets, strict=True)
+        ]
+
+    @cached_property
+    def random_curves(self) -> list[FloatArray]:
+        """Random's expected regret after 1, 2, ... evaluations on each landscape, each of shape (budget,).
+
+        Exact without noise, and the mean of the simulated searches with it.
+        """
+        if self.plan.noisy:
+            return [searches.mean(axis=0) for searches in self.random_searches]
+        return [
+            landscape.random_regret(int(budget))
+            for landscape, budget in zip(self.landscapes, self.budgets, strict=True)
+        ]
+
+    def regret(self, landscape: str, optimizer: str) -> FloatArray:
+        """Regret after each evaluation of each run, shape (seeds, budget)."""
+        return self._regret[landscape, optimizer]
+
+    @cached_property
+    def moments(self) -> tuple[Checkpoint, ...]:
+        """After 10 and 20 evaluations, where the budgets allow, and at the end."""
+        early = [t for t in EARLY if t < self.budgets.min()]
+        return (
+            *(self._moment(str(t), np.full_like(self.budgets, t)) for t in early),
+            self._moment(END, self.budgets),
+        )
+
+    @cached_property
+    def overall(self) -> Checkpoint | None:
+        """The mean from the tenth evaluation on; None where budgets are no longer than that."""
+        if self.budgets.min() <= SINCE:
+            return None
+        random = np.array([curve[SINCE - 1 :].mean() for curve in self.random_curves])
+        regret = {
+            optimizer: np.stack(
+                [self.regret(ls.name, optimizer)[:, SINCE - 1 :].mean(axis=1) for ls in self.landscapes]
+            )
+            for optimizer in self.labels
+        }
+        return Checkpoint(OVERALL, self.budgets, random, random > self.noise, regret)
+
+    @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """The moments and, where there is one, the mean over many."""
+        return (*self.moments, self.overall) if self.overall else self.moments
+
+    @property
+    def end(self) -> Checkpoint:
+        """The last moment."""
+        return self.moments[-1]
+
+    def _moment(self, name: str, at: NDArray[np.int64]) -> Checkpoint:
+        random = np.array([curve[t - 1] for curve, t in zip(self.random_curves, at, strict=True)])
+        regret = {
+            optimizer: np.stack(
+                [self.regret(ls.name, optimizer)[:, t - 1] for ls, t in zip(self.landscapes, at, strict=True)]
+            )
+            for optimizer in self.labels
+        }
+        return Checkpoint(name, at, random, random > self.noise, regret)
+
+    def luck(self, point: Checkpoint) -> FloatArray:
+        """Mean regrets of Random in simulated benchmarks like this one, shape (replicates, landscapes)."""
+        if point.name not in self._luck:
+            searches = [
+                own[:, SINCE - 1 :].mean(axis=1) if point.name == OVERALL else own[:, t - 1]
+                for own, t in zip(self.random_searches, point.budgets, strict=True)
+            ]
+            rng = np.random.default_rng(zlib.crc32(point.name.encode()))
+            self._luck[point.name] = random_benchmarks(np.stack(searches), self.plan.seeds, rng=rng)
+        return self._luck[point.name]
+
+    def comparisons(self, point: Checkpoint) -> list[Comparison]:
+        """The reference against every other, best of these first; differences below the noise count as none."""
+        rope = np.maximum(self.noise, REGRET_FLOOR)
+        found = compare(self.reference, point.regret, point.random, rope=rope, intervals=self.intervals)
+        return sorted(found, key=lambda one: one.difference.value)
+
+    def ranks(self, point: Checkpoint) -> FloatArray:
+        """The rank of each optimiser by mean regret on each landscape, 1 the best, equals sharing theirs.
+
+        Returns:
+            Shape (optimisers, landscapes), in the order of `labels`.
+        """
+        means = pd.DataFrame([point.regret[identity].mean(axis=1) for identity in self.labels])
+        return means.rank(axis=0, method="average").to_numpy()
+
+    def ranking(self) -> list[str]:
+        """Optimisers by mean regret over random's at the end, best first: the one ratio that needs no exclusions."""
+        return sorted(self.labels, key=lambda optimizer: float(self.end.regret[optimizer].mean()))

@@ -1,0 +1,183 @@
+"""Runs a plan: lockstep groups in worker processes, each stored as soon as it is finished."""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from hpo_bench.benchmark.plan import Chunk, Contender, Plan
+from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.display.progress import Progress
+from hpo_bench.display.words import counted
+from hpo_bench.errors import HpoBenchError
+from hpo_bench.workers import Workers, one_thread
+from landscapes.functions.problems import Problem
+from optimizers.base import Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group, and what a worker needs for it.
+
+    Attributes:
+        chunk: The group.
+        problems: What it runs on, by name.
+        counter: See `advance`.
+    """
+
+    chunk: Chunk
+    problems: Mapping[str, Problem]
+    counter: tuple[Path, int]
+
+    def __call__(self) -> pa.Table:
+        """Do it."""
+        return advance(self.chunk, self.problems, counter=self.counter)
+
+
+def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progress) -> int:
+    """Make the runs of a plan that are not stored yet.
+
+    Safe to interrupt at any moment: an unfinished group leaves nothing behind, and the next call goes on there.
+
+    Args:
+        plan: What to run.
+        folder: Where to store it; must be open.
+        workers: Who runs it.
+        progress: Is told how far the work is.
+
+    Returns:
+        How many runs were made.
+
+    Raises:
+        HpoBenchError: If an optimiser fails, or workers die again and again. Groups that were finished by then are
+            stored.
+        ResultsError: If the store cannot be read or written.
+    """
+    chunks = plan.chunks(folder.keys())
+    if not chunks:
+        return 0
+    by_name = {landscape.name: landscape for landscape in plan.landscapes}
+    with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
+        counters = Path(scratch) / "evaluations"
+        np.memmap(counters, dtype=np.int64, mode="w+", shape=(len(chunks),)).flush()
+        tasks = [
+            Task(chunk, {run.landscape: by_name[run.landscape] for run in chunk.runs}, (counters, place))
+            for place, chunk in enumerate(chunks)
+        ]
+        done = np.memmap(counters, dtype=np.int64, mode="r", shape=(len(chunks),))
+        with progress.watch(chunks, done):
+            for table in workers.stream(Task.__call__, tasks):
+                folder.add(table)
+    return sum(len(chunk.runs) for chunk in chunks)
+
+
+def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[Path, int] | None = None) -> pa.Table:
+    """Run a group in lockstep: step by step, one `ask_many` for all runs.
+
+    Args:
+        chunk: Runs of one optimiser, dimension and budget.
+        landscapes: Their landscapes, by name.
+        counter: A file of integers, and the place in it where to keep the number of evaluations made, for progress.
+
+    Returns:
+        One row an evaluation, as `ResultsFolder.add` takes it.
+
+    Raises:
+        HpoBenchError: If the optimiser fails, or proposes what is no point of the unit cube.
+    """
+    kind = Contender.find(chunk.optimizer).kind
+    try:
+        with one_thread():
+            return _advance(chunk, kind, landscapes, counter)
+    except Exception as error:
+        # Whatever a user's optimiser raises is worth one clear line; the cause stays attached.
+        where = f"{chunk.runs[0].landscape}, seed {chunk.runs[0].seed}"
+        others = f" and {counted(len(chunk.runs) - 1, 'run')} beside it" if len(chunk.runs) > 1 else ""
+        raise HpoBenchError(
+            f"optimizer {chunk.optimizer} failed on {where}{others}: {type(error).__name__}: {error}; "
+            "finished runs are stored"
+        ) from error
+
+
+def _advance(
+    chunk: Chunk, kind: type[Optimizer], landscapes: Mapping[str, Problem], counter: tuple[Path, int] | None
+) -> pa.Table:
+    runs, budget = chunk.runs, chunk.runs[0].budget
+    members = {name: np.flatnonzero([run.landscape == name for run in runs]) for name in landscapes}
+    group = [run.make(kind) for run in runs]
+    shape = (len(runs), budget)
+    native, scores, seconds = np.empty((*shape, chunk.dim)), np.empty(shape), np.empty(shape)
+    noise = np.stack([run.noise(landscapes[run.landscape]) for run in runs])
+    recommended = np.full(shape, np.nan)
+    for t in range(budget):
+        # Of the processor and not of the clock on the wall: what else the machine does is not the optimiser's doing.
+        before = _cpu_seconds(group)
+        points = kind.ask_many(group)
+        seconds[:, t] = (_cpu_seconds(group) - before) / len(runs)
+        unit = np.stack(points)
+        for name, rows in members.items():
+            native[rows, t] = landscapes[name].space.from_unit(unit[rows])
+        for row, (run, optimizer) in enumerate(zip(runs, group, strict=True)):
+            # One point a call: in a batch the last bit depends on the others, and then so would the trace.
+            problem = landscapes[run.landscape]
+            scores[row, t] = problem.score(native[row, t][None])[0] + noise[row, t]
+            optimizer.tell(points[row], float(scores[row, t]), standard_error=problem.noise if run.noisy else None)
+            if run.noisy and np.isfinite(scores[row, : t + 1]).any():
+                recommended[row, t] = problem.score(problem.space.from_unit(optimizer.recommend()[None]))[0]
+        if counter is not None:
+            _count(counter, len(runs) * (t + 1))
+    return _table(chunk, group, landscapes, native, scores, recommended, seconds)
+
+
+def _cpu_seconds(group: Sequence[Optimizer]) -> float:
+    return time.process_time() + sum(optimizer.seconds_elsewhere for optimizer in group)
+
+
+def _table(
+    chunk: Chunk,
+    group: Sequence[Optimizer],
+    landscapes: Mapping[str, Problem],
+    native: np.ndarray,
+    scores: np.ndarray,
+    recommended: np.ndarray,
+    seconds: np.ndarray,
+) -> pa.Table:
+    runs, budget = chunk.runs, chunk.runs[0].budget
+    restart = np.zeros((len(runs), budget), dtype=np.int16)
+    reasons: list[str | None] = [None] * (len(runs) * budget)
+    for row, optimizer in enumerate(group):
+        for event in optimizer.restarts:
+            # A search that ended after its last evaluation started none anew.
+            if event.evaluation < budget:
+                restart[row, event.evaluation :] += 1
+                reasons[row * budget + event.evaluation] = event.reason
+    names = list(dict.fromkeys(name for landscape in landscapes.values() for name in landscape.space.names))
+    parameters = {name: np.full(scores.shape, np.nan) for name in names}
+    for row, run in enumerate(runs):
+        for axis, name in enumerate(landscapes[run.landscape].space.names):
+            parameters[name][row] = native[row, :, axis]
+    return pa.table(
+        {
+            "key": pa.array(np.repeat([run.key for run in runs], budget)).dictionary_encode(),
+            "t": pa.array(np.tile(np.arange(1, budget + 1, dtype=np.int32), len(runs))),
+            **{name: pa.array(values.ravel(), from_pandas=True) for name, values in parameters.items()},
+            "score": pa.array(scores.ravel(), from_pandas=True),
+            **({"recommended": pa.array(recommended.ravel(), from_pandas=True)} if runs[0].noisy else {}),
+            "restart": pa.array(restart.ravel()),
+            "restart_reason": pa.array(reasons, type=pa.string()),
+            "ask_seconds": pa.array(seconds.ravel()),
+        }
+    )
+
+
+def _count(counter: tuple[Path, int], evaluations: int) -> None:
+    path, place = counter
+    # On another machine of a cluster the file is not there; progress then moves when groups finish.
+    if path.exists():
+        with path.open("r+b", buffering=0) as file:
+            file.seek(place * 8)
+            file.write(np.int64(evaluations).tobytes())

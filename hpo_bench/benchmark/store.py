@@ -1,0 +1,260 @@
+"""A results folder: the store of finished runs, and the tables made from it.
+
+    results/
+        format.json     which format this folder has
+        store/          one parquet part a finished group of runs, named by a hash of all their keys, so that several
+                        processes may work in one folder; the only thing that took time to compute
+        runs.parquet    the runs of the last command, one row an evaluation
+        summary.json    its figures
+        index.html, figures/
+        cost/, methods/, ...    what other commands make, which does not concern it (`hpo_bench.places`)
+
+Every file is written under another name and then renamed, so a file that is there is whole.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from hpo_bench.benchmark.plan import STORE_FORMAT, Run
+from hpo_bench.benchmark.regret import best_so_far, regret_of
+from hpo_bench.errors import ResultsError
+from hpo_bench.places import OTHERS
+from landscapes.errors import UnreadableError
+from landscapes.functions.problems import Problem
+from landscapes.written import read_json
+
+PREFIX = ".unfinished-"
+STALE_SECONDS = 3600.0
+
+
+def write(path: Path, save: Callable[[Path], object]) -> str:
+    """Write a file whole or not at all.
+
+    Args:
+        path: Where the file shall be.
+        save: Writes it to the path it is given.
+
+    Returns:
+        SHA-256 of what was written; another process may have put its own in the place by now.
+
+    Raises:
+        ResultsError: If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{PREFIX}{uuid4().hex}{path.suffix}")
+        # Made here and by nobody else, through no link, with the permissions that the user gives to any new file.
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            save(unfinished)
+            digest = sha256(unfinished)
+            unfinished.replace(path)
+            return digest
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}; stored runs are kept") from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsFolder:
+    """A folder that holds, or will hold, results."""
+
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        """Where finished runs lie."""
+        return self.path / "store"
+
+    @property
+    def figures(self) -> Path:
+        """Where the report's figures lie."""
+        return self.path / "figures"
+
+    @property
+    def marker(self) -> Path:
+        """The file that says which format the folder has."""
+        return self.path / "format.json"
+
+    def check(self) -> None:
+        """See that results may be written here, without writing any.
+
+        Raises:
+            ResultsError: If the folder is another version's or no results folder at all, or cannot be written to.
+        """
+        if not self.path.exists():
+            nearest = next(parent for parent in self.path.absolute().parents if parent.exists())
+            if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+                raise ResultsError(f"cannot make {self.path}: {nearest} is not a folder that you may write to")
+            return
+        if not self.path.is_dir():
+            raise ResultsError(f"{self.path} is a file; name a folder with --results")
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ResultsError(f"cannot write to {self.path}; name another folder with --results")
+        if self.marker.exists():
+            self._check_format()
+            return
+        names = (entry.name for entry in self.path.iterdir() if not (entry.name in OTHERS and entry.is_dir()))
+        if other := next((name for name in sorted(names) if not name.startswith(".")), None):
+            raise ResultsError(
+                f"{self.path} holds {other} and no {self.marker.name}, so it is not a results folder; "
+                "name another folder with --results"
+            )
+
+    def _check_format(self) -> None:
+        try:
+            found = read_json(self.marker)["format"]
+        except (UnreadableError, TypeError, KeyError) as error:
+            raise ResultsError(f"{self.marker} cannot be read; name another folder with --results") from error
+        if found != STORE_FORMAT:
+            raise ResultsError(
+                f"{self.path} was written by another version (format {found}, this one has {STORE_FORMAT}); "
+                "name another folder with --results"
+            )
+
+    def open(self) -> None:
+        """Make the folder, and clear away what interrupted writes left.
+
+        Raises:
+            ResultsError: If it cannot be made, or see `check`.
+        """
+        self.check()
+        if not self.marker.exists():
+            write(self.marker, lambda path: save_json(path, {"format": STORE_FORMAT}))
+        for leftover in (found for own in (self.path, self.store, self.figures) for found in own.glob(f"{PREFIX}*")):
+            # Younger ones may belong to another process at work in this folder, which may rename them at any moment.
+            with suppress(FileNotFoundError):
+                if time.time() - leftover.stat().st_mtime > STALE_SECONDS:
+                    leftover.unlink()
+
+    def _parts(self) -> list[Path]:
+        return sorted(path for path in self.store.glob("*.parquet") if not path.name.startswith("."))
+
+    def keys(self) -> set[str]:
+        """Keys of all stored runs.
+
+        Raises:
+            ResultsError: If a part is corrupt.
+        """
+        return {key for part in self._parts() for key in _keys(_read(part, columns=["key"]))}
+
+    def add(self, table: pa.Table) -> None:
+        """Store finished runs: whole runs, all of them or none.
+
+        Args:
+            table: Columns `key`, `t`, the parameters, `score`, `restart`, `restart_reason` and `ask_seconds`; with
+                noise `recommended`, too: the score, without noise, of what the optimiser would recommend after it.
+        """
+        # By all its keys: another group that shares some of them, of another process, must not be replaced.
+        name = hashlib.sha256("\n".join(sorted(_keys(table))).encode()).hexdigest()
+        write(
+            self.store / f"{name}.parquet",
+            lambda path: pq.write_table(table, path, compression="zstd", write_page_checksum=True),
+        )
+
+    def load(self, runs: Iterable[Run]) -> pa.Table:
+        """Stored evaluations of some runs, in no particular order; a run that two processes stored comes once.
+
+        Raises:
+            ResultsError: If a part is corrupt, or a run is not stored.
+        """
+        missing = {run.key: run for run in runs}
+        wanted = len(missing)
+        tables = []
+        for part in self._parts():
+            table = _read(part)
+            mine = sorted(_keys(table) & missing.keys())
+            if mine:
+                tables.append(table.filter(pc.field("key").isin(mine)))
+                missing = {key: run for key, run in missing.items() if key not in mine}
+        if missing:
+            one = next(iter(missing.values()))
+            raise ResultsError(
+                f"{len(missing)} of {wanted} runs are missing from {self.store}, such as {one.optimizer} on "
+                f"{one.landscape} with seed {one.seed}; the command that made them makes them again"
+            )
+        return pa.concat_tables(tables, promote_options="default")
+
+
+def _keys(table: pa.Table) -> set[str]:
+    return set(table["key"].unique().to_pylist())
+
+
+def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    try:
+        file = pq.ParquetFile(part, page_checksum_verification=True)
+        return file.read(columns=list(columns) if columns else None)
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise ResultsError(f"{part} is corrupt; delete it, and its runs will be made again") from error
+
+
+def save_json(path: Path, content: object) -> None:
+    """Write plain JSON values; NaN and infinity are not."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:
+    """The long table of results.
+
+    Args:
+        stored: Evaluations as they lie in the store.
+        runs: Which runs, each of them stored.
+        landscapes: The landscapes of those runs.
+
+    Returns:
+        One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
+        `task`, `method`, `optimiser`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
+        `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
+        (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
+        before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
+        `ask_seconds` (the optimiser's own processor time, shared evenly by the runs that were asked together). All but
+        `ask_seconds` are the same every time.
+    """
+    by_name = {landscape.name: landscape for landscape in landscapes}
+    about = pd.DataFrame(
+        {
+            "key": [run.key for run in runs],
+            "landscape": [run.landscape for run in runs],
+            "pair": [by_name[run.landscape].card.pair for run in runs],
+            "domain": [by_name[run.landscape].card.domain for run in runs],
+            "task": [by_name[run.landscape].card.benchmark for run in runs],
+            "method": [by_name[run.landscape].card.method for run in runs],
+            "optimiser": [run.optimizer for run in runs],
+            "seed": [run.seed for run in runs],
+        }
+    )
+    frame = about.merge(stored.to_pandas(), on="key", validate="one_to_many").drop(columns="key")
+    frame = frame.sort_values(["landscape", "optimiser", "seed", "t"], ignore_index=True)
+    budgets: Mapping[str, int] = {run.landscape: run.budget for run in runs}
+    best, regret = np.empty(len(frame)), np.empty(len(frame))
+    for name, rows in frame.groupby("landscape", sort=False).indices.items():
+        column = "recommended" if "recommended" in frame else "score"
+        scores = frame[column].to_numpy()[rows].reshape(-1, budgets[str(name)])
+        # A recommendation may become worse again, an incumbent cannot.
+        incumbent = scores if column == "recommended" else best_so_far(scores)
+        best[rows] = incumbent.ravel()
+        regret[rows] = regret_of(by_name[str(name)], incumbent).ravel()
+    names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))
+    return frame.assign(best_so_far=best, regret=regret)[
+        [*about.columns[1:], "t", *names, "score", "best_so_far", "regret", "restart", "restart_reason", "ask_seconds"]
+    ]

@@ -1,0 +1,186 @@
+"""The figures of a finished benchmark: what `summary.json` holds, and what tables are made from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench.benchmark.result import Benchmark, Checkpoint
+from hpo_bench.statistics.comparisons import Comparison
+from hpo_bench.statistics.intervals import Interval
+from hpo_bench.statistics.luck import null_band
+from hpo_bench.statistics.ratios import RATIOS, mean_regret
+from hpo_bench.statistics.targets import TARGETS, Arrival
+from landscapes.random_baseline import equivalent_draws
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+MOST_DRAWS = 10_000.0
+"""Equivalent random budgets beyond this are not told apart: the tail of a sample of 2^15 points is too thin."""
+
+
+def summary(benchmark: Benchmark) -> dict:
+    """All figures of a benchmark as plain JSON values; undefined ones are null.
+
+    Every figure of an optimiser over landscapes comes by subset: over the landscapes on which Random's regret is above
+    the noise of a comparison (at the end, where it is of no moment), over all (`_all`), and over those that are not
+    weak (`_sound`). Intervals and null bands are for 95%. Null bands are simulated with fixed seeds: the same runs
+    give the same figures.
+    """
+    return {
+        "null_band": {point.name: _null_bands(benchmark, point) for point in benchmark.checkpoints},
+        "exclusions": {point.name: _exclusions(benchmark, point) for point in benchmark.checkpoints},
+        "sound": int(benchmark.sound.sum()),
+        "optimisers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
+        "comparisons": {
+            "reference": benchmark.reference,
+            "at": {
+                point.name: [_comparison(found) for found in benchmark.comparisons(point)]
+                for point in benchmark.checkpoints
+            },
+        },
+        "landscapes": [_landscape(benchmark, index) for index in range(len(benchmark.landscapes))],
+    }
+
+
+def _subsets(benchmark: Benchmark, point: Checkpoint) -> dict[str, BoolArray]:
+    """Which landscapes count, by the suffix of a figure's name."""
+    return {"": point.resolved, "_all": np.ones_like(point.resolved), "_sound": benchmark.sound}
+
+
+def _optimizer(benchmark: Benchmark, identity: str) -> dict:
+    contender = next(c for c in benchmark.plan.contenders if c.identity == identity)
+    mine = benchmark.runs[benchmark.runs["optimiser"] == identity]
+    runs = len(benchmark.landscapes) * benchmark.plan.seeds
+    draws = _equivalent_draws(benchmark, identity)
+    by_landscape = mine.groupby("landscape")["ask_seconds"].agg(["sum", "size"])
+    asked = by_landscape.loc[[landscape.name for landscape in benchmark.landscapes]].to_numpy()
+    return {
+        "label": contender.label,
+        "version": contender.kind.version,
+        "at": {point.name: _figures(benchmark, point, identity) for point in benchmark.checkpoints},
+        "targets": {f"{target:g}": _arrival(benchmark, identity, target) for target in TARGETS},
+        **{
+            name + suffix: figure(kept) if kept.any() else None
+            for suffix, kept in _subsets(benchmark, benchmark.end).items()
+            for name, figure in (
+                ("equivalent_random_budget", lambda kept: _random_budget(draws[kept], benchmark.budgets[kept])),
+                ("seconds_per_suggestion", lambda kept: float(asked[kept, 0].sum() / asked[kept, 1].sum())),
+            )
+        },
+        "restarts_per_run": float((mine["restart_reason"].notna()).sum() / runs),
+    }
+
+
+def _equivalent_draws(benchmark: Benchmark, identity: str) -> FloatArray:
+    """How many random draws reach an optimiser's mean regret at the end, shape (landscapes,)."""
+    found = [
+        equivalent_draws(ls.regret_sample, regret, most=MOST_DRAWS)
+        for ls, regret in zip(benchmark.landscapes, benchmark.end.regret[identity].mean(axis=1), strict=True)
+    ]
+    return np.minimum(MOST_DRAWS, found)
+
+
+def _random_budget(draws: FloatArray, budgets: NDArray[np.int64]) -> dict[str, float]:
+    return {
+        "median": float(np.median(draws)),
+        "median_multiple": float(np.median(draws / budgets)),
+        "most": MOST_DRAWS,
+    }
+
+
+def _figures(benchmark: Benchmark, point: Checkpoint, identity: str) -> dict:
+    values = point.regret[identity]
+    figures = {"mean_regret": as_json(benchmark.intervals.of(mean_regret, values, point.random))}
+    for name, ratio in RATIOS.items():
+        for suffix, kept in _subsets(benchmark, point).items():
+            figures[name + suffix] = as_json(benchmark.intervals.of(ratio, values, point.random, kept=kept))
+    return figures
+
+
+def _arrival(benchmark: Benchmark, identity: str, target: float) -> dict:
+    """How many evaluations a target takes; the mean is restricted to the least budget, before which no run ends."""
+    arrivals = [Arrival.of(benchmark.regret(ls.name, identity), target) for ls in benchmark.landscapes]
+    everything = Arrival.pooled(arrivals)
+    least = int(benchmark.budgets.min())
+    restricted = np.array([np.minimum(one.evaluations, least) for one in arrivals])
+    return {
+        "share_reached": everything.share,
+        "median_evaluations": _number(everything.median()),
+        "average_running_time": _number(everything.average_running_time),
+        "restricted_mean": as_json(benchmark.intervals.of(mean_regret, restricted, np.ones(len(arrivals)))),
+        "restricted_to": least,
+    }
+
+
+def _comparison(found: Comparison) -> dict:
+    better, equivalent, worse = found.probabilities
+    return {
+        "other": found.other,
+        "difference": as_json(found.difference),
+        "better_on": found.better,
+        "worse_on": found.worse,
+        "p_holm": _number(found.p),
+        "probability": {"better": better, "equivalent": equivalent, "worse": worse},
+        "verdict": found.verdict,
+    }
+
+
+def _null_bands(benchmark: Benchmark, point: Checkpoint) -> dict[str, list[float | None]]:
+    simulated = benchmark.luck(point)
+    return {
+        name + suffix: [_number(end) for end in null_band(ratio, simulated[:, kept], point.random[kept])]
+        for name, ratio in RATIOS.items()
+        for suffix, kept in _subsets(benchmark, point).items()
+    }
+
+
+def _exclusions(benchmark: Benchmark, point: Checkpoint) -> dict:
+    names = [landscape.name for landscape in benchmark.landscapes]
+    return {
+        "counted": int(point.resolved.sum()),
+        "excluded": int((~point.resolved).sum()),
+        "names": _chosen(names, ~point.resolved),
+    }
+
+
+def _landscape(benchmark: Benchmark, index: int) -> dict:
+    landscape, card = benchmark.landscapes[index], benchmark.landscapes[index].card
+    mine = benchmark.runs[benchmark.runs["landscape"] == landscape.name]
+    return {
+        "name": landscape.name,
+        "pair": card.pair,
+        "domain": card.domain,
+        "task": card.benchmark,
+        "method": card.method,
+        "synthetic": card.synthetic,
+        "weaknesses": list(landscape.weaknesses),
+        "content_hash": landscape.content_hash,
+        "budget": int(benchmark.budgets[index]),
+        "maximum": landscape.optimum.score,
+        "minimum": landscape.minimum.score,
+        "maximum_gap": landscape.optimum.gap,
+        "noise_of_an_evaluation": _number(landscape.noise),
+        "noise_of_a_comparison": _number(landscape.regret_noise),
+        "noise_over_range": float(benchmark.noise[index]),
+        "surpassed": bool((mine["regret"] < 0).any()),
+        "random_regret": {point.name: float(point.random[index]) for point in benchmark.checkpoints},
+        "regret": {
+            point.name: {identity: float(point.regret[identity][index].mean()) for identity in benchmark.labels}
+            for point in benchmark.checkpoints
+        },
+    }
+
+
+def as_json(interval: Interval) -> dict[str, float | None]:
+    """An interval with null for what is undefined."""
+    return {"value": _number(interval.value), "low": _number(interval.low), "high": _number(interval.high)}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _chosen(values: Sequence, kept: BoolArray) -> list:
+    return [value for value, keep in zip(values, kept, strict=True) if keep]

@@ -1,0 +1,332 @@
+"""The tables of a benchmark as text, the same in the terminal and on the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hpo_bench.benchmark.result import END, OVERALL, SINCE
+from hpo_bench.display.words import (
+    brackets,
+    count,
+    interval,
+    listed,
+    multiple,
+    number,
+    probability,
+    seconds,
+    share,
+    verdicts,
+)
+from hpo_bench.statistics.ratios import RATIOS
+
+NAMES = {
+    "median_ror": "median RoR",
+    "geometric_mean_ror": "geometric mean RoR",
+    "ratio_of_means": "ratio of means",
+}
+LUCK = "luck alone (Random)"
+ALONE = 0.02
+"""Processor seconds that a suggestion takes GP-BO in a single run of 40 evaluations in 2-D, as measured."""
+VERDICTS = {"better": "better", "worse": "WORSE", "open": "open"}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        head: What the row is about.
+        cells: Its text.
+        optimizer: Identity of the optimiser that it is about, or none.
+        faint: Whether it is for comparison only.
+    """
+
+    head: str
+    cells: tuple[str, ...]
+    optimizer: str | None = None
+    faint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table.
+
+    Attributes:
+        columns: Column heads; the first is above the row heads.
+        rows: The rows.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def as_markdown(table: TextTable) -> str:
+    """A table in GitHub's Markdown."""
+    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
+    lines += ["| " + " | ".join((row.head, *row.cells)) + " |" for row in table.rows]
+    return "\n".join(lines)
+
+
+def when(point: str) -> str:
+    """`t = 10` in one piece, `t ≥ 10`, or `end`."""
+    if point == OVERALL:
+        return f"t\u00a0≥\u00a0{SINCE}"
+    return "end" if point == END else f"t\u00a0=\u00a0{point}"
+
+
+def moments(content: Mapping) -> list[str]:
+    """The checkpoints that are moments, and not means over many."""
+    return [point for point in content["null_band"] if point != OVERALL]
+
+
+def overall(content: Mapping) -> str:
+    """The checkpoint that sums everything up: the mean from the tenth evaluation on, or the end of shorter budgets."""
+    return OVERALL if OVERALL in content["null_band"] else END
+
+
+def headline(content: Mapping, suffix: str = "_all") -> TextTable:
+    """Every optimiser on all landscapes as they are, without noise; best at the top.
+
+    Args:
+        content: What `summary.summary` made.
+        suffix: Which landscapes count, as in the summary: "_all" or "_sound".
+    """
+    points, last = moments(content), overall(content)
+    means = [last] if last == END else [END, last]
+    rows = tuple(
+        Row(
+            one["label"],
+            (
+                *(interval(one["at"][point]["median_ror" + suffix]) for point in points),
+                *(interval(one["at"][point]["ratio_of_means" + suffix]) for point in means),
+                multiple(one["equivalent_random_budget" + suffix]),
+                seconds(one["seconds_per_suggestion" + suffix]),
+            ),
+            identity,
+        )
+        for identity, one in content["optimisers"].items()
+    )
+    band = content["null_band"]
+    luck = (
+        *(brackets(band[point]["median_ror" + suffix]) for point in points),
+        *(brackets(band[point]["ratio_of_means" + suffix]) for point in means),
+    )
+    heads = (
+        "optimiser",
+        *(f"median RoR, {when(point)}" for point in points),
+        *(f"ratio of means, {when(point)}" for point in means),
+        "random budget",
+        "seconds a suggestion",
+    )
+    return TextTable(heads, (*rows, Row(LUCK, (*luck, "", ""), faint=True)))
+
+
+def sound(content: Mapping) -> TextTable | None:
+    """The same without weak landscapes; None if all are weak or none is."""
+    return headline(content, "_sound") if 0 < content["sound"] < len(content["landscapes"]) else None
+
+
+def sound_sentence(content: Mapping) -> str:
+    """How many landscapes are weak; empty where the question does not arise."""
+    weak, total = len(content["landscapes"]) - content["sound"], len(content["landscapes"])
+    if not weak:
+        return ""
+    if weak == total:
+        whole = "The only landscape is" if total == 1 else f"All {total} landscapes are"
+        return f"{whole} weak by our own rule (see Landscapes): there is no table without weak ones."
+    verb = "is" if weak == 1 else "are"
+    return f"{weak} of {total} landscapes {verb} weak by our own rule (see Landscapes). Without weak ones:"
+
+
+def comparisons(content: Mapping) -> TextTable | None:
+    """The reference against every other; None if it is alone."""
+    point = overall(content)
+    found = content["comparisons"]["at"][point]
+    if not found:
+        return None
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    end = {one["other"]: one for one in content["comparisons"]["at"][END]}
+    reference = labels[content["comparisons"]["reference"]]
+    rows = tuple(
+        Row(
+            labels[one["other"]],
+            (
+                interval(one["difference"]),
+                f"{one['better_on']} : {one['worse_on']}",
+                probability(one["p_holm"]),
+                " / ".join(probability(one["probability"][key]) for key in ("better", "equivalent", "worse")),
+                VERDICTS[one["verdict"]],
+                *((VERDICTS[end[one["other"]]["verdict"]],) if point != END else ()),
+            ),
+            one["other"],
+        )
+        for one in found
+    )
+    heads = (
+        f"{reference} against", f"advantage, {when(point)}", "landscapes won : lost", "p (Wilcoxon, Holm)",
+        "P(better / equivalent / worse)", f"verdict, {when(point)}", *(("verdict, end",) if point != END else ()),
+    )  # fmt: skip
+    return TextTable(heads, rows)
+
+
+def comparison_sentence(content: Mapping) -> str:
+    """Against how many the reference is significantly better, and worse, in a sentence; empty if it is alone."""
+    point = overall(content)
+    found = content["comparisons"]["at"][point]
+    if not found:
+        return ""
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    by = {
+        verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
+        for verdict in ("better", "worse", "open")
+    }
+    span = f"from t = {SINCE} on" if point == OVERALL else "at the end"
+    reference = labels[content["comparisons"]["reference"]]
+    said = verdicts(reference, better=by["better"], worse=by["worse"], undecided=by["open"])
+    return f"{said} ({span})."
+
+
+def unseen(content: Mapping) -> TextTable | None:
+    """What the setting that validation picks loses on examples that tuning never saw; None where that is not known."""
+    found = content["unseen"]
+    if not found:
+        return None
+    rows = tuple(
+        Row(one["label"], tuple(interval(at[identity]) for at in found["at"].values()), identity)
+        for identity, one in content["optimisers"].items()
+    )
+    return TextTable(("optimiser", *(f"loss in {found['unit']}, {when(point)}" for point in found["at"])), rows)
+
+
+def unseen_sentence(content: Mapping) -> str:
+    """The same for the reference and the others in a sentence; empty where that is not known."""
+    found = content["unseen"]
+    if not found:
+        return ""
+    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    reference = content["comparisons"]["reference"]
+    parts = []
+    for point, known in found["at"].items():
+        lost = sorted((figures["value"], labels[one]) for one, figures in known.items() if one != reference)
+        said = f"{labels[reference]} {number(known[reference]['value'])}"
+        if lost:
+            ends = dict.fromkeys(f"{number(value)} ({label})" for value, label in (lost[0], lost[-1]))
+            said += f" and the others {' to '.join(ends)}"
+        parts.append(f"{at(point)} {said}")
+    unit = "points" if found["unit"] == "points" else "per cent of the range"
+    return (
+        "On examples that tuning never saw, the setting that validation picks loses, against the best there is, in "
+        f"{unit}: {'; '.join(parts)}."
+    )
+
+
+def targets(content: Mapping) -> TextTable:
+    """How many evaluations it takes to come as near to the optimum as each target."""
+    first = next(iter(content["optimisers"].values()))
+    goals = list(first["targets"])
+    rows = tuple(
+        Row(
+            one["label"],
+            tuple(
+                cell
+                for goal in goals
+                for cell in (
+                    count(one["targets"][goal]["median_evaluations"]),
+                    share(one["targets"][goal]["share_reached"]),
+                    count(one["targets"][goal]["average_running_time"]),
+                )
+            ),
+            identity,
+        )
+        for identity, one in content["optimisers"].items()
+    )
+    heads = [
+        f"regret ≤ {float(goal):g}: {what}"
+        for goal in goals
+        for what in ("median evaluations", "runs that reach it", "aRT")
+    ]
+    return TextTable(("optimiser", *heads), rows)
+
+
+def sensitivity(content: Mapping) -> TextTable | None:
+    """Each optimiser's ratio of means under every surrogate; None if only one was run."""
+    found = content["sensitivity"]
+    if not found:
+        return None
+    rows = [
+        Row(one["label"], tuple(number(row["ratio_of_means"][identity]) for row in found), identity)
+        for identity, one in content["optimisers"].items()
+    ]
+    rows.append(Row("rank correlation (Kendall)", tuple(f"{row['kendall_tau']:.2f}" for row in found), faint=True))
+    return TextTable(("optimiser", *(row["surrogate"].replace("_", " ") for row in found)), tuple(rows))
+
+
+def above_noise(content: Mapping) -> TextTable | None:
+    """The same ratios over the landscapes alone where Random's regret is above the noise of a comparison.
+
+    Args:
+        content: What `summary.summary` made.
+
+    Returns:
+        None if these are no landscapes, or all.
+    """
+    kept = {point: found["counted"] for point, found in content["exclusions"].items()}
+    total = len(content["landscapes"])
+    if not any(kept.values()) or all(count == total for count in kept.values()):
+        return None
+    keys = [("median_ror", point) for point in moments(content) if kept[point]]
+    keys += [("ratio_of_means", point) for point in kept if kept[point]]
+    return _ratios(content, keys, heads=[f"{NAMES[n]}, {when(p)} ({kept[p]} of {total})" for n, p in keys])
+
+
+def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
+    """Every ratio at every checkpoint.
+
+    Args:
+        content: What `summary.summary` made.
+        everywhere: Over all landscapes, and not only where Random's regret is above the noise.
+    """
+    suffix = "_all" if everywhere else ""
+    keys = [(name, point) for name in RATIOS for point in content["null_band"]]
+    return _ratios(content, keys, suffix, heads=[f"{NAMES[name]}, {when(point)}" for name, point in keys])
+
+
+def _ratios(content: Mapping, keys: Sequence[tuple[str, str]], suffix: str = "", *, heads: Sequence[str]) -> TextTable:
+    rows = tuple(
+        Row(one["label"], tuple(interval(one["at"][point][name + suffix]) for name, point in keys), identity)
+        for identity, one in content["optimisers"].items()
+    )
+    luck = tuple(brackets(content["null_band"][point][name + suffix]) for name, point in keys)
+    return TextTable(("optimiser", *heads), (*rows, Row(LUCK, luck, faint=True)))
+
+
+def leader(content: Mapping) -> str:
+    """Who is ahead, in a sentence, with the interval."""
+    parts = []
+    for point in moments(content):
+        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimisers"].values()}
+        best = number(min(figures["value"] for figures in known.values()))
+        # Whoever shares the printed figure shares the lead.
+        first = [label for label, figures in known.items() if number(figures["value"]) == best]
+        said = f"{listed(first)} {best if len(first) > 1 else interval(known[first[0]])}"
+        parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
+    return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
+
+
+def noise_sentence(content: Mapping) -> str:
+    """On how many landscapes one noisy evaluation could show what Random leaves to be gained."""
+    total = len(content["landscapes"])
+    excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
+    if not any(excluded.values()):
+        return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
+    counts = ", ".join(f"{count} of {total} {at(point)}" for point, count in excluded.items())
+    return (
+        f"Random's own regret is under the noise of a comparison of two settings on {counts}: these ratios hold for "
+        "the landscape as interpolated, but tuning with so few examples would not show them."
+    )
+
+
+def at(point: str) -> str:
+    """`at t = 10`, `over t ≥ 10`, or `at the end`."""
+    if point == OVERALL:
+        return f"over {when(point)}"
+    return "at the end" if point == END else f"at {when(point)}"

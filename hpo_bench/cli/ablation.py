@@ -1,0 +1,85 @@
+"""`hpo-bench ablation`: which of GP-BO's choices matter, on functions that are not the shipped landscapes."""
+
+import json
+from pathlib import Path
+
+import click
+
+from hpo_bench.display.console import output
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench ablation                                        every choice, all suites; needs coco-experiment
+  hpo-bench ablation -s merge-like-2d -s merge-like-3d      synthetic surfaces alone
+  hpo-bench ablation -s bbob-2d -a rbf -a matern-3/2        two kernels against the default
+  hpo-bench ablation --quick -s merge-like-2d               a minute's look
+  hpo-bench ablation --speed -s merge-like-2d               GP-BO's time beside BoTorch's loop
+"""
+# Not those of the benchmark's own suites: what is chosen here is judged there.
+SEED = 100
+QUICK_ARMS = ("rbf", "initial-8", "unaware")
+
+
+@click.command(
+    name="ablation", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.option(
+    "-s", "--suite", "suites", multiple=True, metavar="NAME",
+    help="merge-like-2d, merge-like-3d (synthetic), bbob-2d or bbob-3d; repeatable.  [default: all]",
+)  # fmt: skip
+@click.option("-a", "--arm", "arms", multiple=True, metavar="NAME", help="A choice; repeatable.  [default: all]")
+@click.option("--noise", "noises", multiple=True, type=click.FloatRange(0.0, 10.0), metavar="SHARE",
+    help="Standard deviation of an evaluation as a share of a function's spread; repeatable.  [default: 0 and 0.1]",
+)  # fmt: skip
+@click.option("--functions", type=click.IntRange(2, 24), help="Functions of each suite.  [default: 24]")
+@click.option("--seeds", type=click.IntRange(1, 1000), help="Runs of each arm on each function.  [default: 2]")
+@click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="Draws the functions.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the table as JSON.")
+@click.option("--quick", is_flag=True, help="Four arms on three functions of each suite, one seed.")
+@click.option("--speed", is_flag=True, help="Time GP-BO in a group of 100 and alone beside BoTorch's loop instead.")
+def command(
+    *,
+    suites: tuple[str, ...],
+    arms: tuple[str, ...],
+    noises: tuple[float, ...],
+    functions: int | None,
+    seeds: int | None,
+    seed: int,
+    jobs: int,
+    out: Path | None,
+    quick: bool,
+    speed: bool,
+) -> None:
+    """Which of GP-BO's choices matter, each changed alone, by regret over random on held-out functions.
+
+    Deterministic but for the times. Intervals are 95%, paired over functions; `factor` is the quotient
+    of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
+    """
+    # Imported here so that --help does not wait.
+    from hpo_bench.experiments.ablation import arms as choices
+    from landscapes.functions import SUITES, suite
+
+    console = output(width=160)
+    chosen = choices.chosen(arms or (QUICK_ARMS if quick else ()))
+    count = functions or (3 if quick or speed else None)
+    held_out = {name: suite(name, seed, count=count) for name in suites or SUITES}
+    if speed:
+        from hpo_bench.experiments.ablation.run import BUDGETS
+        from hpo_bench.experiments.cost.suggestion import measure, show_times
+
+        times = {
+            name: measure(own, budget=12 if quick else BUDGETS[own[0].dim], group=4 if quick else 100)
+            for name, own in held_out.items()
+        }
+        console.print(show_times(times))
+        content = {"timings": {name: [timing.plain() for timing in own] for name, own in times.items()}}
+    else:
+        from hpo_bench.experiments.ablation.page import show
+        from hpo_bench.experiments.ablation.run import conduct
+
+        rows = conduct(chosen, held_out, noises=noises or (0.0, 0.1), seeds=seeds or (1 if quick else 2), jobs=jobs)
+        console.print(show(rows))
+        content = {"rows": [row.plain() for row in rows]}
+    if out:
+        out.write_text(json.dumps({"seed": seed, **content}, indent=1) + "\n", encoding="utf-8")

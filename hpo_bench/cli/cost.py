@@ -1,0 +1,165 @@
+"""`hpo-bench cost`: what tuning costs, and what it saves."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import PAIRS, THREADS, Choice, Group
+from hpo_bench.display.printing import say
+from hpo_bench.places import folder_of
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench cost grid                             every nano pair that is here: full grid against tuning
+  hpo-bench cost grid ja-llama -m ta --seeds 3
+  hpo-bench cost trial --json trial.json          a trial in memory against mergekit's merges on disk
+"""
+METHODS = ("ta", "dare", "ties")
+
+
+@click.group(cls=Group, epilog=EXAMPLES)
+def command() -> None:
+    """See what tuning costs, and what it saves."""
+
+
+@command.command()
+@click.argument("names", nargs=-1, metavar="[PAIR]...")
+@click.option(
+    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
+)
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Studies a pair and method.")
+@click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
+@PAIRS
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=folder_of("cost"), show_default=True, metavar="DIR",
+    help="Where page, figure, table and studies lie; a study that is finished is not made again.",
+)  # fmt: skip
+@click.option(
+    "--studies", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the studies.  [default: OUT/studies]"
+)
+def grid(
+    *,
+    names: tuple[str, ...],
+    methods: tuple[str, ...],
+    seeds: int,
+    grid_box: bool,
+    pairs: Path,
+    out: Path,
+    studies: Path | None,
+) -> None:
+    """Compare the best of the recorded full grid with what tuning finds, by test score, merges and seconds.
+
+    PAIR is the name of a nano pair; by default all that are built or shipped and have recorded grids. Interrupted, the
+    same command goes on where it was.
+    """
+    import torch
+    from rich import box
+    from rich.table import Table
+
+    from hpo_bench.display.console import PlainConsole, output
+    from hpo_bench.experiments.cost import grid_page as page
+    from hpo_bench.experiments.cost.grid import Comparison, Plan, compare, recorded
+    from hpo_bench.merging.chosen import choose
+    from hpo_bench.tuning.storage_url import typed
+
+    # The optimiser's models are small: more threads than one only get in the worker's way.
+    torch.set_num_threads(1)
+    methods = methods or METHODS
+    chosen = choose(names, pairs)
+    plan = Plan(
+        pairs=chosen if names else recorded(chosen, methods),
+        methods=methods,
+        seeds=seeds,
+        grid_box=grid_box,
+        studies=studies or out / "studies",
+        built=pairs,
+        command=typed(sys.argv[1:]),
+    )
+
+    def told(one: Comparison) -> None:
+        low, high = (100 * end for end in one.interval)
+        say(
+            f"{one.pair}, {one.method}: {one.merges:.0f} tuned merges {100 * one.test:.1f}, best of {one.grid_merges} "
+            f"on the grid {100 * one.grid_test:.1f}, difference {100 * one.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+        )
+
+    found = compare(plan, PlainConsole(quiet=True), told)
+    if found is None:
+        say("interrupted; the same command goes on where it stopped", err=True)
+        sys.exit(130)
+    # A pipe has no width of its own, and the tables need about this much.
+    console = output(width=160)
+    for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        for place, head in enumerate(content.columns):
+            shown.add_column(head, justify="right" if place else "left", no_wrap=not place)
+        for row in content.rows:
+            shown.add_row(row.head, *row.cells)
+        console.print(shown)
+    for note in page.notes(found, plan):
+        console.print(note, highlight=False, soft_wrap=True)
+    say(f"page: {page.write_page(found, plan, out)}")
+
+
+@command.command()
+@click.argument("pair", default="ja-llama")
+@click.option(
+    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
+)
+@click.option("--trials", type=click.IntRange(min=1), default=5, show_default=True, help="Trials of each kind to time.")
+@THREADS
+@PAIRS
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every trial's seconds there.")
+def trial(
+    *, pair: str, methods: tuple[str, ...], trials: int, threads: int, pairs: Path, json_path: Path | None
+) -> None:
+    """Time a trial of PAIR with the models in memory, against merges that mergekit writes to disk.
+
+    A trial is a merge and the answers to all validation examples. All take turns in one run, at the same settings;
+    times are medians, by the clock on the wall and by the processor's.
+    """
+    import torch
+    from rich import box
+    from rich.table import Table
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.display.console import output, progress
+    from hpo_bench.experiments.cost import trial
+    from hpo_bench.merging.find import find_pair
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()
+    found = find_pair(pair, pairs)
+    timings: list[trial.Timing] = []
+    with progress().status("") as status:
+        for timing in trial.measure(found, methods or METHODS, trials=trials, told=status.update):
+            timings.append(timing)
+            if json_path:  # each time, since a run takes minutes and may be cut short
+                json_path.write_text(trial.as_json(found.name, timings), encoding="utf-8")
+    resident = {timing.method: timing for timing in timings if timing.route == trial.RESIDENT}
+    console = output(width=160)
+    for clock in trial.CLOCKS:
+        title = f"{found.name}: by the {clock} clock"
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        for place, head in enumerate(
+            ("method", "route", "merge, s", "evaluation, s", "trial, s", "merge × resident", "trial × resident")
+        ):
+            table.add_column(head, justify="right" if place > 1 else "left", no_wrap=place == 1)
+        for timing in timings:
+            merge, evaluation, whole = (timing.median(part, clock) for part in trial.PARTS)
+            own = resident[timing.method]
+            table.add_row(
+                timing.method, timing.route, f"{merge:.3f}", f"{evaluation:.2f}", f"{whole:.2f}",
+                f"{merge / own.median('merge', clock):.1f}", f"{whole / own.median('trial', clock):.1f}",
+                end_section=timing.route == trial.COMMAND,
+            )  # fmt: skip
+        console.print(table)
+    for name, about in trial.ROUTES.items():
+        console.print(f"{name}: {about}.", highlight=False, soft_wrap=True)
+    for timing in timings:
+        if timing.unlike:
+            console.print(
+                f"{timing.method}, {timing.route}: {timing.unlike} of {timing.answers} answers are not the resident "
+                "merge's.", highlight=False, soft_wrap=True,
+            )  # fmt: skip

@@ -1,0 +1,73 @@
+"""`hpo-bench doctor`: what there is to know of a pair before anything is spent on it."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import TRUST_REMOTE_CODE, a_pair
+from hpo_bench.display.console import output, progress
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench doctor ja-llama
+  hpo-bench doctor zh-llava-mistral-7b                 a pair of the study's; fetches its models
+  hpo-bench doctor --base base --vlm vlm --expert hf://owner/expert
+  hpo-bench doctor my-pair.yaml --candidate-base other-base --json
+"""
+
+
+@click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
+@a_pair
+@click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
+@click.option("--dtype", help="float32, bfloat16 or stored, for the memory needed.  [default: as the pair says]")
+@TRUST_REMOTE_CODE
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def command(
+    *,
+    pair: str | None,
+    base: str | None,
+    vlm: str | None,
+    expert: str | None,
+    pairs: Path,
+    candidates: tuple[str, ...],
+    dtype: str | None,
+    trust_remote_code: bool,
+    as_json: bool,
+) -> None:
+    """Say what of PAIR maps to what, what differs, and whether a merge would be right.
+
+    PAIR is the name of a pair, a YAML file, or a folder with a pair.yaml; or give --base, --vlm and --expert. No model
+    is loaded: weights are read one tensor after the other. Of several candidate bases the one with the smallest task
+    vectors is named. Exit code 1 if a merge would be wrong, 2 if something cannot be read.
+    """
+    from hpo_bench.display.steps import Steps
+    from hpo_bench.errors import UsageError
+    from hpo_bench.merging.doctor.diagnosis import diagnose
+    from hpo_bench.merging.doctor.page import show
+    from hpo_bench.merging.find import given
+    from hpo_bench.merging.scope import DTYPES
+    from hpo_bench.merging.source import parse_source
+    from surrogates.nearest import offer
+
+    if dtype is not None and dtype not in DTYPES:
+        raise UsageError(f"no dtype is called {dtype!r}; {offer(dtype, DTYPES)}")
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
+    others = {text: parse_source(text, Path.cwd(), confined=False, where="--candidate-base") for text in candidates}
+    with Steps(progress(), found.name) as steps:
+        diagnosis = diagnose(
+            found,
+            candidates=others,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=lambda done, total: steps.show(done, total, "tensors"),
+        )
+    if as_json:
+        say(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
+    else:
+        # A pipe has no width of its own, and the tables need about this much.
+        show(diagnosis, output(width=130))
+    if not diagnosis.fit:
+        sys.exit(1)

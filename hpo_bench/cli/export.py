@@ -1,0 +1,57 @@
+"""`hpo-bench export`: the best merge of a study as a model of its own."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import TRUST_REMOTE_CODE
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench export demo                          the recommended merge of a study
+  hpo-bench export demo --trial 7 --out merged
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("study")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the model.  [default: STUDY's folder/export]")
+@click.option("--trial", type=click.IntRange(min=0), help="Number of a trial.  [default: the recommended one]")
+@click.option(
+    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
+)
+@click.option("--pair", metavar="PAIR", help="Where its pair is now, if it has moved.")
+@click.option("--device", default="cpu", show_default=True, help="Where it is merged and checked.")
+@TRUST_REMOTE_CODE
+def command(
+    *,
+    study: str,
+    out: Path | None,
+    trial: int | None,
+    studies: Path,
+    pair: str | None,
+    device: str,
+    trust_remote_code: bool,
+) -> None:
+    """Write the merge that STUDY recommends as a Hugging Face folder with a model card.
+
+    The folder is loaded again and asked the validation questions: its answers must be those of the trial, one by one,
+    but for those that rounding to the type in which the VLM is stored accounts for.
+    """
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.errors import LiveError
+    from hpo_bench.tuning.outcome.export import export
+    from hpo_bench.tuning.study import Study
+
+    disable_progress_bar()  # transformers would draw its own
+    found = Study.open(study, studies, pair=pair)
+    folder = out or found.store.folder / "export"
+    made = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
+    say(f"{folder} holds trial {made.trial.number}. {made.sentence}")
+    if not made.explained:
+        raise LiveError(
+            f"{made.total - made.same} answers differ from the recorded ones: the evaluator is not deterministic, or "
+            "this machine computes otherwise than the one that tuned"
+        )

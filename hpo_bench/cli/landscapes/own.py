@@ -1,0 +1,155 @@
+"""`hpo-bench landscapes add` and `remove`: grids of the user's own."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from hpo_bench.cli.options import Choice
+from hpo_bench.display.printing import say
+from landscapes.errors import UnknownLandscapeError
+from landscapes.terms import DOMAINS, METHODS, OWN
+
+if TYPE_CHECKING:
+    from landscapes.landscape import Landscape
+
+ADDING = """\b
+Examples:
+  hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
+  hpo-bench landscapes add trials.parquet --space "a,b,c" --metric loss --minimise --name mine/trials
+  hpo-bench landscapes add sweep.csv --space "a,b" --metric f1 --error f1_se --examples 500 --split part
+  hpo-bench landscapes add wandb.csv --space "model.lr=1e-6..1e-1 log,layers int" --metric eval/acc --drop-failed
+  hpo-bench landscapes add tuning/my-study                       the trials of `hpo-bench tune`
+  hpo-bench landscapes check sweep
+  hpo-bench run -l sweep
+"""
+REMOVING = """\b
+Examples:
+  hpo-bench landscapes remove sweep/sweep
+  hpo-bench landscapes remove mine/trials --dir elsewhere --yes
+  hpo-bench landscapes list --landscapes-dir my-landscapes       what there is to be removed
+"""
+ROOT = click.option(
+    "--dir", "root", type=click.Path(path_type=Path), default=OWN, show_default=True,
+    help="Folder of your landscapes. In the default one, every command finds them by name.",
+)  # fmt: skip
+
+
+@click.command(epilog=ADDING)
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--space", help='Columns of the hyperparameters, 1 to 6, with ranges, scales and kinds: "lr=1e-6..1 log,n int,b".'
+)
+@click.option("--metric", help="Column of the scores.")
+@click.option("--minimise", is_flag=True, help="Lower scores are better: they are negated.")
+@click.option("--error", metavar="COLUMN", help="Column of standard errors of the scores.")
+@click.option("--examples", metavar="N|COLUMN", help="How many examples each score is a mean of.")
+@click.option("--split", metavar="COLUMN", help="Column that says validation or test.  [default: all validation]")
+@click.option("--average", is_flag=True, help="Average rows of one setting, instead of refusing them.")
+@click.option("--drop-failed", is_flag=True, help="Leave out failed and unfinished rows, and those without a score.")
+@click.option("--state", metavar="COLUMN", help="Column that says how a row ended.  [default: state or status, if any]")
+@click.option("--name", metavar="PAIR/METHOD", help="What to call it.  [default: TABLE/sweep]")
+@click.option("--domain", type=Choice(DOMAINS), default="other", show_default=True)
+@click.option("--method", type=Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
+@click.option("--benchmark", help="What was scored.  [default: the table's name]")
+@click.option("--licence", default="not stated", show_default=True, help="Of the numbers.")
+@click.option("--notes", default="", help="Anything else that its card should say.")
+@click.option("--replace", is_flag=True, help="Replace a landscape of that name.")
+@ROOT
+def add(
+    table: Path,
+    space: str | None,
+    metric: str | None,
+    minimise: bool,
+    error: str | None,
+    examples: str | None,
+    split: str | None,
+    average: bool,
+    drop_failed: bool,
+    state: str | None,
+    name: str | None,
+    replace: bool,
+    root: Path,
+    **about: str | None,
+) -> None:
+    """Make a checked landscape of any recorded sweep.
+
+    TABLE is a CSV file (commas, a head, decimal points) or parquet, one row an evaluation, in 1 to 6 hyperparameters;
+    grids, random and low-discrepancy designs alike. The landscape spans what was recorded, and nothing beyond it.
+
+    Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
+    what the columns mean is known.
+    """
+    from hpo_bench.tuning.storage_url import typed
+    from landscapes.importing import default_name, import_table
+    from landscapes.sweep import Reading, parse_examples, parse_kinds, parse_space
+
+    given = {key: value for key, value in about.items() if value is not None}
+    command = shlex.join(typed(sys.argv[1:]))
+    if table.is_dir():
+        from hpo_bench.tuning.outcome.to_landscape import add_study
+
+        if (
+            minimise
+            or any(one is not None for one in (space, metric, error, examples, split, state))
+            or (average or drop_failed)
+        ):
+            raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
+        for landscape in add_study(table, name=name, root=root, replace=replace, command=command, about=given):
+            _tell(landscape, root)
+        return
+    if space is None or metric is None:
+        raise click.UsageError(
+            "a table needs --space and --metric: which columns the hyperparameters and scores are in"
+        )
+    reading = Reading(
+        parameters=parse_space(space), metric=metric, minimise=minimise, error=error, split=split, average=average,
+        examples=None if examples is None else parse_examples(examples), kinds=parse_kinds(space), state=state,
+        drop_failed=drop_failed,
+    )  # fmt: skip
+    landscape = import_table(
+        table, reading, name=name or default_name(table), root=root, replace=replace, command=command, about=given
+    )
+    _tell(landscape, root)
+
+
+def _tell(landscape: "Landscape", root: Path) -> None:
+    from hpo_bench.display.landscape_map import caption
+    from landscapes.sweep import asks_for_log
+
+    say(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
+    if landscape.card.notes:
+        say(landscape.card.notes)
+    for parameter, values in zip(landscape.space.parameters, landscape.grid.X.T, strict=True):
+        if parameter.scale == "linear" and asks_for_log(values):
+            say(
+                f"hint: {parameter.name} goes from {parameter.low:g} to {parameter.high:g}, and most of it lies near "
+                f"{parameter.low:g}, where a linear scale sees next to nothing; add it again with --replace and "
+                f'"{parameter.name} log" in --space'
+            )
+    elsewhere = "" if root == OWN else f" --landscapes-dir {shlex.quote(str(root))}"
+    say(f"next: hpo-bench landscapes check {landscape.name}{elsewhere}")
+    say(f"      hpo-bench run -l {landscape.name}{elsewhere}")
+
+
+@click.command(epilog=REMOVING)
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@ROOT
+def remove(name: str, yes: bool, root: Path) -> None:
+    """Delete a landscape that was added from a table. Recordings of real merges are left alone."""
+    from landscapes import catalogue
+    from landscapes.importing import remove as delete
+
+    try:
+        folder = catalogue.find(name, root)
+    except UnknownLandscapeError as error:
+        if name in catalogue.names():
+            raise click.UsageError(f"{name} ships with the package and stays; only your own can be removed") from error
+        raise
+    if not yes and not click.confirm(f"delete {folder}?"):
+        say("nothing is deleted")
+        sys.exit(1)
+    say(f"{delete(name, root)} is deleted")

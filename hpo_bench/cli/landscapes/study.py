@@ -1,0 +1,59 @@
+"""`hpo-bench landscapes study`."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.landscapes.options import PATTERNS, print_table
+from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench landscapes study                                     what grids alone can tell
+  hpo-bench landscapes study --results results --out figures     with the runs of `hpo-bench run`
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@PATTERNS
+@LANDSCAPES_DIR
+@click.option(
+    "--results", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="A results folder of `hpo-bench run`, for what follows its runs.",
+)  # fmt: skip
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Draw PNG and SVG here.")
+@JOBS
+def study(
+    *, patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None, jobs: int | None
+) -> None:
+    """The study's analyses of landscapes on ours, beside its own figures.
+
+    What restricting the sum of coefficients costs (its Table 3), where optima lie, how hard landscapes are by domain
+    and method (4.2.2), and whether what validation picks holds on test (appendix H); the last two need stored runs.
+    """
+    import joblib
+    import pandas as pd
+
+    from hpo_bench.analyses.section import analyse
+    from hpo_bench.display.figures import Shelf, encode, provenance
+    from hpo_bench.errors import ResultsError
+    from landscapes import catalogue
+
+    found = catalogue.load_all(patterns, root=landscapes_dir)
+    runs = None
+    if results is not None:
+        path = results / "runs.parquet"
+        if not path.is_file():
+            raise ResultsError(f"{path} does not exist; make it with `hpo-bench run --results {results}`")
+        runs = pd.read_parquet(path)
+    section = analyse(found, runs, jobs=jobs or joblib.cpu_count())
+    for title, content in section.tables.items():
+        print_table(content, title=title)
+    for sentence in section.sentences:
+        say(sentence)
+    if out is not None:
+        shelf = Shelf(out)
+        for name, figure, _, _ in section.figures:
+            shelf.keep(name, encode(figure, provenance(found)))
+        say(f"figures: {', '.join(str(path) for path in shelf.files)}")

@@ -1,0 +1,104 @@
+"""`hpo-bench methods`: nine merge methods side by side."""
+
+import json
+from pathlib import Path
+from textwrap import fill
+
+import click
+from rich import box
+from rich.table import Table
+
+from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.display.console import output, progress
+from hpo_bench.display.printing import say
+from hpo_bench.display.steps import Steps
+from hpo_bench.places import folder_of
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench methods                                every nano pair that is here
+  hpo-bench methods ja-llama zh-mistral --out my-comparison
+  hpo-bench methods path/to/my-pair --json > methods.json
+  hpo-bench methods --variants                     WUDI's steps and exact minimum, Fisher by pictures, ...
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("names", nargs=-1, metavar="[PAIR]...")
+@PAIRS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=folder_of("methods"),
+    show_default=True,
+    metavar="DIR",
+    help="Where measurements, page and figure lie; what is measured is not measured again.",
+)
+@click.option(
+    "--landscapes-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Recorded grids, as PAIR/METHOD; one that is missing or of other weights is recorded.  [default: shipped]",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=2),
+    default=500,
+    show_default=True,
+    help="Calibration samples for each model, at most.",
+)
+@click.option("--variants", is_flag=True, help="Also other ways to do what WUDI, NAN, Fisher and RegMean leave open.")
+@THREADS
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of tables.")
+def command(
+    *,
+    names: tuple[str, ...],
+    pairs: Path,
+    out: Path,
+    landscapes_dir: Path | None,
+    samples: int,
+    variants: bool,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Compare nine merge methods, the VLM as it is, and the expert in its place.
+
+    PAIR is a name or a folder with a pair.yaml; all that are built or shipped by default. TA, DARE and TIES are tuned
+    by the study's grid on validation examples; everybody is scored on test examples. Interrupted, the same command goes
+    on where it was.
+    """
+    from hpo_bench.merging.chosen import choose
+
+    chosen = choose(names, pairs)
+
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.experiments.methods import export
+    from hpo_bench.experiments.methods.measure import measure_pair
+    from hpo_bench.experiments.methods.page import contents, notes, write_page
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
+    with Steps(progress(), "measuring") as steps:
+        results = [
+            measure_pair(pair, out, landscapes=landscapes_dir, samples=samples, variants=variants, progress=steps.show)
+            for pair in chosen
+        ]
+    page = write_page(results, out, source=export.source(results))
+    if as_json:
+        say(json.dumps(export.as_dict(results), indent=1, ensure_ascii=False))
+        return
+    # A pipe has no width of its own, and the tables need about this much.
+    console = output(width=200)
+    for title, table in contents(results).items():
+        console.print(title, style="bold", highlight=False)
+        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for place, head in enumerate(table.columns):
+            shown.add_column(fill(head, 16), justify="right" if place else "left", no_wrap=not place)
+        for row in table.rows:
+            shown.add_row(row.head, *row.cells, style="dim" if row.faint else None)
+        console.print(shown)
+    for note in notes(results):
+        console.print(note, highlight=False, soft_wrap=True)
+    say(f"page: {page}")

@@ -1,0 +1,79 @@
+"""`hpo-bench nano`: tiny real VLM-LLM pairs, trained from scratch."""
+
+import time
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import THREADS, Group
+from hpo_bench.display.console import progress
+from hpo_bench.display.printing import say
+from hpo_bench.display.steps import Steps
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench nano list
+  hpo-bench nano build ja-llama
+  hpo-bench nano build --all --out /data/nano
+"""
+
+
+@click.group(cls=Group, epilog=EXAMPLES)
+def command() -> None:
+    """Train tiny real VLM-LLM pairs from scratch, on a CPU, in minutes."""
+
+
+@command.command("list")
+def list_pairs() -> None:
+    """What pairs there are."""
+    from hpo_bench.nano.recipes import RECIPES
+
+    for recipe in RECIPES.values():
+        say(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
+
+
+@command.command(epilog=EXAMPLES)
+@click.argument("pair", required=False)
+@click.option("--all", "everything", is_flag=True, help="Build every pair, one after the other.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("nano"),
+    show_default=True,
+    help="Folder for the pairs and the drawings they learn from.",
+)
+@THREADS
+def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
+    """Train PAIR: base language model, VLM and expert, and draw its benchmark.
+
+    Needs the extra `nano` (pip install 'hpo-bench[nano]') and npm, which bring names and drawings. Interrupted, the
+    same command goes on at the stage where it was.
+    """
+    from hpo_bench.errors import UsageError
+
+    if everything == (pair is not None):
+        raise UsageError("name one pair, or say --all (`hpo-bench nano list` shows them)")
+
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.nano.build import build as build_pair
+    from hpo_bench.nano.recipes import RECIPES, get_recipe
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
+    start = time.monotonic()
+    for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
+        begin = time.monotonic()
+        with Steps(progress(), recipe.pair) as steps:
+            build_pair(
+                recipe,
+                out / recipe.pair,
+                cache=out / ".drawings",
+                report=lambda stage, done, total, loss, steps=steps, name=recipe.pair: steps.show(
+                    done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
+                ),
+            )
+        say(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
+    if pair is None:
+        say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")

@@ -1,0 +1,66 @@
+"""`hpo-bench plan`: what tuning a pair will take, before it is begun."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench plan ja-llama
+  hpo-bench plan path/to/pair.yaml --price 2.5 --workers 4
+"""
+TRIALS = (25, 40, 60, 100)
+"""The study's small grid, its two budgets, and its large grid."""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("pair")
+@PRICE
+@click.option("-w", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: a GPU, else the CPU]")
+@THREADS
+@PAIRS
+@TRUST_REMOTE_CODE
+def command(
+    *, pair: str, price: float, workers: int, device: str | None, threads: int, pairs: Path, trust_remote_code: bool
+) -> None:
+    """Forecast hours, memory, disk and dollars of tuning PAIR from one timed trial."""
+    from rich import box
+    from rich.table import Table
+
+    from hpo_bench.display.console import PlainConsole
+    from hpo_bench.merging.find import find_pair
+    from hpo_bench.merging.wording import gib
+    from hpo_bench.tuning.enough import check_examples
+    from hpo_bench.tuning.forecast import forecast
+    from hpo_bench.tuning.terminal import clock
+    from hpo_bench.tuning.workers.devices import devices
+    from hpo_bench.tuning.workers.pair_bench import PairOpener
+
+    found = find_pair(pair, pairs)
+    check_examples(found)
+    place = devices(1, device)[0]
+    opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
+    made = forecast(found, opener, place)
+    console = PlainConsole()
+    for line in (
+        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
+        f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",
+        f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
+        f"the verdict on {made.test} test examples takes {clock(made.verdict_seconds)}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else [])):
+        table.add_column(head, justify="right")
+    for trials in TRIALS:
+        hours = made.hours(trials, workers=workers)
+        money = [f"{made.money(trials, price=price, workers=workers):.2f}"] if price or made.dollars else []
+        table.add_row(str(trials), f"{hours:.3f}", clock(hours * 3600 / workers), *money)
+    console.print(table)
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"

@@ -1,0 +1,115 @@
+"""`hpo-bench ranking`: does the ranking of optimisers survive?"""
+
+import time
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, PAGE_FOLDER, PAIRS, runs_folder
+from hpo_bench.display.console import progress
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench ranking                              every kernel, a GP, and noise, on all landscapes
+  hpo-bench ranking --real                       and real merges of every pair that is built here
+  hpo-bench ranking --real -l 'ja-*' --seeds 3   a taste of it
+"""
+
+
+@click.command(name="ranking", epilog=EXAMPLES)
+@click.option("-l", "--landscape", "patterns", multiple=True, metavar="PATTERN", help="Landscapes.  [default: all]")
+@click.option("-o", "--optimizer", "identities", multiple=True, metavar="NAME", help="Optimisers.  [default: all]")
+@click.option("--guise", "kinds", multiple=True, metavar="NAME", help="A kernel, gp or noise.  [default: all of them]")
+@click.option("--real", is_flag=True, help="Real merges and evaluations as well, which the others are compared with.")
+@click.option("--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs of each.")
+@click.option(
+    "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
+)
+@runs_folder("ranking")
+@PAGE_FOLDER
+@PAIRS
+@LANDSCAPES_DIR
+@JOBS
+def command(
+    *,
+    patterns: tuple[str, ...],
+    identities: tuple[str, ...],
+    kinds: tuple[str, ...],
+    real: bool,
+    seeds: int,
+    budget: int | None,
+    results: Path,
+    out: Path | None,
+    pairs: Path,
+    landscapes_dir: Path | None,
+    jobs: int | None,
+) -> None:
+    """Run the same optimisers, budgets and seeds on several guises of each landscape, and compare the rankings.
+
+    Guises are the surrogate under each kernel, a Gaussian process, noise (every evaluation on examples drawn anew) and,
+    with --real, real merges of the pair. Interrupted at any moment, the same command goes on where it stopped: every
+    race and every real evaluation is kept.
+    """
+    # Imported here so that --help does not wait.
+    import joblib
+
+    import optimizers
+    from hpo_bench.benchmark.plan import Contender
+    from hpo_bench.cli.landscapes.options import print_table
+    from hpo_bench.display.steps import Steps
+    from hpo_bench.errors import UsageError
+    from hpo_bench.experiments.ranking import outcome
+    from hpo_bench.experiments.ranking.objectives import NOISE, REAL
+    from hpo_bench.experiments.ranking.page import write_page
+    from hpo_bench.experiments.ranking.run import Comparison
+    from landscapes import catalogue
+    from surrogates import registry
+    from surrogates.nearest import offer
+
+    known = (*registry.NAMES, NOISE)
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise UsageError(f"no guise is called {unknown[0]!r}; {offer(unknown[0], known)}, and --real")
+    found = catalogue.load_all(patterns, root=landscapes_dir)
+    if real:
+        found = _built(found, pairs)
+    comparison = Comparison(
+        [Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available())],
+        found, (*(kinds or known), *([REAL] if real else [])), results, seeds=seeds, budget=budget, pairs=pairs,
+    )  # fmt: skip
+    begin = time.monotonic()
+    with Steps(progress(), "evaluations") as steps:
+        made = comparison.run(
+            jobs=jobs or joblib.cpu_count(), told=lambda word, done, total: steps.show(done, total, word)
+        )
+    for point in comparison.points:
+        when = "at the end of the budget" if point == "end" else f"after {point} evaluations"
+        print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")
+    print_table(outcome.table(comparison), title="Does the ranking survive? Kendall’s tau [95% interval]")
+    say(outcome.sentence(comparison))
+    without = outcome.sound(comparison)
+    if without is not None:
+        say(f"Without weak landscapes, {len(found) - len(without.landscapes)} of {len(found)}:")
+        print_table(outcome.table(without))
+        say(outcome.sentence(without))
+    page = write_page(comparison, out or results)
+    say(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
+
+
+def _built(landscapes: list, pairs: Path) -> list:
+    """Landscapes whose pairs are built here; the others are named."""
+    from hpo_bench.errors import UsageError
+    from hpo_bench.merging.find import find_pair
+
+    kept, missing = [], []
+    for landscape in landscapes:
+        try:
+            find_pair(landscape.card.pair, pairs)
+            kept.append(landscape)
+        except UsageError:
+            missing.append(landscape.card.pair)
+    if missing:
+        say(f"not built under {pairs}, so left out: {', '.join(sorted(set(missing)))}", err=True)
+    if not kept:
+        raise UsageError(f"no pair of these landscapes is built under {pairs}; run `hpo-bench nano build` first")
+    return kept

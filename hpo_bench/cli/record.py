@@ -1,0 +1,80 @@
+"""`hpo-bench record`: a landscape from real merges."""
+
+import time
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.display.console import progress
+from hpo_bench.display.printing import say
+from hpo_bench.display.steps import Steps
+from hpo_bench.recording.journal import Entry
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench record ja-llama --method ta
+  hpo-bench record ja-llama --method dare --mask-seed 3 --out my-landscapes
+  hpo-bench record path/to/my-pair --method ties
+  hpo-bench record ja-llama --method ta --design dense
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("pair")
+@click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
+@click.option(
+    "--design",
+    default="study",
+    show_default=True,
+    help="Which settings: study (the grid that surrogates are fitted to), or what they are measured by: held-out "
+    "(200 further settings in its box), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
+)
+@PAIRS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("landscapes/recorded"),
+    show_default=True,
+    help="Folder for landscapes; the recording goes to PAIR/METHOD in it, a held-out one to a folder in that.",
+)
+@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
+@THREADS
+def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
+    """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
+
+    PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
+    where it was.
+    """
+    from hpo_bench.merging.find import find_pair
+    from hpo_bench.merging.setting import check_method
+
+    check_method(method)
+    found = find_pair(pair, pairs)
+
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.recording.record import record
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
+    begin = time.monotonic()
+    with Steps(progress(), f"{found.name}/{method} {design}") as steps:
+        folder = record(
+            found,
+            method,
+            out,
+            design=design,
+            mask_seed=mask_seed,
+            progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
+        )
+    say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
+    # With the folder, because one of the same name may ship.
+    say(f"next: hpo-bench landscapes check {found.name}/{method} --landscapes-dir {out}")
+
+
+def _describe(entry: Entry) -> str:
+    where = " ".join(f"{value:g}" for value in entry.parameters.values())
+    scores = next(iter(entry.scores.values()))
+    return f"at {where}: {sum(scores) / len(scores):.3f}"

@@ -1,0 +1,29 @@
+"""`hpo-bench report`: a study as one page."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench report demo
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.argument("study")
+@click.option(
+    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
+)
+def command(*, study: str, studies: Path) -> None:
+    """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
+    from hpo_bench.tuning.outcome.page import write_report
+    from hpo_bench.tuning.study import Study
+    from hpo_bench.tuning.summary import passed_over
+
+    found = Study.open(study, studies)
+    if others := passed_over(found.store):
+        say(others)
+    say(f"report: {write_report(found)}")

@@ -1,0 +1,71 @@
+"""`hpo-bench scale`: whether injection still pays in larger models."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.display.console import progress
+from hpo_bench.display.printing import say
+from hpo_bench.display.steps import Steps
+from hpo_bench.places import folder_of
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench scale                        all rungs that are built
+  hpo-bench nano build sums-llama-10m    build one of them
+  hpo-bench scale --build                build what is missing first (about an hour on one core)
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@PAIRS
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=folder_of("scale"),
+    show_default=True,
+    help="Folder for page and measurements; what is there of the same weights is not measured again.",
+)
+@click.option("--build", "build_missing", is_flag=True, help="Build the rungs that are missing.")
+@THREADS
+def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
+    """Measure a language and a maths pair at three sizes: what NAN and Task Arithmetic gain over the VLM as it is."""
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.benchmark.store import write
+    from hpo_bench.errors import UsageError
+    from hpo_bench.experiments.scale import PAGE, climb, page
+    from hpo_bench.merging.find import find_pair
+    from hpo_bench.nano.build import build
+    from hpo_bench.nano.recipes import LADDERS, get_recipe
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()  # transformers would draw its own across ours
+    console = progress()
+    found = []
+    for name in (name for ladder in LADDERS for name in ladder):
+        try:
+            found.append(find_pair(name, pairs))
+        except UsageError as error:
+            if not build_missing:
+                console.print(f"left out: {error}", highlight=False, soft_wrap=True)
+                continue
+            with Steps(console, name) as steps:
+                build(
+                    get_recipe(name),
+                    pairs / name,
+                    cache=pairs / ".drawings",
+                    report=lambda stage, done, total, loss, steps=steps, name=name: steps.show(
+                        done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
+                    ),
+                )
+            found.append(find_pair(name, pairs))
+    if not found:
+        raise UsageError("no rung is built; `hpo-bench scale --build` builds them")
+    with Steps(console, "scale") as steps:
+        rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
+    text = page(rungs)
+    write(out / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
+    say(text, nl=False)

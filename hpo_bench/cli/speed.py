@@ -1,0 +1,130 @@
+"""`hpo-bench speed`: how fast a re-merge is."""
+
+from pathlib import Path
+
+import click
+from rich import box
+from rich.table import Table
+
+from hpo_bench.cli.options import THREADS, Choice
+from hpo_bench.display.console import PlainConsole, progress
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench speed                                     the shipped pair, against mergekit and a memory copy
+  hpo-bench speed --shape 100M --json speed.json      and random weights in the shapes of a 100M Llama
+  hpo-bench speed --no-pair --shape 7B --device cuda  on a GPU: against a device copy of the same bytes
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@click.option("--pair", default="ja-llama", show_default=True, help="A pair by name, or a folder with a pair.yaml.")
+@click.option("--no-pair", is_flag=True, help="Only random weights.")
+@click.option("--shape", "shapes", multiple=True, type=Choice(["10M", "100M", "7B"]), help="Random weights too.")
+@click.option("--method", "-m", "methods", multiple=True, type=Choice(["ta", "dare", "ties"]), help="Only these.")
+@click.option("--device", type=Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--dtype", type=Choice(["float32", "bfloat16"]), help="By default float32 on a CPU, else bfloat16.")
+@click.option(
+    "--compiled/--no-compiled", default=False, help="On a CPU, also through torch.compile (needs a compiler)."
+)
+@click.option(
+    "--mergekit",
+    "ways",
+    multiple=True,
+    type=Choice(["in-process", "run-merge", "command", "none"]),
+    default=("in-process", "run-merge", "command"),
+    help="Which of mergekit's ways to time (on a CPU); by default all three.",
+)
+@click.option("--clock", type=Choice(["wall", "cpu"]), default="wall", help="On a busy CPU, its own seconds.")
+@click.option("--seconds", type=float, default=3.0, show_default=True, help="Time a contender about this long.")
+@click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
+@THREADS
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every repeat's seconds there.")
+def command(
+    pair: str,
+    no_pair: bool,
+    shapes: tuple[str, ...],
+    methods: tuple[str, ...],
+    device: str,
+    dtype: str | None,
+    compiled: bool,
+    ways: tuple[str, ...],
+    clock: str,
+    seconds: float,
+    least: int,
+    threads: int,
+    json_path: Path | None,
+) -> None:
+    """Time re-merging in place against mergekit and against a memory copy of the same bytes.
+
+    A merge reads base, VLM and expert and writes the live model: the copy moves as many bytes, two models' worth read
+    and two written. Contenders take turns, each repeat at another setting. Times are medians with quartiles; they hold
+    for this machine and what else it did, their ratios for less.
+    """
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.errors import UsageError
+    from hpo_bench.experiments.cost import merge, subjects
+    from hpo_bench.merging.engine.devices import check_device
+    from hpo_bench.merging.find import find_pair
+
+    device = check_device(device).type
+    if no_pair and not shapes:
+        raise UsageError("nothing to time: give --shape, or leave --no-pair out")
+    torch.set_num_threads(threads)
+    disable_progress_bar()
+    kind = getattr(torch, dtype or ("float32" if device == "cpu" else "bfloat16"))
+    by_clock: merge.Clock = "cuda" if device == "cuda" else "cpu" if clock == "cpu" else "wall"
+    contenders = [merge.COPY, merge.COMPILED if device == "cuda" else merge.RESIDENT]
+    if device == "cpu":
+        contenders += [merge.COMPILED] * compiled
+        by_way = {"in-process": merge.IN_PROCESS, "run-merge": merge.RUN_MERGE, "command": merge.COMMAND}
+        contenders += [by_way[way] for way in ways if way in by_way]
+    makers = [] if no_pair or device == "cuda" else [lambda: subjects.of_pair(find_pair(pair), kind)]
+    makers += [lambda shape=shape: subjects.synthetic(shape, kind, device) for shape in shapes]
+    timings: list[merge.Timing] = []
+    with progress().status("") as status:
+        for make in makers:
+            found = merge.measure(
+                make(),
+                methods or ("ta", "dare", "ties"),
+                contenders,
+                seconds=seconds,
+                least=least,
+                clock=by_clock,
+                told=status.update,
+            )
+            for timing in found:
+                timings.append(timing)
+                if json_path:  # each time, since a run takes minutes and may be cut short
+                    json_path.write_text(merge.as_json(timings, by_clock), encoding="utf-8")
+    PlainConsole().print(_table(timings))
+
+
+def _table(timings: list) -> Table:
+    from hpo_bench.experiments.cost.merge import COMPILED, COPY, RESIDENT
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("weights", "method", "contender", "median (quartiles), ms", "× memory copy", "× resident"):
+        table.add_column(
+            head, justify="left" if head in ("weights", "method", "contender") else "right", no_wrap=head == "contender"
+        )
+    by_key = {(timing.subject, timing.method, timing.contender): timing.median for timing in timings}
+    before = None
+    for timing in timings:
+        group = (timing.subject, timing.method)
+        if before not in (None, group):
+            table.add_section()
+        before = group
+        resident = by_key.get((*group, RESIDENT)) or by_key[(*group, COMPILED)]
+        low, high = (1e3 * quartile for quartile in timing.quartiles)
+        table.add_row(
+            f"{timing.subject} ({timing.parameters / 1e6:.3g}M)",
+            timing.method,
+            timing.contender,
+            f"{1e3 * timing.median:.4g} ({low:.4g} to {high:.4g})",
+            f"{timing.median / by_key[(*group, COPY)]:.2f}",
+            f"{timing.median / resident:.2f}",
+        )
+    return table

@@ -1,0 +1,211 @@
+"""`hpo-bench tune`: the best merge of a pair for a budget."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.display.printing import say
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench tune --demo                                   see it work, in two minutes
+  hpo-bench tune path/to/pair.yaml                        Task Arithmetic by GP-BO, 40 trials
+  hpo-bench tune my-pair -m ta -m dare -m ties            three methods race for one budget
+  hpo-bench tune my-pair --dollars 20 --price 2.5         as many trials as 20 dollars buy
+  hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
+  hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
+  hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
+  hpo-bench tune my-pair --workers 4                      four GPUs of this machine
+"""
+DEMO = "ja-llama"
+
+
+class Interval(click.ParamType):
+    """Two numbers, the first below the second, with a comma between."""
+
+    name = "LOW,HIGH"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        """The two numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            low, high = map(float, str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is no pair of numbers such as 0,1.4", param, ctx)
+        return low, high
+
+
+@click.command(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.argument("pair", required=False)
+@click.option("--demo", is_flag=True, help="Tune the small pair that ships with hpo-bench.")
+@click.option(
+    "-m", "--method", "methods", multiple=True, metavar="METHOD",
+    help="Merge method: ta, dare or ties; several race for the budget.  [default: ta]",
+)  # fmt: skip
+@click.option(
+    "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME",
+    help="An optimiser by name, or your own as module:Class.",
+)  # fmt: skip
+@click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: 40 in 2-D, 60 in 3-D]")
+@click.option("--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none).")
+@click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
+@PRICE
+@click.option("--coefficients", type=Interval(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
+@click.option("--density", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
+@click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
+@click.option(
+    "--start", "starts", multiple=True, metavar="START",
+    help="Begin there: nan, metagpt (both found from the weights), or a setting as VLM,EXPERT[,DENSITY]; repeatable.",
+)  # fmt: skip
+@click.option(
+    "--from", "origins", multiple=True, metavar="STUDY", help="Begin with the best settings of another study."
+)
+@click.option(
+    "--keep", metavar="CATEGORY",
+    help="An ability not to lose: maximise the score on the other examples under a limit on this category's.",
+)  # fmt: skip
+@click.option(
+    "--at-most-below", type=float, metavar="POINTS",
+    help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the optimiser.")
+@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
+@click.option(
+    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, metavar="DIR",
+    help="Folder in which each study has its own.",
+)  # fmt: skip
+@click.option(
+    "--storage", metavar="URL", envvar="HPO_BENCH_STORAGE",
+    help="An Optuna storage; also from the environment variable HPO_BENCH_STORAGE, which keeps a password out of sight."
+    "  [default: an SQLite file in the study's folder]",
+)  # fmt: skip
+@click.option("-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
+@click.option(
+    "--ray-address", metavar="ADDRESS", help="Run the workers on a Ray cluster, such as auto or 10.0.0.1:6379."
+)
+@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: the GPUs in turn, else the CPU]")
+@THREADS
+@click.option(
+    "--timeout", type=float, metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"
+)
+@click.option(
+    "--patience", type=click.IntRange(min=1), default=5, show_default=True, help="Stop after so many failures in a row."
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Ask the base VLM a handful of questions, as always before the first trial, and stop.",
+)
+@PAIRS
+@TRUST_REMOTE_CODE
+def command(
+    *,
+    pair: str | None,
+    demo: bool,
+    methods: tuple[str, ...],
+    optimizer: str,
+    trials: int | None,
+    gpu_hours: float | None,
+    dollars: float | None,
+    price: float,
+    coefficients: tuple[float, float],
+    density: tuple[float, float],
+    sum_to_one: bool,
+    starts: tuple[str, ...],
+    origins: tuple[str, ...],
+    keep: str | None,
+    at_most_below: float | None,
+    seed: int,
+    mask_seed: int,
+    study: str | None,
+    studies: Path,
+    storage: str | None,
+    workers: int,
+    ray_address: str | None,
+    device: str | None,
+    threads: int,
+    timeout: float | None,
+    patience: int,
+    dry_run: bool,
+    pairs: Path,
+    trust_remote_code: bool,
+) -> None:
+    """Find the best merge of PAIR for a budget: merge, evaluate, learn, and merge again.
+
+    PAIR is a pair.yaml, a folder with one, or the name of a built or shipped pair. Only validation examples are looked
+    at until the end; then the recommended merge is scored on the others, beside what there was before. Every trial is
+    stored at once, in an Optuna storage that optuna-dashboard can open. Ctrl-C ends after the running trial, a second
+    one at once; the same command goes on, whatever ended it.
+    """
+    from hpo_bench.errors import UsageError
+
+    if demo == (pair is not None):
+        raise UsageError("name a pair, or say --demo")
+    if at_most_below is not None and keep is None:
+        raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
+
+    import torch
+
+    from hpo_bench.display.console import PlainConsole
+    from hpo_bench.merging.find import find_pair
+    from hpo_bench.tuning.goal import Keep
+    from hpo_bench.tuning.outcome.recorded import grid_best
+    from hpo_bench.tuning.storage_url import typed
+    from hpo_bench.tuning.study import Origin
+    from hpo_bench.tuning.tune import Request, tune
+    from hpo_bench.tuning.tune import dry_run as rehearse
+    from hpo_bench.tuning.workers.base import Crew
+    from hpo_bench.tuning.workers.devices import devices
+    from hpo_bench.tuning.workers.pair_bench import PairOpener
+    from hpo_bench.tuning.workers.processes import ProcessCrew
+
+    # The optimiser's models are small: more threads than one only get in the workers' way.
+    torch.set_num_threads(1)
+    found = find_pair(DEMO if pair is None else pair, pairs)
+    request = Request(
+        pair=found,
+        methods=tuple(name for group in methods or ("ta",) for name in group.split(",")),
+        optimizer=optimizer,
+        trials=trials,
+        hours=gpu_hours,
+        dollars=dollars,
+        price=price,
+        coefficients=coefficients,
+        density=density,
+        sum_to_one=sum_to_one,
+        starts=(*starts, *(f"from:{origin}" for origin in origins)),
+        seed=seed,
+        mask_seed=mask_seed,
+        name=study or ("demo" if demo else None),
+        studies=studies,
+        url=storage,
+        timeout=timeout,
+        patience=patience,
+        keep=None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below),
+        beside=grid_best(found.name) if demo else None,
+    )
+    named = DEMO if pair is None else str(Path(pair).resolve()) if Path(pair).exists() else pair
+    origin = Origin(named, str(pairs.resolve()), typed(sys.argv[1:]))
+
+    def open_crew(logs: Path, wanted: tuple[str, ...]) -> Crew:
+        opener = PairOpener(found, mask_seed, threads, wanted, trust_remote_code)
+        if ray_address is None:
+            return ProcessCrew(opener, devices=places, logs=logs)
+        from hpo_bench.tuning.workers.ray import RayCrew
+
+        return RayCrew(opener, address=ray_address, workers=workers, device=device)
+
+    # Which devices a cluster's nodes have is not to be seen from here.
+    places = devices(workers, device) if ray_address is None else []
+    if dry_run:
+        rehearse(request, open_crew, PlainConsole(), workers=workers)
+        say("nothing was tried; the same command without --dry-run begins")
+        return
+    verdict = tune(request, open_crew, PlainConsole(), workers=workers, origin=origin)
+    if verdict is None:
+        say("interrupted; the same command goes on where it stopped", err=True)
+        sys.exit(130)

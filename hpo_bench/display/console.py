@@ -1,0 +1,38 @@
+"""How this package prints: plain text as it is, with what a terminal would obey escaped.
+
+Names, paths, answers and error texts are the user's or a stranger's, so nothing that is printed is markup: a merge
+called `[red]` is called so. Styles are given as arguments.
+"""
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from hpo_bench.display.printing import escaped
+
+
+class PlainConsole(Console):
+    """A console on which brackets and colons mean nothing, and control characters are shown and not obeyed."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Every text that is printed, alone or in a table, comes through here."""
+        return super().render_str(escaped(text), **options)
+
+
+def output(*, width: int = 160) -> PlainConsole:
+    """Standard output.
+
+    Args:
+        width: Columns where it is a pipe, which has no width of its own; tables need about so much.
+    """
+    return PlainConsole(width=None if sys.stdout.isatty() else width)
+
+
+def progress() -> PlainConsole:
+    """Standard error, for bars and lines on how far the work is."""
+    return PlainConsole(stderr=True)

@@ -1,0 +1,186 @@
+"""How all figures look, and what all of them say about their data."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from textwrap import fill
+
+from matplotlib import style
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from hpo_bench.benchmark.store import write
+from landscapes.catalogue import ROOT
+from landscapes.functions.problems import FunctionProblem, Problem
+
+# Okabe and Ito (2008), told apart by colour-blind readers; the yardstick is grey because it competes with nobody.
+COLOURS = {
+    "gp-bo": "#0072B2",
+    "cma-es": "#D55E00",
+    "pattern-search": "#009E73",
+    "powell": "#CC79A7",
+    "sobol": "#56B4E9",
+    "grid": "#E69F00",
+    "random": "#6B7280",
+}
+# Tol's muted scheme, for optimisers that we do not know.
+OTHERS = ("#332288", "#882255", "#999933", "#117733", "#AA4499", "#44AA99", "#661100", "#88CCEE")
+INK, FAINT, BAND = "#1F2933", "#9AA5B1", "#E4E7EB"
+
+PAGE_INCHES = 9.2
+"""Width of a figure that spans the page."""
+FOOT_INCHES = 0.3
+FOOT_LETTERS = 19
+"""How many letters of the line at the foot fit into an inch."""
+SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.0,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": "#EDF0F3",
+    "grid.linewidth": 0.8,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    # Fixed, so that the same figures give the same bytes.
+    "svg.hashsalt": "hpo-bench",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style inside the block, and leave the user's settings alone outside."""
+    with style.context(SETTINGS, after_reset=True):
+        yield
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure with room at its foot for the line on what the numbers come from.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    foot = FOOT_INCHES / height
+    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
+
+
+def colours(identities: Iterable[str]) -> dict[str, str]:
+    """A colour for each optimiser, the same in every figure."""
+    identities = list(identities)
+    unknown = [identity for identity in identities if identity not in COLOURS]
+    return {
+        **{identity: COLOURS[identity] for identity in identities if identity in COLOURS},
+        **{identity: OTHERS[i % len(OTHERS)] for i, identity in enumerate(unknown)},
+    }
+
+
+def provenance(landscapes: Sequence[Problem]) -> str:
+    """What the numbers come from, in a line that every figure carries."""
+    kinds = [_kind(landscape) for landscape in landscapes]
+    parts = []
+    for kind, words in KINDS.items():
+        if count := kinds.count(kind):
+            parts.append(f"{count} {words[count > 1]}" if len(kinds) > 1 else words[0])
+    text = "; ".join(parts)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+KINDS = {
+    "nano": (
+        "landscape recorded from real merges of a nano pair (about a million parameters, trained from scratch), not of "
+        "full-size models",
+        "landscapes recorded from real merges of nano pairs (about a million parameters, trained from scratch), not of "
+        "full-size models",
+    ),
+    "own": ("landscape from a folder of the user’s", "landscapes from a folder of the user’s"),
+    "function": ("test function, no merge", "test functions, no merges"),
+    "synthetic": ("SYNTHETIC landscape, made from a formula", "SYNTHETIC landscapes, made from a formula"),
+}
+
+
+def _kind(landscape: Problem) -> str:
+    if isinstance(landscape, FunctionProblem):
+        return "function"
+    if landscape.card.synthetic:
+        return "synthetic"
+    # Those that ship are all recorded from nano pairs.
+    return "nano" if Path(getattr(landscape.card, "path", "")).is_relative_to(ROOT) else "own"
+
+
+def encode(figure: Figure, source: str) -> dict[str, bytes]:
+    """A figure as PNG and SVG, with the line on what its numbers come from.
+
+    Args:
+        figure: The figure, begun with `blank`.
+        source: That line.
+
+    Returns:
+        The content of a file by its suffix.
+    """
+    # In narrow figures the line would run out of the page, and takes two.
+    letters = int(FOOT_LETTERS * figure.get_figwidth())
+    figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color="#7B8794")
+    encoded = {}
+    with house_style():
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")  # Found once, not again for each format.
+        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+            buffer = BytesIO()
+            figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
+            encoded[suffix] = buffer.getvalue()
+    return encoded
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The folder of figures.
+
+    Attributes:
+        folder: Where it is.
+        files: Every file that was kept, with the SHA-256 of its content.
+    """
+
+    folder: Path
+    files: dict[Path, str] = field(default_factory=dict)
+
+    def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Write a figure.
+
+        Args:
+            name: File name without suffix.
+            encoded: What `encode` made of it.
+
+        Returns:
+            The same again.
+
+        Raises:
+            ResultsError: If it cannot be written.
+        """
+        for suffix, content in encoded.items():
+            file = self.folder / f"{name}.{suffix}"
+            self.files[file] = write(file, lambda path, content=content: path.write_bytes(content))
+        return encoded
+
+    def clear_others(self) -> None:
+        """Remove figures of an earlier report, about landscapes that this one does not have."""
+        for path in self.folder.glob("[!.]*"):
+            if path.suffix in {".png", ".svg"} and path not in self.files:
+                path.unlink(missing_ok=True)

@@ -1,0 +1,212 @@
+"""A map of each landscape: the surrogate, what was recorded, and where the optimum lies."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hpo_bench.display.figures import INK, PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.words import significant
+from landscapes.landscape import Landscape
+from landscapes.weakness import MARK
+
+PIXELS = 81
+CONTOURS = 9
+SLICES = 5
+ACROSS = 3
+"""Maps beside one another where every two hyperparameters have one."""
+NEAR = 0.02
+"""Slices of the third hyperparameter nearer than this fraction of its span are not drawn apart."""
+WORDS = {"vl_weight": "VLM weight", "exp_weight": "expert weight", "density": "density"}
+
+
+def title(landscape: Landscape) -> str:
+    """`ja-llama / DARE`, marked where it is weak, or the numbers are made up."""
+    pair, _, method = landscape.name.partition("/")
+    mark = (MARK if landscape.weaknesses else "") + (" (SYNTHETIC)" if landscape.card.synthetic else "")
+    return f"{pair} / {method.upper()}{mark}"
+
+
+def caption(landscape: Landscape) -> str:
+    """Optimum, range and noise of a landscape in a line."""
+    card, best = landscape.card, landscape.optimum
+    highest, lowest = (significant(end.score, within=landscape.range) for end in (best, landscape.minimum))
+    where = ", ".join(at(landscape, axis, value) for axis, value in enumerate(best.x))
+    noise = "" if np.isnan(landscape.noise) else f", standard error of one evaluation {significant(landscape.noise)}"
+    return (
+        f"{title(landscape)} ({card.domain}, {card.benchmark}): maximum {highest} at {where}; minimum {lowest}; "
+        f"{len(landscape.grid)} recorded settings{noise}."
+    )
+
+
+def at(landscape: Landscape, axis: int, value: float) -> str:
+    """A hyperparameter and its value: `expert weight 0.432`, `lr 0.00021`."""
+    side = landscape.space.parameters[axis]
+    within = side.high - side.low if side.scale == "linear" else None
+    return f"{_named(landscape, axis)} {significant(value, within=within)}"
+
+
+def describe(landscape: Landscape) -> str:
+    """The map in words, for those who cannot see it."""
+    kind = "curve" if landscape.space.dim == 1 else "heat map"
+    return f"{kind.capitalize()} of the {landscape.card.tuning_split} score. {caption(landscape)}"
+
+
+def draw(landscape: Landscape) -> Figure:
+    """The score over the first two hyperparameters, a panel a slice of the third, with what was recorded nearest to it.
+
+    Beyond three, a panel for every two hyperparameters, the others held at the optimum, with all that was recorded.
+    """
+    with house_style():
+        if landscape.space.dim == 1:
+            return _curve(landscape)
+        panels = _slices(landscape) if landscape.space.dim < 4 else _pairs(landscape)
+        across = min(len(panels), SLICES if landscape.space.dim < 4 else ACROSS)
+        rows = -(-len(panels) // across)
+        width = 4.4 if across == 1 else PAGE_INCHES
+        figure = blank(width, 3.9 if across == 1 else 0.95 + rows * PAGE_INCHES / (across + 0.55))
+        grid = figure.subplots(rows, across, squeeze=False, sharey=rows == 1).ravel()
+        norm = Normalize(landscape.minimum.score, landscape.optimum.score)
+        images = [_draw_panel(axis, landscape, panel, norm) for axis, panel in zip(grid, panels, strict=False)]
+        for axis in grid[len(panels) :]:
+            axis.set_visible(False)
+        for axis in grid[1:across] if rows == 1 else ():
+            axis.set_ylabel("")
+        figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
+        figure.text(0.988, 1 - 0.2 / figure.get_figheight(), _note(landscape, panels), ha="right", fontsize=7.5)
+        label = f"{landscape.card.units}, {landscape.grid.split}"
+        bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=0.015, aspect=18 * rows, label=label)
+        bar.outline.set_visible(False)
+        # Maps keep their shape, so that room for their labels is found in two steps; the second one is in `encode`.
+        figure.draw_without_rendering()
+    return figure
+
+
+def encoded(landscape: Landscape) -> dict[str, bytes]:
+    """The map as files; for workers, to whom figures cannot be sent."""
+    with warnings.catch_warnings():
+        # A warning for each letter that the font lacks, which is a box then: owners name hyperparameters as they like.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        return encode(draw(landscape), provenance([landscape]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Panel:
+    """A map over two hyperparameters.
+
+    Attributes:
+        sides: Which two, across and up.
+        held: The setting that the others are held at, of shape (d,).
+        rows: Which recorded settings are shown, the last on top.
+    """
+
+    sides: tuple[int, int]
+    held: NDArray[np.float64]
+    rows: NDArray[np.intp]
+
+
+def _slices(landscape: Landscape) -> list[_Panel]:
+    """Recorded levels of the third hyperparameter (evenly thinned) and, between them, the level of the optimum.
+
+    Where the optimum is as good as on a recorded level, the two are one slice. What was recorded is in the slice that
+    it is nearest to, the nearest on top: on its own level in a grid, and somewhere in an irregular design, too.
+    """
+    best, rows = landscape.optimum.x, np.arange(len(landscape.grid))
+    if landscape.space.dim < 3:
+        return [_Panel((0, 1), best, rows)]
+    levels = np.unique(landscape.grid.X[:, 2])
+    if len(levels) >= SLICES:
+        levels = levels[np.linspace(0, len(levels) - 1, SLICES - 1).round().astype(int)]
+    if np.abs(levels - best[2]).min() >= NEAR * np.ptp(levels):
+        levels = np.sort([*levels, best[2]])
+    distance = np.abs(landscape.grid.X[:, 2, None] - levels)
+    order = rows[np.argsort(-distance.min(axis=1), kind="stable")]
+    nearest = distance.argmin(axis=1)[order]
+    return [_Panel((0, 1), np.array([*best[:2], level]), order[nearest == i]) for i, level in enumerate(levels)]
+
+
+def _pairs(landscape: Landscape) -> list[_Panel]:
+    """Every two hyperparameters, the others held at the optimum."""
+    rows = np.arange(len(landscape.grid))
+    return [_Panel(sides, landscape.optimum.x, rows) for sides in combinations(range(landscape.space.dim), 2)]
+
+
+def _note(landscape: Landscape, panels: Sequence[_Panel]) -> str:
+    """What dots mean where they do not lie where they are shown."""
+    if landscape.space.dim > 3:
+        return "dots: everything recorded, whatever its other hyperparameters, which maps hold at the optimum"
+    off = landscape.space.dim == 3 and any(np.any(landscape.grid.X[p.rows, 2] != p.held[2]) for p in panels)
+    return "dots: what was recorded, in the nearest slice" if off else ""
+
+
+def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize) -> ScalarMappable:
+    space, best, (i, j) = landscape.space, landscape.optimum.x, panel.sides
+    x, y = (space.parameters[side].spread(PIXELS) for side in (i, j))
+    settings = np.tile(panel.held, (len(x) * len(y), 1))
+    settings[:, i], settings[:, j] = (values.ravel() for values in np.meshgrid(x, y))
+    scores = landscape.score(settings).reshape(len(y), len(x))
+    plain = not (space.parameters[i].kinds or space.parameters[j].kinds)
+    if plain:
+        box = (space.low[i], space.high[i], space.low[j], space.high[j])
+        image = axis.imshow(scores, extent=box, origin="lower", norm=norm, cmap="viridis", interpolation="bilinear")
+    else:
+        image = axis.pcolormesh(x, y, scores, norm=norm, cmap="viridis", shading="nearest")
+        axis.set_xscale(space.parameters[i].scale)
+        axis.set_yscale(space.parameters[j].scale)
+    # The same levels in every map, so that maps compare.
+    levels = np.linspace(landscape.minimum.score, landscape.optimum.score, CONTOURS + 2)[1:-1]
+    if min(scores.shape) > 1:
+        axis.contour(x, y, scores, levels=levels, colors="white", linewidths=0.5, alpha=0.55)
+    points, size = landscape.grid.X[panel.rows], 20 if space.dim < 4 else 9
+    axis.scatter(
+        points[:, i], points[:, j], c=landscape.grid.scores[panel.rows], norm=norm, cmap="viridis", s=size,
+        edgecolors="white", linewidths=0.9 if space.dim < 4 else 0.5, clip_on=False, zorder=3,
+    )  # fmt: skip
+    if (space.names[i], space.names[j]) == ("vl_weight", "exp_weight"):
+        axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=(0, (4, 2.5)), scalex=False, scaley=False)
+    if space.dim == 3:
+        axis.set_title(at(landscape, 2, panel.held[2]), fontweight="normal", fontsize=9)
+    apart = np.abs(space.warped(panel.held) - space.warped(best))
+    if np.all(apart <= NEAR * (space.warped(space.high) - space.warped(space.low))):
+        axis.plot(best[i], best[j], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
+    if plain:
+        axis.set_aspect((space.high[i] - space.low[i]) / (space.high[j] - space.low[j]))
+        axis.locator_params(nbins=5)
+    else:
+        axis.set_box_aspect(1)
+    axis.set_xlim(space.low[i], space.high[i])
+    axis.set_ylim(space.low[j], space.high[j])
+    axis.set_xlabel(_named(landscape, i))
+    axis.set_ylabel(_named(landscape, j))
+    axis.grid(visible=False)
+    axis.tick_params(length=0)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    return image
+
+
+def _curve(landscape: Landscape) -> Figure:
+    space, best = landscape.space, landscape.optimum
+    figure = blank(4.4, 3.4)
+    axis = figure.subplots()
+    x = space.parameters[0].spread(400)
+    axis.set_xscale(space.parameters[0].scale)
+    axis.plot(x, landscape.score(x[:, None]), color="#0072B2", lw=1.7)
+    axis.plot(landscape.grid.X[:, 0], landscape.grid.scores, "o", color=INK, ms=4)
+    axis.plot(best.x[0], best.score, "*", ms=14, color="#E8352E", mec="white")
+    axis.set_xlabel(_named(landscape, 0))
+    axis.set_ylabel(f"{landscape.card.units}, {landscape.grid.split}")
+    axis.set_title(title(landscape))
+    return figure
+
+
+def _named(landscape: Landscape, axis: int) -> str:
+    name = landscape.space.names[axis]
+    return WORDS.get(name, name)

@@ -1,0 +1,155 @@
+"""Evaluations of kind `lmms-eval`: tasks of that package or in its format, on the live model in this process."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.examples import Example, Split, of_split
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
+from hpo_bench.evaluation.lmms.judge import JudgeTerms
+from hpo_bench.evaluation.lmms.scores import Reading, TaskScores
+from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.prompts import Prompts
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.source import parse_path
+
+MAX_NEW_TOKENS = 1024
+
+
+class TaskGeneration(Generation):
+    """Lets a model answer documents, whose pictures are decoded a batch at a time.
+
+    Args:
+        tasks: As loaded, by name.
+        prompts: Frames what they ask.
+        scores: What scores responses.
+        options: As for `Generation`.
+    """
+
+    def __init__(self, tasks: Mapping[str, Any], prompts: Prompts, scores: TaskScores, **options: Any) -> None:
+        super().__init__(prompts, scores, **options)
+        self._tasks = tasks
+
+    def _asked(self, example: Example) -> Example:
+        return asked(example, self._tasks[example.task]) if isinstance(example, Document) else example
+
+
+class LmmsEval:
+    """Scores the live model on tasks of lmms-eval.
+
+    Documents, questions, filters and metrics are the tasks'; which documents are asked, how answers are decoded
+    (greedily, in batches, cut where they repeat themselves) and what counts as a failure are ours. lmms-eval's
+    evaluator is not run, as it can only take the head of a task's data, and keeps responses by the model's name, which
+    stays the same while its weights change. Nothing is kept from one evaluation to the next but judges' verdicts, which
+    are kept by the response.
+
+    Args:
+        documents: Of all tasks, both splits.
+        generations: What answers and scores, by the cap on an answer's tokens.
+        caps: That cap, by task.
+    """
+
+    def __init__(
+        self, documents: Sequence[Document], generations: Mapping[int, Generation], caps: Mapping[str, int]
+    ) -> None:
+        self._documents = tuple(documents)
+        self._generations, self._caps = dict(generations), dict(caps)
+        self._by_id = {document.id: document for document in documents}
+
+    @property
+    def batch_size(self) -> int:
+        """How many documents are answered at once; may be lowered when memory runs out."""
+        return min(generation.batch_size for generation in self._generations.values())
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        for generation in self._generations.values():
+            generation.batch_size = size
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The documents on one side of the split, without their pictures."""
+        return of_split(self._documents, split)
+
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+        """Answer and score each document.
+
+        Raises:
+            EvaluationError: If a document is unknown, most answers are endless, a task's code or a judge fails, or a
+                metric gives no score.
+        """
+        unknown = [example.id for example in examples if example.id not in self._by_id]
+        if unknown:
+            raise EvaluationError(f"no task has a document {unknown[0]!r}")
+        caps = [self._caps[self._by_id[example.id].task] for example in examples]
+        scores, responses = np.zeros(len(examples)), [""] * len(examples)
+        seconds = dollars = 0.0
+        for cap in sorted(set(caps)):
+            members = [place for place, its in enumerate(caps) if its == cap]
+            try:
+                outcome = self._generations[cap].evaluate(model, [self._by_id[examples[i].id] for i in members])
+            except EvaluationError as error:
+                error.dollars += dollars
+                raise
+            scores[members] = outcome.scores
+            for member, response in zip(members, outcome.responses, strict=True):
+                responses[member] = response
+            seconds, dollars = seconds + outcome.seconds, dollars + outcome.dollars
+        return Outcome(tuple(examples), scores, seconds, tuple(responses), dollars)
+
+
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LmmsEval:
+    """The evaluator of kind `lmms-eval`.
+
+    Args:
+        pair: In its folder lie tasks of the user's.
+        loaded: Its processor encodes.
+        options: `tasks`, a name or a list of them; `include_path`, a folder of the pair with tasks of the user's;
+            `metric` and `filter`, where a task has several; `worst` (0) and `best` (1), the metric's values that become
+            the scores 0 and 1; `id_field`, the column whose hash decides the split; `model_name`, whose prompts are
+            taken where a task has prompts by model; `max_new_tokens` (1024), a cap on the tasks' own; `batch_size`
+            (16); `chat_template` (true); and `judge`, without which no judge is asked: `price_in` and `price_out`
+            (dollars a million tokens), `max_dollars`, `parallel` (4), `cache`. Which judge is asked, and with which
+            key, is said by the variables that lmms-eval reads: API_TYPE, OPENAI_API_KEY, OPENAI_API_URL, MODEL_VERSION.
+
+    Raises:
+        UsageError: If lmms-eval is not installed, an option is missing, unknown or makes no sense, or a judge would be
+            asked without terms.
+        EvaluationError: If a task's data or judge is not there, or it gives no score by document.
+    """
+    source = f"{pair.folder / 'pair.yaml'}, evaluation"
+    given = Options(options, source=source)
+    names = given.words("tasks", None)
+    include = given.word("include_path", None) if given.has("include_path") else None
+    metric, filter_, id_field, model_name = (
+        given.word(key, None) if given.has(key) else None for key in ("metric", "filter", "id_field", "model_name")
+    )
+    worst, best = given.number("worst", 0.0), given.number("best", 1.0)
+    most = given.whole("max_new_tokens", MAX_NEW_TOKENS, least=1)
+    batch_size, chat = given.whole("batch_size", 16, least=1), given.flag("chat_template", True)
+    terms = JudgeTerms.read(given.mapping("judge"), source) if given.has("judge") else None
+    given.finish()
+    if best <= worst:
+        raise given.wrong("best", f"is {best:g}, not above worst, {worst:g}")
+    prompts = Prompts(loaded.processor, chat_template=chat)
+    folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
+    tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
+    readings = {
+        name: Reading.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
+        for name, task in tasks.items()
+    }
+    documents = documents_of(tasks, id_field=id_field, source=source)
+    scores = TaskScores(tasks, readings, terms)
+    scores.check(documents)
+    caps = {
+        name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
+    }
+    generations = {
+        cap: TaskGeneration(tasks, prompts, scores, batch_size=batch_size, max_new_tokens=cap)
+        for cap in set(caps.values())
+    }
+    return LmmsEval(documents, generations, caps)

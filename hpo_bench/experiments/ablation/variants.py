@@ -1,0 +1,226 @@
+"""GP-BO with one choice made otherwise: what was tried and is not the default."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import log, pi, sqrt
+
+import torch
+from botorch.acquisition.analytic import _log_ei_helper
+from torch import Tensor
+
+from hpo_bench.experiments.ablation.ascent import climb
+from optimizers.base import Point
+from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement
+from optimizers.gp.kernels import Kernel
+from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
+from optimizers.gp.priors import Gamma, Priors
+from optimizers.gp_bo import GpBo, Knowledge
+
+ROOT3 = sqrt(3.0)
+
+
+class Matern32(Kernel):
+    """The Matérn kernel of smoothness 3/2: differentiable once."""
+
+    @staticmethod
+    def value(squares: Tensor) -> Tensor:
+        """See `Kernel`."""
+        scaled = squares.sqrt_().mul_(ROOT3)
+        return (-scaled).exp_().mul_(scaled.add_(1.0))
+
+    @staticmethod
+    def value_and_tangent(squares: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Kernel`."""
+        scaled = squares.sqrt_().mul_(ROOT3)
+        decay = (-scaled).exp_()
+        return decay * (1.0 + scaled), 3.0 * decay
+
+
+class SquaredExponential(Kernel):
+    """The squared exponential kernel, alias RBF: infinitely smooth."""
+
+    @staticmethod
+    def value(squares: Tensor) -> Tensor:
+        """See `Kernel`."""
+        return squares.mul_(-0.5).exp_()
+
+    @staticmethod
+    def value_and_tangent(squares: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Kernel`."""
+        value = squares.mul_(-0.5).exp_()
+        return value, value.clone()
+
+
+@dataclass(frozen=True, slots=True)
+class LogNormal:
+    """A log-normal distribution, with the same face as `Gamma`."""
+
+    location: float
+    scale: float
+
+    def log_density(self, value: Tensor, log_value: Tensor) -> Tensor:
+        """The log density at positive values."""
+        z = (log_value - self.location) / self.scale
+        return -0.5 * z.square() - log_value - log(self.scale * sqrt(2.0 * pi))
+
+    def slope(self, value: Tensor) -> Tensor:
+        """The derivative of the log density by the logarithm of the value."""
+        return -(value.log() - self.location) / self.scale**2 - 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpperConfidenceBound:
+    """Mean plus so many standard deviations (Srinivas et al., 2010).
+
+    Attributes:
+        posterior: What is known.
+        width: How many.
+    """
+
+    posterior: Posterior
+    width: float
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Values of shape (B, m) at points of shape (B, m, d)."""
+        mean, variance = self.posterior.predict(X)
+        return mean + self.width * variance.sqrt()
+
+
+class ThreeHalves(GpBo):
+    """Matérn-3/2 instead of 5/2."""
+
+    priors = Priors(kernel=Matern32())
+
+
+class Smooth(GpBo):
+    """A squared exponential kernel."""
+
+    priors = Priors(kernel=SquaredExponential())
+
+
+class Hvarfner(GpBo):
+    """BoTorch's default since 0.12: length scales that grow with the dimension, output scale 1, little noise.
+
+    Hvarfner, Hellsten & Nardi, "Vanilla Bayesian optimization performs great in high dimensions" (2024); here in the
+    two or three dimensions of `dim`, with the squared exponential kernel that comes with it.
+    """
+
+    @classmethod
+    def _learn(cls, optimizers: Sequence[GpBo], known: Knowledge) -> Hyperparameters:
+        cls.priors = cls.priors_in(known.X.shape[2])
+        return super()._learn(optimizers, known)
+
+    @staticmethod
+    def priors_in(dim: int) -> Priors:
+        """The priors in so many dimensions; the output scale is all but fixed."""
+        return Priors(
+            kernel=SquaredExponential(),
+            lengthscale=LogNormal(sqrt(2.0) + 0.5 * log(dim), sqrt(3.0)),
+            outputscale=Gamma(1e4, 1e4),
+            noise=LogNormal(-4.0, 1.0),
+        )
+
+
+class Upper(GpBo):
+    """Upper confidence bound, two standard deviations wide."""
+
+    @classmethod
+    def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
+        return UpperConfidenceBound(posterior, 2.0)
+
+
+class Exploits(GpBo):
+    """The last tenth of the budget goes to the highest posterior mean."""
+
+    @classmethod
+    def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
+        if optimizers[0].asked >= 0.9 * optimizers[0].budget:
+            # Not quite the mean, so that known points, where it is highest but nothing is to be learnt, do not win.
+            return UpperConfidenceBound(posterior, 0.1)
+        return super()._acquisition(optimizers, posterior, incumbent)
+
+
+class Polished(GpBo):
+    """Two clouds, then gradient ascent from their best point."""
+
+    effort = replace(Effort(), radii=(0.1, 0.03))
+
+    @classmethod
+    def _maximise(cls, acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:
+        found = super()._maximise(acquisition, incumbent, draws)
+        if isinstance(acquisition, LogExpectedImprovement):
+            found = climb(acquisition, found[:, None, :], evaluations=20)
+        return found
+
+
+class Twice(GpBo):
+    """Twice the candidates and twice the lineages."""
+
+    effort = replace(Effort(), uniform=1600, near=400, lineages=8)
+
+
+@dataclass(frozen=True, slots=True)
+class LogPairedImprovement:
+    """Log expected improvement on the score of the best point, which is itself uncertain, and goes with the others.
+
+    With one Gaussian the noisy expected improvement of Letham, Karrer, Ottoni & Bakshy (2019) has a closed form, if the
+    best point is the one that is believed to be worth most instead of another one in every draw.
+
+    Attributes:
+        posterior: What is known.
+        best: That point, of shape (B, 1, d).
+    """
+
+    posterior: Posterior
+    best: Tensor
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Values of shape (B, m) at points of shape (B, m, d)."""
+        p = self.posterior
+        mean, variance = p.predict(X)
+        best_mean, best_variance = p.predict(self.best)
+        white, white_best = (torch.bmm(p.whitener, covariance(p.X, places, p.kernel)) for places in (X, self.best))
+        shared = covariance(self.best, X, p.kernel)[:, 0] - (white * white_best).sum(1)
+        deviation = (variance + best_variance - 2.0 * shared).clamp_min(1e-12).sqrt()
+        return _log_ei_helper((mean - best_mean) / deviation) + deviation.log()
+
+
+class Paired(GpBo):
+    """Improvement on the uncertain score of the best point, not on what is believed of it."""
+
+    @classmethod
+    def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
+        index = posterior.predict(posterior.X)[0].argmax(1)
+        return LogPairedImprovement(posterior, posterior.X[torch.arange(len(index)), index][:, None, :])
+
+
+class Smoothed(GpBo):
+    """All noise that is learnt is luck: a point is believed to be worth its posterior mean."""
+
+    @classmethod
+    def _worth(cls, posterior: Posterior, known: Knowledge) -> Tensor:
+        return posterior.predict(known.X)[0]
+
+
+class Luckiest(GpBo):
+    """Recommends the highest score told, noise and all."""
+
+    def recommend(self) -> Point:
+        """See `Optimizer`."""
+        return self._X[self._highest()]
+
+
+class KnownOnly(GpBo):
+    """Where standard errors are told, no noise but theirs."""
+
+    priors = Priors(noise=Gamma(1.0, 1e4))
+
+
+class Unaware(GpBo):
+    """Standard errors are not heeded: the noise is learnt from the scores."""
+
+    @classmethod
+    def _learn(cls, optimizers: Sequence[GpBo], known: Knowledge) -> Hyperparameters:
+        known.noise.zero_()
+        known.told.zero_()
+        return super()._learn(optimizers, known)

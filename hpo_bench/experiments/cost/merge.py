@@ -1,0 +1,242 @@
+"""How long a re-merge takes, beside mergekit and beside a memory copy of the same bytes, measured in one run."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import yaml
+
+from hpo_bench.errors import MergeError
+from hpo_bench.experiments.cost.subjects import Subject
+from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.setting import MergeSetting
+
+COPY = "memory copy"
+RESIDENT = "resident"
+COMPILED = "resident, compiled"
+IN_PROCESS = "mergekit, in process"
+RUN_MERGE = "mergekit, run_merge"
+COMMAND = "mergekit-yaml"
+Clock = Literal["wall", "cpu", "cuda"]
+CONTENDERS = (COPY, RESIDENT, COMPILED, IN_PROCESS, RUN_MERGE, COMMAND)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds of one contender at one method on one subject.
+
+    Attributes:
+        subject: What was merged.
+        parameters: How many.
+        method: "ta", "dare" or "ties".
+        contender: One of `CONTENDERS`.
+        seconds: Repeat by repeat.
+        first: Of the repeat that is not counted, with what is done once (thresholds, norms, compilation); None of
+            contenders that keep nothing in memory.
+    """
+
+    subject: str
+    parameters: int
+    method: str
+    contender: str
+    seconds: tuple[float, ...]
+    first: float | None
+
+    @property
+    def median(self) -> float:
+        """Median seconds."""
+        return statistics.median(self.seconds)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """First and third quartile; of fewer than four repeats, least and most."""
+        if len(self.seconds) < 4:
+            return min(self.seconds), max(self.seconds)
+        first, _, third = statistics.quantiles(self.seconds, n=4)
+        return first, third
+
+
+def measure(
+    subject: Subject,
+    methods: Sequence[str],
+    contenders: Sequence[str],
+    *,
+    seconds: float,
+    least: int,
+    most: int = 25,
+    clock: Clock = "wall",
+    told: Callable[[str], None] = lambda _: None,
+) -> Iterator[Timing]:
+    """Time contenders in turns, so that whatever else the machine does falls on all of them.
+
+    Every repeat is at another setting, as an optimiser would ask for it. Each contender has one repeat that is not
+    counted, but for mergekit on disk and by command, which keep nothing in memory between merges.
+
+    Args:
+        subject: What is merged.
+        methods: "ta", "dare", "ties".
+        contenders: Some of `CONTENDERS`.
+        seconds: A contender stops after the repeat in which its sum reaches this.
+        least: Repeats at least.
+        most: Repeats at most.
+        clock: "wall"; "cpu", the processor's seconds, children's included, for a machine that is busy otherwise; or
+            "cuda", events on the GPU.
+        told: Called with what is being timed.
+
+    Raises:
+        MergeError: If mergekit fails, or Task Arithmetic is not bit for bit mergekit's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints = Path(folder)
+        if {RUN_MERGE, COMMAND} & {*contenders}:
+            told(f"{subject.label}: writing checkpoints")
+            _write_checkpoints(subject, checkpoints)
+        for method in methods:
+            runs = {name: _contender(name, subject, checkpoints) for name in contenders}
+            taken: dict[str, list[float]] = {name: [] for name in contenders}
+            first: dict[str, float] = {}
+            for name in contenders:
+                if name not in (RUN_MERGE, COMMAND):
+                    told(f"{subject.label}: {method}, {name}, warming up")
+                    first[name] = _time(runs[name], _setting(method, most), clock)
+            if method == "ta" and {RESIDENT, IN_PROCESS} <= {*contenders}:
+                _check_equal(subject, runs[RESIDENT])
+            for turn in range(most):
+                setting = _setting(method, turn)
+                for name in contenders:
+                    if turn < least or sum(taken[name]) < seconds:
+                        told(f"{subject.label}: {method}, {name}, {turn + 1}")
+                        taken[name].append(_time(runs[name], setting, clock))
+            for name in contenders:
+                yield Timing(subject.label, subject.parameters, method, name, tuple(taken[name]), first.get(name))
+
+
+def _setting(method: str, turn: int) -> MergeSetting:
+    density = None if method == "ta" else 0.2 + 0.6 * (turn * 0.618 % 1)
+    return MergeSetting(method, 0.3 + 0.02 * turn, 0.9 - 0.02 * turn, density)
+
+
+def _time(run: Callable[[MergeSetting], object], setting: MergeSetting, clock: Clock) -> float:
+    if clock == "cuda":
+        begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        begin.record()
+        run(setting)
+        end.record()
+        end.synchronize()
+        return begin.elapsed_time(end) / 1000
+    now = time.perf_counter if clock == "wall" else _processor_seconds
+    start = now()
+    run(setting)
+    return now() - start
+
+
+def _processor_seconds() -> float:
+    spent = os.times()
+    return time.process_time() + spent.children_user + spent.children_system
+
+
+def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[MergeSetting], object]:
+    loaded = subject.loaded
+    if name == COPY:
+        return _copy(loaded)
+    if name in (RESIDENT, COMPILED):
+        return Resident(loaded, compiled=name == COMPILED).merge
+    if name == IN_PROCESS:
+        return lambda setting: mergekit.merge(loaded, setting, mask_seed=0)
+    run = _run_merge if name == RUN_MERGE else _run_command
+    dtype = str(next(iter(loaded.base.values())).dtype).removeprefix("torch.")
+
+    def on_disk(setting: MergeSetting) -> None:
+        folders = {role: str(checkpoints / role) for role in ("base", "vlm", "expert")}
+        with _scratch(checkpoints) as scratch:
+            run(mergekit.configuration(setting, **folders, dtype=dtype), scratch)
+
+    return on_disk
+
+
+def _copy(loaded: LoadedPair) -> Callable[[MergeSetting], None]:
+    """Moves what a merge moves, and does nothing else: reads two models' worth and writes two."""
+    live = loaded.read_language()
+    moves = [(live[name].detach(), weights[name]) for weights in (loaded.base, loaded.expert) for name in live]
+
+    def copy(_setting: MergeSetting) -> None:
+        for target, source in moves:
+            target.copy_(source)
+
+    return copy
+
+
+def _check_equal(subject: Subject, resident: Callable[[MergeSetting], object]) -> None:
+    setting = _setting("ta", 0)
+    expected = mergekit.merge(subject.loaded, setting, mask_seed=0)
+    resident(setting)
+    for name, tensor in subject.loaded.read_language().items():
+        if not torch.equal(tensor, expected[name]):
+            raise MergeError(f"{subject.label}: {name} is not what mergekit makes of it; its speed means nothing")
+
+
+@contextmanager
+def _scratch(parent: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
+
+
+def _write_checkpoints(subject: Subject, folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    loaded = subject.loaded
+    for role, weights in (("base", loaded.base), ("vlm", loaded.tuned), ("expert", loaded.expert)):
+        (folder / role).mkdir()
+        subject.config.save_pretrained(folder / role)
+        tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
+        save_file(tensors, folder / role / "model.safetensors", metadata={"format": "pt"})
+
+
+def _run_merge(configuration: dict[str, Any], scratch: Path) -> None:
+    from mergekit.config import MergeConfiguration
+    from mergekit.merge import run_merge
+    from mergekit.options import MergeOptions
+
+    options = MergeOptions(copy_tokenizer=False, quiet=True)
+    run_merge(MergeConfiguration.model_validate(configuration), str(scratch / "merged"), options)
+
+
+def _run_command(configuration: dict[str, Any], scratch: Path) -> None:
+    (scratch / "merge.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
+    program = Path(sys.executable).parent / "mergekit-yaml"
+    arguments = [str(program), str(scratch / "merge.yaml"), str(scratch / "merged"), "--no-copy-tokenizer", "--quiet"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603
+    if done.returncode:
+        raise MergeError(f"mergekit-yaml failed: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def as_json(timings: Sequence[Timing], clock: Clock) -> str:
+    """All timings, in seconds by a clock, as JSON text."""
+    rows = [
+        {
+            "subject": timing.subject,
+            "parameters": timing.parameters,
+            "method": timing.method,
+            "contender": timing.contender,
+            "median": timing.median,
+            "quartiles": timing.quartiles,
+            "seconds": timing.seconds,
+            "first": timing.first,
+        }
+        for timing in timings
+    ]
+    return json.dumps(
+        {"clock": clock, "torch": torch.__version__, "threads": torch.get_num_threads(), "timings": rows}, indent=1
+    )

@@ -1,0 +1,247 @@
+"""Measuring everybody on one pair; what is measured is kept, so that a killed run goes on where it was."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from hpo_bench.evaluation import calibration
+from hpo_bench.evaluation.base import Outcome, checked
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.experiments.methods.calibration_sets import calibration_set
+from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, Contender
+from hpo_bench.experiments.methods.measured import Grid, Measured, PairResult
+from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.methods import metagpt, nan
+from hpo_bench.merging.methods.base import Method, TaskVectors
+from hpo_bench.merging.methods.fisher import Fisher
+from hpo_bench.merging.methods.regmean import RegMean
+from hpo_bench.merging.methods.tsv import TsvMerge
+from hpo_bench.merging.methods.wudi import Wudi
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.recording.record import record
+from landscapes import catalogue
+from landscapes.card import FILE as CARD
+from landscapes.card import Card
+from landscapes.grid import FILE as GRID
+from landscapes.grid import RecordedGrid
+from landscapes.outcomes import FILE as OUTCOMES
+from landscapes.outcomes import Outcomes, fingerprint
+
+REPEATS, ENOUGH = 5, 2.0
+"""Merges that are timed at most, and processor seconds after which no further one is. The fewest count: what else runs
+can only add to them, through the caches."""
+CLOCK = "processor"
+"""What is read for seconds of merges and statistics: wall times are as long as a machine is busy."""
+TEST, VALIDATION = "test", "validation"
+
+Progress = Callable[[int, int, str], None]
+"""Called with contenders done, contenders in all, and a word on what is under way."""
+
+
+def measure_pair(
+    pair: Pair, out: Path, *, landscapes: Path | None, samples: int, variants: bool, progress: Progress
+) -> PairResult:
+    """Measure everybody on a pair.
+
+    Tuned methods are tuned by the study's grid on validation examples, by a recorded landscape of the same checkpoints
+    where there is one, else by recording one; all are scored on test examples.
+
+    Args:
+        pair: The pair.
+        out: Folder that keeps measurements, and landscapes that had to be recorded.
+        landscapes: Folder of recorded landscapes; those that ship by default.
+        samples: Calibration samples for each model, at most.
+        variants: Whether to measure variants of methods, too.
+        progress: Told of every contender.
+
+    Raises:
+        UsageError: If the calibration set holds test examples.
+        MergeError: If the pair cannot be merged.
+        EvaluationError: If a merge cannot be scored.
+        ResultsError: If a measurement cannot be stored.
+    """
+    bench = _Bench(pair, out, landscapes, samples, progress)
+    contenders = (*EVERYBODY, *VARIANTS) if variants else EVERYBODY
+    measured = {}
+    for done, contender in enumerate(contenders):
+        progress(done, len(contenders), f"{pair.name}: {contender.label}{contender.how and f', {contender.how}'}")
+        measured[contender.name] = bench.measure(contender)
+    progress(len(contenders), len(contenders), f"{pair.name}: done")
+    nano = (pair.folder / "recipe.json").is_file()
+    return PairResult(pair.name, pair.domain, pair.benchmark, nano, measured)
+
+
+class _Bench:
+    """A pair with everything that measuring needs, each part made when it is first needed."""
+
+    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
+        self.pair = pair
+        self.out = out
+        self.landscapes = catalogue.ROOT if landscapes is None else landscapes
+        self.samples = samples
+        self.progress = progress
+        self.hashes = pair.file_hashes()
+
+    @cached_property
+    def loaded(self) -> LoadedPair:
+        return LoadedPair.load(self.pair)
+
+    @cached_property
+    def vectors(self) -> TaskVectors:
+        return TaskVectors.of(self.loaded)
+
+    @cached_property
+    def resident(self) -> Resident:
+        return Resident(self.loaded)
+
+    @cached_property
+    def evaluator(self) -> Any:
+        return open_evaluator(self.pair, self.loaded)
+
+    def calibration(self, expert_reads: Literal["texts", "pictures"]) -> calibration.CalibrationSet:
+        examples = {split: self.evaluator.examples(split) for split in (VALIDATION, TEST)}
+        return calibration_set(
+            self.pair,
+            validation=examples[VALIDATION],
+            test=examples[TEST],
+            samples=self.samples,
+            expert_reads=expert_reads,
+        )
+
+    def measure(self, contender: Contender) -> Measured:
+        name = contender.name
+        path = self.out / self.pair.name / f"{name}.json"
+        provenance = {
+            "checkpoints": self.hashes,
+            "versions": {package: version(package) for package in ("hpo-bench", "mergekit", "torch", "transformers")},
+            "options": {
+                **contender.options,
+                **({"samples": self.samples} if contender.family == "data-aware" else {}),
+            },
+            "clock": CLOCK,
+        }
+        if name in CLASSIC:
+            provenance["landscape"] = fingerprint(self._recorded(name) / OUTCOMES)
+        stored = Measured.stored(path, provenance)
+        if stored is not None:
+            return stored
+        if name in CLASSIC:
+            measured = self._tuned(name, provenance)
+        elif contender.family == "unmerged":
+            measured = self._unmerged(name, provenance)
+        else:
+            measured = self._direct(contender, provenance)
+        measured.store(path)
+        return measured
+
+    def _unmerged(self, name: str, provenance: Mapping[str, Any]) -> Measured:
+        self.loaded.write_language(self.loaded.tuned if name == BASE.name else self.loaded.expert)
+        outcome = self._score()
+        where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
+        return Measured(name, provenance, **_answers(outcome), parameters=where)
+
+    def _direct(self, contender: Contender, provenance: Mapping[str, Any]) -> Measured:
+        method, statistics_seconds, note = self._method(contender)
+        seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
+        outcome = self._score()
+        chosen: tuple[float, ...] = ()
+        if isinstance(method, metagpt.MetaGPT):
+            chosen = metagpt.coefficients(self.vectors)
+        elif isinstance(method, nan.NAN):
+            chosen = nan.coefficients(self.vectors, norm=method.norm)
+        return Measured(
+            contender.name,
+            provenance,
+            **_answers(outcome),
+            seconds={"here": seconds},
+            statistics_seconds=statistics_seconds,
+            parameters=dict(zip(("vl_weight", "exp_weight"), chosen, strict=False)),
+            note=note,
+        )
+
+    def _method(self, contender: Contender) -> tuple[Method, float, str]:
+        """The method with its statistics, the seconds that these took, and where they come from."""
+        simple: dict[str, Callable[..., Method]] = {
+            "wudi": Wudi,
+            "tsv": TsvMerge,
+            "metagpt": metagpt.MetaGPT,
+            "nan": nan.NAN,
+        }
+        if contender.method in simple:
+            return simple[contender.method](**contender.options), 0.0, ""
+        aware = {"fisher": (calibration.fisher, Fisher), "regmean": (calibration.grams, RegMean)}
+        compute, build = aware[contender.method]
+        examples = self.calibration(**contender.options)
+        begin = time.process_time()
+        vlm = compute(self.loaded, self.loaded.tuned, examples.vlm)
+        expert = compute(self.loaded, self.loaded.expert, examples.expert)
+        return build(vlm, expert), time.process_time() - begin, f"calibrated on {examples.source}"
+
+    def _tuned(self, name: str, provenance: Mapping[str, Any]) -> Measured:
+        folder = self._recorded(name)
+        card = Card.read(folder / CARD)
+        grid = RecordedGrid.read(folder / GRID, card.space, split=VALIDATION)
+        answers = Outcomes.read(folder / OUTCOMES, card.space, split=TEST)
+        best = grid.X[grid.best]
+        row = int(np.abs(answers.X - best).max(axis=1).argmin())
+        test = RecordedGrid.read(folder / GRID, card.space, split=TEST)
+        setting = MergeSetting(name, *(float(value) for value in best))
+        return Measured(
+            name,
+            provenance,
+            scores=dict(zip(map(str, answers.ids), answers.correct[row].tolist(), strict=True)),
+            categories=dict(zip(map(str, answers.ids), map(str, answers.categories), strict=True)),
+            eval_seconds=float(test.eval_seconds[int(np.abs(test.X - best).max(axis=1).argmin())]),
+            seconds={
+                "here": _seconds(lambda: self.resident.merge(setting)),
+                "mergekit": _seconds(
+                    lambda: self.loaded.write_language(mergekit.merge(self.loaded, setting, mask_seed=0))
+                ),
+            },
+            parameters=setting.parameters,
+            grid=Grid(len(grid), float(grid.merge_seconds.sum()), float(grid.eval_seconds.sum())),
+        )
+
+    def _recorded(self, method: str) -> Path:
+        """A landscape of these very checkpoints; recorded now if nobody has one."""
+        folder = self.landscapes / self.pair.name / method
+        if (folder / CARD).is_file() and Card.read(folder / CARD).checkpoints == self.hashes:
+            return folder
+        return record(
+            self.pair,
+            method,
+            self.out / "landscapes",
+            mask_seed=0,
+            progress=lambda done, total, _: self.progress(done, total, f"{self.pair.name}: recording {method}"),
+        )
+
+    def _score(self) -> Outcome:
+        """Of the live VLM as it is."""
+        examples = self.evaluator.examples(TEST)
+        return checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples)
+
+
+def _answers(outcome: Outcome) -> dict[str, Any]:
+    ids = [example.id for example in outcome.examples]
+    return {
+        "scores": dict(zip(ids, np.asarray(outcome.scores, float).tolist(), strict=True)),
+        "categories": {example.id: example.category for example in outcome.examples},
+        "eval_seconds": outcome.seconds,
+    }
+
+
+def _seconds(merge: Callable[[], object]) -> float:
+    """Fewest processor seconds of a merge; the first, which warms up, counts where it alone takes long."""
+    taken: list[float] = []
+    while len(taken) <= REPEATS and sum(taken) < ENOUGH:
+        begin = time.process_time()
+        merge()
+        taken.append(time.process_time() - begin)
+    return min(taken[1:] or taken)

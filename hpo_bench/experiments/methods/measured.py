@@ -1,0 +1,108 @@
+"""What was measured of one method on one pair, and the files that keep it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from hpo_bench.benchmark.store import write
+from hpo_bench.errors import ResultsError
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What a grid search cost.
+
+    Attributes:
+        settings: How many settings were merged and scored.
+        merge_seconds: Wall time of merging all of them, as recorded.
+        eval_seconds: Likewise of scoring all of them, on validation examples.
+    """
+
+    settings: int
+    merge_seconds: float
+    eval_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One method on one pair.
+
+    Attributes:
+        name: Of the contender.
+        provenance: What it is a measurement of: weights, versions, options.
+        scores: Test score of each example, in [0, 1], higher is better, by example id.
+        categories: Category of each example, by example id.
+        eval_seconds: Wall time of scoring them.
+        seconds: Fewest processor seconds of a merge until it stands in the live VLM, by what merged: "here" for this
+            package, "mergekit" for mergekit in the same process.
+        statistics_seconds: Processor seconds of the statistics that a data-aware method needs first.
+        parameters: Hyperparameters or coefficients that were used.
+        grid: What tuning cost; none for what is not tuned.
+        note: Anything a reader should know.
+    """
+
+    name: str
+    provenance: Mapping[str, Any]
+    scores: Mapping[str, float]
+    categories: Mapping[str, str]
+    eval_seconds: float
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    statistics_seconds: float = 0.0
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    grid: Grid | None = None
+    note: str = ""
+
+    @classmethod
+    def stored(cls, path: Path, provenance: Mapping[str, Any]) -> Self | None:
+        """What a file holds, unless it is not there, is of something else, or cannot be read."""
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content["provenance"] != provenance:
+                return None
+            grid = content.pop("grid")
+            return cls(**content, grid=Grid(**grid) if grid else None)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def store(self, path: Path) -> None:
+        """Keep it in a file, whole or not at all.
+
+        Raises:
+            ResultsError: If the file cannot be written.
+        """
+        text = json.dumps(asdict(self), ensure_ascii=False)
+        write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class PairResult:
+    """Everybody on one pair.
+
+    Attributes:
+        pair: Its name.
+        domain: What its expert is good at.
+        benchmark: What was asked.
+        nano: Whether it is a nano pair, and not of full-size models.
+        measured: By name of the contender, all on the same examples.
+
+    Raises:
+        ResultsError: If contenders were scored on different examples.
+    """
+
+    pair: str
+    domain: str
+    benchmark: str
+    nano: bool
+    measured: Mapping[str, Measured]
+
+    def __post_init__(self) -> None:
+        for name, one in self.measured.items():
+            if one.categories != self.categories:
+                raise ResultsError(f"{self.pair}: {name} was scored on other examples than {next(iter(self.measured))}")
+
+    @property
+    def categories(self) -> Mapping[str, str]:
+        """Category of each test example, by id."""
+        return next(iter(self.measured.values())).categories

@@ -1,0 +1,124 @@
+"""The comparison as a Markdown page with a figure."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import TwoSlopeNorm
+
+from hpo_bench.benchmark.store import write
+from hpo_bench.benchmark.tables import TextTable, as_markdown
+from hpo_bench.display.figures import blank, encode, house_style
+from hpo_bench.experiments.methods import tables
+from hpo_bench.experiments.methods.findings import claims, consistency
+from hpo_bench.experiments.methods.lineup import BASE, METHODS, SWAP, VARIANTS
+from hpo_bench.experiments.methods.measured import PairResult
+from hpo_bench.experiments.methods.sample import NAMES, Sample, score_table
+
+PAGE, FIGURE = "methods.md", "methods.png"
+SEED = 0
+"""Of the bootstrap."""
+
+
+def contents(results: Sequence[PairResult]) -> Mapping[str, TextTable]:
+    """Every table by its title, in the order of the page."""
+    whole, skill = (Sample(results, rng=np.random.default_rng(SEED), skill_only=only) for only in (False, True))
+    tabled = {
+        "Test score ± standard error (gain over the base VLM), in points": tables.scores(results),
+        "The same on examples of the skill alone": tables.scores(results, skill_only=True),
+        "Mean gain over the base VLM, here and in the study (Table 1), in points": tables.gains(results),
+        "Settings that tuning found on validation examples, and coefficients of the untuned": tables.settings(results),
+        "What tuning costs, and the study's Table 2": tables.tuning_cost(results),
+        "Processor seconds of a merge, and the study's Table 11 (7B on an A800)": tables.merge_cost(results),
+        "The study's findings on these pairs, with 95% intervals": tables.findings(claims(whole), claims(skill)),
+        "Counts": tables.counts(consistency(whole)),
+        "Variants of methods (†: in no other table), test score ± standard error (gain)": tables.variants(results),
+    }  # fmt: skip
+    return {title: table for title, table in tabled.items() if table.rows}
+
+
+def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
+    """What a reader must know to read the tables."""
+    domains = [result.domain for result in results]
+    alone = sorted({domain for domain in domains if domains.count(domain) == 1})
+    said = [
+        "TA, DARE and TIES are tuned by the study's grid on validation examples; everybody is scored on test examples, "
+        "which neither tuning nor calibration sees.",
+        *(f"{result.pair}: {note}." for result in results for note in _notes(result)),
+        "Processor seconds, of one thread: of a merge the fewest of up to five, until it stands in the live VLM; of "
+        "statistics those of both models. Seconds of tuning are wall times, as they were recorded.",
+        "Intervals: paired bootstrap over examples and, within a domain, over pairs.",
+    ]
+    shown = {one.method for one in VARIANTS if tables.measured(one, results)}
+    if "wudi" in shown:
+        said.append(
+            "WUDI minimises a quadratic loss in each layer. Its minimum, of least norm, is the exact closed form; cut "
+            "off, it keeps the sum of both task vectors along directions whose eigenvalues are under 1/300 of the "
+            "largest; its paper takes 300 Adam steps of 1e-5 from that sum."
+        )
+    if "fisher" in shown:
+        said.append("Calibrated on pictures, the expert reads them in the VLM's place, behind its vision tower.")
+    if alone:
+        said.append(f"One pair only in {', '.join(alone)}: its interval shows noise of examples, not of pairs.")
+    if absent := [domain for domain in tables.DOMAINS if domain not in domains]:
+        said.append(f"No pair in {', '.join(absent)}: what the study says of it is not tested.")
+    return tuple(said)
+
+
+def write_page(results: Sequence[PairResult], folder: Path, *, source: str) -> Path:
+    """Write the page and its figure.
+
+    Args:
+        results: The pairs.
+        folder: Where to.
+        source: What the numbers come from, in a line.
+
+    Returns:
+        The page.
+
+    Raises:
+        ResultsError: If a file cannot be written.
+    """
+    png = gains_figure(results, source)
+    write(folder / FIGURE, lambda partial: partial.write_bytes(png))
+    parts = ["# Nine merge methods", source, f"![Gain over the base VLM]({FIGURE})"]
+    parts += [f"## {title}\n\n{as_markdown(table)}" for title, table in contents(results).items()]
+    parts.append("\n".join(f"- {note}" for note in notes(results)))
+    text = "\n\n".join(parts) + "\n"
+    page = folder / PAGE
+    write(page, lambda partial: partial.write_text(text, encoding="utf-8"))
+    return page
+
+
+def gains_figure(results: Sequence[PairResult], source: str) -> bytes:
+    """Gains over the base VLM as a PNG: methods down, pairs across; on whole benchmarks, and on the skill alone."""
+    shown = (*METHODS, SWAP)
+    panels = []
+    for only in (False, True):
+        each = [100 * score_table(result, skill_only=only).mean(axis=1) for result in results]
+        base = NAMES.index(BASE.name)
+        panels.append(np.array([[means[NAMES.index(one.name)] - means[base] for means in each] for one in shown]))
+    with house_style():
+        figure = blank(max(5.5, 2.6 + 0.9 * len(results)), 7.6)
+        for place, (title, panel) in enumerate(zip(("Whole benchmark", "Skill alone"), panels, strict=True)):
+            axes = figure.add_subplot(2, 1, place + 1)
+            reach = max(1.0, float(np.abs(panel).max()))
+            axes.imshow(panel, cmap="RdBu", norm=TwoSlopeNorm(0, -1.4 * reach, 1.4 * reach), aspect="auto")
+            axes.set_title(f"{title}: gain in points")
+            axes.set_xticks(range(len(results)), [result.pair for result in results], rotation=30, ha="right")
+            axes.set_yticks(range(len(shown)), [one.label for one in shown])
+            axes.grid(visible=False)
+            axes.tick_params(length=0)
+            for (row, column), value in np.ndenumerate(panel):
+                bold = "bold" if value == panel[: len(METHODS), column].max() else "normal"
+                axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8, weight=bold)
+    return encode(figure, source)["png"]
+
+
+def _notes(result: PairResult) -> list[str]:
+    """Each note once, after the methods that it is about."""
+    said: dict[str, list[str]] = {}
+    for one in (*METHODS, *VARIANTS):
+        if one.name in result.measured and (note := result.measured[one.name].note):
+            said.setdefault(note, []).append(one.label + (" †" if one in VARIANTS else ""))
+    return [f"{' and '.join(labels)} {note}" for note, labels in said.items()]

@@ -1,0 +1,84 @@
+"""The page about the ranking of optimisers: tables in Markdown, figure and plain values."""
+
+from pathlib import Path
+
+from hpo_bench.benchmark.store import save_json, write
+from hpo_bench.benchmark.tables import as_markdown
+from hpo_bench.display.figures import encode, provenance
+from hpo_bench.display.words import counted
+from hpo_bench.experiments.ranking import outcome
+from hpo_bench.experiments.ranking.figure import CAPTION, draw
+from hpo_bench.experiments.ranking.objectives import REAL
+from hpo_bench.experiments.ranking.run import Comparison
+from landscapes.weakness import MARK, marked
+
+PAGE = "ranking.md"
+HOW = """\
+The same optimisers with the same budgets, seeds and starts run on several guises of the same landscapes: the surrogate
+under each kernel, a Gaussian process in its place, noise (every evaluation on examples drawn anew, which is harder than
+tuning, where all settings answer the same questions; what an optimiser recommends is judged without noise){real}.
+
+- **Regret** is in [0, 1] of a landscape's range, on the split that is tuned on, the mean over landscapes and seeds.
+- **Kendall's tau** (tau-b) of two rankings by mean regret: 1 if every two optimisers are in the same order, -1 if none
+  are. Mean regrets under a thousandth of the range tie.
+- **Brackets** hold 95% intervals by a bootstrap over pairs and, within, seeds, which are drawn apart for both rankings.
+  Pairs are few: intervals are rough. The reference's own bracket says how far a ranking agrees with itself when
+  nothing but the luck of seeds differs.
+- **first** is who has the lowest mean regret; whether whoever is first under the reference is among them; and in which
+  share of the resamples.
+"""
+AND_REAL = (
+    ", and real merges of the pair, evaluated on its questions, whose range goes from the worst that was recorded to "
+    "the best that anybody reached"
+)
+
+
+def text(comparison: Comparison) -> str:
+    """The page in Markdown."""
+    landscapes, optimisers = len(comparison.landscapes), len(comparison.contenders)
+    counts = ((landscapes, "landscape"), (comparison.seeds, "seed"), (optimisers, "optimiser"))
+    runs = ", ".join(counted(*one) for one in counts)
+    names = ", ".join(marked(landscape) for landscape in comparison.landscapes)
+    without = outcome.sound(comparison)
+    parts = [
+        "# Does the ranking of optimisers survive?",
+        outcome.sentence(comparison),
+        HOW.format(real=AND_REAL if REAL in comparison.kinds else "").strip(),
+        f"{runs}: {names}. {provenance(comparison.landscapes)}",
+        f"![{CAPTION}](ranking.png)",
+        "## Agreement of rankings",
+        as_markdown(outcome.table(comparison)),
+    ]
+    if without is not None:
+        sound = len(without.landscapes)
+        verb = "is" if sound == 1 else "are"
+        kept = f"{sound} of {counted(landscapes, 'landscape')} {verb} not weak ({MARK})"
+        parts += [
+            f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
+            as_markdown(outcome.table(without)),
+        ]
+    parts.append("## Mean regret")
+    for point in comparison.points:
+        when = "At the end of the budget" if point == "end" else f"After {point} evaluations"
+        parts.append(f"### {when}\n\n{as_markdown(outcome.regret_table(comparison, point))}")
+    return "\n\n".join(parts) + "\n"
+
+
+def write_page(comparison: Comparison, folder: Path) -> Path:
+    """Write the page, its figure, and all figures as plain values.
+
+    Args:
+        comparison: Races that are all stored.
+        folder: Where to.
+
+    Returns:
+        The page.
+
+    Raises:
+        ResultsError: If a file cannot be written.
+    """
+    png = encode(draw(comparison), provenance(comparison.landscapes))["png"]
+    write(folder / "ranking.png", lambda path: path.write_bytes(png))
+    write(folder / "ranking.json", lambda path: save_json(path, outcome.as_json(comparison)))
+    write(folder / PAGE, lambda path: path.write_text(text(comparison), encoding="utf-8"))
+    return folder / PAGE

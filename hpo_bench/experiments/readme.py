@@ -1,0 +1,125 @@
+"""README's results, from the results of `hpo-bench run`: `python -m hpo_bench.experiments.readme` (or `make readme`).
+
+What README shows is kept beside it in `docs/results.json`, so that a test can see whether it is still what the code
+produces: the same optimisers at the same versions, the same landscapes, the same figures from the same regrets.
+"""
+
+import argparse
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from hpo_bench.benchmark.store import save_json, write
+from hpo_bench.benchmark.tables import (
+    as_markdown,
+    at,
+    comparison_sentence,
+    headline,
+    noise_sentence,
+    overall,
+    sound,
+    sound_sentence,
+    unseen_sentence,
+    when,
+)
+from hpo_bench.display.words import counted, interval, listed
+from hpo_bench.errors import ResultsError
+from hpo_bench.places import RESULTS
+
+README, KEPT, FIGURE = Path("README.md"), Path("docs/results.json"), Path("docs/regret_over_random.png")
+BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
+LEFT_OUT = ("inputs", "files", "runs", "jobs", "wall_seconds")
+"""What a summary says about one machine and one run of the command, and not about optimisers."""
+FEW = "Medians over fewer than six pairs have no interval."
+COLUMNS = {
+    "random budget": "how many random draws reach the same regret at the end, as a multiple of those spent",
+    "seconds a suggestion": "the processor's, in groups of up to 64 runs",
+}
+
+
+def block(content: Mapping) -> str:
+    """What stands between the marks of README.
+
+    Args:
+        content: The summary of a benchmark on landscapes, with its report.
+    """
+    landscapes = content["landscapes"]
+    pairs = counted(len({one["pair"] for one in landscapes}), "nano pair")
+    columns = "; ".join(f"{name}: {what}" for name, what in COLUMNS.items())
+    about = (
+        f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that ship, from {pairs}, "
+        f"{counted(content['seeds'], 'seed')}; in brackets 95% intervals over pairs "
+        "([how often they hold](docs/intervals.md)); lower is better, 1 is uniform random search. "
+        f"{columns[0].upper()}{columns[1:]}."
+    )
+    parts = [
+        _first(content), unseen_sentence(content), about, as_markdown(headline(content)), noise_sentence(content),
+        f"{comparison_sentence(content)} {_equivalent(content)}".strip(),
+    ]  # fmt: skip
+    if table := sound(content):
+        parts += [sound_sentence(content), as_markdown(table), FEW]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def _first(content: Mapping) -> str:
+    """On how many landscapes the reference has the least regret, and its first and last figure."""
+    identity, point = content["comparisons"]["reference"], overall(content)
+    label, figures = content["optimisers"][identity]["label"], content["optimisers"][identity]["at"]
+    regrets = [one["regret"][point] for one in content["landscapes"]]
+    first = sum(regret[identity] <= min(regret.values()) for regret in regrets)
+    ratios = [f"{interval(figures[one]['median_ror_all'])} {at(one)}" for one in figures if one != point]
+    return (
+        f"**{label} has the least mean regret ({when(point)}) on {first} of {counted(len(regrets), 'landscape')}**; "
+        f"its median regret over random is {listed(ratios)}."
+    )
+
+
+def _equivalent(content: Mapping) -> str:
+    """Which differences a Bayesian test calls practically equivalent."""
+    point = overall(content)
+    found = [
+        content["optimisers"][one["other"]]["label"]
+        for one in content["comparisons"]["at"][point]
+        if one["probability"]["equivalent"] > 0.5
+    ]
+    if not found:
+        return ""
+    return (
+        f"Yet a Bayesian signed-rank test finds it likelier than not that nobody could tell it from {listed(found)} "
+        "with so few examples."
+    )
+
+
+def publish(results: Path, root: Path) -> None:
+    """Put the figures of a results folder into README and docs.
+
+    Args:
+        results: A results folder with a report on the landscapes that ship.
+        root: The folder of README.
+
+    Raises:
+        ResultsError: If the folder has no report, or README no marks.
+    """
+    try:
+        content = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ResultsError(f"{results / 'summary.json'} cannot be read; run `hpo-bench run` first") from error
+    if not content.get("unseen"):
+        raise ResultsError(f"{results} has no report on recorded landscapes; run `hpo-bench run` without --no-report")
+    kept = {key: value for key, value in content.items() if key not in LEFT_OUT}
+    readme = root / README
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ResultsError(f"{readme} has no lines {BEGIN.strip()} and {END}, between which results go; put them back")
+    write(root / KEPT, lambda path: save_json(path, kept))
+    write(root / FIGURE, lambda path: shutil.copyfile(results / "figures" / "ror.png", path))
+    text = f"{before}{BEGIN}{block(kept)}{END}{after}"
+    write(readme, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Put the figures of `hpo-bench run` into README.md and docs.")
+    parser.add_argument("results", nargs="?", type=Path, default=RESULTS)
+    publish(parser.parse_args().results, Path())

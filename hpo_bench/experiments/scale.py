@@ -1,0 +1,189 @@
+"""Does injection still pay in larger models? A language and a maths pair at three sizes (the study's appendix D)."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hpo_bench.benchmark.store import write
+from hpo_bench.benchmark.tables import Row, TextTable, as_markdown
+from hpo_bench.errors import ResultsError
+from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.evaluation.examples import Split
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.methods import nan
+from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.recording import designs
+from landscapes.written import read_json
+
+STUDY = (
+    "The study gained, at 2B, 7B and 72B parameters, +29.6, +40.8 and +36.0 points by NaN on instruction following "
+    "(its Table 6), and +0.46, +2.53 and +0.92 by Task Arithmetic on maths (its Table 7)."
+)
+PAGE = "scale.md"
+HOW = """\
+One language and one maths pair of nano models, trained from scratch by the same recipe at three sizes, and what merging
+gains in each over the VLM as it is, in points of accuracy on the test split, plus or minus twice the standard error of
+the paired difference. Each rung is one training: gains differ by its luck as well, which the intervals leave out.
+
+- **NAN** sets both coefficients from the weights' norms and needs no tuning.
+- **TA** is Task Arithmetic at the best of the study's 25 settings on the validation split.
+- Both are given at (weight of the VLM's task vector, weight of the expert's).
+"""
+
+Progress = Callable[[int, int, str], None]
+"""Called after each evaluation with how many are done, how many there are, and what was evaluated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What one merge method gains over the VLM as it is.
+
+    Attributes:
+        method: "nan" or "ta".
+        vl_weight: Coefficient of the VLM's task vector.
+        exp_weight: Coefficient of the expert's.
+        score: On the test split.
+        gain: Score minus the unmerged VLM's.
+        standard_error: Of the gain, paired over examples.
+    """
+
+    method: str
+    vl_weight: float
+    exp_weight: float
+    score: float
+    gain: float
+    standard_error: float
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One pair, which is one size of one ladder.
+
+    Attributes:
+        pair: Its name.
+        domain: Of its benchmark.
+        parameters: Of its language model.
+        n_examples: On the test split.
+        vlm: The unmerged VLM's test score.
+        gains: Of NAN, which needs no tuning, and of Task Arithmetic, tuned on the validation split.
+    """
+
+    pair: str
+    domain: str
+    parameters: int
+    n_examples: int
+    vlm: float
+    gains: tuple[Gain, ...]
+
+
+def climb(pairs: Iterable[Pair], folder: Path, *, progress: Progress = lambda *_: None) -> list[Rung]:
+    """Measure every pair, or read what was measured of the same weights before.
+
+    Args:
+        pairs: The ladder's rungs.
+        folder: Where measurements are kept, one JSON file a pair.
+        progress: Told of every evaluation.
+
+    Raises:
+        MergeError: If a pair cannot be loaded.
+        EvaluationError: If a merged model cannot be scored.
+        ResultsError: If a file of measurements is broken.
+    """
+    return [_read_or_measure(pair, folder / f"{pair.name}.json", progress) for pair in pairs]
+
+
+def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
+    """Score the unmerged VLM, NAN, and Task Arithmetic at the best of the study's 25 settings.
+
+    The best is the one with the highest validation score, the first of equals; gains are on the test split.
+
+    Raises:
+        MergeError: If the pair cannot be loaded.
+        EvaluationError: If a merged model cannot be scored.
+    """
+    loaded = LoadedPair.load(pair)
+    evaluator = open_evaluator(pair, loaded)
+    engine = Resident(loaded)
+    grid = [point.setting for point in designs.study("ta").points]
+    total = len(grid) + 3
+    done = 0
+
+    def score(setting: MergeSetting, split: Split) -> np.ndarray:
+        nonlocal done
+        engine.merge(setting)
+        scores = _scores(evaluator, loaded, split)
+        done += 1
+        progress(done, total, f"{split} at {setting.vl_weight:g} {setting.exp_weight:g}: {scores.mean():.3f}")
+        return scores
+
+    tuned = grid[int(np.argmax([score(setting, "validation").mean() for setting in grid]))]
+    untuned = MergeSetting("ta", *nan.coefficients(TaskVectors.of(loaded)))
+    vlm = score(MergeSetting("ta", 1.0, 0.0), "test")
+    gains = []
+    for method, setting in (("nan", untuned), ("ta", tuned)):
+        scores = score(setting, "test")
+        change = scores - vlm
+        gains.append(
+            Gain(
+                method=method,
+                vl_weight=setting.vl_weight,
+                exp_weight=setting.exp_weight,
+                score=float(scores.mean()),
+                gain=float(change.mean()),
+                standard_error=float(change.std(ddof=1) / np.sqrt(len(change))),
+            )
+        )
+    return Rung(
+        pair=pair.name,
+        domain=pair.domain,
+        parameters=sum(weight.numel() for weight in loaded.base.values()),
+        n_examples=len(vlm),
+        vlm=float(vlm.mean()),
+        gains=tuple(gains),
+    )
+
+
+def page(rungs: Sequence[Rung]) -> str:
+    """What was measured, in Markdown."""
+    return f"# Does injection still pay in larger models?\n\n{HOW}\n{table(rungs)}\n\n{STUDY}\n"
+
+
+def table(rungs: Sequence[Rung]) -> str:
+    """Rungs as a Markdown table, gains in points with twice their standard error."""
+    rows = []
+    for rung in rungs:
+        cells = [f"{rung.parameters / 1e6:.1f}M", str(rung.n_examples), f"{100 * rung.vlm:.1f}"]
+        for gain in rung.gains:
+            cells += [
+                f"({gain.vl_weight:.2f}, {gain.exp_weight:.2f})",
+                f"{100 * gain.gain:+.1f} ± {200 * gain.standard_error:.1f}",
+            ]
+        rows.append(Row(rung.pair, tuple(cells)))
+    columns = ("pair", "language model", "examples", "VLM", "NAN at", "gain of NAN", "TA at", "gain of TA")
+    return as_markdown(TextTable(columns, tuple(rows)))
+
+
+def _scores(evaluator: Evaluator, loaded: LoadedPair, split: Split) -> np.ndarray:
+    return evaluator.evaluate(loaded.vlm, evaluator.examples(split)).scores
+
+
+def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
+    checkpoints = pair.file_hashes()
+    if path.exists():
+        try:
+            content = read_json(path, wrong=ResultsError)
+            if content["checkpoints"] == checkpoints:
+                rung = content["rung"]
+                return Rung(**{**rung, "gains": tuple(Gain(**gain) for gain in rung["gains"])})
+        except (ValueError, KeyError, TypeError) as error:
+            raise ResultsError(f"{path}: is no measurement of a pair; delete it to measure again") from error
+    rung = measure(pair, progress=progress)
+    text = json.dumps({"checkpoints": checkpoints, "rung": asdict(rung)}, indent=1)
+    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    return rung

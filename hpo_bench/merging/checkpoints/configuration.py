@@ -1,0 +1,179 @@
+"""What the configurations of base, VLM and expert say, and where they differ."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
+from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
+from hpo_bench.merging.wording import first_line
+
+# Weights of equal shape mean something else when one of these differs.
+_FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation")
+# What `facts` hold, by the names that configurations have for it.
+_COMPARED = (
+    *("num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act"),
+    *("rope_parameters", "rope_theta", "sliding_window", "use_sliding_window", "rms_norm_eps", "tie_word_embeddings"),
+    *("max_position_embeddings", "vocab_size", "intermediate_size"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that whoever merges should know.
+
+    Attributes:
+        severity: "error" when a merge would be wrong, "warning" when it may be, "note" otherwise.
+        message: What, where, and what to do.
+    """
+
+    severity: Literal["error", "warning", "note"]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """What matters of one configuration.
+
+    Attributes:
+        model_type: As the file says; of a VLM, the whole model's.
+        tied: Whether it says that the head is the embeddings, at the top or, where the class looks there, for its
+            language model; what is stored may tell otherwise.
+        parent: Where the file says that the language model came from, or "".
+        facts: By name, what is compared.
+        text: transformers' configuration of the language model.
+        sees: Whether it is of a model that is also shown pictures.
+    """
+
+    model_type: str
+    tied: bool
+    parent: str
+    facts: Mapping[str, Any]
+    text: Any = field(repr=False)
+    sees: bool
+
+    @classmethod
+    def read(cls, folder: Path, *, trust_remote_code: bool = False) -> "Configuration":
+        """Read `config.json`, with transformers' defaults for what it leaves out.
+
+        Raises:
+            MergeError: If it is damaged, or of an architecture that transformers does not know.
+        """
+        from transformers import AutoConfig
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as IMAGE_TEXT_TO_TEXT,
+        )
+
+        raw = read_config(folder)
+        try:
+            config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+        except Exception as error:  # unknown architectures and damaged values alike
+            hint = ""
+            if str(raw.get("model_type", "")).startswith("llava_"):
+                hint = "; this is the LLaVA authors' own format: use the model's conversion under llava-hf"
+            raise MergeError(f"{folder / CONFIG}: {first_line(error)}{hint}") from error
+        text = config.get_text_config()
+        nested = raw.get("text_config") or {}
+        heads = getattr(text, "num_attention_heads", None)
+        hidden = getattr(text, "hidden_size", None)
+        rope = {k: v for k, v in (getattr(text, "rope_parameters", None) or {}).items() if k != "mrope_section"}
+        facts = {
+            "architecture": text.model_type,
+            "layers": getattr(text, "num_hidden_layers", None),
+            "hidden size": hidden,
+            "attention heads": heads,
+            "key-value heads": getattr(text, "num_key_value_heads", None),
+            "head size": getattr(text, "head_dim", None) or (hidden // heads if hidden and heads else None),
+            "activation": getattr(text, "hidden_act", None),
+            "rope theta": rope.pop("rope_theta", getattr(text, "rope_theta", None)),
+            "rope scaling": _scaling(rope),
+            "sliding window": _window(text),
+            "norm epsilon": getattr(text, "rms_norm_eps", None),
+            "tied embeddings": bool(getattr(config, "tie_word_embeddings", False)),
+            "context": getattr(text, "max_position_embeddings", None),
+            "vocabulary": getattr(text, "vocab_size", None),
+        }
+        parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
+        sees = getattr(config, "vision_config", None) is not None or config.model_type in IMAGE_TEXT_TO_TEXT
+        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, sees)
+
+    def as_stored(self, *, tied: bool) -> "Configuration":
+        """The same with what the weights tell of the head, which is what counts."""
+        return replace(self, tied=tied, facts={**self.facts, "tied embeddings": tied})
+
+
+def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
+    """Where base or expert differ from the VLM.
+
+    Args:
+        configurations: Of "base", "vlm" and "expert".
+    """
+    ours = configurations["vlm"].facts
+    findings = []
+    for role in ("base", "expert"):
+        for fact, theirs in configurations[role].facts.items():
+            if theirs == ours[fact] or fact == "architecture":
+                continue
+            what = f"{fact}: {ours[fact]} in the VLM, {theirs} in the {role}"
+            if fact in _FATAL:
+                findings.append(Finding("error", f"{what}; these are different architectures and cannot be merged"))
+            elif fact == "vocabulary":
+                findings.append(Finding("note", f"{what}; rows are matched by token"))
+            elif fact == "tied embeddings":
+                findings.append(Finding("warning", f"{what}; {_TIES[bool(ours[fact])].format(role=role)}"))
+            elif fact == "context":
+                findings.append(Finding("note", f"{what}; the VLM's is kept"))
+            else:
+                findings.append(_kept(what, role))
+    return findings
+
+
+def compare_functions(configurations: Mapping[str, Configuration]) -> list[Finding]:
+    """Where base or expert compute otherwise than the VLM's language model, given the same weights.
+
+    Args:
+        configurations: Of "base", "vlm" and "expert", whose weights correspond in names and shapes.
+    """
+    ours = configurations["vlm"].text
+    findings = []
+    for role in ("base", "expert"):
+        theirs = configurations[role].text
+        if ours.model_type != theirs.model_type:
+            what = f"architecture: {ours.model_type} in the VLM, {theirs.model_type} in the {role}"
+            if why := tells_apart(ours, theirs):
+                findings.append(Finding("error", f"{what}, {why}; these cannot be merged"))
+                continue
+            findings.append(Finding("note", f"{what}; they compute alike, as was tried on small models of both"))
+        for name in numbers_apart(ours, theirs, besides=_COMPARED):
+            what = f"{name}: {getattr(ours, name)} in the VLM, {getattr(theirs, name)} in the {role}"
+            if name.endswith(("_act", "_activation")):
+                findings.append(Finding("error", f"{what}; these are different architectures and cannot be merged"))
+            else:
+                findings.append(_kept(what, role))
+    return findings
+
+
+def _kept(what: str, role: str) -> Finding:
+    return Finding("warning", f"{what}; the VLM's is kept, so the {role}'s skill may depend on it")
+
+
+_TIES = {
+    True: "the VLM's head is its embeddings, so the {role}'s own head is left out",
+    False: "the {role}'s embeddings also serve as its head",
+}
+
+
+def _scaling(rope: Mapping[str, Any]) -> str | None:
+    """Rope parameters but for theta, as text; None for plain rope."""
+    rest = {key: value for key, value in rope.items() if value is not None and key != "type"}
+    # Qwen2-VL calls its rope "mrope" or "default"; on text alone both are plain.
+    if rest.pop("rope_type", "default") in ("default", "mrope") and not rest:
+        return None
+    return ", ".join(f"{key} {value}" for key, value in sorted({**rope, **rest}.items()))
+
+
+def _window(text: Any) -> int | None:
+    # Qwen2 writes down a window that it does not use.
+    return getattr(text, "sliding_window", None) if getattr(text, "use_sliding_window", True) else None

@@ -1,0 +1,158 @@
+"""The doctor's findings on one page of a terminal."""
+
+from collections.abc import Iterable, Sequence
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from hpo_bench.display.console import PlainConsole
+from hpo_bench.display.printing import escaped
+from hpo_bench.merging.doctor.diagnosis import Diagnosis
+from hpo_bench.merging.doctor.plausibility import Products, matrices, total
+from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.scope import DTYPES
+from hpo_bench.merging.wording import gib
+
+_MOST_LAYERS = 8
+_COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
+
+
+def show(diagnosis: Diagnosis, console: PlainConsole) -> None:
+    """Print the page."""
+    console.print(diagnosis.pair.name, style="bold")
+    for table in (_models(diagnosis), _mapping(diagnosis), _vocabulary(diagnosis), _configuration(diagnosis)):
+        if table is not None:
+            console.print(table)
+    if diagnosis.products:
+        console.print(_layers(diagnosis))
+        _base(diagnosis, console)
+    needed = ", ".join(f"{gib(diagnosis.memory[name])} {_IN[name]}" for name in DTYPES)
+    console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.")
+    console.print(f"Disk for an exported merge: {gib(diagnosis.disk)}; {gib(diagnosis.disk_free)} are free.\n")
+    for trap in diagnosis.pair.traps:
+        _labelled("trap", "cyan", trap, console)
+    for finding in diagnosis.findings:
+        _labelled(finding.severity, _COLOURS[finding.severity], finding.message, console)
+    if diagnosis.fit:
+        console.print("These can be merged.", style="green")
+    else:
+        console.print("A merge of these would be wrong.", style="red")
+
+
+def _labelled(label: str, style: str, text: str, console: PlainConsole) -> None:
+    console.print(Text.assemble((f"{label:<8} ", style), escaped(text)))
+
+
+_IN = {"float32": "in float32", "bfloat16": "in bfloat16", "stored": "as stored"}
+
+
+def _models(diagnosis: Diagnosis) -> Table:
+    table = _table("", "weights", "on disk", "shards", "from", right=(1, 2, 3))
+    for role in ROLES:
+        checkpoint = diagnosis.alignment.checkpoints[role]
+        parent = diagnosis.alignment.configurations[role].parent
+        origin = str(diagnosis.pair.sources[role]) + (f" (says: from {parent})" if parent else "")
+        size = _count(checkpoint.elements)
+        table.add_row(role, size, gib(checkpoint.bytes), str(len(checkpoint.files)), origin)
+    return table
+
+
+def _mapping(diagnosis: Diagnosis) -> Table:
+    table = _table("language tensors", "tensors", "weights", "", "in the VLM -> in base and expert", right=(1, 2))
+    for kind, row in diagnosis.by_kind().items():
+        state = "merged" if row["merged"] else "the VLM's own"
+        sample = f"{row['vlm']} -> {row['language_model']}"
+        table.add_row(kind, str(row["tensors"]), _count(row["weights"]), state, sample)
+    kept = diagnosis.kept()
+    table.add_row("all others", str(kept["tensors"]), _count(kept["weights"]), "copied", ", ".join(kept["prefixes"]))
+    return table
+
+
+def _vocabulary(diagnosis: Diagnosis) -> Table | None:
+    vocabulary = diagnosis.alignment.vocabulary
+    if vocabulary is None:
+        return None
+    table = _table(
+        "tokens", "shared with the VLM", "with another id", "only in the VLM", "only here", right=(1, 2, 3, 4)
+    )
+    for role, counts in vocabulary.counts.items():
+        table.add_row(role, *(f"{counts[key]:,}" for key in ("shared", "moved", "only_vlm", "only_other")))
+    if vocabulary.untokened:
+        table.caption = f"{vocabulary.untokened:,} rows of the VLM have no token; they stay the VLM's"
+    return table
+
+
+def _configuration(diagnosis: Diagnosis) -> Table:
+    """What differs; what does not is named below."""
+    configurations = diagnosis.alignment.configurations
+    table = _table("configuration", *ROLES)
+    alike = []
+    for fact in configurations["vlm"].facts:
+        values = ["none" if value is None else str(value) for value in (configurations[r].facts[fact] for r in ROLES)]
+        if len(set(values)) > 1:
+            table.add_row(fact, *values, style="yellow")
+        else:
+            alike.append(f"{fact} {values[0]}")
+    table.caption = "the same in all three: " + ", ".join(alike)
+    return table
+
+
+def _layers(diagnosis: Diagnosis) -> Table:
+    table = _table(
+        "task vectors", "|VLM - base|", "of |base|", "|expert - base|", "of |base|", "cosine of both", right=range(1, 6)
+    )
+    for label, products in _grouped(diagnosis.by_layer()):
+        cosine = "" if products.cosine is None else f"{products.cosine:.3f}"
+        table.add_row(
+            label,
+            f"{products.vv**0.5:.3g}",
+            f"{products.size('vlm'):.1%}",
+            f"{products.ee**0.5:.3g}",
+            f"{products.size('expert'):.1%}",
+            cosine,
+        )
+    return table
+
+
+def _grouped(layers: dict[str, Products]) -> Iterable[tuple[str, Products]]:
+    """Layers in at most so many rows, neighbours together; `--json` has each."""
+    numbered = [layer for layer in layers if layer.isdigit()]
+    per_row = -(-len(numbered) // _MOST_LAYERS)
+    rows: dict[str, Sequence[str]] = {}
+    for start in range(0, len(numbered), per_row or 1):
+        group = numbered[start : start + per_row]
+        rows[f"layer {group[0]}" if len(group) == 1 else f"layers {group[0]}-{group[-1]}"] = group
+    before = {name: (name,) for name in layers if name == "embeddings"}
+    after = {name: (name,) for name in layers if name in ("norm", "head")}
+    return [(label, total(layers, members)) for label, members in {**before, **rows, **after}.items()]
+
+
+def _base(diagnosis: Diagnosis, console: PlainConsole) -> None:
+    over = total(diagnosis.products, matrices(diagnosis.products))
+    console.print(
+        f"Cosine with the base's weights, attention and feed-forward: VLM {over.likeness('vlm'):.3f}, expert "
+        f"{over.likeness('expert'):.3f} (fine-tunes over 0.9, unrelated models 0).",
+    )
+    if diagnosis.candidates:
+        table = _table("candidate base", "VLM's task vector", "expert's", "", right=(1, 2))
+        for place, candidate in enumerate(diagnosis.candidates):
+            sizes = ("", "") if candidate.reason else (f"{candidate.vlm:.1%}", f"{candidate.expert:.1%}")
+            verdict = candidate.reason or ("nearest" if place == 0 else "")
+            table.add_row(candidate.name, *sizes, verdict)
+        console.print(table)
+
+
+def _table(*heads: str, right: Iterable[int] = ()) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
+    aligned = set(right)
+    for place, head in enumerate(heads):
+        table.add_column(head, justify="right" if place in aligned else "left", overflow="fold")
+    return table
+
+
+def _count(weights: int) -> str:
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if weights >= size:
+            return f"{weights / size:.2f} {unit}"
+    return str(weights)

@@ -1,0 +1,69 @@
+"""Finding a pair by what a user types: a name, a folder, a file, or three paths."""
+
+from pathlib import Path
+
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.manifest import FILE, ROLES
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.shelf import BUILT, SHIPPED
+from hpo_bench.nano.recipes import ENLARGED, RECIPES
+from surrogates.nearest import did_you_mean
+
+STUDY = Path(__file__).parent / "pairs"
+"""The study's six pairs, of real models on the hub."""
+
+
+def find_pair(name: str, built: Path = BUILT) -> Pair:
+    """A pair by name or path.
+
+    Args:
+        name: The name of a pair of the study's, a built or a shipped one; a YAML file; or a folder with a `pair.yaml`.
+        built: Where built nano pairs lie.
+
+    Raises:
+        UsageError: If there is none, or its description cannot be used.
+    """
+    if not name.strip():
+        raise UsageError(f"a pair's name is not {name!r}: give a name, a folder with a {FILE}, or a YAML file")
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return Pair.read(path)
+    for folder in (path, built / name, SHIPPED / name):
+        if (folder / FILE).is_file():
+            return Pair.read(folder)
+    if name in study_names():
+        return Pair.read(STUDY / f"{name}.yaml")
+    if name in RECIPES or name in ENLARGED:
+        raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
+    known = [*sorted({*RECIPES, *ENLARGED, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
+    hint = did_you_mean(name, known)
+    raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
+
+
+def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | None, built: Path = BUILT) -> Pair:
+    """A pair by name, or by three places.
+
+    Args:
+        name: As for `find_pair`.
+        base: A folder, or hf://owner/name.
+        vlm: Likewise.
+        expert: Likewise.
+        built: Where built nano pairs lie.
+
+    Raises:
+        UsageError: If both or neither are given, or the three are not complete.
+    """
+    places = {"base": base, "vlm": vlm, "expert": expert}
+    if name is not None:
+        if any(places.values()):
+            raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
+        return find_pair(name, built)
+    if base is None or vlm is None or expert is None:
+        missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
+        raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")
+    return Pair.of(base=base, vlm=vlm, expert=expert)
+
+
+def study_names() -> tuple[str, ...]:
+    """Names of the study's pairs."""
+    return tuple(sorted(path.stem for path in STUDY.glob("*.yaml")))

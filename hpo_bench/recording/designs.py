@@ -1,0 +1,153 @@
+"""Which settings of a merge are recorded, and what for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from scipy.stats import qmc
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import SPLITS, Split
+from hpo_bench.merging.setting import METHODS, MergeSetting, check_method
+from landscapes.card import CardParameter
+from landscapes.recording import FOLDERS, SPLIT
+
+STUDY = "study"
+DESIGNS = (STUDY, *FOLDERS)
+NAMES = ("vl_weight", "exp_weight", "density")
+# The study's grid has 5 x 5 coefficients and 4 densities; its values are lost, these are ours.
+COEFFICIENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
+DENSITIES = (0.2, 0.4, 0.6, 0.8)
+DENSE = tuple(round(0.1 * step, 1) for step in range(15))
+"""Coefficients of the dense grid: 0 to 1.4, what live tuning searches by default, the study's box well inside."""
+HELD_OUT_POINTS = 200
+_HELD_OUT_SEED = 20260519
+MASKS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One evaluation to make.
+
+    Attributes:
+        setting: What to merge.
+        mask_seed: Seed of DARE's masks.
+    """
+
+    setting: MergeSetting
+    mask_seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A plan of evaluations.
+
+    Attributes:
+        name: "study", which surrogates are fitted to, or "held-out", "dense" or "masks", which they are measured by.
+        method: "ta", "dare" or "ties".
+        points: What to evaluate, in order.
+        splits: On which examples; the held-out designs on the test split alone.
+        parameters: The box that the settings lie in, and its levels where they form a grid.
+    """
+
+    name: str
+    method: str
+    points: tuple[Point, ...]
+    splits: tuple[Split, ...]
+    parameters: tuple[CardParameter, ...]
+
+    @property
+    def folder(self) -> str:
+        """Where its recording lies, below the landscape's folder."""
+        return FOLDERS.get(self.name, "")
+
+    @property
+    def many_masks(self) -> bool:
+        """Whether the same setting is recorded under several mask seeds."""
+        return len({point.mask_seed for point in self.points}) > 1
+
+
+def study(method: str, *, mask_seed: int = 0) -> Design:
+    """The study's grid: 25 settings for Task Arithmetic, 100 for DARE and TIES, on both splits.
+
+    Raises:
+        UsageError: If the method is unknown.
+    """
+    levels = _levels(method)
+    points = _points(method, product(*levels), mask_seed)
+    return Design(STUDY, method, points, SPLITS, _box(levels, gridded=True))
+
+
+def held_out(method: str, *, mask_seed: int = 0, points: int = HELD_OUT_POINTS) -> Design:
+    """Further settings spread over the study's box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
+
+    Args:
+        method: "ta", "dare" or "ties".
+        mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
+        points: How many.
+
+    Raises:
+        UsageError: If the method is unknown.
+    """
+    levels = _levels(method)
+    sobol = qmc.Sobol(len(levels), rng=np.random.default_rng(_HELD_OUT_SEED))
+    unit = sobol.random_base2(int(np.ceil(np.log2(points))))[:points]
+    low, high = (np.array([end(level) for level in levels]) for end in (min, max))
+    spread = np.round(low + unit * (high - low), 4)
+    return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(levels))
+
+
+def dense(method: str) -> Design:
+    """A 15 x 15 grid of coefficients over [0, 1.4]^2, which shows what lies outside the study's box.
+
+    Raises:
+        UsageError: If the method has a density.
+    """
+    check_method(method)
+    if method != "ta":
+        raise UsageError(f"the dense design is a grid of two coefficients; {METHODS[method]} has a density as well")
+    levels = (DENSE, DENSE)
+    return Design("dense", method, _points(method, product(*levels), 0), (SPLIT,), _box(levels, gridded=True))
+
+
+def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) -> Design:
+    """Three settings under ten mask seeds each, so that the noise of masks is known.
+
+    The settings follow a rule: the corner where most is dropped and most is added, the middle of the box, and the best
+    of the others that were recorded.
+
+    Args:
+        method: "dare", which alone draws masks at random.
+        ranked: The recorded settings, highest validation score first.
+        mask_seed: The first of the ten seeds.
+
+    Raises:
+        UsageError: If the method draws no masks.
+    """
+    check_method(method)
+    if method != "dare":
+        raise UsageError(f"the masks design is for DARE; {METHODS[method]} draws no masks")
+    levels = _levels(method)
+    corner = MergeSetting(method, max(COEFFICIENTS), max(COEFFICIENTS), min(DENSITIES))
+    middle = MergeSetting(method, *(round((level[0] + level[-1]) / 2, 4) for level in levels))
+    best = next(setting for setting in ranked if setting not in (corner, middle))
+    settings = (corner, middle, best)
+    points = tuple(Point(setting, mask_seed + i) for i in range(MASKS) for setting in settings)
+    return Design("masks", method, points, (SPLIT,), _box(levels))
+
+
+def _levels(method: str) -> tuple[tuple[float, ...], ...]:
+    check_method(method)
+    return (COEFFICIENTS, COEFFICIENTS) if method == "ta" else (COEFFICIENTS, COEFFICIENTS, DENSITIES)
+
+
+def _points(method: str, settings: Iterable[Sequence[float]], mask_seed: int) -> tuple[Point, ...]:
+    return tuple(Point(MergeSetting(method, *setting), mask_seed) for setting in settings)
+
+
+def _box(levels: Sequence[Sequence[float]], *, gridded: bool = False) -> tuple[CardParameter, ...]:
+    return tuple(
+        CardParameter(name, level[0], level[-1], levels=tuple(level) if gridded else ())
+        for name, level in zip(NAMES, levels, strict=False)
+    )

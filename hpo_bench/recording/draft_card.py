@@ -1,0 +1,96 @@
+"""The card of a recording, drafted before a model is loaded, so that what will not do for one is refused in time."""
+
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import EVERY, LEAST, SPLIT_RULE, SPLITS
+from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.evaluation.registry import section
+from hpo_bench.merging import manifest
+from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.pair import Pair
+from hpo_bench.recording import designs
+from hpo_bench.recording.designs import Design
+from landscapes import card
+from landscapes.card_checks import is_slug
+from landscapes.errors import InvalidCardError
+
+# Bit for bit what mergekit gives, but for TIES: of equal magnitudes at the threshold mergekit keeps whichever its sort
+# puts first, and this engine keeps all.
+ENGINE = {"ta": "resident", "dare": "resident, with mergekit's masks", "ties": "resident"}
+EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
+
+
+def check_name(pair: Pair) -> None:
+    """Refuse a name that will not do for a folder.
+
+    Raises:
+        UsageError: If it will not; the message names file and key.
+    """
+    if not is_slug(pair.name):
+        raise UsageError(
+            f"{_source(pair)}: key 'name' is {pair.name!r}, but a landscape is a folder of that name: letters, digits, "
+            "hyphens, dots and underscores, the first no dot"
+        )
+
+
+def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
+    """A card without the hashes of the checkpoints, and with counts of examples that only stand for them.
+
+    Args:
+        pair: What is merged.
+        plan: At which settings.
+        mask_seed: Seed of DARE's masks.
+
+    Raises:
+        UsageError: If something in the pair's description will not do; the message names file and key.
+    """
+    design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
+    seed = f" --mask-seed {mask_seed}" if plan.method == "dare" and mask_seed else ""
+    masks = {"mask_seed": mask_seed} if plan.method == "dare" else {}
+    base = pair.sources["base"]
+    for key, hint in (("domain", f" ({', '.join(card.DOMAINS)})"), ("benchmark", "")):
+        if not getattr(pair, key):
+            raise UsageError(f"{_source(pair)}, key {key!r}: is missing; the card of a landscape needs it{hint}")
+    try:
+        return card.Card(
+            name=f"{pair.name}/{plan.method}",
+            pair=pair.name,
+            domain=pair.domain,
+            benchmark=pair.benchmark,
+            method=plan.method,
+            parameters=plan.parameters,
+            base=f"{pair.name}/{base.name}" if isinstance(base, Path) else str(base),
+            checkpoints={},
+            versions={name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
+            merge_options={
+                "engine": ENGINE[plan.method],
+                **mergekit.OPTIONS[plan.method],
+                "dtype": "float32",
+                **masks,
+            },
+            design=plan.name,
+            metric=_metric(pair),
+            units="fraction correct",
+            split_rule=SPLIT_RULE,
+            n_examples={split: {EVERY: LEAST} for split in SPLITS},
+            licence="CC-BY-4.0",
+            date=date.today().isoformat(),
+            command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}",
+            notes=pair.notes,
+            path=_source(pair),
+        )
+    except InvalidCardError as error:
+        raise UsageError(f"{error} (for the card of its landscape)") from error
+
+
+def _source(pair: Pair) -> Path:
+    return pair.file or pair.folder / manifest.FILE
+
+
+def _metric(pair: Pair) -> str:
+    """What a score is the mean of, as the pair's evaluation section has it."""
+    asked = without_secrets(section(pair))
+    return ", ".join(f"{key} {value}" for key, value in asked.items()) if asked else EXACT_MATCH

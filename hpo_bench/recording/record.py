@@ -1,0 +1,259 @@
+"""Recording a landscape: every setting merged for real, evaluated for real, example by example."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
+from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
+from hpo_bench.evaluation.examples import Example, Split, check_sides
+from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.wording import first_line
+from hpo_bench.recording import designs, draft_card
+from hpo_bench.recording.designs import Design, Point
+from hpo_bench.recording.journal import Entry, Journal
+from hpo_bench.tuning.workers.session import finite_logits
+from landscapes import card, grid, outcomes
+from landscapes.tables import MASK_SEED
+from surrogates.nearest import offer
+
+JOURNAL = ".recording.jsonl"
+LOCK = ".recording.lock"
+
+Progress = Callable[[int, int, Entry], None]
+"""Called after each setting with how many are done, how many there are, and what was recorded last."""
+
+
+def record(
+    pair: Pair,
+    method: str,
+    folder: Path,
+    *,
+    design: str = designs.STUDY,
+    mask_seed: int = 0,
+    progress: Progress = lambda *_: None,
+) -> Path:
+    """Merge and evaluate a pair at every setting of a design.
+
+    All that can be refused is refused before a model is loaded. Each setting is journalled when it is done; started
+    again, a recording that was interrupted continues where it was and ends in the same files, but for the seconds.
+
+    Args:
+        pair: What to merge.
+        method: "ta", "dare" or "ties".
+        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it;
+            nothing is written outside of it.
+        design: A name of `designs.DESIGNS`.
+        mask_seed: Seed of DARE's masks.
+        progress: Told of every setting.
+
+    Returns:
+        The recording's folder.
+
+    Raises:
+        UsageError: If method or design is unknown, they do not go together, the pair's description will not do for a
+            landscape's card, the folder cannot be written to, or the examples cannot be used.
+        MergeError: If the models cannot be loaded or do not fit together.
+        EvaluationError: If a merged model cannot be scored.
+        RecordingError: If what was recorded so far came from other weights or options, or another process is at it, or
+            the design needs the study's grid and that is not recorded.
+    """
+    draft_card.check_name(pair)
+    plan = _plan(design, method, folder / pair.name / method, mask_seed)
+    target = folder / pair.name / method / plan.folder
+    draft = draft_card.draft(pair, plan, mask_seed)
+    _check_folder(folder, target)
+    benchmark = read_benchmark(pair)
+    if benchmark is not None:
+        check_sides(benchmark, plan.splits, str(pair.examples))
+    provenance = _provenance(pair, plan, draft)
+    if (target / card.FILE).exists():
+        _check_same(card.Card.read(target / card.FILE), draft, provenance)
+        _forget(target)
+        return target
+    with _alone(target):
+        journal = Journal(target / JOURNAL, header=provenance)
+        if [entry.parameters for entry in journal.entries] != [
+            point.setting.parameters for point in plan.points[: len(journal.entries)]
+        ]:
+            raise RecordingError(f"{target / JOURNAL} holds other settings than the design; delete it to record anew")
+        loaded = LoadedPair.load(pair)
+        evaluator = open_evaluator(pair, loaded)
+        examples: dict[Split, Sequence[Example]] = {split: evaluator.examples(split) for split in plan.splits}
+        if benchmark is None:
+            check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
+        counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
+        described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
+        for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :]):
+            journal.append(entry)
+            progress(len(journal.entries), len(plan.points), entry)
+        _publish(described, examples, target, journal.entries)
+        _forget(target)
+    return target
+
+
+def _check_folder(folder: Path, target: Path) -> None:
+    """Refuse a folder that cannot be written to, or a link in it that leads out."""
+    if not target.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"{target} is a link that leads out of {folder}; remove it, or name another folder to record to"
+        )
+    there = next(path for path in (target, *target.parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        what = "may not be written to" if there.is_dir() else "is no folder"
+        raise UsageError(f"{there} {what}; name another folder to record to")
+
+
+def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
+    if design == designs.STUDY:
+        return designs.study(method, mask_seed=mask_seed)
+    if design == "held-out":
+        return designs.held_out(method, mask_seed=mask_seed)
+    if design == "dense":
+        return designs.dense(method)
+    if design == "masks":
+        return designs.masks(method, _ranked(method, landscape) if method == "dare" else (), mask_seed=mask_seed)
+    raise UsageError(f"no design is called {design!r}; {offer(design, designs.DESIGNS)}")
+
+
+def _ranked(method: str, landscape: Path) -> list[MergeSetting]:
+    """The recorded settings, highest validation score first."""
+    if not (landscape / card.FILE).exists():
+        raise RecordingError(
+            f"the masks design needs the best recorded setting, and {landscape} holds no landscape yet"
+        )
+    space = card.Card.read(landscape / card.FILE).space
+    recorded = grid.RecordedGrid.read(landscape / grid.FILE, space)
+    order = np.argsort(-recorded.scores, kind="stable")
+    return [MergeSetting(method, *point) for point in recorded.X[order].tolist()]
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Keep other recorders out; folders that were made for nothing are gone again."""
+    made = [path for path in (target, *target.parents) if not path.exists()]
+    target.mkdir(parents=True, exist_ok=True)
+    lock = target / LOCK
+    try:
+        with FileLock(lock, timeout=0):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
+    except Timeout as error:
+        raise RecordingError(f"{target} is being recorded by another process; wait for it, or stop it") from error
+    finally:
+        with suppress(OSError):  # of the first one with something in it
+            for path in made:
+                path.rmdir()
+
+
+def _forget(target: Path) -> None:
+    """Remove what was needed to go on, which a kill at the very end leaves."""
+    for name in (JOURNAL, LOCK):
+        (target / name).unlink(missing_ok=True)
+
+
+def _check_same(existing: card.Card, draft: card.Card, provenance: Mapping[str, Any]) -> None:
+    folder = existing.path.parent
+    if missing := [name for name in (grid.FILE, outcomes.FILE) if not (folder / name).is_file()]:
+        raise RecordingError(f"{folder} lacks {' and '.join(missing)}; delete that folder to record it anew")
+    wanted = replace(draft, checkpoints=provenance["checkpoints"])
+    for key in ("checkpoints", "merge_options", "metric"):
+        if getattr(existing, key) != getattr(wanted, key):
+            raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
+
+
+def _entries(
+    loaded: LoadedPair,
+    evaluator: Evaluator,
+    examples: Mapping[Split, Sequence[Example]],
+    plan: Design,
+    todo: Sequence[Point],
+) -> Iterator[Entry]:
+    engine = None
+    for point in todo:
+        if engine is None or engine.mask_seed != point.mask_seed:
+            masks = "mergekit" if plan.method == "dare" else "counter"
+            engine = Resident(loaded, mode="mergekit", masks=masks, mask_seed=point.mask_seed)
+        begin = time.perf_counter()
+        engine.merge(point.setting)
+        merge_seconds = time.perf_counter() - begin
+        measured = {split: _score(loaded.vlm, evaluator, point.setting, some) for split, some in examples.items()}
+        yield Entry(
+            parameters=point.setting.parameters,
+            merge_seconds=merge_seconds,
+            eval_seconds={split: outcome.seconds for split, outcome in measured.items()},
+            scores={split: outcome.scores.tolist() for split, outcome in measured.items()},
+            mask_seed=point.mask_seed if plan.many_masks else None,
+        )
+
+
+def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Outcome:
+    try:
+        if isinstance(evaluator, Informed):
+            evaluator.inform(setting)
+        with finite_logits(model):
+            outcome = evaluator.evaluate(model, examples)
+        return checked(outcome, examples)
+    except HpoBenchError:
+        raise
+    except Exception as error:  # whatever a user's evaluator may raise
+        where = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
+        raise EvaluationError(f"at {where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error
+
+
+def _publish(
+    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[Entry]
+) -> None:
+    """Write grid, outcomes and, last, the card, whose presence says that all is whole."""
+    rows, answers = [], []
+    for entry in entries:
+        where = {**entry.parameters, **({} if entry.mask_seed is None else {MASK_SEED: entry.mask_seed})}
+        for split, some in examples.items():
+            scores = np.array(entry.scores[split])
+            rows.append(
+                {
+                    **where,
+                    "split": split,
+                    "score": scores.mean(),
+                    "standard_error": scores.std(ddof=1) / np.sqrt(len(scores)),
+                    "n_examples": len(scores),
+                    "merge_seconds": entry.merge_seconds,
+                    "eval_seconds": entry.eval_seconds[split],
+                }
+            )
+            answers.extend(
+                {**where, "split": split, "id": e.id, "category": e.category, "correct": s}
+                for e, s in zip(some, scores, strict=True)
+            )
+    grid.write_grid(target / grid.FILE, pd.DataFrame(rows), described.space)
+    outcomes.write_outcomes(target / outcomes.FILE, pd.DataFrame(answers), described.space)
+    described.write(target / card.FILE)
+
+
+def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:
+    """What must be equal for two halves of a recording to belong together."""
+    asked = without_secrets(section(pair))
+    return {
+        "pair": pair.name,
+        "method": plan.method,
+        "checkpoints": pair.file_hashes(),
+        "merge_options": draft.merge_options,
+        "versions": draft.versions,
+        **({} if plan.name == designs.STUDY else {"design": plan.name}),
+        **({"evaluation": asked} if asked else {}),
+    }

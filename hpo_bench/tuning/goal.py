@@ -1,0 +1,139 @@
+"""What a trial's answers are worth: one goal, or two where some ability must be kept."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.tuning.trial import Answers, paired_difference
+
+POINT = 0.01
+"""A point, in units of the score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """An ability that must be kept.
+
+    Attributes:
+        category: The examples that tell how much of it there is.
+        at_most_below: How far below the base VLM the score on these may fall, in points (hundredths of a score).
+
+    Raises:
+        UsageError: If the category has no name, or the VLM's own score would be too low.
+    """
+
+    category: str
+    at_most_below: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not self.category:
+            raise UsageError("--keep needs the category of the examples that tell whether an ability is kept")
+        if not 0.0 <= self.at_most_below <= 100.0:
+            raise UsageError(f"--at-most-below must be from 0 to 100 points, not {self.at_most_below:g}")
+
+    @property
+    def allowed(self) -> float:
+        """The same in units of the score."""
+        return self.at_most_below * POINT
+
+    def sides(self, answers: Answers) -> tuple[Answers, Answers]:
+        """The answers that are to be improved, and those to the category that is kept.
+
+        Raises:
+            LiveError: If either has no example.
+        """
+        self.check(answers.categories, "what was answered")
+        kept = np.array([category == self.category for category in answers.categories])
+        return answers.only(~kept), answers.only(kept)
+
+    def check(self, categories: Sequence[str], what: str, *, least: int = 1) -> None:
+        """Refuse examples that cannot tell whether the ability is kept, or nothing else.
+
+        Args:
+            categories: Theirs.
+            what: What to call them.
+            least: So many must be of the category, and of others.
+
+        Raises:
+            LiveError: If there are fewer; the message has the counts.
+        """
+        counts = Counter(categories)
+        if not least <= counts[self.category] <= len(categories) - least:
+            known = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
+            raise LiveError(
+                f"to keep {self.category!r} {what} must have at least {least} examples of this category and of others; "
+                f"there are: {known or 'none'}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What a trial's answers are worth.
+
+    Attributes:
+        score: To be maximised.
+        standard_error: Of the score; None for a single example.
+        kept: Score on the category that must be kept; None where there is none.
+        margin: How far that is above the least allowed, below 0 where too much was lost; None likewise.
+        margin_error: Standard error of the margin, paired with the base VLM over examples.
+    """
+
+    score: float
+    standard_error: float | None
+    kept: float | None = None
+    margin: float | None = None
+    margin_error: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Goal:
+    """What a study is after.
+
+    With one goal that is the score over all examples. With an ability to keep, it is the score over the other examples,
+    among the merges whose score on the kept category is not too far below that of the base VLM. One evaluation tells
+    both.
+
+    Attributes:
+        keep: What must be kept; None for one goal.
+        base: What the base VLM answered; needed with `keep`.
+    """
+
+    keep: Keep | None = None
+    base: Answers | None = None
+
+    def improved(self, answers: Answers) -> Answers:
+        """The answers whose mean is to be maximised."""
+        return answers if self.keep is None else self.keep.sides(answers)[0]
+
+    def kept(self, answers: Answers) -> Answers | None:
+        """The answers to the category that must be kept; None where there is none."""
+        return None if self.keep is None else self.keep.sides(answers)[1]
+
+    def standing(self, answers: Answers) -> Standing:
+        """What answers to the same examples are worth.
+
+        Raises:
+            LiveError: If an ability must be kept, and the VLM's answers are not known or are to other examples.
+        """
+        main, kept = self.improved(answers), self.kept(answers)
+        error = main.standard_error if len(main) > 1 else None  # JSON has no NaN, which is that of a single example
+        if self.keep is None or kept is None:
+            return Standing(score=main.score, standard_error=error)
+        gained, doubt = paired_difference(kept, self._base)
+        return Standing(
+            score=main.score,
+            standard_error=error,
+            kept=kept.score,
+            # Rounded, so that exactly as much as was allowed is not too much for its last bit.
+            margin=round(gained + self.keep.allowed, 12),
+            margin_error=doubt if np.isfinite(doubt) else None,
+        )
+
+    @property
+    def _base(self) -> Answers:
+        if self.keep is None or self.base is None:
+            raise LiveError("the base VLM was not evaluated; give the command that tunes the study once more")
+        return self.keep.sides(self.base)[1]

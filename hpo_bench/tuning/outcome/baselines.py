@@ -1,0 +1,85 @@
+"""Merges that are scored beside the trials: what there is without tuning, and what tuning recommends."""
+
+from collections.abc import Sequence
+from math import isfinite
+from pathlib import Path
+
+from hpo_bench.errors import LiveError
+from hpo_bench.evaluation.examples import SPLITS, Split
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.outcomes import read_answers, write_answers
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success
+from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+
+ATTEMPTS = 2
+BASE = MergeSetting("ta", 1.0, 0.0)
+"""The base VLM."""
+
+Scored = dict[MergeSetting, dict[str, Answers]]
+
+
+def score(
+    folder: Path,
+    settings: Sequence[MergeSetting],
+    crew: Crew,
+    brake: Brake,
+    *,
+    limit: float,
+    splits: tuple[Split, ...] = SPLITS,
+) -> Scored:
+    """Answers to all examples of some splits, from files of the study's folder where they are there.
+
+    Args:
+        folder: The study's.
+        settings: What to merge.
+        crew: The workers, none of them busy.
+        brake: Ends it when pressed.
+        limit: Seconds that a merge and its answers may take.
+        splits: Which examples.
+
+    Raises:
+        LiveError: If a setting cannot be scored.
+        KeyboardInterrupt: If the brake was pressed.
+    """
+    missing: dict[MergeSetting, tuple[Split, ...]] = {
+        one: tuple(split for split in splits if not answers_path(folder, one, split).exists()) for one in settings
+    }
+    todo = [one for one, lacking in missing.items() if lacking]
+    attempts: dict[MergeSetting, int] = {}
+    busy = 0
+    while todo or busy:
+        if brake.pressed:
+            raise KeyboardInterrupt
+        for worker in crew.idle[: len(todo)]:
+            setting = todo.pop(0)
+            crew.submit(worker, Job(_name(setting), setting, missing[setting]), limit=limit)
+            busy += 1
+        event = crew.poll(0.25)
+        if not isinstance(event, Finished | Lost):
+            continue
+        busy -= 1
+        result = event.result if isinstance(event, Finished) else event.failure
+        setting = event.job.setting
+        if isinstance(result, Success) and not all(isfinite(result.answers[one].score) for one in missing[setting]):
+            result = Failure("nonsense", "the evaluator's answers have no mean score")
+        if isinstance(result, Failure):
+            attempts[setting] = attempts.get(setting, 0) + 1
+            if attempts[setting] >= ATTEMPTS:
+                where = " and ".join(missing[setting])
+                raise LiveError(f"{_name(setting)} cannot be scored on {where}: {result.kind}: {result.reason}")
+            todo.append(setting)
+            continue
+        for split in missing[setting]:
+            write_answers(answers_path(folder, setting, split), result.answers[split])
+    return {one: {split: read_answers(answers_path(folder, one, split)) for split in splits} for one in settings}
+
+
+def answers_path(folder: Path, setting: MergeSetting, split: str) -> Path:
+    """Where a study's folder keeps what such a merge answered."""
+    return folder / "test" / f"{_name(setting)}.{split}.parquet"
+
+
+def _name(setting: MergeSetting) -> str:
+    # Every digit, as neighbouring settings must not share a file.
+    return "_".join([setting.method, *(repr(value) for value in setting.parameters.values())])

@@ -1,0 +1,234 @@
+"""The best merge of a study as a Hugging Face folder, and the proof that it is the one that was scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from hpo_bench.errors import LiveError
+from hpo_bench.evaluation.base import Informed
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import METHODS
+from hpo_bench.merging.writing.export import export_merge
+from hpo_bench.merging.writing.folder import check_free
+from hpo_bench.tuning.goal import Goal
+from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.study import Study
+from hpo_bench.tuning.trial import Trial
+from hpo_bench.tuning.workers.session import finite_logits
+
+CARD = "README.md"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """A merge on disk, and how it answers when it is loaded from there.
+
+    Attributes:
+        trial: Whose merge it is.
+        same: How many validation answers are those that were recorded.
+        total: How many there are.
+        score: Validation score of what was loaded.
+        merged_in: Type of the weights that were recorded.
+        stored_in: Type of the weights on disk, the VLM's own.
+        explained: Whether the merge in memory, rounded to the type on disk, answers example by example as what was
+            loaded: then rounding is all that differs.
+    """
+
+    trial: Trial
+    same: int
+    total: int
+    score: float
+    merged_in: str
+    stored_in: str
+    explained: bool
+
+    @property
+    def sentence(self) -> str:
+        """How it answers, in words."""
+        told = f"Loaded again, it answers {self.same} of {self.total} validation examples as recorded"
+        if self.same == self.total:
+            return f"{told}."
+        told += f" (score {self.score:.3f}, recorded {self.trial.score or 0.0:.3f})"
+        if self.explained:
+            return (
+                f"{told}. All that differs is rounding: it was scored in {self.merged_in} and is stored in "
+                f"{self.stored_in}, as the VLM is; rounded so in memory it answers as it does from disk."
+            )
+        return f"{told}, and rounding does not explain it."
+
+
+def export(
+    study: Study, folder: Path, *, trial: int | None = None, device: str = "cpu", trust_remote_code: bool = False
+) -> Exported:
+    """Write the recommended merge, or another trial's, with a model card; then load it and answer the questions again.
+
+    Args:
+        study: The study.
+        folder: Where the model goes; must not exist yet, or be empty.
+        trial: Number of a trial; by default the recommended one.
+        device: Where it is merged and checked.
+        trust_remote_code: Whether the user allows code that comes with the VLM to run.
+
+    Raises:
+        LiveError: If the study has no verdict, the trial did not complete, or the pair's files have changed.
+        UsageError: If the pair cannot be found or the folder is taken.
+        MergeError: If the merge cannot be made or written.
+    """
+    chosen, verdict = _choose(study, trial)
+    pair = study.origin.find()
+    if pair.file_hashes() != study.config.as_dict()["checkpoints"]:
+        raise LiveError(f"the files of pair {pair.name!r} are not those that study {study.store.name} was tuned on")
+    check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
+    loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
+    provenance = {
+        "study": study.store.name,
+        "trial": chosen.number,
+        "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
+        "fingerprint": chosen.fingerprint,
+        "command": " ".join(study.origin.command),
+        **({"test": _test(verdict)} if verdict is not None and chosen.number == verdict.recommended else {}),
+    }
+    checked: list[Exported] = []
+
+    def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
+        types = provenance["merged_in"], provenance["stored_in"]
+        checked.append(_check(study, chosen, pair, loaded, finished, types, device, trust_remote_code))
+        return {CARD: f"{card(study, chosen, verdict, licence=pair.licence)}\n{checked[0].sentence}\n"}
+
+    export_merge(
+        pair,
+        loaded,
+        chosen.setting,
+        folder,
+        provenance,
+        mask_seed=study.config.mask_seed,
+        trust_remote_code=trust_remote_code,
+        further=describe,  # the folder has its name when all of it is there, and has been asked
+    )
+    return checked[0]
+
+
+def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
+    """The model card."""
+    setting = trial.setting
+    lines = [
+        "---",
+        "library_name: transformers",
+        "pipeline_tag: image-text-to-text",
+        "tags: [merge, hpo-bench]",
+        "---",
+        "",
+        f"# {study.config.pair}, merged by {METHODS[setting.method]}",
+        "",
+        "A vision-language model into which the skill of an expert language model was merged, without training, by "
+        "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",
+        "",
+        "| hyperparameter | value |",
+        "|---|---|",
+        *(f"| {name} | {value:.6g} |" for name, value in setting.parameters.items()),
+        "",
+        f"Found in trial {trial.number} of study `{study.store.name}` by `{study.config.optimizer}`:",
+        "",
+        f"    {' '.join(study.origin.command)}",
+        "",
+        "On validation examples, which the search looked at, it scored "
+        f"{_with_error(trial.score, trial.standard_error)}.",
+    ]
+    if verdict is not None and trial.number == verdict.recommended:
+        lines += [
+            "On test examples, which it did not look at (95% intervals; differences paired over examples):",
+            "",
+            "| merge | setting | test | this merge is better by |",
+            "|---|---|---|---|",
+        ]
+        for place, line in enumerate(verdict.lines):
+            low, high = line.interval
+            under, over = line.gap
+            behind = f"{line.behind:+.3f} [{under:+.3f}, {over:+.3f}]" if place else ""
+            described = " ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.setting.values())
+            lines.append(f"| {line.name} | {described} | {line.test:.3f} [{low:.3f}, {high:.3f}] | {behind} |")
+        if not verdict.distinguished:
+            lines += ["", "The study told no merge from the base VLM, and recommends no change."]
+    if licence:
+        lines += ["", f"Licence of what was merged: {licence}"]
+    return "\n".join(lines) + "\n"
+
+
+def _choose(study: Study, number: int | None) -> tuple[Trial, Verdict | None]:
+    verdict = Verdict.read(study.store.folder)
+    if number is None and verdict is None:
+        raise LiveError(f"study {study.store.name} is not finished; finish it, or name a trial with --trial")
+    wanted = verdict.recommended if number is None and verdict is not None else number
+    trial = next((trial for trial in study.store.trials() if trial.number == wanted), None)
+    if trial is None or trial.score is None:
+        raise LiveError(f"study {study.store.name} has no complete trial {wanted}")
+    return trial, verdict
+
+
+def _check(
+    study: Study,
+    trial: Trial,
+    pair: Pair,
+    loaded: LoadedPair,
+    folder: Path,
+    types: tuple[str, str],
+    device: str,
+    trusted: bool,
+) -> Exported:
+    from transformers import AutoModelForImageTextToText
+
+    # Another object than the one that was merged into: what was written is what is answered with.
+    vlm: Any = AutoModelForImageTextToText.from_pretrained(
+        folder,
+        dtype=next(iter(loaded.vlm.parameters())).dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=trusted and pair.trust_remote_code,
+    )
+    vlm = vlm.eval()
+    vlm.to(device)
+    scores = _answered(vlm, trial, pair, loaded)
+    recorded = study.store.answers(trial.number)
+    if len(scores) != len(recorded):
+        raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
+    alike = np.isclose(scores, recorded.scores)
+    merged_in, stored_in = types
+    explained = bool(alike.all())
+    if not explained and merged_in != stored_in:
+        # Written into weights of the type that was merged in, these are what loading makes of the stored ones.
+        rounded = {name: weights.to(getattr(torch, stored_in)) for name, weights in loaded.read_language().items()}
+        loaded.write_language(rounded)
+        explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded), scores))
+    return Exported(
+        trial=trial,
+        same=int(alike.sum()),
+        total=len(recorded),
+        score=Goal(study.config.keep).improved(replace(recorded, scores=scores)).score,
+        merged_in=merged_in,
+        stored_in=stored_in,
+        explained=explained,
+    )
+
+
+def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair) -> NDArray[np.float64]:
+    """Scores of a model's answers to the validation examples, of shape (n,)."""
+    evaluator = open_evaluator(pair, loaded)
+    if isinstance(evaluator, Informed):
+        evaluator.inform(trial.setting)
+    with finite_logits(model):
+        return evaluator.evaluate(model, evaluator.examples("validation")).scores
+
+
+def _test(verdict: Verdict) -> Mapping[str, float]:
+    best = verdict.lines[0]
+    return {"score": best.test, "standard_error": best.test_error}
+
+
+def _with_error(score: float | None, error: float | None) -> str:
+    return f"{score:.3f}" if error is None else f"{score:.3f} ± {error:.3f}"

@@ -1,0 +1,276 @@
+"""The end of a study: what was found, against what was there before, on examples that nobody tuned on."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from hpo_bench.benchmark.store import write
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.records import read_record
+from hpo_bench.tuning.budget import time_limit
+from hpo_bench.tuning.goal import Goal, Keep
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
+from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.trial import Answers, paired_difference, plain
+from hpo_bench.tuning.workers.base import Crew
+
+FILE = "verdict.json"
+Z95 = 1.96
+SAMPLES = 5
+REFERENCES = {
+    "base VLM": baselines.BASE,
+    "expert swapped in": MergeSetting("ta", 0.0, 1.0),
+    "half and half": MergeSetting("ta", 0.5, 0.5),
+}
+"""What a user has without tuning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """How much of an ability that must be kept a merge has.
+
+    Attributes:
+        validation: Mean score on the category's validation examples.
+        test: On its test examples.
+        lost: How far that is below the base VLM's.
+        lost_error: Standard error of that, paired over examples.
+    """
+
+    validation: float
+    test: float
+    lost: float
+    lost_error: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of what was lost on test examples."""
+        return self.lost - Z95 * self.lost_error, self.lost + Z95 * self.lost_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One merge, scored on both splits. Where an ability must be kept, scores are those on the other examples.
+
+    Attributes:
+        name: What it is called.
+        setting: Its method and hyperparameters.
+        validation: Mean score on the examples that were tuned on.
+        test: Mean score on the others.
+        test_error: Standard error of the test score.
+        behind: How much the recommended setting scores above it on the same test examples; 0 for itself.
+        behind_error: Standard error of that, paired over examples.
+        behind_validation: The same on validation examples.
+        kept: How much it has of an ability that must be kept; None where there is none.
+    """
+
+    name: str
+    setting: Mapping[str, Any]
+    validation: float
+    test: float
+    test_error: float
+    behind: float
+    behind_error: float
+    behind_validation: float
+    kept: Kept | None = None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval of the test score."""
+        return self.test - Z95 * self.test_error, self.test + Z95 * self.test_error
+
+    @property
+    def gap(self) -> tuple[float, float]:
+        """95% interval of how much the recommended setting scores above it."""
+        return self.behind - Z95 * self.behind_error, self.behind + Z95 * self.behind_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How the base VLM and a merge answered one validation example.
+
+    Attributes:
+        id: The example's.
+        base: What the base VLM said; empty where the evaluator does not generate.
+        base_score: What that scored.
+        merge: What the merge said; empty likewise.
+        merge_score: What that scored.
+    """
+
+    id: str
+    base: str
+    base_score: float
+    merge: str
+    merge_score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What came of a study.
+
+    Attributes:
+        trials: How many finished trials it rests on, failures included.
+        recommended: Number of the recommended trial.
+        mean: Its posterior mean on validation.
+        deviation: The posterior standard deviation.
+        reproduced: Whether its answers were, example by example, those of the trial.
+        lines: The recommended setting first, then what it is compared with.
+        zones: For each method the share of its box that is near-optimal, the ranges, and within what.
+        keep: The ability that had to be kept; None if there was none.
+        chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
+        luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
+        samples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
+    """
+
+    trials: int
+    recommended: int
+    mean: float
+    deviation: float
+    reproduced: bool
+    lines: tuple[Line, ...]
+    zones: Mapping[str, Mapping[str, Any]]
+    keep: Keep | None = None
+    chance: float | None = None
+    luck: float = 0.0
+    samples: tuple[Sample, ...] = ()
+
+    @property
+    def distinguished(self) -> bool:
+        """Whether any merge was told from another, or from the base VLM; if not, there is no reason for a change."""
+        return self.luck < LEVEL
+
+    def title(self, line: Line) -> str:
+        """What to call a line: one that no other was told from is not recommended."""
+        return line.name if self.distinguished or line is not self.lines[0] else f"trial {self.recommended}"
+
+    def write(self, folder: Path) -> None:
+        """Write `verdict.json`, whole or not at all."""
+        text = json.dumps(asdict(self), indent=2) + "\n"
+        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+    @classmethod
+    def read(cls, folder: Path) -> Self | None:
+        """The verdict of a study's folder; None if it has none.
+
+        Raises:
+            LiveError: If the file is damaged.
+        """
+        path = folder / FILE
+        if not path.exists():
+            return None
+        cure = "delete it, and the same command makes it again"
+        verdict = read_record(path, cls, wrong=LiveError, cure=cure)
+        try:
+            for line in verdict.lines:
+                MergeSetting(**line.setting)
+        except (UsageError, TypeError) as error:
+            raise LiveError(f"{path} is damaged: a setting makes no sense ({error}); {cure}") from error
+        if not verdict.lines:
+            raise LiveError(f"{path} is damaged: it has no lines; {cure}")
+        return verdict
+
+
+def judge(
+    store: TrialStore,
+    crew: Crew,
+    brake: Brake,
+    *,
+    beside: Mapping[str, MergeSetting] | None = None,
+    timeout: float | None = None,
+) -> Verdict:
+    """Score the recommended setting and its rivals on validation and test examples.
+
+    What was scored before is kept in the study's folder and not scored again.
+
+    Args:
+        store: A study with at least one complete trial.
+        crew: The workers, none of them busy.
+        brake: Ends it when pressed.
+        beside: Further settings to compare with, by name.
+        timeout: Seconds that a trial may take, on validation examples; more by their share on all. By default found
+            from the trials.
+
+    Raises:
+        LiveError: If there is nothing to recommend, or a setting cannot be scored.
+        KeyboardInterrupt: If the brake was pressed.
+    """
+    config = store.config
+    if config is None:
+        raise LiveError(f"study {store.name!r} was not begun")
+    trials = store.trials()
+    held = beliefs(config, trials)
+    chosen = recommend(held)
+    goal = Goal(config.keep)
+    luckiest = max((t for t in trials if t.score is not None), key=lambda t: (t.feasible, t.score or 0.0))
+    settings = {"recommended": chosen.setting}
+    if luckiest.number != chosen.trial.number:
+        settings["highest score"] = luckiest.setting
+    settings |= {**REFERENCES, **(beside or {})}
+    limit = time_limit(timeout, trials) / VALIDATION_SHARE
+    scored = baselines.score(store.folder, list(settings.values()), crew, brake, limit=limit)
+    best, base = scored[chosen.setting], scored[baselines.BASE]
+    seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
+    told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
+    luck = chance_of_luck(told)
+    zones = [one for belief in held if (one := zone(config, belief)) is not None]
+    verdict = Verdict(
+        trials=sum(trial.state != "running" for trial in trials),
+        recommended=chosen.trial.number,
+        mean=chosen.mean,
+        deviation=chosen.deviation,
+        reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
+        lines=tuple(_line(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
+        zones={z.method: {"share": z.share, "ranges": dict(z.ranges), "within": z.within} for z in zones},
+        keep=config.keep,
+        chance=None if config.keep is None else chosen.chance,
+        luck=luck,
+        samples=() if luck < LEVEL else _samples(base["validation"], best["validation"]),
+    )
+    verdict.write(store.folder)
+    return verdict
+
+
+def _samples(base: Answers, merge: Answers) -> tuple[Sample, ...]:
+    """The first few answers, those that differ before the others."""
+    order = np.argsort(base.scores == merge.scores, kind="stable")[:SAMPLES]
+    said = [one.responses or ("",) * len(one) for one in (base, merge)]
+    return tuple(
+        Sample(
+            id=base.ids[i], base=said[0][i], base_score=float(base.scores[i]), merge=said[1][i],
+            merge_score=float(merge.scores[i]),
+        )
+        for i in order
+    )  # fmt: skip
+
+
+Both = dict[str, Answers]
+
+
+def _line(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> Line:
+    scored, best = ({split: goal.improved(one) for split, one in both.items()} for both in (all_scored, all_best))
+    behind, error = paired_difference(best["test"], scored["test"])
+    return Line(
+        name=name,
+        setting=plain(setting),
+        validation=scored["validation"].score,
+        test=scored["test"].score,
+        test_error=scored["test"].standard_error,
+        behind=behind,
+        behind_error=error,
+        behind_validation=paired_difference(best["validation"], scored["validation"])[0],
+        kept=None if goal.keep is None else _kept(goal.keep, all_scored, base),
+    )
+
+
+def _kept(keep: Keep, scored: Both, base: Both) -> Kept:
+    own, vlm = ({split: keep.sides(one)[1] for split, one in both.items()} for both in (scored, base))
+    lost, error = paired_difference(vlm["test"], own["test"])
+    return Kept(validation=own["validation"].score, test=own["test"].score, lost=lost, lost_error=error)

@@ -1,0 +1,61 @@
+"""Landscapes of what was recorded while tuning."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hpo_bench.errors import UsageError
+from hpo_bench.tuning.outcome.table import write_tables
+from hpo_bench.tuning.study import Study
+from landscapes.importing import import_table
+from landscapes.landscape import Landscape
+from landscapes.sweep import Reading
+
+
+def add_study(
+    folder: Path, *, name: str | None, root: Path, replace: bool, command: str, about: Mapping[str, str]
+) -> list[Landscape]:
+    """Make a landscape of each merge method's complete trials.
+
+    Args:
+        folder: The study's.
+        name: What to call it, for a study of one method; by default STUDY/METHOD.
+        root: Folder of landscapes.
+        replace: Whether a landscape of that name may be replaced.
+        command: What made it, for the card.
+        about: Further keys of the card; what the study knows itself is added where nothing else is said.
+
+    Raises:
+        UsageError: If there is no such study, or one name is given for several methods.
+        LiveError: If the study cannot be read.
+        InvalidGridError: If there are too few trials for a landscape.
+        UnwritableError: If the landscape exists, or cannot be written.
+    """
+    study = Study.open(folder.name, folder.resolve().parent)
+    config = study.config
+    files = write_tables(study.store)
+    if not files:
+        raise UsageError(f"{folder} has no complete trial yet; tune the study further")
+    if name is not None and len(files) > 1:
+        raise UsageError(f"{folder} raced {len(files)} methods, which are as many landscapes; leave --name out")
+    kept = "" if config.keep is None else f", without category {config.keep.category}"
+    made = []
+    for method, table in files.items():
+        known = {
+            "method": method,
+            "benchmark": config.pair,
+            "units": f"score{kept}",
+            "notes": f"Trials of study {study.store.name} by {config.optimizer}, densest near the maximum.",
+        }
+        said = {key: value for key, value in about.items() if value and (key, value) != ("method", "other")}
+        reading = Reading(
+            # The axes that were searched: with coefficients that sum to one, one of them says all.
+            parameters=dict.fromkeys(config.space(method).free.names),
+            metric="score", error="standard_error", examples="n_examples", split="split",
+        )  # fmt: skip
+        made.append(
+            import_table(
+                table, reading, name=name or f"{study.store.name}/{method}", root=root, command=command,
+                replace=replace, about={**known, **said},
+            )
+        )  # fmt: skip
+    return made

@@ -1,0 +1,165 @@
+"""The base VLM is asked a handful of questions before any trial is paid for."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hpo_bench.errors import LiveError
+from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.outcome.baselines import BASE
+from hpo_bench.tuning.trial import Failure, Job, Success
+from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+
+FILE = "rehearsal.json"
+ATTEMPTS = 2
+"""A worker that dies or hangs is given one more chance; an error of the evaluator's would come again."""
+_SMALL = ("*.json", "*.jinja", "*.txt", "*.model", "*.py")
+_SHOWN = 100
+"""How many characters of a prompt or an answer are shown."""
+
+
+def of_study(
+    folder: Path,
+    pair: Pair,
+    config: StudyConfig,
+    crew: Crew,
+    brake: Brake,
+    console: Console,
+    *,
+    limit: float,
+    begun: bool,
+) -> None:
+    """Ask before the first trial, or again when something has changed since.
+
+    Args:
+        folder: The study's, which keeps what came of it.
+        pair: Whose VLM is asked.
+        config: What the study was begun with.
+        crew: The workers, none of them busy.
+        brake: Ends it when pressed.
+        console: Where to show it.
+        limit: Seconds that it may take.
+        begun: Whether the study has trials, which must have been asked as the next ones will be.
+
+    Raises:
+        LiveError: If the base VLM cannot be evaluated, so that no merge can; or if the study's trials were asked in
+            another way.
+        KeyboardInterrupt: If the brake was pressed.
+    """
+    key, before = _key(pair, config), _read(folder)
+    if before.get("key") == key:
+        return
+    rehearsal = ask(crew, brake, limit=limit, logs=folder / "logs")
+    prompts = {turn.example: turn.prompt for turn in rehearsal.turns}
+    old = before.get("prompts", {})
+    for example in sorted(prompts.keys() & old.keys()) if begun else ():
+        if prompts[example] != old[example]:
+            raise LiveError(
+                f"{folder}: example {example!r} is now asked as {_cut(prompts[example])!r}, and was asked as "
+                f"{_cut(old[example])!r} in the study's trials; put tokenizer and chat template back, or begin another "
+                "study with --study"
+            )
+    show(rehearsal, console)
+    content = {"key": key, "prompts": prompts, **asdict(rehearsal)}
+    (folder / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace")
+
+
+def ask(crew: Crew, brake: Brake, *, limit: float, logs: Path | None = None) -> Rehearsal:
+    """Let a worker ask the base VLM.
+
+    Args:
+        crew: The workers, none of them busy.
+        brake: Ends it when pressed.
+        limit: Seconds that it may take.
+        logs: Where everything that is known of a failure goes, if anywhere.
+
+    Raises:
+        LiveError: If the base VLM cannot be evaluated.
+        KeyboardInterrupt: If the brake was pressed.
+    """
+    job = Job("the base VLM before the first trial", BASE, rehearsal=True)
+    attempts, waiting = 0, False
+    while True:
+        if brake.pressed:
+            raise KeyboardInterrupt
+        if not waiting and crew.idle:
+            crew.submit(crew.idle[0], job, limit=limit)
+            waiting = True
+        event = crew.poll(0.25)
+        if not isinstance(event, Finished | Lost):
+            continue
+        waiting = False
+        result = event.result if isinstance(event, Finished) else event.failure
+        if isinstance(result, Success):
+            return result.rehearsal or Rehearsal((), "", ())
+        attempts += 1
+        if isinstance(event, Finished) or attempts == ATTEMPTS:
+            raise _error(result, logs)
+
+
+def show(rehearsal: Rehearsal, console: Console) -> None:
+    """Print what was asked and said."""
+    if not rehearsal.turns:
+        return
+    manner = f", asked {rehearsal.manner}" if rehearsal.manner else ""
+    paid = f", for ${rehearsal.dollars:.2f}" if rehearsal.dollars else ""
+    console.print(
+        f"Before the first trial: the base VLM on {len(rehearsal.turns)} validation examples{manner}{paid}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for head in ("prompt", "right answer", "its answer"):
+        table.add_column(head, overflow="fold")
+    table.add_column("score", justify="right")
+    for turn in rehearsal.turns:
+        table.add_row(_cut(turn.prompt), _cut(turn.right), _cut(turn.said), f"{turn.score:g}")
+    console.print(table)
+    for note in rehearsal.notes:
+        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
+
+
+def _error(failure: Failure, logs: Path | None) -> LiveError:
+    what = f"the base VLM cannot be evaluated, and so no merge can: {failure.kind}: {failure.reason}"
+    if logs is None:
+        return LiveError(what)
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / "rehearsal.log"
+    log.write_text(failure.details or failure.reason, encoding="utf-8", errors="replace")
+    return LiveError(f"{what}; no trial was begun, and {log} has the details")
+
+
+def _cut(text: str) -> str:
+    """In one line, and where it is long without its middle."""
+    line = text.replace("\n", "\\n")
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN // 2]} ... {line[-_SHOWN // 2 :]}"
+
+
+def _key(pair: Pair, config: StudyConfig) -> str:
+    """Of all that decides what is asked and how it is answered."""
+    digest = hashlib.sha256()
+    plain = {"checkpoints": dict(config.checkpoints), "evaluation": dict(config.evaluation)}
+    digest.update(json.dumps(plain, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
+    for package in ("hpo-bench", "torch", "transformers"):
+        digest.update(version(package).encode())
+    for path in sorted({path for pattern in _SMALL for path in pair.vlm.glob(pattern)}):
+        digest.update(path.name.encode("utf-8", "surrogatepass") + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _read(folder: Path) -> Mapping[str, Any]:
+    try:
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) and isinstance(content.get("prompts"), dict) else {}

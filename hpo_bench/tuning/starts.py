@@ -1,0 +1,117 @@
+"""Where a search begins: coefficients that need no evaluation, settings of the user's, and what another study found."""
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+from pathlib import Path
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.outcome.posterior import beliefs
+from hpo_bench.tuning.space import MergeSpace
+from hpo_bench.tuning.study import Study
+
+ESTIMATED = ("nan", "metagpt")
+"""Starts that are computed from the weights."""
+FROM = "from:"
+FROM_BEST = 3
+"""So many of another study's settings are tried first."""
+
+
+def needed(starts: Sequence[str]) -> tuple[str, ...]:
+    """Those starts that are computed from the weights."""
+    return tuple(start for start in starts if start in ESTIMATED)
+
+
+def check(starts: Sequence[str], methods: Sequence[str]) -> None:
+    """Refuse what is no start.
+
+    Args:
+        starts: As the user gives them.
+        methods: What is tuned.
+
+    Raises:
+        UsageError: If one is neither nan nor metagpt nor numbers nor another study, or has a density where no method
+            takes one.
+    """
+    for start in starts:
+        if start in ESTIMATED or start.startswith(FROM):
+            continue
+        if len(_numbers(start)) > 2 and set(methods) == {"ta"}:
+            raise UsageError(f"--start {start}: Task Arithmetic takes no density; leave the third number out")
+
+
+def check_studies(starts: Sequence[str], studies: Path) -> None:
+    """Refuse other studies that nothing can be taken from; nothing is made where they lie.
+
+    Args:
+        starts: As the user gives them.
+        studies: The folder in which studies lie.
+
+    Raises:
+        UsageError: If there is no such study.
+        LiveError: If one cannot be read or has no result.
+    """
+    for start in starts:
+        if start.startswith(FROM):
+            _found(start.removeprefix(FROM), "ta", studies)
+
+
+def resolve(
+    starts: Sequence[str], space: MergeSpace, *, coefficients: Mapping[str, tuple[float, float]], studies: Path
+) -> tuple[tuple[float, ...], ...]:
+    """Starts as points of a box.
+
+    Args:
+        starts: "nan", "metagpt", "VL,EXP", "VL,EXP,DENSITY" or "from:STUDY".
+        space: The box; what lies outside is moved to its nearest face.
+        coefficients: What was computed from the weights, by name.
+        studies: The folder in which other studies lie.
+
+    Returns:
+        Points in the unit cube, each once.
+
+    Raises:
+        UsageError: If there is no such study.
+        LiveError: If another study cannot be read or has no result.
+    """
+    settings: list[MergeSetting] = []
+    for start in starts:
+        if start in ESTIMATED:
+            settings.append(_setting(space.method, coefficients[start]))
+        elif start.startswith(FROM):
+            settings += _found(start.removeprefix(FROM), space.method, studies)
+        else:
+            settings.append(_setting(space.method, _numbers(start)))
+    points = (tuple(map(float, space.point(setting))) for setting in settings)
+    return tuple(dict.fromkeys(points))
+
+
+def _setting(method: str, values: Sequence[float]) -> MergeSetting:
+    vl, expert, *rest = values
+    density = None if method == "ta" else (rest[0] if rest else 1.0)
+    return MergeSetting(method, vl, expert, density)
+
+
+def _numbers(start: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in start.split(","))
+    except ValueError:
+        values = ()
+    if len(values) not in (2, 3) or not all(map(isfinite, values)):
+        raise UsageError(
+            f"a search can start from {', '.join(ESTIMATED)}, or a setting such as 0.5,0.5 or 0.5,0.5,0.8; "
+            f"{start!r} is neither"
+        )
+    return values
+
+
+def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
+    """The settings with the highest posterior means in another study, of the same method if it has any."""
+    found = Study.open(study, studies)
+    held = beliefs(found.config, found.store.trials())
+    found.store.close()
+    if not held:
+        raise LiveError(f"study {study!r} has no result to start from")
+    belief = next((one for one in held if one.method == method), held[0])
+    best = sorted(range(len(belief.trials)), key=belief.rank, reverse=True)[:FROM_BEST]
+    return [_setting(method, tuple(belief.trials[index].setting.parameters.values())) for index in best]

@@ -1,0 +1,157 @@
+"""A verdict in the terminal."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from hpo_bench.display.console import PlainConsole
+from hpo_bench.display.printing import in_a_line
+from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.tuning.goal import Keep
+from hpo_bench.tuning.outcome.posterior import within_scores
+from hpo_bench.tuning.outcome.result import Z95, Kept, Sample, Verdict
+from hpo_bench.tuning.progress import Board
+from hpo_bench.tuning.race import describe
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.terminal import clock
+from optimizers.constrained_gp_bo import LIKELY
+
+OTHERS_SHOWN = 5
+ANSWER_SHOWN = 200
+
+
+def show(verdict: Verdict, console: Console) -> None:
+    """Print what was found, against what was there before.
+
+    Args:
+        verdict: What came of the study.
+        console: Where to.
+    """
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
+    table.add_column("merge", no_wrap=True)
+    table.add_column("setting", no_wrap=True)
+    heads = ["validation", "test ± 95%", "behind ± 95%"]
+    if verdict.keep is not None:
+        heads += [f"{verdict.keep.category}, test", "below the VLM ± 95%"]
+    for head in heads:
+        table.add_column(head, justify="right")
+    for place, line in enumerate(verdict.lines):
+        table.add_row(
+            verdict.title(line),
+            describe(MergeSetting(**line.setting)),
+            f"{line.validation:.3f}",
+            f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
+            "" if place == 0 else f"{line.behind:+.3f} ± {Z95 * line.behind_error:.3f}",
+            *(
+                []
+                if line.kept is None
+                else [f"{line.kept.test:.3f}", f"{line.kept.lost:+.3f} ± {Z95 * line.kept.lost_error:.3f}"]
+            ),
+            style="bold" if place == 0 else None,
+        )
+    # A pipe has no width of its own, and the table needs about this much.
+    (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
+    for sentence in (*sentences(verdict), *map(answered, verdict.samples)):
+        console.print(sentence, highlight=False, soft_wrap=True)
+
+
+def sentences(verdict: Verdict) -> Sequence[str]:
+    """What the table does not say."""
+    best, *others = verdict.lines
+    told = [_advice(verdict)]
+    if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
+        told.append(
+            f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
+            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} on the others; the difference is winner's curse and "
+            f"luck.{'' if base.gap[0] > 0 else ' So a gain is not shown; keeping the VLM as it is risks nothing.'}"
+        )
+    if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
+        told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
+    for method, zone in verdict.zones.items() if verdict.distinguished else ():
+        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
+        told.append(
+            f"{METHODS[method]}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
+            f"({zone['within']:.3f}) of its best: {ranges}."
+        )
+    if not verdict.reproduced:
+        told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
+    return told
+
+
+def answered(sample: Sample) -> str:
+    """How base VLM and merge answered an example, in a line."""
+
+    def said(answer: str, score: float) -> str:
+        words = in_a_line(answer)[:ANSWER_SHOWN]
+        return f"{words!r} ({score:.2f})" if answer else f"scored {score:.2f}"
+
+    base, merge = said(sample.base, sample.base_score), said(sample.merge, sample.merge_score)
+    return f"  {in_a_line(sample.id)}: base VLM {base}, merge {merge}"
+
+
+def passed_over(store: TrialStore) -> str:
+    """A sentence on trials of a study that others made; empty where there are none."""
+    others = store.foreign()
+    if not others:
+        return ""
+    which = ", ".join(map(str, others[:OTHERS_SHOWN])) + (", ..." if len(others) > OTHERS_SHOWN else "")
+    return f"passed over, as another program than hpo-bench made or ended it: trial {which} of study {store.name}"
+
+
+def accounts(board: Board, seconds: float) -> str:
+    """What this call took."""
+    spent, own = board.spent, board.overhead.trials
+    before = f" after {spent.finished - own} of an earlier call" if spent.finished > own else ""
+    parts = [f"{own} trials{before} in {clock(seconds)}"]
+    if board.overhead.trials:
+        wall, processor = (1000 * seconds for seconds in board.overhead.each)
+        parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
+    if spent.dollars:
+        parts.append(f"${spent.dollars:.2f}")
+    return ", ".join(parts)
+
+
+def lost(kept: Kept) -> str:
+    """`+0.012 [-0.003, +0.027]`: how far below the base VLM, on test examples."""
+    low, high = kept.interval
+    return f"{kept.lost:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _advice(verdict: Verdict) -> str:
+    """What to do, and how sure that is."""
+    setting = describe(MergeSetting(**verdict.lines[0].setting))
+    low, high = (within_scores(verdict.mean + side * verdict.deviation) for side in (-Z95, Z95))
+    expected = f"the posterior expects {verdict.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
+    about = (
+        "Test examples were not looked at before the end; after ± stands half of a 95% interval, paired over examples "
+        "where two are compared."
+    )
+    if verdict.distinguished:
+        return f"Recommended: trial {verdict.recommended}, {setting}; {expected}. {about}"
+    return (
+        f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on validation "
+        f"examples with probability {verdict.luck:.2f}. No change is recommended. Look at the answers below, ask more "
+        f"or other examples, or take another metric. Highest is trial {verdict.recommended}, {setting}; {expected}. "
+        f"{about}"
+    )
+
+
+def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
+    allowed = f"at most {keep.at_most_below:g} points ({keep.allowed:.3f}) below the base VLM were allowed"
+    believed = f"the posterior gives it a chance of {100 * chance:.0f}% to keep that on validation examples"
+    if chance < LIKELY:
+        believed = f"no setting that was tried likely keeps that, and this one has the best chance, {100 * chance:.0f}%"
+    low, high = kept.interval
+    held = (
+        "so it is kept"
+        if high <= keep.allowed
+        else "so too much is lost"
+        if low > keep.allowed
+        else "so that cannot be told"
+    )
+    return (
+        f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below, "
+        f"{held} at 95%. Scores above are on the other examples."
+    )

@@ -1,0 +1,185 @@
+"""The live table in a terminal, and plain lines where the output is none."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from hpo_bench.tuning.progress import Board
+from hpo_bench.tuning.race import describe
+from hpo_bench.tuning.trial import Trial
+
+ROWS = 12
+"""How many trials the table shows."""
+REFRESH_SECONDS = 1.0
+"""How often the table is redrawn while nothing but time passes."""
+
+
+class LiveScreen:
+    """A table of the latest trials and a line on the budget, redrawn in place.
+
+    Args:
+        console: A terminal.
+        title: What is being tuned.
+    """
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console, self._title = console, title
+        self._live = Live(console=console, auto_refresh=False)
+        self._drawn = 0.0
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def show(self, board: Board, finished: Trial | None = None) -> None:
+        """Redraw; while nothing has finished only as the seconds go by."""
+        for message in board.news:
+            self._console.print(message, highlight=False)
+        board.news.clear()
+        if finished is None and time.monotonic() - self._drawn < REFRESH_SECONDS:
+            return
+        self._drawn = time.monotonic()
+        self._live.update(self._drawing(board), refresh=True)
+
+    def _drawing(self, board: Board) -> RenderableType:
+        dollars = board.limits.price > 0 or board.spent.dollars > 0
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
+        table.add_column("trial", justify="right", no_wrap=True)
+        table.add_column("setting", no_wrap=True)
+        kept = [f"kept (least {least:.3f})"] if (least := board.least) is not None else []
+        for head in ("score", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
+            table.add_column(head, justify="right", no_wrap=True)
+        # In a narrow terminal this column gives way, as the only one that may be wrapped.
+        table.add_column("")
+        shown = [*board.finished, *(trial for trial in board.trials.values() if trial.told_as is None)][-ROWS:]
+        for trial in shown:
+            *cells, note = _cells(board, trial, dollars, bool(kept))
+            table.add_row(*cells, Text(note, no_wrap=True, overflow="ellipsis"), style=_style(board, trial))
+        return Group(table, Text(progress(board), style="bold"))
+
+
+class LineScreen:
+    """A line a trial.
+
+    Args:
+        console: Where to print.
+        title: What is being tuned.
+    """
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._print(title)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, board: Board, finished: Trial | None = None) -> None:
+        """Print what is new."""
+        for message in board.news:
+            self._print(message)
+        board.news.clear()
+        if finished is not None:
+            self._print(line(board, finished))
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+
+def screen(console: Console, title: str) -> LiveScreen | LineScreen:
+    """The table where there is a terminal, lines elsewhere."""
+    return LiveScreen(console, title) if console.is_terminal else LineScreen(console, title)
+
+
+def line(board: Board, trial: Trial) -> str:
+    """A finished trial in a line."""
+    parts = [f"trial {trial.number}", describe(trial.setting)]
+    if trial.score is None:
+        parts.append(f"failed ({trial.kind}): {trial.reason}")
+    else:
+        parts.append(score(trial))
+        if trial.kept is not None:
+            parts.append(f"kept {trial.kept:.3f}{'' if trial.feasible else ' (too little)'}")
+        parts.append(f"best {_best(board, trial)}")
+        parts.append(f"merge {trial.cost.merge_seconds:.2f} s, evaluation {trial.cost.eval_seconds:.1f} s")
+        if trial.reason:
+            parts.append(trial.reason)
+    if cost := board.limits.cost(trial):
+        parts.append(f"${cost:.2f}")
+    return ", ".join([*parts, progress(board)])
+
+
+def progress(board: Board) -> str:
+    """How much of the budget is spent, and the time left."""
+    spent, limits = board.spent, board.limits
+    parts = [f"{spent.finished} of {limits.trials} trials"]
+    if limits.hours is not None:
+        parts.append(f"{spent.hours:.2f} of {limits.hours:g} GPU-hours")
+    if limits.dollars is not None:
+        parts.append(f"${spent.dollars:.2f} of ${limits.dollars:g}")
+    elif spent.dollars:
+        parts.append(f"${spent.dollars:.2f}")
+    if kinds := board.kinds:
+        parts.append(", ".join(f"{count} failed ({kind})" for kind, count in kinds.items()))
+    if board.stopping:
+        parts.append("ending after what is running (Ctrl-C again: at once)")
+    elif not board.loaded:
+        parts.append("loading the models")
+    elif (left := limits.left(spent, workers=board.workers)) is not None:
+        parts.append(f"{clock(left)} left")
+    return ", ".join(parts)
+
+
+def score(trial: Trial) -> str:
+    """`0.613 ± 0.017`; without the error where it is unknown."""
+    error = "" if trial.standard_error is None else f" ± {trial.standard_error:.3f}"
+    return f"{trial.score:.3f}{error}"
+
+
+def clock(seconds: float) -> str:
+    """`1:05` or `2:01:05`."""
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
+
+
+def _best(board: Board, trial: Trial) -> str:
+    return "none yet" if trial.number not in board.best else f"{board.best[trial.number]:.3f}"
+
+
+def _cells(board: Board, trial: Trial, dollars: bool, kept: bool) -> list[str]:
+    cells = [str(trial.number), describe(trial.setting)]
+    none = [""] if kept else []
+    money = [f"{board.limits.cost(trial):.2f}"] if dollars else []
+    if trial.state == "running":
+        since = time.monotonic() - board.begun.get(trial.number, time.monotonic())
+        where = f"on {trial.worker}" if board.workers > 1 else ""
+        return [*cells, "", *none, "", "", f"{since:.0f} …", *[""] * len(money), where]
+    seconds = [f"{trial.cost.merge_seconds:.2f}", f"{trial.cost.eval_seconds:.1f}"]
+    if trial.score is None:
+        return [*cells, "failed", *none, "", *seconds, *money, f"{trial.kind}: {trial.reason}"]
+    held = [] if trial.kept is None else [f"{trial.kept:.3f}{'' if trial.feasible else ' too little'}"]
+    return [*cells, score(trial), *held, _best(board, trial), *seconds, *money, trial.reason]
+
+
+def _style(board: Board, trial: Trial) -> str | None:
+    if trial.state == "failed":
+        return "red"
+    if trial.state == "running":
+        return "dim"
+    if not trial.feasible:
+        return "yellow"
+    return "green" if trial.score == board.highest else None

@@ -1,0 +1,233 @@
+"""Workers as processes of this machine."""
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from hpo_bench.errors import HpoBenchError, LiveError
+from hpo_bench.evaluation.command import LEASH
+from hpo_bench.tuning.trial import Cost, Failure, Job
+from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
+from hpo_bench.tuning.workers.session import Opener
+
+LOG_TAIL = 4000
+"""How much of a dead worker's log goes into the log of its trial, in bytes."""
+LAST_WORDS_SECONDS = 0.5
+"""How long a worker that hangs may take to write down where."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    name: str
+    device: str
+    process: SpawnProcess
+    pipe: Any
+    log: Path
+    ready: bool = False
+    job: Job | None = None
+    begun: float = 0.0
+    limit: float | None = None
+
+
+class ProcessCrew:
+    """Processes of this machine, each with a bench of its own.
+
+    A process and not a thread, even for a single worker: an evaluator that hangs can be ended, and one that takes its
+    process down does not take the tuner with it. A worker ends by itself when the tuner is gone.
+
+    Args:
+        opener: Opens a bench in each process.
+        devices: A device for each worker; their number is that of the workers.
+        logs: Folder for what the workers print.
+    """
+
+    def __init__(self, opener: Opener, *, devices: Sequence[str], logs: Path) -> None:
+        self._opener = opener
+        self._logs = logs
+        # Fork would copy locks that threads of torch may hold.
+        self._context = multiprocessing.get_context("spawn")
+        logs.mkdir(parents=True, exist_ok=True)
+        self._workers = [self._open(f"worker-{i + 1}", device) for i, device in enumerate(devices)]
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    @property
+    def idle(self) -> Sequence[str]:
+        """Those that wait for work."""
+        return [worker.name for worker in self._workers if worker.ready and worker.job is None]
+
+    def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
+        """Give an idle worker a job."""
+        one = next(one for one in self._workers if one.name == worker)
+        one.job, one.begun, one.limit = job, time.monotonic(), limit
+        # A worker that died while idle is noticed when its answer is waited for.
+        with contextlib.suppress(OSError):
+            one.pipe.send(job)
+
+    def poll(self, timeout: float) -> Event | None:
+        """The next thing that happened.
+
+        Raises:
+            LiveError: If a worker dies while it opens its bench.
+            HpoBenchError: If its bench cannot be opened.
+        """
+        now = time.monotonic()
+        ends = [w.begun + w.limit for w in self._workers if w.job is not None and w.limit is not None]
+        until = min([now + timeout, *ends])
+        woken = wait([worker.pipe for worker in self._workers], timeout=max(0.0, until - now))
+        # What was answered counts, even where it came too late or was the last that a worker said.
+        for worker in self._workers:
+            if worker.pipe in woken:
+                return self._heard(worker)
+        for worker in self._workers:
+            # A process of its evaluator's may hold the other end of its pipe, which then does not close.
+            if worker.process.exitcode is not None and not worker.pipe.poll():
+                return self._died(worker)
+            if worker.job is not None and worker.limit is not None and time.monotonic() - worker.begun > worker.limit:
+                return self._timed_out(worker, worker.job)
+        return None
+
+    def stop(self) -> None:
+        """End all workers at once."""
+        for worker in self._workers:
+            _kill(worker.process)
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers = []
+
+    def _heard(self, worker: _Worker) -> Event | None:
+        try:
+            message = worker.pipe.recv()
+        except (EOFError, OSError):
+            return self._died(worker)
+        if isinstance(message, HpoBenchError):
+            self.stop()
+            raise message
+        if not worker.ready:
+            worker.ready = True
+            return Ready(worker.name, message)
+        job, worker.job = worker.job, None
+        return None if job is None else Finished(worker.name, job, message)
+
+    def _died(self, worker: _Worker) -> Event | None:
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        if not worker.ready:
+            self.stop()
+            raise LiveError(f"{worker.name} ended {how} while it loaded the models; see {worker.log}")
+        hint = "; the system may have run out of memory" if code == -signal.SIGKILL else ""
+        return self._replace(worker, "worker-died", f"{worker.name} ended {how}{hint}")
+
+    def _timed_out(self, worker: _Worker, job: Job) -> Event | None:
+        if worker.process.pid is not None and hasattr(signal, "SIGUSR1"):
+            os.kill(worker.process.pid, signal.SIGUSR1)  # writes down where it hangs
+            if worker.pipe.poll(LAST_WORDS_SECONDS):  # it was answering
+                return self._heard(worker)
+        return self._replace(worker, "timeout", f"{job.name} took longer than {worker.limit:.0f} s and was ended")
+
+    def _replace(self, worker: _Worker, kind: str, reason: str) -> Event | None:
+        _kill(worker.process)
+        worker.process.join()
+        worker.pipe.close()
+        place = self._workers.index(worker)
+        tail = _tail(worker.log)
+        self._workers[place] = self._open(worker.name, worker.device)
+        if worker.job is None:
+            return None
+        spent = Cost(eval_seconds=time.monotonic() - worker.begun)
+        return Lost(worker.name, worker.job, Failure(kind, reason, f"the end of {worker.log}:\n\n{tail}", spent))
+
+    def _open(self, name: str, device: str) -> _Worker:
+        log = self._logs / f"{name}.log"
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_serve, args=(self._opener, device, theirs, log), name=name, daemon=True)
+        process.start()
+        theirs.close()
+        return _Worker(name, device, process, ours, log)
+
+
+def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
+    """What a worker process does: open a bench, then answer one job after the other."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # what its evaluator starts is in its group, and ends with it
+    # Ctrl-C reaches every process of the terminal, a queue's SIGTERM all of a job; when to end is the tuner's to say.
+    for which in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(which, signal.SIG_IGN)
+    output = log.open("a", buffering=1, encoding="utf-8")
+    os.dup2(output.fileno(), 1)
+    os.dup2(output.fileno(), 2)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1, file=output, all_threads=True)
+    faulthandler.enable(output)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    try:
+        bench = opener(device)
+        pipe.send(bench.facts())
+    except HpoBenchError as error:
+        pipe.send(error)
+        return
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            job: Job = pipe.recv()
+            print(f"--- {job.name}: {job.setting}", flush=True)  # noqa: T201, goes to the log
+            pipe.send(bench.run(job))
+
+
+def _follow_parent() -> None:
+    """End with the tuner, however it ended, even in the middle of a job, and take along what the evaluator started."""
+    parent: Any = multiprocessing.parent_process()
+    wait([parent.sentinel])
+    _kill_started(psutil.Process())
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+def _kill(process: SpawnProcess) -> None:
+    """End a worker, or what is left of one, and all that its evaluator started."""
+    if process.pid is None:
+        return
+    with contextlib.suppress(psutil.Error):
+        _kill_started(psutil.Process(process.pid))
+    if hasattr(os, "killpg"):
+        # Of a worker that died the group lives on in its children; of one that has only just begun there is none yet.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+
+
+def _kill_started(worker: psutil.Process) -> None:
+    """End a worker's children and theirs, in groups of their own as well.
+
+    A leash is left alone with what it holds: it ends by itself when its worker does, and clears up.
+    """
+    with contextlib.suppress(psutil.Error):
+        for child in worker.children():
+            with contextlib.suppress(psutil.Error):
+                if str(LEASH) not in child.cmdline():
+                    _kill_started(child)
+                    child.kill()
+
+
+def _tail(log: Path) -> str:
+    try:
+        return log.read_bytes()[-LOG_TAIL:].decode("utf-8", errors="replace")
+    except OSError as error:
+        return f"(cannot be read: {error.strerror})"

@@ -1,0 +1,193 @@
+"""A worker's bench: a pair that stays in memory, merged and evaluated again and again."""
+
+import gc
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
+
+import torch
+
+from hpo_bench.errors import EvaluationError, MergeError
+from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
+from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.evaluation.rehearsal import HANDFUL, rehearse
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+
+T = TypeVar("T")
+
+
+class Merger(Protocol):
+    """Writes a merge into a live model."""
+
+    def merge(self, setting: MergeSetting) -> str:
+        """Merge in place; returns the fingerprint of the weights."""
+        ...
+
+
+class Bench(Protocol):
+    """What a worker process holds."""
+
+    def run(self, job: Job) -> Success | Failure:
+        """Merge and evaluate; never raises for what a job can do wrong."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """What whoever plans should know, such as how many examples there are."""
+        ...
+
+
+Opener = Callable[[str], Bench]
+"""Opens a bench on a device ("cpu", "cuda:0", ...); travels to the worker by pickle."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBench:
+    """A live model, what merges into it, and what scores it.
+
+    Attributes:
+        model: A Hugging Face VLM.
+        merger: Writes merges into the model.
+        evaluator: Scores it.
+        known: See `facts`.
+    """
+
+    model: Any
+    merger: Merger
+    evaluator: Evaluator
+    known: Mapping[str, Any] = field(default_factory=dict)
+
+    def facts(self) -> Mapping[str, Any]:
+        """How many examples there are on each side, and whatever the opener knew."""
+        sides: tuple[Split, ...] = ("validation", "test")
+        return {**{side: len(self.evaluator.examples(side)) for side in sides}, **self.known}
+
+    def run(self, job: Job) -> Success | Failure:
+        """Merge, then answer each split's examples, or rehearse.
+
+        Out of memory, the evaluation is tried once more in batches of half the size; a smaller batch that worked is
+        kept. Whatever else goes wrong is a failure and no score.
+        """
+        begin = time.perf_counter()
+        merged = paid = 0.0
+        try:
+            fingerprint = self.merger.merge(job.setting)
+            self._settle()
+            merged = time.perf_counter() - begin
+            if isinstance(self.evaluator, Informed):
+                self.evaluator.inform(job.setting)
+            if job.rehearsal:
+                rehearsal, note = self._with_room(HANDFUL, lambda: rehearse(self.evaluator, self.model, self._once))
+                seconds = time.perf_counter() - begin - merged
+                cost = Cost(merge_seconds=merged, eval_seconds=seconds, dollars=rehearsal.dollars)
+                return Success({}, fingerprint, cost, note, rehearsal)
+            answers, notes = {}, []
+            for split in job.splits:
+                examples = self.evaluator.examples(split)
+                outcome, note = self._with_room(len(examples), lambda of=examples: self._once(of))
+                paid += outcome.dollars
+                answers[split] = _answers(outcome)
+                notes += [note] if note else []
+            cost = Cost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
+            return Success(answers, fingerprint, cost, "; ".join(notes))
+        except Exception as error:  # whatever a user's evaluator or a broken device may raise
+            seconds = time.perf_counter() - begin
+            paid += getattr(error, "dollars", 0.0)
+            cost = Cost(merge_seconds=merged or seconds, eval_seconds=seconds - merged if merged else 0.0, dollars=paid)
+            failed = replace(failure_of(error), cost=cost)
+        # Only out of the handler are the error's frames, and with them the tensors of a full device, let go.
+        self._make_room()
+        return failed
+
+    def _with_room(self, most: int, evaluate: Callable[[], T]) -> tuple[T, str]:
+        """Evaluate at most so many examples, out of memory once more in smaller batches; what to tell of that."""
+        size = min(self.evaluator.batch_size, most) if isinstance(self.evaluator, Batched) else 1
+        try:
+            return evaluate(), ""
+        except Exception as error:
+            if not out_of_memory(error) or not isinstance(self.evaluator, Batched) or size < 2:
+                raise
+        self._make_room()
+        self.evaluator.batch_size = size // 2
+        return evaluate(), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
+
+    def _once(self, examples: Sequence[Example]) -> Outcome:
+        with finite_logits(self.model):
+            outcome = self.evaluator.evaluate(self.model, examples)
+        return checked(outcome, examples)
+
+    def _settle(self) -> None:
+        # Devices work behind the clock's back.
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+
+    def _make_room(self) -> None:
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+@contextmanager
+def finite_logits(model: Any) -> Iterator[None]:
+    """Refuse, at the end of the block, what was computed from logits that are no numbers.
+
+    The most likely of NaN logits is the first token of the vocabulary, which an evaluator would score like any other.
+
+    Args:
+        model: A Hugging Face model; every pass through its output embeddings is looked at.
+
+    Raises:
+        EvaluationError: If a logit was NaN or infinite.
+    """
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    if head is None:
+        yield
+        return
+    bad: list[torch.Tensor] = []
+
+    def look(_module: Any, _inputs: Any, logits: torch.Tensor) -> None:
+        # Not asked for here, as that would make the device wait at every step; kept as one number.
+        found = ~torch.isfinite(logits).all()
+        bad[:] = [bad[0] | found] if bad else [found]
+
+    handle = head.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+    if bad and bool(bad[0]):
+        raise EvaluationError("the merged model's logits are not finite (NaN or infinite)", kind="nan-logits")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the machine, had too little memory."""
+    if isinstance(error, EvaluationError):
+        return error.kind == "out-of-memory"
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    )
+
+
+def failure_of(error: BaseException) -> Failure:
+    """An error as a failure, its traceback as the details."""
+    if out_of_memory(error):
+        kind = "out-of-memory"
+    elif isinstance(error, EvaluationError):
+        kind = error.kind
+    else:
+        kind = "merge" if isinstance(error, MergeError) else "raised"
+    first = next((line for line in str(error).splitlines() if line.strip()), "no message")
+    named = first if isinstance(error, EvaluationError | MergeError) else f"{type(error).__name__}: {first}"
+    return Failure(kind, named, "".join(traceback.format_exception(error)))
+
+
+def _answers(outcome: Outcome) -> Answers:
+    return Answers(
+        ids=tuple(example.id for example in outcome.examples),
+        categories=tuple(example.category for example in outcome.examples),
+        scores=outcome.scores,
+        responses=outcome.responses,
+    )

@@ -1,0 +1,134 @@
+"""What a benchmark runs on: recorded landscapes, or functions with known extremes behind the same attributes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hpo_bench.errors import UsageError
+from landscapes.functions import Function, members, suite
+from landscapes.landscape import Landscape
+from landscapes.space import Parameter, SearchSpace
+from surrogates.extrema import Extremum
+from surrogates.nearest import offer
+
+Array = NDArray[np.float64]
+
+SUITE_SEED = 2026
+"""Draws the functions of a suite; not one that any optimiser was chosen on."""
+NOISE = 0.1
+"""Standard deviation of the noise of a function, as a fraction of the spread of its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a function comes from; its pair is what it has in common with others, its name if nothing is."""
+
+    pair: str
+    benchmark: str
+    domain: str = "other"
+    method: str = "other"
+    synthetic: bool = True
+
+
+class FunctionProblem:
+    """A function of `landscapes.functions` with those attributes of a `Landscape` that a benchmark asks for.
+
+    Args:
+        function: The function.
+    """
+
+    outcomes_hash = ""
+    weaknesses: Sequence[str] = ()
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.name = function.name
+        # BBOB's functions are the same ones in every dimension.
+        own = function.name.partition("/")[2] if function.suite.startswith("bbob") else function.name
+        self.card = Origin(own, function.suite)
+        self.space = SearchSpace(tuple(Parameter(f"x{axis + 1}", 0.0, 1.0) for axis in range(function.dim)))
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of settings, of shape (n,); settings as for `Landscape.score`."""
+        return self.function.score(self.space.to_unit(x))
+
+    def regret(self, scores: ArrayLike) -> Array:
+        """Normalised regret of scores; NaN stays NaN."""
+        return self.function.regret(scores)
+
+    def random_regret(self, n: int) -> Array:
+        """Expected regret of Random after 1 to n evaluations, of shape (n,)."""
+        return self.function.random_regret(n)
+
+    @property
+    def optimum(self) -> Extremum:
+        """The maximum; where it lies is not kept."""
+        return Extremum(np.full(self.space.dim, np.nan), self.function.f_max, self.function.gap)
+
+    @property
+    def minimum(self) -> Extremum:
+        """The minimum; where it lies is not kept."""
+        return Extremum(np.full(self.space.dim, np.nan), self.function.f_min, 0.0)
+
+    @property
+    def range(self) -> float:
+        """Maximum minus minimum."""
+        return self.function.f_max - self.function.f_min
+
+    @property
+    def regret_sample(self) -> Array:
+        """Regrets of points spread evenly over the cube, increasing."""
+        return self.function.regret_sample
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of one evaluation in noisy benchmarks: a tenth of the spread of the function's values."""
+        return NOISE * self.function.spread
+
+    @property
+    def regret_noise(self) -> float:
+        """Not known: without noise, every difference can be observed."""
+        return np.nan
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Changes when the function does."""
+        digest = hashlib.sha256(f"{self.name} {self.function.f_max!r} {self.function.f_min!r} {NOISE}".encode())
+        digest.update(np.ascontiguousarray(self.regret_sample[:: 2**6], dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what is kept of earlier calls, which workers can do without."""
+        return {key: value for key, value in self.__dict__.items() if key != "content_hash"}
+
+
+Problem = Landscape | FunctionProblem
+"""An objective with a known optimum."""
+
+
+def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionProblem]:
+    """The functions of some suites.
+
+    Args:
+        names: Suites of `landscapes.functions`, such as "bbob-2d"; "bbob" means those of every dimension.
+        patterns: Which functions of these, with * and ?; none means all.
+
+    Raises:
+        UsageError: If a suite is unknown or cannot be had, or a pattern means nothing.
+    """
+    chosen: dict[str, FunctionProblem] = {}
+    for name in names:
+        for one in members(name):
+            chosen.update((function.name, FunctionProblem(function)) for function in suite(one, SUITE_SEED))
+    if not patterns:
+        return [chosen[name] for name in sorted(chosen)]
+    found = sorted(name for name in chosen if any(fnmatchcase(name, pattern) for pattern in patterns))
+    if not found:
+        raise UsageError(f"no function is called {patterns[0]!r}; {offer(patterns[0], chosen)}")
+    return [chosen[name] for name in found]

@@ -1,0 +1,169 @@
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import synthetic
+from PIL import Image
+from rich.console import Console
+
+from hpo_bench import paper
+from hpo_bench.benchmark import pipeline
+from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.display import figures, landscape_map
+from hpo_bench.workers import Local
+from landscapes import catalogue
+
+NAMES = ("smooth-a/ta", "rugged-b/dare")
+
+
+def execute(root, path, *names, patterns=()):
+    contenders = tuple(Contender.find(name) for name in names)
+    plan = Plan(contenders, tuple(catalogue.load_all(patterns, root=root)), 2, 12)
+    return pipeline.execute(plan, ResultsFolder(path), workers=Local(1), report=True, progress=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("grids")
+    synthetic.record(root, NAMES[0], benchmark="<script>alert(1)</script>")
+    synthetic.record(root, NAMES[1], kind="rugged", domain="maths")
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(root, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "results"
+    execute(root, path, "random", "sobol", "pattern-search")
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(results):
+    return (results / "index.html").read_text(encoding="utf-8")
+
+
+class Elements(HTMLParser):
+    def __init__(self, text):
+        super().__init__()
+        self.found, self.open = [], []
+        self.feed(text)
+        assert not self.open, f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+        if tag not in {"meta", "img", "link", "br"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_page_is_self_contained_and_well_formed(page):
+    elements = Elements(page)
+    for tag, attributes in elements.found:
+        assert tag not in {"script", "link", "iframe"}
+        for name in ("src", "href", "srcset", "poster", "data"):
+            assert attributes.get(name, "data:").startswith(("data:", "#"))
+    text = re.sub(r'"data:[^"]*"', '""', page)
+    assert "http" not in text
+    assert "@import" not in text
+    assert "url(" not in text
+
+
+def test_every_picture_has_words(page):
+    pictures = [attributes for tag, attributes in Elements(page).found if tag == "img"]
+    assert len(pictures) == 5 + 3 + len(NAMES)
+    assert all(len(picture["alt"]) > 60 for picture in pictures)
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "SYNTHETIC", "Pattern Search", "luck alone", "prefers-color-scheme: dark", "smooth-a/ta", "rugged-b/dare",
+        "Table 12", "MIA-Q2", "the study’s protocol", "12 evaluations with 2 hyperparameters", "runs.parquet",
+        "Student’s t on the\nlogarithm", "In summary.json", "0.001 of the range", "order statistics",
+    ],
+)  # fmt: skip
+def test_the_page_says(page, what):
+    assert what in page
+
+
+def test_what_cards_say_is_escaped(page):
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+
+
+def test_the_headline_table_has_the_figures_of_the_summary(results, page):
+    import json
+
+    content = json.loads((results / "summary.json").read_text())
+    value = content["optimisers"]["pattern-search"]["at"]["10"]["median_ror_all"]["value"]
+    row = re.search(r"Pattern Search</th><td>([^<]*)</td>", page)
+    assert row[1].startswith(f"{value:.2f}" if value >= 0.005 else "&lt;0.01")
+
+
+def test_figures_are_there_twice_and_not_blank(results):
+    names = {path.stem for path in (results / "figures").glob("*.svg")}
+    assert names == {
+        "ror", "regret_curves", "profiles", "ranks", "ror_by_group", "landscape_smooth-a_ta", "landscape_rugged-b_dare",
+        "study_restrictions", "study_optima", "study_transfer",
+    }  # fmt: skip
+    for name in names:
+        with Image.open(results / "figures" / f"{name}.png") as picture:
+            assert picture.width > 500
+            assert len(picture.convert("RGB").getcolors(1_000_000)) > 50
+
+
+def test_an_unchanged_report_is_not_drawn_again_and_a_lost_one_is(root, results):
+    page = results / "index.html"
+    before = page.stat().st_mtime_ns
+    execute(root, results, "random", "sobol", "pattern-search")
+    assert page.stat().st_mtime_ns == before
+    page.unlink()
+    execute(root, results, "random", "sobol", "pattern-search")
+    assert page.exists()
+
+
+def test_figures_of_landscapes_that_are_not_in_the_report_go(root, tmp_path):
+    execute(root, tmp_path / "results", "random")
+    execute(root, tmp_path / "results", "random", patterns=["ta"])
+    names = {path.name for path in (tmp_path / "results" / "figures").iterdir()}
+    assert "landscape_smooth-a_ta.png" in names
+    assert not any("rugged-b" in name for name in names)
+    assert "rugged-b" not in (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+
+
+def test_figures_say_what_they_are_made_from(root, monkeypatch):
+    both = catalogue.load_all(root=root)
+    assert figures.provenance(both) == "2 SYNTHETIC landscapes, made from a formula."
+    object.__setattr__(both[0].card, "synthetic", False)
+    assert figures.provenance(both[:1]).startswith("Landscape from a folder of the user’s")
+    monkeypatch.setattr(figures, "ROOT", root)
+    assert "nano pair" in figures.provenance(both[:1])
+    assert "not of full-size models; 1 SYNTHETIC" in figures.provenance(both)
+
+
+def test_a_map_has_a_panel_for_each_recorded_density_and_one_for_the_optimum(root):
+    flat, deep = (catalogue.load(name, root=root) for name in NAMES)
+    # The colour bar is an axis too.
+    assert len(landscape_map.draw(flat).axes) == 1 + 1
+    best = deep.optimum.x[2]
+    expected = 4 if np.isclose(best, [0.2, 0.4, 0.6, 0.8], atol=0.003).any() else 5
+    titles = [axis.get_title() or axis.get_title(loc="left") for axis in landscape_map.draw(deep).axes]
+    assert sum("density" in title for title in titles) == expected
+
+
+def test_optimizers_keep_their_colours():
+    few, many = figures.colours(["random", "mine:Own"]), figures.colours(["gp-bo", "random", "mine:Own", "other:Own"])
+    assert few["random"] == many["random"]
+    assert few["mine:Own"] == many["mine:Own"]
+    assert len(set(many.values())) == 4
+
+
+def test_the_study_is_copied_faithfully():
+    table = paper.loocv()
+    assert len(table) == 10
+    assert table["CMMMU"] == {"DARE": 9.27, "TA": 7.77, "TIES": 15.99}
+    assert table["WV-Q2"]["TIES"] == 4.58

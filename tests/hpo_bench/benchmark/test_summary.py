@@ -1,0 +1,49 @@
+"""What `summary.json` says of some landscapes is what a benchmark of these alone would say."""
+
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import synthetic
+from rich.console import Console
+
+from hpo_bench.benchmark import pipeline
+from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.result import Benchmark
+from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.benchmark.summary import summary
+from hpo_bench.benchmark.tables import headline, sound
+from hpo_bench.workers import Local
+from landscapes import catalogue
+from landscapes.landscape import Landscape
+
+WEAK = ("rugged-b/ta",)
+
+
+@pytest.fixture(scope="module")
+def benchmark(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("summary")
+    for place, name in enumerate(("smooth-a/ta", "rugged-b/ta", "rugged-c/dare")):
+        synthetic.record(folder / "grids", name, kind=name.partition("-")[0], seed=place)
+    contenders = tuple(Contender.find(name) for name in ("random", "sobol", "grid"))
+    plan = Plan(contenders, tuple(catalogue.load_all(root=folder / "grids")), 2, 12)
+    pipeline.execute(
+        plan, ResultsFolder(folder / "results"), workers=Local(1), report=False, progress=Console(quiet=True)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Landscape, "weaknesses", property(lambda self: ("made up",) * (self.name in WEAK)))
+        yield Benchmark(plan, pd.read_parquet(folder / "results" / "runs.parquet"))
+
+
+def test_every_figure_without_weak_landscapes_is_that_of_the_others_alone(benchmark):
+    """No column of one table may be filled from another's landscapes."""
+    kept = tuple(one for one in benchmark.landscapes if one.name not in WEAK)
+    runs = benchmark.runs[~benchmark.runs["landscape"].isin(WEAK)].reset_index(drop=True)
+    alone = Benchmark(replace(benchmark.plan, landscapes=kept), runs)
+    whole = {"sensitivity": [], **summary(benchmark)}
+    shown, of_these = sound(whole), headline(summary(alone))
+    assert shown.columns == of_these.columns
+    assert {row.head: row.cells for row in shown.rows[:-1]} == {row.head: row.cells for row in of_these.rows[:-1]}
+    everything = {row.head: row.cells for row in headline(whole).rows}
+    budget = shown.columns.index("random budget") - 1
+    assert any(row.cells[budget] != everything[row.head][budget] for row in shown.rows[:-1])

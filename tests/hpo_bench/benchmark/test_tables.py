@@ -1,0 +1,184 @@
+import pytest
+
+from hpo_bench.benchmark.tables import (
+    above_noise,
+    comparison_sentence,
+    comparisons,
+    headline,
+    leader,
+    noise_sentence,
+    sensitivity,
+    sound,
+    sound_sentence,
+    targets,
+    unseen,
+    unseen_sentence,
+)
+from hpo_bench.display.words import brackets, interval, multiple, number, probability, seconds
+
+
+def figures(value):
+    return {"value": value, "low": value and value / 2, "high": value and value * 2}
+
+
+def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
+    names = ("median_ror", "geometric_mean_ror", "ratio_of_means")
+    at = {
+        label: {
+            point: {
+                "mean_regret": figures(0.1),
+                **{name: figures(value if counted[point] else None) for name in names},
+                **{f"{name}_all": figures(value) for name in names},
+                **{f"{name}_sound": figures(value / 2) for name in names},
+            }
+            for point in counted
+        }
+        for label, value in values
+    }
+    band = {name + suffix: [0.8, 1.2] for name in names for suffix in ("", "_all", "_sound")}
+    return {
+        "landscapes": [{}] * 4,
+        "sound": 4,
+        "noisy": False,
+        "sensitivity": [],
+        "null_band": dict.fromkeys(counted, band),
+        "exclusions": {point: {"counted": count, "excluded": 4 - count} for point, count in counted.items()},
+        "optimisers": {
+            label.lower(): {
+                "label": label,
+                "at": at[label],
+                "targets": {
+                    "0.1": {"share_reached": 1.0, "median_evaluations": 7.0, "average_running_time": 8.2},
+                    "0.01": {"share_reached": 0.2, "median_evaluations": None, "average_running_time": 190.0},
+                },
+                "equivalent_random_budget_all": {"median": 80.0, "median_multiple": 2.0, "most": 1e4},
+                "equivalent_random_budget_sound": {"median": 32.8, "median_multiple": 0.82, "most": 1e4},
+                "seconds_per_suggestion_all": 0.004,
+                "seconds_per_suggestion_sound": 0.003,
+            }
+            for label, _ in values
+        },
+    }
+
+
+def test_the_headline_is_about_all_landscapes():
+    table = headline(content(counted={"10": 0, "end": 0, "t>=10": 0}))
+    assert table.columns[1:5] == (
+        "median RoR, t\u00a0=\u00a010", "median RoR, end", "ratio of means, end", "ratio of means, t\u00a0≥\u00a010",
+    )  # fmt: skip
+    assert table.rows[0].cells == (*("0.20 [0.10, 0.40]",) * 4, "2.0×", "0.004")
+    assert table.rows[-1].cells[:3] == ("[0.80, 1.20]",) * 3
+    assert {len(row.cells) for row in table.rows} == {len(table.columns) - 1}
+
+
+def test_the_second_table_is_there_where_some_landscapes_count_and_names_how_many():
+    assert above_noise(content(counted={"10": 4, "end": 4})) is None
+    assert above_noise(content(counted={"10": 0, "end": 0})) is None
+    table = above_noise(content(counted={"10": 3, "end": 0}))
+    assert table.columns == (
+        "optimiser",
+        "median RoR, t\u00a0=\u00a010 (3 of 4)",
+        "ratio of means, t\u00a0=\u00a010 (3 of 4)",
+    )
+
+
+def test_weak_landscapes_are_left_out_once_more():
+    found = content(counted={"end": 4})
+    assert (sound(found), sound_sentence(found)) == (None, "")
+    found["sound"] = 1
+    assert sound(found).rows[0].cells == ("0.10 [0.05, 0.20]", "0.10 [0.05, 0.20]", "0.8×", "0.003")
+    assert sound_sentence(found).startswith("3 of 4 landscapes are weak")
+    found["sound"] = 3
+    assert sound_sentence(found).startswith("1 of 4 landscapes is weak")
+    found["sound"] = 0
+    assert sound(found) is None
+    assert "All 4 landscapes are weak" in sound_sentence(found)
+    found["landscapes"] = [{}]
+    assert sound_sentence(found).startswith("The only landscape is weak")
+
+
+def test_comparisons_are_shown_with_their_verdicts():
+    one = {
+        "other": "random", "difference": figures(0.8), "better_on": 3, "worse_on": 1, "p_holm": 0.001,
+        "probability": {"better": 0.998, "equivalent": 0.002, "worse": 0.0}, "verdict": "better",
+    }  # fmt: skip
+    found = content(counted={"end": 4, "t>=10": 4})
+    found["comparisons"] = {
+        "reference": "gp-bo", "at": {"end": [{**one, "verdict": "open", "p_holm": None}], "t>=10": [one]},
+    }  # fmt: skip
+    table = comparisons(found)
+    assert table.columns[0] == "GP-BO against"
+    assert table.rows[0].cells == ("0.80 [0.40, 1.60]", "3 : 1", "<.01", ">.99 / <.01 / <.01", "better", "open")
+    assert comparison_sentence(found) == "GP-BO is significantly better than Random (from t = 10 on)."
+    found["comparisons"]["at"] = {"end": [], "t>=10": []}
+    assert (comparisons(found), comparison_sentence(found)) == (None, "")
+
+
+def test_targets_that_few_reach_are_said_so():
+    table = targets(content(counted={"end": 4}))
+    assert table.rows[0].cells == ("7", "100%", "8", "not reached", "20%", "190")
+
+
+def test_sensitivity_is_a_column_a_surrogate():
+    found = content(counted={"end": 4})
+    assert sensitivity(found) is None
+    ratios = {"gp-bo": 0.2, "random": 1.0}
+    found["sensitivity"] = [
+        {"surrogate": "thin_plate_spline", "kendall_tau": 1.0, "ratio_of_means": ratios, "median_ror": ratios},
+        {"surrogate": "gp", "kendall_tau": -1.0, "ratio_of_means": ratios, "median_ror": ratios},
+    ]
+    table = sensitivity(found)
+    assert table.columns == ("optimiser", "thin plate spline", "gp")
+    assert table.rows[-1].cells == ("1.00", "-1.00")
+
+
+def test_exclusions_are_counted_aloud():
+    assert (
+        "under the noise of a comparison of two settings on 1 of 4 at t\xa0=\xa010, 4 of 4 at the end"
+        in noise_sentence(content(counted={"10": 3, "end": 0}))
+    )
+    assert "on every landscape" in noise_sentence(content(counted={"end": 4}))
+
+
+def test_whoever_shares_the_printed_figure_shares_the_lead():
+    tied = (("GP-BO", 0.001), ("Powell", 0.002), ("Grid", 0.0021), ("Random", 1.0))
+    assert "after 10 evaluations GP-BO, Powell and Grid <0.01" in leader(content(counted={"10": 4}, values=tied))
+    assert "at the end GP-BO 0.20 [0.10, 0.40]." in leader(content(counted={"end": 4}))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (number(None), "–"), (number(0.0), "0.00"), (number(0.0049), "<0.01"), (number(0.005), "0.01"),
+        (number(123.4), "123"), (number(-0.004), ">-0.01"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
+        (probability(0.25), ".25"), (probability(None), "–"),
+        (interval(figures(None)), "–"), (brackets([None, None]), "–"),
+        (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),
+        (interval({"value": 0.3, "low": None, "high": None}), "0.30"), (seconds(3e-5), "<0.0001"),
+        (multiple({"median": 1e4, "median_multiple": 167.3, "most": 1e4}), "≥ 167×"),
+    ],
+)  # fmt: skip
+def test_wording(said, expected):
+    assert said == expected
+
+
+def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_others():
+    found = content(counted={"10": 4, "end": 4}, values=(("GP-BO", 0.2), ("Powell", 0.5), ("Random", 1.0)))
+    found |= {"unseen": None, "comparisons": {"reference": "gp-bo"}}
+    assert (unseen(found), unseen_sentence(found)) == (None, "")
+    lost = {"10": (0.56, 2.47, 1.53), "end": (0.47, 0.56, 0.73)}
+    found["unseen"] = {
+        "landscapes": 4,
+        "unit": "points",
+        "at": {
+            point: {name: figures(value) for name, value in zip(("gp-bo", "powell", "random"), values, strict=True)}
+            for point, values in lost.items()
+        },
+    }
+    assert unseen_sentence(found).endswith(
+        "in points: at t\u00a0=\u00a010 GP-BO 0.56 and the others 1.53 (Random) to 2.47 (Powell); "
+        "at the end GP-BO 0.47 and the others 0.56 (Powell) to 0.73 (Random)."
+    )
+    table = unseen(found)
+    assert table.columns[1:] == ("loss in points, t\u00a0=\u00a010", "loss in points, end")
+    assert table.rows[1].cells == ("2.47 [1.24, 4.94]", "0.56 [0.28, 1.12]")

@@ -1,0 +1,182 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from hpo_bench.cli import cli
+from hpo_bench.errors import UsageError
+from hpo_bench.experiments.ablation import variants
+from hpo_bench.experiments.ablation.arms import ARMS, DEFAULT, chosen
+from hpo_bench.experiments.ablation.ascent import climb, log_improvement_and_slope
+from hpo_bench.experiments.ablation.page import compare
+from hpo_bench.experiments.ablation.run import Arm, Task, conduct, run
+from hpo_bench.experiments.cost.suggestion import measure, show_times
+from landscapes.functions import Function
+from optimizers.gp.acquisition import LogExpectedImprovement
+from optimizers.gp.fit import LogPosterior, hyperparameters
+from optimizers.gp.posterior import Posterior
+from optimizers.gp.priors import Priors
+from optimizers.random_search import RandomSearch
+from optimizers.sobol import Sobol
+
+
+def hill(X):
+    return np.exp(-8.0 * np.sum((X - 0.3) ** 2, axis=1))
+
+
+def ridge(X):
+    return np.cos(5.0 * X[:, 0]) - X[:, 1]
+
+
+@pytest.fixture(scope="module")
+def functions():
+    return tuple(Function.certified(suite="test-2d", name=f.__name__, dim=2, f=f) for f in (hill, ridge))
+
+
+@pytest.fixture(scope="module")
+def data():
+    X = torch.rand(3, 12, 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    y = torch.sin(5 * X[..., 0]) + X[..., 1] ** 2
+    y = (y - y.mean(1, keepdim=True)) / y.std(1, keepdim=True)
+    return X, y, torch.zeros_like(y)
+
+
+PRIORS = (variants.ThreeHalves.priors, variants.Smooth.priors, variants.Hvarfner.priors_in(2))
+
+
+@pytest.mark.parametrize("priors", PRIORS, ids=["matern-3/2", "rbf", "botorch"])
+def test_gradients_of_other_kernels_and_priors_are_those_of_their_values(data, priors) -> None:
+    posterior = LogPosterior.of(*data, priors)
+    parameters = torch.full((3, 4), -1.0, dtype=torch.double)
+    _, gradient = posterior(parameters)
+    for index in range(4):
+        step = torch.zeros(4, dtype=torch.double)
+        step[index] = 1e-5
+        slope = (posterior(parameters + step)[0] - posterior(parameters - step)[0]) / 2e-5
+        assert torch.allclose(gradient[:, index], slope, rtol=1e-4, atol=1e-5)
+
+
+def test_slopes_of_the_improvement_are_those_of_its_values(data) -> None:
+    posterior = Posterior.fit(*data, hyperparameters(torch.full((3, 4), -1.0).double(), Priors()))
+    incumbent = data[1].max(1).values
+    places = torch.rand(3, 20, 2, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    acquisition = LogExpectedImprovement(posterior, incumbent)
+    values, slopes = log_improvement_and_slope(posterior, incumbent, places)
+    assert torch.allclose(values, acquisition(places), rtol=1e-9, atol=1e-7)
+    for axis in range(2):
+        step = torch.zeros(2, dtype=torch.double)
+        step[axis] = 1e-6
+        expected = (acquisition(places + step) - acquisition(places - step)) / 2e-6
+        assert torch.allclose(slopes[..., axis], expected, rtol=1e-4, atol=1e-4)
+    climbed = climb(acquisition, places[:, :4], evaluations=20)
+    assert (acquisition(climbed[:, None])[:, 0] >= acquisition(places[:, :4]).amax(1)).all()
+
+
+def test_ratios_are_regret_over_exact_random(functions) -> None:
+    """Random against Random's expectation, over many runs, is 1; Sobol points are better."""
+    ratios = run(Task(Arm("random", RandomSearch, ""), functions, 60, 0.0)).ratios
+    assert list(ratios) == ["hill", "ridge"]
+    assert all(0.75 < ratio < 1.25 for ratio in ratios.values())
+    better = run(Task(Arm("sobol", Sobol, ""), functions, 20, 0.0)).ratios
+    assert sum(better.values()) < sum(ratios.values())
+
+
+def test_noise_and_the_centre_reach_the_optimiser(functions) -> None:
+    class Keeps(RandomSearch):
+        """Remembers its runs."""
+
+        runs: list[RandomSearch] = []  # noqa: RUF012
+
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.runs.append(self)
+
+    run(Task(Arm("keeps", Keeps, "", centre=True), functions, 1, 0.2))
+    X, scores = Keeps.runs[0].history
+    assert X[0].tolist() == [0.5, 0.5]
+    assert np.allclose(Keeps.runs[0].standard_errors, 0.2 * functions[0].spread)
+    errors = (scores - functions[0].score(X)) / (0.2 * functions[0].spread)
+    assert 0.6 < errors.std() < 1.5
+
+
+def test_intervals_are_paired() -> None:
+    reference = np.linspace(0.1, 2.0, 20)
+    difference, factor = compare(list(reference - 0.05), list(reference))
+    assert difference == pytest.approx((-0.05, -0.05, -0.05))
+    assert factor[0] < factor[2] < 1.0
+    nothing, one = compare(list(reference), list(reference))
+    assert nothing == (0.0, 0.0, 0.0)
+    assert one == (1.0, 1.0, 1.0)
+
+
+def test_a_study_has_a_row_for_each_and_is_the_same_again(functions) -> None:
+    arms = [Arm("random", RandomSearch, ""), Arm("sobol", Sobol, "points")]
+    rows = conduct(arms, {"test-2d": functions}, noises=(0.0, 0.1), seeds=2, jobs=1)
+    again = conduct(arms, {"test-2d": functions}, noises=(0.0, 0.1), seeds=2, jobs=1)
+    assert [(row.noise, row.arm) for row in rows] == [(0.0, "random"), (0.0, "sobol"), (0.1, "random"), (0.1, "sobol")]
+    assert [row.mean for row in rows] == [row.mean for row in again]
+    assert rows[0].difference == (0.0, 0.0, 0.0)
+    assert rows[0].verdict == ""
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS.values() if arm.kind.__module__ == variants.__name__], ids=str)
+def test_every_variant_goes_another_way_than_the_default_and_repeats_itself(arm) -> None:
+    """With noise and past the last tenth's beginning; the two that differ elsewhere are looked at there."""
+    runs = []
+    for kind in (ARMS[DEFAULT].kind, arm.kind, arm.kind):
+        optimizer = kind(2, seed=1, budget=10)
+        while optimizer.asked < optimizer.budget:
+            x = optimizer.ask()
+            score = float(ridge(x[None])[0]) + 0.5 * np.sin(1e3 * x[0])
+            optimizer.tell(x, score, standard_error=0.4)
+        runs.append(optimizer.history[0])
+    assert np.array_equal(runs[1], runs[2])
+    assert np.array_equal(runs[0], runs[1]) == (arm.kind is variants.Luckiest)
+
+
+def test_random_under_noise_is_as_good_as_what_it_is_compared_with(functions) -> None:
+    """200 searches by highest score: their mean is within some standard errors of the simulated one."""
+    task = Task(Arm("random", RandomSearch, "all"), tuple(functions[:1]), 200, 0.5)
+    (ratio,) = run(task).ratios.values()
+    assert 0.85 < ratio < 1.15
+
+
+def test_the_luckiest_is_recommended_only_by_the_arm_that_says_so() -> None:
+    found = []
+    for kind in (ARMS[DEFAULT].kind, variants.Luckiest):
+        optimizer = kind(2, seed=1, budget=20)
+        for _ in range(20):
+            x = optimizer.ask()
+            # One lucky draw, far off.
+            optimizer.tell(x, 1.1 if optimizer.asked == 3 else float(hill(x[None])[0]), standard_error=0.3)
+        found.append(optimizer.recommend().tolist())
+        lucky = optimizer.history[0][2].tolist()
+    assert found[1] == lucky
+    assert found[0] != lucky
+
+
+def test_times_are_taken_beside_botorchs_loop(functions) -> None:
+    timings = measure(functions[:1], budget=11, group=3)
+    assert [(timing.runs, timing.together) for timing in timings] == [(3, 3), (1, 1), (1, 1)]
+    assert timings[2].milliseconds > timings[1].milliseconds > timings[0].milliseconds > 0.0
+    assert show_times({"test-2d": timings}).row_count == 3
+
+
+def test_the_command_writes_what_it_shows(tmp_path) -> None:
+    out = tmp_path / "table.json"
+    shown = CliRunner().invoke(
+        cli,
+        ["ablation", "-s", "merge-like-2d", "--functions", "2", "--seeds", "1", "-a", "initial-8", "--noise", "0",
+         "--out", str(out)],
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
+    rows = json.loads(out.read_text())["rows"]
+    assert [row["arm"] for row in rows] == [DEFAULT, "initial-8"]
+    assert f"{rows[1]['mean']:.3f}" in shown.output
+
+
+def test_an_unknown_arm() -> None:
+    with pytest.raises(UsageError, match="matern-3/2"):
+        chosen(("matern-1/2",))

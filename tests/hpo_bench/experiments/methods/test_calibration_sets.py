@@ -1,0 +1,99 @@
+"""What the data-aware methods see, and above all what they do not."""
+
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.evaluation.examples import Example, of_split, read_examples, write_examples
+from hpo_bench.experiments.methods.calibration_sets import FILE, calibration_set
+from hpo_bench.merging.pair import Pair
+
+
+@pytest.fixture(scope="module")
+def examples(shipped: Pair) -> tuple[Example, ...]:
+    return read_examples(shipped.examples)
+
+
+def chosen(pair: Pair, examples: tuple[Example, ...], samples: int = 500):
+    return calibration_set(
+        pair, validation=of_split(examples, "validation"), test=of_split(examples, "test"), samples=samples
+    )
+
+
+@pytest.fixture
+def bare(shipped: Pair, tmp_path: Path) -> Pair:
+    """The shipped pair in a folder of its own, without its recipe."""
+    folder = Path(shutil.copytree(shipped.folder, tmp_path / "pair"))
+    (folder / "recipe.json").unlink()
+    return Pair.read(folder)
+
+
+def test_a_nano_pair_has_general_questions_and_new_texts(shipped: Pair, examples: tuple[Example, ...]) -> None:
+    found = chosen(shipped, examples)
+    validation = of_split(examples, "validation")
+    assert set(found.vlm) == {e for e in validation if e.category == "general"}
+    assert len(found.expert) == 500
+    assert not any(text.images or "<image>" in text.question for text in found.expert)
+    assert "500 new texts" in found.source
+    assert {text.answer for text in found.expert} & {e.answer for e in validation if e.category == "skill"}
+    assert found == chosen(shipped, examples)
+
+
+def test_nothing_comes_from_the_test_split(shipped: Pair, bare: Pair, examples: tuple[Example, ...]) -> None:
+    test = {example.id for example in of_split(examples, "test")}
+    for pair in (shipped, bare):
+        found = chosen(pair, examples)
+        assert not test & {example.id for example in (*found.vlm, *found.expert)}
+
+
+def test_samples_are_a_limit(shipped: Pair, examples: tuple[Example, ...]) -> None:
+    found = chosen(shipped, examples, samples=7)
+    assert len(found.vlm) == len(found.expert) == 7
+
+
+def test_without_words_the_expert_reads_pictures(
+    shipped: Pair, bare: Pair, examples: tuple[Example, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_recipe = chosen(bare, examples)
+    assert all(e.category == "skill" and e.images for e in without_recipe.expert)
+    assert "with pictures" in without_recipe.source
+    monkeypatch.setitem(sys.modules, "emoji", None)
+    assert chosen(shipped, examples) == without_recipe
+
+
+def test_the_expert_may_be_asked_to_read_pictures(shipped: Pair, bare: Pair, examples: tuple[Example, ...]) -> None:
+    validation, test = (of_split(examples, split) for split in ("validation", "test"))
+    found = calibration_set(shipped, validation=validation, test=test, samples=500, expert_reads="pictures")
+    assert found == chosen(bare, examples)
+
+
+def test_a_file_of_the_users_own_comes_first(bare: Pair, examples: tuple[Example, ...]) -> None:
+    pictured = [replace(example, id=f"mine-{example.id}") for example in of_split(examples, "validation")[:3]]
+    texts = [replace(example, id=f"text-{example.id}", images=(), question="cat") for example in pictured]
+    write_examples([*pictured, *texts], bare.folder / FILE)
+    found = chosen(bare, examples)
+    assert (set(found.vlm), set(found.expert), found.source) == (set(pictured), set(texts), FILE)
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["same id", "another id"])
+def test_test_examples_in_it_are_refused(bare: Pair, examples: tuple[Example, ...], renamed: bool) -> None:
+    leaked = of_split(examples, "test")[5]
+    write_examples([replace(leaked, id="mine") if renamed else leaked], bare.folder / FILE)
+    with pytest.raises(UsageError, match="1 of its examples are test examples"):
+        chosen(bare, examples)
+
+
+def test_data_on_the_hub_is_asked_for_and_not_replaced(bare: Pair, examples: tuple[Example, ...]) -> None:
+    named = replace(bare, calibration={"vlm": {"dataset": "hf://somebody/something"}})
+    with pytest.raises(UsageError, match=r"names calibration data on the hub.*calibration\.parquet"):
+        chosen(named, examples)
+
+
+def test_texts_alone_leave_the_vlm_without(bare: Pair, examples: tuple[Example, ...]) -> None:
+    write_examples([Example("t", "skill", "cat", (), "ねこ")], bare.folder / FILE)
+    with pytest.raises(MergeError, match="no calibration examples for the VLM"):
+        chosen(bare, examples)

@@ -1,0 +1,418 @@
+"""Recordings that are whole, that survive interruption, and that refuse to mix."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+from filelock import FileLock
+
+from hpo_bench.cli import cli
+from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
+from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.recording import designs
+from hpo_bench.recording import record as recorder
+from hpo_bench.recording.journal import Entry, Journal
+from hpo_bench.recording.record import JOURNAL, record
+from landscapes import catalogue
+from landscapes.card import Card
+from landscapes.grid import RecordedGrid
+from landscapes.outcomes import Outcomes
+from landscapes.recording import Truth
+
+SECONDS = ["merge_seconds", "eval_seconds"]
+
+
+def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str]:
+    grid = pd.read_parquet(folder / "grid.parquet").drop(columns=SECONDS)
+    return grid, (folder / "outcomes.parquet").read_bytes(), (folder / "card.yaml").read_text()
+
+
+@pytest.fixture(scope="session")
+def whole(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Path]:
+    """A recording that nothing interrupted."""
+    folder = Path(shutil.copytree(shipped.folder, tmp_path_factory.mktemp("pairs") / "small"))
+    write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
+    pair = Pair.read(folder)
+    return pair, record(pair, "ta", tmp_path_factory.mktemp("whole"))
+
+
+def test_a_recording_is_a_landscape(whole: tuple[Pair, Path]) -> None:
+    pair, folder = whole
+    landscape = catalogue.load(f"{pair.name}/ta", root=folder.parents[1])
+    assert len(landscape.grid) == 25
+    assert landscape.card.checkpoints == pair.file_hashes()
+    assert landscape.card.merge_options["normalize"] is False
+    assert not (folder / JOURNAL).exists()
+    outcomes = Outcomes.read(folder / "outcomes.parquet", landscape.space)
+    np.testing.assert_allclose(outcomes.correct.mean(1), landscape.grid.scores)
+    spread = outcomes.correct.std(1, ddof=1) / np.sqrt(len(outcomes.ids))
+    np.testing.assert_allclose(spread, landscape.grid.standard_errors)
+
+
+def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+
+    class InterruptedError(Exception):
+        pass
+
+    def interrupt(done: int, total: int, entry: Entry) -> None:
+        if done == 7:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        record(pair, "ta", tmp_path, progress=interrupt)
+    assert not (tmp_path / pair.name / "ta" / "card.yaml").exists()
+    done = []
+    again = record(pair, "ta", tmp_path, progress=lambda count, total, entry: done.append(count))
+    assert done == list(range(8, 26))
+    (grid, outcomes, card), (expected_grid, expected_outcomes, expected_card) = contents(again), contents(folder)
+    pd.testing.assert_frame_equal(grid, expected_grid)
+    assert outcomes == expected_outcomes
+    assert card == expected_card
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from transformers.utils.logging import disable_progress_bar
+from hpo_bench import designs, recording
+from hpo_bench.recording.journal import Journal
+from hpo_bench.merging.pair import LoadedPair, Pair
+
+disable_progress_bar()
+torch.set_num_threads(1)
+designs.COEFFICIENTS = (0.2, 1.0)
+pair, out = Pair.read(Path(sys.argv[1])), Path(sys.argv[2])
+loaded = LoadedPair.load(pair)
+recording.LoadedPair.load = lambda _: loaded  # once for all that are killed
+
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def half(journal, entry):
+    with journal._path.open("a") as file:
+        file.write('{"parameters": {"vl_w')
+    die()
+
+
+def killed(owner, name, after=0, instead=die):
+    before = getattr(owner, name)
+
+    def call(*arguments, **options):
+        nonlocal after
+        after -= 1
+        return instead(*arguments) if after < 0 else before(*arguments, **options)
+
+    setattr(owner, name, call)
+
+
+MOMENTS = {
+    "loading": lambda: killed(recording, "open_evaluator"),
+    "between": lambda: killed(Journal, "append", after=2),
+    "torn": lambda: killed(Journal, "append", after=3, instead=half),
+    "outcomes": lambda: killed(recording.outcomes, "write_outcomes"),
+    "card": lambda: killed(recording.card.Card, "write"),
+    "end": lambda: killed(recording, "_forget"),
+}
+for name, arrange in MOMENTS.items():
+    child = os.fork()
+    if not child:
+        arrange()
+        recording.record(pair, "ta", out / name)
+        os._exit(0)
+    print(name, os.waitpid(child, 0)[1], flush=True)
+"""
+
+
+def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
+    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = small_pair
+    monkeypatch.setattr(record.LoadedPair, "load", lambda _: loaded)
+    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    expected = contents(record(pair, "ta", tmp_path / "whole"))
+    words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600)
+    moments = dict(line.split() for line in ran.stdout.splitlines())
+    assert set(moments.values()) == {str(int(signal.SIGKILL))}, ran.stderr
+    left = {"loading": 4, "between": 2, "torn": 1, "outcomes": 0, "card": 0, "end": 0}
+    assert set(left) == set(moments)
+    for moment, count in left.items():
+        done: list[int] = []
+        folder = record(pair, "ta", tmp_path / moment, progress=lambda number, *_, done=done: done.append(number))
+        assert done == list(range(5 - count, 5)), moment
+        found = contents(folder)
+        pd.testing.assert_frame_equal(found[0], expected[0])
+        assert found[1:] == expected[1:], moment
+        assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "grid.parquet", "outcomes.parquet"]
+
+
+def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    pair, folder = whole
+    monkeypatch.setattr(recorder, "_entries", lambda *_: pytest.fail("measured again"))
+    assert record(pair, "ta", folder.parents[1]) == folder
+
+
+def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair, tmp_path: Path) -> None:
+    folder = whole[1]
+    with (small_pair.expert / "model.safetensors").open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(RecordingError, match="other checkpoints"):
+        record(small_pair, "ta", folder.parents[1])
+
+
+def test_other_examples_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair) -> None:
+    write_examples(read_examples(small_pair.examples)[:39], small_pair.examples)
+    with pytest.raises(RecordingError, match="other checkpoints"):
+        record(small_pair, "ta", whole[1].parents[1])
+
+
+def test_what_ships_was_recorded_from_the_pair_that_ships(shipped: Pair) -> None:
+    landscapes = catalogue.match([shipped.name])
+    assert landscapes
+    for name in landscapes:
+        assert catalogue.load(name).card.checkpoints == shipped.file_hashes()
+
+
+def test_a_recording_that_lost_its_grid_is_not_called_whole(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+    shutil.copytree(folder, tmp_path / pair.name / "ta")
+    (tmp_path / pair.name / "ta" / "grid.parquet").unlink()
+    with pytest.raises(RecordingError, match=r"lacks grid\.parquet"):
+        record(pair, "ta", tmp_path)
+
+
+def test_two_recorders_do_not_share_a_folder(small_pair: Pair, tmp_path: Path) -> None:
+    (tmp_path / small_pair.name / "ta").mkdir(parents=True)
+    with (
+        FileLock(tmp_path / small_pair.name / "ta" / recorder.LOCK),
+        pytest.raises(RecordingError, match="by another process"),
+    ):
+        record(small_pair, "ta", tmp_path)
+
+
+class TestHeldOut:
+    @pytest.fixture
+    def landscape(self, whole: tuple[Pair, Path], tmp_path: Path) -> Path:
+        """A copy of the recording that held-out designs may be put beside."""
+        return Path(shutil.copytree(whole[1], tmp_path / "landscapes" / whole[0].name / "ta"))
+
+    def test_a_dense_grid_lies_beside_the_landscape_and_is_none_itself(
+        self, whole: tuple[Pair, Path], landscape: Path
+    ) -> None:
+        pair, root = whole[0], landscape.parents[1]
+        folder = record(pair, "ta", root, design="dense")
+        assert folder == landscape / "dense"
+        assert catalogue.names(root) == [f"{pair.name}/ta"]
+        card = Card.read(landscape / "card.yaml")
+        truth = Truth.read(landscape, card, design="dense")
+        assert truth is not None
+        assert truth.grid.X.min() == 0
+        assert truth.grid.X.max() == 1.4
+        assert len(truth.grid) == 225
+        assert set(truth.card.n_examples) == {"test"}
+        # Where both were measured they agree: nothing of a merge is left in the next.
+        study = RecordedGrid.read(landscape / "grid.parquet", card.space, split="test")
+        dense = {tuple(x): score for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True)}
+        assert [dense[tuple(x)] for x in study.X.tolist()] == study.scores.tolist()
+
+    def test_masks_are_recorded_seed_by_seed_and_go_on_where_they_stopped(
+        self, whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pair = whole[0]
+        monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+        monkeypatch.setattr(designs, "DENSITIES", (0.2, 0.8))
+        monkeypatch.setattr(designs, "MASKS", 2)
+        with pytest.raises(RecordingError, match="holds no landscape yet"):
+            record(pair, "dare", tmp_path, design="masks")
+        landscape = record(pair, "dare", tmp_path)
+        stopped = []
+
+        def stop(done: int, total: int, entry: Entry) -> None:
+            stopped.append(entry.mask_seed)
+            if done == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            record(pair, "dare", tmp_path, design="masks", progress=stop)
+        assert stopped == [0, 0, 0, 1]
+        record(pair, "dare", tmp_path, design="masks")
+        truth = Truth.read(landscape, Card.read(landscape / "card.yaml"), design="masks")
+        assert truth is not None
+        assert truth.grid.mask_seeds is not None
+        assert sorted(truth.grid.mask_seeds.tolist()) == [0, 0, 0, 1, 1, 1]
+        by_setting = {tuple(x): set() for x in truth.grid.X.tolist()}
+        for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True):
+            by_setting[tuple(x)].add(score)
+        assert max(map(len, by_setting.values())) == 2, "another seed must draw another mask"
+
+    def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="there are: study, held-out, dense, masks"):
+            record(small_pair, "ta", tmp_path, design="grid")
+
+
+def test_the_command_takes_a_design(small_pair: Pair, tmp_path: Path) -> None:
+    asked = ["record", str(small_pair.folder), "-m", "ties", "--design", "dense", "--out", str(tmp_path / "out")]
+    with pytest.raises(UsageError, match="TIES has a density as well"):
+        CliRunner().invoke(cli, asked, catch_exceptions=False)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_method_is_refused(small_pair: Pair, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="did you mean 'dare'"):
+        record(small_pair, "dara", tmp_path)
+    assert list(tmp_path.glob("**/*.jsonl")) == []
+
+
+class TestBeforeTheFirstMerge:
+    """What can be refused is refused before anything is loaded, and nothing is written."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(record.LoadedPair, "load", lambda *_: pytest.fail("a model was loaded"))
+
+    @pytest.mark.parametrize(
+        ("changes", "key"),
+        [
+            ({"name": "../../../escaped"}, "name"),
+            ({"name": "a b"}, "name"),
+            ({"name": ".."}, "name"),
+            ({"name": ""}, "name"),
+            ({"name": "a/b"}, "name"),
+            ({"domain": ""}, "domain"),
+            ({"domain": "music"}, "domain"),
+            ({"benchmark": ""}, "benchmark"),
+        ],
+    )
+    def test_what_will_not_do_for_a_card_names_the_pair_s_file_and_key(
+        self, small_pair: Pair, tmp_path: Path, changes: dict[str, str], key: str
+    ) -> None:
+        with pytest.raises(UsageError, match=rf"pair\.yaml(:|,) key '{key}'") as caught:
+            record(replace(small_pair, **changes), "ta", tmp_path / "in" / "out")
+        assert "card.yaml" not in str(caught.value)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+
+    def test_a_misspelt_column_of_answers_is_named(self, small_pair: Pair, tmp_path: Path) -> None:
+        table = pq.read_table(small_pair.examples)
+        names = [{"answer": "anwser"}.get(name, name) for name in table.column_names]
+        pq.write_table(table.rename_columns(names), small_pair.examples)
+        with pytest.raises(UsageError, match=r"examples\.parquet: has no column 'answer'; did you mean 'anwser'"):
+            record(small_pair, "ta", tmp_path / "out")
+        assert not (tmp_path / "out").exists()
+
+    def test_too_few_examples_are_refused_with_counts(self, small_pair: Pair, tmp_path: Path) -> None:
+        test = [one for one in read_examples(small_pair.examples) if one.split == "test"]
+        write_examples(test[:5], small_pair.examples)
+        with pytest.raises(UsageError, match=r"of 5 examples .* 0 validation and 5 test"):
+            record(small_pair, "ta", tmp_path / "out")
+
+    def test_a_folder_that_is_none_or_leads_elsewhere_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        with pytest.raises(UsageError, match="file is no folder; name another"):
+            record(small_pair, "ta", tmp_path / "file" / "out")
+        (tmp_path / "out").mkdir()
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "out" / small_pair.name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(UsageError, match="is a link that leads out of"):
+            record(small_pair, "ta", tmp_path / "out")
+        assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_what_cannot_be_loaded_leaves_no_folders(small_pair: Pair, tmp_path: Path) -> None:
+    (small_pair.vlm / "config.json").write_text("{}")
+    with pytest.raises(HpoBenchError):
+        record(small_pair, "ta", tmp_path / "in" / "out")
+    assert not (tmp_path / "in").exists()
+
+
+def test_a_category_on_one_side_alone_is_no_hindrance(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    examples = read_examples(small_pair.examples)
+    write_examples(
+        [replace(e, category="rare" if e.split == "test" else "skill") for e in examples], small_pair.examples
+    )
+    counts = Card.read(record(small_pair, "ta", tmp_path) / "card.yaml").n_examples
+    assert {split: set(some) for split, some in counts.items()} == {"validation": {"skill"}, "test": {"rare"}}
+
+
+EVALUATORS = """
+def score(model, processor, examples):
+    return [1.5] * len(examples)
+def crash(model, processor, examples):
+    return {}["nothing"]
+"""
+
+
+@pytest.mark.parametrize(("name", "message"), [("score", "scored 1.5"), ("crash", "evaluator raised KeyError")])
+def test_scores_without_sense_are_refused_when_they_are_made(
+    small_pair: Pair, tmp_path: Path, name: str, message: str
+) -> None:
+    (small_pair.folder / "odd_scores_for_tests.py").write_text(EVALUATORS)
+    asked: dict[str, Any] = {"kind": "python", "function": f"odd_scores_for_tests:{name}"}
+    with pytest.raises(EvaluationError, match=message):
+        record(replace(small_pair, evaluation=asked), "ta", tmp_path / "out")
+
+
+def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path) -> None:
+    pair, folder = whole
+
+    def stop(done: int, total: int, entry: Entry) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        record(pair, "ta", tmp_path, progress=stop)
+    other = replace(pair, evaluation={"metric": "contains"})
+    with pytest.raises(RecordingError, match=r"begun with other .*evaluation"):
+        record(replace(pair, evaluation={"batch_size": 3}), "ta", tmp_path)
+    with pytest.raises(RecordingError, match="recorded with other metric"):
+        record(other, "ta", folder.parents[1])
+
+
+class TestJournal:
+    entry = Entry({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
+
+    def test_a_torn_last_line_is_dropped(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        Journal(path, header={"a": 1}).append(self.entry)
+        with path.open("a") as file:
+            file.write('{"parameters": {"vl_w')
+        journal = Journal(path, header={"a": 1})
+        assert journal.entries == [self.entry]
+        journal.append(self.entry)
+        assert json.loads(path.read_text().splitlines()[0]) == {"a": 1}
+        assert Journal(path, header={"a": 1}).entries == [self.entry, self.entry]
+
+    def test_entries_from_before_masks_were_many_are_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        old = {"parameters": {"vl_weight": 0.2}, "merge_seconds": 0.1, "eval_seconds": {}, "scores": {"test": [1.0]}}
+        path.write_text('{"a": 1}\n' + json.dumps(old) + "\n")
+        assert Journal(path, header={"a": 1}).entries[0].mask_seed is None
+
+    def test_another_header_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        Journal(path, header={"weights": 1}).append(self.entry)
+        with pytest.raises(RecordingError, match="other weights"):
+            Journal(path, header={"weights": 2})
+
+    @pytest.mark.parametrize("text", ['{"a": 1}\nnot json\n', '[1]\n{"x": 2}\n', '{"a": 1}\n{"parameters": 1}\n'])
+    def test_a_damaged_file_is_refused_in_one_line(self, tmp_path: Path, text: str) -> None:
+        path = tmp_path / "j.jsonl"
+        path.write_text(text)
+        with pytest.raises(RecordingError, match="is damaged"):
+            Journal(path, header={"a": 1})

@@ -1,0 +1,53 @@
+"""Agreement of rankings, against scipy and by simulation."""
+
+import numpy as np
+import pytest
+from scipy.stats import kendalltau
+
+from hpo_bench.statistics.agreement import FLOOR, agree, tau_b
+
+PAIRS = ["a", "a", "b", "b", "c", "c", "d", "d"]
+
+
+def test_tau_is_scipys() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        a, b = rng.integers(0, 5, 8).astype(float), rng.integers(0, 5, 8).astype(float)
+        assert tau_b(a, b) == pytest.approx(kendalltau(a, b).statistic, nan_ok=True)
+    assert np.isnan(tau_b(np.ones(4), np.arange(4.0)))
+    many = tau_b(np.stack([np.arange(4.0), -np.arange(4.0)]), np.stack([np.arange(4.0)] * 2))
+    assert many == pytest.approx([1, -1])
+
+
+def regrets(means: list[float], *, noise: float, seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {f"o{i}": np.abs(m * (1 + noise * rng.normal(size=(8, 10)))) for i, m in enumerate(means)}
+
+
+def test_equal_rankings_agree_and_opposite_ones_do_not() -> None:
+    means = [0.01, 0.05, 0.1, 0.2, 0.4]
+    same = agree(regrets(means, noise=0.1, seed=0), regrets(means, noise=0.1, seed=1), pairs=PAIRS)
+    assert (same.tau, same.same_winner, same.winners) == (1.0, True, ("o0",))
+    assert (same.low, same.same_winner_share) == (1.0, 1.0)
+    other = agree(regrets(means, noise=0.1, seed=0), regrets(means[::-1], noise=0.1, seed=1), pairs=PAIRS)
+    assert (other.tau, other.same_winner, other.same_winner_share) == (-1.0, False, 0.0)
+
+
+def test_the_interval_is_wide_where_means_are_close() -> None:
+    close = [0.1, 0.101, 0.102, 0.103]
+    found = agree(regrets(close, noise=0.5, seed=2), regrets(close, noise=0.5, seed=3), pairs=PAIRS)
+    assert found.low < 0 < found.high
+    assert 0 < found.same_winner_share < 1
+
+
+def test_what_nobody_could_tell_apart_ties() -> None:
+    tiny = regrets([FLOOR / 100, FLOOR / 10, 0.2], noise=0.0, seed=0)
+    flipped = regrets([FLOOR / 10, FLOOR / 100, 0.2], noise=0.0, seed=0)
+    found = agree(tiny, flipped, pairs=PAIRS)
+    assert found.tau == pytest.approx(1)
+    assert found.winners == ("o0", "o1")
+
+
+def test_the_same_figures_every_time() -> None:
+    guise, reference = (regrets([0.1, 0.2, 0.3], noise=0.6, seed=s) for s in (4, 5))
+    assert agree(guise, reference, pairs=PAIRS) == agree(guise, reference, pairs=PAIRS)

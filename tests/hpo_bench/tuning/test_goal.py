@@ -1,0 +1,254 @@
+"""Two goals: the best score under a limit on what may be lost."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from live_toys import CATEGORIES, EXAMPLES, IDS, InlineCrew, config
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.budget import Limits
+from hpo_bench.tuning.goal import Goal, Keep
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.loop import Tuner
+from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome.front import Choice, choices
+from hpo_bench.tuning.outcome.page import write_report
+from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
+from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.progress import Board, Silent
+from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.study import Origin, Study
+from hpo_bench.tuning.summary import sentences
+from hpo_bench.tuning.terminal import line
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from optimizers import Optimizer, constrained_gp_bo
+from optimizers.constrained_gp_bo import ConstrainedGpBo
+from optimizers.registry import get
+
+KEEP = Keep("general", 10.0)
+GENERAL = np.array([category == "general" for category in CATEGORIES])
+
+
+def answers(setting: MergeSetting) -> Answers:
+    """SYNTHETIC: skill grows with exp_weight, general ability falls with it; both are known exactly."""
+    skill = 0.2 + 0.5 * setting.exp_weight - 0.2 * (setting.vl_weight - 0.7) ** 2
+    general = 0.9 - 0.3 * setting.exp_weight**2 - 0.1 * (setting.vl_weight - 1.0) ** 2
+    return Answers(IDS, CATEGORIES, np.where(GENERAL, general, skill))
+
+
+def success(job: Job) -> Success:
+    return Success(dict.fromkeys(job.splits, answers(job.setting)), f"weights of {job.setting}", Cost(eval_seconds=1))
+
+
+def goal() -> Goal:
+    return Goal(KEEP, answers(baselines.BASE))
+
+
+def tune(folder: Path, crew: InlineCrew, *, kind: type[Optimizer], trials: int, keep: Keep = KEEP) -> Tuner:
+    store = TrialStore(folder, folder.name)
+    known = store.config or store.begin(config(keep=keep, optimizer=kind.name, optimizer_version=kind.version))
+    base = baselines.score(folder, [baselines.BASE], crew, Brake(), limit=60.0, splits=("validation",))
+    contest = Contest.of(known, kind, budget=trials, goal=Goal(known.keep, base[baselines.BASE]["validation"]))
+    tuner = Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=trials), brake=Brake(), screen=Silent())
+    tuner.run()
+    return tuner
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A SYNTHETIC study of twenty trials by constrained GP-BO, tuned and judged."""
+    folder = tmp_path_factory.mktemp("tuning") / "kept"
+    crew = InlineCrew(run=success)
+    tune(folder, crew, kind=ConstrainedGpBo, trials=20)
+    Origin("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general")).write(folder)
+    store = TrialStore(folder, "kept")
+    judge(store, crew, Brake())
+    return Study.open("kept", folder.parent)
+
+
+def test_scores_are_those_of_the_other_examples_and_margins_are_paired() -> None:
+    found = answers(MergeSetting("ta", 1.0, 0.5))
+    noisy = Answers(found.ids, found.categories, found.scores + np.where(np.arange(EXAMPLES) % 4, 0.04, -0.04))
+    standing = goal().standing(noisy)
+    difference = (noisy.scores - answers(baselines.BASE).scores)[GENERAL]
+    assert standing.score == pytest.approx(noisy.scores[~GENERAL].mean())
+    assert standing.kept == pytest.approx(noisy.scores[GENERAL].mean())
+    assert standing.margin == pytest.approx(difference.mean() + 0.1)
+    assert standing.margin_error == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)))
+    plain = Goal().standing(noisy)
+    assert (plain.score, plain.kept, plain.margin) == (pytest.approx(noisy.scores.mean()), None, None)
+
+
+def test_exactly_as_much_as_is_allowed_may_be_lost() -> None:
+    base = answers(baselines.BASE)
+    for lost, margin in ((0.1, 0.0), (0.11, -0.01)):
+        scores = np.where(GENERAL, base.scores - lost, base.scores)
+        assert goal().standing(Answers(IDS, CATEGORIES, scores)).margin == pytest.approx(margin, abs=1e-12)
+    assert (goal().standing(Answers(IDS, CATEGORIES, np.where(GENERAL, base.scores - 0.1, 0.0))).margin or 0.0) >= 0.0
+
+
+def test_goals_without_sense_are_refused() -> None:
+    with pytest.raises(UsageError, match="from 0 to 100 points"):
+        Keep("general", -1.0)
+    with pytest.raises(UsageError, match="needs the category"):
+        Keep("")
+    with pytest.raises(LiveError, match=r"to keep 'generl' .* there are: general \(30\), skill \(30\)"):
+        Keep("generl").sides(answers(baselines.BASE))
+    with pytest.raises(LiveError, match="base VLM was not evaluated"):
+        Goal(KEEP).standing(answers(baselines.BASE))
+
+
+def test_the_search_closes_in_on_the_best_that_keeps_enough(study: Study) -> None:
+    trials = study.store.trials()
+    found = max(trial.score or 0.0 for trial in trials if trial.feasible)
+    axis = np.linspace(0.0, 1.4, 281)
+    grid = [answers(MergeSetting("ta", vl, ex)) for vl in axis[::4] for ex in axis]
+    best = max(s.score for s in map(goal().standing, grid) if (s.margin or 0.0) >= 0.0)
+    assert best - 0.01 < found <= best + 0.003
+    assert max(trial.score or 0.0 for trial in trials) > best, "the search also learnt what is beyond the limit"
+    chosen = recommend(beliefs(study.config, trials))
+    assert chosen.trial.margin is not None
+    assert chosen.trial.margin > -0.005
+    assert (chosen.trial.score or 0.0) > best - 0.015
+    near = zone(study.config, beliefs(study.config, trials)[0])
+    assert near is not None
+    assert all(
+        (goal().standing(answers(MergeSetting("ta", *s))).margin or 0.0) > -0.02 for s in near.settings[near.inside]
+    )
+
+
+def test_killed_and_resumed_the_trace_is_the_same(study: Study, tmp_path: Path) -> None:
+    class KillError(BaseException):
+        pass
+
+    jobs = iter(range(1000))
+
+    def run(job: Job) -> Success:
+        if next(jobs) in (6, 13):
+            raise KillError
+        return success(job)
+
+    for _ in range(2):
+        with pytest.raises(KillError):
+            tune(tmp_path / "cut", InlineCrew(run=run), kind=ConstrainedGpBo, trials=20)
+    tune(tmp_path / "cut", InlineCrew(run=run), kind=ConstrainedGpBo, trials=20)
+    trace = [(t.number, t.setting, t.score, t.kept, t.margin) for t in TrialStore(tmp_path / "cut", "cut").trials()]
+    assert trace == [(t.number, t.setting, t.score, t.kept, t.margin) for t in study.store.trials()]
+
+
+def test_other_optimisers_are_told_the_feasible_first() -> None:
+    told = []
+
+    class Keeper(get("random")):
+        def tell(self, x, score, *, standard_error=None) -> None:
+            told.append((score, standard_error))
+            super().tell(x, score, standard_error=standard_error)
+
+    keeper = Keeper(2, seed=0, budget=3)
+    for score, margin in ((0.3, 0.0), (0.9, -0.2), (np.nan, np.nan)):
+        constrained_gp_bo.tell(keeper, keeper.ask(), score, margin=margin, standard_error=0.1, margin_error=0.2)
+    assert told[:2] == [(0.3, 0.1), (-0.2, 0.2)]
+    assert np.isnan(told[2][0])
+
+
+def test_points_are_proposed_while_others_are_pending_and_the_feasible_recommended() -> None:
+    optimizer = ConstrainedGpBo(1, seed=0, budget=12)
+    waiting = [optimizer.ask() for _ in range(3)]
+    for _ in range(9):
+        x = waiting.pop(0)
+        # The score grows with x, and beyond 0.6 too much is lost; every fourth evaluation fails.
+        score = np.nan if optimizer.asked % 4 == 0 else float(x[0])
+        constrained_gp_bo.tell(optimizer, x, score, margin=np.nan if np.isnan(score) else 0.6 - float(x[0]))
+        waiting.append(optimizer.ask())
+    assert len({x.tobytes() for x in [*optimizer.history[0], *waiting]}) == 12
+    assert optimizer.recommend()[0] == pytest.approx(0.6, abs=0.05)
+
+
+def test_nothing_feasible_is_said_and_the_likeliest_recommended(tmp_path: Path) -> None:
+    folder = tmp_path / "hard"
+
+    def run(job: Job) -> Success | Failure:
+        if job.name == "trial 2":
+            return Failure("raised", "on purpose")
+        found = success(job)
+        if job.setting == baselines.BASE:
+            return found
+        worse = {s: replace(a, scores=np.where(GENERAL, a.scores - 0.4, a.scores)) for s, a in found.answers.items()}
+        return replace(found, answers=worse)
+
+    crew = InlineCrew(run=run)
+    tuner = tune(folder, crew, kind=ConstrainedGpBo, trials=8)
+    assert tuner.board.best == {}
+    assert "best none yet" in line(tuner.board, tuner.board.finished[0])
+    assert "too little" in line(tuner.board, tuner.board.finished[0])
+    verdict = judge(TrialStore(folder, "hard"), crew, Brake())
+    complete = [trial for trial in tuner.board.finished if trial.margin is not None]
+    margins = {trial.number: trial.margin or 0.0 for trial in complete}
+    assert margins[verdict.recommended] > np.median(list(margins.values()))
+    told = " ".join(sentences(verdict))
+    assert "no setting that was tried likely keeps that" in told
+    assert "too much is lost" in told
+
+
+def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
+    verdict = Verdict.read(study.store.folder)
+    assert verdict is not None
+    assert verdict.keep == KEEP
+    lines = {one.name: one.kept for one in verdict.lines}
+    base, swapped = lines["base VLM"], lines["expert swapped in"]
+    assert base is not None
+    assert swapped is not None
+    assert base.lost == 0.0
+    assert swapped.lost == pytest.approx(0.9 - 0.5)
+    assert any("Category general had to be kept" in sentence for sentence in sentences(verdict))
+    page = write_report(study).read_text(encoding="utf-8")
+    assert "below the VLM" in page
+    assert "general, test" in page
+    assert "What keeping costs" in page
+
+
+def test_front_holds_what_no_trial_beats_in_both_goals(study: Study) -> None:
+    found = choices(beliefs(study.config, study.store.trials()))
+    assert [choice.kept for choice in found] == sorted((choice.kept for choice in found), reverse=True)
+    assert len(found) == 20
+
+    def beaten(one: Choice) -> bool:
+        return any(
+            other.score >= one.score and other.kept >= one.kept and (other.score, other.kept) != (one.score, one.kept)
+            for other in found
+        )
+
+    assert [choice.best for choice in found] == [not beaten(choice) for choice in found]
+    assert 1 < sum(choice.best for choice in found) < 20
+    # Without noise, posterior means are about what was measured.
+    assert all(choice.kept == pytest.approx(choice.trial.kept, abs=0.05) for choice in found)
+
+
+def test_without_an_ability_to_keep_there_is_no_front(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path, "plain")
+    plain = store.begin(config())
+    for index in range(4):
+        setting = MergeSetting("ta", 0.2 * index, 0.5)
+        running = store.start(setting, asked_after=index, worker="w")
+        store.complete(running, success(Job(f"trial {index}", setting)), told_as=index)
+    assert choices(beliefs(plain, store.trials())) == []
+
+
+def test_optuna_knows_which_trials_keep_enough(study: Study) -> None:
+    stored = optuna.load_study(study_name="kept", storage=study.store.url)
+    violations = [trial.system_attrs["constraints"] for trial in stored.trials]
+    assert [value[0] <= 0 for value in violations] == [trial.feasible for trial in study.store.trials()]
+
+
+def test_best_so_far_is_among_those_that_keep_enough(study: Study) -> None:
+    board = Board(Limits(trials=20), 1)
+    for trial in study.store.trials():
+        board.put(trial)
+    kept = [trial.score for trial in study.store.trials() if trial.feasible and trial.score is not None]
+    assert board.highest == max(kept)
+    assert board.least == pytest.approx(0.8)

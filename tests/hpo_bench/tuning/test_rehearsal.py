@@ -1,0 +1,127 @@
+"""The base VLM is asked before any trial: what is asked is shown, and what cannot be asked ends the study at once."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from live_toys import in_this_process
+
+from hpo_bench.cli import cli
+from hpo_bench.display.console import PlainConsole
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.rehearsal import FILE
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.study import Origin
+from hpo_bench.tuning.tune import Request, dry_run, tune
+
+TITLE = "Before the first trial: the base VLM on 8 validation examples"
+FUNCTIONS = """
+def breaks(model, processor, examples):
+    raise RuntimeError("no such metric")
+
+def by_company(model, processor, examples):
+    return [1.0 / len(examples)] * len(examples)
+
+def by_place(model, processor, examples):
+    return [0.0, *[1.0] * (len(examples) - 1)]
+"""
+
+
+@pytest.fixture
+def ask(small_pair: Pair, tmp_path: Path) -> Callable[..., tuple[str, TrialStore]]:
+    """Tunes the small pair for two trials; gives what was printed and the study."""
+
+    def run(trials: int = 2, **evaluation: Any) -> tuple[str, TrialStore]:
+        pair = replace(small_pair, evaluation=evaluation)
+        request = Request(pair=pair, optimizer="random", trials=trials, studies=tmp_path / "tuning", name="mine")
+        printed = StringIO()
+        console = PlainConsole(file=printed, width=300)
+        origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
+        try:
+            tune(request, in_this_process(pair), console, workers=1, origin=origin)
+        finally:
+            store = TrialStore(tmp_path / "tuning" / "mine", "mine")
+        return printed.getvalue(), store
+
+    return run
+
+
+def prompts(folder: Path) -> Path:
+    return folder / "vlm" / "chat_template.jinja"
+
+
+def test_prompts_right_answers_and_answers_are_shown_once(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
+) -> None:
+    printed, store = ask()
+    assert f"{TITLE}, asked through the processor's chat template" in printed
+    assert printed.index(TITLE) < printed.index("scoring on test examples")
+    assert "<image> これは" in printed
+    assert len(store.trials()) == 2
+    assert TITLE not in ask(trials=3)[0], "nothing changed, and it was asked again"
+    path = prompts(small_pair.folder)
+    path.write_text(path.read_text() + "{# as before #}")
+    assert TITLE in ask(trials=4)[0]
+    path.write_text("Question: " + path.read_text())
+    with pytest.raises(LiveError, match=r"is now asked as 'Question: <image> .* in the study's trials; put"):
+        ask(trials=5)
+
+
+def test_a_missing_template_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
+    prompts(small_pair.folder).unlink()
+    assert f"{TITLE}, asked as bare texts with <image> for a picture, as the processor has no chat" in ask()[0]
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (
+            "breaks",
+            "cannot be evaluated, and so no merge can: raised: RuntimeError: no such metric; no trial was begun",
+        ),
+        ("by_company", "company: 8 of 8 examples are answered otherwise in a batch than by themselves, such as"),
+        ("by_place", r"company: 7 of 8 examples are answered otherwise .* give `batch_size: 1`"),
+    ],
+)
+def test_what_no_merge_could_mend_ends_the_study_before_a_trial(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair, tmp_path: Path, function: str, message: str
+) -> None:
+    (small_pair.folder / "my_rehearsed_scores.py").write_text(FUNCTIONS)
+    with pytest.raises(LiveError, match=message):
+        ask(kind="python", function=f"my_rehearsed_scores:{function}")
+    store = TrialStore(tmp_path / "tuning" / "mine", "mine", existing=True)
+    assert store.trials() == []
+    assert not (store.folder / FILE).exists()
+    assert (store.folder / "logs" / "rehearsal.log").stat().st_size
+
+
+def test_a_template_that_cannot_be_used_ends_it_as_well(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
+) -> None:
+    prompts(small_pair.folder).write_text("{{ raise_exception('not for you') }}")
+    with pytest.raises(UsageError, match="cannot be rendered: TemplateError: not for you"):
+        ask()
+
+
+def test_a_dry_run_asks_and_leaves_nothing(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened = in_this_process(small_pair)
+    monkeypatch.setattr("hpo_bench.tuning.workers.processes.ProcessCrew", lambda *_, logs, **__: opened(logs, ()))
+    before = sorted(tmp_path.rglob("*"))
+    ended = CliRunner().invoke(cli, ["tune", str(small_pair.folder), "--dry-run"])
+    assert ended.exit_code == 0, ended.output
+    assert TITLE in ended.output
+    assert "nothing was tried" in ended.output
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_refuses_what_the_study_would(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
+    _, store = ask()
+    other = Request(pair=small_pair, methods=("ties",), optimizer="random", studies=store.folder.parent, name="mine")
+    with pytest.raises(LiveError, match="methods"):
+        dry_run(other, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)

@@ -1,0 +1,239 @@
+"""Trials in an Optuna storage."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from live_toys import answers, config, success
+
+from hpo_bench.errors import LiveError
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.study import Origin
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+
+SETTING = MergeSetting("ta", 0.3, 1.1)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> TrialStore:
+    made = TrialStore(tmp_path / "study", "study")
+    made.begin(config())
+    return made
+
+
+def reopened(store: TrialStore) -> TrialStore:
+    return TrialStore(store.folder, store.name)
+
+
+def test_what_is_stored_is_read_again(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="worker-1")
+    assert reopened(store).trials() == [running]
+    done = store.complete(running, success(Job("trial 0", SETTING)), told_as=0)
+    other = store.start(MergeSetting("ta", 0.1, 0.2), asked_after=1, worker="worker-2")
+    failed = store.fail(other, Failure("timeout", "took too long", "stack", Cost(eval_seconds=9)), told_as=1)
+    again = reopened(store)
+    assert again.trials() == [done, failed]
+    assert again.config == config()
+    assert (done.state, done.score, done.fingerprint) == ("complete", answers(SETTING).score, f"weights of {SETTING}")
+    assert (failed.state, failed.kind, failed.score, failed.cost.eval_seconds) == ("failed", "timeout", None, 9.0)
+    assert "stack" in (store.folder / failed.log).read_text()
+    assert again.answers(0).scores.tolist() == answers(SETTING).scores.tolist()
+    assert again.answers(0).ids == answers(SETTING).ids
+
+
+def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
+    done = store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    study = optuna.load_study(study_name="study", storage=store.url)
+    assert study.direction == optuna.study.StudyDirection.MAXIMIZE
+    assert study.best_value == done.score
+    assert study.best_params == {"method": "ta", "vl_weight": 0.3, "exp_weight": 1.1}
+    assert study.trials[0].user_attrs["measured"]["fingerprint"] == done.fingerprint
+    assert study.trials[0].user_attrs["measured"]["standard_error"] == pytest.approx(done.standard_error)
+
+
+def test_single_examples_have_no_standard_error(store: TrialStore) -> None:
+    single = Success({"validation": Answers(("a",), ("skill",), np.ones(1))}, "f", Cost())
+    store.complete(store.start(SETTING, asked_after=0, worker="w"), single, told_as=0)
+    assert reopened(store).trials()[0].standard_error is None
+
+
+def test_answers_are_there_before_a_trial_is_complete(store: TrialStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    running = store.start(SETTING, asked_after=0, worker="w")
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store._storage, "set_trial_state_values", crash)
+    with pytest.raises(KeyboardInterrupt):
+        store.complete(running, success(Job("trial 0", SETTING)), told_as=0)
+    again = reopened(store)
+    assert [trial.state for trial in again.trials()] == ["running"]
+    assert again.answers(0).scores.tolist() == answers(SETTING).scores.tolist()
+    # Run again, it ends like any other.
+    again.complete(again.trials()[0], success(Job("trial 0", SETTING)), told_as=0)
+    assert [trial.state for trial in reopened(store).trials()] == ["complete"]
+
+
+def test_studies_of_others_are_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
+    study = optuna.create_study(study_name="theirs", storage=url)
+    study.add_trial(optuna.trial.create_trial(value=1.0))
+    with pytest.raises(LiveError, match="not made by hpo-bench"):
+        _ = TrialStore(tmp_path, "theirs", url=url).config
+
+
+def test_a_study_of_another_direction_or_of_others_is_not_adopted(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
+    optuna.create_study(study_name="down", storage=url, direction="minimize")
+    optuna.create_study(study_name="two", storage=url, directions=["maximize", "minimize"])
+    optuna.create_study(study_name="noted", storage=url, direction="maximize").set_user_attr("mine", 1)
+    queued = optuna.create_study(study_name="queued", storage=url, direction="maximize")
+    queued.enqueue_trial({"lr": 0.1})
+    for name, what in (
+        ("down", "is to minimize"),
+        ("two", "is to maximize and minimize"),
+        ("noted", "has others' trials"),
+        ("queued", "has others' trials"),
+    ):
+        with pytest.raises(LiveError, match=f"'{name}' in .* was not made by hpo-bench and {what}"):
+            TrialStore(tmp_path / "s", name, url=url)
+    # What a kill leaves between a study's creation and its configuration is begun again.
+    optuna.create_study(study_name="bare", storage=url, direction="maximize")
+    assert TrialStore(tmp_path / "s", "bare", url=url).begin(config()) == config()
+
+
+def test_trials_of_others_are_passed_over(store: TrialStore) -> None:
+    done = store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    study = optuna.load_study(study_name="study", storage=store.url)
+    study.enqueue_trial({"method": "ta", "vl_weight": 0.1, "exp_weight": 0.1})
+    study.add_trial(optuna.trial.create_trial(value=7.0))
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.PRUNED))
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING))
+    study.add_trial(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL))
+    running = store.start(SETTING, asked_after=1, worker="w")
+    assert running.number == 6
+    again = reopened(store)
+    assert again.trials() == [done, running]
+    assert again.foreign() == [1, 2, 3, 4, 5]
+    study.tell(6, 0.5)  # ours, and ended by somebody else
+    assert reopened(store).foreign() == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_hyperparameter_that_others_gave_another_type_is_told(store: TrialStore) -> None:
+    study = optuna.load_study(study_name="study", storage=store.url)
+    study.add_trial(
+        optuna.trial.create_trial(
+            value=1.0,
+            params={"vl_weight": "much"},
+            distributions={"vl_weight": optuna.distributions.CategoricalDistribution(["much"])},
+        )
+    )
+    with pytest.raises(LiveError, match="cannot be written: "):
+        store.start(SETTING, asked_after=0, worker="w")
+
+
+def test_damaged_settings_of_a_study_are_told(store: TrialStore) -> None:
+    for damage in ("text", {"format": 1}, {"format": 1, "starts": []}):
+        optuna.load_study(study_name="study", storage=store.url).set_user_attr("hpo_bench", damage)
+        with pytest.raises(LiveError, match="begun with is damaged"):
+            _ = reopened(store).config
+
+
+def test_a_database_of_an_older_optuna_passes_on_the_advice(store: TrialStore) -> None:
+    store.close()
+    with sqlite3.connect(store.folder / "study.sqlite3") as database:
+        database.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+    database.close()
+    with pytest.raises(LiveError, match=r"optuna storage upgrade --storage 'sqlite:.*study\.sqlite3'"):
+        reopened(store)
+
+
+def test_an_empty_database_where_answers_lie_is_refused(store: TrialStore, tmp_path: Path) -> None:
+    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    before = store.answers_path(0).read_bytes()
+    for name in ("other.db", "empty.db"):
+        if name == "empty.db":
+            (tmp_path / name).touch()
+        with pytest.raises(LiveError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
+            TrialStore(store.folder, "study", url=f"sqlite:///{tmp_path / name}").begin(config())
+    assert not (tmp_path / "other.db").exists()
+    store.close()
+    (store.folder / "study.sqlite3").unlink()
+    with pytest.raises(LiveError, match="holds the answers of 1 trials"):
+        reopened(store)
+    assert store.answers_path(0).read_bytes() == before
+
+
+def test_reading_makes_nothing(store: TrialStore, tmp_path: Path) -> None:
+    with pytest.raises(LiveError, match=r"there is no database .* put it back$"):
+        TrialStore(tmp_path / "nowhere", "study", existing=True)
+    assert not (tmp_path / "nowhere").exists()
+    (tmp_path / "empty.db").touch()
+    with pytest.raises(LiveError, match="cannot be opened"):
+        TrialStore(tmp_path / "nowhere", "study", url=f"sqlite:///{tmp_path / 'empty.db'}", existing=True)
+    assert not (tmp_path / "empty.db").stat().st_size
+    assert TrialStore(store.folder, "study", existing=True).config == config()
+
+
+def test_a_renamed_folder_keeps_its_study(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="w")
+    store.close()
+    moved = store.folder.rename(store.folder.with_name("another"))
+    assert TrialStore(moved, "another").trials() == [running]
+
+
+@pytest.mark.parametrize("scores", [np.zeros(0), np.array([np.nan, 1.0])])
+def test_a_score_that_is_no_number_is_a_failure(store: TrialStore, scores: np.ndarray) -> None:
+    ids = tuple(map(str, range(len(scores))))
+    bad = Success({"validation": Answers(ids, ids, scores)}, "f", Cost(eval_seconds=3.0))
+    failed = store.complete(store.start(SETTING, asked_after=0, worker="w"), bad, told_as=0)
+    assert (failed.state, failed.kind, failed.score, failed.cost.eval_seconds) == ("failed", "nonsense", None, 3.0)
+    assert reopened(store).trials() == [failed]
+
+
+def test_files_are_as_private_as_the_user_wants(store: TrialStore) -> None:
+    before = os.umask(0o077)
+    try:
+        store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
+        Origin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
+    finally:
+        os.umask(before)
+    for path in (store.answers_path(0), store.folder / "origin.json"):
+        assert path.stat().st_mode & 0o777 == 0o600
+    assert "hunter2" not in (store.folder / "origin.json").read_text()
+
+
+def test_storages_that_cannot_be_opened_say_so(tmp_path: Path) -> None:
+    (tmp_path / "study.sqlite3").write_bytes(b"no database at all, but long enough to be looked at" * 100)
+    with pytest.raises(LiveError, match=r"study\.sqlite3 cannot be opened: .*not a database"):
+        TrialStore(tmp_path, "study")
+    with pytest.raises(LiveError, match="cannot be opened"):
+        TrialStore(tmp_path, "study", url="nosuchdatabase://somewhere")
+
+
+def test_lost_answers_are_named(store: TrialStore) -> None:
+    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    store.answers_path(0).unlink()
+    with pytest.raises(LiveError, match=r"0000\.parquet: the answers of a trial cannot be read"):
+        store.answers(0)
+
+
+def test_another_worker_is_remembered(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="worker-1")
+    moved = store.assign(running, "worker-2")
+    done = store.complete(moved, success(Job("trial 0", SETTING)), told_as=0)
+    assert done.worker == "worker-2"
+    assert reopened(store).trials() == [done]
+
+
+def test_closed_all_of_it_is_in_one_file_and_it_opens_again_when_used(store: TrialStore) -> None:
+    running = store.start(SETTING, asked_after=0, worker="w")
+    log = store.folder / "study.sqlite3-wal"
+    assert log.exists(), "commits are not written ahead"
+    store.close()
+    assert not log.exists()
+    assert store.trials() == [running]

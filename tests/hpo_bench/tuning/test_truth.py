@@ -1,0 +1,42 @@
+"""The truth is known: answers of a merge are the right ones, and the tuner must come back to it, in every family."""
+
+from pathlib import Path
+
+import families
+import pytest
+from live_toys import in_this_process
+
+from hpo_bench.display.console import PlainConsole
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.study import Origin
+from hpo_bench.tuning.tune import Request, tune
+
+TRUTH = MergeSetting("ta", 0.6, 0.8)
+
+
+NEAR = ("0.59,0.79",)
+"""Where a search of few trials begins; the one by teacher forcing, which is quick, begins nowhere and has more."""
+CASES = [(name, tied, False) for name in families.FAMILIES for tied in (False, True)] + [("llava_next", False, True)]
+
+
+@pytest.mark.parametrize(("name", "tied", "forced"), CASES)
+def test_the_truth_scores_one_and_tuning_comes_back_to_it(tmp_path: Path, name: str, tied: bool, forced: bool) -> None:
+    folder = families.build(tmp_path / "pair", name, tied=tied)
+    pair = Pair.read(families.with_truth(folder, TRUTH, forced=forced))
+    loaded = LoadedPair.load(pair)
+    evaluator, resident = open_evaluator(pair, loaded), Resident(loaded)
+    scores = []
+    for setting in (TRUTH, MergeSetting("ta", 1.0, 0.0), MergeSetting("ta", 0.0, 0.0)):
+        resident.merge(setting)
+        scores.append(evaluator.evaluate(loaded.vlm, evaluator.examples("test")).score)
+    assert scores[0] == 1.0
+    assert max(scores[1:]) < 0.9
+    trials, starts = (30, ()) if forced else (3, NEAR)
+    request = Request(pair=pair, trials=trials, studies=tmp_path / "tuning", name="truth", starts=starts)
+    origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
+    verdict = tune(request, in_this_process(pair), PlainConsole(quiet=True), workers=1, origin=origin)
+    assert verdict is not None
+    assert verdict.lines[0].validation >= 0.9

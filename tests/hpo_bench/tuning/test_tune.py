@@ -1,0 +1,215 @@
+"""Studies as the command line begins, continues and refuses them, on workers without models."""
+
+import json
+import multiprocessing
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import optuna
+import pytest
+from click.testing import CliRunner, Result
+from live_toys import CATEGORIES, IDS, InlineCrew, config, success
+
+from hpo_bench.cli import cli
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.examples import of_split, read_examples, write_examples
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.study import Origin, Study
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.workers import processes
+
+Tune = Callable[..., Result]
+
+
+@pytest.fixture
+def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
+    """`hpo-bench tune` with SYNTHETIC workers, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*options: str, pair: str = str(small_pair.folder), run: Callable[[Job], Success | Failure] = success):
+        monkeypatch.setattr(processes, "ProcessCrew", lambda *_, **__: InlineCrew(run=run))
+        words = ["tune", pair, "--study", "s", "-o", "sobol", "--trials", "3", *options]
+        monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
+        return CliRunner().invoke(cli, words)
+
+    return called
+
+
+def test_what_is_refused_leaves_nothing(tune: Tune, small_pair: Pair, tmp_path: Path) -> None:
+    few = shutil.copytree(small_pair.folder, tmp_path / "few")
+    examples = read_examples(small_pair.examples)
+    one, *_ = of_split(examples, "validation")
+    write_examples([one, *of_split(examples, "test")], few / small_pair.examples.name)
+    category = one.category
+    for words, options, message in (
+        ({}, ("--storage", "sqlite://"), "in memory"),
+        ({}, ("--storage", "study.db"), "write sqlite:///study.db"),
+        ({}, ("--storage", "postgresql://me:a@hunter2@host/db"), "write %40"),
+        ({}, ("--from", "nowhere"), "no study 'nowhere'"),
+        ({}, ("--from", "../few"), "no study '../few'"),
+        ({}, ("--keep", "none"), "least 2 examples of this category and of others; there are"),
+        ({"pair": str(few)}, (), f"makes 1 validation and {len(of_split(examples, 'test'))} test examples"),
+        ({"pair": ""}, (), "name is not ''"),
+        ({"pair": " "}, ("--demo",), "name a pair, or say --demo"),
+    ):
+        result = tune(*options, **words)
+        assert isinstance(result.exception, UsageError | LiveError), (options, result.output)
+        assert message in str(result.exception)
+        assert "hunter2" not in str(result.exception)
+    assert not list(tmp_path.rglob("study.sqlite3"))
+    assert not (tmp_path / "tuning").exists()
+    alone = [one, *(other for other in examples if other.category != category or other.split == "test")]
+    write_examples(alone, few / small_pair.examples.name)
+    result = tune("--keep", category, pair=str(few))
+    assert f"{category} (1)" in str(result.exception), result.output
+    assert not (tmp_path / "tuning").exists()
+
+
+def test_a_relative_file_is_the_same_from_another_folder(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = ("--storage", "sqlite:///x.db", "--studies", str(tmp_path / "tuning"))
+    assert tune(*options).exit_code == 0
+    answers = {path: path.read_bytes() for path in tmp_path.rglob("trials/*.parquet")}
+    assert len(answers) == 3
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    result = tune(*options)
+    assert "holds the answers of 3 trials" in str(result.exception)
+    assert not (tmp_path / "elsewhere" / "x.db").exists()
+    assert {path: path.read_bytes() for path in answers} == answers
+    study = Study.open("s", tmp_path / "tuning")
+    assert len(study.store.trials()) == 3
+    assert study.origin.url == f"sqlite:///{tmp_path / 'x.db'}"
+
+
+def test_a_password_is_in_no_file_and_on_no_screen(tune: Tune, tmp_path: Path) -> None:
+    made = tune("--storage", f"sqlite:///{tmp_path / 'x.db'}?password=hunter2")
+    assert made.exit_code == 0, made.output
+    told = CliRunner().invoke(cli, ["report", "s"])
+    assert told.exit_code == 0, told.output
+    for path in (tmp_path / "tuning").rglob("*"):
+        assert path.is_dir() or b"hunter2" not in path.read_bytes(), path
+    assert "hunter2" not in made.output + told.output
+    page = (tmp_path / "tuning" / "s" / "report.html").read_text(encoding="utf-8")
+    assert "password=***" in page, "the command is shown, without the password"
+
+
+def test_a_url_whose_password_was_not_kept_is_asked_for(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tune("--storage", f"sqlite:///{tmp_path / 'x.db'}").exit_code == 0
+    folder = tmp_path / "tuning" / "s"
+    Origin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(folder)
+    with pytest.raises(UsageError, match=r"postgresql://me:\*\*\*@host/db, whose password .* HPO_BENCH_STORAGE"):
+        Study.open("s", tmp_path / "tuning")
+    monkeypatch.setenv("HPO_BENCH_STORAGE", f"sqlite:///{tmp_path / 'x.db'}")
+    assert len(Study.open("s", tmp_path / "tuning").store.trials()) == 3
+
+
+def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Path) -> None:
+    scores = np.random.default_rng(0).integers(0, 2, len(IDS)).astype(float)
+    said = tuple(f"answer {i} [/b]" for i in range(len(IDS)))
+
+    def same(job: Job) -> Success:
+        return Success(dict.fromkeys(job.splits, Answers(IDS, CATEGORIES, scores, said)), "f", Cost())
+
+    result = tune("--trials", "5", run=same)
+    assert result.exit_code == 0, result.output
+    assert "Nothing was distinguished" in result.output
+    assert "No change is recommended" in result.output
+    assert "'answer 0 [/b]'" in result.output, "answers are shown"
+    assert "Recommended:" not in result.output
+    assert "of the box" not in result.output
+    verdict = Verdict.read(tmp_path / "tuning" / "s")
+    assert verdict is not None
+    assert (verdict.luck, verdict.distinguished, len(verdict.samples)) == (1.0, False, 5)
+    assert CliRunner().invoke(cli, ["report", "s"]).exit_code == 0
+    page = (tmp_path / "tuning" / "s" / "report.html").read_text(encoding="utf-8")
+    assert "No change is recommended" in page
+    assert "answer 0 [/b]" in page
+    assert "Recommended:" in tune("--study", "other").output, "merges that differ are told apart"
+
+
+def test_test_examples_without_a_score_end_the_study_without_a_verdict(tune: Tune, tmp_path: Path) -> None:
+    none = Answers(IDS, CATEGORIES, np.full(len(IDS), np.nan))
+
+    def run(job: Job) -> Success:
+        found = success(job)
+        return Success({**found.answers, **({"test": none} if "test" in job.splits else {})}, "f", Cost())
+
+    result = tune(run=run)
+    assert isinstance(result.exception, LiveError)
+    assert "no mean score" in str(result.exception)
+    assert not (tmp_path / "tuning" / "s" / "verdict.json").exists()
+    assert "Recommended" in tune().output, "nothing that is no score was kept"
+
+
+def test_a_plan_counts_examples_before_it_loads(small_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        pytest.fail("models were loaded")
+
+    monkeypatch.setattr("hpo_bench.tuning.forecast.forecast", load)
+    write_examples(of_split(read_examples(small_pair.examples), "test"), small_pair.examples)
+    result = CliRunner().invoke(cli, ["plan", str(small_pair.folder)])
+    assert "makes 0 validation and" in str(result.exception)
+
+
+def test_a_verdict_of_before_is_read(tune: Tune, tmp_path: Path) -> None:
+    assert tune().exit_code == 0
+    file = tmp_path / "tuning" / "s" / "verdict.json"
+    values = json.loads(file.read_text())
+    del values["luck"], values["samples"]
+    file.write_text(json.dumps(values))
+    verdict = Verdict.read(file.parent)
+    assert verdict is not None
+    assert verdict.distinguished
+
+
+def test_one_trial_from_optuna_locks_nothing(tune: Tune, tmp_path: Path) -> None:
+    assert tune().exit_code == 0
+    url = TrialStore(tmp_path / "tuning" / "s", "s").url
+    optuna.load_study(study_name="s", storage=url).enqueue_trial({"vl_weight": 0.5})
+    more = tune("--trials", "5")
+    assert more.exit_code == 0, more.output
+    assert "passed over" in more.output
+    assert "trial 3 of study s" in more.output
+    told = CliRunner().invoke(cli, ["report", "s"])
+    assert told.exit_code == 0, told.output
+    assert "passed over" in told.output
+
+
+def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_path: Path) -> None:
+    assert tune().exit_code == 0
+    moved = small_pair.folder.rename(tmp_path / "moved")
+    folder = (tmp_path / "tuning" / "s").rename(tmp_path / "copied")
+    gone = Study.open("copied", tmp_path)
+    with pytest.raises(UsageError, match=r"no more at .*small; say where it is with --pair"):
+        gone.origin.find()
+    assert Study.open(str(folder), Path("nowhere"), pair=str(moved)).origin.find().folder == moved
+    assert "--pair" in CliRunner().invoke(cli, ["export", "--help"]).output
+    # The command that tunes it tells it for good.
+    assert "is finished" in tune("--studies", str(tmp_path), "--study", "copied", pair=str(moved)).output
+    assert Study.open("copied", tmp_path).origin.find().folder == moved
+
+
+def _begin(url: str, folder: Path, name: str, gate) -> None:
+    gate.wait()
+    TrialStore(folder / name, name, url=url).begin(config())
+
+
+def test_studies_begun_at_once_in_a_new_file_are_all_there(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    url, names, gate = f"sqlite:///{tmp_path / 'new.db'}", ("a", "b", "c", "d"), context.Barrier(4)
+    processes = [context.Process(target=_begin, args=(url, tmp_path, name, gate)) for name in names]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert sorted(optuna.get_all_study_names(url)) == list(names)

@@ -1,0 +1,100 @@
+"""`hpo-bench tune` from the first trial to the verdict, on real models."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hpo_bench.cli import cli
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning import lock
+from hpo_bench.tuning.budget import Limits
+from hpo_bench.tuning.storage import TrialStore
+from optimizers.errors import UnknownOptimizerError
+
+
+def tune(pair: Pair, studies: Path, *options: str) -> Result:
+    return CliRunner().invoke(cli, ["tune", str(pair.folder), "--studies", str(studies), "--study", "s", *options])
+
+
+def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> None:
+    studies = tmp_path / "studies"
+    options = ("-o", "sobol", "--start", "nan", "--start", "0.5,0.5")
+    first = tune(small_pair, studies, *options, "--trials", "4")
+    assert first.exit_code == 0, first.output
+    assert "trial 3, ta" in first.output
+    store = TrialStore(studies / "s", "s")
+    trials = store.trials()
+    assert [trial.state for trial in trials] == ["complete"] * 4
+    assert trials[0].setting.vl_weight + trials[0].setting.exp_weight == pytest.approx(1.0), "begun with NAN"
+    assert (trials[1].setting.vl_weight, trials[1].setting.exp_weight) == (0.5, 0.5)
+    assert len({trial.fingerprint for trial in trials}) == 4
+    validation = store.answers(0)
+    assert 0 < len(validation) < 40
+    verdict = json.loads((studies / "s" / "verdict.json").read_text())
+    lines = {line["name"]: line for line in verdict["lines"]}
+    assert {"recommended", "base VLM", "expert swapped in", "half and half"} <= set(lines)
+    assert lines["half and half"]["validation"] == trials[1].score, "the same merge scores the same"
+    assert verdict["reproduced"] is True
+    assert lines["recommended"]["behind"] == 0.0
+
+    again = tune(small_pair, studies, *options, "--trials", "4")
+    assert "is finished" in again.output
+    assert "base VLM" in again.output
+    other = tune(small_pair, studies, *options, "--seed", "7", "--coefficients", "0,1")
+    assert isinstance(other.exception, LiveError)
+    assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)
+    assert store.trials() == trials
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        (("-m", "tis"), UsageError, "did you mean 'ties'"),
+        (("-o", "gpbo"), UnknownOptimizerError, "did you mean 'gp-bo'"),
+        (("-o", "powell", "--workers", "2"), UsageError, "cannot use 2 workers"),
+        (("--start", "middle"), UsageError, "'middle' is neither"),
+        (("--start", "nan,0.5"), UsageError, "'nan,0.5' is neither"),
+        (("-m", "ta", "--start", "0.5,0.5,0.5"), UsageError, "Task Arithmetic takes no density"),
+        (("--timeout", "-1"), UsageError, "cannot end within -1 s"),
+        (("--timeout", "nan"), UsageError, "cannot end within nan s"),
+        (("--dollars", "3"), UsageError, "needs --price"),
+        (("--gpu-hours", "inf"), UsageError, "is no limit"),
+        (("--dollars", "nan", "--price", "1"), UsageError, "buys nothing"),
+        (("--dollars", "inf", "--price", "1"), UsageError, "is no limit"),
+        (("--trials", "3", "--gpu-hours", "-1"), UsageError, "buys nothing"),
+        (("--device", "cuda:77"), UsageError, "there is no cuda:77"),
+        (("--from", "nowhere", "-o", "sobol"), UsageError, "no study 'nowhere'"),
+    ],
+)
+def test_requests_without_sense_end_before_anything_is_loaded(
+    small_pair: Pair, tmp_path: Path, options: tuple[str, ...], error: type, message: str
+) -> None:
+    result = tune(small_pair, tmp_path, *options)
+    assert isinstance(result.exception, error), result.output
+    assert message in str(result.exception)
+    assert not list(tmp_path.glob("s/logs/worker-*")), "no worker was started"
+
+
+@pytest.mark.parametrize("price", ["nan", "inf", "-inf", "-1", "1e400"])
+@pytest.mark.parametrize("command", ["tune", "plan"])
+def test_a_price_that_is_none_is_refused(small_pair: Pair, tmp_path: Path, command: str, price: str) -> None:
+    result = CliRunner().invoke(cli, [command, str(small_pair.folder), "--price", price])
+    assert result.exit_code == 2
+    assert "Invalid value for '--price'" in result.output
+    with pytest.raises(UsageError, match="price of an hour must be finite"):
+        Limits(trials=1, dollars=1.0, price=float(price))
+
+
+def test_a_storage_that_another_folder_tunes_on_is_refused(small_pair: Pair, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
+    with lock.in_storage(url, "s"):
+        result = tune(small_pair, tmp_path / "mine", "--storage", url, "--trials", "2")
+    assert isinstance(result.exception, LiveError)
+    assert "is being tuned by another process" in str(result.exception)
+
+
+def test_a_pair_or_the_demo_must_be_named() -> None:
+    assert isinstance(CliRunner().invoke(cli, ["tune"]).exception, UsageError)

@@ -1,0 +1,77 @@
+"""A real Ray cluster of two nodes on this machine, one of which is killed."""
+
+import time
+from pathlib import Path
+
+import pytest
+from live_toys import ToyBench, ToyOpener, config
+
+from hpo_bench.tuning.budget import Limits
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.loop import Tuner
+from hpo_bench.tuning.progress import Silent
+from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.trial import Trial
+from optimizers.registry import get
+
+ray = pytest.importorskip("ray")
+
+
+def test_a_budget_is_finished_though_a_node_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ray.cluster_utils import Cluster
+
+    from hpo_bench.tuning.workers.ray import RayCrew
+
+    root = Path(__file__).parents[4]
+    monkeypatch.setenv("PYTHONPATH", f"{root}:{root / 'tests'}")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    node = {"num_cpus": 1, "object_store_memory": 10**8}
+    for patience in (2, 1, 0):
+        cluster = Cluster()
+        try:
+            cluster.add_node(**node)
+            other = cluster.add_node(**node)
+            break
+        except Exception:  # Ray gives a node 30 seconds, which a busy machine may not have
+            cluster.shutdown()
+            if not patience:
+                raise
+    crew = RayCrew(ToyOpener(ToyBench(seconds=0.3)), address=cluster.address, workers=2)
+    killed: list[int] = []
+
+    class Saboteur(Silent):
+        """Kills a node when a few trials are done, and brings another."""
+
+        def show(self, board, finished: Trial | None = None) -> None:
+            if finished is not None and finished.number >= 3 and not killed:
+                killed.append(finished.number)
+                cluster.remove_node(other, allow_graceful=False)
+                cluster.add_node(num_cpus=1, object_store_memory=10**8)
+            super().show(board, finished)
+
+    try:
+        store = TrialStore(tmp_path, "study")
+        known = store.begin(config())
+        end = time.monotonic() + 120
+        while len(crew.idle) < 2 and time.monotonic() < end:
+            crew.poll(0.5)
+        limits = Limits(trials=10)
+        tuner = Tuner(
+            store=store,
+            contest=Contest.of(known, get("random"), budget=10),
+            crew=crew,
+            limits=limits,
+            brake=Brake(),
+            screen=Saboteur(),
+        )
+        assert tuner.run() == "budget"
+    finally:
+        crew.stop()
+        ray.shutdown()
+        cluster.shutdown()
+    trials = store.trials()
+    assert killed
+    assert [trial.number for trial in trials] == list(range(10))
+    assert {trial.state for trial in trials} == {"complete"}
+    assert {trial.worker for trial in trials} == {"worker-1", "worker-2"}

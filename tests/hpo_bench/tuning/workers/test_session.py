@@ -1,0 +1,137 @@
+"""What can go wrong with a merge and its evaluation, on a real live model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.trial import Failure, Job, Success
+from hpo_bench.tuning.workers.session import ModelBench
+
+EXAMPLES = tuple(Example(f"e{i}", "skill", "?", (), "!") for i in range(8))
+JOB = Job("trial 0", MergeSetting("ta", 0.5, 0.5))
+
+
+class Model(torch.nn.Module):
+    """A head and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(2, 3)
+
+    def get_output_embeddings(self) -> torch.nn.Module:
+        return self.head
+
+
+class Merger:
+    def merge(self, setting: MergeSetting) -> str:
+        return "fingerprint"
+
+
+@dataclass
+class Scripted:
+    """Evaluates as a test says."""
+
+    act: Callable[[Any, Sequence[Example], int], Outcome]
+    batch_size: int = 100
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        return EXAMPLES if split == "validation" else EXAMPLES[:3]
+
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+        return self.act(model, examples, self.batch_size)
+
+
+def right(model: Any, examples: Sequence[Example], size: int) -> Outcome:
+    model.head(torch.ones(1, 2))
+    return Outcome(tuple(examples), np.ones(len(examples)), 0.1, dollars=0.25)
+
+
+def run(act: Callable[..., Outcome], job: Job = JOB, model: Model | None = None) -> Success | Failure:
+    return ModelBench(model or Model(), Merger(), Scripted(act)).run(job)
+
+
+def failed(act: Callable[..., Outcome], **options: Any) -> Failure:
+    result = run(act, **options)
+    assert isinstance(result, Failure)
+    return result
+
+
+def test_each_split_is_answered_and_paid() -> None:
+    result = run(right, Job("test", JOB.setting, ("validation", "test")))
+    assert isinstance(result, Success)
+    assert {split: len(answers) for split, answers in result.answers.items()} == {"validation": 8, "test": 3}
+    assert (result.fingerprint, result.cost.dollars) == ("fingerprint", 0.5)
+
+
+def test_out_of_memory_is_tried_once_more_with_half_the_batch() -> None:
+    sizes = []
+
+    def full(model: Any, examples: Sequence[Example], size: int) -> Outcome:
+        sizes.append(size)
+        if size > 4:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return right(model, examples, size)
+
+    result = run(full)
+    assert isinstance(result, Success)
+    assert sizes == [100, 4]
+    assert "batches of 8, answered in batches of 4" in result.note
+
+
+def test_out_of_memory_twice_is_a_failure() -> None:
+    def full(*_: Any) -> Outcome:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    result = failed(full)
+    assert (result.kind, result.cost.merge_seconds > 0) == ("out-of-memory", True)
+    assert "test_bench.py" in result.details
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_logits_that_are_no_numbers_are_a_failure(value: float) -> None:
+    model = Model()
+    with torch.no_grad():
+        model.head.weight[0, 0] = value
+    assert failed(right, model=model).kind == "nan-logits"
+    assert not model.head._forward_hooks
+
+
+def test_what_an_evaluator_raises_is_a_failure_with_its_traceback() -> None:
+    def broken(*_: Any) -> Outcome:
+        raise ZeroDivisionError("division by zero")
+
+    result = failed(broken)
+    assert (result.kind, result.reason) == ("raised", "ZeroDivisionError: division by zero")
+    assert "in broken" in result.details
+
+
+def test_failures_keep_their_kind() -> None:
+    def judged(*_: Any) -> Outcome:
+        raise EvaluationError("the judge does not answer", kind="judge")
+
+    assert failed(judged).kind == "judge"
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        None,
+        0.7,
+        Outcome(EXAMPLES[::-1], np.ones(8), 0.1),
+        Outcome(EXAMPLES, np.ones(7), 0.1),
+        Outcome(EXAMPLES, np.full(8, np.nan), 0.1),
+        Outcome(EXAMPLES, np.linspace(0, 1.1, 8), 0.1),
+        Outcome(EXAMPLES, np.ones(8), 0.1, responses=("yes",)),
+        Outcome(EXAMPLES, np.ones(8), 0.1, dollars=-1.0),
+    ],
+)
+def test_nonsense_is_a_failure(outcome: Any) -> None:
+    assert failed(lambda *_: outcome).kind == "nonsense"
