@@ -24,8 +24,7 @@ from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.random_baseline import expected_regret
 from landscapes.recording import FOLDERS, Truth
-from landscapes.trust import Fidelity, measure
-from landscapes.weakness import weaknesses
+from landscapes.trust import Fidelity, measure, weaknesses
 from surrogates import extrema
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
@@ -157,7 +156,7 @@ class Landscape:
 
     @property
     def weaknesses(self) -> tuple[str, ...]:
-        """Why the landscape is weak, in a few words each; empty if it is not. See `landscapes.weakness`."""
+        """Why the landscape is weak, in a few words each; empty if it is not. See `landscapes.trust`."""
         return weaknesses(self)
 
     def score(self, x: ArrayLike) -> Array:

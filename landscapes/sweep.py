@@ -19,7 +19,7 @@ from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.grid import MEASURES
 from landscapes.space import Parameter, SearchSpace
 from landscapes.states import finished
-from landscapes.table import read_table
+from landscapes.tables import read_table
 
 MOST_DIMENSIONS = 6
 """Beyond this, the sweeps that people can afford say nothing about most of the box."""

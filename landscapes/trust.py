@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from landscapes.landscape import Landscape
     from landscapes.recording import Truth
 
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from landscapes.card import Card
+    from landscapes.landscape import Landscape
+
 Array = NDArray[np.float64]
 
 NOT_MEASURED = float("nan")
@@ -147,3 +155,97 @@ def _inside(landscape: Landscape, truth: Truth) -> tuple[Array, Array]:
 
 def _percent(value: float, spread: float) -> float:
     return 100 * float(value) / spread if spread > 0 else NOT_MEASURED
+
+
+MOST_PERCENT = 10.0
+"""No error may exceed this share of the range of recorded scores, in %."""
+LEAST_SPEARMAN = 0.8
+MARK = "†"
+"""Stands after the name of a weak landscape in tables and figures."""
+RULE = (
+    f"weak ({MARK}): an error above {MOST_PERCENT:.0f}% of the range (noise of one evaluation, held-out RMSE, argmax "
+    f"regret, overshoot, mask noise), a held-out Spearman below {LEAST_SPEARMAN:g}, or one of them not measured"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One of the figures that judge.
+
+    Attributes:
+        key: Which attribute of `Fidelity`.
+        name: What it is called in messages.
+        only_for: The merge method that has it; None for all.
+    """
+
+    key: str
+    name: str
+    only_for: str | None = None
+
+
+ERRORS = (
+    Criterion("typical_noise_percent", "noise of one evaluation"),
+    Criterion("held_out_rmse", "held-out RMSE"),
+    Criterion("argmax_regret", "argmax regret"),
+    Criterion("overshoot_percent", "overshoot"),
+    Criterion("mask_noise_percent", "mask noise", only_for="dare"),
+)
+
+
+def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
+    """What the rule finds against a landscape.
+
+    Args:
+        fidelity: Its measures of trust.
+        card: Its card, which says whether it has masks.
+
+    Returns:
+        A few words for each criterion that it fails or that was not measured; empty if it is not weak.
+    """
+    found = []
+    for criterion in ERRORS:
+        if criterion.only_for not in (None, card.method):
+            continue
+        value = getattr(fidelity, criterion.key)
+        if np.isnan(value):
+            found.append(f"{criterion.name} not measured")
+        elif value > MOST_PERCENT:
+            found.append(f"{criterion.name} {value:.1f}% > {MOST_PERCENT:.0f}%")
+    if np.isnan(fidelity.spearman):
+        found.append("held-out Spearman not measured")
+    elif fidelity.spearman < LEAST_SPEARMAN:
+        found.append(f"held-out Spearman {fidelity.spearman:.2f} < {LEAST_SPEARMAN:g}")
+    return tuple(found)
+
+
+def weaknesses(landscape: Landscape) -> tuple[str, ...]:
+    """What the rule finds against a landscape; empty if it is not weak."""
+    return judge(landscape.fidelity(), landscape.card)
+
+
+class Judged(Protocol):
+    """A landscape, or what stands in for one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def weaknesses(self) -> Sequence[str]:
+        """What the rule finds against it."""
+        ...
+
+
+def marked(landscape: Judged) -> str:
+    """The landscape's name, with a mark if it is weak."""
+    return landscape.name + (MARK if landscape.weaknesses else "")
+
+
+def split(landscapes: Iterable[Landscape]) -> tuple[list[Landscape], list[Landscape]]:
+    """Sound and weak landscapes, each in the given order, so that a headline can be given with and without the weak."""
+    sound: list[Landscape] = []
+    weak: list[Landscape] = []
+    for landscape in landscapes:
+        (weak if landscape.weaknesses else sound).append(landscape)
+    return sound, weak

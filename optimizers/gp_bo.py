@@ -14,9 +14,9 @@ from torch import Tensor
 from optimizers.base import Optimizer, Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, maximise
 from optimizers.gp.fit import fit_map, hyperparameters, typical
+from optimizers.gp.kernels import Priors
 from optimizers.gp.model import standardised
 from optimizers.gp.posterior import Hyperparameters, Posterior
-from optimizers.gp.priors import Priors
 from optimizers.options import integer
 from optimizers.sobol import sobol_points, without
 

@@ -1,13 +1,12 @@
 """Finds surrogates by name: one for each radial kernel, and the Gaussian process."""
 
-from surrogates import kernels
 from surrogates.base import Surrogate
 from surrogates.errors import UnknownKernelError
 from surrogates.nearest import did_you_mean
-from surrogates.rbf import RBFSurrogate
+from surrogates.rbf import KERNELS, RBFSurrogate
 
 GP = "gp"
-NAMES = (*kernels.KERNELS, GP)
+NAMES = (*KERNELS, GP)
 """Every name, the study's kernels first."""
 
 
@@ -15,7 +14,7 @@ def make(name: str) -> Surrogate:
     """A new surrogate of that name, not yet fitted.
 
     Args:
-        name: A radial kernel (`surrogates.kernels`), or gp.
+        name: A radial kernel (`surrogates.rbf`), or gp.
 
     Raises:
         UnknownKernelError: If there is none; the message suggests the nearest.
@@ -25,7 +24,7 @@ def make(name: str) -> Surrogate:
         from surrogates.gp import GPSurrogate
 
         return GPSurrogate()
-    if name not in kernels.KERNELS:
+    if name not in KERNELS:
         hint = did_you_mean(name, NAMES)
         raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(NAMES)}")
     return RBFSurrogate(name)

@@ -37,7 +37,8 @@ from transformers import (
 
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.merging.engine.mergekit import merge
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import without_videos
 from hpo_bench.merging.setting import MergeSetting
 

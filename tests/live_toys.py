@@ -16,7 +16,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
-from hpo_bench.tuning.workers.pair_bench import PairOpener
+from hpo_bench.tuning.workers.session import PairOpener
 
 EXAMPLES = 60
 IDS = tuple(f"example-{i}" for i in range(EXAMPLES))

@@ -12,8 +12,7 @@ from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each
 from landscapes import maxima
 from landscapes.landscape import Landscape
-from landscapes.trust import Fidelity
-from landscapes.weakness import MARK, RULE
+from landscapes.trust import MARK, RULE, Fidelity
 
 MISSING = "-"
 

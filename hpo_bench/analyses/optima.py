@@ -10,7 +10,7 @@ from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.benchmark.tables import Row, TextTable
 from hpo_bench.display.words import METHODS, significant
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.trust import MARK
 
 EDGE = 0.01
 """An optimum nearer to a face of the box than this part of its side lies on it."""

@@ -16,7 +16,7 @@ from hpo_bench import paper
 from hpo_bench.benchmark.tables import Row, TextTable
 from hpo_bench.display.words import METHODS
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.trust import MARK
 
 WITHIN = {"sum_to_one": 0.0, "relaxed_sum": 0.2}
 """How far the sum of both coefficients may be from 1, by the restriction's name in the study's table."""

@@ -12,7 +12,7 @@ from hpo_bench.analyses import figures as draw
 from hpo_bench.benchmark.tables import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.trust import MARK
 
 
 @dataclass(frozen=True, slots=True, eq=False)

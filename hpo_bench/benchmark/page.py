@@ -4,14 +4,18 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
 from hpo_bench.benchmark import page_tables
+from hpo_bench.benchmark.figures import curves, groups, profiles, ranks, ror
 from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
+from hpo_bench.benchmark.store import ResultsFolder, write
 from hpo_bench.benchmark.tables import (
     ALONE,
     above_noise,
@@ -31,11 +35,13 @@ from hpo_bench.benchmark.tables import (
     unseen_sentence,
     when,
 )
-from hpo_bench.display.figures import colours
+from hpo_bench.display import landscape_map
+from hpo_bench.display.figures import Shelf, colours, encode, provenance
 from hpo_bench.display.words import counted
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
+from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
@@ -141,3 +147,53 @@ def render(
         at=at,
         counted=counted,
     )
+
+
+def write_report(
+    benchmark: Benchmark, content: dict, study: Section | None, folder: ResultsFolder, *, jobs: int
+) -> dict[Path, str]:
+    """Draw every figure and write the page that shows them.
+
+    Args:
+        benchmark: What was run.
+        content: Its summary.
+        study: The study's analyses of its recorded landscapes; None if there are none.
+        folder: Where to; the page is `index.html` in it.
+        jobs: Worker processes that draw.
+
+    Returns:
+        Every file of the report, with the SHA-256 of its content.
+
+    Raises:
+        ResultsError: If a file cannot be written.
+    """
+    shelf, source = Shelf(folder.figures), provenance(benchmark.landscapes)
+    recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
+    figures = [
+        ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
+        ("regret_curves", curves.draw(benchmark), curves.CAPTION, curves.ALT),
+        ("profiles", profiles.draw(benchmark), profiles.CAPTION, profiles.ALT),
+        ("ranks", ranks.draw(benchmark), ranks.CAPTION, ranks.ALT),
+    ]
+    if recorded:
+        figures.append(("ror_by_group", groups.draw(benchmark), groups.CAPTION, groups.ALT))
+    main = [
+        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
+        for name, figure, caption, alt in figures
+    ]
+    maps = []
+    for landscape, drawn in zip(recorded, each(landscape_map.encoded, recorded, jobs=jobs), strict=True):
+        name = f"landscape_{landscape.name.replace('/', '_')}"
+        about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
+        maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
+    study_figures = [
+        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
+        for name, figure, caption, alt in (study.figures if study else ())
+    ]
+    shelf.clear_others()
+    text = render(
+        benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
+        trust=fidelity.section(recorded, jobs=jobs), provenance=source,
+    )  # fmt: skip
+    page = folder.path / "index.html"
+    return {**shelf.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}

@@ -8,7 +8,7 @@ from hpo_bench import paper
 from hpo_bench.benchmark.tables import Row, TextTable, when
 from hpo_bench.display.words import METHODS, UNDEFINED, percent
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK, marked
+from landscapes.trust import MARK, marked
 
 
 def landscapes(content: Mapping) -> TextTable:

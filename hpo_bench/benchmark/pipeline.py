@@ -165,7 +165,7 @@ def execute(
     if report:
         # Matplotlib takes a second to import.
         from hpo_bench.analyses.section import analyse
-        from hpo_bench.benchmark.report import write_report
+        from hpo_bench.benchmark.page import write_report
 
         progress.print("drawing the report", highlight=False)
         recorded = [landscape for landscape in plan.landscapes if isinstance(landscape, Landscape)]

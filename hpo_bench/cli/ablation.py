@@ -57,11 +57,11 @@ def command(
     of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
     """
     # Imported here so that --help does not wait.
-    from hpo_bench.experiments.ablation import arms as choices
+    from hpo_bench.experiments.ablation.variants import chosen
     from landscapes.functions import SUITES, suite
 
     console = output(width=160)
-    chosen = choices.chosen(arms or (QUICK_ARMS if quick else ()))
+    chosen = chosen(arms or (QUICK_ARMS if quick else ()))
     count = functions or (3 if quick or speed else None)
     held_out = {name: suite(name, seed, count=count) for name in suites or SUITES}
     if speed:

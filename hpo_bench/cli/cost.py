@@ -60,7 +60,7 @@ def grid(
     from hpo_bench.display.console import PlainConsole, output
     from hpo_bench.experiments.cost import grid_page as page
     from hpo_bench.experiments.cost.grid import Comparison, Plan, compare, recorded
-    from hpo_bench.merging.chosen import choose
+    from hpo_bench.merging.find import choose
     from hpo_bench.tuning.storage_url import typed
 
     # The optimiser's models are small: more threads than one only get in the worker's way.

@@ -32,8 +32,8 @@ def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str 
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
     from hpo_bench.merging.find import given
-    from hpo_bench.merging.writing.extraction import extract as write
     from hpo_bench.merging.writing.folder import check_free
+    from hpo_bench.merging.writing.graft import extract as write
 
     found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
     check_free(out, apart_from=found.folders)
@@ -59,11 +59,11 @@ def onto(
     out: Path,
 ) -> None:
     """Write the VLM with another language backbone; everything else is the VLM's, bit for bit."""
+    from hpo_bench.display.words import some
     from hpo_bench.errors import MergeError
     from hpo_bench.merging.checkpoints.alignment import Alignment
     from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
     from hpo_bench.merging.find import given
-    from hpo_bench.merging.wording import some
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import graft
 

@@ -70,7 +70,7 @@ def command(
 
     from transformers.utils.logging import disable_progress_bar
 
-    from hpo_bench.merging.pair import LoadedPair
+    from hpo_bench.merging.loaded import LoadedPair
     from hpo_bench.merging.writing.export import export_merge, stream_merge
     from hpo_bench.merging.writing.folder import check_free
 

@@ -67,16 +67,15 @@ def command(
     by the study's grid on validation examples; everybody is scored on test examples. Interrupted, the same command goes
     on where it was.
     """
-    from hpo_bench.merging.chosen import choose
+    from hpo_bench.merging.find import choose
 
     chosen = choose(names, pairs)
 
     import torch
     from transformers.utils.logging import disable_progress_bar
 
-    from hpo_bench.experiments.methods import export
     from hpo_bench.experiments.methods.measure import measure_pair
-    from hpo_bench.experiments.methods.page import contents, notes, write_page
+    from hpo_bench.experiments.methods.page import as_dict, contents, notes, source, write_page
 
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
@@ -85,9 +84,9 @@ def command(
             measure_pair(pair, out, landscapes=landscapes_dir, samples=samples, variants=variants, progress=steps.show)
             for pair in chosen
         ]
-    page = write_page(results, out, source=export.source(results))
+    page = write_page(results, out, source=source(results))
     if as_json:
-        say(json.dumps(export.as_dict(results), indent=1, ensure_ascii=False))
+        say(json.dumps(as_dict(results), indent=1, ensure_ascii=False))
         return
     # A pipe has no width of its own, and the tables need about this much.
     console = output(width=200)

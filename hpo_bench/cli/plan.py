@@ -31,13 +31,13 @@ def command(
     from rich.table import Table
 
     from hpo_bench.display.console import PlainConsole
+    from hpo_bench.display.words import gib
+    from hpo_bench.merging.engine.devices import devices
     from hpo_bench.merging.find import find_pair
-    from hpo_bench.merging.wording import gib
     from hpo_bench.tuning.enough import check_examples
     from hpo_bench.tuning.forecast import forecast
     from hpo_bench.tuning.terminal import clock
-    from hpo_bench.tuning.workers.devices import devices
-    from hpo_bench.tuning.workers.pair_bench import PairOpener
+    from hpo_bench.tuning.workers.session import PairOpener
 
     found = find_pair(pair, pairs)
     check_examples(found)

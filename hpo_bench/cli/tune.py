@@ -151,17 +151,17 @@ def command(
     import torch
 
     from hpo_bench.display.console import PlainConsole
+    from hpo_bench.merging.engine.devices import devices
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.goal import Keep
-    from hpo_bench.tuning.outcome.recorded import grid_best
+    from hpo_bench.tuning.outcome.baselines import grid_best
     from hpo_bench.tuning.storage_url import typed
     from hpo_bench.tuning.study import Origin
     from hpo_bench.tuning.tune import Request, tune
     from hpo_bench.tuning.tune import dry_run as rehearse
     from hpo_bench.tuning.workers.base import Crew
-    from hpo_bench.tuning.workers.devices import devices
-    from hpo_bench.tuning.workers.pair_bench import PairOpener
     from hpo_bench.tuning.workers.processes import ProcessCrew
+    from hpo_bench.tuning.workers.session import PairOpener
 
     # The optimiser's models are small: more threads than one only get in the workers' way.
     torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hpo_bench.display.figures import INK, PAGE_INCHES, blank, encode, house_style, provenance
 from hpo_bench.display.words import significant
 from landscapes.landscape import Landscape
-from landscapes.weakness import MARK
+from landscapes.trust import MARK
 
 PIXELS = 81
 CONTOURS = 9

@@ -13,7 +13,8 @@ from hpo_bench.evaluation.examples import Example, of_split, read_examples
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 PIXELS = 72

@@ -16,8 +16,8 @@ from torch.nn import functional
 from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.prompts import Prompts
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import Weights
-from hpo_bench.merging.pair import LoadedPair
 
 Progress = Callable[[int, int], None]
 """Called with examples done and examples in all."""

@@ -17,7 +17,8 @@ from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
 from hpo_bench.evaluation.options import Options
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 TAIL = 2000

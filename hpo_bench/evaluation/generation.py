@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.prompts import Prompts, chunks
 from hpo_bench.evaluation.rehearsal import Dialogue
-from hpo_bench.evaluation.scoring import Scores
 
 LOOP, TURNS = 6, 5
 """A response is endless when its last tokens are one block of at most so many tokens, so many times over."""

@@ -8,13 +8,13 @@ from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judge import JUDGE, open_judge
-from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.evaluation.rehearsal import Dialogue
-from hpo_bench.evaluation.scoring import ByRule
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 TEACHER_FORCED = "exact_match"
 

@@ -3,9 +3,15 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import Example
 
 Metric = Callable[[str, str], float]
 """Of a response and the right answer; 1 is right."""
@@ -120,3 +126,31 @@ def _last_number(text: str) -> float | None:
         value = float(above) / (float(below) if below else 1.0)
         return value / 100 if share else value
     return None
+
+
+class Scores(Protocol):
+    """Scores responses, perhaps for money."""
+
+    def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+        """Scores from 0 to 1, of shape (n,), and dollars.
+
+        Raises:
+            EvaluationError: If responses cannot be scored.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByRule:
+    """Scores each response by a metric.
+
+    Attributes:
+        metric: Compares it with the answer.
+    """
+
+    metric: Metric
+
+    def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
+        """Scores, for nothing."""
+        pairs = zip(examples, responses, strict=True)
+        return np.array([self.metric(response, example.answer) for example, response in pairs]), 0.0

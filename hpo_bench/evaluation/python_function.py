@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
 from hpo_bench.evaluation.options import Options, shown
-from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.wording import first_line
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 class PythonFunction:

@@ -8,7 +8,8 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.evaluation.metrics import check_answers
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from surrogates.nearest import offer
 
 LMMS = "lmms-eval"

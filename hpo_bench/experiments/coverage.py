@@ -146,8 +146,8 @@ def of_methods(pairs: int, *, spread: float, replicates: int = REPLICATES // 4, 
         replicates: Simulated tables.
         seed: Of the simulation.
     """
+    from hpo_bench.experiments.methods.findings import NAMES, Sample
     from hpo_bench.experiments.methods.measured import Measured, PairResult
-    from hpo_bench.experiments.methods.sample import NAMES, Sample
 
     rng, found, truth = np.random.default_rng(seed), [], 0.1
     ids = [str(place) for place in range(300)]

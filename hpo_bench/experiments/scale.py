@@ -14,9 +14,10 @@ from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import nan
 from hpo_bench.merging.methods.base import TaskVectors
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs
 from landscapes.written import read_json

@@ -1,13 +1,17 @@
 """Finding a pair by what a user types: a name, a folder, a file, or three paths."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.manifest import FILE, ROLES
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.shelf import BUILT, SHIPPED
 from hpo_bench.nano.recipes import ENLARGED, RECIPES
 from surrogates.nearest import did_you_mean
+
+SHIPPED = Path(__file__).parents[1] / "nano" / "shipped"
+BUILT = Path("nano")
+
 
 STUDY = Path(__file__).parent / "pairs"
 """The study's six pairs, of real models on the hub."""
@@ -67,3 +71,22 @@ def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | 
 def study_names() -> tuple[str, ...]:
     """Names of the study's pairs."""
     return tuple(sorted(path.stem for path in STUDY.glob("*.yaml")))
+
+
+def choose(names: Sequence[str], built: Path) -> list[Pair]:
+    """The pairs of those names; every built or shipped one without any, in alphabetical order.
+
+    Args:
+        names: Names or folders.
+        built: Where built pairs lie.
+
+    Raises:
+        UsageError: If there is none of a name, or two have the same.
+    """
+    if not names:
+        names = sorted({path.parent.name for folder in (built, SHIPPED) for path in folder.glob("*/pair.yaml")})
+    pairs = [find_pair(name, built) for name in names]
+    known = [pair.name for pair in pairs]
+    if twice := sorted({name for name in known if known.count(name) > 1}):
+        raise UsageError(f"pair {twice[0]!r} is given twice; leave one out")
+    return pairs

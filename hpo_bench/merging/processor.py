@@ -4,8 +4,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.wording import first_line
 from landscapes.written import read_json
 
 _FILES = ("processor_config.json", "preprocessor_config.json", "tokenizer_config.json")

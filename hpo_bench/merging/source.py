@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.wording import first_line
 
 SCHEME = "hf://"
 # Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.

@@ -19,10 +19,9 @@ from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.pictures import Album, make_album, to_png
 from hpo_bench.nano.recipes import SKILLS, Recipe
-from hpo_bench.nano.skills.general import general
-from hpo_bench.nano.turns import Turn
+from hpo_bench.nano.skills import general
 from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
-from hpo_bench.nano.world import DIGITS, NUMBER, Thing, objects
+from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects
 
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (

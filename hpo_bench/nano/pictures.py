@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from hpo_bench.errors import UsageError
-from hpo_bench.nano.extra import need
-from hpo_bench.nano.world import NUMBER, Thing
+from hpo_bench.nano.world import NUMBER, Thing, need
 
 SIZE = 24
 """Width and height of a picture, in pixels."""

@@ -10,8 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from hpo_bench.nano.architectures import Architecture
 from hpo_bench.nano.pictures import Picture
-from hpo_bench.nano.turns import Turn, pick
-from hpo_bench.nano.world import Thing
+from hpo_bench.nano.world import Thing, Turn, pick
 
 Progress = Callable[[int, int, float], None]
 """Called with steps done, steps in all, and the current loss."""

@@ -6,8 +6,7 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from hpo_bench.nano.turns import IMAGE, Skill
-from hpo_bench.nano.world import NUMBER, Thing
+from hpo_bench.nano.world import IMAGE, NUMBER, Skill, Thing
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 # Qwen2-VL frames its pictures with two tokens of its own; they stand in every vocabulary, so that all are alike.

@@ -13,15 +13,16 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import Example, Split, check_sides
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.merging.wording import first_line
 from hpo_bench.recording import designs, draft_card
 from hpo_bench.recording.designs import Design, Point
 from hpo_bench.recording.journal import Entry, Journal

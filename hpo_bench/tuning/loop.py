@@ -3,18 +3,39 @@
 import contextlib
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Literal
 
 from hpo_bench.errors import LiveError, ResultsError
-from hpo_bench.tuning.advice import advice
 from hpo_bench.tuning.budget import Limits, time_limit
 from hpo_bench.tuning.interrupt import Brake
-from hpo_bench.tuning.overhead import Overhead
-from hpo_bench.tuning.progress import Board, Screen
+from hpo_bench.tuning.progress import Board, Overhead, Screen
 from hpo_bench.tuning.race import Contest, Proposal, describe, replay
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial
 from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+
+ADVICE: Mapping[str, str] = {
+    "out-of-memory": "lower `batch_size` (and `max_new_tokens`) in the evaluation section of pair.yaml, free the "
+    "device of other processes, or take one with more memory",
+    "nan-logits": "the merged weights overflow: lower the upper end of --coefficients, or merge in float32",
+    "raised": "the evaluator has an error; the log has its traceback",
+    "timeout": "evaluations take longer than --timeout allows: raise it, or ask fewer examples; the log says where the "
+    "last one hung",
+    "nonsense": "the evaluator returns what are no scores from 0 to 1, one an example; the log says what",
+    "judge": "the judge does not answer: check its URL, its key and its quota",
+    "endless": "most answers never end: check the chat template and `max_new_tokens`, or lower the upper end of "
+    "--coefficients",
+    "money": "the judge's money limit is reached: raise `max_dollars` in the evaluation section of pair.yaml",
+    "merge": "the pair cannot be merged: run it through a single setting, and see the log",
+    "worker-died": "workers die: the machine may be short of memory (see its kernel log), or a library crashes",
+}
+
+
+def advice(kind: str) -> str:
+    """What to do about a sort of failure."""
+    return ADVICE.get(kind, "see the log")
+
 
 Ending = Literal["budget", "interrupted"]
 

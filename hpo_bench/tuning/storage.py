@@ -20,9 +20,8 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import lock
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
-from hpo_bench.tuning.outcomes import read_answers, write_answers
 from hpo_bench.tuning.storage_url import VARIABLE, of_file, opened, scrubbed, shown, sqlite_file, with_driver
-from hpo_bench.tuning.trial import Answers, Cost, Failure, State, Success, Trial, plain
+from hpo_bench.tuning.trial import Answers, Cost, Failure, State, Success, Trial, plain, read_answers, write_answers
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""

@@ -23,7 +23,7 @@ from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import PATIENCE, Tuner
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.result import Verdict, judge
-from hpo_bench.tuning.outcome.table import write_tables
+from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.tuning.storage import TrialStore

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import InvalidSettingError
 from optimizers.gp.fit import fit_map, hyperparameters, typical
+from optimizers.gp.kernels import Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior
-from optimizers.gp.priors import Priors
 from optimizers.options import refuse_names
 
 Array = NDArray[np.float64]

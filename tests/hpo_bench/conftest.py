@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.evaluation.examples import read_examples, write_examples
-from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.merging.shelf import SHIPPED
+from hpo_bench.merging.find import SHIPPED
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ import pytest
 import synthetic
 import synthetic_truth
 
-from landscapes import catalogue, weakness
+from landscapes import catalogue
 from landscapes.errors import InvalidCardError, InvalidGridError
 from landscapes.landscape import Landscape
+from landscapes.trust import marked, split
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def test_fidelity_against_the_truth_by_hand(folder: Path) -> None:
     assert trust.argmax_regret == pytest.approx(100 * (truth.max() - first) / np.ptp(truth))
     # The same smooth formula lies behind both: a good surrogate must be called one.
     assert landscape.weaknesses == ()
-    assert weakness.marked(landscape) == "smooth-a/ta"
+    assert marked(landscape) == "smooth-a/ta"
 
 
 def test_settings_beyond_the_box_do_not_count_against_the_surrogate(folder: Path) -> None:
@@ -134,6 +135,6 @@ def test_a_folder_without_its_card_is_named(folder: Path) -> None:
 def test_landscapes_are_split_into_sound_and_weak(folder: Path) -> None:
     synthetic_truth.hold_out(folder)
     synthetic.record(folder.parents[1], "weak/ta")
-    sound, weak = weakness.split(catalogue.load_all(root=folder.parents[1]))
+    sound, weak = split(catalogue.load_all(root=folder.parents[1]))
     assert [one.name for one in sound] == ["smooth-a/ta"]
-    assert [weakness.marked(one) for one in weak] == ["weak/ta†"]
+    assert [marked(one) for one in weak] == ["weak/ta†"]

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from landscapes.errors import InvalidGridError
-from landscapes.table import read_table
+from landscapes.tables import read_table
 
 
 def table(tmp_path: Path, text: str, *, encoding: str = "utf-8") -> Path:

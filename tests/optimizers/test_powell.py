@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize, minimize_scalar
 
-from optimizers.brent import maximise_on_interval
-from optimizers.powell import conjugate_directions
+from optimizers.powell import conjugate_directions, maximise_on_interval
 
 
 def climb(search, objective):

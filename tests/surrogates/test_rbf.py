@@ -4,11 +4,10 @@ import pickle
 import numpy as np
 import pytest
 
-from surrogates import kernels
 from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError, UnknownKernelError
-from surrogates.rbf import RBFSurrogate
+from surrogates.rbf import KERNELS, RBFSurrogate
 
-KERNELS = list(kernels.KERNELS)
+KERNELS = list(KERNELS)
 
 
 def grid(*levels: int) -> np.ndarray:
@@ -40,7 +39,7 @@ def test_closed_form_leave_one_out_equals_refitting_without_each_point(kernel: s
     y = noisy_hill(X)
     surrogate = RBFSurrogate(kernel).fit(X, y)
     # The closed form holds the shape parameter at its value for all points.
-    held = surrogate.epsilon if kernels.KERNELS[kernel].shaped else None
+    held = surrogate.epsilon if KERNELS[kernel].shaped else None
     by_hand = [
         y[i] - RBFSurrogate(kernel, epsilon=held).fit(np.delete(X, i, 0), np.delete(y, i)).predict(X[[i]])[0]
         for i in range(len(X))

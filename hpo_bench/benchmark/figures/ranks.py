@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from hpo_bench.benchmark.figures.ror import when
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.display.figures import INK, PAGE_INCHES, blank, house_style
-from landscapes.weakness import MARK, marked
+from landscapes.trust import MARK, marked
 
 MOST_NUMBERS = 40
 """With more landscapes the cells are too narrow for figures."""

@@ -33,7 +33,8 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
     import joblib
 
     from hpo_bench.analyses import fidelity
-    from landscapes import catalogue, weakness
+    from landscapes import catalogue
+    from landscapes.trust import MARK, RULE
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
     reports = fidelity.check(found, jobs=jobs or joblib.cpu_count())
@@ -43,8 +44,8 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
     else:
         print_table(fidelity.table(reports))
         for report in weak:
-            say(f"{report.name}{weakness.MARK}: {'; '.join(report.weaknesses)}")
+            say(f"{report.name}{MARK}: {'; '.join(report.weaknesses)}")
         for note in fidelity.notes(reports):
             say(note)
-        say(f"{len(weak)} of {len(reports)} {weakness.RULE}")
+        say(f"{len(weak)} of {len(reports)} {RULE}")
     sys.exit(1 if weak else 0)

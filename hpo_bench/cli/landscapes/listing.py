@@ -35,7 +35,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
     with held-out settings. A dagger marks a weak landscape; `check` says why.
     """
-    from landscapes import catalogue, weakness
+    from landscapes import catalogue
+    from landscapes.trust import RULE, marked, split
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("landscape", no_wrap=True)
@@ -57,7 +58,7 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     for landscape in found:
         trust = landscape.fidelity()
         table.add_row(
-            weakness.marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
+            marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
             landscape.card.domain,
             landscape.card.benchmark,
             str(len(landscape.grid)),
@@ -69,9 +70,9 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
             _figure(trust.spearman, 2),
         )
     output(width=180).print(table)
-    _, weak = weakness.split(found)
+    _, weak = split(found)
     if weak:
-        say(f"{len(weak)} of {len(found)} {weakness.RULE}")
+        say(f"{len(weak)} of {len(found)} {RULE}")
     if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):
         say(f"your own, in {catalogue.OWN}: {', '.join(own)}")
 

@@ -15,7 +15,8 @@ from hpo_bench.evaluation.lmms.judge import JudgeTerms
 from hpo_bench.evaluation.lmms.scores import Reading, TaskScores
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path
 
 MAX_NEW_TOKENS = 1024

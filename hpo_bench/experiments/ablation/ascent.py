@@ -8,7 +8,7 @@ from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
 from optimizers.gp.acquisition import LogExpectedImprovement
-from optimizers.gp.bfgs import minimise
+from optimizers.gp.fit import minimise
 from optimizers.gp.posterior import Posterior, squared_distances
 
 LOG_ROOT_2PI = 0.5 * log(2.0 * pi)

@@ -8,13 +8,15 @@ import torch
 from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
+from hpo_bench.errors import UsageError
 from hpo_bench.experiments.ablation.ascent import climb
+from hpo_bench.experiments.ablation.run import Arm
 from optimizers.base import Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement
-from optimizers.gp.kernels import Kernel
+from optimizers.gp.kernels import Gamma, Kernel, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
-from optimizers.gp.priors import Gamma, Priors
 from optimizers.gp_bo import GpBo, Knowledge
+from surrogates.nearest import offer
 
 ROOT3 = sqrt(3.0)
 
@@ -224,3 +226,41 @@ class Unaware(GpBo):
         known.noise.zero_()
         known.told.zero_()
         return super()._learn(optimizers, known)
+
+
+DEFAULT = "default"
+
+ARMS = {
+    arm.name: arm
+    for arm in (
+        Arm(DEFAULT, GpBo, "GP-BO as it is"),
+        Arm("matern-3/2", ThreeHalves, "kernel"),
+        Arm("rbf", Smooth, "kernel"),
+        Arm("botorch-priors", Hvarfner, "kernel and priors"),
+        Arm("initial-2", GpBo, "initial design", options={"initial": 2}),
+        Arm("initial-8", GpBo, "initial design", options={"initial": 8}),
+        Arm("centre", GpBo, "start at the centre: knowledge about the box", centre=True),
+        Arm("ucb", Upper, "acquisition"),
+        Arm("paired-ei", Paired, "acquisition under noise"),
+        Arm("ascent", Polished, "search: gradient ascent in place of the last clouds"),
+        Arm("twice", Twice, "search: twice the candidates"),
+        Arm("exploit", Exploits, "the last tenth of the budget at the highest mean"),
+        Arm("smoothed", Smoothed, "noise: beyond the told errors it is luck, not roughness"),
+        Arm("known-only", KnownOnly, "noise: told standard errors, none learnt"),
+        Arm("unaware", Unaware, "noise: learnt, standard errors not heeded"),
+        Arm("luckiest", Luckiest, "recommends the highest score told"),
+    )
+}
+"""By name; the first is what the others are compared with."""
+
+
+def chosen(names: tuple[str, ...]) -> list[Arm]:
+    """The arms of these names, the default first; all of them if none is named.
+
+    Raises:
+        UsageError: If there is no such arm.
+    """
+    for name in names:
+        if name not in ARMS:
+            raise UsageError(f"there is no arm called {name!r}; {offer(name, ARMS)}")
+    return [arm for name, arm in ARMS.items() if not names or name in names or name == DEFAULT]

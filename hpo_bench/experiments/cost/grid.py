@@ -10,20 +10,19 @@ from rich.console import Console
 from scipy import stats
 
 from hpo_bench.errors import UsageError
+from hpo_bench.merging.engine.devices import devices
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.outcome.baselines import BASE, answers_path
-from hpo_bench.tuning.outcome.recorded import grid_name, grid_setting
+from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting
 from hpo_bench.tuning.outcome.result import Z95, Verdict
-from hpo_bench.tuning.outcomes import read_answers
-from hpo_bench.tuning.overhead import Overhead
+from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Origin
+from hpo_bench.tuning.trial import read_answers
 from hpo_bench.tuning.tune import Request, tune
-from hpo_bench.tuning.workers.devices import devices
-from hpo_bench.tuning.workers.pair_bench import PairOpener
 from hpo_bench.tuning.workers.processes import ProcessCrew
+from hpo_bench.tuning.workers.session import PairOpener
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 

@@ -20,7 +20,7 @@ from hpo_bench.errors import MergeError
 from hpo_bench.experiments.cost.subjects import Subject
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import MergeSetting
 
 COPY = "memory copy"

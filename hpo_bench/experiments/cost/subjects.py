@@ -5,7 +5,8 @@ from typing import Any
 
 import torch
 
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 # Shapes of Llama models; "7B" are Llama 2's and LLaVA's.
 SHAPES: dict[str, dict[str, int]] = {

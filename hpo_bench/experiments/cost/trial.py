@@ -24,10 +24,10 @@ from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.merging.writing.extraction import extract
-from hpo_bench.merging.writing.graft import graft
+from hpo_bench.merging.writing.graft import extract, graft
 from hpo_bench.tuning.space import MergeSpace
 
 RESIDENT = "resident"

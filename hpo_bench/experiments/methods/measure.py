@@ -17,13 +17,14 @@ from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP,
 from hpo_bench.experiments.methods.measured import Grid, Measured, PairResult
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan
 from hpo_bench.merging.methods.base import Method, TaskVectors
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.tsv import TsvMerge
 from hpo_bench.merging.methods.wudi import Wudi
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording.record import record
 from landscapes import catalogue

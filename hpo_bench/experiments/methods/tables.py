@@ -7,10 +7,9 @@ import numpy as np
 from hpo_bench import paper
 from hpo_bench.benchmark.tables import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
-from hpo_bench.experiments.methods.findings import Claim
+from hpo_bench.experiments.methods.findings import NAMES, Claim, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, Contender
 from hpo_bench.experiments.methods.measured import Measured, PairResult
-from hpo_bench.experiments.methods.sample import NAMES, score_table
 
 DOMAINS = ("language", "maths", "instructions")
 

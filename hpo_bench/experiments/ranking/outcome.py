@@ -8,7 +8,7 @@ from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.ranking.objectives import NOISE, REAL
 from hpo_bench.experiments.ranking.run import Comparison, at
 from hpo_bench.statistics.agreement import Agreement
-from landscapes import weakness
+from landscapes.trust import split
 
 NAMES = {NOISE: "noise, examples resampled", REAL: "real merges", "gp": "GP"}
 
@@ -43,7 +43,7 @@ def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
 
 def sound(comparison: Comparison) -> Comparison | None:
     """The same without weak landscapes; None if all are weak or none is."""
-    kept, weak = weakness.split(comparison.landscapes)
+    kept, weak = split(comparison.landscapes)
     return comparison.only(kept) if kept and weak else None
 
 

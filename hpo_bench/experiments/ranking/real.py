@@ -16,7 +16,8 @@ from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.experiments.ranking.objectives import REAL
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.landscape import Landscape
 

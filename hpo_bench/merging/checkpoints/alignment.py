@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, prefixes_of
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
@@ -14,7 +15,6 @@ from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, 
 from hpo_bench.merging.checkpoints.identification import made_of
 from hpo_bench.merging.checkpoints.naming import Naming
 from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
-from hpo_bench.merging.wording import some
 
 if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
 from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
-from hpo_bench.merging.wording import first_line
 
 # Weights of equal shape mean something else when one of these differs.
 _FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation")

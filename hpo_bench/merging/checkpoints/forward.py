@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from hpo_bench.merging.wording import first_line
+from hpo_bench.display.words import first_line
 
 _LAYERS, _ROWS, _WIDTH, _EXPERTS = 4, 32, 64, 8
 _TOKENS = 12

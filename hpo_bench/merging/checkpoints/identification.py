@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.wording import first_line
 from landscapes.written import read_json
 
 CONFIG = "config.json"

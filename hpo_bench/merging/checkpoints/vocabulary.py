@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.wording import first_line
 from landscapes.written import check_regular, read_json
 
 _FILE = "tokenizer.json"

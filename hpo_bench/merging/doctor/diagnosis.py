@@ -6,6 +6,7 @@ from math import sqrt
 from pathlib import Path
 from typing import Any
 
+from hpo_bench.display.words import gib
 from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import KINDS, kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
@@ -17,7 +18,6 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import chat_template, load_processor
 from hpo_bench.merging.scope import DTYPES
 from hpo_bench.merging.source import HubModel
-from hpo_bench.merging.wording import gib
 
 _MOST_UNSOUND = 3
 

@@ -8,11 +8,11 @@ from rich.text import Text
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import escaped
+from hpo_bench.display.words import gib
 from hpo_bench.merging.doctor.diagnosis import Diagnosis
 from hpo_bench.merging.doctor.plausibility import Products, matrices, total
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.scope import DTYPES
-from hpo_bench.merging.wording import gib
 
 _MOST_LAYERS = 8
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}

@@ -27,3 +27,21 @@ def check_device(wanted: torch.device | str) -> torch.device:
         has = f"{count} GPU{'s' * (count > 1)}" if count else "no GPU"
         raise UsageError(f"there is no {device} here: torch sees {has}; leave --device out to use what there is")
     return device
+
+
+def devices(workers: int, wanted: str | None) -> list[str]:
+    """A device for each worker.
+
+    Args:
+        workers: How many there are.
+        wanted: A device for all of them; by default the GPUs in turn, or the CPU where there is none.
+
+    Raises:
+        UsageError: If there is no such device.
+    """
+    import torch
+
+    if wanted is not None:
+        return [str(check_device(wanted))] * workers
+    count = torch.cuda.device_count()
+    return [f"cuda:{i % count}" if count else "cpu" for i in range(workers)]

@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import torch
 
+from hpo_bench.display.words import gib
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.engine.fingerprint import BLOCK
 from hpo_bench.merging.engine.masks import LEVELS
 from hpo_bench.merging.setting import Mode
-from hpo_bench.merging.wording import gib
 
 _SPARE = 1.05
 """Headroom for what is read and converted on the way."""

@@ -14,7 +14,7 @@ from hpo_bench.merging.engine.devices import check_device
 from hpo_bench.merging.engine.fingerprint import Fingerprint
 from hpo_bench.merging.engine.quantiles import KeptNorms, Thresholds
 from hpo_bench.merging.engine.slabs import PARENTS, Line, cut_into_slabs
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import Masks, MergeSetting, Mode
 
 _IDENTITIES = {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}

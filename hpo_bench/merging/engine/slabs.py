@@ -8,7 +8,7 @@ from torch import Tensor
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.engine.fingerprint import BLOCK
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 
 PARENTS = ("vlm", "expert")
 

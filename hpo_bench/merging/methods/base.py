@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import kind_of
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 
 Weights = Mapping[str, Tensor]
 """Tensors by language model name."""

@@ -12,9 +12,10 @@ import torch
 
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.doctor.plausibility import check_base
-from hpo_bench.merging.engine import recipe
+from hpo_bench.merging.engine.mergekit import FILE, text
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.merging.writing.graft import graft
@@ -158,7 +159,7 @@ def _write(
         written = {PROVENANCE: json.dumps(described, indent=1, ensure_ascii=False) + "\n"}
         if how["mode"] == "mergekit":
             stored = _name(alignment.stored_dtype)
-            written[recipe.FILE] = recipe.text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
+            written[FILE] = text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
         return {**written, **further(scratch, described)}
 
     return graft(alignment, language, folder, texts=texts)

@@ -14,8 +14,8 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.wording import first_line
 
 _PREFIX = ".hpo-bench-unfinished-"
 _LOCK, _MODEL = "lock", "model"

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
-from hpo_bench.nano.sizes import Size
+from hpo_bench.nano.recipes import Size
 
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""

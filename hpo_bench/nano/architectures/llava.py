@@ -21,8 +21,8 @@ from transformers import (
 
 from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.sizes import NANO, Size
-from hpo_bench.nano.turns import IMAGE
+from hpo_bench.nano.recipes import NANO, Size
+from hpo_bench.nano.world import IMAGE
 
 _PATCH = 12
 _BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}

@@ -1,6 +1,6 @@
 """Merges that are scored beside the trials: what there is without tuning, and what tuning recommends."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
@@ -8,9 +8,10 @@ from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Brake
-from hpo_bench.tuning.outcomes import read_answers, write_answers
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, read_answers, write_answers
 from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+from landscapes import catalogue
+from landscapes.landscape import Landscape
 
 ATTEMPTS = 2
 BASE = MergeSetting("ta", 1.0, 0.0)
@@ -83,3 +84,20 @@ def answers_path(folder: Path, setting: MergeSetting, split: str) -> Path:
 def _name(setting: MergeSetting) -> str:
     # Every digit, as neighbouring settings must not share a file.
     return "_".join([setting.method, *(repr(value) for value in setting.parameters.values())])
+
+
+def grid_best(pair: str, method: str = "ta") -> Mapping[str, MergeSetting]:
+    """The best setting, on validation examples, of the recorded full grid of a pair that ships."""
+    landscape = catalogue.load(f"{pair}/{method}")
+    return {grid_name(landscape): grid_setting(landscape)}
+
+
+def grid_name(landscape: Landscape) -> str:
+    """What a verdict calls it."""
+    return f"best of {len(landscape.grid)} on a grid"
+
+
+def grid_setting(landscape: Landscape) -> MergeSetting:
+    """The setting of a grid with the highest validation score."""
+    grid = landscape.grid
+    return MergeSetting(landscape.card.method, *map(float, grid.X[grid.best]))

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import METHODS
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free

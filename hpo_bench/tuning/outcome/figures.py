@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from hpo_bench.display.figures import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
 from hpo_bench.merging.setting import METHODS
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.front import Choice
-from hpo_bench.tuning.outcome.posterior import Recommendation, beliefs, zone
+from hpo_bench.tuning.outcome.posterior import Choice, Recommendation, beliefs, zone
 from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.trial import Trial
 

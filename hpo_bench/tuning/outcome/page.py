@@ -17,15 +17,13 @@ from hpo_bench.errors import LiveError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
-from hpo_bench.tuning.outcome.front import choices
-from hpo_bench.tuning.outcome.posterior import beliefs, recommend
+from hpo_bench.tuning.outcome.posterior import beliefs, choices, recommend
 from hpo_bench.tuning.outcome.result import Z95, Line, Verdict
-from hpo_bench.tuning.outcomes import read_answers
-from hpo_bench.tuning.overhead import PARTS, Overhead
+from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.summary import answered, sentences
-from hpo_bench.tuning.trial import Answers, Trial
+from hpo_bench.tuning.trial import Answers, Trial, read_answers
 
 FILE = "report.html"
 SHOWN = 12

@@ -11,7 +11,8 @@ import pytest
 import synthetic
 from rich.console import Console
 
-from hpo_bench.benchmark import pipeline, report, runner, store
+from hpo_bench.benchmark import page as report
+from hpo_bench.benchmark import pipeline, runner, store
 from hpo_bench.benchmark.plan import Contender, Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.workers import Local

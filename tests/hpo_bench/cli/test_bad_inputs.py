@@ -15,7 +15,7 @@ import pytest
 
 from hpo_bench import cli
 from hpo_bench.cli.tree import cli as tree
-from hpo_bench.merging.shelf import SHIPPED
+from hpo_bench.merging.find import SHIPPED
 from landscapes.catalogue import ROOT
 
 PAIR = next(iter(sorted(SHIPPED.glob("*/pair.yaml")))).parent

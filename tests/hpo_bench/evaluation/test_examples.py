@@ -25,7 +25,7 @@ from hpo_bench.evaluation.examples import (
     read_examples,
     write_examples,
 )
-from hpo_bench.merging.shelf import SHIPPED
+from hpo_bench.merging.find import SHIPPED
 
 
 def encoded(kind: str = "PNG", *, size: int = 8, colour: int = 9, mode: str = "RGB") -> bytes:

@@ -6,12 +6,12 @@ import torch
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
-from hpo_bench.evaluation.exact_match import ExactMatch
+from hpo_bench.evaluation.exact_match import ExactMatch, by_onednn
 from hpo_bench.evaluation.examples import Example, read_examples
-from hpo_bench.evaluation.products import by_onednn
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.engine.mergekit import merge
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 

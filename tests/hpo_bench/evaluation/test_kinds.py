@@ -22,7 +22,8 @@ from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
 from hpo_bench.merging.engine.mergekit import merge
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 

@@ -18,7 +18,8 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.examples import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 PRICES = {"price_in": 2.0, "price_out": 8.0, "max_dollars": 1.0}
 DOLLARS = (100 * 2.0 + 10 * 8.0) / 1e6

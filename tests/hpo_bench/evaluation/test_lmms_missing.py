@@ -7,7 +7,8 @@ import pytest
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 def test_without_the_package_one_line_says_how_to_get_it(

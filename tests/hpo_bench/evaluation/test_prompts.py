@@ -15,11 +15,11 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split, read_examples
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.prompts import Prompts, opened
-from hpo_bench.evaluation.scoring import ByRule
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.catalogue import load

@@ -15,7 +15,8 @@ from hpo_bench.evaluation.examples import of_split, read_examples, write_example
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.experiments import scale
 from hpo_bench.merging.engine.mergekit import merge
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 

@@ -9,7 +9,8 @@ import yaml
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import kind_of, language_name, language_tensors, layer_of, prefixes_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 @pytest.mark.parametrize(

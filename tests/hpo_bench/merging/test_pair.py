@@ -8,7 +8,8 @@ import yaml
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.find import find_pair
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 @pytest.fixture

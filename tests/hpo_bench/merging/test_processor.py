@@ -11,7 +11,8 @@ from PIL import Image
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.doctor.diagnosis import diagnose
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
 
 CLASSES = {

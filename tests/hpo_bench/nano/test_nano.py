@@ -16,20 +16,18 @@ from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.architectures import language_tensors, prefixes_of
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.nano import build as builds
 from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
-from hpo_bench.nano.extra import need
 from hpo_bench.nano.pictures import Album, to_png
 from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, Recipe, get_recipe
-from hpo_bench.nano.skills.general import general
-from hpo_bench.nano.skills.instructions import condition
-from hpo_bench.nano.skills.maths import arithmetic, counting
+from hpo_bench.nano.skills import arithmetic, condition, counting, general
 from hpo_bench.nano.training import encode
 from hpo_bench.nano.vocabulary import UNK, make_tokenizer, sample_texts
-from hpo_bench.nano.world import DIGITS, Thing
+from hpo_bench.nano.world import DIGITS, Thing, need
 
 THINGS = (
     Thing("dog", "animal", "イヌ", "狗", "🐶"),

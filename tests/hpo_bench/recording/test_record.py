@@ -19,7 +19,8 @@ from filelock import FileLock
 from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
 from hpo_bench.recording import record as recorder
 from hpo_bench.recording.journal import Entry, Journal

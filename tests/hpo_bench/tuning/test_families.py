@@ -23,13 +23,14 @@ from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
 from hpo_bench.tuning.outcome.export import export
 from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.study import Origin, Study
 from hpo_bench.tuning.tune import Request, tune
-from hpo_bench.tuning.workers.pair_bench import PairOpener
+from hpo_bench.tuning.workers.session import PairOpener
 
 ALL = [
     (family, tied, layout)

@@ -15,9 +15,8 @@ from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.front import Choice, choices
 from hpo_bench.tuning.outcome.page import write_report
-from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
+from hpo_bench.tuning.outcome.posterior import Choice, beliefs, choices, recommend, zone
 from hpo_bench.tuning.outcome.result import Verdict, judge
 from hpo_bench.tuning.progress import Board, Silent
 from hpo_bench.tuning.race import Contest

@@ -10,8 +10,7 @@ from hpo_bench.errors import LiveError
 from hpo_bench.tuning.budget import Limits
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.overhead import FILE, PARTS, Overhead
-from hpo_bench.tuning.progress import Silent
+from hpo_bench.tuning.progress import FILE, PARTS, Overhead, Silent
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore
 from optimizers.registry import get

@@ -14,7 +14,8 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Limits
 from hpo_bench.tuning.interrupt import Brake
@@ -22,7 +23,7 @@ from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.outcome.export import Exported, export
 from hpo_bench.tuning.outcome.page import changes, sides, write_report
 from hpo_bench.tuning.outcome.result import Verdict, judge
-from hpo_bench.tuning.outcome.table import write_tables
+from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore

@@ -9,7 +9,8 @@ from live_toys import in_this_process
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.study import Origin
 from hpo_bench.tuning.tune import Request, tune

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from optimizers.gp.bfgs import minimise
+from optimizers.gp.fit import minimise
 
 
 @dataclass(frozen=True)

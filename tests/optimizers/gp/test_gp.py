@@ -16,8 +16,8 @@ from gpytorch.priors import GammaPrior
 
 from optimizers.gp.acquisition import Draws, Effort, LogExpectedImprovement, maximise
 from optimizers.gp.fit import LogPosterior, fit_map, hyperparameters
+from optimizers.gp.kernels import Gamma, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
-from optimizers.gp.priors import Gamma, Priors
 
 B, N, D = 4, 17, 3
 QUIET = torch.zeros(B, N, dtype=torch.double)

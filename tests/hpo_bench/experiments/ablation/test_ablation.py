@@ -8,16 +8,16 @@ from click.testing import CliRunner
 from hpo_bench.cli import cli
 from hpo_bench.errors import UsageError
 from hpo_bench.experiments.ablation import variants
-from hpo_bench.experiments.ablation.arms import ARMS, DEFAULT, chosen
 from hpo_bench.experiments.ablation.ascent import climb, log_improvement_and_slope
 from hpo_bench.experiments.ablation.page import compare
 from hpo_bench.experiments.ablation.run import Arm, Task, conduct, run
+from hpo_bench.experiments.ablation.variants import ARMS, DEFAULT, chosen
 from hpo_bench.experiments.cost.suggestion import measure, show_times
 from landscapes.functions import Function
 from optimizers.gp.acquisition import LogExpectedImprovement
 from optimizers.gp.fit import LogPosterior, hyperparameters
+from optimizers.gp.kernels import Priors
 from optimizers.gp.posterior import Posterior
-from optimizers.gp.priors import Priors
 from optimizers.random_search import RandomSearch
 from optimizers.sobol import Sobol
 

@@ -7,10 +7,9 @@ import pytest
 
 from hpo_bench import paper
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.methods.findings import claims, consistency
+from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consistency, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS
 from hpo_bench.experiments.methods.measured import Measured, PairResult
-from hpo_bench.experiments.methods.sample import NAMES, Sample, score_table
 
 CATEGORIES = {f"e{i:03d}": "skill" if i % 2 else "general" for i in range(400)}
 

@@ -14,9 +14,10 @@ from hpo_bench.cli import cli
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.experiments.methods import measure
 from hpo_bench.experiments.methods.lineup import EVERYBODY, METHODS, VARIANTS
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.wudi import Wudi
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import Pair
 from landscapes import catalogue
 from landscapes.card import FILE as CARD
 from landscapes.card import Card

@@ -16,11 +16,11 @@ from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.identification import INDEX
 from hpo_bench.merging.engine import memory
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge, stream_merge
-from hpo_bench.merging.writing.extraction import extract
-from hpo_bench.merging.writing.graft import graft
+from hpo_bench.merging.writing.graft import extract, graft
 
 SETTING = MergeSetting("ta", 0.5, 0.5)
 

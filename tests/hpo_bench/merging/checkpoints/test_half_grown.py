@@ -14,7 +14,8 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.doctor.diagnosis import diagnose
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import stream_merge
 

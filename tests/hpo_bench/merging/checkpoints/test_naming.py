@@ -21,7 +21,8 @@ from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.naming import Naming
 from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge, stream_merge
 

@@ -20,7 +20,8 @@ from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.doctor.plausibility import LEAST_LIKENESS, matrices, measure, total
 from hpo_bench.merging.engine.memory import resident_bytes
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 
 @pytest.fixture(scope="module")

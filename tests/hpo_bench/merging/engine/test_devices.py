@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from hpo_bench.cli import cli
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.checkpoints.alignment import Alignment
-from hpo_bench.merging.engine.devices import check_device
+from hpo_bench.merging.engine.devices import check_device, devices
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
-from hpo_bench.tuning.workers.devices import devices
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 BAD = {
     "gpu0": "'gpu0' is no device; say cpu, cuda or cuda:1",

@@ -11,7 +11,7 @@ import torch
 from hpo_bench.experiments.cost.subjects import synthetic
 from hpo_bench.merging.engine.memory import resident_bytes, weight_bytes
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import MergeSetting, Mode
 
 

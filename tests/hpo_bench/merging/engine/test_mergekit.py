@@ -6,7 +6,7 @@ import torch
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.engine.mergekit import merge
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import MergeSetting
 
 

@@ -6,7 +6,7 @@ import torch
 
 from hpo_bench.merging.engine.quantiles import Thresholds, kept
 from hpo_bench.merging.engine.slabs import PARENTS, Slab, cut_into_slabs
-from hpo_bench.merging.pair import LoadedPair
+from hpo_bench.merging.loaded import LoadedPair
 
 DENSITIES = (1e-6, 0.001, 0.1, 1 / 3, 0.5, 0.777, 0.999, 1.0)
 

@@ -10,10 +10,11 @@ from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.engine.slabs import cut_into_slabs
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.ties import Ties
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting, Mode
 
 DTYPES = (torch.float32, torch.bfloat16)

@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import Method, TaskVectors, Weights
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.metagpt import MetaGPT
@@ -19,7 +20,7 @@ from hpo_bench.merging.methods.nan import NAN
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.tsv import TsvMerge
 from hpo_bench.merging.methods.wudi import Wudi
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.pair import Pair
 
 TEXTS = tuple(Example(f"t{i}", "skill", f"w{i} w{2 * i} w{3 * i} w7", (), f"w{i + 1} w5") for i in range(8))
 

@@ -11,10 +11,11 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge, stream_merge
-from hpo_bench.merging.writing.extraction import extract
+from hpo_bench.merging.writing.graft import extract
 
 SETTING = MergeSetting("ta", 0.5, 0.5)
 CONTENT = "somebody's own"

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.folder import check_free, finished_folder, save_tensors
 
 WRITER = """

@@ -17,7 +17,8 @@ from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Origin

@@ -1,0 +1,160 @@
+"""A pair in memory: the live VLM, and the weights of all three that merging starts from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpo_bench.display.words import first_line, gib, some
+from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, language_tensors
+from hpo_bench.merging.checkpoints.alignment import Alignment, check_finite
+from hpo_bench.merging.doctor.plausibility import check_base
+from hpo_bench.merging.engine.devices import check_device
+from hpo_bench.merging.engine.memory import check_memory, weight_bytes
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.processor import load_processor
+from hpo_bench.merging.scope import DTYPES
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedPair:
+    """A pair in memory.
+
+    Attributes:
+        vlm: The live VLM, into whose parameters merges are written.
+        processor: Its processor; None if its folder holds none.
+        names: VLM name to language model name, for every parameter that is merged.
+        base: State of the base, by language model name, with the VLM's vocabulary rows.
+        tuned: The VLM's own language weights, by language model name; a copy that merging does not touch.
+        expert: State of the expert, by language model name, with the VLM's vocabulary rows.
+    """
+
+    vlm: Any
+    processor: Any
+    names: dict[str, str]
+    base: dict[str, torch.Tensor]
+    tuned: dict[str, torch.Tensor]
+    expert: dict[str, torch.Tensor]
+
+    @classmethod
+    def load(
+        cls,
+        pair: Pair,
+        *,
+        dtype: str | None = None,
+        device: torch.device | str | None = None,
+        trust_remote_code: bool = False,
+    ) -> "LoadedPair":
+        """Load all three models from safetensors, base and expert tensor by tensor.
+
+        Args:
+            pair: What to load.
+            dtype: "float32", "bfloat16" or "stored"; by default what the pair says.
+            device: Where everything goes; by default the CPU.
+            trust_remote_code: Whether the user allows code that comes with the VLM to run; the pair must ask too.
+
+        Raises:
+            UsageError: If the dtype is unknown or the device not there.
+            MergeError: If a checkpoint cannot be loaded or holds NaN, the three do not fit together, or memory does not
+                suffice.
+        """
+        scope = dtype or pair.merge.dtype
+        if scope not in DTYPES:
+            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {scope!r}")
+        if device is not None:
+            device = check_device(device)
+        alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
+        alignment.check()
+        kept = DTYPES[scope] or alignment.stored_dtype
+        check_base(alignment)
+        _check_fits(alignment, kept, device)
+        trusted = trust_remote_code and pair.trust_remote_code
+        vlm = _load_vlm(pair.vlm, kept, trusted).to(device) if device else _load_vlm(pair.vlm, kept, trusted)
+        processor = load_processor(pair.vlm, trusted=trusted)
+        state = vlm.state_dict()
+        names = _names_in_memory(state, alignment)
+        for ours, parameter in vlm.named_parameters():
+            if ours not in names:  # what is merged is looked at as it is read below
+                check_finite(parameter, f"{pair.vlm}: {ours}")
+        base, tuned, expert = {}, {}, {}
+        for ours, theirs in names.items():
+            triple = alignment.triple(theirs)
+            base[theirs] = triple.base.to(device=device, dtype=kept)
+            expert[theirs] = triple.expert.to(device=device, dtype=kept)
+            tuned[theirs] = state[ours].clone()
+        return cls(vlm=vlm, processor=processor, names=names, base=base, tuned=tuned, expert=expert)
+
+    def write_language(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put language weights, by language model name, into the live VLM in place."""
+        state = self.vlm.state_dict()
+        with torch.no_grad():
+            for ours, theirs in self.names.items():
+                state[ours].copy_(weights[theirs])
+
+    def read_language(self) -> dict[str, torch.Tensor]:
+        """The live VLM's present language weights, by language model name; not copied."""
+        state = self.vlm.state_dict()
+        return {theirs: state[ours] for ours, theirs in self.names.items()}
+
+
+def _check_fits(alignment: Alignment, dtype: torch.dtype, device: torch.device | str | None) -> None:
+    vlm, merged = alignment.checkpoints["vlm"].elements, alignment.elements(alignment.merged)
+    needed = weight_bytes(vlm, merged, dtype)
+    half = "" if dtype.itemsize < 4 else f"in bfloat16 it needs {gib(weight_bytes(vlm, merged, torch.bfloat16))}; "
+    check_memory(
+        needed,
+        device=device,
+        what="keeping base, VLM and expert at hand",
+        instead=f"{half}a single merge can be streamed from disk to disk with `hpo-bench merge --stream`",
+    )
+
+
+def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    try:
+        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=trusted,
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a broken file makes transformers raise
+        raise MergeError(f"{folder}: cannot be loaded: {first_line(error)}") from error
+    vlm, info = loaded
+    # transformers fills what is missing with random weights, and only warns.
+    if absent := set(info["missing_keys"]):
+        raise MergeError(
+            f"{folder}: the checkpoint lacks weights of its own architecture: {some(absent)}; fetch it anew"
+        )
+    return vlm.eval()
+
+
+def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) -> dict[str, str]:
+    """VLM name in memory to language model name, of what is merged, in the order of the model."""
+    found = language_tensors(state, alignment.prefixes)
+    if EMBEDDINGS in found and HEAD in found:
+        tied = state[found[EMBEDDINGS]].data_ptr() == state[found[HEAD]].data_ptr()
+        if tied != alignment.names["vlm"].tied:
+            raise MergeError(
+                "the VLM's head and embeddings are stored with other values, which are the same in "
+                f"{str(state[found[HEAD]].dtype).removeprefix('torch.')}; merge in float32 or as stored"
+                if tied
+                else "the VLM's architecture keeps its head apart from its embeddings, and its configuration says that "
+                "they are tied; say `tie_word_embeddings: false` there, and store both"
+            )
+        if tied:
+            found.pop(HEAD)
+    if set(found) != set(alignment.language):
+        live, stored = set(found), set(alignment.language)
+        raise MergeError(
+            "the VLM's language tensors have other names in memory than its files say: only in memory "
+            f"{some(live - stored)}; only in its files {some(stored - live)}; "
+            "give `language_prefixes` for both in pair.yaml"
+        )
+    return {found[theirs]: theirs for theirs in found if theirs in set(alignment.merged)}
