@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import DOMAINS, METHODS
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
-from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS, significant
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK

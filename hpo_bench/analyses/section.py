@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 import optimizers
 from hpo_bench.analyses import difficulty, optima, restrictions, transfer
 from hpo_bench.analyses import figures as draw
-from hpo_bench.benchmark.tables import TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK

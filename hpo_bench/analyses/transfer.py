@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.ratios import mean_regret

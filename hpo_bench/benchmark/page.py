@@ -15,7 +15,7 @@ from hpo_bench.benchmark.figures import curves, groups, profiles, ranks, ror
 from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.benchmark.store import ResultsFolder, write
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.tables import (
     ALONE,
     above_noise,
@@ -38,6 +38,7 @@ from hpo_bench.benchmark.tables import (
 from hpo_bench.display import landscape_map
 from hpo_bench.display.figures import Shelf, colours, encode, provenance
 from hpo_bench.display.words import counted
+from hpo_bench.files import write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR

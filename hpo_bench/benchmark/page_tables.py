@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hpo_bench import paper
-from hpo_bench.benchmark.tables import Row, TextTable, when
+from hpo_bench.benchmark.tables import when
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS, UNDEFINED, percent
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK, marked

@@ -19,11 +19,12 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.plan import Contender, Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.sensitivity import sensitivity
-from hpo_bench.benchmark.store import ResultsFolder, assemble, save_json, sha256, write
+from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.benchmark.summary import summary
 from hpo_bench.benchmark.tables import moments
 from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
+from hpo_bench.files import save_json, sha256, write
 from hpo_bench.peers import registry as peers
 from hpo_bench.workers import Workers, each
 from landscapes import catalogue

@@ -7,20 +7,18 @@
         runs.parquet    the runs of the last command, one row an evaluation
         summary.json    its figures
         index.html, figures/
-        cost/, methods/, ...    what other commands make, which does not concern it (`hpo_bench.places`)
+        cost/, methods/, ...    what other commands make, which does not concern it (`hpo_bench.files`)
 
 Every file is written under another name and then renamed, so a file that is there is whole.
 """
 
 import hashlib
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -31,48 +29,12 @@ import pyarrow.parquet as pq
 from hpo_bench.benchmark.plan import STORE_FORMAT, Run
 from hpo_bench.benchmark.regret import best_so_far, regret_of
 from hpo_bench.errors import ResultsError
-from hpo_bench.places import OTHERS
+from hpo_bench.files import OTHERS, PREFIX, save_json, write
 from landscapes.errors import UnreadableError
 from landscapes.functions.problems import Problem
 from landscapes.written import read_json
 
-PREFIX = ".unfinished-"
 STALE_SECONDS = 3600.0
-
-
-def write(path: Path, save: Callable[[Path], object]) -> str:
-    """Write a file whole or not at all.
-
-    Args:
-        path: Where the file shall be.
-        save: Writes it to the path it is given.
-
-    Returns:
-        SHA-256 of what was written; another process may have put its own in the place by now.
-
-    Raises:
-        ResultsError: If the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{PREFIX}{uuid4().hex}{path.suffix}")
-        # Made here and by nobody else, through no link, with the permissions that the user gives to any new file.
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        try:
-            save(unfinished)
-            digest = sha256(unfinished)
-            unfinished.replace(path)
-            return digest
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise ResultsError(f"cannot write {path}: {error.strerror or error}; stored runs are kept") from error
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +168,6 @@ def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
         return file.read(columns=list(columns) if columns else None)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise ResultsError(f"{part} is corrupt; delete it, and its runs will be made again") from error
-
-
-def save_json(path: Path, content: object) -> None:
-    """Write plain JSON values; NaN and infinity are not."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """The tables of a benchmark as text, the same in the terminal and on the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import (
     brackets,
     count,
@@ -27,43 +27,6 @@ LUCK = "luck alone (Random)"
 ALONE = 0.02
 """Processor seconds that a suggestion takes GP-BO in a single run of 40 evaluations in 2-D, as measured."""
 VERDICTS = {"better": "better", "worse": "WORSE", "open": "open"}
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table.
-
-    Attributes:
-        head: What the row is about.
-        cells: Its text.
-        optimizer: Identity of the optimiser that it is about, or none.
-        faint: Whether it is for comparison only.
-    """
-
-    head: str
-    cells: tuple[str, ...]
-    optimizer: str | None = None
-    faint: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class TextTable:
-    """A table.
-
-    Attributes:
-        columns: Column heads; the first is above the row heads.
-        rows: The rows.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-
-
-def as_markdown(table: TextTable) -> str:
-    """A table in GitHub's Markdown."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
-    lines += ["| " + " | ".join((row.head, *row.cells)) + " |" for row in table.rows]
-    return "\n".join(lines)
 
 
 def when(point: str) -> str:

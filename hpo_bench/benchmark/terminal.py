@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.table import Table
 
 from hpo_bench.benchmark.tables import (
-    TextTable,
     above_noise,
     comparison_sentence,
     comparisons,
@@ -19,6 +18,7 @@ from hpo_bench.benchmark.tables import (
     sound_sentence,
     when,
 )
+from hpo_bench.display.table import TextTable
 
 
 def show(content: dict, console: Console) -> None:

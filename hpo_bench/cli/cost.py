@@ -7,7 +7,7 @@ import click
 
 from hpo_bench.cli.options import PAIRS, THREADS, Choice, Group
 from hpo_bench.display.printing import say
-from hpo_bench.places import folder_of
+from hpo_bench.files import folder_of
 
 EXAMPLES = """\b
 Examples:

@@ -12,7 +12,7 @@ from hpo_bench.cli.options import PAIRS, THREADS
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
-from hpo_bench.places import folder_of
+from hpo_bench.files import folder_of
 
 EXAMPLES = """\b
 Examples:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from hpo_bench.display.printing import say
-from hpo_bench.places import folder_of
+from hpo_bench.files import folder_of
 from surrogates.nearest import offer
 
 

@@ -8,7 +8,7 @@ import click
 from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, Choice
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
-from hpo_bench.places import RESULTS
+from hpo_bench.files import RESULTS
 
 EXAMPLES = """\b
 Examples:

@@ -8,7 +8,7 @@ from hpo_bench.cli.options import PAIRS, THREADS
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
-from hpo_bench.places import folder_of
+from hpo_bench.files import folder_of
 
 EXAMPLES = """\b
 Examples:
@@ -34,9 +34,9 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     import torch
     from transformers.utils.logging import disable_progress_bar
 
-    from hpo_bench.benchmark.store import write
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.scale import PAGE, climb, page
+    from hpo_bench.files import write
     from hpo_bench.merging.find import find_pair
     from hpo_bench.nano.build import build
     from hpo_bench.nano.recipes import LADDERS, get_recipe

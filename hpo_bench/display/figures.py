@@ -11,7 +11,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from hpo_bench.benchmark.store import write
+from hpo_bench.files import write
 from landscapes.catalogue import ROOT
 from landscapes.functions.problems import FunctionProblem, Problem
 

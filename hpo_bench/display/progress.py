@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,6 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from hpo_bench.benchmark.plan import Chunk
 from hpo_bench.display.words import counted
 
 REFRESH_SECONDS = 0.25
@@ -19,6 +19,25 @@ LINE_SECONDS = 10.0
 
 Reading = Callable[[], tuple[int, float]]
 """Gives the evaluations and the work done so far."""
+
+
+class Work(Protocol):
+    """A group of runs that is followed: how many evaluations it makes, and how much work that is."""
+
+    @property
+    def runs(self) -> Sized:
+        """The runs in it."""
+        ...
+
+    @property
+    def evaluations(self) -> int:
+        """Evaluations of all of them."""
+        ...
+
+    @property
+    def cost(self) -> float:
+        """Work, in evaluations of a cheap optimiser."""
+        ...
 
 
 class Progress:
@@ -32,7 +51,7 @@ class Progress:
         self._console = console
 
     @contextmanager
-    def watch(self, chunks: Sequence[Chunk], done: NDArray[np.int64]) -> Iterator[None]:
+    def watch(self, chunks: Sequence[Work], done: NDArray[np.int64]) -> Iterator[None]:
         """Follow counters while the block runs.
 
         Args:

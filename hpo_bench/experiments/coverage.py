@@ -1,4 +1,6 @@
-"""How often the intervals that we print hold the truth, by simulation; `python -m hpo_bench.experiments.coverage` writes the page.
+"""How often the intervals that we print hold the truth, by simulation.
+
+`python -m hpo_bench.experiments.coverage` writes the page.
 
 Benchmarks, comparisons and examples are drawn from worlds in which the truth is known, and judged by the very code that
 prints intervals. A 95% interval should hold it in 95 of 100: fewer is too narrow, more is too wide.
@@ -12,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.store import write
-from hpo_bench.benchmark.tables import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.display.words import UNDEFINED
+from hpo_bench.files import write
 from hpo_bench.statistics.intervals import Interval, Intervals
 from hpo_bench.statistics.ratios import Summary, geometric_mean, mean_regret, median, ratio_of_means
 
@@ -250,8 +252,8 @@ def _cells(shares: Sequence[float]) -> tuple[str, ...]:
 ABOUT = f"""
 # How often our intervals hold the truth
 
-Made by `python -m hpo_bench.experiments.coverage`: benchmarks are drawn from worlds in which the truth is known, and each is
-judged by the code that prints the intervals. A 95% interval should hold the truth in 95% of them. {REPLICATES}
+Made by `python -m hpo_bench.experiments.coverage`: benchmarks are drawn from worlds in which the truth is known, and
+each is judged by the code that prints the intervals. A 95% interval should hold the truth in 95% of them. {REPLICATES}
 benchmarks are behind a figure (40 behind those of methods and of tau); its standard error is 1.1 points at 95%.
 
 A benchmark is ten, six or three pairs of three landscapes, with ten seeds. *Spread* is the standard deviation over

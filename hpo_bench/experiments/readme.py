@@ -10,9 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from hpo_bench.benchmark.store import save_json, write
 from hpo_bench.benchmark.tables import (
-    as_markdown,
     at,
     comparison_sentence,
     headline,
@@ -23,9 +21,10 @@ from hpo_bench.benchmark.tables import (
     unseen_sentence,
     when,
 )
+from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted, interval, listed
 from hpo_bench.errors import ResultsError
-from hpo_bench.places import RESULTS
+from hpo_bench.files import RESULTS, save_json, write
 
 README, KEPT, FIGURE = Path("README.md"), Path("docs/results.json"), Path("docs/regret_over_random.png")
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hpo_bench.benchmark.store import write
-from hpo_bench.benchmark.tables import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.files import write
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import nan

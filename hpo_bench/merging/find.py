@@ -6,7 +6,7 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.manifest import FILE, ROLES
 from hpo_bench.merging.pair import Pair
-from hpo_bench.nano.recipes import ENLARGED, RECIPES
+from landscapes import catalogue
 from surrogates.nearest import did_you_mean
 
 SHIPPED = Path(__file__).parents[1] / "nano" / "shipped"
@@ -37,9 +37,10 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
             return Pair.read(folder)
     if name in study_names():
         return Pair.read(STUDY / f"{name}.yaml")
-    if name in RECIPES or name in ENLARGED:
+    trained = sorted({landscape.partition("/")[0] for landscape in catalogue.names()})
+    if any(name == pair or name.startswith(f"{pair}-") for pair in trained):
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
-    known = [*sorted({*RECIPES, *ENLARGED, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
+    known = [*sorted({*trained, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
     hint = did_you_mean(name, known)
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.display.printing import say
 from hpo_bench.errors import UsageError
+from hpo_bench.files import write
 
 SERVERS = Path(__file__).parent / "servers"
 READY = "ready.json"

@@ -17,6 +17,7 @@ from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import Example, Split, check_sides
+from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
 from hpo_bench.merging.engine.resident import Resident
@@ -26,7 +27,6 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card
 from hpo_bench.recording.designs import Design, Point
 from hpo_bench.recording.journal import Entry, Journal
-from hpo_bench.tuning.workers.session import finite_logits
 from landscapes import card, grid, outcomes
 from landscapes.tables import MASK_SEED
 from surrogates.nearest import offer

@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.errors import LiveError
-from hpo_bench.records import read_record
+from hpo_bench.files import read_record, write
 from hpo_bench.tuning.budget import Limits, Spent
 from hpo_bench.tuning.trial import Trial
 

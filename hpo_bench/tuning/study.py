@@ -5,11 +5,10 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.files import read_record, write
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
-from hpo_bench.records import read_record
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.storage_url import VARIABLE, is_whole, opened, shown, sqlite_file

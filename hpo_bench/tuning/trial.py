@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 
 State = Literal["running", "complete", "failed"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.errors import UsageError
+from landscapes.errors import UnknownLandscapeError
 
 Array = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def _problem(number: int, dim: int, instance: int) -> Any:
     try:
         from cocoex import BareProblem  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise UsageError(
+        raise UnknownLandscapeError(
             "BBOB's functions come with the package coco-experiment, which is not installed: "
             "pip install 'hpo-bench[peers]', or take the merge-like suites alone"
         ) from error

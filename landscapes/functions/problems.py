@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_bench.errors import UsageError
+from landscapes.errors import UnknownLandscapeError
 from landscapes.functions import Function, members, suite
 from landscapes.landscape import Landscape
 from landscapes.space import Parameter, SearchSpace
@@ -120,7 +120,7 @@ def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionPro
         patterns: Which functions of these, with * and ?; none means all.
 
     Raises:
-        UsageError: If a suite is unknown or cannot be had, or a pattern means nothing.
+        UnknownLandscapeError: If a suite is unknown or cannot be had, or a pattern means nothing.
     """
     chosen: dict[str, FunctionProblem] = {}
     for name in names:
@@ -130,5 +130,5 @@ def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionPro
         return [chosen[name] for name in sorted(chosen)]
     found = sorted(name for name in chosen if any(fnmatchcase(name, pattern) for pattern in patterns))
     if not found:
-        raise UsageError(f"no function is called {patterns[0]!r}; {offer(patterns[0], chosen)}")
+        raise UnknownLandscapeError(f"no function is called {patterns[0]!r}; {offer(patterns[0], chosen)}")
     return [chosen[name] for name in found]

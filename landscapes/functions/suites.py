@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpo_bench.errors import UsageError
+from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.bbob import FUNCTIONS, Bbob
 from landscapes.functions.function import Function
 from landscapes.functions.merge_like import MergeLike
@@ -22,13 +22,13 @@ def members(name: str) -> tuple[str, ...]:
     """The suites of a family, or the one of that name alone.
 
     Raises:
-        UsageError: If there is neither; the message suggests the nearest name.
+        UnknownLandscapeError: If there is neither; the message suggests the nearest name.
     """
     if name in FAMILIES:
         return tuple(one for one in SUITES if one.rpartition("-")[0] == name)
     if name not in SUITES:
         hint = did_you_mean(name, (*FAMILIES, *SUITES))
-        raise UsageError(
+        raise UnknownLandscapeError(
             f"there is no suite of functions called {name!r}: {hint}there are {' and '.join(FAMILIES)}, and either in "
             f"one dimension ({', '.join(SUITES)})"
         )
@@ -47,11 +47,11 @@ def suite(name: str, seed: int, *, count: int | None = None) -> list[Function]:
         Functions, each with its certified maximum and minimum; the same for the same arguments.
 
     Raises:
-        UsageError: If there is no such suite, or `coco-experiment` is missing for BBOB.
+        UnknownLandscapeError: If there is no such suite, or `coco-experiment` is missing for BBOB.
     """
     family, _, dimensions = name.rpartition("-")
     if name not in SUITES:
-        raise UsageError(f"there is no suite of functions called {name!r}; {offer(name, SUITES)}")
+        raise UnknownLandscapeError(f"there is no suite of functions called {name!r}; {offer(name, SUITES)}")
     dim = int(dimensions.removesuffix("d"))
     if family == "bbob":
         chosen = np.unique(np.linspace(0, len(FUNCTIONS) - 1, count or len(FUNCTIONS)).round().astype(int))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import LiveError
-from hpo_bench.records import read_record
+from hpo_bench.files import read_record
 
 
 @dataclass(frozen=True, slots=True)

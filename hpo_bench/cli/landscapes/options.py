@@ -9,7 +9,7 @@ from rich.table import Table
 from hpo_bench.display.console import output
 
 if TYPE_CHECKING:
-    from hpo_bench.benchmark.tables import TextTable
+    from hpo_bench.display.table import TextTable
 
 PATTERNS = click.argument("patterns", nargs=-1, metavar="[PATTERN]...")
 

@@ -26,8 +26,8 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
     A heat map of the first two hyperparameters; slices along the third, if there is one; beyond three a map of every
     two, the others held at the optimum.
     """
-    from hpo_bench.benchmark.store import write
     from hpo_bench.display import landscape_map
+    from hpo_bench.files import write
     from landscapes import catalogue
 
     landscape = catalogue.load(name, surrogate=surrogate, root=landscapes_dir)

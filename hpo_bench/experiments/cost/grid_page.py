@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hpo_bench.benchmark.store import write
-from hpo_bench.benchmark.tables import Row, TextTable, as_markdown
 from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, encode, house_style
+from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.experiments.cost.grid import Comparison, Plan, overall
+from hpo_bench.files import write
 from hpo_bench.merging.setting import METHODS
 from hpo_bench.tuning.outcome.result import Z95
 

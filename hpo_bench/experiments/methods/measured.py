@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.errors import ResultsError
+from hpo_bench.files import write
 
 
 @dataclass(frozen=True, slots=True)

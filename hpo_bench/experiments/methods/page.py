@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 
-from hpo_bench.benchmark.store import write
-from hpo_bench.benchmark.tables import TextTable, as_markdown
 from hpo_bench.display.figures import blank, encode, house_style
+from hpo_bench.display.table import TextTable, as_markdown
 from hpo_bench.experiments.methods import tables
 from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consistency, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, SWAP, VARIANTS
 from hpo_bench.experiments.methods.measured import PairResult
+from hpo_bench.files import write
 
 PAGE, FIGURE = "methods.md", "methods.png"
 SEED = 0

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hpo_bench import paper
-from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.methods.findings import NAMES, Claim, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, Contender

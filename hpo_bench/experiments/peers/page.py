@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from hpo_bench.benchmark.plan import DESIGN
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import OVERALL
-from hpo_bench.benchmark.store import write
-from hpo_bench.benchmark.tables import ALONE, Row, TextTable, as_markdown, when
+from hpo_bench.benchmark.tables import ALONE, when
 from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.display.words import interval, number, probability, seconds, verdicts
 from hpo_bench.experiments.peers.lineup import REFERENCE, Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
+from hpo_bench.files import write
 from hpo_bench.peers.registry import find
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means

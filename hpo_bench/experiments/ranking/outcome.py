@@ -3,7 +3,7 @@
 import math
 from dataclasses import asdict
 
-from hpo_bench.benchmark.tables import Row, TextTable
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.ranking.objectives import NOISE, REAL
 from hpo_bench.experiments.ranking.run import Comparison, at

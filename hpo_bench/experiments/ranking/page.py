@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hpo_bench.benchmark.store import save_json, write
-from hpo_bench.benchmark.tables import as_markdown
 from hpo_bench.display.figures import PAGE_INCHES, blank, colours, encode, house_style, provenance
+from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.ranking import outcome
 from hpo_bench.experiments.ranking.objectives import REAL
 from hpo_bench.experiments.ranking.outcome import name
 from hpo_bench.experiments.ranking.run import Comparison, at
+from hpo_bench.files import save_json, write
 from hpo_bench.statistics.agreement import FLOOR
 from landscapes.trust import MARK, marked
 

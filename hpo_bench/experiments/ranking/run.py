@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.plan import Contender, Plan, Run
-from hpo_bench.benchmark.store import save_json, write
 from hpo_bench.experiments.ranking.objectives import NOISE, REAL, Objective, OnSurrogate, WithNoise
 from hpo_bench.experiments.ranking.race import JUDGED, race
+from hpo_bench.files import save_json, write
 from hpo_bench.statistics.agreement import Agreement, agree
 from hpo_bench.workers import Local, one_thread
 from landscapes.landscape import Landscape

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.base import Informed
+from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -21,7 +22,6 @@ from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Trial
-from hpo_bench.tuning.workers.session import finite_logits
 
 CARD = "README.md"
 

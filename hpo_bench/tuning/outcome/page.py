@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.display.figures import encode
 from hpo_bench.errors import LiveError
+from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path

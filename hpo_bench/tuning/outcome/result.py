@@ -8,11 +8,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.records import read_record
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Brake

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpo_bench.benchmark.store import write
 from hpo_bench.errors import UsageError
+from hpo_bench.files import write
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Study
 from landscapes.importing import import_table

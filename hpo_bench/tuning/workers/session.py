@@ -3,8 +3,7 @@
 import gc
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +12,7 @@ import torch
 from hpo_bench.errors import EvaluationError, MergeError
 from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
+from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.rehearsal import HANDFUL, rehearse
 from hpo_bench.merging.engine.resident import Resident
@@ -134,38 +134,6 @@ class ModelBench:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-
-@contextmanager
-def finite_logits(model: Any) -> Iterator[None]:
-    """Refuse, at the end of the block, what was computed from logits that are no numbers.
-
-    The most likely of NaN logits is the first token of the vocabulary, which an evaluator would score like any other.
-
-    Args:
-        model: A Hugging Face model; every pass through its output embeddings is looked at.
-
-    Raises:
-        EvaluationError: If a logit was NaN or infinite.
-    """
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    if head is None:
-        yield
-        return
-    bad: list[torch.Tensor] = []
-
-    def look(_module: Any, _inputs: Any, logits: torch.Tensor) -> None:
-        # Not asked for here, as that would make the device wait at every step; kept as one number.
-        found = ~torch.isfinite(logits).all()
-        bad[:] = [bad[0] | found] if bad else [found]
-
-    handle = head.register_forward_hook(look)
-    try:
-        yield
-    finally:
-        handle.remove()
-    if bad and bool(bad[0]):
-        raise EvaluationError("the merged model's logits are not finite (NaN or infinite)", kind="nan-logits")
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -13,9 +13,10 @@ import synthetic
 
 from hpo_bench.benchmark import store
 from hpo_bench.benchmark.plan import Run
-from hpo_bench.benchmark.store import ResultsFolder, assemble, write
+from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.cli.run import command as run_command
 from hpo_bench.errors import ResultsError
+from hpo_bench.files import write
 
 
 def part(key, scores):

@@ -1,0 +1,1 @@
+"""How things are shown: tables, words, figures, marks, maps, progress, and printing what others wrote."""

@@ -1,0 +1,1 @@
+"""Tasks of lmms-eval, asked of the live model."""

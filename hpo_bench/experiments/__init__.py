@@ -1,0 +1,1 @@
+"""What makes the pages under docs/; nothing imports it but the command line."""

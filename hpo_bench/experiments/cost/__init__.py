@@ -1,0 +1,1 @@
+"""What tuning, merging and suggesting cost."""

@@ -1,0 +1,1 @@
+"""GP-BO against the optimisers of other packages."""

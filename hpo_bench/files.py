@@ -1,0 +1,97 @@
+"""Files that are there whole or not at all, read as what they were, and where they go by default."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from hpo_bench.errors import ResultsError
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
+
+RESULTS = Path("results")
+OTHERS = ("cost", "methods", "peers", "ranking", "scale")
+"""Commands with a folder of their own in `results`, which is no file of the benchmark's and does not concern it."""
+
+
+def folder_of(command: str) -> Path:
+    """The folder of one of `OTHERS`."""
+    return RESULTS / OTHERS[OTHERS.index(command)]
+
+
+PREFIX = ".unfinished-"
+
+
+def write(path: Path, save: Callable[[Path], object]) -> str:
+    """Write a file whole or not at all.
+
+    Args:
+        path: Where the file shall be.
+        save: Writes it to the path it is given.
+
+    Returns:
+        SHA-256 of what was written; another process may have put its own in the place by now.
+
+    Raises:
+        ResultsError: If the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f"{PREFIX}{uuid4().hex}{path.suffix}")
+        # Made here and by nobody else, through no link, with the permissions that the user gives to any new file.
+        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            save(unfinished)
+            digest = sha256(unfinished)
+            unfinished.replace(path)
+            return digest
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        raise ResultsError(f"cannot write {path}: {error.strerror or error}; stored runs are kept") from error
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def save_json(path: Path, content: object) -> None:
+    """Write plain JSON values; NaN and infinity are not."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+Record = TypeVar("Record")
+
+
+def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure: str, whole: bool = False) -> Record:
+    """A dataclass from a file of JSON that `json.dumps(asdict(record))` wrote.
+
+    Args:
+        path: The file.
+        kind: The dataclass, whose annotations say what may stand in the file.
+        wrong: What to raise.
+        cure: What the user can do about a damaged file.
+        whole: Whether fields that have a default must be there as well, as no version ever left them out.
+
+    Raises:
+        wrong: If the file is missing, no JSON, or anything in it is not of its type.
+    """
+    # It takes a tenth of a second to import, and few commands read records.
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        content: Any = read_json(path)
+        if whole and isinstance(content, dict) and (absent := sorted(set(kind.__annotations__) - set(content))):
+            raise wrong(f"{path} is damaged: it lacks {absent[0]}; {cure}")
+        return TypeAdapter(kind).validate_python(content)
+    except UnreadableError as error:
+        raise wrong(f"{error}; {cure}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise wrong(f"{path} is damaged at {place} ({first['msg'].lower()}); {cure}") from error

@@ -1,0 +1,1 @@
+"""Everything that should be known of a pair before anything is spent on it."""

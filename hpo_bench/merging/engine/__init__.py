@@ -1,0 +1,1 @@
+"""Merging in place, again and again, and mergekit to compare with."""

@@ -1,0 +1,1 @@
+"""Models written to folders, whole or not at all."""

@@ -1,0 +1,1 @@
+"""Landscapes from real merges of a pair."""

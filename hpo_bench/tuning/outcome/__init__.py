@@ -1,0 +1,1 @@
+"""What came of a study, and what to do with it."""
