@@ -61,7 +61,7 @@ def command(
     from landscapes.functions import SUITES, suite
 
     console = output(width=160)
-    chosen = chosen(arms or (QUICK_ARMS if quick else ()))
+    choices = chosen(arms or (QUICK_ARMS if quick else ()))
     count = functions or (3 if quick or speed else None)
     held_out = {name: suite(name, seed, count=count) for name in suites or SUITES}
     if speed:
@@ -78,7 +78,7 @@ def command(
         from hpo_bench.experiments.ablation.page import show
         from hpo_bench.experiments.ablation.run import conduct
 
-        rows = conduct(chosen, held_out, noises=noises or (0.0, 0.1), seeds=seeds or (1 if quick else 2), jobs=jobs)
+        rows = conduct(choices, held_out, noises=noises or (0.0, 0.1), seeds=seeds or (1 if quick else 2), jobs=jobs)
         console.print(show(rows))
         content = {"rows": [row.plain() for row in rows]}
     if out:

@@ -7,7 +7,7 @@ import pytest
 from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError, UnknownKernelError
 from surrogates.rbf import KERNELS, RBFSurrogate
 
-KERNELS = list(KERNELS)
+NAMES = list(KERNELS)
 
 
 def grid(*levels: int) -> np.ndarray:
@@ -27,14 +27,14 @@ DESIGNS = [
 
 
 @pytest.mark.parametrize("X", DESIGNS, ids=["5x5", "5x5x4", "irregular-2d", "irregular-3d"])
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", NAMES)
 def test_goes_through_every_recorded_score(kernel: str, X: np.ndarray) -> None:
     y = noisy_hill(X)
     assert RBFSurrogate(kernel).fit(X, y).predict(X) == pytest.approx(y, abs=1e-7)
 
 
 @pytest.mark.parametrize("X", DESIGNS, ids=["5x5", "5x5x4", "irregular-2d", "irregular-3d"])
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", NAMES)
 def test_closed_form_leave_one_out_equals_refitting_without_each_point(kernel: str, X: np.ndarray) -> None:
     y = noisy_hill(X)
     surrogate = RBFSurrogate(kernel).fit(X, y)

@@ -4,7 +4,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from hpo_bench.errors import UsageError
+from landscapes.errors import UnknownLandscapeError
 from landscapes.functions import Function, members, suite
 from landscapes.functions.merge_like import MergeLike
 from landscapes.functions.problems import FunctionProblem
@@ -79,18 +79,20 @@ def test_a_family_is_its_suites() -> None:
 
 @pytest.mark.parametrize(("typed", "near"), [("bob", "'bbob'"), ("mergelike-2d", "'merge-like-2d'")])
 def test_an_unknown_family_is_answered_with_what_there_is(typed: str, near: str) -> None:
-    with pytest.raises(UsageError, match=rf"did you mean {near}\? there are bbob and merge-like, and either in one"):
+    with pytest.raises(
+        UnknownLandscapeError, match=rf"did you mean {near}\? there are bbob and merge-like, and either"
+    ):
         members(typed)
 
 
 def test_an_unknown_suite() -> None:
-    with pytest.raises(UsageError, match="merge-like-2d"):
+    with pytest.raises(UnknownLandscapeError, match="merge-like-2d"):
         suite("merge-like-4d", 0)
 
 
 @pytest.mark.skipif(find_spec("cocoex") is not None, reason="coco-experiment is installed")
 def test_bbob_without_its_package_says_how_to_get_it() -> None:
-    with pytest.raises(UsageError, match=r"hpo-bench\[peers\]"):
+    with pytest.raises(UnknownLandscapeError, match=r"hpo-bench\[peers\]"):
         suite("bbob-2d", 0)
 
 
