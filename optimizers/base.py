@@ -31,8 +31,8 @@ class Optimizer:
 
     An optimiser is a deterministic function of its seed and its history: of what was asked and told, in order. To
     resume, make a new one with the same arguments, and replay: ask, check that the proposal is the recorded one, tell
-    the recorded score and standard error. Where several workers were at work, asks and tells interleave, and are
-    replayed in the order in which they happened.
+    the recorded score and standard error. Where several workers were at work, or known points were told, asks and
+    tells interleave, and are replayed in the order in which they happened.
 
     Args:
         dim: Number of hyperparameters, at least 1.
@@ -62,10 +62,11 @@ class Optimizer:
         self.dim = integer("dim", dim, least=1)
         self.seed = integer("seed", seed, least=0)
         self.budget = integer("budget", budget, least=1)
-        self.start = self._checked_start(np.empty((0, self.dim)) if start is None else start)
+        self.start = self._checked("start", np.empty((0, self.dim)) if start is None else start)
         self._X: list[Point] = []
         self._scores: list[float] = []
         self._standard_errors: list[float] = []
+        self._known: list[bool] = []
         self._pending: list[Point] = []
         self._restarts: list[Restart] = []
 
@@ -77,7 +78,7 @@ class Optimizer:
     @property
     def asked(self) -> int:
         """How many points were asked for so far, told or pending."""
-        return len(self._scores) + len(self._pending)
+        return self._known.count(False) + len(self._pending)
 
     @property
     def history(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -88,6 +89,11 @@ class Optimizer:
     def standard_errors(self) -> NDArray[np.float64]:
         """The standard errors of the scores told so far, of shape (n,), NaN where none was told."""
         return np.array(self._standard_errors)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Which of the points told so far were not asked for, of shape (n,): they do not count in the budget."""
+        return np.array(self._known, dtype=np.bool_)
 
     @property
     def restarts(self) -> tuple[Restart, ...]:
@@ -159,33 +165,39 @@ class Optimizer:
             points.append(point)
         return points
 
-    def tell(self, x: Point, score: float, *, standard_error: float | None = None) -> None:
-        """Record the score of a point that was asked for.
+    def tell(self, x: ArrayLike, score: float, *, standard_error: float | None = None, known: bool = False) -> None:
+        """Record the score of a point that was asked for, or of one that is known from elsewhere.
+
+        A known point joins the history and does not count in the budget. An optimiser that models the history learns
+        from it, a local search begins at the best that is known, as at the best of a `start`, a design takes no notice,
+        and all may recommend it.
 
         Args:
-            x: The point, of shape (dim,), exactly as `ask` returned it.
+            x: The point, of shape (dim,), exactly as `ask` returned it, or any in the unit cube if it is known.
             score: Its score, to be maximised; NaN if the evaluation failed, which every optimiser can handle, and not a
                 penalty such as -1e30, beside which all other scores look the same to one that models them.
             standard_error: How uncertain the score is, as one standard deviation in its own units; None if nothing is
                 known of it. An optimiser that models the scores takes it into account, the others keep it.
+            known: Whether the point need not be pending. One that is pending is answered all the same.
 
         Raises:
-            ProtocolError: If that point is not pending.
-            InvalidSettingError: If the score is infinite, or the standard error is negative or no number.
+            ProtocolError: If that point is not pending, and not said to be known.
+            InvalidSettingError: If the score is infinite, the standard error is negative or no number, or a known point
+                lies outside the cube.
         """
         if np.isinf(score):
             raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {score}")
         if standard_error is not None and not 0.0 <= standard_error < np.inf:
             raise InvalidSettingError(f"a standard error must be 0 or more and finite, not {standard_error}")
-        for index, point in enumerate(self._pending):
-            if np.array_equal(np.asarray(x), point):
-                del self._pending[index]
-                self._X.append(point)
-                self._scores.append(float(score))
-                self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
-                self._observe(point, float(score))
-                return
-        raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
+        places = [place for place, pending in enumerate(self._pending) if np.array_equal(np.asarray(x), pending)]
+        if not places and not known:
+            raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
+        self._X.append(self._pending.pop(places[0]) if places else self._checked("what is known", [x])[0])
+        self._scores.append(float(score))
+        self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
+        self._known.append(not places)
+        if places:
+            self._observe(self._X[-1], float(score))
 
     def recommend(self) -> Point:
         """The point to use when the search is over: here the one with the highest score, the first of equals.
@@ -214,7 +226,7 @@ class Optimizer:
         return [optimizer._next() for optimizer in optimizers]
 
     def _observe(self, x: Point, score: float) -> None:
-        """Learn a score; for optimisers that keep more than the history."""
+        """Learn the score of a point that was asked for; for optimisers that keep more than the history."""
 
     def _highest(self) -> int:
         """The place of the highest score in the history.
@@ -232,30 +244,39 @@ class Optimizer:
         """How many points so far were the optimiser's own idea: the start it was given does not count."""
         return max(self.asked - len(self.start), 0)
 
+    @property
+    def _answered(self) -> NDArray[np.float64]:
+        """The scores told so far of the points that were asked for, in the order in which they were told."""
+        return np.array(self._scores)[~self.known]
+
     def _best_start(self) -> Point | None:
-        """The best of the start: of the told ones, or else the first that may still be told; None if all failed."""
+        """The best of the start and of the known points: of those told, or else the first that may still be told.
+
+        None if all failed, or there are none.
+        """
         told = {x.tobytes(): score for x, score in zip(self._X, self._scores, strict=True)}
-        scores = [told.get(x.tobytes(), -np.inf) for x in self.start]
+        points = [*self.start, *(x for x, known in zip(self._X, self._known, strict=True) if known)]
+        scores = [told.get(x.tobytes(), -np.inf) for x in points]
         left = [index for index, score in enumerate(scores) if not np.isnan(score)]
-        return self.start[max(left, key=scores.__getitem__)] if left else None
+        return points[max(left, key=scores.__getitem__)] if left else None
 
     def _generator(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on the seed and the key alone, so that no draw depends on an earlier one."""
         return np.random.default_rng([self.seed, *key])
 
-    def _checked_start(self, start: ArrayLike) -> NDArray[np.float64]:
-        """The start as read-only points of shape (k, dim)."""
-        refuse_names("start", start)
+    def _checked(self, what: str, points: ArrayLike) -> NDArray[np.float64]:
+        """Points that a user gave, read-only and of shape (k, dim)."""
+        refuse_names(what, points)
         # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
-        points = np.atleast_2d(np.array(start, dtype=np.float64)) + 0.0
-        if points.ndim != 2 or points.shape[1] != self.dim or not np.all((points >= 0.0) & (points <= 1.0)):
+        checked = np.atleast_2d(np.array(points, dtype=np.float64)) + 0.0
+        if checked.ndim != 2 or checked.shape[1] != self.dim or not np.all((checked >= 0.0) & (checked <= 1.0)):
             raise InvalidSettingError(
-                f"start must be one or more points of {self.dim} numbers from 0 to 1, not {start!r}"
+                f"{what} must be one or more points of {self.dim} numbers from 0 to 1, not {points!r}"
             )
-        if len(np.unique(points, axis=0)) < len(points):
-            raise InvalidSettingError(f"start must not hold a point twice: {start!r}")
-        points.flags.writeable = False
-        return points
+        if len(np.unique(checked, axis=0)) < len(checked):
+            raise InvalidSettingError(f"{what} must not hold a point twice: {points!r}")
+        checked.flags.writeable = False
+        return checked
 
     @classmethod
     def _check_group(cls, optimizers: Sequence[Self]) -> None:

@@ -27,7 +27,7 @@ class CmaEs(Optimizer):
         dim: Number of hyperparameters.
         seed: Draws the starts and the samples.
         budget: How many points may be asked for.
-        start: The first point or points to propose; the best is the first mean.
+        start: The first point or points to propose; the best, of these and of known points, is the first mean.
         sigma: First standard deviation along each axis; by custom 0.3 of the range in which the optimum is expected.
         population: Points a generation, at least 3. pycma would take 4 + floor(3 ln dim), 6 in 2-D and 7 in 3-D; of 40
             or 60 evaluations 4 make more generations, and on two sets of 40 held-out functions lowered the regret at
@@ -100,7 +100,7 @@ class CmaEs(Optimizer):
             reason = f"pycma's {met}" if met else ""
         if not reason:
             return search
-        self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
+        self._restarts.append(Restart(evaluation=len(self._answered), reason=reason))
         return self._begin()
 
     def _unit(self) -> float:

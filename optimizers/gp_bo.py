@@ -65,7 +65,7 @@ class GpBo(Optimizer):
         dim: Number of hyperparameters.
         seed: Draws the initial design and the candidates.
         budget: How many points may be asked for.
-        start: Points to propose first, each in place of one of the initial design.
+        start: Points to propose first, each in place of one of the initial design, as is every known point.
         initial: Points before the first model: a scrambled Sobol' sequence, which 4 points balance.
 
     Raises:
@@ -105,6 +105,11 @@ class GpBo(Optimizer):
         posterior = Posterior.fit(known.X, known.y, known.noise, hyperparameters(parameters, self.priors))
         return self._X[np.flatnonzero(np.isfinite(self._scores))[int(self._worth(posterior, known).argmax())]]
 
+    @property
+    def _held(self) -> int:
+        """How many points it has, told or pending, known ones included."""
+        return len(self._X) + len(self._pending)
+
     @cached_property
     def _design(self) -> NDArray[np.float64]:
         return without(self.start, sobol_points(self.dim, self.budget, self._generator()))
@@ -117,13 +122,13 @@ class GpBo(Optimizer):
         the company; runs in lockstep are equal but for their failures.
         """
         points: dict[int, Point] = {}
-        alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+        alike: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for index, optimizer in enumerate(optimizers):
             n_known = int(np.isfinite(optimizer._scores).sum())
-            if optimizer.asked < optimizer.initial or n_known < 2:
+            if optimizer._held < optimizer.initial or n_known < 2:
                 points[index] = optimizer._design[optimizer._proposed]
             else:
-                alike[n_known, optimizer.asked].append(index)
+                alike[n_known, optimizer.asked, optimizer._held].append(index)
         for group in alike.values():
             for first in range(0, len(group), FIT_BATCH):
                 batch = group[first : first + FIT_BATCH]
@@ -192,7 +197,7 @@ class GpBo(Optimizer):
         """Hyperparameters given the scores; each run remembers its own as the next start."""
         fresh = typical(known.X.shape[2])
         last = torch.stack([fresh if o._parameters is None else o._parameters for o in optimizers])
-        starts = (last,) if optimizers[0].asked % FRESH_EVERY else (last, fresh.expand_as(last))
+        starts = (last,) if optimizers[0]._held % FRESH_EVERY else (last, fresh.expand_as(last))
         parameters = fit_map(known.X, known.y, known.noise, torch.stack(starts), cls.priors)
         for optimizer, own in zip(optimizers, parameters, strict=True):
             optimizer._parameters = own

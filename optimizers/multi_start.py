@@ -23,16 +23,17 @@ included, and far less than any score could show.
 class MultiStart(Optimizer, ABC):
     """Restarts a local search from a fresh uniform point whenever it ends.
 
-    The first search begins at the best point of a given start. A fresh point, and not one near the best, because it is
-    all that reaches another basin (Törn & Žilinskas, "Global optimization", 1989, chapter 4: multistart); uniform, so
-    that the search with restarts is never worse than Random by more than what the local searches cost.
+    The first search begins at the best point of a given start and of those known from elsewhere. A fresh point, and not
+    one near the best, because it is all that reaches another basin (Törn & Žilinskas, "Global optimization", 1989,
+    chapter 4: multistart); uniform, so that the search with restarts is never worse than Random by more than what the
+    local searches cost.
 
     The search is written as a generator, `score = yield x`, whose first point is its start. It knows no budget, no
     failures and no bounds:
 
     - it may step outside the cube, and gets the score of the nearest point inside;
     - a failed evaluation reads as minus infinity, and a search whose very start failed is ended;
-    - a point of this run that comes up again, to within `SAME`, is answered from memory and costs nothing.
+    - a point that was told before comes up again, to within `SAME`: it is answered from memory and costs nothing.
     """
 
     def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
@@ -52,7 +53,7 @@ class MultiStart(Optimizer, ABC):
             given = self._best_start() if number == 0 else None
             start = self._generator(number).random(self.dim) if given is None else given
             reason = yield from self._follow(self._search(start))
-            self._restarts.append(Restart(evaluation=len(self._scores), reason=reason))
+            self._restarts.append(Restart(evaluation=len(self._answered), reason=reason))
 
     def _follow(self, search: Search) -> Generator[Point, None, str]:
         """Passes on the points of one search whose scores are not known yet, and returns why it ended."""
@@ -74,5 +75,5 @@ class MultiStart(Optimizer, ABC):
             score = float(scores[gaps.argmin()])
         else:
             yield x
-            score = self._scores[-1]
+            score = float(self._answered[-1])
         return -np.inf if np.isnan(score) else score

@@ -44,14 +44,14 @@ class PyBads(Peer):
         with quiet("BADS"):
             point = self._loop.ask()
         ends = self._searches.ends  # pyright: ignore[reportOptionalMemberAccess]
-        self._restarts += [Restart(len(self._scores), reason) for reason in ends[len(self._restarts) :]]
+        self._restarts += [Restart(len(self._answered), reason) for reason in ends[len(self._restarts) :]]
         return point
 
     def _observe(self, x: Point, score: float) -> None:
         if self._loop is not None and self._searches is not None:
             self._searches.known[x.tobytes()] = self._as_cost(score)
             self._loop.tell(self._as_cost(score))
-            if len(self._scores) == self.budget:
+            if len(self._answered) == self.budget:
                 self._loop.close()
 
     def _as_cost(self, score: float) -> float:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from optimizers.base import Optimizer
 from optimizers.conformance.protocol import (
     budget_is_exact,
+    known_points_join_the_history,
     pending_points_are_kept_apart,
     points_lie_in_the_cube,
     settings_are_plain,
@@ -54,6 +55,7 @@ CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
     workers_replay,
     company_does_not_matter,
     unknown_points_are_refused,
+    known_points_join_the_history,
     pending_points_are_kept_apart,
     global_state_is_left_alone,
     start_comes_first,

@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 
 from optimizers.base import Optimizer
-from optimizers.conformance.rehearsal import BUDGET, ConformanceError, drive, expect, hill, require, require_equal
+from optimizers.conformance.rehearsal import (
+    BUDGET,
+    ConformanceError,
+    drive,
+    expect,
+    hill,
+    inform,
+    require,
+    require_equal,
+)
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
 
 
@@ -45,6 +54,34 @@ def unknown_points_are_refused(cls: type[Optimizer]) -> None:
     optimizer.tell(x, 1.0)
     expect(ProtocolError, lambda: optimizer.tell(x, 1.0), "a point can be told twice")
     require(len(optimizer.history[1]) == 1, "what was refused is in the history")
+
+
+def known_points_join_the_history(cls: type[Optimizer]) -> None:
+    """Points told as known, before the first is asked for and in between, cost no budget and may be recommended."""
+    known = np.array([[0.3, 0.6], [0.9, 0.1], [0.35, 0.45]])
+    start = np.array([0.5, 0.25])
+    runs = []
+    for _ in range(2):
+        optimizer = cls(2, seed=8, budget=BUDGET, start=start)
+        for x, score in zip(known[:2], (hill(known[0]), np.nan), strict=True):
+            inform(optimizer, x, score)
+        require(optimizer.asked == 0, "a known point counts in the budget")
+        points = drive(optimizer, hill, BUDGET // 2)
+        require_equal(points[:1], [start], "after a known point, the given start is not proposed first")
+        # While a point is pending, as results from elsewhere come when they come.
+        points.append(optimizer.ask())
+        inform(optimizer, known[2], 10.0)
+        optimizer.tell(points[-1], hill(points[-1]))
+        points += drive(optimizer, hill, BUDGET - len(points))
+        expect(BudgetExhaustedError, optimizer.ask, "known points stretch the budget")
+        runs.append(points)
+    require_equal(runs[0], runs[1], "two runs told the same known points in the same order differ")
+    X, scores = optimizer.history
+    require(len(scores) == BUDGET + len(known), "a known point is missing from the history")
+    require_equal(X[optimizer.known], known, "the history takes other points for known ones")
+    require(np.array_equal(optimizer.recommend(), known[2]), "the best point is known, and another is recommended")
+    for bad in ([0.5], [0.5, 1.5], [0.5, np.nan]):
+        expect(InvalidSettingError, lambda bad=bad: optimizer.tell(bad, 1.0, known=True), f"{bad} passes for a point")
 
 
 def pending_points_are_kept_apart(cls: type[Optimizer]) -> None:

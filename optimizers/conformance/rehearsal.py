@@ -51,6 +51,16 @@ def drive(
     return points
 
 
+def inform(optimizer: Optimizer, x: Point, score: float) -> None:
+    """Tells a point that is known from elsewhere.
+
+    Raises:
+        ConformanceError: If the optimiser raises anything.
+    """
+    with _blamed(optimizer):
+        optimizer.tell(x, score, known=True)
+
+
 def lockstep(group: Sequence[Optimizer], objectives: Sequence[Objective], evaluations: int) -> Iterator[list[Point]]:
     """Asks a group of runs together and tells each its score; yields the points of all runs, step by step.
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from optimizers import BudgetExhaustedError, InvalidSettingError, Optimizer, ProtocolError
+from optimizers import BudgetExhaustedError, InvalidSettingError, Optimizer, ProtocolError, available
 from optimizers.random_search import RandomSearch
 
 
@@ -94,3 +94,43 @@ def test_the_first_of_the_best_is_recommended() -> None:
 def test_a_group_of_another_class_is_refused() -> None:
     with pytest.raises(InvalidSettingError, match="Fixed"):
         RandomSearch.ask_many([Fixed(2, seed=0, budget=1)])
+
+
+def test_a_known_point_is_kept_as_it_was_and_takes_nothing_from_the_budget() -> None:
+    run = RandomSearch(2, seed=0, budget=2)
+    given = np.array([0.25, -0.0])
+    run.tell(given, 3.0, standard_error=0.1, known=True)
+    given[0] = 0.75
+    assert (run.asked, run.pending) == (0, ())
+    X, scores = run.history
+    assert (X.tolist(), scores.tolist(), run.standard_errors.tolist()) == ([[0.25, 0.0]], [3.0], [0.1])
+    run.tell(run.ask(), 1.0)
+    assert run.known.tolist() == [True, False]
+    assert run.recommend().tolist() == [0.25, 0.0]
+    assert not run.recommend().flags.writeable
+
+
+def test_a_pending_point_that_is_known_by_now_is_answered() -> None:
+    run = RandomSearch(2, seed=0, budget=1)
+    x = run.ask()
+    run.tell(x, 1.0, known=True)
+    assert (run.asked, run.pending, run.known.tolist()) == (1, (), [False])
+
+
+@pytest.mark.parametrize("bad", [0.5, [0.5], [[0.5, 0.5], [0.2, 0.2]], [0.5, 1.1], {"x": 0.5, "y": 0.5}])
+def test_what_is_no_point_cannot_be_known(bad) -> None:
+    run = RandomSearch(2, seed=0, budget=1)
+    with pytest.raises(InvalidSettingError, match="what is known"):
+        run.tell(bad, 1.0, known=True)
+    assert len(run.history[1]) == 0
+
+
+@pytest.mark.parametrize("name", ["sobol", "random", "grid"])
+def test_designs_take_no_notice_of_known_points(name: str) -> None:
+    runs = [available()[name](2, seed=3, budget=9) for _ in range(2)]
+    for t in range(9):
+        runs[0].tell([0.1 * t, 0.5], 5.0, known=True)
+        points = [run.ask() for run in runs]
+        assert np.array_equal(*points)
+        for run in runs:
+            run.tell(points[0], float(t))

@@ -55,6 +55,19 @@ def test_the_best_of_several_starts_is_the_mean_and_a_failed_one_never() -> None
     assert optimizer._search.mean.tolist() == pytest.approx([0.6, 0.1], abs=1e-6)
 
 
+def test_the_best_known_point_is_the_mean_and_no_member_of_a_generation(monkeypatch) -> None:
+    optimizer = CmaEs(2, seed=0, budget=8, population=4, start=[0.2, 0.9])
+    optimizer.tell(optimizer.ask(), 0.0)
+    told = spy(optimizer, monkeypatch)
+    optimizer.tell([0.6, 0.1], 1.0, known=True)
+    optimizer.ask()
+    assert optimizer._search.mean.tolist() == pytest.approx([0.6, 0.1], abs=1e-6)
+    optimizer.tell(optimizer.pending[0], 0.5)
+    drive(optimizer, lambda x: float(x[0]))
+    X = optimizer.history[0][~optimizer.known]
+    assert np.array_equal(told[0][0], X[1:5])
+
+
 def test_with_workers_a_generation_is_what_was_told_next_in_order(monkeypatch) -> None:
     optimizer = CmaEs(2, seed=0, budget=40, population=4)
     told = spy(optimizer, monkeypatch)

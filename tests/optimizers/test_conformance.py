@@ -125,6 +125,22 @@ class Infinity(RandomSearch):
         return x
 
 
+class Deaf(RandomSearch):
+    """Has a `tell` of its own that knows of no known points."""
+
+    def tell(self, x, score, *, standard_error=None):
+        super().tell(x, score, standard_error=standard_error)
+
+
+class Vain(RandomSearch):
+    """Recommends its own ideas only."""
+
+    def recommend(self):
+        X, scores = self.history
+        self._highest()
+        return X[np.nanargmax(np.where(self.known, np.nan, scores))]
+
+
 class Sets(RandomSearch):
     """Has settings that are no JSON."""
 
@@ -147,6 +163,8 @@ class Sets(RandomSearch):
         (Remembers, "what the class itself remembers"),
         (Gossip, "what the class itself remembers"),
         (Infinity, r"proposed \[ *inf .*which is no point in 2-D"),
+        (Deaf, "raised TypeError.*known"),
+        (Vain, "the best point is known, and another is recommended"),
         (Sets, "no plain JSON"),
     ],
 )

@@ -31,6 +31,33 @@ def test_branins_optimum_is_found(seed: int) -> None:
     assert optimizer.history[1].max() > -0.3979 - 0.05
 
 
+def test_known_points_stand_for_the_initial_design_and_are_learnt_from() -> None:
+    """Synthetic: a hill whose slopes are known, so that the first point of all may go to its top."""
+    top = np.array([0.62, 0.31])
+    optimizer = GpBo(2, seed=0, budget=6)
+    for x in np.random.default_rng(0).random((25, 2)):
+        optimizer.tell(x, -float(np.sum((x - top) ** 2)), known=True)
+    x = optimizer.ask()
+    assert np.abs(x - top).max() < 0.02
+
+
+def test_runs_with_unlike_numbers_of_known_points_go_together_as_they_go_alone() -> None:
+    def runs():
+        group = [GpBo(2, seed=k, budget=8) for k in range(3)]
+        for k, optimizer in enumerate(group):
+            for x in np.random.default_rng(k).random((2 * k, 2)):
+                optimizer.tell(x, branin(x), known=True)
+        return group
+
+    group = runs()
+    for _ in range(8):
+        for optimizer, x in zip(group, GpBo.ask_many(group), strict=True):
+            optimizer.tell(x, branin(x))
+    for alone, together in zip(runs(), group, strict=True):
+        drive(alone, branin)
+        assert np.array_equal(alone.history[0], together.history[0])
+
+
 def test_three_dimensions_beat_random_by_far() -> None:
     centre = np.array([0.3, 0.8, 0.45])
 

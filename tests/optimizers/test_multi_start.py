@@ -118,3 +118,23 @@ def test_local_searches_pay_for_no_point_twice(cls, dim: int) -> None:
         X = drive(cls(dim, seed=seed, budget=60), lambda x: float(np.sum(0.05 * np.cos(20 * x) - abs(x - 0.37) ** 1.5)))
         gaps = np.abs(X[:, None] - X).max(axis=2) + np.eye(len(X))
         assert gaps.min() > 1e-7
+
+
+def test_the_first_search_begins_at_the_best_known_point_for_nothing() -> None:
+    optimizer = Triples(2, seed=0, budget=4, start=[0.1, 0.1])
+    for x, score in (([0.7, 0.2], 5.0), ([0.4, 0.4], 9.0), ([0.9, 0.9], np.nan)):
+        optimizer.tell(x, score, known=True)
+    X = drive(optimizer, lambda _: 1.0)
+    assert X[0].tolist() == [0.1, 0.1]
+    assert X[1:3] == pytest.approx(np.array([[0.41, 0.41], [0.42, 0.42]]))
+    # The start and two points were told when the first search ended; what is known took no evaluation.
+    assert optimizer.restarts[0].evaluation == 3
+
+
+def test_what_is_told_in_between_is_not_taken_for_the_answer() -> None:
+    optimizer = Triples(2, seed=0, budget=4)
+    for score in (1.0, 2.0, 3.0):
+        optimizer.tell(optimizer.ask(), score)
+        optimizer.tell([0.0, score / 10], 77.0, known=True)
+    optimizer.ask()
+    assert optimizer.restarts[0].reason == "saw 2 and 3"
