@@ -24,7 +24,7 @@ from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.random_baseline import expected_regret
 from landscapes.recording import FOLDERS, Truth
-from landscapes.trust import Fidelity, measure, weaknesses
+from landscapes.trust import Fidelity, judge, measure
 from surrogates import extrema
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
@@ -157,7 +157,7 @@ class Landscape:
     @property
     def weaknesses(self) -> tuple[str, ...]:
         """Why the landscape is weak, in a few words each; empty if it is not. See `landscapes.trust`."""
-        return weaknesses(self)
+        return judge(self.fidelity(), self.card)
 
     def score(self, x: ArrayLike) -> Array:
         """Scores of settings.

@@ -1,29 +1,23 @@
 """How far a landscape's surrogate can be trusted."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import Protocol, Self, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
+from landscapes.card import Card
 from landscapes.errors import FlatLandscapeError, InvalidGridError
+from landscapes.grid import RecordedGrid
+from landscapes.recording import Truth
+from landscapes.space import SearchSpace
+from surrogates.base import Surrogate
+from surrogates.extrema import Extremum
 from surrogates.loocv import exact_loocv, study_loocv
 from surrogates.scale import root_mean_square
-
-if TYPE_CHECKING:
-    from landscapes.landscape import Landscape
-    from landscapes.recording import Truth
-
-
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from landscapes.card import Card
-    from landscapes.landscape import Landscape
 
 Array = NDArray[np.float64]
 
@@ -71,7 +65,48 @@ class Fidelity:
     mask_noise_percent: float = NOT_MEASURED
 
 
-def measure(landscape: Landscape, *, seed: int = 0) -> Fidelity:
+class Measurable(Protocol):
+    """What `measure` asks of a landscape (`landscapes.landscape.Landscape`, which asks for its own fidelity here)."""
+
+    space: SearchSpace
+    grid: RecordedGrid
+    surrogate: Surrogate
+
+    @cached_property
+    def optimum(self) -> Extremum:
+        """The certified global maximum."""
+        ...
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard error of one evaluation at the optimum, in score units."""
+        ...
+
+    @cached_property
+    def held_out(self) -> Truth | None:
+        """Real evaluations in the box, which no surrogate was fitted to."""
+        ...
+
+    @cached_property
+    def dense(self) -> Truth | None:
+        """Real evaluations on a fine grid beyond the box."""
+        ...
+
+    @cached_property
+    def masks(self) -> Truth | None:
+        """Real evaluations of a few settings with many masks each."""
+        ...
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of settings of shape (n, d), of shape (n,)."""
+        ...
+
+    def on(self, split: str) -> Self:
+        """The same recording scored on another split."""
+        ...
+
+
+def measure(landscape: Measurable, *, seed: int = 0) -> Fidelity:
     """Measure a landscape's surrogate against itself and against everything that was held out of it.
 
     Args:
@@ -97,7 +132,7 @@ def measure(landscape: Landscape, *, seed: int = 0) -> Fidelity:
     )
 
 
-def _against_truth(landscape: Landscape) -> dict:
+def _against_truth(landscape: Measurable) -> dict:
     """Everything that needs real evaluations beside the grid, as far as they and the grid's test scores exist."""
     held_out, masks = landscape.held_out, landscape.masks
     if held_out is None and masks is None:
@@ -145,7 +180,7 @@ def mask_noise(masks: Truth) -> float:
     return root_mean_square(deviations) if deviations else NOT_MEASURED
 
 
-def _inside(landscape: Landscape, truth: Truth) -> tuple[Array, Array]:
+def _inside(landscape: Measurable, truth: Truth) -> tuple[Array, Array]:
     """Settings inside the recorded box, of shape (m, d), and their real scores, of shape (m,)."""
     inside = landscape.space.contains(truth.grid.X)
     if not inside.any():
@@ -218,11 +253,6 @@ def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
     return tuple(found)
 
 
-def weaknesses(landscape: Landscape) -> tuple[str, ...]:
-    """What the rule finds against a landscape; empty if it is not weak."""
-    return judge(landscape.fidelity(), landscape.card)
-
-
 class Judged(Protocol):
     """A landscape, or what stands in for one."""
 
@@ -237,15 +267,18 @@ class Judged(Protocol):
         ...
 
 
+AnyJudged = TypeVar("AnyJudged", bound=Judged)
+
+
 def marked(landscape: Judged) -> str:
     """The landscape's name, with a mark if it is weak."""
     return landscape.name + (MARK if landscape.weaknesses else "")
 
 
-def split(landscapes: Iterable[Landscape]) -> tuple[list[Landscape], list[Landscape]]:
+def split(landscapes: Iterable[AnyJudged]) -> tuple[list[AnyJudged], list[AnyJudged]]:
     """Sound and weak landscapes, each in the given order, so that a headline can be given with and without the weak."""
-    sound: list[Landscape] = []
-    weak: list[Landscape] = []
+    sound: list[AnyJudged] = []
+    weak: list[AnyJudged] = []
     for landscape in landscapes:
         (weak if landscape.weaknesses else sound).append(landscape)
     return sound, weak

@@ -1,13 +1,16 @@
 """The house rules: lint, format, types, and floors that only look down."""
 
+import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
+PACKAGES = ("optimizers", "surrogates", "landscapes", "hpo_bench")
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,43 @@ def test_tool_finds_nothing(tool: tuple[str, ...]) -> None:
 def test_house_has_the_rooms_its_owner_asked_for() -> None:
     rooms = ["pyproject.toml", "hpo_bench", "landscapes", "optimizers", "surrogates", "notebooks", "tests", "Makefile"]
     assert [room for room in rooms if not (ROOT / room).exists()] == []
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the four packages, by its dotted name; a folder's `__init__` under the folder's own."""
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    names = [path.relative_to(ROOT).with_suffix("").parts for path in files]
+    return {
+        ".".join(name[:-1] if name[-1] == "__init__" else name): path for name, path in zip(names, files, strict=True)
+    }
+
+
+def imports() -> dict[str, set[str]]:
+    """Which of our modules each of them imports: at the top, within functions, and for types alone."""
+    known, found = modules(), {}
+    for name, path in known.items():
+        wanted = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                wanted |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                inside = {f"{node.module}.{alias.name}" for alias in node.names}
+                wanted |= {one if one in known else str(node.module) for one in inside}
+        found[name] = wanted & known.keys() - {name}
+    return found
+
+
+@pytest.mark.parametrize("floors", [1, 2, 3, None], ids=lambda n: f"{n} deep" if n else "modules")
+def test_imports_form_no_circle(floors: int | None) -> None:
+    """Neither of packages, nor of rooms, nor of what is in a room (its files and folders), nor of modules."""
+    graph: dict[str, set[str]] = {}
+    for module, wanted in imports().items():
+        ours = ".".join(module.split(".")[:floors])
+        graph.setdefault(ours, set()).update({".".join(one.split(".")[:floors]) for one in wanted} - {ours})
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 def test_every_command_helps_with_examples() -> None:

@@ -32,7 +32,7 @@ def command(
 
     from hpo_bench.display.console import PlainConsole
     from hpo_bench.display.words import gib
-    from hpo_bench.merging.engine.devices import devices
+    from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.enough import check_examples
     from hpo_bench.tuning.forecast import forecast

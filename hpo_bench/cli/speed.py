@@ -66,7 +66,7 @@ def command(
 
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.cost import merge, subjects
-    from hpo_bench.merging.engine.devices import check_device
+    from hpo_bench.merging.devices import check_device
     from hpo_bench.merging.find import find_pair
 
     device = check_device(device).type

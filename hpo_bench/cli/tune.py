@@ -151,7 +151,7 @@ def command(
     import torch
 
     from hpo_bench.display.console import PlainConsole
-    from hpo_bench.merging.engine.devices import devices
+    from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.goal import Keep
     from hpo_bench.tuning.outcome.baselines import grid_best

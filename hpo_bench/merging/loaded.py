@@ -11,9 +11,9 @@ from hpo_bench.display.words import first_line, gib, some
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, language_tensors
 from hpo_bench.merging.checkpoints.alignment import Alignment, check_finite
-from hpo_bench.merging.doctor.plausibility import check_base
-from hpo_bench.merging.engine.devices import check_device
-from hpo_bench.merging.engine.memory import check_memory, weight_bytes
+from hpo_bench.merging.checkpoints.plausibility import check_base
+from hpo_bench.merging.devices import check_device
+from hpo_bench.merging.memory import check_memory, weight_bytes
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
 from hpo_bench.merging.scope import DTYPES

@@ -23,13 +23,13 @@ from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import PATIENCE, Tuner
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.storage_url import opened
 from hpo_bench.tuning.study import Origin
-from hpo_bench.tuning.summary import accounts, passed_over, show
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Crew, Ready
 from optimizers import Optimizer

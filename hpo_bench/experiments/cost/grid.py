@@ -10,7 +10,7 @@ from rich.console import Console
 from scipy import stats
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.engine.devices import devices
+from hpo_bench.merging.devices import devices
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting

@@ -11,9 +11,10 @@ from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import KINDS, kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.configuration import Finding
-from hpo_bench.merging.doctor.plausibility import Products, Progress, judge, matrices, measure, total
-from hpo_bench.merging.engine.memory import available_memory, free_disk, resident_bytes
+from hpo_bench.merging.checkpoints.plausibility import Products, Progress, judge, matrices, measure, total
+from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.memory import available_memory, free_disk
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import chat_template, load_processor
 from hpo_bench.merging.scope import DTYPES

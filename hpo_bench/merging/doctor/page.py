@@ -9,8 +9,8 @@ from rich.text import Text
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import escaped
 from hpo_bench.display.words import gib
+from hpo_bench.merging.checkpoints.plausibility import Products, matrices, total
 from hpo_bench.merging.doctor.diagnosis import Diagnosis
-from hpo_bench.merging.doctor.plausibility import Products, matrices, total
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.scope import DTYPES
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.engine import kernels, mergekit
 from hpo_bench.merging.engine import masks as counter
-from hpo_bench.merging.engine.devices import check_device
 from hpo_bench.merging.engine.fingerprint import Fingerprint
 from hpo_bench.merging.engine.quantiles import KeptNorms, Thresholds
 from hpo_bench.merging.engine.slabs import PARENTS, Line, cut_into_slabs

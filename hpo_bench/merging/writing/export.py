@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from hpo_bench.merging.checkpoints.alignment import Alignment
-from hpo_bench.merging.doctor.plausibility import check_base
+from hpo_bench.merging.checkpoints.plausibility import check_base
 from hpo_bench.merging.engine.mergekit import FILE, text
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair

@@ -11,8 +11,8 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo, index_text
 from hpo_bench.merging.checkpoints.identification import INDEX
-from hpo_bench.merging.engine.memory import check_disk
 from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.memory import check_disk
 from hpo_bench.merging.writing.auxiliary import TOKENIZER, auxiliary_files, copy_auxiliary
 from hpo_bench.merging.writing.folder import finished_folder, save_tensors
 from landscapes.written import read_json

@@ -19,10 +19,10 @@ from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.posterior import beliefs, choices, recommend
 from hpo_bench.tuning.outcome.result import Z95, Line, Verdict
+from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.summary import answered, sentences
 from hpo_bench.tuning.trial import Answers, Trial, read_answers
 
 FILE = "report.html"

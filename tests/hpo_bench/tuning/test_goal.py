@@ -18,11 +18,11 @@ from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.outcome.posterior import Choice, beliefs, choices, recommend, zone
 from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.progress import Board, Silent
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Origin, Study
-from hpo_bench.tuning.summary import sentences
 from hpo_bench.tuning.terminal import line
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
 from optimizers import Optimizer, constrained_gp_bo

@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from hpo_bench.errors import HpoBenchError, MergeError, UsageError
+from hpo_bench.merging import memory
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.identification import INDEX
-from hpo_bench.merging.engine import memory
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair

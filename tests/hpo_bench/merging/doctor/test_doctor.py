@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.plausibility import LEAST_LIKENESS, matrices, measure, total
 from hpo_bench.merging.doctor.diagnosis import diagnose
-from hpo_bench.merging.doctor.plausibility import LEAST_LIKENESS, matrices, measure, total
-from hpo_bench.merging.engine.memory import resident_bytes
+from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from hpo_bench.experiments.cost.subjects import synthetic
-from hpo_bench.merging.engine.memory import resident_bytes, weight_bytes
+from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.memory import weight_bytes
 from hpo_bench.merging.setting import MergeSetting, Mode
 
 

@@ -1,7 +1,6 @@
-"""How much memory and disk there is, and how much a merge needs."""
+"""How much memory and disk there is, and refusals before either runs out."""
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -9,14 +8,9 @@ import torch
 
 from hpo_bench.display.words import gib
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.engine.fingerprint import BLOCK
-from hpo_bench.merging.engine.masks import LEVELS
-from hpo_bench.merging.setting import Mode
 
 _SPARE = 1.05
 """Headroom for what is read and converted on the way."""
-_LEADING = 1 << 11
-"""Upper halves that magnitudes of one tensor have, about: sixteen octaves of 128."""
 _LIMITS = (
     (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
     (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
@@ -39,34 +33,6 @@ def available_memory(device: torch.device | str | None = None) -> int:
 def weight_bytes(vlm_elements: int, merged_elements: int, dtype: torch.dtype) -> int:
     """What a loaded pair holds: the VLM, and base, the VLM's own and the expert's weights of what is merged."""
     return (vlm_elements + 3 * merged_elements) * dtype.itemsize
-
-
-def resident_bytes(vlm_elements: int, sizes: Sequence[int], dtype: torch.dtype, *, mode: Mode = "mergekit") -> int:
-    """What live merging keeps once every method has merged: a loaded pair, and what makes a re-merge one pass.
-
-    The latter lies in the CPU's memory wherever the models do. Most of it is TIES' where arithmetic is in float32.
-
-    Args:
-        vlm_elements: Weights of the whole VLM.
-        sizes: Weights of each tensor that is merged.
-        dtype: Of the weights.
-        mode: Of the engine; the paper's arithmetic is in float32 whatever the weights are.
-    """
-    bundles = 4 * sum(size for size in sizes if size < BLOCK) * dtype.itemsize
-    levels = 2 * sum(4 * (LEVELS + 1) if size >= LEVELS else 12 * size for size in sizes) if mode == "mergekit" else 0
-    weights = weight_bytes(vlm_elements, sum(sizes), dtype)
-    return weights + bundles + levels + threshold_bytes(sizes, torch.float32 if mode == "paper" else dtype)
-
-
-def threshold_bytes(sizes: Sequence[int], dtype: torch.dtype) -> int:
-    """What TIES keeps of both task vectors for thresholds at any density: counts, and half of each float32 magnitude.
-
-    Args:
-        sizes: Weights of each tensor that is merged.
-        dtype: Of the arithmetic.
-    """
-    counts = sum(10 * min(size, _LEADING) for size in sizes)
-    return 2 * (counts + (2 * sum(sizes) if dtype.itemsize > 2 else 0))
 
 
 def check_memory(needed: int, *, device: torch.device | str | None, what: str, instead: str) -> None:

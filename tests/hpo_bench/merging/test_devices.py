@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from hpo_bench.cli import cli
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.checkpoints.alignment import Alignment
-from hpo_bench.merging.engine.devices import check_device, devices
+from hpo_bench.merging.devices import check_device, devices
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
