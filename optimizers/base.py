@@ -264,7 +264,7 @@ class Optimizer:
         """Random numbers that depend on the seed and the key alone, so that no draw depends on an earlier one."""
         return np.random.default_rng([self.seed, *key])
 
-    def _checked(self, what: str, points: ArrayLike) -> NDArray[np.float64]:
+    def _checked(self, what: str, points: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64]:
         """Points that a user gave, read-only and of shape (k, dim)."""
         refuse_names(what, points)
         # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.

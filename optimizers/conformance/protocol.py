@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from optimizers.base import Optimizer
+from optimizers.base import Optimizer, Point
 from optimizers.conformance.rehearsal import (
     BUDGET,
     ConformanceError,
@@ -60,8 +60,8 @@ def known_points_join_the_history(cls: type[Optimizer]) -> None:
     """Points told as known, before the first is asked for and in between, cost no budget and may be recommended."""
     known = np.array([[0.3, 0.6], [0.9, 0.1], [0.35, 0.45]])
     start = np.array([0.5, 0.25])
-    runs = []
-    for _ in range(2):
+
+    def run() -> tuple[Optimizer, list[Point]]:
         optimizer = cls(2, seed=8, budget=BUDGET, start=start)
         for x, score in zip(known[:2], (hill(known[0]), np.nan), strict=True):
             inform(optimizer, x, score)
@@ -74,11 +74,13 @@ def known_points_join_the_history(cls: type[Optimizer]) -> None:
         optimizer.tell(points[-1], hill(points[-1]))
         points += drive(optimizer, hill, BUDGET - len(points))
         expect(BudgetExhaustedError, optimizer.ask, "known points stretch the budget")
-        runs.append(points)
-    require_equal(runs[0], runs[1], "two runs told the same known points in the same order differ")
+        return optimizer, points
+
+    (optimizer, points), (_, again) = run(), run()
+    require_equal(points, again, "two runs told the same known points in the same order differ")
     X, scores = optimizer.history
     require(len(scores) == BUDGET + len(known), "a known point is missing from the history")
-    require_equal(X[optimizer.known], known, "the history takes other points for known ones")
+    require_equal(list(X[optimizer.known]), list(known), "the history takes other points for known ones")
     require(np.array_equal(optimizer.recommend(), known[2]), "the best point is known, and another is recommended")
     for bad in ([0.5], [0.5, 1.5], [0.5, np.nan]):
         expect(InvalidSettingError, lambda bad=bad: optimizer.tell(bad, 1.0, known=True), f"{bad} passes for a point")
