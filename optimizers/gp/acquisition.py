@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log, pi
 from typing import Self
 
 import numpy as np
 import torch
-from botorch.acquisition.analytic import _log_ei_helper
+from botorch.utils.probability.utils import log_phi, ndtr, phi
+from botorch.utils.safe_math import log1mexp
 from torch import Tensor
+from torch.special import erfcx
 
 from optimizers.gp.posterior import Posterior
 
 # Points closer than this, along every axis, count as the same: no better score is to be had so near.
 SEPARATION = 1e-4
+FARTHEST = -1e6
+LOG_ROOT_HALF_PI = log(pi / 2.0) / 2.0
 Acquisition = Callable[[Tensor], Tensor]
 """How much it is worth to evaluate somewhere: values of shape (B, m) at points of shape (B, m, d)."""
 
@@ -66,7 +71,7 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class LogExpectedImprovement:
-    """Logarithm of the expected improvement (Ament et al., 2023, equation 9), by BoTorch's stable helper.
+    """Logarithm of the expected improvement.
 
     Attributes:
         posterior: What is known.
@@ -80,8 +85,29 @@ class LogExpectedImprovement:
         """Values of shape (B, m) at X of shape (B, m, d); minus infinity where a score is known already."""
         mean, variance = self.posterior.predict(X)
         deviation = variance.sqrt_()
-        value = _log_ei_helper((mean - self.incumbent[:, None]) / deviation) + deviation.log()
+        value = log_improvement((mean - self.incumbent[:, None]) / deviation) + deviation.log()
         return value.masked_fill_(_separation(X, self.posterior.X) < SEPARATION, -torch.inf)
+
+
+def log_improvement(z: Tensor) -> Tensor:
+    """Logarithm of the expected improvement on -z by a standard normal variable, log(phi(z) + z Phi(z)).
+
+    Accurate where the improvement itself vanishes (Ament et al., "Unexpected improvements to expected improvement for
+    Bayesian optimization", 2023, equation 9). BoTorch has it for its own models only, in which runs do not march in
+    lockstep.
+
+    Args:
+        z: How far means are above the incumbent, in standard deviations; of any shape, in double precision.
+
+    Returns:
+        Values of the shape of z.
+    """
+    near, far = z.clamp_min(-1.0), z.clamp_max(-1.0)
+    # log |z| Phi(z) / phi(z), whose distance to 0 is lost where z^-2 is below the machine's precision.
+    within = far.clamp_min(FARTHEST)
+    ratio = (erfcx(-(0.5**0.5) * within) * within.abs()).log() + LOG_ROOT_HALF_PI
+    shortfall = torch.where(z > FARTHEST, log1mexp(ratio), -2.0 * far.abs().log())
+    return torch.where(z > -1.0, (phi(near) + near * ndtr(near)).log(), log_phi(z) + shortfall)
 
 
 def maximise(acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from math import log, pi
 
 import torch
-from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
-from optimizers.gp.acquisition import LogExpectedImprovement
+from optimizers.gp.acquisition import LogExpectedImprovement, log_improvement
 from optimizers.gp.fit import minimise
 from optimizers.gp.posterior import Posterior, squared_distances
 
@@ -61,7 +60,7 @@ def log_improvement_and_slope(posterior: Posterior, incumbent: Tensor, X: Tensor
     mean, variance, by_mean, by_variance = _slopes(posterior, X)
     deviation = variance.sqrt()
     z = (mean - incumbent[:, None]) / deviation
-    log_h = _log_ei_helper(z)
+    log_h = log_improvement(z)
     # With h(z) = phi + z Phi, h' = Phi; both ratios in logarithms, as all three vanish far below the incumbent.
     per_mean = (torch.special.log_ndtr(z) - log_h).exp() / deviation
     per_variance = (-0.5 * z.square() - LOG_ROOT_2PI - log_h).exp() / (2.0 * variance)

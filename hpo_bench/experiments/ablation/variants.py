@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 
 import torch
-from botorch.acquisition.analytic import _log_ei_helper
 from torch import Tensor
 
 from hpo_bench.errors import UsageError
 from hpo_bench.experiments.ablation.ascent import climb
 from hpo_bench.experiments.ablation.run import Arm
 from optimizers.base import Point
-from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement
+from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, log_improvement
 from optimizers.gp.kernels import Gamma, Kernel, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
 from optimizers.gp_bo import GpBo, Knowledge
@@ -184,7 +183,7 @@ class LogPairedImprovement:
         white, white_best = (torch.bmm(p.whitener, covariance(p.X, places, p.kernel)) for places in (X, self.best))
         shared = covariance(self.best, X, p.kernel)[:, 0] - (white * white_best).sum(1)
         deviation = (variance + best_variance - 2.0 * shared).clamp_min(1e-12).sqrt()
-        return _log_ei_helper((mean - best_mean) / deviation) + deviation.log()
+        return log_improvement((mean - best_mean) / deviation) + deviation.log()
 
 
 class Paired(GpBo):

@@ -9,12 +9,14 @@ import torch
 from botorch.acquisition import LogExpectedImprovement as BotorchLogEi
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
+from botorch.posteriors import GPyTorchPosterior
+from gpytorch.distributions import MultivariateNormal
 from gpytorch.kernels import MaternKernel, ScaleKernel
 from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import GammaPrior
 
-from optimizers.gp.acquisition import Draws, Effort, LogExpectedImprovement, maximise
+from optimizers.gp.acquisition import Draws, Effort, LogExpectedImprovement, log_improvement, maximise
 from optimizers.gp.fit import LogPosterior, fit_map, hyperparameters
 from optimizers.gp.kernels import Gamma, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
@@ -116,6 +118,20 @@ def test_log_expected_improvement_is_botorchs(data, parameters) -> None:
         with gpytorch.settings.fast_computations(False, False, False):
             expected = BotorchLogEi(model, best_f=incumbent[index])(places[index][:, None, :])
         assert torch.allclose(ours[index], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_log_improvement_is_botorchs_far_below_the_incumbent_too() -> None:
+    """BoTorch's public acquisition on a point of mean z and variance 1, the incumbent 0."""
+    z = torch.cat((torch.linspace(-45.0, 9.0, 1000).double(), -torch.logspace(1.7, 9, 50).double(), -torch.ones(1)))
+
+    class Standard:
+        num_outputs = 1
+
+        def posterior(self, X, **_):
+            return GPyTorchPosterior(MultivariateNormal(X[..., 0], torch.ones_like(X)))
+
+    expected = BotorchLogEi(Standard(), best_f=0.0)(z[:, None, None].double())
+    assert torch.allclose(log_improvement(z), expected, rtol=1e-14, atol=0.0)
 
 
 def test_where_a_score_is_known_nothing_is_to_be_gained(data, parameters) -> None:
