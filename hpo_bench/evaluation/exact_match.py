@@ -109,6 +109,14 @@ class ExactMatch:
                 scores[batch.members[batch.rows[wrong].cpu().numpy()]] = 0.0
         return Outcome(tuple(examples), scores, time.perf_counter() - begin)
 
+    def check(self, examples: Sequence[Example]) -> None:
+        """See that every example can be asked.
+
+        Raises:
+            EvaluationError: If some cannot.
+        """
+        self.prompts.check(examples)
+
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the model says freely, and what it finds likeliest at each position of the right answers.
 

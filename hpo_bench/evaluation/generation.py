@@ -59,6 +59,14 @@ class Generation:
         scores, dollars = self._scores(examples, responses)
         return Outcome(tuple(examples), scores, time.perf_counter() - begin, tuple(responses), dollars)
 
+    def check(self, examples: Sequence[Example]) -> None:
+        """See that every example can be asked.
+
+        Raises:
+            EvaluationError: If some cannot.
+        """
+        self.prompts.check(examples)
+
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the model says in batches, and to each question alone."""
         said, _ = self.respond(model, examples)

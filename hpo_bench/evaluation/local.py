@@ -24,6 +24,10 @@ class BatchedScorer(Scorer, Protocol):
 
     batch_size: int
 
+    def check(self, examples: Sequence[Example]) -> None:
+        """See that every example can be asked."""
+        ...
+
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples."""
         ...
@@ -61,6 +65,14 @@ class Local:
             EvaluationError: If there is no score to be had.
         """
         return self._scorer.evaluate(model, examples)
+
+    def check(self, examples: Sequence[Example]) -> None:
+        """See that every example can be asked.
+
+        Raises:
+            EvaluationError: If some cannot.
+        """
+        self._scorer.check(examples)
 
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples."""

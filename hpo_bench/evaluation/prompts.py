@@ -10,12 +10,15 @@ from typing import Any, Literal
 import torch
 from PIL import Image, ImageOps
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.merging.processor import chat_template as template_of
 
 _PROBE = "probe"
 _LIKELY = ("<image>", "<|image_pad|>", "<start_of_image>", "[IMG]", "<|image|>")
+_NAMED = 3
+"""Of examples that cannot be asked so many are named."""
 
 Side = Literal["left", "right"]
 Parts = list[dict[str, str]]
@@ -60,6 +63,8 @@ class Prompts:
             )
         self._processor, self._tokenizer = processor, processor.tokenizer
         self._tokens = _image_tokens(processor)
+        # What a question may not say, as the model would look there for a picture that is not shown.
+        self._reserved = [token for token in (*self._tokens, *_video_tokens(processor)) if token != IMAGE]
         self._image = self._tokens[0] if self._tokens else IMAGE
         self._content: Callable[[Parts], Any] | None = None
         self._glue, self._close = " ", ""
@@ -87,8 +92,15 @@ class Prompts:
         """The prompt, with the model's own token for each picture.
 
         Raises:
-            EvaluationError: If the prompt has places for more or fewer pictures than the example.
+            EvaluationError: If the prompt has places for more or fewer pictures than the example, or the question
+                itself has a token that stands for one.
         """
+        if said := next((token for token in self._reserved if token in example.question), None):
+            raise EvaluationError(
+                f"the question of example {example.id!r} has {said}, which this model takes for a picture; write "
+                f"{IMAGE} where a picture goes, and other words where none does",
+                kind="prompt",
+            )
         question = example.question if IMAGE in example.question else IMAGE * len(example.images) + example.question
         if self._content is None:
             rendered = question.replace(IMAGE, self._image)
@@ -102,6 +114,34 @@ class Prompts:
                 kind="prompt",
             )
         return rendered
+
+    def check(self, examples: Sequence[Example]) -> None:
+        """Make every prompt once, with pictures of every size that there is, as one that fails ends a whole trial.
+
+        Raises:
+            EvaluationError: If some cannot be made; the first few are named.
+        """
+        tried: set[tuple[tuple[int, int], ...]] = set()
+        flaws = []
+        for example in examples:
+            sizes = tuple(_size(data) for data in example.images)
+            try:
+                self.text(example)
+                if sizes not in tried:
+                    tried.add(sizes)
+                    self._rows([example])
+            except EvaluationError as error:
+                flaws.append(str(error))
+            except Exception as error:  # whatever a processor's own code raises
+                shown = " and ".join(f"{width} x {height}" for width, height in sizes)
+                pictures = f", with pictures of {shown} pixels" if sizes else ""
+                flaws.append(f"example {example.id!r}{pictures}: {type(error).__name__}: {first_line(error)}")
+        if flaws:
+            more = f"; and {len(flaws) - _NAMED} more" if len(flaws) > _NAMED else ""
+            raise EvaluationError(
+                f"{len(flaws)} of {len(examples)} examples cannot be asked: {'; '.join(flaws[:_NAMED])}{more}",
+                kind="prompt",
+            )
 
     def answer(self, example: Example) -> tuple[int, ...]:
         """Tokens of the right answer, as they follow the prompt's; the end of the turn is not among them."""
@@ -290,6 +330,12 @@ def opened(data: bytes) -> Image.Image:
     return image.convert("RGB")
 
 
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height as stored, of which only the header is read."""
+    with Image.open(BytesIO(data)) as image:
+        return image.size
+
+
 def chunks(examples: Sequence[Example], size: int) -> Iterator[list[int]]:
     """Places of examples that share a batch: equally many pictures, as processors ask, and of about the same length."""
     order = sorted(range(len(examples)), key=lambda i: (len(examples[i].images), len(examples[i].question)))
@@ -320,13 +366,19 @@ def _as_parts(parts: Parts) -> Parts:
 def _image_tokens(processor: Any) -> list[str]:
     """What may stand for a picture in a text of this processor, the likeliest first."""
     vocabulary = processor.tokenizer.get_vocab()
-    named = [
-        getattr(owner, name, None)
-        for owner in (processor, processor.tokenizer)
-        for name in ("boi_token", "image_token")
-    ]
-    texts = [str(getattr(token, "content", token)) for token in named if token is not None]
+    texts = _tokens_named(processor, "boi_token", "image_token")
     return list(dict.fromkeys(token for token in (*texts, *_LIKELY) if token in vocabulary))
+
+
+def _video_tokens(processor: Any) -> list[str]:
+    """What stands for a video."""
+    vocabulary = processor.tokenizer.get_vocab()
+    return [token for token in _tokens_named(processor, "video_token") if token in vocabulary]
+
+
+def _tokens_named(processor: Any, *names: str) -> list[str]:
+    named = [getattr(owner, name, None) for owner in (processor, processor.tokenizer) for name in names]
+    return [str(getattr(token, "content", token)) for token in named if token is not None]
 
 
 def _extended(row: Mapping[str, torch.Tensor], answer: Sequence[int]) -> dict[str, torch.Tensor]:

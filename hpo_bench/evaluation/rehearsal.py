@@ -10,7 +10,7 @@ import torch
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Evaluator, Outcome, checked
-from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.examples import SPLITS, Example
 
 HANDFUL = 8
 ALONE_SECONDS = 60.0
@@ -78,6 +78,14 @@ class Dialogue:
 class Outspoken(Protocol):
     """An evaluator that tells what it asks and what is said."""
 
+    def check(self, examples: Sequence[Example]) -> None:
+        """See that every example can be asked, without asking.
+
+        Raises:
+            EvaluationError: If some cannot.
+        """
+        ...
+
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """Ask about some examples, in batches and one by one.
 
@@ -101,6 +109,8 @@ def rehearse(
 ) -> Rehearsal:
     """Score a handful of validation examples, and check that each is answered as it is without the others.
 
+    All others must at least be such as can be asked, where the evaluator can tell.
+
     Args:
         evaluator: What scores.
         model: Whom.
@@ -109,6 +119,8 @@ def rehearse(
     Raises:
         EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
     """
+    if isinstance(evaluator, Outspoken):
+        evaluator.check([example for split in SPLITS for example in evaluator.examples(split)])
     examples = handful(evaluator.examples("validation"))
     told = evaluator.dialogue(model, examples) if isinstance(evaluator, Outspoken) else None
     outcome = evaluate(examples)

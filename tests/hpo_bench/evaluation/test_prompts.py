@@ -204,3 +204,28 @@ def test_recorded_answers_of_the_shipped_pair_are_unchanged(
     chosen = examples[::8]
     asks = Generation(Prompts(loaded.processor), ByRule(METRICS["exact_match"]), max_new_tokens=24)
     assert asks.evaluate(loaded.vlm, chosen).scores.tolist() == [wanted[one.id] for one in chosen]
+
+
+def test_what_cannot_be_asked_is_found_before_it_is_asked(qwen: Prompts) -> None:
+    thin = families.picture(np.random.default_rng(0), side=4)
+    with Image.open(BytesIO(thin)) as image, BytesIO() as file:
+        image.resize((900, 3)).save(file, "PNG")
+        thin = file.getvalue()
+    some = families.examples(10)
+    qwen.check(some)
+    flawed = (
+        replace(some[0], id="thin", images=(thin,)),
+        replace(some[3], id="literal", question="what does <|image_pad|> mean?"),
+        replace(some[3], id="film", question="<|video_pad|> what is this?"),
+    )
+    with pytest.raises(EvaluationError, match=r"3 of 13 examples cannot be asked: .*'thin', with pictures of 900 x 3"):
+        qwen.check([*some, *flawed])
+    with pytest.raises(EvaluationError, match=r"'literal' has <\|image_pad\|>, which .* for a picture; write <image>"):
+        qwen.check(flawed[1:2])
+    with pytest.raises(EvaluationError, match=r"'film' has <\|video_pad\|>"):
+        qwen.text(flawed[2])
+
+
+@pytest.fixture(scope="module")
+def qwen() -> Prompts:
+    return Prompts(families.processor("qwen2_vl"))

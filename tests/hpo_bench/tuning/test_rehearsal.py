@@ -13,6 +13,7 @@ from live_toys import in_this_process
 from hpo_bench.cli import cli
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.rehearsal import FILE
 from hpo_bench.tuning.storage import TrialStore
@@ -125,3 +126,18 @@ def test_a_dry_run_refuses_what_the_study_would(ask: Callable[..., tuple[str, Tr
     other = Request(pair=small_pair, methods=("ties",), optimizer="random", studies=store.folder.parent, name="mine")
     with pytest.raises(LiveError, match="methods"):
         dry_run(other, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)
+
+
+def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair, tmp_path: Path
+) -> None:
+    path, template = small_pair.examples, prompts(small_pair.folder)
+    assert path is not None
+    last = max((one for one in read_examples(path) if one.split == "test"), key=lambda one: one.id)
+    others = [one for one in read_examples(path) if one.id != last.id]
+    write_examples([*others, replace(last, question=f"{last.question} rare")], path)
+    guard = "{% if ' rare' in messages | string %}{{ raise_exception('not this') }}{% endif %}"
+    template.write_text(guard + template.read_text())
+    with pytest.raises(LiveError, match=rf"1 of 40 examples cannot be asked: example '{last.id}'.*TemplateError: not"):
+        ask()
+    assert not TrialStore(tmp_path / "tuning" / "mine", "mine", existing=True).trials()
