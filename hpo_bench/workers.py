@@ -139,7 +139,7 @@ def _ray(jobs: int, address: str | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError as error:
-        raise UsageError("--backend ray needs Ray: pip install 'hpo-bench[cluster]'") from error
+        raise UsageError("--ray-address needs Ray: pip install 'hpo-bench[cluster]'") from error
     mine = not ray.is_initialized()
     if mine:
         local: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}

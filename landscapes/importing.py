@@ -59,7 +59,7 @@ def import_table(
     if catalogue.is_shadowed(name, root):
         raise UnwritableError(
             f"{name} ships with the package and would always be found instead; give another name with --name, or "
-            "another folder with --dir"
+            "another folder with --out"
         )
     sweep = read_sweep(path, reading)
     rows, box = sweep.rows, sweep.box

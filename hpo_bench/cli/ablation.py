@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.cli.options import JOBS, JSON, Command, seeds, suites
 from hpo_bench.display.console import output
+from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
 Examples:
@@ -21,21 +23,25 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 
 
 @click.command(
-    name="ablation", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    name="ablation",
+    cls=Command,
+    formerly={"--seed": "--suite-seed"},
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option(
-    "-s", "--suite", "suites", multiple=True, metavar="NAME",
-    help="merge-like-2d, merge-like-3d (synthetic), bbob-2d or bbob-3d; repeatable.  [default: all]",
-)  # fmt: skip
+@suites("merge-like-2d, merge-like-3d (synthetic), bbob-2d or bbob-3d; by default all")
 @click.option("-a", "--arm", "arms", multiple=True, metavar="NAME", help="A choice; repeatable.  [default: all]")
 @click.option("--noise", "noises", multiple=True, type=click.FloatRange(0.0, 10.0), metavar="SHARE",
     help="Standard deviation of an evaluation as a share of a function's spread; repeatable.  [default: 0 and 0.1]",
 )  # fmt: skip
 @click.option("--functions", type=click.IntRange(2, 24), help="Functions of each suite.  [default: 24]")
-@click.option("--seeds", type=click.IntRange(1, 1000), help="Runs of each arm on each function.  [default: 2]")
-@click.option("--seed", type=click.IntRange(0), default=SEED, show_default=True, help="Draws the functions.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
-@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Where to write the table as JSON.")
+@seeds(None, what="runs of each arm on each function", shown="2, or 1 with --quick")
+@click.option(
+    "--suite-seed", type=click.IntRange(0), default=SEED, show_default=True, metavar="N", help="Draws the functions."
+)
+@JOBS
+@JSON
+@click.option("--out", type=click.Path(path_type=Path), hidden=True)
 @click.option("--quick", is_flag=True, help="Four arms on three functions of each suite, one seed.")
 @click.option("--speed", is_flag=True, help="Time GP-BO in a group of 100 and alone beside BoTorch's loop instead.")
 def command(
@@ -45,8 +51,9 @@ def command(
     noises: tuple[float, ...],
     functions: int | None,
     seeds: int | None,
-    seed: int,
-    jobs: int,
+    suite_seed: int,
+    jobs: int | None,
+    as_json: bool,
     out: Path | None,
     quick: bool,
     speed: bool,
@@ -57,13 +64,14 @@ def command(
     of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
     """
     # Imported here so that --help does not wait.
+    import joblib
+
     from hpo_bench.experiments.ablation.variants import chosen
     from landscapes.functions import SUITES, suite
 
-    console = output(width=160)
     choices = chosen(arms or (QUICK_ARMS if quick else ()))
     count = functions or (3 if quick or speed else None)
-    held_out = {name: suite(name, seed, count=count) for name in suites or SUITES}
+    held_out = {name: suite(name, suite_seed, count=count) for name in suites or SUITES}
     if speed:
         from hpo_bench.experiments.ablation.run import BUDGETS
         from hpo_bench.experiments.cost.suggestion import measure, show_times
@@ -72,14 +80,26 @@ def command(
             name: measure(own, budget=12 if quick else BUDGETS[own[0].dim], group=4 if quick else 100)
             for name, own in held_out.items()
         }
-        console.print(show_times(times))
+        shown = show_times(times)
         content = {"timings": {name: [timing.plain() for timing in own] for name, own in times.items()}}
     else:
         from hpo_bench.experiments.ablation.page import show
         from hpo_bench.experiments.ablation.run import conduct
 
-        rows = conduct(choices, held_out, noises=noises or (0.0, 0.1), seeds=seeds or (1 if quick else 2), jobs=jobs)
-        console.print(show(rows))
+        rows = conduct(
+            choices,
+            held_out,
+            noises=noises or (0.0, 0.1),
+            seeds=seeds or (1 if quick else 2),
+            jobs=jobs or joblib.cpu_count(),
+        )
+        shown = show(rows)
         content = {"rows": [row.plain() for row in rows]}
+    text = json.dumps({"seed": suite_seed, **content}, indent=1) + "\n"
+    if as_json:
+        say(text, nl=False)
+    else:
+        output(width=160).print(shown)
     if out:
-        out.write_text(json.dumps({"seed": seed, **content}, indent=1) + "\n", encoding="utf-8")
+        say("--out FILE is now --json > FILE", err=True)
+        out.write_text(text, encoding="utf-8")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, THREADS, Choice, Group
+from hpo_bench.cli.options import JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, Group, methods, out, seeds
 from hpo_bench.display.printing import say
 from hpo_bench.files import folder_of
 
@@ -13,9 +13,8 @@ EXAMPLES = """\b
 Examples:
   hpo-bench cost grid                             every nano pair that is here: full grid against tuning
   hpo-bench cost grid ja-llama -m ta --seeds 3
-  hpo-bench cost trial --json trial.json          a trial in memory against mergekit's merges on disk
+  hpo-bench cost trial --json > trial.json        a trial in memory against mergekit's merges on disk
 """
-METHODS = ("ta", "dare", "ties")
 
 
 @click.group(cls=Group, epilog=EXAMPLES)
@@ -25,19 +24,15 @@ def command() -> None:
 
 @command.command()
 @click.argument("names", nargs=-1, metavar="[PAIR]...")
-@click.option(
-    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
-)
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Studies a pair and method.")
+@methods("all three", known=RECORDED)
+@seeds(1, what="studies of each pair and method")
 @click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
 @PAIRS
+@out("page, figure, table and studies; a study that is finished is not made again", default=folder_of("cost"))
 @click.option(
-    "--out", type=click.Path(path_type=Path), default=folder_of("cost"), show_default=True, metavar="DIR",
-    help="Where page, figure, table and studies lie; a study that is finished is not made again.",
+    "--studies", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder in which each study has its own.  [default: OUT/studies]",
 )  # fmt: skip
-@click.option(
-    "--studies", type=click.Path(path_type=Path), metavar="DIR", help="Folder of the studies.  [default: OUT/studies]"
-)
 def grid(
     *,
     names: tuple[str, ...],
@@ -65,7 +60,7 @@ def grid(
 
     # The optimiser's models are small: more threads than one only get in the worker's way.
     torch.set_num_threads(1)
-    methods = methods or METHODS
+    methods = methods or RECORDED
     chosen = choose(names, pairs)
     plan = Plan(
         pairs=chosen if names else recorded(chosen, methods),
@@ -102,17 +97,30 @@ def grid(
     say(f"page: {page.write_page(found, plan, out)}")
 
 
-@command.command()
+@command.command(cls=Command, formerly={"--trials": "--repeats"})
 @click.argument("pair", default="ja-llama")
+@methods("all three", known=RECORDED)
 @click.option(
-    "-m", "--method", "methods", multiple=True, type=Choice(METHODS), help="Merge method.  [default: all three]"
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    metavar="N",
+    help="Trials of each kind to time.",
 )
-@click.option("--trials", type=click.IntRange(min=1), default=5, show_default=True, help="Trials of each kind to time.")
 @THREADS
 @PAIRS
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every trial's seconds there.")
+@JSON
+@JSON_FILE
 def trial(
-    *, pair: str, methods: tuple[str, ...], trials: int, threads: int, pairs: Path, json_path: Path | None
+    *,
+    pair: str,
+    methods: tuple[str, ...],
+    repeats: int,
+    threads: int,
+    pairs: Path,
+    as_json: bool,
+    json_file: Path | None,
 ) -> None:
     """Time a trial of PAIR with the models in memory, against merges that mergekit writes to disk.
 
@@ -133,10 +141,13 @@ def trial(
     found = find_pair(pair, pairs)
     timings: list[trial.Timing] = []
     with progress().status("") as status:
-        for timing in trial.measure(found, methods or METHODS, trials=trials, told=status.update):
+        for timing in trial.measure(found, methods or RECORDED, trials=repeats, told=status.update):
             timings.append(timing)
-            if json_path:  # each time, since a run takes minutes and may be cut short
-                json_path.write_text(trial.as_json(found.name, timings), encoding="utf-8")
+            if json_file:  # each time, since a run takes minutes and may be cut short
+                json_file.write_text(trial.as_json(found.name, timings), encoding="utf-8")
+    if as_json:
+        say(trial.as_json(found.name, timings), nl=False)
+        return
     resident = {timing.method: timing for timing in timings if timing.route == trial.RESIDENT}
     console = output(width=160)
     for clock in trial.CLOCKS:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import TRUST_REMOTE_CODE, a_pair
+from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE, a_pair
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 
@@ -19,12 +19,12 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
+@click.command(epilog=EXAMPLES)
 @a_pair
 @click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
-@click.option("--dtype", help="float32, bfloat16 or stored, for the memory needed.  [default: as the pair says]")
+@DTYPE
 @TRUST_REMOTE_CODE
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@JSON
 def command(
     *,
     pair: str | None,

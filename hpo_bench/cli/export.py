@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import TRUST_REMOTE_CODE
+from hpo_bench.cli.options import STUDIES, TRUST_REMOTE_CODE, device, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -16,13 +16,11 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("study")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the model.  [default: STUDY's folder/export]")
+@out("the model", shown="STUDY's folder/export")
 @click.option("--trial", type=click.IntRange(min=0), help="Number of a trial.  [default: the recommended one]")
-@click.option(
-    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
-)
+@STUDIES
 @click.option("--pair", metavar="PAIR", help="Where its pair is now, if it has moved.")
-@click.option("--device", default="cpu", show_default=True, help="Where it is merged and checked.")
+@device("cpu")
 @TRUST_REMOTE_CODE
 def command(
     *,
@@ -31,7 +29,7 @@ def command(
     trial: int | None,
     studies: Path,
     pair: str | None,
-    device: str,
+    device: str | None,
     trust_remote_code: bool,
 ) -> None:
     """Write the merge that STUDY recommends as a Hugging Face folder with a model card.
@@ -48,7 +46,7 @@ def command(
     disable_progress_bar()  # transformers would draw its own
     found = Study.open(study, studies, pair=pair)
     folder = out or found.store.folder / "export"
-    made = export(found, folder, trial=trial, device=device, trust_remote_code=trust_remote_code)
+    made = export(found, folder, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
     say(f"{folder} holds trial {made.trial.number}. {made.sentence}")
     if not made.explained:
         raise LiveError(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import Group, a_pair
+from hpo_bench.cli.options import Group, a_pair, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -27,7 +27,7 @@ def command() -> None:
 
 @command.command(epilog=EXAMPLES)
 @a_pair
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for base, vlm and expert.")
+@out("base, vlm and expert", required=True)
 def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str | None, pairs: Path, out: Path) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
@@ -47,7 +47,7 @@ def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str 
 @click.option(
     "--language", type=click.Path(path_type=Path), required=True, help="Language model with the VLM's vocabulary rows."
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the VLM.")
+@out("the VLM", required=True)
 def onto(
     *,
     pair: str | None,

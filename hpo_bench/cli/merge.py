@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import TRUST_REMOTE_CODE, a_pair
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, TRUST_REMOTE_CODE, a_pair, device, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -17,21 +17,16 @@ Examples:
 """
 
 
-@click.command(epilog=EXAMPLES, context_settings={"max_content_width": 100})
+@click.command(epilog=EXAMPLES)
 @a_pair
-@click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
+@METHOD
 @click.option("--vl-weight", type=float, required=True, help="Coefficient of the VLM's task vector.")
 @click.option("--exp-weight", type=float, required=True, help="Coefficient of the expert's task vector.")
 @click.option("--density", type=float, help="Share of each task vector that is kept, for dare and ties.")
-@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="Folder for the model, new or empty.",
-)
-@click.option("--dtype", help="Merge in float32, bfloat16, or as stored.  [default: as the pair says]")
-@click.option("--device", metavar="NAME", help="Where to merge, such as cuda.  [default: cpu]")
+@MASK_SEED
+@out("the model, new or empty", required=True)
+@DTYPE
+@device("cpu")
 @click.option("--stream", is_flag=True, help="Tensor by tensor from disk to disk, for models larger than memory.")
 @TRUST_REMOTE_CODE
 def command(

@@ -8,7 +8,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.cli.options import JSON, LANDSCAPES_DIR, PAIRS, THREADS, out
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -26,20 +26,8 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[PAIR]...")
 @PAIRS
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=folder_of("methods"),
-    show_default=True,
-    metavar="DIR",
-    help="Where measurements, page and figure lie; what is measured is not measured again.",
-)
-@click.option(
-    "--landscapes-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Recorded grids, as PAIR/METHOD; one that is missing or of other weights is recorded.  [default: shipped]",
-)
+@out("measurements, page and figure; what is there is not measured again", default=folder_of("methods"))
+@LANDSCAPES_DIR
 @click.option(
     "--samples",
     type=click.IntRange(min=2),
@@ -49,7 +37,7 @@ Examples:
 )
 @click.option("--variants", is_flag=True, help="Also other ways to do what WUDI, NAN, Fisher and RegMean leave open.")
 @THREADS
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON instead of tables.")
+@JSON
 def command(
     *,
     names: tuple[str, ...],
@@ -64,8 +52,8 @@ def command(
     """Compare nine merge methods, the VLM as it is, and the expert in its place.
 
     PAIR is a name or a folder with a pair.yaml; all that are built or shipped by default. TA, DARE and TIES are tuned
-    by the study's grid on validation examples; everybody is scored on test examples. Interrupted, the same command goes
-    on where it was.
+    by the study's grid on validation examples, which is recorded where it is missing or of other weights; everybody is
+    scored on test examples. Interrupted, the same command goes on where it was.
     """
     from hpo_bench.merging.find import choose
 

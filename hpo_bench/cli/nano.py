@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import THREADS, Group
+from hpo_bench.cli.options import PAIRS, THREADS, Command, Group
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -14,7 +14,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench nano list
   hpo-bench nano build ja-llama
-  hpo-bench nano build --all --out /data/nano
+  hpo-bench nano build --all --pairs /data/nano
 """
 
 
@@ -32,18 +32,12 @@ def list_pairs() -> None:
         say(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
 
 
-@command.command(epilog=EXAMPLES)
+@command.command(cls=Command, formerly={"--out": "--pairs"}, epilog=EXAMPLES)
 @click.argument("pair", required=False)
 @click.option("--all", "everything", is_flag=True, help="Build every pair, one after the other.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("nano"),
-    show_default=True,
-    help="Folder for the pairs and the drawings they learn from.",
-)
+@PAIRS
 @THREADS
-def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
+def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None:
     """Train PAIR: base language model, VLM and expert, and draw its benchmark.
 
     Needs the extra `nano` (pip install 'hpo-bench[nano]') and npm, which bring names and drawings. Interrupted, the
@@ -68,12 +62,12 @@ def build(pair: str | None, everything: bool, out: Path, threads: int) -> None:
         with Steps(progress(), recipe.pair) as steps:
             build_pair(
                 recipe,
-                out / recipe.pair,
-                cache=out / ".drawings",
+                pairs / recipe.pair,
+                cache=pairs / ".drawings",
                 report=lambda stage, done, total, loss, steps=steps, name=recipe.pair: steps.show(
                     done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
                 ),
             )
-        say(f"{out / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
+        say(f"{pairs / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
     if pair is None:
         say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")

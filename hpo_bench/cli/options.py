@@ -1,14 +1,17 @@
-"""Options that several commands share."""
+"""Options that several commands share: one name, meaning and default each, whatever the command.
+
+What differs between commands stands behind a semicolon in an option's help, or in brackets as its default.
+"""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from hpo_bench.display.printing import say
-from hpo_bench.files import folder_of
+from hpo_bench.files import RESULTS, folder_of
 from surrogates.nearest import offer
 
 
@@ -31,6 +34,41 @@ class Group(click.Group):
             known = self.list_commands(ctx)
             raise click.UsageError(f"no command is called {name!r}; {offer(name, known)}", ctx)
         return super().resolve_command(ctx, args)
+
+
+class Command(click.Command):
+    """A command whose options may still be typed by the names that they once had, which a line then tells.
+
+    Args:
+        formerly: Names of before and those of now; an empty one of now where the value has become an argument.
+    """
+
+    def __init__(self, *args: Any, formerly: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.formerly = formerly or {}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what was typed, in the words of now."""
+        return super().parse_args(ctx, list(self._today(args, quiet=ctx.resilient_parsing)))
+
+    def _today(self, words: Sequence[str], *, quiet: bool) -> Iterator[str]:
+        into_a_file = any(JSON_FILE_NAME in one.opts for one in self.params)
+        for place, word in enumerate(words):
+            if word == "--":
+                yield from words[place:]
+                return
+            name, is_, value = word.partition("=")
+            if into_a_file and name == "--json" and (is_ or ".json" in "".join(words[place + 1 : place + 2])):
+                name, now = JSON_FILE_NAME, "--json > FILE"
+            elif (now := self.formerly.get(name)) is None:
+                yield word
+                continue
+            else:
+                name = now
+            if not quiet:
+                old = word.partition("=")[0]
+                say(f"{old} is now {now}" if now else f"{old} is now an argument without a name", err=True)
+            yield from ([f"{name}={value}"] if name and is_ else [value] if is_ else [name] if name else [])
 
 
 class Choice(click.Choice[str]):
@@ -58,47 +96,138 @@ class Money(click.FloatRange):
         return number
 
 
+Decorator = Callable[[click.decorators.FC], click.decorators.FC]
+JSON_FILE_NAME = "--json-file"
+FOLDER = click.Path(path_type=Path)
 PRICE = click.option("--price", type=Money(), default=0.0, help="Dollars that an hour of a GPU costs.")
-
 PAIRS = click.option(
-    "--pairs",
-    type=click.Path(path_type=Path),
-    default=Path("nano"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder where `hpo-bench nano build` put its pairs.",
-)
+    "--pairs", type=FOLDER, default=Path("nano"), show_default=True, metavar="DIR",
+    help="Folder where `hpo-bench nano build` puts its pairs.",
+)  # fmt: skip
 LANDSCAPES_DIR = click.option(
-    "--landscapes-dir",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
+    "--landscapes-dir", type=FOLDER, metavar="DIR",
     help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
-)
+)  # fmt: skip
+LANDSCAPES = click.option(
+    "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN",
+    help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all]",
+)  # fmt: skip
+OPTIMIZERS = click.option(
+    "-o", "--optimizer", "identities", multiple=True, metavar="NAME",
+    help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
+)  # fmt: skip
+SURROGATE = click.option(
+    "--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]"
+)  # fmt: skip
+BUDGET = click.option(
+    "--budget", type=click.IntRange(1, 1000), metavar="N",
+    help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]",
+)  # fmt: skip
 JOBS = click.option(
     "-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
-)
+)  # fmt: skip
+WORKERS = click.option(
+    "-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
+    help="Processes, each with the models in memory.",
+)  # fmt: skip
+RAY_ADDRESS = click.option(
+    "--ray-address", metavar="ADDRESS",
+    help="Work on a Ray cluster: auto, HOST:PORT, or local for one of this machine's cores.",
+)  # fmt: skip
 THREADS = click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, help="CPU threads of each process."
+    "--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    help="CPU threads of each process.",
+)  # fmt: skip
+DTYPE = click.option("--dtype", metavar="TYPE", help="float32, bfloat16 or stored.  [default: as the pair says]")
+MASK_SEED = click.option(
+    "--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of DARE's masks."
 )
+METHOD = click.option("-m", "--method", required=True, metavar="METHOD", help="Merge method: ta, dare or ties.")
+STUDIES = click.option(
+    "--studies", type=FOLDER, default=Path("tuning"), show_default=True, metavar="DIR",
+    help="Folder in which each study has its own.",
+)  # fmt: skip
 TRUST_REMOTE_CODE = click.option(
     "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
 )
+JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and no tables.")
+JSON_FILE = click.option(JSON_FILE_NAME, type=click.Path(path_type=Path), hidden=True)
+"""Where `--json FILE` once wrote to."""
 
-PAGE_FOLDER = click.option(
-    "--out", type=click.Path(path_type=Path), metavar="DIR", help="Where page and figures go.  [default: with the runs]"
-)
+
+RECORDED = ("ta", "dare", "ties")
+"""Merge methods whose grids the study records."""
 
 
-def runs_folder(command: str) -> Callable[[click.decorators.FC], click.decorators.FC]:
-    """Where a command stores runs as they are made."""
+def methods(default: str, *, known: Sequence[str] = ()) -> Decorator:
+    """Several merge methods.
+
+    Args:
+        default: What none named means, in words.
+        known: The only ones there may be, if the command does not look them up itself.
+    """
+
+    def check(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+        convert = Choice(known).convert if known else None
+        return tuple(convert(name, param, ctx) for name in names) if convert else names
+
     return click.option(
-        "--results",
-        type=click.Path(path_type=Path),
-        default=folder_of(command),
-        show_default=True,
-        metavar="DIR",
-        help="Where runs are kept; what is there is not made again.",
+        "-m", "--method", "methods", multiple=True, metavar="METHOD", callback=check,
+        help=f"Merge method: ta, dare or ties; repeatable.  [default: {default}]",
+    )  # fmt: skip
+
+
+def device(default: str = "a GPU, else the CPU") -> Decorator:
+    """Where to compute, and what that is by default in words."""
+    return click.option("--device", metavar="NAME", help=f"cpu, cuda, cuda:1, ...  [default: {default}]")
+
+
+def seeds(default: int | None, *, what: str, shown: str | None = None) -> Decorator:
+    """How often a thing is done, each time with a seed of its own.
+
+    Args:
+        default: As a number; None where it hangs on other options.
+        what: The thing.
+        shown: The default in words, where it is None.
+    """
+    return click.option(
+        "--seeds", type=click.IntRange(1, 10_000), default=default, metavar="N",
+        help=f"Repetitions, each with a seed of its own; {what}.  [default: {shown or default}]",
+    )  # fmt: skip
+
+
+def suites(names: str) -> Decorator:
+    """Test functions, of these suites in words."""
+    return click.option(
+        "-s", "--suite", "suites", multiple=True, metavar="NAME", help=f"Test functions; {names}; repeatable."
     )
+
+
+def out(what: str, *, default: Path | None = None, shown: str | None = None, required: bool = False) -> Decorator:
+    """A folder to write.
+
+    Args:
+        what: What comes into it.
+        default: Where by default.
+        shown: The same in words, where it is None.
+        required: Whether there is no default.
+    """
+    end = " [required]" if required else f"  [default: {default or shown}]" if default or shown else ""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), default=default, required=required, metavar="DIR",
+        help=f"Folder to write; {what}.{end}",
+    )  # fmt: skip
+
+
+PAGE_FOLDER = out("page and figures", shown="with the runs")
+
+
+def runs_folder(command: str = "") -> Decorator:
+    """Where a command stores runs as they are made, by default in a folder of its own."""
+    return click.option(
+        "--results", type=FOLDER, default=folder_of(command) if command else RESULTS, show_default=True, metavar="DIR",
+        help="Folder of runs; what is there is not made again.",
+    )  # fmt: skip
 
 
 def a_pair(function: click.decorators.FC) -> click.decorators.FC:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAGE_FOLDER, runs_folder
+from hpo_bench.cli.options import JOBS, PAGE_FOLDER, runs_folder
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 
@@ -16,24 +16,24 @@ Examples:
 """
 
 
-@click.command(
-    name="peers", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
-)
+@click.command(name="peers", epilog=EXAMPLES)
 @click.option(
     "--stage", "names", multiple=True, metavar="NAME",
     help="landscapes (that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",
 )  # fmt: skip
 @runs_folder("peers")
 @PAGE_FOLDER
-@click.option("-j", "--jobs", type=click.IntRange(1, 1024), default=1, show_default=True, help="Worker processes.")
+@JOBS
 @click.option("--no-run", is_flag=True, help="Make no runs: the page from what is stored.")
-def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int, no_run: bool) -> None:
+def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int | None, no_run: bool) -> None:
     """Run GP-BO and the optimisers of other packages with the same starts, and write a page about it.
 
     Needs the extra `peers`; HEBO gets an environment of its own. Finished runs are stored at once, so the command may
     be interrupted at any time, and goes on where it stopped.
     """
     # Imported here so that --help does not wait.
+    import joblib
+
     from hpo_bench.benchmark.store import ResultsFolder
     from hpo_bench.display.progress import Progress
     from hpo_bench.errors import UsageError
@@ -54,7 +54,7 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
             continue
         problems = stage.problems()
         if not no_run:
-            run(stage, problems, folder, workers=Local(jobs), progress=Progress(progress()))
+            run(stage, problems, folder, workers=Local(jobs or joblib.cpu_count()), progress=Progress(progress()))
         found = played(stage, problems, folder)
         if found.meetings:
             rounds.append(found)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE, WORKERS, device
 
 EXAMPLES = """\b
 Examples:
@@ -18,8 +18,8 @@ TRIALS = (25, 40, 60, 100)
 @click.command(epilog=EXAMPLES)
 @click.argument("pair")
 @PRICE
-@click.option("-w", "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: a GPU, else the CPU]")
+@WORKERS
+@device()
 @THREADS
 @PAIRS
 @TRUST_REMOTE_CODE

@@ -5,7 +5,17 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, PAGE_FOLDER, PAIRS, runs_folder
+from hpo_bench.cli.options import (
+    BUDGET,
+    JOBS,
+    LANDSCAPES,
+    LANDSCAPES_DIR,
+    OPTIMIZERS,
+    PAGE_FOLDER,
+    PAIRS,
+    runs_folder,
+    seeds,
+)
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 
@@ -18,14 +28,12 @@ Examples:
 
 
 @click.command(name="ranking", epilog=EXAMPLES)
-@click.option("-l", "--landscape", "patterns", multiple=True, metavar="PATTERN", help="Landscapes.  [default: all]")
-@click.option("-o", "--optimizer", "identities", multiple=True, metavar="NAME", help="Optimisers.  [default: all]")
+@LANDSCAPES
+@OPTIMIZERS
 @click.option("--guise", "kinds", multiple=True, metavar="NAME", help="A kernel, gp or noise.  [default: all of them]")
 @click.option("--real", is_flag=True, help="Real merges and evaluations as well, which the others are compared with.")
-@click.option("--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs of each.")
-@click.option(
-    "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
-)
+@seeds(10, what="runs of each optimiser on each guise")
+@BUDGET
 @runs_folder("ranking")
 @PAGE_FOLDER
 @PAIRS

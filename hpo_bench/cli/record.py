@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.cli.options import MASK_SEED, METHOD, PAIRS, THREADS, out
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -22,7 +22,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("pair")
-@click.option("--method", "-m", required=True, help="Merge method: ta, dare or ties.")
+@METHOD
 @click.option(
     "--design",
     default="study",
@@ -31,14 +31,8 @@ Examples:
     "(200 further settings in its box), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
 )
 @PAIRS
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=Path("landscapes/recorded"),
-    show_default=True,
-    help="Folder for landscapes; the recording goes to PAIR/METHOD in it, a held-out one to a folder in that.",
-)
-@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
+@out("the recording goes to PAIR/METHOD in it, a held-out one to a folder in that", default=Path("landscapes/recorded"))
+@MASK_SEED
 @THREADS
 def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from hpo_bench.cli.options import STUDIES
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -14,9 +15,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @click.argument("study")
-@click.option(
-    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of studies."
-)
+@STUDIES
 def command(*, study: str, studies: Path) -> None:
     """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
     from hpo_bench.tuning.outcome.page import write_report

@@ -5,10 +5,25 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, Choice
+from hpo_bench.cli.options import (
+    BUDGET,
+    JOBS,
+    LANDSCAPES,
+    LANDSCAPES_DIR,
+    OPTIMIZERS,
+    RAY_ADDRESS,
+    SURROGATE,
+    Choice,
+    Command,
+    runs_folder,
+    seeds,
+    suites,
+)
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
-from hpo_bench.files import RESULTS
+
+LOCAL = "local"
+"""Names a Ray cluster of this machine's cores."""
 
 EXAMPLES = """\b
 Examples:
@@ -18,48 +33,36 @@ Examples:
   hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
   hpo-bench run --landscapes-dir my-grids          your own recorded grids
   hpo-bench run --peers --suite bbob --noisy       other packages' optimisers, on noisy test functions
-  hpo-bench run --backend ray --address auto       on a Ray cluster
+  hpo-bench run --ray-address auto                 on a Ray cluster
 """
 
 
 @click.command(
-    name="run", epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    name="run",
+    cls=Command,
+    formerly={"--address": "--ray-address", "--start": "--initial"},
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option(
-    "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN",
-    help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all]",
-)  # fmt: skip
-@click.option(
-    "-o", "--optimizer", "identities", multiple=True, metavar="NAME",
-    help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
-)  # fmt: skip
+@LANDSCAPES
+@OPTIMIZERS
 @click.option("--peers", "with_peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
+@suites("bbob, merge-like, or either in one dimension (bbob-2d), in place of landscapes")
+@seeds(10, what="runs of each optimiser on each landscape")
+@BUDGET
+@runs_folder()
 @click.option(
-    "--suite", "suites", multiple=True, metavar="NAME",
-    help="Test functions in place of landscapes: bbob, merge-like, or either in one dimension (bbob-2d); repeatable.",
-)  # fmt: skip
-@click.option("--seeds", type=click.IntRange(1, 10_000), default=10, show_default=True, help="Runs of each.")
-@click.option(
-    "--budget", type=click.IntRange(1, 1000), help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]"
-)
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=RESULTS, show_default=True, metavar="DIR",
-    help="Where runs and report lie; runs that are there are not run again.",
-)  # fmt: skip
-@click.option(
-    "--start", type=Choice(["own", "center", "design"]), default="own", show_default=True,
+    "--initial", "start", type=Choice(["own", "center", "design"]), default="own", show_default=True,
     help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
 @JOBS
-@click.option(
-    "--backend", type=Choice(["local", "ray"]), default="local", show_default=True, help="Where runs are made."
-)
-@click.option("--address", metavar="HOST:PORT", help="Of the Ray cluster.  [default: one of this machine's cores]")
-@click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
+@RAY_ADDRESS
+@click.option("--backend", type=Choice(["local", "ray"]), hidden=True)
+@SURROGATE
 @LANDSCAPES_DIR
 @click.option(
-    "--sensitivity", is_flag=True, help="Run everything under every other surrogate, too: what depends on the choice?"
+    "--sensitivity", is_flag=True, help="Run everything under every other surrogate, too, and say what changes."
 )
 @click.option("--no-report", is_flag=True, help="Only runs.parquet and summary.json: no figures and no page.")
 def command(
@@ -76,8 +79,8 @@ def command(
     suites: tuple[str, ...],
     start: str,
     noisy: bool,
-    backend: str,
-    address: str | None,
+    ray_address: str | None,
+    backend: str | None,
     sensitivity: bool,
     no_report: bool,
 ) -> None:
@@ -102,8 +105,9 @@ def command(
     folder = ResultsFolder(results)
     folder.check()
     jobs = jobs or joblib.cpu_count()
-    if address and backend == "local":
-        raise click.UsageError("--address is a Ray cluster's; add --backend ray")
+    if backend is not None:
+        say("--backend ray is now --ray-address local", err=True)
+        ray_address = ray_address or {"ray": LOCAL, "local": None}[backend]
     plan = pipeline.plan(
         patterns, identities=identities, seeds=seeds, budget=budget, surrogate=surrogate, landscapes_dir=landscapes_dir,
         with_peers=with_peers, suites=suites, start=start, noisy=noisy, sensitivity=sensitivity,
@@ -111,7 +115,7 @@ def command(
     outcome = pipeline.execute(
         plan,
         folder,
-        workers=RayCluster(jobs, address) if backend == "ray" else Local(jobs),
+        workers=Local(jobs) if ray_address is None else RayCluster(jobs, None if ray_address == LOCAL else ray_address),
         report=not no_report,
         progress=progress(),
         surrogates=registry.NAMES if sensitivity else (),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, THREADS
+from hpo_bench.cli.options import PAIRS, THREADS, out
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -20,13 +20,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @PAIRS
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    default=folder_of("scale"),
-    show_default=True,
-    help="Folder for page and measurements; what is there of the same weights is not measured again.",
-)
+@out("page and measurements; what is there of the same weights is not measured again", default=folder_of("scale"))
 @click.option("--build", "build_missing", is_flag=True, help="Build the rungs that are missing.")
 @THREADS
 def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:

@@ -6,24 +6,27 @@ import click
 from rich import box
 from rich.table import Table
 
-from hpo_bench.cli.options import THREADS, Choice
+from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Choice, Command, methods
+from hpo_bench.cli.options import device as device_option
 from hpo_bench.display.console import PlainConsole, progress
+from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
 Examples:
   hpo-bench speed                                     the shipped pair, against mergekit and a memory copy
-  hpo-bench speed --shape 100M --json speed.json      and random weights in the shapes of a 100M Llama
+  hpo-bench speed --shape 100M --json > speed.json    and random weights in the shapes of a 100M Llama
   hpo-bench speed --no-pair --shape 7B --device cuda  on a GPU: against a device copy of the same bytes
 """
 
 
-@click.command(epilog=EXAMPLES)
-@click.option("--pair", default="ja-llama", show_default=True, help="A pair by name, or a folder with a pair.yaml.")
+@click.command(cls=Command, formerly={"--pair": ""}, epilog=EXAMPLES)
+@click.argument("pair", default="ja-llama")
 @click.option("--no-pair", is_flag=True, help="Only random weights.")
 @click.option("--shape", "shapes", multiple=True, type=Choice(["10M", "100M", "7B"]), help="Random weights too.")
-@click.option("--method", "-m", "methods", multiple=True, type=Choice(["ta", "dare", "ties"]), help="Only these.")
-@click.option("--device", type=Choice(["cpu", "cuda"]), default="cpu", show_default=True)
-@click.option("--dtype", type=Choice(["float32", "bfloat16"]), help="By default float32 on a CPU, else bfloat16.")
+@methods("all three", known=RECORDED)
+@device_option("cpu")
+@DTYPE
+@PAIRS
 @click.option(
     "--compiled/--no-compiled", default=False, help="On a CPU, also through torch.compile (needs a compiler)."
 )
@@ -39,21 +42,24 @@ Examples:
 @click.option("--seconds", type=float, default=3.0, show_default=True, help="Time a contender about this long.")
 @click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
 @THREADS
-@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write every repeat's seconds there.")
+@JSON
+@JSON_FILE
 def command(
     pair: str,
     no_pair: bool,
     shapes: tuple[str, ...],
     methods: tuple[str, ...],
-    device: str,
+    device: str | None,
     dtype: str | None,
+    pairs: Path,
     compiled: bool,
     ways: tuple[str, ...],
     clock: str,
     seconds: float,
     least: int,
     threads: int,
-    json_path: Path | None,
+    as_json: bool,
+    json_file: Path | None,
 ) -> None:
     """Time re-merging in place against mergekit and against a memory copy of the same bytes.
 
@@ -69,26 +75,26 @@ def command(
     from hpo_bench.merging.devices import check_device
     from hpo_bench.merging.find import find_pair
 
-    device = check_device(device).type
+    place = check_device(device or "cpu").type
     if no_pair and not shapes:
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")
     torch.set_num_threads(threads)
     disable_progress_bar()
-    kind = getattr(torch, dtype or ("float32" if device == "cpu" else "bfloat16"))
-    by_clock: merge.Clock = "cuda" if device == "cuda" else "cpu" if clock == "cpu" else "wall"
-    contenders = [merge.COPY, merge.COMPILED if device == "cuda" else merge.RESIDENT]
-    if device == "cpu":
+    kind = getattr(torch, dtype or ("float32" if place == "cpu" else "bfloat16"))
+    by_clock: merge.Clock = "cuda" if place == "cuda" else "cpu" if clock == "cpu" else "wall"
+    contenders = [merge.COPY, merge.COMPILED if place == "cuda" else merge.RESIDENT]
+    if place == "cpu":
         contenders += [merge.COMPILED] * compiled
         by_way = {"in-process": merge.IN_PROCESS, "run-merge": merge.RUN_MERGE, "command": merge.COMMAND}
         contenders += [by_way[way] for way in ways if way in by_way]
-    makers = [] if no_pair or device == "cuda" else [lambda: subjects.of_pair(find_pair(pair), kind)]
-    makers += [lambda shape=shape: subjects.synthetic(shape, kind, device) for shape in shapes]
+    makers = [] if no_pair or place == "cuda" else [lambda: subjects.of_pair(find_pair(pair, pairs), kind)]
+    makers += [lambda shape=shape: subjects.synthetic(shape, kind, place) for shape in shapes]
     timings: list[merge.Timing] = []
     with progress().status("") as status:
         for make in makers:
             found = merge.measure(
                 make(),
-                methods or ("ta", "dare", "ties"),
+                methods or RECORDED,
                 contenders,
                 seconds=seconds,
                 least=least,
@@ -97,9 +103,12 @@ def command(
             )
             for timing in found:
                 timings.append(timing)
-                if json_path:  # each time, since a run takes minutes and may be cut short
-                    json_path.write_text(merge.as_json(timings, by_clock), encoding="utf-8")
-    PlainConsole().print(_table(timings))
+                if json_file:  # each time, since a run takes minutes and may be cut short
+                    json_file.write_text(merge.as_json(timings, by_clock), encoding="utf-8")
+    if as_json:
+        say(merge.as_json(timings, by_clock), nl=False)
+    else:
+        PlainConsole().print(_table(timings))
 
 
 def _table(timings: list) -> Table:

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE
+from hpo_bench.cli.options import (
+    MASK_SEED,
+    PAIRS,
+    PRICE,
+    RAY_ADDRESS,
+    STUDIES,
+    THREADS,
+    TRUST_REMOTE_CODE,
+    WORKERS,
+    Command,
+    device,
+    methods,
+)
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -38,13 +50,15 @@ class Interval(click.ParamType):
         return low, high
 
 
-@click.command(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.command(
+    cls=Command,
+    formerly={"--density": "--densities"},
+    epilog=EXAMPLES,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.argument("pair", required=False)
 @click.option("--demo", is_flag=True, help="Tune the small pair that ships with hpo-bench.")
-@click.option(
-    "-m", "--method", "methods", multiple=True, metavar="METHOD",
-    help="Merge method: ta, dare or ties; several race for the budget.  [default: ta]",
-)  # fmt: skip
+@methods("ta; several race for the budget")
 @click.option(
     "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME",
     help="An optimiser by name, or your own as module:Class.",
@@ -54,7 +68,9 @@ class Interval(click.ParamType):
 @click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
 @PRICE
 @click.option("--coefficients", type=Interval(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
-@click.option("--density", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
+@click.option(
+    "--densities", "density", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]"
+)
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",
@@ -71,23 +87,20 @@ class Interval(click.ParamType):
     "--at-most-below", type=float, metavar="POINTS",
     help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the optimiser.")
-@click.option("--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of DARE's masks.")
-@click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
 @click.option(
-    "--studies", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, metavar="DIR",
-    help="Folder in which each study has its own.",
-)  # fmt: skip
+    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of the optimiser."
+)
+@MASK_SEED
+@click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
+@STUDIES
 @click.option(
     "--storage", metavar="URL", envvar="HPO_BENCH_STORAGE",
     help="An Optuna storage; also from the environment variable HPO_BENCH_STORAGE, which keeps a password out of sight."
     "  [default: an SQLite file in the study's folder]",
 )  # fmt: skip
-@click.option("-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
-@click.option(
-    "--ray-address", metavar="ADDRESS", help="Run the workers on a Ray cluster, such as auto or 10.0.0.1:6379."
-)
-@click.option("--device", metavar="NAME", help="cpu, cuda, cuda:1, ...  [default: the GPUs in turn, else the CPU]")
+@WORKERS
+@RAY_ADDRESS
+@device("the GPUs in turn, else the CPU")
 @THREADS
 @click.option(
     "--timeout", type=float, metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"

@@ -13,7 +13,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench landscapes list
   hpo-bench landscapes check ties
-  hpo-bench landscapes show ja-llama/dare --out map.png
+  hpo-bench landscapes show ja-llama/dare --out maps
   hpo-bench landscapes study --results results
   hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
   hpo-bench run -l sweep

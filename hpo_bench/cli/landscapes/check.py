@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.landscapes.options import PATTERNS, print_table
-from hpo_bench.cli.options import LANDSCAPES_DIR
+from hpo_bench.cli.options import JOBS, JSON, LANDSCAPES_DIR
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -21,8 +21,8 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @PATTERNS
 @LANDSCAPES_DIR
-@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON instead of a table.")
-@click.option("-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Workers.  [default: one a core]")
+@JSON
+@JOBS
 def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool, jobs: int | None) -> None:
     """Measure how far landscapes can be trusted, and say which are weak.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import Choice
+from hpo_bench.cli.options import LANDSCAPES_DIR, Choice, Command, out
 from hpo_bench.display.printing import say
 from landscapes.errors import UnknownLandscapeError
 from landscapes.terms import DOMAINS, METHODS, OWN
@@ -28,16 +28,12 @@ Examples:
 REMOVING = """\b
 Examples:
   hpo-bench landscapes remove sweep/sweep
-  hpo-bench landscapes remove mine/trials --dir elsewhere --yes
+  hpo-bench landscapes remove mine/trials --landscapes-dir elsewhere --yes
   hpo-bench landscapes list --landscapes-dir my-landscapes       what there is to be removed
 """
-ROOT = click.option(
-    "--dir", "root", type=click.Path(path_type=Path), default=OWN, show_default=True,
-    help="Folder of your landscapes. In the default one, every command finds them by name.",
-)  # fmt: skip
 
 
-@click.command(epilog=ADDING)
+@click.command(cls=Command, formerly={"--dir": "--out"}, epilog=ADDING)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option(
     "--space", help='Columns of the hyperparameters, 1 to 6, with ranges, scales and kinds: "lr=1e-6..1 log,n int,b".'
@@ -51,13 +47,13 @@ ROOT = click.option(
 @click.option("--drop-failed", is_flag=True, help="Leave out failed and unfinished rows, and those without a score.")
 @click.option("--state", metavar="COLUMN", help="Column that says how a row ended.  [default: state or status, if any]")
 @click.option("--name", metavar="PAIR/METHOD", help="What to call it.  [default: TABLE/sweep]")
-@click.option("--domain", type=Choice(DOMAINS), default="other", show_default=True)
+@click.option("--domain", type=Choice(DOMAINS), default="other", show_default=True, help="Of what was scored.")
 @click.option("--method", type=Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
 @click.option("--benchmark", help="What was scored.  [default: the table's name]")
 @click.option("--licence", default="not stated", show_default=True, help="Of the numbers.")
 @click.option("--notes", default="", help="Anything else that its card should say.")
 @click.option("--replace", is_flag=True, help="Replace a landscape of that name.")
-@ROOT
+@out("your landscapes; in the default one, every command finds them by name", default=OWN)
 def add(
     table: Path,
     space: str | None,
@@ -71,7 +67,7 @@ def add(
     state: str | None,
     name: str | None,
     replace: bool,
-    root: Path,
+    out: Path,
     **about: str | None,
 ) -> None:
     """Make a checked landscape of any recorded sweep.
@@ -97,8 +93,8 @@ def add(
             or (average or drop_failed)
         ):
             raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
-        for landscape in add_study(table, name=name, root=root, replace=replace, command=command, about=given):
-            _tell(landscape, root)
+        for landscape in add_study(table, name=name, root=out, replace=replace, command=command, about=given):
+            _tell(landscape, out)
         return
     if space is None or metric is None:
         raise click.UsageError(
@@ -110,9 +106,9 @@ def add(
         drop_failed=drop_failed,
     )  # fmt: skip
     landscape = import_table(
-        table, reading, name=name or default_name(table), root=root, replace=replace, command=command, about=given
+        table, reading, name=name or default_name(table), root=out, replace=replace, command=command, about=given
     )
-    _tell(landscape, root)
+    _tell(landscape, out)
 
 
 def _tell(landscape: "Landscape", root: Path) -> None:
@@ -134,15 +130,16 @@ def _tell(landscape: "Landscape", root: Path) -> None:
     say(f"      hpo-bench run -l {landscape.name}{elsewhere}")
 
 
-@click.command(epilog=REMOVING)
+@click.command(cls=Command, formerly={"--dir": "--landscapes-dir"}, epilog=REMOVING)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@ROOT
-def remove(name: str, yes: bool, root: Path) -> None:
+@LANDSCAPES_DIR
+def remove(name: str, yes: bool, landscapes_dir: Path | None) -> None:
     """Delete a landscape that was added from a table. Recordings of real merges are left alone."""
     from landscapes import catalogue
     from landscapes.importing import remove as delete
 
+    root = landscapes_dir or OWN
     try:
         folder = catalogue.find(name, root)
     except UnknownLandscapeError as error:

@@ -4,21 +4,22 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import LANDSCAPES_DIR
+from hpo_bench.cli.options import LANDSCAPES_DIR, SURROGATE
+from hpo_bench.cli.options import out as out_option
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
 Examples:
   hpo-bench landscapes show ja-llama/ta                 in the terminal
-  hpo-bench landscapes show ja-llama/dare --out map.png
+  hpo-bench landscapes show ja-llama/dare --out maps
   hpo-bench landscapes show my-sweep/sweep --surrogate gp
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Draw into a PNG or SVG file instead.")
-@click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
+@out_option("the map as PNG and SVG", shown="drawn in the terminal")
+@SURROGATE
 @LANDSCAPES_DIR
 def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Path | None) -> None:
     """Draw a landscape: what was recorded, the surrogate through it, and where the optimum lies.
@@ -38,9 +39,12 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
         output(width=180).print(draw(landscape))
         say(landscape_map.caption(landscape))
         return
-    suffix = out.suffix.removeprefix(".").lower()
-    if suffix not in ("png", "svg"):
-        raise click.BadParameter(f"{out} must end in .png or .svg", param_hint="--out")
+    kinds, stem = ("png", "svg"), out / landscape.name.replace("/", "-")
+    if (kind := out.suffix.removeprefix(".").lower()) in kinds:
+        say("--out is now a folder, into which the map goes as PNG and SVG", err=True)
+        kinds, stem = (kind,), out.with_suffix("")
     files = landscape_map.encoded(landscape)
-    write(out, lambda partial: partial.write_bytes(files[suffix]))
-    say(f"{landscape_map.caption(landscape)} Drawn in {out}")
+    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
+    for path in paths:
+        write(path, lambda partial, path=path: partial.write_bytes(files[path.suffix[1:]]))
+    say(f"{landscape_map.caption(landscape)} Drawn in {' and '.join(map(str, paths))}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.landscapes.options import PATTERNS, print_table
-from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR
+from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -20,9 +20,9 @@ Examples:
 @LANDSCAPES_DIR
 @click.option(
     "--results", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-    help="A results folder of `hpo-bench run`, for what follows its runs.",
+    help="Folder of runs; those of `hpo-bench run`, for what follows from them.  [default: none]",
 )  # fmt: skip
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Draw PNG and SVG here.")
+@out("figures as PNG and SVG", shown="none are drawn")
 @JOBS
 def study(
     *, patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None, jobs: int | None

@@ -109,7 +109,7 @@ for deterministic functions.
 
 How GP-BO deals with noise was changed after an earlier table of these functions had been seen, in which GP-BO's mean
 was bad on the most rugged ones (Griewank-Rosenbrock, Katsuura). What to change it to was decided on other functions and
-other instances, and confirmed on fresh ones (`hpo-bench ablation -a smoothed --noise 0.1 --seeds 3 --seed 104`).
+other instances, and confirmed on fresh ones (`hpo-bench ablation -a smoothed --noise 0.1 --seeds 3 --suite-seed 104`).
 """
 
 

@@ -100,7 +100,7 @@ def test_tables_hold_each_method_s_trials(study: Study) -> None:
 
 def test_a_study_becomes_landscapes(study: Study, tmp_path: Path) -> None:
     def add(*options: str) -> Result:
-        return CliRunner().invoke(cli, ["landscapes", "add", str(study.store.folder), "--dir", str(tmp_path), *options])
+        return CliRunner().invoke(cli, ["landscapes", "add", str(study.store.folder), "--out", str(tmp_path), *options])
 
     result = add()
     assert result.exit_code == 0, result.output

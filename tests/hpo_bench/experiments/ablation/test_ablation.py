@@ -169,8 +169,9 @@ def test_the_command_writes_what_it_shows(tmp_path) -> None:
     shown = CliRunner().invoke(
         cli,
         ["ablation", "-s", "merge-like-2d", "--functions", "2", "--seeds", "1", "-a", "initial-8", "--noise", "0",
-         "--out", str(out)],
+         "-j", "1", "--out", str(out)],
     )  # fmt: skip
+    assert shown.stderr == "--out FILE is now --json > FILE\n"
     assert shown.exit_code == 0, shown.output
     rows = json.loads(out.read_text())["rows"]
     assert [row["arm"] for row in rows] == [DEFAULT, "initial-8"]

@@ -53,14 +53,17 @@ def test_a_merge_that_is_not_mergekits_is_not_timed(monkeypatch: pytest.MonkeyPa
         next(merge.measure(subject, ("ta",), (merge.RESIDENT, merge.IN_PROCESS), seconds=0, least=1))
 
 
-def test_the_command_prints_a_table_and_writes_json(tmp_path: Path) -> None:
+def test_the_command_prints_json_and_writes_the_file_of_before(tmp_path: Path) -> None:
     from hpo_bench.cli.speed import command
 
     path = tmp_path / "speed.json"
-    arguments = ["--no-pair", "--shape", "10M", "--mergekit", "none", "--seconds", "0", "--json", str(path)]
+    arguments = ["--no-pair", "--shape", "10M", "--mergekit", "none", "--seconds", "0", "--json"]
     shown = CliRunner().invoke(command, arguments)
     assert shown.exit_code == 0, shown.output
-    content = json.loads(path.read_text())
+    again = CliRunner().invoke(command, [*arguments, str(path)])
+    assert "resident" in again.stdout
+    assert json.loads(path.read_text()).keys() == json.loads(shown.stdout).keys()
+    content = json.loads(shown.stdout)
     assert {row["contender"] for row in content["timings"]} == {merge.COPY, merge.RESIDENT}
     assert {row["method"] for row in content["timings"]} == {"ta", "dare", "ties"}
 
