@@ -58,7 +58,7 @@ def command(
     from hpo_bench.merging.find import given
     from hpo_bench.merging.setting import MergeSetting
 
-    setting = MergeSetting(method, vl_weight, exp_weight, density)
+    setting = MergeSetting(method, vl_weight=vl_weight, exp_weight=exp_weight, density=density)
     if stream and (dtype or device):
         raise UsageError("--stream merges in float32 on the CPU; leave out --dtype and --device, or --stream")
     found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)

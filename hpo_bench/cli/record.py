@@ -41,9 +41,9 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     where it was.
     """
     from hpo_bench.merging.find import find_pair
-    from hpo_bench.merging.setting import check_method
+    from hpo_bench.merging.methods import registry
 
-    check_method(method)
+    registry.tunable(method)
     found = find_pair(pair, pairs)
 
     import torch

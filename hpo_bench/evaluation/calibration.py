@@ -17,7 +17,8 @@ from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.base import Weights
+from hpo_bench.merging.methods.base import Statistics
+from hpo_bench.merging.methods.vectors import Weights
 
 Progress = Callable[[int, int], None]
 """Called with examples done and examples in all."""
@@ -42,6 +43,25 @@ class CalibrationSet:
         for role, examples in (("VLM", self.vlm), ("expert", self.expert)):
             if not examples:
                 raise MergeError(f"no calibration examples for the {role} ({self.source})")
+
+
+def statistics(
+    loaded: LoadedPair, what: Statistics, examples: CalibrationSet, progress: Progress | None = None
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """What a data-aware method needs, of the VLM and of the expert.
+
+    Args:
+        loaded: The pair; its live VLM computes, and is left as it was.
+        what: "fisher" or "grams": see the functions of these names.
+        examples: What each model is calibrated on.
+        progress: Told of every example of a model.
+
+    Returns:
+        In float32, by language model name.
+    """
+    compute = {"fisher": fisher, "grams": grams}[what]
+    vlm = compute(loaded, loaded.tuned, examples.vlm, progress)
+    return vlm, compute(loaded, loaded.expert, examples.expert, progress)
 
 
 def fisher(

@@ -16,7 +16,7 @@ from hpo_bench.files import write
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import nan
-from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs

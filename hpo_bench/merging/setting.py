@@ -1,65 +1,94 @@
 """One point of a merge's search space."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 
 from hpo_bench.errors import UsageError
-from surrogates.nearest import did_you_mean
-
-Mode = Literal["mergekit", "paper"]
-"""Whose arithmetic: mergekit's, or what a method's paper says where they differ."""
-
-Masks = Literal["counter", "mergekit"]
-"""DARE's masks: from a counter, or as mergekit draws them from torch's global generator."""
-
-METHODS = {"ta": "Task Arithmetic", "dare": "DARE", "ties": "TIES"}
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.methods.base import MergeMethod
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class MergeSetting:
     """A merge method and its hyperparameters.
 
+    Hyperparameters are given in the method's order or by their names, where None stands for one that is not given; one
+    that has a default may be left out:
+
+        MergeSetting("ta", 0.6, 0.8)
+        MergeSetting("ties", vl_weight=1.0, exp_weight=0.5, density=0.4)
+
     Attributes:
-        method: "ta" (Ilharco et al., 2023), "dare" (Yu et al., 2024) or "ties" (Yadav et al., 2023).
-        vl_weight: Coefficient of the VLM's task vector.
-        exp_weight: Coefficient of the expert's task vector.
-        density: Share of each task vector that is kept, in (0, 1]; None for "ta".
+        method: Name of a merge method, or the address "module:Class" of one.
+        values: Its hyperparameters, in the method's order.
 
     Raises:
-        UsageError: If the method is unknown, a weight is not finite, or a density is missing, out of range or
-            superfluous.
+        UsageError: If there is no such method, or a hyperparameter is missing, superfluous, no finite number, or out of
+            its range.
     """
 
     method: str
-    vl_weight: float
-    exp_weight: float
-    density: float | None = None
+    values: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        check_method(self.method)
-        if (self.density is None) != (self.method == "ta"):
-            need = "takes no" if self.method == "ta" else "needs a"
-            raise UsageError(f"{METHODS[self.method]} {need} density")
-        for name in ("vl_weight", "exp_weight"):
-            if not math.isfinite(value := getattr(self, name)):
+    def __init__(self, method: str, *values: float, **named: float | None) -> None:
+        kind = registry.get(method)
+        known = {one.name: one for one in kind.hyperparameters}
+        if len(values) > len(known):
+            raise UsageError(f"{kind.label} takes {_listed(known)}, and not {len(values)} hyperparameters")
+        given = {name: value for name, value in named.items() if value is not None}
+        given |= dict(zip(known, values, strict=False))
+        if unknown := [name for name in given if name not in known]:
+            raise UsageError(f"{kind.label} takes no {unknown[0]}, but {_listed(known)}")
+        found = []
+        for name, one in known.items():
+            value = given.get(name, one.default)
+            if value is None:
+                raise UsageError(f"{kind.label} needs a {name}")
+            if not math.isfinite(value):
                 raise UsageError(f"{name} must be a number, not {value}")
-        if self.density is not None and not 0 < self.density <= 1:
-            raise UsageError(f"density must be in (0, 1], not {self.density}")
+            if not one.takes(value):
+                raise UsageError(f"{name} must be {one.allowed}, not {value}")
+            found.append(value)
+        object.__setattr__(self, "method", method)
+        object.__setattr__(self, "values", tuple(found))
+
+    @property
+    def kind(self) -> type[MergeMethod]:
+        """The merge method."""
+        return registry.get(self.method)
+
+    @property
+    def label(self) -> str:
+        """The merge method's name, as in text."""
+        return self.kind.label
 
     @property
     def parameters(self) -> dict[str, float]:
         """The hyperparameters by name, in the order of the search space."""
-        weights = {"vl_weight": self.vl_weight, "exp_weight": self.exp_weight}
-        return weights if self.density is None else {**weights, "density": self.density}
+        return dict(zip((one.name for one in self.kind.hyperparameters), self.values, strict=True))
+
+    @property
+    def vl_weight(self) -> float:
+        """Coefficient of the VLM's task vector, of a method that has one."""
+        return self._one("vl_weight")
+
+    @property
+    def exp_weight(self) -> float:
+        """Coefficient of the expert's task vector, of a method that has one."""
+        return self._one("exp_weight")
+
+    @property
+    def density(self) -> float | None:
+        """Share of each task vector that is kept, in (0, 1]; None for a method that keeps all."""
+        return self.parameters.get("density")
+
+    def _one(self, name: str) -> float:
+        try:
+            return self.parameters[name]
+        except KeyError:
+            raise AttributeError(f"{self.label} has no {name}") from None
 
 
-def check_method(method: str) -> None:
-    """Refuse what is not a key of `METHODS`.
-
-    Raises:
-        UsageError: If the method is unknown; the message names the nearest.
-    """
-    if method not in METHODS:
-        hint = did_you_mean(method, METHODS)
-        raise UsageError(f"no merge method is called {method!r}; {hint}there are: {', '.join(METHODS)}")
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "no hyperparameters"

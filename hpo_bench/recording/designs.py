@@ -9,16 +9,14 @@ from scipy.stats import qmc
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import SPLITS, Split
-from hpo_bench.merging.setting import METHODS, MergeSetting, check_method
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter
+from hpo_bench.merging.setting import MergeSetting
 from landscapes.card import CardParameter
 from landscapes.recording import FOLDERS, SPLIT
 
 STUDY = "study"
 DESIGNS = (STUDY, *FOLDERS)
-NAMES = ("vl_weight", "exp_weight", "density")
-# The study's grid has 5 x 5 coefficients and 4 densities; its values are lost, these are ours.
-COEFFICIENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
-DENSITIES = (0.2, 0.4, 0.6, 0.8)
 DENSE = tuple(round(0.1 * step, 1) for step in range(15))
 """Coefficients of the dense grid: 0 to 1.4, what live tuning searches by default, the study's box well inside."""
 HELD_OUT_POINTS = 200
@@ -45,7 +43,7 @@ class Design:
 
     Attributes:
         name: "study", which surrogates are fitted to, or "held-out", "dense" or "masks", which they are measured by.
-        method: "ta", "dare" or "ties".
+        method: Name of a merge method.
         points: What to evaluate, in order.
         splits: On which examples; the held-out designs on the test split alone.
         parameters: The box that the settings lie in, and its levels where they form a grid.
@@ -72,43 +70,49 @@ def study(method: str, *, mask_seed: int = 0) -> Design:
     """The study's grid: 25 settings for Task Arithmetic, 100 for DARE and TIES, on both splits.
 
     Raises:
-        UsageError: If the method is unknown.
+        UsageError: If the method is unknown, or has no hyperparameters.
     """
-    levels = _levels(method)
-    points = _points(method, product(*levels), mask_seed)
-    return Design(STUDY, method, points, SPLITS, _box(levels, gridded=True))
+    known = registry.tunable(method).hyperparameters
+    levels = [one.levels for one in known]
+    return Design(
+        STUDY, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True)
+    )
 
 
 def held_out(method: str, *, mask_seed: int = 0, points: int = HELD_OUT_POINTS) -> Design:
     """Further settings spread over the study's box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
 
     Args:
-        method: "ta", "dare" or "ties".
+        method: Name of a merge method.
         mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
         points: How many.
 
     Raises:
-        UsageError: If the method is unknown.
+        UsageError: If the method is unknown, or has no hyperparameters.
     """
-    levels = _levels(method)
+    known = registry.tunable(method).hyperparameters
+    levels = [one.levels for one in known]
     sobol = qmc.Sobol(len(levels), rng=np.random.default_rng(_HELD_OUT_SEED))
     unit = sobol.random_base2(int(np.ceil(np.log2(points))))[:points]
     low, high = (np.array([end(level) for level in levels]) for end in (min, max))
     spread = np.round(low + unit * (high - low), 4)
-    return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(levels))
+    return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(known, levels))
 
 
 def dense(method: str) -> Design:
     """A 15 x 15 grid of coefficients over [0, 1.4]^2, which shows what lies outside the study's box.
 
     Raises:
-        UsageError: If the method has a density.
+        UsageError: If the method has other hyperparameters than the two coefficients.
     """
-    check_method(method)
-    if method != "ta":
-        raise UsageError(f"the dense design is a grid of two coefficients; {METHODS[method]} has a density as well")
-    levels = (DENSE, DENSE)
-    return Design("dense", method, _points(method, product(*levels), 0), (SPLIT,), _box(levels, gridded=True))
+    kind = registry.tunable(method)
+    if kind.hyperparameters != COEFFICIENTS:
+        further = [one.name for one in kind.hyperparameters if one not in COEFFICIENTS]
+        has = f"a {further[0]} as well" if further else "not both"
+        raise UsageError(f"the dense design is a grid of two coefficients; {kind.label} has {has}")
+    levels = [DENSE, DENSE]
+    points = _points(method, product(*levels), 0)
+    return Design("dense", method, points, (SPLIT,), _box(kind.hyperparameters, levels, gridded=True))
 
 
 def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) -> Design:
@@ -118,36 +122,34 @@ def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) ->
     of the others that were recorded.
 
     Args:
-        method: "dare", which alone draws masks at random.
+        method: One that draws masks at random, as DARE does.
         ranked: The recorded settings, highest validation score first.
         mask_seed: The first of the ten seeds.
 
     Raises:
         UsageError: If the method draws no masks.
     """
-    check_method(method)
-    if method != "dare":
-        raise UsageError(f"the masks design is for DARE; {METHODS[method]} draws no masks")
-    levels = _levels(method)
-    corner = MergeSetting(method, max(COEFFICIENTS), max(COEFFICIENTS), min(DENSITIES))
+    kind = registry.get(method)
+    if not kind.draws_masks:
+        raise UsageError(f"the masks design is for methods such as DARE; {kind.label} draws no masks")
+    levels = [one.levels for one in kind.hyperparameters]
+    # Without a neutral value it is a coefficient, and adds the more the higher; a density drops the more the lower.
+    corner = MergeSetting(method, *((max if h.neutral is None else min)(h.levels) for h in kind.hyperparameters))
     middle = MergeSetting(method, *(round((level[0] + level[-1]) / 2, 4) for level in levels))
     best = next(setting for setting in ranked if setting not in (corner, middle))
     settings = (corner, middle, best)
     points = tuple(Point(setting, mask_seed + i) for i in range(MASKS) for setting in settings)
-    return Design("masks", method, points, (SPLIT,), _box(levels))
-
-
-def _levels(method: str) -> tuple[tuple[float, ...], ...]:
-    check_method(method)
-    return (COEFFICIENTS, COEFFICIENTS) if method == "ta" else (COEFFICIENTS, COEFFICIENTS, DENSITIES)
+    return Design("masks", method, points, (SPLIT,), _box(kind.hyperparameters, levels))
 
 
 def _points(method: str, settings: Iterable[Sequence[float]], mask_seed: int) -> tuple[Point, ...]:
     return tuple(Point(MergeSetting(method, *setting), mask_seed) for setting in settings)
 
 
-def _box(levels: Sequence[Sequence[float]], *, gridded: bool = False) -> tuple[CardParameter, ...]:
+def _box(
+    known: Sequence[Hyperparameter], levels: Sequence[Sequence[float]], *, gridded: bool = False
+) -> tuple[CardParameter, ...]:
     return tuple(
-        CardParameter(name, level[0], level[-1], levels=tuple(level) if gridded else ())
-        for name, level in zip(NAMES, levels, strict=False)
+        CardParameter(one.name, level[0], level[-1], levels=tuple(level) if gridded else ())
+        for one, level in zip(known, levels, strict=True)
     )

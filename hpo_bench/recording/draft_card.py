@@ -9,7 +9,7 @@ from hpo_bench.evaluation.examples import EVERY, LEAST, SPLIT_RULE, SPLITS
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import section
 from hpo_bench.merging import manifest
-from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
 from hpo_bench.recording.designs import Design
@@ -17,9 +17,6 @@ from landscapes import card
 from landscapes.card_checks import is_slug
 from landscapes.errors import InvalidCardError
 
-# Bit for bit what mergekit gives, but for TIES: of equal magnitudes at the threshold mergekit keeps whichever its sort
-# puts first, and this engine keeps all.
-ENGINE = {"ta": "resident", "dare": "resident, with mergekit's masks", "ties": "resident"}
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
 
@@ -48,8 +45,9 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         UsageError: If something in the pair's description will not do; the message names file and key.
     """
     design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
-    seed = f" --mask-seed {mask_seed}" if plan.method == "dare" and mask_seed else ""
-    masks = {"mask_seed": mask_seed} if plan.method == "dare" else {}
+    kind = registry.get(plan.method)
+    seed = f" --mask-seed {mask_seed}" if kind.draws_masks and mask_seed else ""
+    masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
     for key, hint in (("domain", f" ({', '.join(card.DOMAINS)})"), ("benchmark", "")):
         if not getattr(pair, key):
@@ -66,8 +64,8 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
             checkpoints={},
             versions={name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
             merge_options={
-                "engine": ENGINE[plan.method],
-                **mergekit.OPTIONS[plan.method],
+                "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
+                **(kind.mergekit or {}),
                 "dtype": "float32",
                 **masks,
             },

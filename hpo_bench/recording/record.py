@@ -22,6 +22,7 @@ from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card
@@ -54,7 +55,7 @@ def record(
 
     Args:
         pair: What to merge.
-        method: "ta", "dare" or "ties".
+        method: Name of a merge method with hyperparameters.
         folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it;
             nothing is written outside of it.
         design: A name of `designs.DESIGNS`.
@@ -126,7 +127,9 @@ def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
     if design == "dense":
         return designs.dense(method)
     if design == "masks":
-        return designs.masks(method, _ranked(method, landscape) if method == "dare" else (), mask_seed=mask_seed)
+        return designs.masks(
+            method, _ranked(method, landscape) if registry.get(method).draws_masks else (), mask_seed=mask_seed
+        )
     raise UsageError(f"no design is called {design!r}; {offer(design, designs.DESIGNS)}")
 
 
@@ -188,8 +191,7 @@ def _entries(
     engine = None
     for point in todo:
         if engine is None or engine.mask_seed != point.mask_seed:
-            masks = "mergekit" if plan.method == "dare" else "counter"
-            engine = Resident(loaded, mode="mergekit", masks=masks, mask_seed=point.mask_seed)
+            engine = Resident(loaded, mode="mergekit", masks="mergekit", mask_seed=point.mask_seed)
         begin = time.perf_counter()
         engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin

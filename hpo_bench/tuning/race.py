@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hpo_bench.errors import LiveError
-from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.space import MergeSpace
@@ -166,9 +167,10 @@ class Contest:
         for method, other in known:
             gap, error = paired_difference(best, other)
             if method != leader and gap > CRITICAL * error:
+                label, results = registry.label(method), self.arms[method].results
                 self.dropped[method] = (
-                    f"{METHODS[method]} dropped after {self.arms[method].results} trials: its best is {gap:.3f} ± "
-                    f"{error:.3f} behind that of {METHODS[leader]}"
+                    f"{label} dropped after {results} trials: its best is {gap:.3f} ± {error:.3f} behind that of "
+                    f"{registry.label(leader)}"
                 )
 
 

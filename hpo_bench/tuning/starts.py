@@ -5,6 +5,8 @@ from math import isfinite
 from pathlib import Path
 
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.outcome.posterior import beliefs
 from hpo_bench.tuning.space import MergeSpace
@@ -33,11 +35,14 @@ def check(starts: Sequence[str], methods: Sequence[str]) -> None:
         UsageError: If one is neither nan nor metagpt nor numbers nor another study, or has a density where no method
             takes one.
     """
+    kinds = [registry.get(method) for method in methods]
     for start in starts:
-        if start in ESTIMATED or start.startswith(FROM):
+        if start.startswith(FROM):
             continue
-        if len(_numbers(start)) > 2 and set(methods) == {"ta"}:
-            raise UsageError(f"--start {start}: Task Arithmetic takes no density; leave the third number out")
+        if odd := [kind.label for kind in kinds if not {*COEFFICIENTS} <= {*kind.hyperparameters}]:
+            raise UsageError(f"--start {start}: {odd[0]} has no vl_weight and exp_weight that it could begin with")
+        if start not in ESTIMATED and len(_numbers(start)) > 2 and not any(DENSITY in k.hyperparameters for k in kinds):
+            raise UsageError(f"--start {start}: {kinds[0].label} takes no density; leave the third number out")
 
 
 def check_studies(starts: Sequence[str], studies: Path) -> None:
@@ -53,7 +58,7 @@ def check_studies(starts: Sequence[str], studies: Path) -> None:
     """
     for start in starts:
         if start.startswith(FROM):
-            _found(start.removeprefix(FROM), "ta", studies)
+            _found(start.removeprefix(FROM), None, studies)
 
 
 def resolve(
@@ -77,19 +82,23 @@ def resolve(
     settings: list[MergeSetting] = []
     for start in starts:
         if start in ESTIMATED:
-            settings.append(_setting(space.method, coefficients[start]))
+            settings.append(_setting(space.method, _named(coefficients[start])))
         elif start.startswith(FROM):
             settings += _found(start.removeprefix(FROM), space.method, studies)
         else:
-            settings.append(_setting(space.method, _numbers(start)))
+            settings.append(_setting(space.method, _named(_numbers(start))))
     points = (tuple(map(float, space.point(setting))) for setting in settings)
     return tuple(dict.fromkeys(points))
 
 
-def _setting(method: str, values: Sequence[float]) -> MergeSetting:
-    vl, expert, *rest = values
-    density = None if method == "ta" else (rest[0] if rest else 1.0)
-    return MergeSetting(method, vl, expert, density)
+def _setting(method: str, values: Mapping[str, float]) -> MergeSetting:
+    """Of another method's hyperparameters those that this one has; what it has besides is without effect."""
+    known = registry.get(method).hyperparameters
+    return MergeSetting(method, **{one.name: values.get(one.name, one.neutral) for one in known})
+
+
+def _named(numbers: Sequence[float]) -> dict[str, float]:
+    return dict(zip((one.name for one in (*COEFFICIENTS, DENSITY)), numbers, strict=False))
 
 
 def _numbers(start: str) -> tuple[float, ...]:
@@ -105,8 +114,11 @@ def _numbers(start: str) -> tuple[float, ...]:
     return values
 
 
-def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
-    """The settings with the highest posterior means in another study, of the same method if it has any."""
+def _found(study: str, method: str | None, studies: Path) -> list[MergeSetting]:
+    """The settings with the highest posterior means in another study, of the same method if it has any.
+
+    They become settings of the method, if one is given.
+    """
     found = Study.open(study, studies)
     held = beliefs(found.config, found.store.trials())
     found.store.close()
@@ -114,4 +126,5 @@ def _found(study: str, method: str, studies: Path) -> list[MergeSetting]:
         raise LiveError(f"study {study!r} has no result to start from")
     belief = next((one for one in held if one.method == method), held[0])
     best = sorted(range(len(belief.trials)), key=belief.rank, reverse=True)[:FROM_BEST]
-    return [_setting(method, tuple(belief.trials[index].setting.parameters.values())) for index in best]
+    settings = [belief.trials[index].setting for index in best]
+    return settings if method is None else [_setting(method, setting.parameters) for setting in settings]

@@ -12,8 +12,9 @@ from rich.console import Console
 from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION, Contender
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import lock, rehearsal, starts
 from hpo_bench.tuning.budget import Limits, check_timeout, time_limit
 from hpo_bench.tuning.config import StudyConfig
@@ -196,7 +197,8 @@ def tune(request: Request, open_crew: CrewOpener, console: Console, *, workers: 
         crew = open_crew(folder / "logs", starts.needed(request.starts) if store.config is None else ())
         stack.callback(crew.stop)
         config = store.config or store.begin(_with_starts(wanted, request, _coefficients(crew, brake)))
-        title = f"{request.pair.name}: {', '.join(METHODS[m] for m in config.methods)} by {kind.label}, study {folder}"
+        methods = ", ".join(map(registry.label, config.methods))
+        title = f"{request.pair.name}: {methods} by {kind.label}, study {folder}"
         trials = store.trials()
         limit = time_limit(request.timeout, trials)
         rehearsal.of_study(

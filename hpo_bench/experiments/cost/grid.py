@@ -104,6 +104,7 @@ class Plan:
     def request(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> Request:
         """What is tuned."""
         low, high = landscape.space.low, landscape.space.high
+        sparsifies = "density" in landscape.space.names
         return Request(
             pair=pair,
             methods=(method,),
@@ -111,7 +112,7 @@ class Plan:
             name=f"{pair.name}-{method}-{'grid-box' if self.grid_box else 'box'}-{seed}",
             studies=self.studies,
             coefficients=(float(low[0]), float(high[0])) if self.grid_box else COEFFICIENTS,
-            density=(float(low[2]), float(high[2])) if self.grid_box and method != "ta" else DENSITY,
+            density=(float(low[2]), float(high[2])) if self.grid_box and sparsifies else DENSITY,
             beside={grid_name(landscape): grid_setting(landscape)},
         )
 

@@ -12,13 +12,13 @@ from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, encode
 from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.experiments.cost.grid import Comparison, Plan, overall
 from hpo_bench.files import write
-from hpo_bench.merging.setting import METHODS
+from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.outcome.result import Z95
 
 SOURCE = "Real merges of nano pairs (about a million parameters, trained from scratch), not of full-size models."
 ROUNDING = 5e-7
 """Scores nearer to each other are the same."""
-INK = dict(zip(METHODS, COLOURS.values(), strict=False))
+INK = dict(zip(registry.REGISTRY.built_in, COLOURS.values(), strict=False))
 
 
 def by_pair(comparisons: Sequence[Comparison]) -> TextTable:
@@ -31,7 +31,7 @@ def by_pair(comparisons: Sequence[Comparison]) -> TextTable:
         Row(
             one.pair,
             (
-                METHODS[one.method],
+                registry.label(one.method),
                 f"{100 * one.base:.1f}",
                 str(one.grid_merges),
                 f"{one.grid_seconds:.0f}",
@@ -60,7 +60,7 @@ def by_method(comparisons: Sequence[Comparison]) -> TextTable:
         own = [one for one in comparisons if one.method == method]
         rows.append(
             Row(
-                METHODS[method],
+                registry.label(method),
                 (
                     str(len(own)),
                     str(own[0].grid_merges),
@@ -95,11 +95,13 @@ def notes(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
         told.append(f"From seed to seed a study's test score varies by {100 * spread:.2f} points (standard deviation).")
     moved = {one.method: abs(one.drift) for one in sorted(comparisons, key=lambda one: abs(one.drift))}
     parts = [
-        f"for at most {100 * drift:.2f} points of {METHODS[name]}" for name, drift in moved.items() if drift > ROUNDING
+        f"for at most {100 * drift:.2f} points of {registry.label(name)}"
+        for name, drift in moved.items()
+        if drift > ROUNDING
     ]
     masks = (
         " (grids were recorded with mergekit's masks, and tuning draws its own)"
-        if moved.get("dare", 0) > ROUNDING
+        if any(drift > ROUNDING and registry.get(name).draws_masks for name, drift in moved.items())
         else ""
     )
     told.append(
@@ -124,7 +126,7 @@ def figure(comparisons: Sequence[Comparison]) -> Figure:
                 [pairs.index(one.pair) + shift for one in own],
                 xerr=[100 * Z95 * one.difference_error for one in own],
                 fmt="o", ms=4.5, lw=1.2, color=INK[method],
-                label=f"{METHODS[method]}: {own[0].grid_merges} merges on the grid, {own[0].merges:.0f} tuned",
+                label=f"{registry.label(method)}: {own[0].grid_merges} merges on the grid, {own[0].merges:.0f} tuned",
             )  # fmt: skip
         axes.axvline(0.0, color=FAINT, lw=1.0)
         axes.set_yticks(range(len(pairs)), pairs)

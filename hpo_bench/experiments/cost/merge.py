@@ -21,6 +21,7 @@ from hpo_bench.experiments.cost.subjects import Subject
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 
 COPY = "memory copy"
@@ -111,7 +112,7 @@ def measure(
                 if name not in (RUN_MERGE, COMMAND):
                     told(f"{subject.label}: {method}, {name}, warming up")
                     first[name] = _time(runs[name], _setting(method, most), clock)
-            if method == "ta" and {RESIDENT, IN_PROCESS} <= {*contenders}:
+            if not registry.get(method).mergekit_note and {RESIDENT, IN_PROCESS} <= {*contenders}:
                 _check_equal(subject, runs[RESIDENT])
             for turn in range(most):
                 setting = _setting(method, turn)
@@ -124,8 +125,8 @@ def measure(
 
 
 def _setting(method: str, turn: int) -> MergeSetting:
-    density = None if method == "ta" else 0.2 + 0.6 * (turn * 0.618 % 1)
-    return MergeSetting(method, 0.3 + 0.02 * turn, 0.9 - 0.02 * turn, density)
+    drawn = {"vl_weight": 0.3 + 0.02 * turn, "exp_weight": 0.9 - 0.02 * turn, "density": 0.2 + 0.6 * (turn * 0.618 % 1)}
+    return MergeSetting(method, **{one.name: drawn[one.name] for one in registry.get(method).hyperparameters})
 
 
 def _time(run: Callable[[MergeSetting], object], setting: MergeSetting, clock: Clock) -> float:

@@ -18,12 +18,9 @@ from hpo_bench.experiments.methods.measured import Grid, Measured, PairResult
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import metagpt, nan
-from hpo_bench.merging.methods.base import Method, TaskVectors
-from hpo_bench.merging.methods.fisher import Fisher
-from hpo_bench.merging.methods.regmean import RegMean
-from hpo_bench.merging.methods.tsv import TsvMerge
-from hpo_bench.merging.methods.wudi import Wudi
+from hpo_bench.merging.methods import metagpt, nan, registry
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording.record import record
@@ -167,23 +164,15 @@ class _Bench:
             note=note,
         )
 
-    def _method(self, contender: Contender) -> tuple[Method, float, str]:
+    def _method(self, contender: Contender) -> tuple[MergeMethod, float, str]:
         """The method with its statistics, the seconds that these took, and where they come from."""
-        simple: dict[str, Callable[..., Method]] = {
-            "wudi": Wudi,
-            "tsv": TsvMerge,
-            "metagpt": metagpt.MetaGPT,
-            "nan": nan.NAN,
-        }
-        if contender.method in simple:
-            return simple[contender.method](**contender.options), 0.0, ""
-        aware = {"fisher": (calibration.fisher, Fisher), "regmean": (calibration.grams, RegMean)}
-        compute, build = aware[contender.method]
+        kind: Any = registry.get(contender.method)
+        if not kind.needs:
+            return kind(**contender.options), 0.0, ""
         examples = self.calibration(**contender.options)
         begin = time.process_time()
-        vlm = compute(self.loaded, self.loaded.tuned, examples.vlm)
-        expert = compute(self.loaded, self.loaded.expert, examples.expert)
-        return build(vlm, expert), time.process_time() - begin, f"calibrated on {examples.source}"
+        vlm, expert = calibration.statistics(self.loaded, kind.needs, examples)
+        return kind(vlm=vlm, expert=expert), time.process_time() - begin, f"calibrated on {examples.source}"
 
     def _tuned(self, name: str, provenance: Mapping[str, Any]) -> Measured:
         folder = self._recorded(name)

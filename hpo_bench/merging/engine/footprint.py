@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import torch
 
+from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine.fingerprint import BLOCK
-from hpo_bench.merging.engine.masks import LEVELS
 from hpo_bench.merging.memory import weight_bytes
-from hpo_bench.merging.setting import Mode
+from hpo_bench.merging.methods.masks import LEVELS
 
 _LEADING = 1 << 11
 """Upper halves that magnitudes of one tensor have, about: sixteen octaves of 128."""

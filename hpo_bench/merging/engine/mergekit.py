@@ -1,5 +1,6 @@
 """Merging with mergekit, in memory or by its own configuration."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -7,17 +8,21 @@ import yaml
 from mergekit.merge_methods import merge_state_dicts, merge_tensors
 from torch import Tensor
 
+from hpo_bench.errors import UsageError
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.merging.setting import MergeSetting
 
-# mergekit's own defaults, but for TIES' `normalize`: with it on, scaling both weights changes nothing and the space
-# loses a dimension. DARE here is `dare_linear`: random sparsification of each task vector, then Task Arithmetic.
-OPTIONS: dict[str, dict[str, Any]] = {
-    "ta": {"mergekit_method": "task_arithmetic", "normalize": False},
-    "dare": {"mergekit_method": "dare_linear", "normalize": False, "rescale": True, "rescale_norm": "l1"},
-    "ties": {"mergekit_method": "ties", "normalize": False},
-}
+
+def options(setting: MergeSetting) -> Mapping[str, Any]:
+    """How mergekit calls the setting's method, and its options there.
+
+    Raises:
+        UsageError: If mergekit has no such method.
+    """
+    if setting.kind.mergekit is None:
+        raise UsageError(f"mergekit has no {setting.label}")
+    return setting.kind.mergekit
 
 
 def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[str, Tensor]:
@@ -35,7 +40,7 @@ def merge(pair: LoadedPair, setting: MergeSetting, *, mask_seed: int) -> dict[st
         torch.manual_seed(mask_seed)
         return merge_state_dicts(
             {"base": pair.base, "vlm": pair.tuned, "expert": pair.expert},
-            OPTIONS[setting.method]["mergekit_method"],
+            options(setting)["mergekit_method"],
             base="base",
             parameters=_parameters(setting),
         )
@@ -45,7 +50,7 @@ def merge_tensor(base: Tensor, tuned: Tensor, expert: Tensor, setting: MergeSett
     """One merged tensor; DARE's masks come from torch's global generator, the VLM's first."""
     return merge_tensors(
         [base, tuned, expert],
-        OPTIONS[setting.method]["mergekit_method"],
+        options(setting)["mergekit_method"],
         ids=["base", "vlm", "expert"],
         base_index=0,
         parameters=_parameters(setting),
@@ -68,7 +73,7 @@ def configuration(setting: MergeSetting, *, base: str, vlm: str, expert: str, dt
             parameters["density"] = setting.density
     shared = {key: value for key, value in _parameters(setting).items() if not isinstance(value, dict)}
     return {
-        "merge_method": OPTIONS[setting.method]["mergekit_method"],
+        "merge_method": options(setting)["mergekit_method"],
         "base_model": base,
         "models": [{"model": vlm, "parameters": own["vlm"]}, {"model": expert, "parameters": own["expert"]}],
         "parameters": shared,
@@ -77,13 +82,13 @@ def configuration(setting: MergeSetting, *, base: str, vlm: str, expert: str, dt
 
 
 def _parameters(setting: MergeSetting) -> dict[str, Any]:
-    options = OPTIONS[setting.method]
+    known = options(setting)
     parameters: dict[str, Any] = {
         "weight": {"vlm": setting.vl_weight, "expert": setting.exp_weight},
-        "normalize": options["normalize"],
+        "normalize": known["normalize"],
     }
-    if "rescale" in options:
-        parameters["rescale"] = options["rescale"]
+    if "rescale" in known:
+        parameters["rescale"] = known["rescale"]
     if setting.density is not None:
         parameters["density"] = {"vlm": setting.density, "expert": setting.density}
     return parameters
@@ -105,15 +110,13 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
     content = {**configuration(setting, **parts, dtype=merged_in), "out_dtype": stored_in}
     # mergekit's model card would ask the hub whether "parts/base" is a model there.
     lines = [
-        f"{METHODS[setting.method]} with mergekit: the language backbone of this merge.",
+        f"{setting.label} with mergekit: the language backbone of this merge.",
         f"1. hpo-bench graft extract {pair.arguments} --out parts",
         f"2. mergekit-yaml {FILE} merged --no-write-model-card",
         f"3. hpo-bench graft onto {pair.arguments} --language merged --out {pair.name}-merged",
     ]
-    if setting.method == "dare":
-        lines.append("mergekit draws DARE's masks from another generator: equal in distribution, not in bits.")
-    if setting.method == "ties":
-        lines.append("Of entries that tie at the threshold mergekit keeps some and this merge all: they alone differ.")
+    if note := setting.kind.mergekit_note:
+        lines.append(note)
     if left_out := [key for key in ("embeddings", "head", "norms", "biases") if not getattr(pair.merge, key)]:
         lines.append(f"The VLM's own {' and '.join(left_out)} are kept, as the pair says.")
     return "".join(f"# {line}\n" for line in lines) + yaml.safe_dump(content, sort_keys=False)

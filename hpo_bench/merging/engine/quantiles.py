@@ -8,10 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hpo_bench.merging.engine import masks
 from hpo_bench.merging.engine.footprint import threshold_bytes
 from hpo_bench.merging.engine.slabs import PARENTS, Slab
 from hpo_bench.merging.memory import check_memory
+from hpo_bench.merging.methods import masks
 
 _BINS = 1 << 15
 _STEP = 1 << 20  # elements a step: a histogram's 32,768 counts are then little beside them

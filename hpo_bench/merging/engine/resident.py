@@ -1,27 +1,25 @@
 """Re-merging in place: base, VLM and expert stay in memory, and a new setting is one pass over them."""
 
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.arithmetic import Masks, Mode
 from hpo_bench.merging.devices import check_device
-from hpo_bench.merging.engine import kernels, mergekit
-from hpo_bench.merging.engine import masks as counter
+from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.fingerprint import Fingerprint
 from hpo_bench.merging.engine.quantiles import KeptNorms, Thresholds
-from hpo_bench.merging.engine.slabs import PARENTS, Line, cut_into_slabs
+from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.setting import Masks, MergeSetting, Mode
-
-_IDENTITIES = {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}
-
-Kernel = Callable[..., Tensor]
-Operands = Callable[[Line], tuple[Any, ...]]
-"""What a kernel takes besides a line's elements of the three models."""
+from hpo_bench.merging.methods import masks as counter
+from hpo_bench.merging.methods.base import MergeMethod, Parent, Statistics
+from hpo_bench.merging.methods.recipe import Kernel, Line, Operands, Recipe
+from hpo_bench.merging.methods.vectors import TaskVectors, Weights, check_same
+from hpo_bench.merging.setting import MergeSetting
 
 # Elements a line. In eager arithmetic its temporaries stay in a core's cache, and yet it is long beside what an
 # operation costs whatever its length; a compiled kernel has no temporaries and a dearer call; on a GPU a line fills the
@@ -34,12 +32,12 @@ class Resident:
 
     Task vectors are not stored: both differences are taken on the fly, which moves as many bytes as reading them would,
     and leaves base, VLM and expert as the only copies. Where a setting's formula gives the base, the VLM or the expert
-    itself (coefficients (0, 0), (1, 0) or (0, 1) with nothing sparsified), that model's bytes are copied: base plus
-    difference would round.
+    itself (its `parent`), that model's bytes are copied: base plus difference would round.
 
-    Lines of elements go through `kernels`, and are fingerprinted while they are at hand: on the CPU by eager operations
-    on 131,072 at a time, which stay in the cache; on a GPU compiled. Nothing but the live VLM's merged parameters is
-    written.
+    Lines of elements go through the kernel of the method's `recipe`, and are fingerprinted while they are at hand: on
+    the CPU by eager operations on 131,072 at a time, which stay in the cache; on a GPU compiled. A method without a
+    recipe merges by its formula in float32, tensor by tensor where each stands alone. Nothing but the live VLM's merged
+    parameters is written.
 
     Args:
         loaded: The pair; its `vlm` is written to, its `base`, `tuned` and `expert` are read.
@@ -48,6 +46,7 @@ class Resident:
         masks: DARE's: "counter", reproducible on any device and nested in the density, or "mergekit", bit for bit those
             that mergekit draws from torch's global generator, on the CPU.
         mask_seed: Seed of DARE's masks.
+        statistics: What data-aware methods need, by what it is: the VLM's and the expert's.
         device: Where base, VLM and expert are kept; by default where the live parameters are. "cpu" with a VLM on a GPU
             keeps copies of them in pinned memory, and streams them through the GPU line by line.
         compiled: Whether kernels go through `torch.compile`; by default on a GPU only. On a CPU it needs a C++
@@ -66,6 +65,7 @@ class Resident:
         mode: Mode = "mergekit",
         masks: Masks = "counter",
         mask_seed: int = 0,
+        statistics: Mapping[Statistics, tuple[Weights, Weights]] | None = None,
         device: torch.device | str | None = None,
         compiled: bool | None = None,
     ) -> None:
@@ -75,6 +75,7 @@ class Resident:
         self.mode: Mode = mode
         self.masks: Masks = masks
         self.mask_seed = mask_seed
+        self._statistics = statistics or {}
         self._loaded = loaded
         self._live = next(iter(loaded.vlm.state_dict()[ours].device for ours in loaded.names))
         if masks == "mergekit" and (mode != "mergekit" or self._live.type != "cpu"):
@@ -85,11 +86,10 @@ class Resident:
         self._slabs = cut_into_slabs(
             loaded, kept_on, step=_ON_GPU if on_gpu else _COMPILED if self._compiled else _EAGER
         )
+        self.tensors: Sequence[str] = [name for slab in self._slabs for name in slab.names]
         self._dtype = torch.float32 if mode == "paper" else None
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._identity = _identity(loaded)
-        self._thresholds: Thresholds | None = None
-        self._norms: KeptNorms | None = None
 
     @torch.no_grad()
     def merge(self, setting: MergeSetting) -> str:
@@ -97,13 +97,20 @@ class Resident:
 
         Returns:
             The fingerprint of the weights, as `fingerprint` gives it.
+
+        Raises:
+            MergeError: If the method needs statistics that are not there, or merges into other names or shapes.
         """
-        if parent := _parent(setting):
+        method = self._bound(setting)
+        if parent := method.parent():
             return self._copy(parent)
-        if setting.method == "dare" and self.masks == "mergekit":
+        if method.draws_masks and self.masks == "mergekit":
             self._merge_with_drawn_masks(setting)
-            return self.fingerprint()
-        return self._apply(*self._recipe(setting))
+        elif recipe := method.recipe(self):
+            return self._apply(recipe)
+        else:
+            self._merge_by_formula(method)
+        return self.fingerprint()
 
     @torch.no_grad()
     def fingerprint(self) -> str:
@@ -137,68 +144,70 @@ class Resident:
             if returned != self.fingerprint() or self._identity != _identity(self._loaded):
                 raise MergeError("self-test: the fingerprint does not follow the weights, or more than they changed")
 
-    def _recipe(self, setting: MergeSetting) -> tuple[Kernel, Operands, bool]:
-        """A setting's kernel, what it takes after the models' elements, and whether that differs between tensors."""
-        density = setting.density if setting.density is not None else 1.0
-        if setting.method == "ties":
-            kernel = kernels.ties if self.mode == "mergekit" else kernels.ties_as_published
-            return kernel, self._of_ties(setting, density), True
-        if setting.method == "dare" and counter.level(density) < counter.LEVELS:
-            return kernels.dare, self._of_dare(setting, density), True
-        return kernels.task_arithmetic, self._weights(setting), False
+    def rounded(self, *values: float) -> Operands:
+        """Numbers as mergekit rounds them to the type of a line; see `Engine`, of which all down to `rescaling` is."""
 
-    def _weights(self, setting: MergeSetting) -> Operands:
         @cache
-        def rounded(dtype: torch.dtype) -> tuple[Tensor, ...]:
-            # As mergekit rounds them; in bfloat16, 0.8 and 0.801 are one number.
-            return torch.tensor([setting.vl_weight, setting.exp_weight], dtype=dtype, device=self._live).unbind()
+        def of(dtype: torch.dtype) -> tuple[Tensor, ...]:
+            return torch.tensor(values, dtype=dtype, device=self._live).unbind()
 
-        return lambda line: rounded(self._dtype or line.sources[0].dtype)
+        return lambda line: of(self._dtype or line.sources[0].dtype)
 
-    def _of_ties(self, setting: MergeSetting, density: float) -> Operands:
-        if self._thresholds is None:
-            self._thresholds = Thresholds(self._slabs, dtype=self._dtype)
-        found = [self._thresholds.at(role, density, per_tensor=self.mode == "mergekit") for role in PARENTS]
-        vlm, expert = map(self._numbers, found)
-        weights = self._weights(setting)
-        return lambda line: (*weights(line), vlm[line.tensor], expert[line.tensor])
-
-    def _of_dare(self, setting: MergeSetting, density: float) -> Operands:
-        names = [name for slab in self._slabs for name in slab.names]
-        if self.mode == "paper":
-            factors = [torch.full((len(names),), 1 / density) for _ in PARENTS]
-        else:
-            if self._norms is None:
-                self._norms = KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
-            factors = [self._norms.rescaling(role, density) for role in PARENTS]
-        vlm, expert = self._numbers(setting.vl_weight * factors[0]), self._numbers(setting.exp_weight * factors[1])
-        keys = torch.tensor([counter.keys(self.mask_seed, name) for name in names], dtype=torch.int32)
-        first, second = map(self._numbers, keys.unbind(1))
-        (level,) = self._numbers(torch.tensor([counter.level(density)], dtype=torch.int32))
-
-        def operands(line: Line) -> tuple[Any, ...]:
-            start: Any = counter.wrapped(line.start)
-            if self._compiled:
-                start = torch.full((), start, dtype=torch.int32, device=self._live)
-            of = line.tensor
-            return vlm[of], expert[of], start, first[of], second[of], level
-
-        return operands
-
-    def _numbers(self, one_a_tensor: Tensor) -> Sequence[Any]:
-        """As Python's numbers, or as tensors where kernels are compiled, which would be anew for every other number."""
+    def numbers(self, one_a_tensor: Tensor) -> Sequence[Any]:
+        """Python's numbers, or tensors where kernels are compiled."""
         return one_a_tensor.to(self._live).unbind() if self._compiled else one_a_tensor.tolist()
 
-    def _apply(self, kernel: Kernel, operands: Operands, apart: bool) -> str:
+    def place(self, line: Line) -> Any:
+        """Where in its tensor a line starts."""
+        start = counter.wrapped(line.start)
+        return torch.full((), start, dtype=torch.int32, device=self._live) if self._compiled else start
+
+    def thresholds(self, density: float, *, per_tensor: bool) -> tuple[Tensor, Tensor]:
+        """What magnitudes must exceed to be among that share."""
+        vlm, expert = (self._thresholds.at(role, density, per_tensor=per_tensor) for role in ("vlm", "expert"))
+        return vlm, expert
+
+    def rescaling(self, density: float) -> tuple[Tensor, Tensor]:
+        """What keeps norms under the masks of a density."""
+        return self._norms.rescaling("vlm", density), self._norms.rescaling("expert", density)
+
+    @cached_property
+    def _thresholds(self) -> Thresholds:
+        return Thresholds(self._slabs, dtype=self._dtype)
+
+    @cached_property
+    def _norms(self) -> KeptNorms:
+        return KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
+
+    def _bound(self, setting: MergeSetting) -> MergeMethod:
+        """The method at a setting, with its statistics."""
+        kind, arguments = setting.kind, dict[str, Any](setting.parameters)
+        if kind.needs:
+            if kind.needs not in self._statistics:
+                raise MergeError(f"{kind.label} needs statistics of both models on calibration examples ({kind.needs})")
+            arguments["vlm"], arguments["expert"] = self._statistics[kind.needs]
+        return kind(**arguments)
+
+    def _merge_by_formula(self, method: MergeMethod) -> None:
+        pair, state = self._loaded, self._loaded.vlm.state_dict()
+        for names in [[name] for name in pair.base] if method.by_tensor else [list(pair.base)]:
+            vectors = TaskVectors.of(pair, names)
+            merged = method.merge(vectors)
+            check_same(vectors.base, merged, f"what {method.label} merges")
+            live = {theirs: state[ours] for ours, theirs in pair.names.items()}
+            for name in names:
+                live[name].copy_(merged[name])
+
+    def _apply(self, recipe: Recipe) -> str:
         """Add what a kernel gives to the base, line by line, and fingerprint each line while it is at hand."""
-        add = _compiled(kernel) if self._compiled else _eager(kernel)
+        add = _compiled(recipe.kernel) if self._compiled else _eager(recipe.kernel)
         code = Fingerprint(of=self._identity)
         for slab in self._slabs:
-            for line in slab.apart if apart else slab.together:
+            for line in slab.apart if recipe.apart else slab.together:
                 sources = line.sources
                 if self._elsewhere:
                     sources = [each.to(self._live, self._dtype, non_blocking=True) for each in sources]
-                add(line.target, *sources, *operands(line))
+                add(line.target, *sources, *recipe.operands(line))
                 if slab.single:
                     code.update(line.target)
             if not slab.single:
@@ -206,7 +215,7 @@ class Resident:
                 slab.scatter()
         return code.hexdigest()
 
-    def _copy(self, parent: str) -> str:
+    def _copy(self, parent: Parent) -> str:
         for slab in self._slabs:
             slab.merged.copy_(getattr(slab, parent))
             slab.scatter()
@@ -240,14 +249,6 @@ def _compiled(kernel: Kernel) -> Callable[..., None]:
     add.__code__ = add.__code__.replace(co_name=f"add_{kernel.__name__}")
     # Emulated casts round to bfloat16 after each operation, as eager arithmetic and so mergekit does.
     return torch.compile(add, dynamic=True, fullgraph=True, options={"emulate_precision_casts": True})
-
-
-def _parent(setting: MergeSetting) -> str | None:
-    """The model that a setting's formula gives back as it is, if one."""
-    if (setting.vl_weight, setting.exp_weight) == (0, 0):
-        return "base"
-    whole = setting.density is None or setting.density >= 1
-    return _IDENTITIES.get((setting.vl_weight, setting.exp_weight)) if whole else None
 
 
 def _identity(loaded: LoadedPair) -> str:

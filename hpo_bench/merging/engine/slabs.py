@@ -9,27 +9,11 @@ from torch import Tensor
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.engine.fingerprint import BLOCK
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.recipe import Line
 
 PARENTS = ("vlm", "expert")
 
 _BUNDLE = 1 << 20  # elements a slab of small tensors, of which it is a copy, at most
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
-    """What a kernel handles at once: elements of one tensor, or all of a slab of small ones.
-
-    Attributes:
-        tensor: Index of its tensor, or of the first of them, among all.
-        start: Where in its tensor it starts.
-        sources: Its elements of the base, the VLM and the expert, (n,) each.
-        target: Where its merge goes, (n,).
-    """
-
-    tensor: int
-    start: int
-    sources: tuple[Tensor, Tensor, Tensor]
-    target: Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,136 +1,126 @@
-"""Task vectors, and what a merge method is."""
+"""What a merge method is; imports nothing heavy, since a setting's check needs it."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from math import inf
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from hpo_bench.errors import MergeError
-from hpo_bench.merging.architectures import kind_of
-from hpo_bench.merging.loaded import LoadedPair
+    from hpo_bench.merging.methods.recipe import Engine, Recipe
+    from hpo_bench.merging.methods.vectors import TaskVectors
 
-Weights = Mapping[str, Tensor]
-"""Tensors by language model name."""
+Parent = Literal["base", "vlm", "expert"]
+Statistics = Literal["fisher", "grams"]
+"""Of both models on calibration examples: diagonal Fisher information, or Gram matrices of layers' inputs."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TaskVectors:
-    """What fine-tuning changed, in the VLM's language model and in the expert: weights minus base (Ilharco, 2023).
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameter:
+    """A number that a merge method leaves open.
 
     Attributes:
-        base: Weights of the common base.
-        vlm: The VLM's task vector, in float32, with the base's names and shapes.
-        expert: The expert's task vector, likewise.
-
-    Raises:
-        MergeError: If names or shapes differ.
+        name: As in settings, files and columns.
+        low: Where tuning begins to search.
+        high: Where it ends.
+        levels: Values of the grid that `hpo-bench record` merges, ascending; what surrogates are fitted to.
+        default: What it is where nothing is said; None if it must be said.
+        above: What every value must exceed.
+        at_most: What no value may exceed.
+        neutral: The value that leaves it without effect, where there is one; what a starting point has that says none.
     """
 
-    base: Weights
-    vlm: Weights
-    expert: Weights
+    name: str
+    low: float
+    high: float
+    levels: tuple[float, ...] = (0.2, 0.4, 0.6, 0.8, 1.0)
+    default: float | None = None
+    above: float = -inf
+    at_most: float = inf
+    neutral: float | None = None
 
-    def __post_init__(self) -> None:
-        for role in ("vlm", "expert"):
-            check_same(self.base, getattr(self, role), f"the {role}'s task vector")
-
-    @classmethod
-    def of(cls, loaded: LoadedPair) -> "TaskVectors":
-        """Both differences of a loaded pair, in float32.
-
-        Raises:
-            MergeError: If the three models differ in names or shapes.
-        """
-        check_same(loaded.base, loaded.tuned, "the VLM's language model")
-        check_same(loaded.base, loaded.expert, "the expert")
-        vlm, expert = (
-            {name: model[name].float() - base.float() for name, base in loaded.base.items()}
-            for model in (loaded.tuned, loaded.expert)
-        )
-        return cls(loaded.base, vlm, expert)
-
-    def added(self, name: str, change: Tensor) -> Tensor:
-        """The base's tensor of that name plus a change, in float32."""
-        return self.base[name].float() + change
-
-    def mean(self, name: str) -> Tensor:
-        """The average of both task vectors in one tensor: what methods for linear layers do with everything else."""
-        return (self.vlm[name] + self.expert[name]) / 2
+    def takes(self, value: float) -> bool:
+        """Whether it may have that value."""
+        return self.above < value <= self.at_most
 
     @property
-    def linear(self) -> tuple[str, ...]:
-        """Names of the weights of linear layers, which are applied to hidden states: (outputs, inputs) matrices.
+    def allowed(self) -> str:
+        """The values that it may have, in words."""
+        if self.at_most == inf:
+            return f"above {self.above:g}"
+        return f"at most {self.at_most:g}" if self.above == -inf else f"in ({self.above:g}, {self.at_most:g}]"
 
-        The embedding is a table and no layer; a head that is tied to it is not among the merged tensors.
-        """
-        return tuple(name for name, tensor in self.base.items() if tensor.ndim == 2 and kind_of(name) != "embeddings")
+
+# The study's grid has 5 x 5 coefficients and 4 densities; its values are lost, these are ours.
+COEFFICIENTS = (
+    Hyperparameter(name="vl_weight", low=0.0, high=1.4),
+    Hyperparameter(name="exp_weight", low=0.0, high=1.4),
+)
+"""Of the VLM's task vector and of the expert's: (1, 0) is the VLM, (0, 1) the expert, (0, 0) the base."""
+DENSITY = Hyperparameter(
+    name="density", low=0.1, high=1.0, levels=(0.2, 0.4, 0.6, 0.8), above=0.0, at_most=1.0, neutral=1.0
+)
+"""Share of each task vector that is kept."""
 
 
-class Method(Protocol):
-    """A merge method with everything it needs bound: hyperparameters and, for data-aware ones, statistics.
+class MergeMethod(ABC):
+    """A merge method. Instances hold a point of its search space, and for data-aware methods the statistics.
+
+    To make one, subclass, most simply as a frozen dataclass with the hyperparameters as its fields, and write `merge`.
+    `hpo_bench.testing.check_merge_method` checks it.
 
     Attributes:
-        name: Short name, as on the command line.
+        name: Short name, as on the command line and in files.
         label: Name as in text.
+        reference: Who published it, and when.
+        hyperparameters: What is tuned; each is an argument of the class by its name. Empty where there is nothing.
+        needs: The statistics on calibration examples without which it cannot merge; they are the class's arguments
+            `vlm` and `expert`, tensors by language model name.
+        by_tensor: Whether the merge of a tensor depends on that tensor alone. Then models larger than memory are
+            merged one tensor after the other, and tuning keeps no task vectors.
+        draws_masks: Whether it drops entries at random, so that a seed decides which.
+        mergekit: How mergekit calls the same method, with options; None where it has none.
+        mergekit_note: What differs there, in a sentence.
     """
+
+    __slots__ = ()
 
     name: ClassVar[str]
     label: ClassVar[str]
+    reference: ClassVar[str] = ""
+    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = ()
+    needs: ClassVar[Statistics | None] = None
+    by_tensor: ClassVar[bool] = False
+    draws_masks: ClassVar[bool] = False
+    mergekit: ClassVar[Mapping[str, Any] | None] = None
+    mergekit_note: ClassVar[str] = ""
 
+    @abstractmethod
     def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
         """The merged language weights, in float32, by language model name; the task vectors stay as they are."""
-        ...
+
+    def parent(self) -> Parent | None:
+        """The model that the formula gives back as it is, whose bytes are then copied; None if it promises none."""
+        return None
+
+    def recipe(self, _engine: Engine) -> Recipe | None:
+        """How the resident engine merges in place at the speed of memory; None to have it take `merge`.
+
+        Must give what `merge` gives, but for rounding.
+        """
+        return None
 
 
-def linear_combination(vectors: TaskVectors, vl_weight: float, exp_weight: float) -> dict[str, Tensor]:
-    """The base plus both task vectors, each times its coefficient: Task Arithmetic."""
-    return {
-        name: vectors.added(name, vl_weight * vectors.vlm[name] + exp_weight * vectors.expert[name])
-        for name in vectors.base
-    }
+_PARENTS: Mapping[tuple[float, float], Parent] = MappingProxyType(
+    {(0.0, 0.0): "base", (1.0, 0.0): "vlm", (0.0, 1.0): "expert"}
+)
 
 
-def merge_linear(vectors: TaskVectors, layer: Callable[[str, Tensor, Tensor], Tensor]) -> dict[str, Tensor]:
-    """Merge linear layers in a way of their own, and average everything else.
-
-    Args:
-        vectors: The task vectors.
-        layer: From a layer's name and the VLM's and expert's task vectors in it, of shape (outputs, inputs), to the
-            merged one.
-    """
-    linear = set(vectors.linear)
-    return {
-        name: vectors.added(
-            name, layer(name, vectors.vlm[name], vectors.expert[name]) if name in linear else vectors.mean(name)
-        )
-        for name in vectors.base
-    }
-
-
-def squared_norm(weights: Weights) -> float:
-    """Squared Euclidean norm of all tensors together, added up in double precision tensor by tensor."""
-    return sum(float(torch.linalg.vector_norm(tensor.float()).double() ** 2) for tensor in weights.values())
-
-
-def check_same(expected: Weights, found: Weights, what: str) -> None:
-    """Refuse tensors that do not fit the base's.
-
-    Args:
-        expected: The base's tensors.
-        found: Those of another model.
-        what: What they are, for the message.
-
-    Raises:
-        MergeError: If a name is missing or superfluous, or a shape differs.
-    """
-    if odd := sorted(set(expected) ^ set(found)):
-        where = "lacks" if odd[0] in expected else "has a superfluous"
-        raise MergeError(f"{what} {where} {odd[0]} ({len(odd)} names differ from the base's): is it of this base?")
-    for name, tensor in expected.items():
-        if tensor.shape != found[name].shape:
-            raise MergeError(
-                f"{what}: {name} has shape {tuple(found[name].shape)}, and the base's {tuple(tensor.shape)}: "
-                "is it of this base?"
-            )
+def parent_at(vl_weight: float, exp_weight: float) -> Parent | None:
+    """The model that a weighted sum of both whole task vectors gives back, if one."""
+    return _PARENTS.get((vl_weight, exp_weight))

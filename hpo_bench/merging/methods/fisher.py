@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.methods.base import TaskVectors, Weights, check_same, squared_norm
+from hpo_bench.merging.methods.base import MergeMethod, Statistics
+from hpo_bench.merging.methods.vectors import TaskVectors, Weights, check_same, squared_norm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fisher:
+class Fisher(MergeMethod):
     """The mode of the product of both models' posteriors, each a Gaussian with the diagonal Fisher as its precision.
 
     Michael Matena, Colin Raffel: Merging Models with Fisher-Weighted Averaging, NeurIPS 2022. As in its code, each
@@ -27,6 +28,8 @@ class Fisher:
 
     name: ClassVar[str] = "fisher"
     label: ClassVar[str] = "Fisher"
+    reference: ClassVar[str] = "Matena and Raffel, 2022"
+    needs: ClassVar[Statistics | None] = "fisher"
 
     vlm: Weights
     expert: Weights

@@ -6,7 +6,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.methods.base import TaskVectors, linear_combination, squared_norm
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.vectors import TaskVectors, linear_combination, squared_norm
 
 
 def coefficients(vectors: TaskVectors) -> tuple[float, float]:
@@ -24,7 +25,7 @@ def coefficients(vectors: TaskVectors) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True)
-class MetaGPT:
+class MetaGPT(MergeMethod):
     """Minimises the mean loss of all tasks where losses are linear around the base and task vectors orthogonal.
 
     Yuyan Zhou, Liang Song, Bingning Wang, Weipeng Chen: MetaGPT: Merging Large Language Models Using Model Exclusive
@@ -33,6 +34,7 @@ class MetaGPT:
 
     name: ClassVar[str] = "metagpt"
     label: ClassVar[str] = "MetaGPT"
+    reference: ClassVar[str] = "Zhou et al., 2024"
 
     def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
         """The base plus both task vectors, weighted by `coefficients`."""

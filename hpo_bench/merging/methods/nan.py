@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.methods.base import TaskVectors, linear_combination, squared_norm
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.vectors import TaskVectors, linear_combination, squared_norm
 
 Norm = Literal["weights", "task-vectors"]
 
@@ -39,7 +40,7 @@ def coefficients(vectors: TaskVectors, *, norm: Norm = "weights") -> tuple[float
 
 
 @dataclass(frozen=True, slots=True)
-class NAN:
+class NAN(MergeMethod):
     """Norm-aware merging: a model counts the more, the smaller its norm.
 
     Chongjie Si et al.: NAN: A Training-Free Solution to Coefficient Estimation in Model Merging, 2025,
@@ -51,6 +52,7 @@ class NAN:
 
     name: ClassVar[str] = "nan"
     label: ClassVar[str] = "NAN"
+    reference: ClassVar[str] = "Si et al., 2025"
 
     norm: Norm = "weights"
 

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.methods.base import TaskVectors, Weights, merge_linear
+from hpo_bench.merging.methods.base import MergeMethod, Statistics
+from hpo_bench.merging.methods.vectors import TaskVectors, Weights, merge_linear
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RegMean:
+class RegMean(MergeMethod):
     """Minimises, in each linear layer, the squared differences from both models' outputs on their own inputs.
 
     Xisen Jin, Xiang Ren, Daniel Preotiuc-Pietro, Pengxiang Cheng: Dataless Knowledge Fusion by Merging Weights of
@@ -28,6 +29,9 @@ class RegMean:
 
     name: ClassVar[str] = "regmean"
     label: ClassVar[str] = "RegMean"
+    reference: ClassVar[str] = "Jin et al., 2023"
+    needs: ClassVar[Statistics | None] = "grams"
+    by_tensor: ClassVar[bool] = True
 
     vlm: Weights
     expert: Weights

@@ -2,17 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from hpo_bench.merging.methods.base import TaskVectors
-from hpo_bench.merging.setting import Mode
+from hpo_bench.merging.arithmetic import Mode
+from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY, Hyperparameter, MergeMethod, Parent, parent_at
+from hpo_bench.merging.methods.recipe import Engine, Recipe
+from hpo_bench.merging.methods.vectors import TaskVectors
 
 
 @dataclass(frozen=True, slots=True)
-class Ties:
+class Ties(MergeMethod):
     """Trims each task vector to its largest entries, elects a sign for every entry, and merges what has it.
 
     Prateek Yadav et al.: TIES-Merging: Resolving Interference When Merging Models, 2023, arXiv 2306.01708.
@@ -35,6 +37,14 @@ class Ties:
 
     name: ClassVar[str] = "ties"
     label: ClassVar[str] = "TIES"
+    reference: ClassVar[str] = "Yadav et al., 2023"
+    hyperparameters: ClassVar[tuple[Hyperparameter, ...]] = (*COEFFICIENTS, DENSITY)
+    by_tensor: ClassVar[bool] = True
+    # With mergekit's default `normalize`, scaling both coefficients changes nothing and the space loses a dimension.
+    mergekit: ClassVar[Mapping[str, Any] | None] = {"mergekit_method": "ties", "normalize": False}
+    mergekit_note: ClassVar[str] = (
+        "Of entries that tie at the threshold mergekit keeps some and this merge all: they alone differ."
+    )
 
     vl_weight: float
     exp_weight: float
@@ -55,6 +65,22 @@ class Ties:
             merged[name] = vectors.added(name, change if weighs else change / agree.sum(0).clamp(min=1))
         return merged
 
+    def parent(self) -> Parent | None:
+        """(0, 0) is the base; with nothing trimmed, (1, 0) is the VLM and (0, 1) the expert."""
+        whole = self.density >= 1 or (self.vl_weight, self.exp_weight) == (0, 0)
+        return parent_at(self.vl_weight, self.exp_weight) if whole else None
+
+    def recipe(self, engine: Engine) -> Recipe:
+        """Thresholds of both task vectors, which the engine looks up, and the sign of each pair of entries."""
+        per_tensor = engine.mode == "mergekit"
+        vlm, expert = map(engine.numbers, engine.thresholds(self.density, per_tensor=per_tensor))
+        weights = engine.rounded(self.vl_weight, self.exp_weight)
+        return Recipe(
+            ties if per_tensor else ties_as_published,
+            lambda line: (*weights(line), vlm[line.tensor], expert[line.tensor]),
+            apart=True,
+        )
+
     def _trimmed(self, task: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if self.mode == "mergekit":
             return {name: _keep_largest(change, _kth_largest(change, self.density)) for name, change in task.items()}
@@ -69,3 +95,72 @@ def _kth_largest(change: Tensor, density: float) -> Tensor:
 
 def _keep_largest(change: Tensor, threshold: Tensor) -> Tensor:
     return change * (change.abs() >= threshold)
+
+
+def ties(
+    base: Tensor,
+    vlm: Tensor,
+    expert: Tensor,
+    vl_weight: Tensor,
+    exp_weight: Tensor,
+    vl_bound: Tensor | float,
+    exp_bound: Tensor | float,
+    *,
+    into: Tensor | None = None,
+) -> Tensor:
+    """What of both trimmed, weighted task vectors has the sign of their sum.
+
+    Two entries of one sign add up; of two that differ in sign the larger is elected, and stands alone. Either way it is
+    the largest magnitude among both and their sum, with the sum's sign.
+
+    Args:
+        base: Of the base model.
+        vlm: Of the VLM.
+        expert: Of the expert.
+        vl_weight: Coefficient of the VLM's task vector.
+        exp_weight: Of the expert's.
+        vl_bound: What an entry's magnitude must exceed to be kept.
+        exp_bound: Likewise of the expert's.
+        into: A line that may be overwritten.
+    """
+    one = _trimmed(torch.sub(vlm, base, out=into), vl_bound)
+    one *= vl_weight
+    two = _trimmed(expert - base, exp_bound)
+    two *= exp_weight
+    total = one + two
+    elected = torch.maximum(one.abs_(), two.abs_())
+    elected = torch.maximum(elected, total.abs())
+    elected.copysign_(total)
+    return elected
+
+
+def ties_as_published(
+    base: Tensor,
+    vlm: Tensor,
+    expert: Tensor,
+    vl_weight: Tensor,
+    exp_weight: Tensor,
+    vl_bound: Tensor | float,
+    exp_bound: Tensor | float,
+    *,
+    into: Tensor | None = None,
+) -> Tensor:
+    """The mean of what of both trimmed task vectors has the elected sign; weights do not vote."""
+    one = _trimmed(torch.sub(vlm, base, out=into), vl_bound)
+    two = _trimmed(expert - base, exp_bound)
+    positive = one + two >= 0
+    one *= (one > 0) == positive
+    two *= (two > 0) == positive
+    agree = (one != 0).to(base.dtype) + (two != 0)
+    one *= vl_weight
+    two *= exp_weight
+    one += two
+    one /= agree.clamp_(min=1)
+    return one
+
+
+def _trimmed(change: Tensor, bound: Tensor | float) -> Tensor:
+    if isinstance(bound, Tensor):
+        change *= change.abs() > bound
+        return change
+    return torch.nn.functional.hardshrink(change, bound)

@@ -6,13 +6,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from hpo_bench.merging.methods.base import TaskVectors, merge_linear
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.vectors import TaskVectors, merge_linear
 
 _TASKS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class TsvMerge:
+class TsvMerge(MergeMethod):
     """Keeps an equal share of each task vector's rank in each linear layer and decorrelates the singular vectors.
 
     Antonio Andrea Gargiulo et al.: Task Singular Vectors: Reducing Task Interference in Model Merging, CVPR 2025
@@ -30,6 +31,8 @@ class TsvMerge:
 
     name: ClassVar[str] = "tsv"
     label: ClassVar[str] = "TSV"
+    reference: ClassVar[str] = "Gargiulo et al., 2025"
+    by_tensor: ClassVar[bool] = True
 
     scale: float = 1.0
 

@@ -6,13 +6,14 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from hpo_bench.merging.methods.base import TaskVectors, merge_linear
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.vectors import TaskVectors, merge_linear
 
 Solver = Literal["closed-form", "cut-off", "adam"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wudi:
+class Wudi(MergeMethod):
     r"""Minimises, in each linear layer, sum_i |(tau - tau_i) tau_i^T|^2 / |tau_i|^2 over the merged task vector tau.
 
     Runxi Cheng et al.: Whoever Started the Interference Should End It: Guiding Data-Free Model Merging via Task
@@ -40,6 +41,8 @@ class Wudi:
 
     name: ClassVar[str] = "wudi"
     label: ClassVar[str] = "WUDI"
+    reference: ClassVar[str] = "Cheng et al., 2025"
+    by_tensor: ClassVar[bool] = True
 
     solver: Solver = "cut-off"
     cutoff: float = 1 / 300

@@ -57,7 +57,8 @@ def export_merge(
 
     Returns:
         The folder: weights, configuration, tokenizer, processor, `hpo_bench.json`; and if the engine's arithmetic is
-        mergekit's, `mergekit.yaml` with the commands that make the same language backbone with it.
+        mergekit's and mergekit has the method, `mergekit.yaml` with the commands that make the same language backbone
+        with it.
 
     Raises:
         UsageError: If the folder is taken or cannot be made.
@@ -71,7 +72,7 @@ def export_merge(
     weights = loaded.read_language()
     how = {
         "mode": engine.mode,
-        "masks": {"kind": engine.masks, "seed": engine.mask_seed} if setting.method == "dare" else None,
+        "masks": {"kind": engine.masks, "seed": engine.mask_seed} if setting.kind.draws_masks else None,
         "merged_in": _name(next(iter(weights.values())).dtype),
         "fingerprint": fingerprint,
     }
@@ -100,7 +101,7 @@ def stream_merge(
     def merged(name: str) -> torch.Tensor:
         return merge_alone(alignment, name, setting, mask_seed=mask_seed)
 
-    masks = {"kind": "counter", "seed": mask_seed} if setting.method == "dare" else None
+    masks = {"kind": "counter", "seed": mask_seed} if setting.kind.draws_masks else None
     how = {"mode": "mergekit", "masks": masks, "merged_in": "float32"}
     return _write(pair, alignment, merged, setting, folder, how, provenance)
 
@@ -157,7 +158,7 @@ def _write(
             **(provenance or {}),
         }
         written = {PROVENANCE: json.dumps(described, indent=1, ensure_ascii=False) + "\n"}
-        if how["mode"] == "mergekit":
+        if how["mode"] == "mergekit" and setting.kind.mergekit:
             stored = _name(alignment.stored_dtype)
             written[FILE] = text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
         return {**written, **further(scratch, described)}

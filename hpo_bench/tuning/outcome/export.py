@@ -15,7 +15,6 @@ from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import METHODS
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.tuning.goal import Goal
@@ -125,7 +124,7 @@ def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -
         "tags: [merge, hpo-bench]",
         "---",
         "",
-        f"# {study.config.pair}, merged by {METHODS[setting.method]}",
+        f"# {study.config.pair}, merged by {setting.label}",
         "",
         "A vision-language model into which the skill of an expert language model was merged, without training, by "
         "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
-from hpo_bench.merging.setting import METHODS
+from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.outcome.posterior import Choice, Recommendation, beliefs, zone
 from hpo_bench.tuning.outcome.result import Verdict
@@ -33,7 +33,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
             own = [i for i, trial in enumerate(done) if trial.setting.method == method]
             axes.errorbar(
                 [numbers[i] for i in own], scores[own], errors[own], fmt="o", ms=4, lw=0.8, color=colour,
-                label=METHODS[method],
+                label=registry.label(method),
             )  # fmt: skip
         lossy = [trial for trial in done if not trial.feasible]
         axes.plot(
@@ -138,6 +138,6 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                 )  # fmt: skip
             density = best.setting.density
             where = "" if density is None else f" at density {density:.2f}"
-            axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{METHODS[belief.method]}{where}")
+            axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{best.setting.label}{where}")
             axes.grid(visible=False)
     return figure

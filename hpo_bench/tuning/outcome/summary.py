@@ -8,7 +8,8 @@ from rich.table import Table
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
-from hpo_bench.merging.setting import METHODS, MergeSetting
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
 from hpo_bench.tuning.outcome.result import Z95, Kept, Sample, Verdict
@@ -72,7 +73,7 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     for method, zone in verdict.zones.items() if verdict.distinguished else ():
         ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
         told.append(
-            f"{METHODS[method]}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
+            f"{registry.label(method)}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
             f"({zone['within']:.3f}) of its best: {ranges}."
         )
     if not verdict.reproduced:

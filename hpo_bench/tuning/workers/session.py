@@ -18,7 +18,7 @@ from hpo_bench.evaluation.rehearsal import HANDFUL, rehearse
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan
-from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success

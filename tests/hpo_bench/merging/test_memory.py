@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from hpo_bench.experiments.cost.subjects import synthetic
+from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.memory import weight_bytes
-from hpo_bench.merging.setting import MergeSetting, Mode
+from hpo_bench.merging.setting import MergeSetting
 
 
 def arrays(thing: Any, seen: dict[int, Any]) -> Iterator[tuple[int, int]]:

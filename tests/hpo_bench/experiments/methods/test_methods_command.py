@@ -15,7 +15,7 @@ from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.experiments.methods import measure
 from hpo_bench.experiments.methods.lineup import EVERYBODY, METHODS, VARIANTS
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.methods.wudi import Wudi
 from hpo_bench.merging.pair import Pair
 from landscapes import catalogue

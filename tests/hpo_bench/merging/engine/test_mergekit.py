@@ -96,7 +96,7 @@ def test_merging_touches_language_weights_alone_and_one_zero_restores_the_vlm(lo
     ("arguments", "message"),
     [
         (("tise", 1, 1, 0.5), "did you mean 'ties'"),
-        (("ta", 1, 1, 0.5), "takes no density"),
+        (("ta", 1, 1, 0.5), "takes vl_weight, exp_weight, and not 3"),
         (("dare", 1, 1), "needs a density"),
         (("ties", 1, 1, 0.0), "must be in"),
     ],

@@ -7,15 +7,16 @@ import pytest
 import torch
 
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.ties import Ties
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import MergeSetting, Mode
+from hpo_bench.merging.setting import MergeSetting
 
 DTYPES = (torch.float32, torch.bfloat16)
 TA = MergeSetting("ta", 0.6, 0.8)

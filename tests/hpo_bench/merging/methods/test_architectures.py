@@ -13,12 +13,13 @@ from transformers import AutoTokenizer
 from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.base import Method, TaskVectors, Weights
+from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.metagpt import MetaGPT
 from hpo_bench.merging.methods.nan import NAN
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.tsv import TsvMerge
+from hpo_bench.merging.methods.vectors import TaskVectors, Weights
 from hpo_bench.merging.methods.wudi import Wudi
 from hpo_bench.merging.pair import Pair
 
@@ -55,7 +56,7 @@ def test_every_method_merges_every_architecture(pair: LoadedPair) -> None:
     assert set(fisher[0]) == set(pair.base)
     assert set(grams[0]) == set(vectors.linear)
     assert all(float(tensor.sum()) > 0 for name, tensor in fisher[0].items() if "mlp" in name)
-    methods: tuple[Method, ...] = (Fisher(*fisher), RegMean(*grams), Wudi(), TsvMerge(), MetaGPT(), NAN())
+    methods: tuple[MergeMethod, ...] = (Fisher(*fisher), RegMean(*grams), Wudi(), TsvMerge(), MetaGPT(), NAN())
     inputs, _ = calibration.encode(pair, TEXTS[0])
     seen = []
     for method in methods:

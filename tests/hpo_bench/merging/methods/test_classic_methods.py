@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from hpo_bench.merging.engine import masks
-from hpo_bench.merging.methods.base import TaskVectors
+from hpo_bench.merging.arithmetic import Mode
+from hpo_bench.merging.methods import masks
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.methods.ties import Ties
-from hpo_bench.merging.setting import Mode
+from hpo_bench.merging.methods.vectors import TaskVectors
 
 SHAPES = {"matrix": (40, 50), "vector": (60,)}
 

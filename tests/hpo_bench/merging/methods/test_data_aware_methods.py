@@ -9,9 +9,9 @@ from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.calibration import CalibrationSet
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 
 LAYER = "model.layers.1.mlp.down_proj.weight"

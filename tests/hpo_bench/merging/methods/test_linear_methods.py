@@ -8,10 +8,10 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan, wudi
-from hpo_bench.merging.methods.base import TaskVectors
 from hpo_bench.merging.methods.metagpt import MetaGPT
 from hpo_bench.merging.methods.nan import NAN
 from hpo_bench.merging.methods.tsv import TsvMerge, polar_factor
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.methods.wudi import Wudi
 
 LAYER = "model.layers.0.self_attn.q_proj.weight"

@@ -2,7 +2,7 @@
 
 import torch
 
-from hpo_bench.merging.engine import masks
+from hpo_bench.merging.methods import masks
 
 N = 1 << 20
 
