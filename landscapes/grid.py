@@ -31,6 +31,7 @@ class RecordedGrid:
     """What was measured on one split, sorted by setting with the first parameter slowest.
 
     Attributes:
+        names: The d hyperparameters, in order.
         X: Settings, of shape (n, d), in the parameters' own units and order; all different, but for mask seeds.
         scores: Their scores, of shape (n,), in the card's units, to be maximised.
         standard_errors: Standard error of each score over examples, of shape (n,); NaN where unknown.
@@ -42,6 +43,7 @@ class RecordedGrid:
         mask_seeds: Seed of the mask of each row, of shape (n,), where settings were recorded with several; else None.
     """
 
+    names: tuple[str, ...]
     X: Array
     scores: Array
     standard_errors: Array
@@ -94,6 +96,7 @@ class RecordedGrid:
         X.flags.writeable = False
         measured = {name: column(name) for name in ("merge_seconds", "eval_seconds")}
         return cls(
+            names=space.names,
             X=X,
             scores=column("score"),
             standard_errors=column("standard_error"),
@@ -106,6 +109,22 @@ class RecordedGrid:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def to_frame(self) -> pd.DataFrame:
+        """What was measured as a table, one row a setting, in the columns of `grid.parquet`."""
+        seeds = {} if self.mask_seeds is None else {tables.MASK_SEED: self.mask_seeds}
+        return pd.DataFrame(
+            {
+                **dict(zip(self.names, self.X.T, strict=True)),
+                **seeds,
+                "split": self.split,
+                "score": self.scores,
+                "standard_error": self.standard_errors,
+                "n_examples": self.n_examples,
+                "merge_seconds": self.merge_seconds,
+                "eval_seconds": self.eval_seconds,
+            }
+        )
 
     @property
     def best(self) -> int:

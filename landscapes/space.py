@@ -1,8 +1,10 @@
-"""The box of hyperparameters that a landscape spans."""
+"""The box of hyperparameters that a landscape spans, or that anything is searched in."""
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +21,10 @@ SLACK = 1e-9
 
 
 SCALES = ("linear", "log")
+KINDS = ("log", "int")
+"""Words behind a range, as people type them: on a log scale; of whole numbers alone."""
+Range = tuple[float, float] | tuple[float, float, str] | tuple[float, float, str, str]
+"""Smallest and largest value of a parameter, and perhaps words of `KINDS` behind them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,23 @@ class Parameter:
         if self.scale == "log" and not math.log(self.low) < math.log(self.high):
             raise InvalidSpaceError(f"{self.name} from {self.low!r} to {self.high!r} is too narrow for a log scale")
 
+    @classmethod
+    def of(cls, name: str, low: float, high: float, *kinds: str) -> Self:
+        """A parameter as people type it: `Parameter.of("layers", 1, 64, "log", "int")`.
+
+        Args:
+            name: Its name.
+            low: Smallest value.
+            high: Largest value.
+            kinds: Words of `KINDS`, in any order.
+
+        Raises:
+            InvalidSpaceError: If a word is unknown, or see the class.
+        """
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise InvalidSpaceError(f"behind the range of {name} may stand log and int, not {unknown[0]!r}")
+        return cls(name, low, high, scale="log" if "log" in kinds else "linear", integer="int" in kinds)
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """What is not as usual about it, as the user types it: log, int."""
@@ -100,6 +123,34 @@ class SearchSpace:
             raise InvalidSpaceError("a search space needs at least one parameter")
         if len(set(self.names)) < self.dim:
             raise InvalidSpaceError(f"parameters need different names, not {', '.join(self.names)}")
+
+    @classmethod
+    def of(cls, ranges: "Self | Mapping[str, Range]") -> Self:
+        """A search space as people write it.
+
+        Args:
+            ranges: By name, smallest and largest value and, behind them, "log" or "int" or both; or a search space,
+                which is given back.
+
+        Raises:
+            InvalidSpaceError: If a range is no such tuple or makes no sense; the message names the parameter.
+
+        Example:
+            >>> SearchSpace.of({"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}).names
+            ('lr', 'layers')
+        """
+        if isinstance(ranges, cls):
+            return ranges
+        if not isinstance(ranges, Mapping):
+            raise InvalidSpaceError(f"a search space is written as {{name: (low, high)}}, not as {ranges!r}")
+        parameters = []
+        for name, span in ranges.items():
+            if not isinstance(span, tuple | list) or len(span) < 2:
+                raise InvalidSpaceError(
+                    f"the range of {name} must be (low, high), perhaps with 'log' or 'int' behind them, not {span!r}"
+                )
+            parameters.append(Parameter.of(name, *span))
+        return cls(tuple(parameters))
 
     @property
     def dim(self) -> int:

@@ -17,14 +17,12 @@ from numpy.typing import NDArray
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.grid import MEASURES
-from landscapes.space import Parameter, SearchSpace
+from landscapes.space import KINDS, Parameter, SearchSpace
 from landscapes.states import finished
 from landscapes.tables import read_table
 
 MOST_DIMENSIONS = 6
 """Beyond this, the sweeps that people can afford say nothing about most of the box."""
-KINDS = ("log", "int")
-"""Words behind a parameter: on a log scale; of whole numbers alone."""
 DECADES, CROWDED = 100.0, 0.1
 """A column asks for a log scale if it spans that factor, and half of it lies in that share of its range."""
 SPLITS = {
@@ -45,7 +43,7 @@ class Reading:
         examples: Column of numbers of examples, or one number for all rows, if known.
         split: Column that says validation or test; None if all rows are what was tuned on.
         average: Whether rows of one setting are averaged (their spread gives the standard error) and not refused.
-        kinds: For hyperparameters that are not plain numbers, words of `KINDS`: on a log scale, whole numbers.
+        kinds: For hyperparameters that are not plain numbers, words of `landscapes.space.KINDS`: on a log scale, whole numbers.
         state: Column that says how an evaluation ended; None for one that is called so in any export, if there is one.
         drop_failed: Whether rows of evaluations that did not end well, or have no score, are left out and not refused.
 
@@ -160,12 +158,8 @@ def _parse(text: str) -> dict[str, tuple[tuple[float, float] | None, frozenset[s
             f"a space needs 1 to {MOST_DIMENSIONS} named parameters, such as lr=0..1,density=0.1..1, not {text!r}"
         )
     for name, (ends, kinds_of) in found.items():
-        _parameter(name, *(ends or (1.0, 2.0)), kinds_of)  # refuses other names, and ranges that make no sense
+        Parameter.of(name, *(ends or (1.0, 2.0)), *kinds_of)  # refuses other names, and ranges that make no sense
     return found
-
-
-def _parameter(name: str, low: float, high: float, kinds: frozenset[str]) -> Parameter:
-    return Parameter(name, low, high, scale="log" if "log" in kinds else "linear", integer="int" in kinds)
 
 
 def parse_examples(text: str) -> int | str:
@@ -264,7 +258,7 @@ def _box(settings: pd.DataFrame, kinds: Mapping[str, frozenset[str]], path: Path
         if low == high:
             raise InvalidGridError(f"{path}, column {name!r}: is {low:g} in every row; leave it out of the space")
         try:
-            parameters.append(_parameter(name, low, high, kinds.get(name, frozenset())))
+            parameters.append(Parameter.of(name, low, high, *kinds.get(name, ())))
         except InvalidSpaceError as error:
             raise InvalidGridError(f"{path}, column {name!r}: {error}") from error
     return SearchSpace(tuple(parameters))

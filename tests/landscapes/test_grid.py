@@ -45,6 +45,18 @@ def test_one_split(tmp_path: Path, split: str, examples: int) -> None:
         grid.scores[0] = 1.0
 
 
+def test_a_grid_as_a_table_is_what_the_file_says(tmp_path: Path) -> None:
+    path = tmp_path / "grid.parquet"
+    write_grid(path, ROWS, CARD.space)
+    grid, rows = RecordedGrid.read(path, CARD.space), read_grid(path, CARD.space)
+    table = grid.to_frame()
+    pd.testing.assert_frame_equal(table, rows[rows["split"] == "validation"].reset_index(drop=True)[table.columns])
+    write_grid(tmp_path / "again.parquet", table, CARD.space)
+    assert np.array_equal(RecordedGrid.read(tmp_path / "again.parquet", CARD.space).scores, grid.scores)
+    seeds = RecordedGrid.of(ROWS.assign(mask_seed=3), CARD.space, path=path).to_frame()
+    assert set(seeds["mask_seed"]) == {3}
+
+
 def test_the_same_rows_make_the_same_bytes(tmp_path: Path) -> None:
     for name, rows in (("a", ROWS), ("b", ROWS.sample(frac=1, random_state=1))):
         write_grid(tmp_path / name, rows, CARD.space)

@@ -66,3 +66,30 @@ def test_senseless_spaces() -> None:
         SearchSpace(())
     with pytest.raises(InvalidSpaceError, match="different names, not a, a"):
         SearchSpace((Parameter("a", 0, 1), Parameter("a", 0, 2)))
+
+
+def test_spaces_as_people_write_them() -> None:
+    space = SearchSpace.of({"lr": (1e-5, 1e-1, "log"), "layers": [1, 8, "int"], "n": (1, 64, "int", "log")})
+    assert space.parameters == (
+        Parameter("lr", 1e-5, 1e-1, scale="log"),
+        Parameter("layers", 1, 8, integer=True),
+        Parameter("n", 1, 64, scale="log", integer=True),
+    )
+    assert [parameter.kinds for parameter in space.parameters] == [("log",), ("int",), ("log", "int")]
+    assert SearchSpace.of(space) is space
+
+
+@pytest.mark.parametrize(
+    ("ranges", "message"),
+    [
+        ({"a": (0,)}, r"range of a must be \(low, high\)"),
+        ({"a": 3}, r"range of a must be \(low, high\)"),
+        ({"a": (0, 1, "lgo")}, "behind the range of a may stand log and int, not 'lgo'"),
+        ({"a": (0, 1, "log")}, "low of a must be above 0"),
+        (["a"], r"written as \{name: \(low, high\)\}"),
+        ({}, "at least one"),
+    ],
+)
+def test_spaces_that_are_written_wrongly(ranges: dict, message: str) -> None:
+    with pytest.raises(InvalidSpaceError, match=message):
+        SearchSpace.of(ranges)
