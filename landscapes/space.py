@@ -149,7 +149,8 @@ class SearchSpace:
                 raise InvalidSpaceError(
                     f"the range of {name} must be (low, high), perhaps with 'log' or 'int' behind them, not {span!r}"
                 )
-            parameters.append(Parameter.of(name, *span))
+            low, high, *kinds = span
+            parameters.append(Parameter.of(name, low, high, *map(str, kinds)))
         return cls(tuple(parameters))
 
     @property

@@ -43,7 +43,7 @@ class Reading:
         examples: Column of numbers of examples, or one number for all rows, if known.
         split: Column that says validation or test; None if all rows are what was tuned on.
         average: Whether rows of one setting are averaged (their spread gives the standard error) and not refused.
-        kinds: For hyperparameters that are not plain numbers, words of `landscapes.space.KINDS`: on a log scale, whole numbers.
+        kinds: For hyperparameters that are not plain numbers, words of `KINDS`.
         state: Column that says how an evaluation ended; None for one that is called so in any export, if there is one.
         drop_failed: Whether rows of evaluations that did not end well, or have no score, are left out and not refused.
 

@@ -93,7 +93,7 @@ def _offered(entry: EntryPoint) -> type[Optimizer]:
         raise UnknownOptimizerError(
             f"{_origin(entry)} cannot be imported: {type(error).__name__}: {error}; mend that package or uninstall it"
         ) from error
-    return _checked(found, _origin(entry))
+    return checked(found, _origin(entry))
 
 
 def _origin(entry: EntryPoint) -> str:
@@ -114,10 +114,19 @@ def _at(address: str) -> type[Optimizer]:
         raise UnknownOptimizerError(
             f"the optimiser at {address!r} cannot be imported: {type(error).__name__}: {error}; mend its module"
         ) from error
-    return _checked(found, address)
+    return checked(found, address)
 
 
-def _checked(candidate: object, address: str) -> type[Optimizer]:
+def checked(candidate: object, address: str) -> type[Optimizer]:
+    """The candidate, if it is an optimiser that can be named.
+
+    Args:
+        candidate: What stands at an address, or was given.
+        address: What to call it in messages.
+
+    Raises:
+        InvalidSettingError: If it is no subclass of `Optimizer`, or lacks `name` or `label`.
+    """
     if not (isinstance(candidate, type) and issubclass(candidate, Optimizer)):
         raise InvalidSettingError(f"{address} is no subclass of optimizers.Optimizer")
     missing = [what for what in ("name", "label") if not isinstance(getattr(candidate, what, None), str)]

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
 from hpo_bench.benchmark import page_tables
-from hpo_bench.benchmark.figures import curves, groups, profiles, ranks, ror
+from hpo_bench.benchmark.figures.registry import FIGURES
 from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
@@ -170,17 +170,16 @@ def write_report(
     """
     shelf, source = Shelf(folder.figures), provenance(benchmark.landscapes)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
-    figures = [
-        ("ror", ror.draw(benchmark), ror.CAPTION, ror.describe(benchmark)),
-        ("regret_curves", curves.draw(benchmark), curves.CAPTION, curves.ALT),
-        ("profiles", profiles.draw(benchmark), profiles.CAPTION, profiles.ALT),
-        ("ranks", ranks.draw(benchmark), ranks.CAPTION, ranks.ALT),
-    ]
-    if recorded:
-        figures.append(("ror_by_group", groups.draw(benchmark), groups.CAPTION, groups.ALT))
     main = [
-        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
-        for name, figure, caption, alt in figures
+        Shown(
+            name,
+            shelf.keep(name, encode(figure.draw(benchmark), source))["svg"],
+            SVG,
+            figure.caption,
+            figure.describe(benchmark),
+        )
+        for name, figure in FIGURES.items()
+        if recorded or not figure.recorded
     ]
     maps = []
     for landscape, drawn in zip(recorded, each(landscape_map.encoded, recorded, jobs=jobs), strict=True):

@@ -5,32 +5,31 @@ import importlib.metadata
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pandas as pd
 from rich.console import Console
 
 import optimizers
-from hpo_bench.analyses.transfer import losses
 from hpo_bench.benchmark import runner
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.outcome import BenchmarkResult, publish
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.sensitivity import sensitivity
 from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.benchmark.summary import summary
-from hpo_bench.benchmark.tables import moments
 from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
-from hpo_bench.files import save_json, sha256, write
+from hpo_bench.files import sha256
 from hpo_bench.peers import registry as peers
 from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.problems import Problem, functions
-from landscapes.landscape import Landscape
+from optimizers.base import Optimizer
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (
@@ -40,27 +39,10 @@ DERIVES = (
 """Files that figures and tables follow from, next to the runs."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a benchmark came to.
-
-    Attributes:
-        summary: The content of `summary.json`.
-        made: Runs that were made.
-        reused: Runs that were stored before.
-        page: The report, if one was wanted.
-    """
-
-    summary: dict
-    made: int
-    reused: int
-    page: Path | None
-
-
 def plan(
     patterns: Sequence[str],
     *,
-    identities: Sequence[str],
+    identities: Sequence[str | type[Optimizer]],
     seeds: int,
     budget: int | None,
     surrogate: str | None,
@@ -75,7 +57,7 @@ def plan(
 
     Args:
         patterns: Which landscapes, or functions of the suites.
-        identities: Optimisers by name or address; none means all built in and installed.
+        identities: Optimisers by name or address, or classes; none means all built in and installed.
         seeds: Repetitions.
         budget: Evaluations of each run; None for the study's, by dimension.
         surrogate: Of the landscapes; None for the usual one.
@@ -117,7 +99,7 @@ def execute(
     progress: Console,
     surrogates: Sequence[str] = (),
     start: float | None = None,
-) -> Outcome:
+) -> BenchmarkResult:
     """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
 
     Args:
@@ -139,7 +121,8 @@ def execute(
     page = folder.path / "index.html" if report else None
     known = _known(folder, inputs, report=report)
     if keys <= folder.keys() and known is not None:
-        return Outcome(known, 0, len(runs), page)
+        table = pd.read_parquet(folder.path / "runs.parquet")
+        return BenchmarkResult(plan, known, table, made=0, reused=len(runs), page=page)
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
@@ -160,25 +143,10 @@ def execute(
         "unseen": None,
         "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
     }
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    runs_file = folder.path / "runs.parquet"
-    files = {runs_file: write(runs_file, lambda path: pq.write_table(arrow, path, compression="zstd"))}
     if report:
-        # Matplotlib takes a second to import.
-        from hpo_bench.analyses.section import analyse
-        from hpo_bench.benchmark.page import write_report
-
         progress.print("drawing the report", highlight=False)
-        recorded = [landscape for landscape in plan.landscapes if isinstance(landscape, Landscape)]
-        study = analyse(recorded, table, jobs=jobs) if recorded else None
-        if study and study.transfer and study.transfer.landscapes:
-            content["unseen"] = losses(study.transfer, recorded, moments(content))
-        files |= write_report(finished, content, study, folder, jobs=jobs)
-    # Last, because it vouches for everything before it.
-    content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
-    content["wall_seconds"] = round(time.monotonic() - start, 3)
-    write(folder.path / "summary.json", lambda path: save_json(path, content))
-    return Outcome(content, made, len(runs) - made, page)
+    content = publish(finished, content, folder, report=report, jobs=jobs, start=start)
+    return BenchmarkResult(plan, content, table, made=made, reused=len(runs) - made, page=page)
 
 
 def _prepared(landscape: Problem) -> Problem:

@@ -1,24 +1,19 @@
 """What a benchmark consists of: which optimiser, landscape, seed and budget, and under which key each run is stored."""
 
 import hashlib
-import inspect
 import json
 import math
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-import optimizers
+from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
-from hpo_bench.peers import registry as peers
 from landscapes.functions.problems import Problem
 from optimizers.base import Optimizer
-from optimizers.registry import package_of
 from optimizers.sobol import sobol_points
 
 STORE_FORMAT = 1
@@ -55,57 +50,6 @@ The design is `DESIGN` points of a scrambled Sobol' sequence, drawn anew for eac
 all optimisers. GP-BO and BoTorch's loop begin with these very points by themselves."""
 DESIGN = 4
 """Points of the common initial design: as many as a scrambled Sobol' sequence balances, and as GP-BO begins with."""
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """An optimiser that takes part.
-
-    Attributes:
-        identity: What the user typed: a name, or `module:Class`; also what results are stored under.
-        kind: The class.
-    """
-
-    identity: str
-    kind: type[Optimizer]
-
-    @property
-    def label(self) -> str:
-        """What tables and figures print."""
-        return self.kind.label
-
-    @property
-    def source(self) -> str | None:
-        """What tells other code of a user's class, which is edited more often than its `version` is raised.
-
-        A content hash of the module that it stands in, and of no other module that this imports; for the class of an
-        installed package with that package's name and version before it. None for classes of ours, whose `version`
-        is kept, and for peers, among whose settings are the versions of their packages.
-        """
-        package = None if ":" in self.identity else package_of(self.kind)
-        if package is None and ":" not in self.identity:
-            return None
-        try:
-            text = inspect.getsource(sys.modules[self.kind.__module__])
-        except (OSError, TypeError):  # A compiled module has none.
-            text = ""
-        content = hashlib.sha256(text.encode()).hexdigest()
-        return content if package is None else f"{package} {content}"
-
-    @classmethod
-    def find(cls, identity: str) -> "Contender":
-        """The optimiser of that name, or that class of an importable module.
-
-        Raises:
-            UnknownOptimizerError: If there is none; the message suggests the nearest name.
-            InvalidSettingError: If what stands at the address is no optimiser.
-            UsageError: If it is a peer that is not installed.
-        """
-        if ":" in identity and (here := str(Path.cwd())) not in sys.path:
-            sys.path.insert(0, here)  # As with `python -m`: the user's module usually lies where they stand.
-        if identity in peers.PEERS:
-            return cls(identity, peers.find(identity))
-        return cls(identity, optimizers.get(identity, others=peers.PEERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +105,19 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Runs of one optimiser and dimension that advance in lockstep, in one worker."""
+    """Runs of one optimiser and dimension that advance in lockstep, in one worker.
+
+    Attributes:
+        optimizer: Identity of the contender, by which a worker finds it.
+        dim: Number of hyperparameters.
+        runs: The runs.
+        given: The class, where the user gave it and no identity.
+    """
 
     optimizer: str
     dim: int
     runs: tuple[Run, ...]
+    given: type[Optimizer] | None = None
 
     @property
     def evaluations(self) -> int:
@@ -261,6 +213,7 @@ class Plan:
             done: Keys of stored runs.
         """
         known = set(done)
+        given = {contender.identity: contender.kind for contender in self.contenders if contender.given}
         together: dict[tuple[str, int, int], list[Run]] = {}
         for run in self.runs():
             together.setdefault((run.optimizer, run.dim, run.budget), []).append(run)
@@ -270,7 +223,7 @@ class Plan:
             size = max(1, min(size, round(GROUP * COSTS["gp-bo"] / COSTS.get(optimizer, 1.0))))
             for first in range(0, len(runs), size):
                 left = tuple(run for run in runs[first : first + size] if run.key not in known)
-                chunks.append(Chunk(optimizer, dim, left))
+                chunks.append(Chunk(optimizer, dim, left, given.get(optimizer)))
         return sorted((chunk for chunk in chunks if chunk.runs), key=lambda chunk: -chunk.cost)
 
 

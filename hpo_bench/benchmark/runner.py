@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from hpo_bench.benchmark.plan import Chunk, Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Chunk, Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.display.words import counted
@@ -89,7 +90,7 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[P
     Raises:
         HpoBenchError: If the optimiser fails, or proposes what is no point of the unit cube.
     """
-    kind = Contender.find(chunk.optimizer).kind
+    kind = Contender.find(chunk.given or chunk.optimizer).kind
     try:
         with one_thread():
             return _advance(chunk, kind, landscapes, counter)

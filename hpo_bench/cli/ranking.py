@@ -63,7 +63,7 @@ def command(
     import joblib
 
     import optimizers
-    from hpo_bench.benchmark.plan import Contender
+    from hpo_bench.benchmark.contender import Contender
     from hpo_bench.cli.landscapes.options import print_table
     from hpo_bench.display.steps import Steps
     from hpo_bench.errors import UsageError

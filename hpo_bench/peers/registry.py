@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from hpo_bench.errors import UsageError
-from hpo_bench.peers.base import Peer
+
+if TYPE_CHECKING:  # which imports PyTorch
+    from hpo_bench.peers.base import Peer
 
 # Addresses and not classes: whoever wants one of them need not have the others' packages.
 PEERS: Mapping[str, str] = {
@@ -25,7 +28,7 @@ TOGETHER = tuple(name for name in PEERS if name not in APART)
 """Peers of the extra `peers`, in the order of tables."""
 
 
-def find(name: str) -> type[Peer]:
+def find(name: str) -> "type[Peer]":
     """The adapter of a peer.
 
     Args:

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION, Contender
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.merging.methods import registry

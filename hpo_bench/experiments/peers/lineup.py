@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from landscapes import catalogue
 from landscapes.functions.problems import Problem, functions
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.plan import Contender, Run
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Run
 from hpo_bench.experiments.ranking.objectives import Objective
 
 Array = NDArray[np.float64]

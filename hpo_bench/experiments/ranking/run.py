@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.plan import Contender, Plan, Run
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan, Run
 from hpo_bench.experiments.ranking.objectives import NOISE, REAL, Objective, OnSurrogate, WithNoise
 from hpo_bench.experiments.ranking.race import JUDGED, race
 from hpo_bench.files import save_json, write

@@ -11,9 +11,12 @@ import pytest
 import synthetic
 from rich.console import Console
 
+from hpo_bench import files
+from hpo_bench.benchmark import outcome, pipeline, runner, store
 from hpo_bench.benchmark import page as report
-from hpo_bench.benchmark import pipeline, runner, store
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.outcome import BenchmarkResult
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.workers import Local
 from landscapes import catalogue
@@ -21,7 +24,7 @@ from landscapes import catalogue
 NAMES = ("random", "sobol", "grid")
 
 
-def execute(plan: Plan, folder: Path, *, report: bool = False) -> pipeline.Outcome:
+def execute(plan: Plan, folder: Path, *, report: bool = False) -> BenchmarkResult:
     return pipeline.execute(plan, ResultsFolder(folder), workers=Local(1), report=report, progress=Console(quiet=True))
 
 
@@ -78,7 +81,7 @@ def before(owner: object, name: str, call: int) -> Callable[[pytest.MonkeyPatch]
 
 
 MOMENTS = {
-    "before anything is written": (before(store, "uuid4", 1), 0),
+    "before anything is written": (before(files, "uuid4", 1), 0),
     "with the marker half written": (before(store.Path, "replace", 1), 0),
     "in the middle of the first group": (before(runner, "_count", 3), 0),
     "with the first group half written": (before(store.Path, "replace", 2), 0),
@@ -86,7 +89,7 @@ MOMENTS = {
     "with the last group half written": (before(store.Path, "replace", 4), 4),
     "before the tables": (before(pipeline, "assemble", 1), 6),
     "with the long table half written": (before(store.Path, "replace", 5), 6),
-    "before the summary": (before(pipeline, "save_json", 1), 6),
+    "before the summary": (before(outcome, "save_json", 1), 6),
 }
 
 
@@ -99,8 +102,8 @@ def test_killed_at_any_moment_it_goes_on_from_what_is_stored(plan, whole, tmp_pa
         dies(lambda: execute(plan, folder))
     assert len(ResultsFolder(folder).keys()) == stored
     assert not (folder / "summary.json").exists()
-    outcome = execute(plan, folder)
-    assert (outcome.made, outcome.reused) == (6 - stored, stored)
+    result = execute(plan, folder)
+    assert (result.made, result.reused) == (6 - stored, stored)
     pd.testing.assert_frame_equal(content(folder), content(whole), check_exact=True)
     found, expected = (json.loads((path / "summary.json").read_text()) for path in (folder, whole))
     assert found["landscapes"] == expected["landscapes"]
@@ -115,7 +118,7 @@ def test_killed_among_the_figures_it_draws_them_all(plan, whole, tmp_path, monke
     assert not (folder / "index.html").exists()
     drawn = {path: path.stat().st_mtime_ns for path in folder.glob("figures/*.svg")}
     next(iter(drawn)).unlink()
-    outcome = execute(plan, folder, report=True)
-    assert outcome.made == 0
+    result = execute(plan, folder, report=True)
+    assert result.made == 0
     assert (folder / "index.html").exists()
-    assert set(outcome.summary["files"]) >= {path.relative_to(folder).as_posix() for path in drawn}
+    assert set(result.summary["files"]) >= {path.relative_to(folder).as_posix() for path in drawn}

@@ -9,7 +9,8 @@ from rich.console import Console
 
 from hpo_bench import paper
 from hpo_bench.benchmark import pipeline
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import figures, landscape_map
 from hpo_bench.workers import Local

@@ -6,7 +6,8 @@ import synthetic
 from rich.console import Console
 
 from hpo_bench.benchmark import pipeline, plan
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.workers import Local, RayCluster
 from landscapes import catalogue

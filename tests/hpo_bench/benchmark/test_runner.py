@@ -15,7 +15,8 @@ from rich.console import Console
 
 import optimizers
 from hpo_bench.benchmark import pipeline, plan
-from hpo_bench.benchmark.plan import Chunk, Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Chunk, Plan
 from hpo_bench.benchmark.runner import advance
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.errors import HpoBenchError, UsageError

@@ -8,7 +8,8 @@ import synthetic
 from rich.console import Console
 
 from hpo_bench.benchmark import pipeline
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.summary import summary

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import optimizers
-from hpo_bench.benchmark.plan import Contender, Plan
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.regret import best_so_far
 from hpo_bench.benchmark.runner import advance
 from hpo_bench.benchmark.summary import as_json

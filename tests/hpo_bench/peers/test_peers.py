@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from hpo_bench.benchmark.plan import Contender
+from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
 from hpo_bench.peers import registry
 from hpo_bench.peers.base import Peer, global_generators, global_state

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 
-from hpo_bench.benchmark.plan import Contender
+from hpo_bench.benchmark.contender import Contender
 from hpo_bench.cli import cli
 from hpo_bench.experiments.ranking import outcome, page
 from hpo_bench.experiments.ranking.run import Comparison
