@@ -1,1 +1,105 @@
-"""The harness: benchmark, report, merging, evaluation and recording."""
+"""Finds the best merge of a vision-language model with an expert, and says which optimiser finds it soonest.
+
+Everything a user needs is here, and nothing is imported before it is used:
+
+    import hpo_bench as hb
+
+    landscape = hb.load_landscape("ja-llama/ta")        # a recorded merge, made continuous
+    result = hb.run_benchmark(["gp-bo", "random"], landscapes="ja-*", seeds=10)
+    best = hb.maximize(function, {"lr": (1e-5, 1e-1, "log"), "density": (0, 1)}, trials=40)
+    pair = hb.load_pair("ja-llama")
+    hb.merge(pair, "ta", vl_weight=0.6, exp_weight=0.8, out="merged")
+
+`help(hb.maximize)` and so on say the rest; on the command line `hpo-bench --help`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hpo_bench.api import (
+        check_pair,
+        load_landscape,
+        load_pair,
+        load_study,
+        merge,
+        plot_landscape,
+        run_benchmark,
+    )
+    from hpo_bench.benchmark.outcome import BenchmarkResult
+    from hpo_bench.errors import HpoBenchError
+    from hpo_bench.evaluation.base import Evaluator
+    from hpo_bench.merging.pair import Pair
+    from hpo_bench.merging.setting import MergeSetting
+    from hpo_bench.search import Maximum, maximize
+    from hpo_bench.tuning.study import Study
+    from hpo_bench.tuning.trial import Trial
+    from landscapes.landscape import Landscape
+    from landscapes.space import SearchSpace
+    from optimizers.base import Optimizer
+
+    __version__: str
+
+_HOMES = {
+    "BenchmarkResult": "hpo_bench.benchmark.outcome",
+    "Evaluator": "hpo_bench.evaluation.base",
+    "HpoBenchError": "hpo_bench.errors",
+    "Landscape": "landscapes.landscape",
+    "Maximum": "hpo_bench.search",
+    "MergeSetting": "hpo_bench.merging.setting",
+    "Optimizer": "optimizers.base",
+    "Pair": "hpo_bench.merging.pair",
+    "SearchSpace": "landscapes.space",
+    "Study": "hpo_bench.tuning.study",
+    "Trial": "hpo_bench.tuning.trial",
+    "check_pair": "hpo_bench.api",
+    "load_landscape": "hpo_bench.api",
+    "load_pair": "hpo_bench.api",
+    "load_study": "hpo_bench.api",
+    "maximize": "hpo_bench.search",
+    "merge": "hpo_bench.api",
+    "plot_landscape": "hpo_bench.api",
+    "run_benchmark": "hpo_bench.api",
+}
+"""Where each name is defined; the imports above say the same to type checkers."""
+
+__all__ = [
+    "BenchmarkResult",
+    "Evaluator",
+    "HpoBenchError",
+    "Landscape",
+    "Maximum",
+    "MergeSetting",
+    "Optimizer",
+    "Pair",
+    "SearchSpace",
+    "Study",
+    "Trial",
+    "__version__",
+    "check_pair",
+    "load_landscape",
+    "load_pair",
+    "load_study",
+    "maximize",
+    "merge",
+    "plot_landscape",
+    "run_benchmark",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a name when it is first used."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("hpo-bench")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted({*globals(), *__all__})

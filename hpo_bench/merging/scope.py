@@ -13,6 +13,16 @@ from surrogates.nearest import offer
 DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}
 
 
+def check_dtype(dtype: str) -> None:
+    """Refuse what is not a key of `DTYPES`.
+
+    Raises:
+        UsageError: If the dtype is unknown; the message names the nearest.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"no dtype is called {dtype!r}; {offer(dtype, DTYPES)}")
+
+
 @dataclass(frozen=True, slots=True)
 class MergeScope:
     """The section `merge:` of a pair.yaml. By default everything in the language backbone is merged, as mergekit does.
@@ -36,8 +46,7 @@ class MergeScope:
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
-        if self.dtype not in DTYPES:
-            raise UsageError(f"no dtype is called {self.dtype!r}; {offer(self.dtype, DTYPES)}")
+        check_dtype(self.dtype)
 
     @classmethod
     def parse(cls, section: Mapping[str, Any], where: str) -> "MergeScope":

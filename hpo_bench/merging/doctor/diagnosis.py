@@ -17,7 +17,7 @@ from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.memory import available_memory, free_disk
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import chat_template, load_processor
-from hpo_bench.merging.scope import DTYPES
+from hpo_bench.merging.scope import DTYPES, check_dtype
 from hpo_bench.merging.source import HubModel
 
 _MOST_UNSOUND = 3
@@ -168,8 +168,11 @@ def diagnose(
         progress: Told of every tensor.
 
     Raises:
+        UsageError: If the dtype is unknown.
         MergeError: If a checkpoint cannot be read at all.
     """
+    if dtype is not None:
+        check_dtype(dtype)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     findings = list(alignment.findings)
     products: dict[str, Products] = {}

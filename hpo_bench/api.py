@@ -1,0 +1,298 @@
+"""What `import hpo_bench as hb` offers: functions that load, compare, tune and merge; each one's own text says how."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from hpo_bench.errors import UsageError
+from landscapes import catalogue
+from landscapes.landscape import Landscape
+from optimizers.base import Optimizer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hpo_bench.benchmark.outcome import BenchmarkResult
+    from hpo_bench.merging.doctor.diagnosis import Diagnosis
+    from hpo_bench.merging.pair import Pair
+    from hpo_bench.tuning.study import Study
+
+
+def load_landscape(name: str, *, surrogate: str | None = None, landscapes_dir: str | Path | None = None) -> Landscape:
+    """A recorded merge made continuous: the score of every setting in the recorded box, and where it is highest.
+
+    Args:
+        name: PAIR/METHOD, such as "ja-llama/ta"; `hpo-bench landscapes list` shows all.
+        surrogate: What interpolates between recorded settings: a radial kernel, or "gp"; a thin-plate spline by
+            default.
+        landscapes_dir: Where landscapes of your own lie; by default those that ship, and then those that were added.
+
+    Raises:
+        LandscapeError: If there is none of that name, or its files cannot be used.
+        SurrogateError: If there is no such surrogate.
+
+    Example:
+        >>> landscape = load_landscape("ja-llama/ta")
+        >>> landscape.space.names
+        ('vl_weight', 'exp_weight')
+        >>> scores = landscape.score({"vl_weight": [0.4], "exp_weight": [0.8]})
+    """
+    return catalogue.load(name, surrogate=surrogate, root=landscapes_dir)
+
+
+def plot_landscape(landscape: str | Landscape) -> "Figure":
+    """A map of a landscape: the surrogate, what was recorded, the optimum; slices where there are three dimensions.
+
+    Args:
+        landscape: The landscape, or the name of one.
+
+    Raises:
+        LandscapeError: If there is none of that name.
+    """
+    from hpo_bench.display import landscape_map
+
+    return landscape_map.draw(load_landscape(landscape) if isinstance(landscape, str) else landscape)
+
+
+def run_benchmark(
+    optimizers: Sequence[str | type[Optimizer]] = (),
+    *,
+    landscapes: str | Sequence[str] = (),
+    seeds: int = 10,
+    budget: int | None = None,
+    results: str | Path | None = None,
+    report: bool = False,
+    jobs: int = 1,
+    ray_address: str | None = None,
+    surrogate: str | None = None,
+    landscapes_dir: str | Path | None = None,
+    peers: bool = False,
+    suites: Sequence[str] = (),
+    start: str = "own",
+    noisy: bool = False,
+    sensitivity: bool = False,
+    progress: bool = True,
+) -> "BenchmarkResult":
+    """Run optimisers on landscapes, every one with every seed, and compare them.
+
+    Args:
+        optimizers: Names, addresses (`module:Class`) or classes, also a notebook's own; all that are built in or
+            installed by default.
+        landscapes: Names, pairs or methods, with * and ?; all by default. With `suites`, functions of these.
+        seeds: Runs of each.
+        budget: Evaluations of each run; by default 40 in two dimensions and 60 in three.
+        results: A results folder: runs that are there are not made again, and what is found is written there. By
+            default nothing is kept.
+        report: Whether to write the page as well, `index.html` in that folder.
+        jobs: Worker processes; 1 is this very process.
+        ray_address: A Ray cluster to run on, `host:port`, or "auto" for the one that is running; `jobs` is then how
+            many of its cores.
+        surrogate: Of the landscapes; a thin-plate spline by default.
+        landscapes_dir: Where landscapes of your own lie.
+        peers: Whether other packages' optimisers take part as well (extra `peers`).
+        suites: Test functions in place of landscapes: "bbob", "merge-like", or either in one dimension ("bbob-2d").
+        start: Where runs begin: "own" (where each optimiser would), "center" (of the box), or "design" (four points
+            common to all).
+        noisy: Whether optimisers see scores with the noise of one evaluation.
+        sensitivity: Whether to run everything under every other surrogate, too.
+        progress: Whether to show on standard error how far it is.
+
+    Raises:
+        HpoBenchError: If it makes no sense, or an optimiser fails.
+        LandscapeError: If a landscape is unknown or cannot be used.
+        OptimizerError: If an optimiser is unknown or is none.
+        SurrogateError: If the surrogate is unknown.
+
+    Example:
+        >>> result = run_benchmark(["sobol", "random"], landscapes="ja-llama/ta", seeds=2, budget=12, progress=False)
+        >>> list(result.headline.xs("end", level="at").index)
+        ['Sobol', 'Random']
+    """
+    from hpo_bench.benchmark import pipeline
+    from hpo_bench.benchmark.store import ResultsFolder
+    from hpo_bench.display import console
+    from hpo_bench.workers import Local, RayCluster
+    from surrogates import registry
+
+    if report and results is None:
+        raise UsageError("a report needs a results folder to be written to; or call write_report of what is returned")
+    with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
+        folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
+        folder.check()
+        plan = pipeline.plan(
+            [landscapes] if isinstance(landscapes, str) else landscapes,
+            identities=[optimizers] if isinstance(optimizers, str) else optimizers,
+            seeds=seeds,
+            budget=budget,
+            surrogate=surrogate,
+            landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
+            with_peers=peers,
+            suites=suites,
+            start=start,
+            noisy=noisy,
+            sensitivity=sensitivity,
+        )
+        return pipeline.execute(
+            plan,
+            folder,
+            workers=Local(jobs) if ray_address is None else RayCluster(jobs, ray_address),
+            report=report,
+            progress=console.progress() if progress else Console(quiet=True),
+            surrogates=registry.NAMES if sensitivity else (),
+        )
+
+
+def load_pair(
+    name: str | None = None,
+    *,
+    base: str | None = None,
+    vlm: str | None = None,
+    expert: str | None = None,
+    pairs: str | Path = "nano",
+) -> "Pair":
+    """A VLM, an expert and the base that both come from; no model is loaded yet.
+
+    Args:
+        name: The name of a pair that ships, was built or is the study's; a YAML file, or a folder with a `pair.yaml`.
+        base: In place of a name: a folder, or `hf://owner/name`.
+        vlm: Likewise.
+        expert: Likewise.
+        pairs: Where built nano pairs lie.
+
+    Raises:
+        UsageError: If there is none, or its description cannot be used.
+
+    Example:
+        >>> load_pair("ja-llama").domain
+        'language'
+    """
+    from hpo_bench.merging.find import given
+
+    return given(name, base=base, vlm=vlm, expert=expert, built=Path(pairs))
+
+
+def check_pair(
+    pair: "str | Pair",
+    *,
+    candidates: Sequence[str] = (),
+    dtype: str | None = None,
+    trust_remote_code: bool = False,
+    progress: bool = True,
+) -> "Diagnosis":
+    """See whether base, VLM and expert fit together, before anything is spent on them.
+
+    Args:
+        pair: The pair, or what `load_pair` finds it by.
+        candidates: Other bases to compare with, folders or `hf://owner/name`.
+        dtype: "float32", "bfloat16" or "stored", for the memory needed; by default what the pair says.
+        trust_remote_code: Whether code that comes with the VLM may run; the pair must ask for it as well.
+        progress: Whether to show on standard error how far it is.
+
+    Returns:
+        What was found: `fit` is false where a merge would be wrong, and `findings` say why.
+
+    Raises:
+        UsageError: If there is no such pair, candidate or dtype.
+        MergeError: If a checkpoint cannot be read at all.
+    """
+    from hpo_bench.display import console
+    from hpo_bench.display.steps import Steps
+    from hpo_bench.merging.doctor.diagnosis import diagnose
+    from hpo_bench.merging.source import parse_source
+
+    found = _pair(pair)
+    others = {text: parse_source(text, Path.cwd(), confined=False, where="candidate base") for text in candidates}
+    with Steps(console.progress() if progress else Console(quiet=True), found.name) as steps:
+        return diagnose(
+            found,
+            candidates=others,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+            progress=lambda done, total: steps.show(done, total, "tensors"),
+        )
+
+
+def merge(
+    pair: "str | Pair",
+    method: str = "ta",
+    *,
+    out: str | Path,
+    mask_seed: int = 0,
+    dtype: str | None = None,
+    device: str | None = None,
+    stream: bool = False,
+    trust_remote_code: bool = False,
+    **parameters: float,
+) -> Path:
+    """Merge a pair once and write it as a Hugging Face folder.
+
+    Args:
+        pair: What to merge, or what `load_pair` finds it by.
+        method: "ta" (Task Arithmetic), "dare" or "ties".
+        out: The folder for the model, new or empty.
+        mask_seed: Of DARE's masks.
+        dtype: "float32", "bfloat16" or "stored"; by default what the pair says.
+        device: Where to merge; by default the CPU.
+        stream: Whether to go tensor by tensor from disk to disk, for models larger than memory; in float32 on the CPU.
+        trust_remote_code: Whether code that comes with the VLM may run; the pair must ask for it as well.
+        **parameters: The method's hyperparameters: `vl_weight` and `exp_weight`, the coefficients of the VLM's and the
+            expert's task vectors, and `density`, the share of each that DARE and TIES keep.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If the setting makes no sense, or the folder is taken.
+        MergeError: If the models cannot be merged.
+
+    Example:
+        >>> merge("ja-llama", "ta", vl_weight=0.6, exp_weight=0.8, out="merged")  # doctest: +SKIP
+    """
+    from hpo_bench.merging.setting import MergeSetting
+
+    try:
+        setting = MergeSetting(method, **parameters)
+    except TypeError as error:
+        raise UsageError(f"{method} takes vl_weight, exp_weight and perhaps density, not {parameters}") from error
+    if stream and (dtype or device):
+        raise UsageError("--stream merges in float32 on the CPU; leave out --dtype and --device, or --stream")
+    found, folder = _pair(pair), Path(out)
+
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.merging.loaded import LoadedPair
+    from hpo_bench.merging.writing.export import export_merge, stream_merge
+    from hpo_bench.merging.writing.folder import check_free
+
+    check_free(folder, apart_from=found.folders)
+    disable_progress_bar()  # transformers would draw its own
+    if stream:
+        stream_merge(found, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
+    else:
+        loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
+        export_merge(found, loaded, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
+    return folder
+
+
+def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = None) -> "Study":
+    """A study that was begun, to be looked at; nothing is made in it.
+
+    Args:
+        name: Its name, or the path of its folder.
+        studies: The folder in which studies lie.
+        pair: Name or path of its pair, where that has moved.
+
+    Raises:
+        UsageError: If there is none of that name.
+        LiveError: If it cannot be read.
+    """
+    from hpo_bench.tuning.study import Study
+
+    return Study.open(name, Path(studies), pair=pair)
+
+
+def _pair(pair: "str | Pair") -> "Pair":
+    return load_pair(pair) if isinstance(pair, str) else pair

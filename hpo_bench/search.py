@@ -1,0 +1,107 @@
+"""Finding where a function of a few hyperparameters is highest, with any optimiser."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.errors import UsageError
+from landscapes.space import Range, SearchSpace
+from optimizers.base import Optimizer, Point
+
+Score = float | tuple[float, float]
+"""What a function that is searched gives back: a score, or a score and its standard error."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Maximum:
+    """What `maximize` found.
+
+    Attributes:
+        parameters: The recommended setting by name, in the units of the space; whole numbers are `int`.
+        score: What was told of it.
+        trials: One row an evaluation, in order: the hyperparameters, `score` (NaN where it failed) and `standard_error`
+            (NaN where none was told).
+        optimizer: The optimiser with its history, known settings included.
+    """
+
+    parameters: dict[str, float]
+    score: float
+    trials: pd.DataFrame
+    optimizer: Optimizer
+
+    def to_frame(self) -> pd.DataFrame:
+        """The trials, one row an evaluation; a copy."""
+        return self.trials.copy()
+
+    def __repr__(self) -> str:
+        setting = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
+        return f"<Maximum: {self.score:g} at {setting}, after {len(self.trials)} trials>"
+
+
+def maximize(
+    function: Callable[..., Score],
+    space: SearchSpace | Mapping[str, Range],
+    *,
+    trials: int,
+    optimizer: str | type[Optimizer] = "gp-bo",
+    seed: int = 0,
+    callback: Callable[[dict[str, float], float], object] | None = None,
+) -> Maximum:
+    """Find where a function that is dear to evaluate is highest.
+
+    Args:
+        function: Takes the hyperparameters by name and gives a score back, to be maximised, or a score and its standard
+            error. NaN is a failed evaluation, which costs a trial; whatever it raises ends the search.
+        space: Ranges by name, `{"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}`, or a search space.
+        trials: How many evaluations.
+        optimizer: A name, an address (`module:Class`) or a class.
+        seed: The same seed and the same scores give the same trials.
+        callback: Told of every trial, its hyperparameters and its score.
+
+    Raises:
+        UsageError: If what the function gives back is no score.
+        InvalidSpaceError: If the space makes no sense.
+        OptimizerError: If there is no such optimiser, or no evaluation succeeded.
+
+    Example:
+        >>> best = maximize(lambda x, n: -((x - 0.3) ** 2) - n, {"x": (0, 1), "n": (1, 4, "int")}, trials=16)
+        >>> best.parameters["n"], abs(best.parameters["x"] - 0.3) < 0.1
+        (1, True)
+    """
+    box = SearchSpace.of(space)
+    search = Contender.find(optimizer).kind(box.dim, seed=seed, budget=trials)
+    rows: list[dict[str, float]] = []
+    for _ in range(trials):
+        point = search.ask()
+        setting = _named(box, point)
+        score, error = _score(function(**setting), setting)
+        search.tell(point, score, standard_error=error)
+        rows.append({**setting, "score": score, "standard_error": np.nan if error is None else error})
+        if callback is not None:
+            callback(setting, score)
+    points, scores = search.history
+    best = search.recommend()
+    score = float(scores[np.flatnonzero((points == best).all(axis=1))[-1]])
+    return Maximum(_named(box, best), score, pd.DataFrame(rows), search)
+
+
+def _named(box: SearchSpace, point: Point) -> dict[str, float]:
+    """A point of the unit cube as values by name."""
+    values = box.from_unit(point[None])[0]
+    sides = zip(box.parameters, values, strict=True)
+    return {side.name: int(value) if side.integer else float(value) for side, value in sides}
+
+
+def _score(answer: Any, setting: Mapping[str, float]) -> tuple[float, float | None]:
+    try:
+        score, error = answer if isinstance(answer, tuple) else (answer, None)
+        return float(score), None if error is None else float(error)
+    except (TypeError, ValueError) as wrong:
+        raise UsageError(
+            f"the function gave {answer!r} back for {dict(setting)}; give a score, or a score and its standard error, "
+            "and NaN where there is none"
+        ) from wrong

@@ -1,0 +1,312 @@
+"""One face for Python: `import hpo_bench as hb`."""
+
+import ast
+import doctest
+import inspect
+import json
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+import hpo_bench as hb
+from hpo_bench import api, search
+from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.errors import ResultsError, UsageError
+from hpo_bench.files import sha256
+from landscapes import space
+from landscapes.errors import InvalidSpaceError, UnknownLandscapeError
+from optimizers.base import Optimizer
+from optimizers.errors import OptimizerError
+from optimizers.gp_bo import GpBo
+from optimizers.random_search import RandomSearch
+
+HEAVY = ("torch", "numpy", "pandas", "scipy", "matplotlib", "rich", "optuna", "transformers", "click", "hpo_bench.api")
+SECONDS = 0.2
+
+
+def in_a_fresh_interpreter(code: str) -> dict:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_it_is_imported_at_once_and_imports_nothing_before_it_is_used() -> None:
+    told = in_a_fresh_interpreter(
+        f"""
+import json, sys, time
+begin = time.process_time()
+import hpo_bench as hb
+seconds = time.process_time() - begin
+heavy = [name for name in {HEAVY!r} if name in sys.modules]
+hb.HpoBenchError
+used = [name for name in {HEAVY!r} if name in sys.modules]
+hb.SearchSpace
+print(json.dumps([seconds, heavy, used, "numpy" in sys.modules, "torch" in sys.modules]))
+"""
+    )
+    seconds, heavy, used, numpy, torch = told
+    assert seconds < SECONDS
+    assert (heavy, used, numpy, torch) == ([], [], True, False)
+
+
+def test_landscapes_and_cheap_searches_need_no_torch() -> None:
+    told = in_a_fresh_interpreter(
+        """
+import json, sys
+import hpo_bench as hb
+hb.load_landscape("ja-llama/ta")
+best = hb.maximize(lambda x: -x, {"x": (0, 1)}, trials=3, optimizer="grid")
+print(json.dumps({name: name in sys.modules for name in ("torch", "matplotlib", "optuna", "transformers")}))
+"""
+    )
+    assert told == dict.fromkeys(told, False)
+
+
+def test_every_name_is_where_type_checkers_are_told_it_is() -> None:
+    tree = ast.parse(inspect.getsource(hb))
+    told = next(one for one in tree.body if isinstance(one, ast.If)).body
+    imported = {name.name: one.module for one in told if isinstance(one, ast.ImportFrom) for name in one.names}
+    assert imported == hb._HOMES
+    assert sorted(hb.__all__) == sorted([*hb._HOMES, "__version__"])
+    assert set(hb.__all__) <= set(dir(hb))
+    for name in hb._HOMES:
+        found = getattr(hb, name)
+        assert found.__module__ == hb._HOMES[name], name
+        assert len(inspect.getdoc(found) or "") > 30, name
+    assert hb.__version__ == version("hpo-bench")
+    with pytest.raises(AttributeError, match="no attribute 'tuen'"):
+        hb.tuen  # noqa: B018
+
+
+def test_what_is_offered_says_all_its_arguments_and_what_it_raises() -> None:
+    for name in hb.__all__:
+        found = getattr(hb, name)
+        if inspect.isfunction(found):
+            text = inspect.getdoc(found) or ""
+            for argument in inspect.signature(found).parameters:
+                assert f"{argument}: " in text, (name, argument)
+            assert "Raises:" in text, name
+
+
+@pytest.mark.parametrize("module", [api, search, space], ids=lambda module: module.__name__)
+def test_examples_do_what_they_say(module: object) -> None:
+    failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried
+    assert not failed
+
+
+# run_benchmark
+
+
+class Halving(Optimizer):
+    """Samples around the best so far."""
+
+    name, label = "halving", "Halving"
+
+    def _next(self) -> np.ndarray:
+        X, scores = self.history
+        rng = np.random.default_rng([self.seed, len(scores)])
+        return X[np.argmax(scores)] + rng.normal(0, 0.2, self.dim) if len(scores) else rng.random(self.dim)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("grids")
+    synthetic.record(root, "smooth-a/ta")
+    synthetic.record(root, "rugged-b/ta", kind="rugged", seed=3)
+    return root
+
+
+@pytest.fixture(scope="module")
+def result(root: Path) -> hb.BenchmarkResult:
+    return hb.run_benchmark([Halving, "random"], landscapes_dir=root, seeds=2, budget=12, progress=False)
+
+
+def test_a_benchmark_of_a_class_and_a_name(result: hb.BenchmarkResult) -> None:
+    assert (result.made, result.reused, result.page) == (8, 0, None)
+    assert len(result.runs) == 2 * 2 * 2 * 12
+    runs = result.to_frame()
+    runs["score"] = 0.0
+    assert result.runs["score"].abs().max() > 0
+    headline = result.headline
+    assert headline.index.names == ["optimizer", "at"]
+    assert set(headline.index.get_level_values("optimizer")) == {"Halving", "Random"}
+    end = headline.xs("end", level="at")
+    told = result.summary["optimisers"]["random"]["at"]["end"]["ratio_of_means_all"]
+    assert end.loc["Random", "ratio_of_means"] == told["value"]
+    assert list(end.index) == [one["label"] for one in result.summary["optimisers"].values()]
+    assert headline.dtypes.eq(float).all()
+    assert "2 optimizers on 2 landscapes, 2 seeds" in repr(result)
+
+
+def test_figures(result: hb.BenchmarkResult) -> None:
+    assert len(result.plot().axes) == len(result.benchmark.checkpoints)
+    with pytest.raises(UsageError, match="no figure is called 'curves'; there are: ror, regret_curves"):
+        result.plot("curves")
+
+
+def test_a_report_is_written_into_any_folder(
+    result: hb.BenchmarkResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_page(benchmark: object, content: dict, study: None, folder: ResultsFolder, *, jobs: int) -> dict:
+        """What takes seconds, and is tested where it stands."""
+        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimisers"].values()]))
+        return {page: sha256(page)}
+
+    monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
+    monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)
+    page = result.write_report(tmp_path / "report")
+    assert page == tmp_path / "report" / "index.html"
+    assert "Halving" in page.read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "report" / "runs.parquet"), result.runs)
+    kept = json.loads((tmp_path / "report" / "summary.json").read_text())
+    assert kept["optimisers"] == result.summary["optimisers"]
+    assert set(kept["files"]) == {"index.html", "runs.parquet"}
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").write_text("")
+    with pytest.raises(ResultsError, match=r"holds thesis\.tex"):
+        result.write_report(tmp_path / "other")
+
+
+def test_runs_are_kept_where_asked_and_made_once(root: Path, tmp_path: Path) -> None:
+    asked = {"landscapes": "smooth-a", "landscapes_dir": root, "seeds": 1, "budget": 11, "progress": False}
+    first = hb.run_benchmark([Halving, RandomSearch], results=tmp_path / "results", **asked)
+    again = hb.run_benchmark([Halving, "random"], results=tmp_path / "results", **asked)
+    assert (first.made, again.made, again.reused) == (2, 0, 2)
+    pd.testing.assert_frame_equal(first.runs, again.runs)
+    with pytest.raises(UsageError, match="needs a results folder"):
+        hb.run_benchmark("random", report=True, **asked)
+
+
+def test_the_very_class_is_run_and_none_by_its_address(root: Path) -> None:
+    """As two notebooks' cells make it: one name, no module to find it in, and another class each time."""
+
+    def cell(step: float) -> type[Optimizer]:
+        space = {"__name__": "__main__", "Optimizer": Optimizer, "np": np}
+        exec(  # noqa: S102
+            textwrap.dedent(f"""
+            class Mine(Optimizer):
+                name, label = "mine", "Mine"
+                def _next(self):
+                    return np.full(self.dim, {step} * (1 + self.asked))
+            """),
+            space,
+        )
+        return space["Mine"]
+
+    asked = {"landscapes": "smooth-a", "landscapes_dir": root, "seeds": 1, "budget": 11, "progress": False}
+    slow, fast = (hb.run_benchmark([cell(step)], **asked).runs["vl_weight"].to_numpy() for step in (0.01, 0.05))
+    assert np.ptp(fast) == pytest.approx(5 * np.ptp(slow))
+
+
+def test_a_class_is_known_by_the_name_it_is_offered_under(root: Path) -> None:
+    asked = {"landscapes": "smooth-a", "landscapes_dir": root, "seeds": 1, "budget": 11, "progress": False}
+    assert set(hb.run_benchmark([RandomSearch, Halving], **asked).runs["optimiser"]) == {
+        "random",
+        f"{__name__}:Halving",
+    }
+    with pytest.raises(OptimizerError, match=r"no subclass of optimizers\.Optimizer"):
+        hb.run_benchmark([dict], **asked)  # type: ignore[list-item]
+
+
+def test_what_is_unknown_is_said(root: Path) -> None:
+    with pytest.raises(OptimizerError, match="did you mean 'random'"):
+        hb.run_benchmark(["randm"], landscapes_dir=root, progress=False)
+    with pytest.raises(UnknownLandscapeError, match="smooth-a"):
+        hb.run_benchmark(["random"], landscapes="smoth-a", landscapes_dir=root, progress=False)
+
+
+# maximize
+
+
+def hill(lr: float, layers: int) -> float:
+    return -((np.log10(lr) + 3) ** 2) - abs(layers - 5)
+
+
+SPACE = {"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}
+
+
+def test_it_finds_the_top_of_a_hill_in_named_log_and_whole_parameters() -> None:
+    best = hb.maximize(hill, SPACE, trials=25)
+    assert best.parameters["layers"] == 5
+    assert isinstance(best.parameters["layers"], int)
+    assert abs(np.log10(best.parameters["lr"]) + 3) < 0.3
+    assert best.score == hill(**best.parameters) == best.trials["score"].max()
+    assert list(best.trials.columns) == ["lr", "layers", "score", "standard_error"]
+    assert len(best.trials) == len(best.to_frame()) == 25
+    assert pd.api.types.is_integer_dtype(best.trials["layers"])
+    assert isinstance(best.optimizer, GpBo)
+    assert "after 25 trials" in repr(best)
+
+
+def test_the_same_seed_makes_the_same_trials() -> None:
+    one, same, other = (hb.maximize(hill, SPACE, trials=6, optimizer="random", seed=seed).trials for seed in (3, 3, 4))
+    pd.testing.assert_frame_equal(one, same)
+    assert not one.equals(other)
+
+
+def test_failed_evaluations_cost_a_trial_and_are_no_score() -> None:
+    best = hb.maximize(lambda x: np.nan if x > 0.5 else x, {"x": (0, 1)}, trials=12)
+    assert best.trials["score"].isna().any()
+    assert 0.4 < best.parameters["x"] <= 0.5
+    with pytest.raises(OptimizerError, match="of 3 evaluations told none succeeded"):
+        hb.maximize(lambda x: np.nan, {"x": (0, 1)}, trials=3, optimizer="random")
+
+
+def test_what_the_function_raises_is_raised() -> None:
+    def broken(x: float) -> float:
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        hb.maximize(broken, {"x": (0, 1)}, trials=3, optimizer="random")
+    for answer in (None, "good", (1, 2, 3)):
+        with pytest.raises(UsageError, match=r"the function gave .* back for .*'x'"):
+            hb.maximize(lambda x, answer=answer: answer, {"x": (0, 1)}, trials=3, optimizer="random")
+    with pytest.raises(InvalidSpaceError, match="behind the range of x"):
+        hb.maximize(broken, {"x": (0, 1, "lg")}, trials=3)
+
+
+def test_standard_errors_are_told_and_every_trial_is_called_back() -> None:
+    seen: list[tuple[dict[str, float], float]] = []
+    best = hb.maximize(
+        lambda x: (x, 0.1), {"x": (0, 1)}, trials=5, optimizer=RandomSearch, callback=lambda *told: seen.append(told)
+    )
+    assert set(best.trials["standard_error"]) == set(best.optimizer.standard_errors) == {0.1}
+    assert [setting["x"] for setting, _ in seen] == best.trials["x"].tolist()
+    assert [score for _, score in seen] == best.trials["score"].tolist()
+
+
+# pairs and landscapes
+
+
+def test_a_pair_is_loaded_checked_and_merged(small_pair: hb.Pair, tmp_path: Path) -> None:
+    pair = hb.load_pair(str(small_pair.folder))
+    assert pair.name == hb.load_pair("ja-llama").name
+    diagnosis = hb.check_pair(pair, progress=False)
+    assert diagnosis.fit
+    out = hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=tmp_path / "merged")
+    assert (out / "model.safetensors").is_file()
+    with pytest.raises(UsageError, match="exists already"):
+        hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=out)
+    with pytest.raises(UsageError, match="takes no density"):
+        hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, density=0.3, out=tmp_path / "other")
+    with pytest.raises(UsageError, match="no dtype is called"):
+        hb.check_pair(pair, dtype="float23", progress=False)
+
+
+def test_a_landscape_is_drawn_by_name_or_as_it_is(root: Path) -> None:
+    landscape = hb.load_landscape("smooth-a/ta", landscapes_dir=root)
+    assert hb.plot_landscape(landscape).axes
+    assert hb.plot_landscape("ja-llama/ta").axes
+    assert isinstance(landscape, hb.Landscape)
+
+
+def test_a_study_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no study 'demo'"):
+        hb.load_study("demo", studies=tmp_path)
