@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from surrogates.errors import InvalidDataError, NotFittedError, TooFewPointsError
+from surrogates.errors import InvalidDataError, NoDeviationError, NotFittedError, TooFewPointsError
 from surrogates.scale import Scale
 
 Array = NDArray[np.float64]
@@ -90,6 +90,25 @@ class Surrogate(ABC):
         """As `predict`, in the standard units of `scale`: for searches, which an offset would blind."""
         return self._predict(self._askable(X))
 
+    def std(self, X: ArrayLike) -> Array:
+        """How sure the surrogate is of its scores, as one standard deviation of the function without noise.
+
+        Of those here the Gaussian process alone knows: a radial interpolant is one function, and how far off that is
+        between the points depends on what the scores are scores of. `loo_residuals` and `surrogates.loocv` measure it.
+
+        Args:
+            X: Points of shape (m, d) in [0, 1]^d.
+
+        Returns:
+            Standard deviations of shape (m,), in the units of the scores.
+
+        Raises:
+            NoDeviationError: If it has none.
+            InvalidDataError: If a point is outside the cube, names its coordinates, or has too few or many.
+            NotFittedError: If `fit` was not called.
+        """
+        return self.scale.difference(self._std(self._askable(X)))
+
     def loo_residuals(self) -> Array:
         """What every point's score exceeds the prediction by that is made without that point.
 
@@ -119,6 +138,12 @@ class Surrogate(ABC):
             NotFittedError: If `fit` was not called.
         """
         return self._weights(self._askable(X))
+
+    def _std(self, X: Array) -> Array:
+        raise NoDeviationError(
+            f"the {self.settings['kernel']} surrogate has no standard deviation; take gp, or measure how far off it is "
+            "by surrogates.loocv"
+        )
 
     @abstractmethod
     def _weights(self, X: Array) -> Array: ...

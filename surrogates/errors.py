@@ -17,5 +17,9 @@ class UnknownKernelError(SurrogateError, ValueError):
     """No kernel has that name."""
 
 
+class NoDeviationError(SurrogateError, NotImplementedError):
+    """The surrogate does not say how sure it is."""
+
+
 class NotFittedError(SurrogateError, RuntimeError):
     """Asked for something that only a fitted surrogate knows."""

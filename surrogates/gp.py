@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve, cholesky
+from scipy.linalg import LinAlgError, cho_solve, cholesky, solve_triangular
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
@@ -51,12 +51,12 @@ class GPSurrogate(Surrogate):
         return 2 * dim + 2
 
     def _fit(self, X: Array, y: Array) -> None:
-        self._centre, scale = float(y.mean()), 1.0 if are_equal(y) else float(y.std())
+        self._centre, self._spread = float(y.mean()), 1.0 if are_equal(y) else float(y.std())
         signal: Any = ConstantKernel(1.0, SIGNALS) * Matern([0.5] * X.shape[1], LENGTHS, nu=2.5)
         kernel = signal + WhiteKernel(0.01, NOISES)
         # No random restarts: the surrogate is a property of the scores and must not vary between calls.
         regressor = GaussianProcessRegressor(kernel, alpha=1e-10)
-        found = _quietly(regressor, X, (y - self._centre) / scale)
+        found = _quietly(regressor, X, (y - self._centre) / self._spread)
         # Noise belongs to the recorded scores and not to the function that they sample.
         self._covariance = found.k1
         try:
@@ -68,6 +68,14 @@ class GPSurrogate(Surrogate):
     def _predict(self, X: Array) -> Array:
         known, _ = self._data()
         return self._centre + np.asarray(self._covariance(X, known)) @ self._coefficients
+
+    def _std(self, X: Array) -> Array:
+        """Rasmussen and Williams (2006), eq. 2.26, hyperparameters and mean held fixed."""
+        known, _ = self._data()
+        white = solve_triangular(self._factor, np.asarray(self._covariance(known, X)), lower=True)
+        # Rounding may push it below zero where a score is known.
+        variance = np.maximum(self._covariance.diag(X) - np.square(white).sum(axis=0), 0.0)
+        return self._spread * np.sqrt(variance)
 
     def _weights(self, X: Array) -> Array:
         known, _ = self._data()

@@ -9,7 +9,7 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from surrogates import registry
 from surrogates.base import Surrogate
-from surrogates.errors import NotFittedError, TooFewPointsError, UnknownKernelError
+from surrogates.errors import NoDeviationError, NotFittedError, TooFewPointsError, UnknownKernelError
 from surrogates.gp import GPSurrogate
 from surrogates.loocv import exact_loocv
 from surrogates.rbf import RBFSurrogate
@@ -33,7 +33,30 @@ def test_predicts_as_scikit_learn_does() -> None:
     kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern([0.5] * 3, (0.05, 10.0), nu=2.5) + WhiteKernel(0.01, (1e-8, 1.0))
     theirs = GaussianProcessRegressor(kernel, normalize_y=True).fit(X, y)
     new = np.random.default_rng(1).random((50, 3))
-    assert GPSurrogate().fit(X, y).predict(new) == pytest.approx(theirs.predict(new), abs=1e-6)
+    ours = GPSurrogate().fit(X, y)
+    mean, deviation = theirs.predict(new, return_std=True)
+    assert ours.predict(new) == pytest.approx(mean, abs=1e-6)
+    # Theirs is of a score, ours of the function, which has no noise.
+    noise = theirs.kernel_.k2.noise_level * y.var()
+    assert noise > 1e-4
+    assert ours.std(new) == pytest.approx(np.sqrt(deviation**2 - noise), rel=1e-5)
+
+
+def test_the_standard_deviation_holds_the_truth_and_has_the_unit_of_the_scores() -> None:
+    X = grid(7, 7)
+    y = noisy(X)
+    new = np.random.default_rng(5).random((400, 2))
+    gp = GPSurrogate().fit(X, y)
+    off = np.abs(gp.predict(new) - hill(new)) / gp.std(new)
+    assert 0.8 < np.mean(off < 2) <= 1.0
+    assert gp.std([[0.5, 0.5]]) < gp.std([[0.0, 0.0]])
+    assert GPSurrogate().fit(X, 1e6 * y + 1e9).std(new) == pytest.approx(1e6 * gp.std(new), rel=1e-3)
+
+
+def test_an_interpolant_says_that_it_has_no_standard_deviation() -> None:
+    X = grid(5, 5)
+    with pytest.raises(NoDeviationError, match="cubic surrogate has no standard deviation; take gp"):
+        RBFSurrogate("cubic").fit(X, hill(X)).std(X)
 
 
 def test_closed_form_leave_one_out_equals_leaving_out_each_row_of_the_covariance() -> None:
