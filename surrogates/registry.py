@@ -1,12 +1,15 @@
-"""Finds surrogates by name: one for each radial kernel, and the Gaussian process."""
+"""Finds surrogates by name: one for each radial kernel, and the others."""
+
+from importlib import import_module
 
 from surrogates.base import Surrogate
 from surrogates.errors import UnknownKernelError
 from surrogates.nearest import did_you_mean
 from surrogates.rbf import KERNELS, RBFSurrogate
 
-GP = "gp"
-NAMES = (*KERNELS, GP)
+# Addresses and not classes: whoever wants a spline need not wait for scikit-learn.
+OTHERS = {"gp": "surrogates.gp:GPSurrogate"}
+NAMES = (*KERNELS, *OTHERS)
 """Every name, the study's kernels first."""
 
 
@@ -19,11 +22,9 @@ def make(name: str) -> Surrogate:
     Raises:
         UnknownKernelError: If there is none; the message suggests the nearest.
     """
-    if name == GP:
-        # scikit-learn takes a second to import.
-        from surrogates.gp import GPSurrogate
-
-        return GPSurrogate()
+    if name in OTHERS:
+        module, _, attribute = OTHERS[name].partition(":")
+        return getattr(import_module(module), attribute)()
     if name not in KERNELS:
         hint = did_you_mean(name, NAMES)
         raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(NAMES)}")

@@ -42,10 +42,10 @@ def sensitivity(
     recorded = [landscape for landscape in main.landscapes if isinstance(landscape, Landscape)]
     if len(recorded) < len(main.landscapes):
         raise UsageError("functions have no surrogate; leave out --sensitivity")
-    own = _figures(main)
-    rows = [{"surrogate": _name(recorded[0]), "kendall_tau": 1.0, **own}]
+    own, own_name = _figures(main), str(recorded[0].surrogate.settings["kernel"])
+    rows = [{"surrogate": own_name, "kendall_tau": 1.0, **own}]
     for kernel in kernels:
-        if kernel == _name(recorded[0]):
+        if kernel == own_name:
             continue
         plan = replace(
             main.plan, landscapes=tuple(Landscape(ls.card, ls.grid, surrogate=registry.make(kernel)) for ls in recorded)
@@ -70,7 +70,3 @@ def _figures(finished: Benchmark) -> dict[str, dict[str, float]]:
         }
         for name, ratio in (("ratio_of_means", ratio_of_means), ("median_ror", median))
     }
-
-
-def _name(landscape: Landscape) -> str:
-    return str(dict(landscape.surrogate.settings).get("kernel", registry.GP))

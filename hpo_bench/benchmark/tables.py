@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import Column, Row, TextTable
 from hpo_bench.display.words import (
     brackets,
     count,
@@ -46,6 +46,28 @@ def overall(content: Mapping) -> str:
     return OVERALL if OVERALL in content["null_band"] else END
 
 
+def columns(content: Mapping, suffix: str) -> list[Column]:
+    """The columns of the headline, in their order: the one place to add another.
+
+    Args:
+        content: What `summary.summary` made.
+        suffix: Which landscapes count, as in the summary: "_all" or "_sound".
+    """
+    last, band = overall(content), content["null_band"]
+
+    def ratio(name: str, point: str) -> Column:
+        """A ratio to Random's regret, with its interval, at a checkpoint."""
+        key, head = name + suffix, f"{NAMES[name]}, {when(point)}"
+        return Column(head, lambda one: interval(one["at"][point][key]), foot=brackets(band[point][key]))
+
+    return [
+        *(ratio("median_ror", point) for point in moments(content)),
+        *(ratio("ratio_of_means", point) for point in dict.fromkeys((END, last))),
+        Column("random budget", lambda one: multiple(one["equivalent_random_budget" + suffix])),
+        Column("seconds a suggestion", lambda one: seconds(one["seconds_per_suggestion" + suffix])),
+    ]
+
+
 def headline(content: Mapping, suffix: str = "_all") -> TextTable:
     """Every optimiser on all landscapes as they are, without noise; best at the top.
 
@@ -53,34 +75,13 @@ def headline(content: Mapping, suffix: str = "_all") -> TextTable:
         content: What `summary.summary` made.
         suffix: Which landscapes count, as in the summary: "_all" or "_sound".
     """
-    points, last = moments(content), overall(content)
-    means = [last] if last == END else [END, last]
+    shown = columns(content, suffix)
     rows = tuple(
-        Row(
-            one["label"],
-            (
-                *(interval(one["at"][point]["median_ror" + suffix]) for point in points),
-                *(interval(one["at"][point]["ratio_of_means" + suffix]) for point in means),
-                multiple(one["equivalent_random_budget" + suffix]),
-                seconds(one["seconds_per_suggestion" + suffix]),
-            ),
-            identity,
-        )
+        Row(one["label"], tuple(column.cell(one) for column in shown), identity)
         for identity, one in content["optimisers"].items()
     )
-    band = content["null_band"]
-    luck = (
-        *(brackets(band[point]["median_ror" + suffix]) for point in points),
-        *(brackets(band[point]["ratio_of_means" + suffix]) for point in means),
-    )
-    heads = (
-        "optimiser",
-        *(f"median RoR, {when(point)}" for point in points),
-        *(f"ratio of means, {when(point)}" for point in means),
-        "random budget",
-        "seconds a suggestion",
-    )
-    return TextTable(heads, (*rows, Row(LUCK, (*luck, "", ""), faint=True)))
+    luck = Row(LUCK, tuple(column.foot for column in shown), faint=True)
+    return TextTable(("optimiser", *(column.head for column in shown)), (*rows, luck))
 
 
 def sound(content: Mapping) -> TextTable | None:

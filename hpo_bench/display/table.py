@@ -1,6 +1,23 @@
 """A table that prints, and gives Markdown."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table whose rows are figures of a kind.
+
+    Attributes:
+        head: What stands above it.
+        cell: Of a row's figures, what stands in it.
+        foot: What stands in the last row, which is for comparison.
+    """
+
+    head: str
+    cell: Callable[[Mapping[str, Any]], str]
+    foot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
