@@ -2,11 +2,10 @@
 
 from abc import abstractmethod
 
-import cmaes  # noqa: F401  # pyright: ignore[reportMissingImports]  (which Optuna would only miss at the second trial)
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
-from optuna.samplers import BaseSampler, CmaEsSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, TPESampler
 from optuna.trial import Trial, TrialState, create_trial
 
 from hpo_bench.peers.base import Peer, global_generators, quiet
@@ -75,24 +74,3 @@ class OptunaGp(OptunaPeer):
 
     def _sampler(self) -> BaseSampler:
         return GPSampler(seed=self.seed)
-
-
-class OptunaCmaEs(OptunaPeer):
-    """CMA-ES (Hansen, 2016) as Optuna runs it, through the package `cmaes`; one random trial first.
-
-    Its first generation is drawn around the centre of the box, or around the best of the `start`, the rest of which it
-    learns nothing from.
-    """
-
-    name = "optuna-cma-es"
-    label = "Optuna CMA-ES"
-    given = (
-        "draws its first generation around the best of it, and not around the centre; learns nothing from the others"
-    )
-    packages = ("optuna", "cmaes")
-
-    def _sampler(self) -> BaseSampler:
-        best = self._best_start()
-        if best is None:
-            return CmaEsSampler(seed=self.seed)
-        return CmaEsSampler(seed=self.seed, x0={f"x{axis}": float(value) for axis, value in enumerate(best)})

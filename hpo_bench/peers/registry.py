@@ -19,7 +19,7 @@ PEERS: Mapping[str, str] = {
     "nevergrad-ngopt": "hpo_bench.peers.ngopt:NgOpt",
     "optuna-gp": "hpo_bench.peers.optuna_samplers:OptunaGp",
     "optuna-tpe": "hpo_bench.peers.optuna_samplers:OptunaTpe",
-    "optuna-cma-es": "hpo_bench.peers.optuna_samplers:OptunaCmaEs",
+    "optuna-cma-es": "hpo_bench.peers.optuna_cma_es:OptunaCmaEs",
     "hebo": "hpo_bench.peers.hebo_process:Hebo",
 }
 APART = ("hebo",)

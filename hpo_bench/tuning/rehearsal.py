@@ -11,6 +11,7 @@ from typing import Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.rehearsal import Rehearsal
@@ -123,10 +124,12 @@ def show(rehearsal: Rehearsal, console: Console) -> None:
         table.add_column(head, overflow="fold")
     table.add_column("score", justify="right")
     for turn in rehearsal.turns:
-        table.add_row(_cut(turn.prompt), _cut(turn.right), _cut(turn.said), f"{turn.score:g}")
+        # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
+        texts = (Text(_cut(text)) for text in (turn.prompt, turn.right, turn.said))
+        table.add_row(*texts, f"{turn.score:g}")
     console.print(table)
     for note in rehearsal.notes:
-        console.print(f"Note: {note}.", highlight=False, soft_wrap=True)
+        console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _error(failure: Failure, logs: Path | None) -> LiveError:

@@ -180,7 +180,7 @@ def test_the_long_table(tmp_path, folder):
 def test_what_other_commands_made_first_does_not_keep_the_benchmark_out(tmp_path, monkeypatch, command):
     """Each of them writes into a folder of `results` by default, and may be given before `run`."""
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(f"hpo_bench.commands.{command}").command
+    module = importlib.import_module(f"hpo_bench.cli.{command}").command
     made = getattr(module, "commands", {"": module}).get("grid", module)
     (default,) = (
         one.default for one in made.params if one.name in {"out", "results"} and isinstance(one.default, Path)

@@ -88,9 +88,11 @@ import os, signal, sys
 from pathlib import Path
 import torch
 from transformers.utils.logging import disable_progress_bar
-from hpo_bench import designs, recording
+from hpo_bench.recording import designs
+from hpo_bench.recording import record as recording
 from hpo_bench.recording.journal import Journal
-from hpo_bench.merging.pair import LoadedPair, Pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
 
 disable_progress_bar()
 torch.set_num_threads(1)
@@ -143,7 +145,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
     small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = small_pair
-    monkeypatch.setattr(record.LoadedPair, "load", lambda _: loaded)
+    monkeypatch.setattr(recorder.LoadedPair, "load", lambda _: loaded)
     monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
     expected = contents(record(pair, "ta", tmp_path / "whole"))
     words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
@@ -284,7 +286,7 @@ class TestBeforeTheFirstMerge:
 
     @pytest.fixture(autouse=True)
     def nothing_is_loaded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(record.LoadedPair, "load", lambda *_: pytest.fail("a model was loaded"))
+        monkeypatch.setattr(recorder.LoadedPair, "load", lambda *_: pytest.fail("a model was loaded"))
 
     @pytest.mark.parametrize(
         ("changes", "key"),

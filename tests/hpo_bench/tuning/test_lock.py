@@ -17,8 +17,8 @@ POSTGRES = os.environ.get("HPO_BENCH_TEST_POSTGRES")
 """URL of a database that tests may use."""
 HOLDER = """
 import sys, time
-from hpo_bench.tuning import alone
-with alone.in_storage(sys.argv[1], sys.argv[2]):
+from hpo_bench.tuning import lock
+with lock.in_storage(sys.argv[1], sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)
 """

@@ -75,7 +75,7 @@ def test_rankings_are_given_with_and_without_weak_landscapes(grids: Path, tmp_pa
     made.run(jobs=1)
     assert outcome.sound(made) is None  # nothing is held out, so that both are weak
     assert "rugged-c/dare†, smooth-a/ta†" in page.text(made)
-    monkeypatch.setattr(page.outcome.weakness, "split", lambda found: (found[1:], found[:1]))
+    monkeypatch.setattr(page.outcome, "split", lambda found: (found[1:], found[:1]))
     without = made.only(made.landscapes[1:])
     assert without.regrets("linear")["grid"][0].tolist() == made.regrets("linear")["grid"][1].tolist()
     assert "1 of 2 landscapes is not weak" in page.text(made)

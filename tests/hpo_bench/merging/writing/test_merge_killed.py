@@ -45,7 +45,7 @@ MOMENTS: dict[str, tuple[str, Callable[..., Callable[..., Any]]]] = {
     "scratch made": ("hpo_bench.merging.writing.folder.tempfile.mkdtemp", killing.after),
     "half a shard": ("hpo_bench.merging.writing.folder.save_file", half_a_shard),
     "two shards": ("hpo_bench.merging.writing.graft.save_tensors", partial(killing.after, calls=2)),
-    "before provenance": ("hpo_bench.merging.engine.mergekit.text", killing.before),
+    "before provenance": ("hpo_bench.merging.writing.export.text", killing.before),
     "before its name": ("pathlib.Path.rename", killing.before),
     "after its name": ("pathlib.Path.rename", killing.after),
 }
