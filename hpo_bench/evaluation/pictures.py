@@ -17,6 +17,8 @@ MOST_PIXELS = 89_478_485
 # Not whatever Pillow knows: for some formats it starts another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
 _PLAIN = {"RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr"}
+_UNBOUNDED = {"I": "32 bits", "F": "fractions"}
+"""Modes without a brightest value; Pillow takes 255 for it, and shows most such pictures all white or all black."""
 _THREADS = 8
 
 
@@ -127,6 +129,11 @@ def _flaw(data: bytes) -> str:
             picture.getexif()
             picture.draft("RGB", (1, 1))  # of JPEG all is read, but an eighth of its size is computed
             picture.load()
+            if picture.mode in _UNBOUNDED:
+                return (
+                    f"has pixels of {_UNBOUNDED[picture.mode]}, of which nothing says how bright they are; save it "
+                    "with 8 or 16 bits a channel"
+                )
             if picture.mode not in _PLAIN:
                 picture.convert("RGB")
     except UnidentifiedImageError:

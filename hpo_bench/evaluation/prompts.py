@@ -7,6 +7,7 @@ from io import BytesIO
 from itertools import groupby
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from PIL import Image, ImageOps
 
@@ -327,6 +328,8 @@ def opened(data: bytes) -> Image.Image:
         data: A file of any format and mode that Pillow reads.
     """
     image = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    if image.mode.startswith("I;16"):  # Pillow would cut them off at 255, and almost all would be white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image.convert("RGB")
 
 

@@ -121,6 +121,8 @@ class TestPictures:
             (b"", "picture 1 is empty"),
             (encoded(size=64)[:-40], "picture 1 cannot be decoded"),
             (encoded("JPEG", size=256)[:-200], "picture 1 cannot be decoded"),
+            (encoded("TIFF", mode="I"), "picture 1 has pixels of 32 bits, of which nothing says how bright they are"),
+            (encoded("TIFF", mode="F"), "picture 1 has pixels of fractions, of which nothing says how bright they are"),
             (b"<!DOCTYPE html><html>404</html>", "page or drawing of HTML or XML"),
             (b"GGUF1234", r"begins with b'GGUF1234' and is no picture"),
             (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no picture of a format that is read"),

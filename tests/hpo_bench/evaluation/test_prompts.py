@@ -229,3 +229,10 @@ def test_what_cannot_be_asked_is_found_before_it_is_asked(qwen: Prompts) -> None
 @pytest.fixture(scope="module")
 def qwen() -> Prompts:
     return Prompts(families.processor("qwen2_vl"))
+
+
+def test_pictures_of_16_bits_keep_their_shades() -> None:
+    shades = np.linspace(0, 65535, 64).astype(np.uint16).reshape(8, 8)
+    file = BytesIO()
+    Image.fromarray(shades).save(file, "PNG")
+    assert np.array_equal(np.asarray(opened(file.getvalue()))[..., 0], shades >> 8)
