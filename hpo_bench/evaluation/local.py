@@ -7,7 +7,7 @@ from hpo_bench.evaluation.base import Outcome, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.judge import JUDGE, open_judge
+from hpo_bench.evaluation.judging.judge import JUDGE, open_judge
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts

@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
-from hpo_bench.evaluation.chat import ATTEMPTS, RETRIED, dollars_of
-from hpo_bench.evaluation.judge import FRAME
-from hpo_bench.evaluation.judge_cache import CACHE, JudgeCache
+from hpo_bench.evaluation.judging.cache import CACHE, JudgeCache
+from hpo_bench.evaluation.judging.chat import ATTEMPTS, RETRIED, dollars_of
+from hpo_bench.evaluation.judging.judge import FRAME
 from hpo_bench.evaluation.options import Options
 
 PICTURE_TOKENS = 8192

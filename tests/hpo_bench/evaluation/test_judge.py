@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hpo_bench.errors import EvaluationError, UsageError
-from hpo_bench.evaluation import chat
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.judge import Judge, open_judge
-from hpo_bench.evaluation.judge_cache import JudgeCache
+from hpo_bench.evaluation.judging import chat
+from hpo_bench.evaluation.judging.cache import JudgeCache
+from hpo_bench.evaluation.judging.judge import Judge, open_judge
 from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Watch
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.judge_cache import CACHE, JudgeCache, Verdict
+from hpo_bench.evaluation.judging.cache import CACHE, JudgeCache, Verdict
+from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.options import Options
 
 JUDGE = "judge"
