@@ -8,6 +8,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from botorch.models import SingleTaskGP
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from optimizers.base import Optimizer, Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, maximise
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Priors
-from optimizers.gp.model import standardised
+from optimizers.gp.model import Model, standardised
 from optimizers.gp.posterior import Hyperparameters, Posterior
 from optimizers.options import integer
 from optimizers.sobol import sobol_points, without
@@ -104,6 +105,22 @@ class GpBo(Optimizer):
         parameters = fit_map(known.X, known.y, known.noise, typical(self.dim).expand(1, 1, -1), self.priors)
         posterior = Posterior.fit(known.X, known.y, known.noise, hyperparameters(parameters, self.priors))
         return self._X[np.flatnonzero(np.isfinite(self._scores))[int(self._worth(posterior, known).argmax())]]
+
+    @property
+    def model(self) -> SingleTaskGP:
+        """What was told so far as BoTorch's own model of the score, fitted and fixed.
+
+        In the unit cube and in the scores' own units: `optimizer.model.posterior(X)`, with X a tensor of double
+        precision of shape (..., q, dim), has mean and variance without noise; it suits BoTorch's acquisition functions.
+        Known standard errors are in it, failed and pending points are not.
+
+        Raises:
+            ProtocolError: If no evaluation has succeeded.
+        """
+        self._highest()
+        X, scores = self.history
+        told = np.isfinite(scores)
+        return Model.fit(X[told], scores[told], self.standard_errors[told], priors=self.priors).botorch()
 
     @property
     def _held(self) -> int:

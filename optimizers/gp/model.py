@@ -5,12 +5,15 @@ from typing import Self
 
 import numpy as np
 import torch
+from botorch.models import SingleTaskGP
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
 
 from optimizers.errors import InvalidSettingError
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior
+from optimizers.gp.reference import fixed, in_units, reference
 from optimizers.options import refuse_names
 
 Array = NDArray[np.float64]
@@ -31,13 +34,19 @@ class Model:
 
     Attributes:
         posterior: The process of the standardised scores.
+        scores: Those, of shape (1, n).
+        noise: Their known noise variances, of shape (1, n), zero where nothing is known.
         offset: Mean of the scores, which is 0 in standardised units.
         scale: Their standard deviation, which is 1.
+        priors: Of the hyperparameters.
     """
 
     posterior: Posterior
+    scores: Tensor
+    noise: Tensor
     offset: float
     scale: float
+    priors: Priors
 
     @classmethod
     def fit(
@@ -75,12 +84,24 @@ class Model:
         points, scores, noise = (torch.from_numpy(np.array(array)) for array in (X[None], standard, known))
         parameters = fit_map(points, scores, noise, typical(X.shape[1]).expand(1, 1, -1), priors)
         posterior = Posterior.fit(points, scores, noise, hyperparameters(parameters, priors))
-        return cls(posterior, offset.item(), scale.item())
+        return cls(posterior, scores, noise, offset.item(), scale.item(), priors)
 
     @property
     def hyperparameters(self) -> Hyperparameters:
         """Length scales in edges of the cube, variances relative to that of the scores; each with a leading 1."""
         return self.posterior.kernel
+
+    def botorch(self) -> SingleTaskGP:
+        """The same as BoTorch's own model, for its acquisition functions and whatever else works on its models.
+
+        Returns:
+            A model that predicts scores in their units, at points of the unit cube; its hyperparameters are fixed.
+
+        Raises:
+            InvalidSettingError: If the kernel is not Matern-5/2 or a prior no Gamma distribution.
+        """
+        model = reference(self.posterior.X[0], self.scores[0], self.noise[0], self.priors)
+        return in_units(fixed(model, self.hyperparameters, self.posterior.mean), self.offset, self.scale)
 
     @torch.no_grad()
     def predict(self, X: ArrayLike) -> tuple[Array, Array]:

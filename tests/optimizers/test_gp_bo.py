@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from optimizers import ProtocolError
 from optimizers.gp.kernels import MATERN52
 from optimizers.gp.posterior import Hyperparameters, Posterior
 from optimizers.gp_bo import GpBo, Knowledge
@@ -56,6 +57,19 @@ def test_runs_with_unlike_numbers_of_known_points_go_together_as_they_go_alone()
     for alone, together in zip(runs(), group, strict=True):
         drive(alone, branin)
         assert np.array_equal(alone.history[0], together.history[0])
+
+
+def test_a_run_hands_out_what_it_believes_as_botorchs_model() -> None:
+    optimizer = GpBo(2, seed=0, budget=14)
+    with pytest.raises(ProtocolError, match="nothing"):
+        _ = optimizer.model
+    drive(optimizer, lambda x: np.nan if x[0] < 0.1 else branin(x), 14)
+    X, scores = optimizer.history
+    told = np.isfinite(scores)
+    posterior = optimizer.model.posterior(torch.from_numpy(X[told]))
+    assert posterior.mean[:, 0].numpy() == pytest.approx(scores[told], abs=0.02 * np.ptp(scores[told]))
+    assert optimizer.model.posterior(torch.rand(5, 2).double()).variance.max() > 2 * posterior.variance.max()
+    assert not any(parameter.requires_grad for parameter in optimizer.model.parameters())
 
 
 def test_three_dimensions_beat_random_by_far() -> None:

@@ -11,8 +11,6 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import SingleTaskGP
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
-from gpytorch.kernels import MaternKernel, ScaleKernel
-from gpytorch.likelihoods import GaussianLikelihood
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from gpytorch.priors import GammaPrior
 
@@ -20,6 +18,7 @@ from optimizers.gp.acquisition import Draws, Effort, LogExpectedImprovement, log
 from optimizers.gp.fit import LogPosterior, fit_map, hyperparameters
 from optimizers.gp.kernels import Gamma, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
+from optimizers.gp.reference import fixed, reference
 
 B, N, D = 4, 17, 3
 QUIET = torch.zeros(B, N, dtype=torch.double)
@@ -38,26 +37,10 @@ def parameters():
     return 0.4 * torch.randn(B, D + 2, dtype=torch.double, generator=torch.Generator().manual_seed(1)) - 1.0
 
 
-def theirs(X, y, kernel: Hyperparameters | None = None, mean: float | None = None) -> SingleTaskGP:
+def theirs(X, y, kernel: Hyperparameters | None = None, mean: float = 0.0, known=None) -> SingleTaskGP:
     """BoTorch's model of one data set with the priors that are our defaults; its hyperparameters, if given, ours."""
-    model = SingleTaskGP(
-        X,
-        y[:, None],
-        likelihood=GaussianLikelihood(
-            noise_prior=GammaPrior(1.1, 0.05), noise_constraint=gpytorch.constraints.GreaterThan(1e-6)
-        ),
-        covar_module=ScaleKernel(
-            MaternKernel(nu=2.5, ard_num_dims=X.shape[1], lengthscale_prior=GammaPrior(3.0, 6.0)),
-            outputscale_prior=GammaPrior(2.0, 0.15),
-        ),
-        outcome_transform=None,
-    ).double()
-    if kernel is not None:
-        model.covar_module.base_kernel.lengthscale = kernel.lengthscale[0]
-        model.covar_module.outputscale = kernel.outputscale[0]
-        model.likelihood.noise = kernel.noise
-        model.mean_module.constant = mean
-    return model
+    model = reference(X, y, torch.zeros_like(y) if known is None else known, Priors())
+    return model if kernel is None else fixed(model, kernel, torch.tensor([mean]).double())
 
 
 def one(kernel: Hyperparameters, index: int) -> Hyperparameters:
@@ -141,12 +124,14 @@ def test_where_a_score_is_known_nothing_is_to_be_gained(data, parameters) -> Non
         assert torch.isinf(acquisition(data[0][:, :1] + place)).all() == known
 
 
-def test_log_posterior_is_gpytorchs(data, parameters) -> None:
-    value, _ = LogPosterior.of(*data, QUIET, Priors())(parameters)
+@pytest.mark.parametrize("known", [QUIET, torch.linspace(0.0, 0.3, N, dtype=torch.double).expand(B, -1)])
+def test_log_posterior_is_gpytorchs(data, parameters, known) -> None:
+    value, _ = LogPosterior.of(*data, known, Priors())(parameters)
     kernel = hyperparameters(parameters, Priors())
-    posterior = Posterior.fit(*data, QUIET, kernel)
+    posterior = Posterior.fit(*data, known, kernel)
     for index in range(B):
-        model = theirs(data[0][index], data[1][index], one(kernel, index), posterior.mean[index].item())
+        own = one(kernel, index)
+        model = theirs(data[0][index], data[1][index], own, posterior.mean[index].item(), known[index])
         mll = ExactMarginalLogLikelihood(model.likelihood, model)
         model.train()
         with gpytorch.settings.fast_computations(False, False, False):

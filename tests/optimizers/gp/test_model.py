@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from botorch.models import SingleTaskGP
-from gpytorch.kernels import MaternKernel, ScaleKernel
-from gpytorch.means import ConstantMean
+from botorch.acquisition import LogExpectedImprovement as BotorchLogEi
 
 from optimizers import InvalidSettingError
+from optimizers.gp.acquisition import LogExpectedImprovement
+from optimizers.gp.kernels import Priors
 from optimizers.gp.model import Model
+from optimizers.gp.reference import predict, reference
 
 
 @pytest.fixture(scope="module")
@@ -19,29 +20,42 @@ def noisy():
     return X, truth, truth + errors * generator.standard_normal(40), errors
 
 
-def test_known_noise_is_botorchs(noisy) -> None:
-    """BoTorch's model with fixed noise, its hyperparameters ours, predicts the same."""
+@pytest.mark.parametrize("known", [True, False])
+def test_predictions_are_those_of_botorchs_model(noisy, known: bool) -> None:
+    X, truth, y, errors = noisy
+    model = Model.fit(X, y, errors) if known else Model.fit(X, truth)
+    places = np.concatenate((X, np.random.default_rng(1).random((30, 2))))
+    (mean, deviation), (found, theirs) = model.predict(places), predict(model.botorch(), places)
+    # Of scores of size 30.
+    assert found == pytest.approx(mean, abs=1e-8)
+    assert theirs == pytest.approx(deviation, abs=1e-8)
+
+
+def test_where_some_errors_are_unknown_the_noise_of_botorchs_model_is_none(noisy) -> None:
+    X, _, y, errors = noisy
+    model = Model.fit(X, y, np.where(np.arange(40) % 2, errors, np.nan))
+    mean, _ = model.predict(X)
+    assert predict(model.botorch(), X)[0] == pytest.approx(mean, abs=1e-8)
+
+
+def test_botorchs_acquisition_takes_the_model(noisy) -> None:
     X, _, y, errors = noisy
     model = Model.fit(X, y, errors)
-    standard, variances = (y - model.offset) / model.scale, (errors / model.scale) ** 2
-    kernel = model.hyperparameters
-    mean = ConstantMean()
-    mean.constant = model.posterior.mean.item()
-    theirs = SingleTaskGP(
-        torch.from_numpy(X),
-        torch.from_numpy(standard)[:, None],
-        train_Yvar=torch.from_numpy(variances)[:, None] + kernel.noise.item(),
-        mean_module=mean,
-        covar_module=ScaleKernel(MaternKernel(nu=2.5, ard_num_dims=2)),
-        outcome_transform=None,
-    ).double()
-    theirs.covar_module.base_kernel.lengthscale = kernel.lengthscale[0]
-    theirs.covar_module.outputscale = kernel.outputscale[0]
-    places = np.random.default_rng(1).random((30, 2))
-    found, deviation = model.predict(places)
-    expected = theirs.posterior(torch.from_numpy(places))
-    assert np.allclose(found, model.offset + model.scale * expected.mean.detach().numpy()[:, 0], atol=1e-5)
-    assert np.allclose(deviation, model.scale * expected.variance.detach().sqrt().numpy()[:, 0], atol=1e-5)
+    places = np.random.default_rng(2).random((20, 2))
+    best = float(y.max())
+    found = BotorchLogEi(model.botorch(), best_f=best)(torch.from_numpy(places)[:, None, :])
+    ours = LogExpectedImprovement(model.posterior, torch.tensor([(best - model.offset) / model.scale]).double())
+    expected = ours(torch.from_numpy(places)[None])[0] + np.log(model.scale)
+    assert found.numpy() == pytest.approx(expected.numpy(), rel=1e-6)
+
+
+def test_other_kernels_and_priors_have_no_model_of_botorch() -> None:
+    class Other:
+        pass
+
+    for priors in (Priors(kernel=Other()), Priors(noise=Other())):  # pyright: ignore[reportArgumentType]
+        with pytest.raises(InvalidSettingError, match="BoTorch's model is made with"):
+            reference(*(torch.zeros(1, 1), torch.zeros(1), torch.zeros(1)), priors)
 
 
 def test_the_posterior_mean_is_nearer_to_the_truth_than_the_scores_and_its_bars_hold(noisy) -> None:
