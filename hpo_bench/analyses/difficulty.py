@@ -48,7 +48,7 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
         here = mine[mine["landscape"] == landscape.name]
         t = min(at or int(here["t"].max()), int(here["t"].max()))
         random[place] = landscape.random_regret(t)[-1]
-        last = here[here["t"] == t].groupby("optimiser")["regret"].mean()
+        last = here[here["t"] == t].groupby("optimizer")["regret"].mean()
         for kind, kinds in (("local", LOCAL), ("global", GLOBAL)):
             known = [float(last[one]) for one in kinds if one in last.index]
             regret[kind].append(float(np.mean(known)) if known else float("nan"))

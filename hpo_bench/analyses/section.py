@@ -113,4 +113,4 @@ def _visible(costs: Sequence[restrictions.Cost]) -> str:
 
 def _labels(runs: pd.DataFrame) -> dict[str, str]:
     known = optimizers.available()
-    return {str(one): known[one].label if one in known else str(one) for one in runs["optimiser"].unique()}
+    return {str(one): known[one].label if one in known else str(one) for one in runs["optimizer"].unique()}

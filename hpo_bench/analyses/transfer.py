@@ -62,7 +62,7 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
         agreement[landscape.name] = float(
             np.corrcoef(rankdata(landscape.grid.scores), rankdata(_in_order(landscape, other)))[0, 1]
         )
-        for optimizer, group in mine.groupby("optimiser", sort=False):
+        for optimizer, group in mine.groupby("optimizer", sort=False):
             seeds = group["seed"].nunique()
             scores = group["score"].to_numpy().reshape(seeds, -1)
             X = group[list(landscape.space.names)].to_numpy(np.float64)

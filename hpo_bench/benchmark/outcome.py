@@ -64,7 +64,7 @@ class BenchmarkResult:
                 for name in HEADLINES
                 for suffix, part in (("", "value"), ("_low", "low"), ("_high", "high"))
             }
-            for one in self.summary["optimisers"].values()
+            for one in self.summary["optimizers"].values()
             for at, figures in one["at"].items()
         }
         index = pd.MultiIndex.from_tuples(rows, names=["optimizer", "at"])

@@ -65,7 +65,7 @@ class Benchmark:
         self.runs = runs
         self._regret = {
             (str(name), str(optimizer)): group["regret"].to_numpy().reshape(plan.seeds, -1)
-            for (name, optimizer), group in runs.groupby(["landscape", "optimiser"], sort=False)
+            for (name, optimizer), group in runs.groupby(["landscape", "optimizer"], sort=False)
         }
         self._luck: dict[str, FloatArray] = {}
 

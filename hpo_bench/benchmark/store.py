@@ -180,7 +180,7 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
 
     Returns:
         One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
-        `task`, `method`, `optimiser`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
+        `task`, `method`, `optimizer`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
         `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
         (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
@@ -196,12 +196,12 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
             "domain": [by_name[run.landscape].card.domain for run in runs],
             "task": [by_name[run.landscape].card.benchmark for run in runs],
             "method": [by_name[run.landscape].card.method for run in runs],
-            "optimiser": [run.optimizer for run in runs],
+            "optimizer": [run.optimizer for run in runs],
             "seed": [run.seed for run in runs],
         }
     )
     frame = about.merge(stored.to_pandas(), on="key", validate="one_to_many").drop(columns="key")
-    frame = frame.sort_values(["landscape", "optimiser", "seed", "t"], ignore_index=True)
+    frame = frame.sort_values(["landscape", "optimizer", "seed", "t"], ignore_index=True)
     budgets: Mapping[str, int] = {run.landscape: run.budget for run in runs}
     best, regret = np.empty(len(frame)), np.empty(len(frame))
     for name, rows in frame.groupby("landscape", sort=False).indices.items():

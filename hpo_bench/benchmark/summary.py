@@ -32,7 +32,7 @@ def summary(benchmark: Benchmark) -> dict:
         "null_band": {point.name: _null_bands(benchmark, point) for point in benchmark.checkpoints},
         "exclusions": {point.name: _exclusions(benchmark, point) for point in benchmark.checkpoints},
         "sound": int(benchmark.sound.sum()),
-        "optimisers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
+        "optimizers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
         "comparisons": {
             "reference": benchmark.reference,
             "at": {
@@ -51,7 +51,7 @@ def _subsets(benchmark: Benchmark, point: Checkpoint) -> dict[str, BoolArray]:
 
 def _optimizer(benchmark: Benchmark, identity: str) -> dict:
     contender = next(c for c in benchmark.plan.contenders if c.identity == identity)
-    mine = benchmark.runs[benchmark.runs["optimiser"] == identity]
+    mine = benchmark.runs[benchmark.runs["optimizer"] == identity]
     runs = len(benchmark.landscapes) * benchmark.plan.seeds
     draws = _equivalent_draws(benchmark, identity)
     by_landscape = mine.groupby("landscape")["ask_seconds"].agg(["sum", "size"])

@@ -78,7 +78,7 @@ def headline(content: Mapping, suffix: str = "_all") -> TextTable:
     shown = columns(content, suffix)
     rows = tuple(
         Row(one["label"], tuple(column.cell(one) for column in shown), identity)
-        for identity, one in content["optimisers"].items()
+        for identity, one in content["optimizers"].items()
     )
     luck = Row(LUCK, tuple(column.foot for column in shown), faint=True)
     return TextTable(("optimiser", *(column.head for column in shown)), (*rows, luck))
@@ -107,7 +107,7 @@ def comparisons(content: Mapping) -> TextTable | None:
     found = content["comparisons"]["at"][point]
     if not found:
         return None
-    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
     end = {one["other"]: one for one in content["comparisons"]["at"][END]}
     reference = labels[content["comparisons"]["reference"]]
     rows = tuple(
@@ -138,7 +138,7 @@ def comparison_sentence(content: Mapping) -> str:
     found = content["comparisons"]["at"][point]
     if not found:
         return ""
-    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
     by = {
         verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
         for verdict in ("better", "worse", "open")
@@ -156,7 +156,7 @@ def unseen(content: Mapping) -> TextTable | None:
         return None
     rows = tuple(
         Row(one["label"], tuple(interval(at[identity]) for at in found["at"].values()), identity)
-        for identity, one in content["optimisers"].items()
+        for identity, one in content["optimizers"].items()
     )
     return TextTable(("optimiser", *(f"loss in {found['unit']}, {when(point)}" for point in found["at"])), rows)
 
@@ -166,7 +166,7 @@ def unseen_sentence(content: Mapping) -> str:
     found = content["unseen"]
     if not found:
         return ""
-    labels = {identity: one["label"] for identity, one in content["optimisers"].items()}
+    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
     reference = content["comparisons"]["reference"]
     parts = []
     for point, known in found["at"].items():
@@ -185,7 +185,7 @@ def unseen_sentence(content: Mapping) -> str:
 
 def targets(content: Mapping) -> TextTable:
     """How many evaluations it takes to come as near to the optimum as each target."""
-    first = next(iter(content["optimisers"].values()))
+    first = next(iter(content["optimizers"].values()))
     goals = list(first["targets"])
     rows = tuple(
         Row(
@@ -201,7 +201,7 @@ def targets(content: Mapping) -> TextTable:
             ),
             identity,
         )
-        for identity, one in content["optimisers"].items()
+        for identity, one in content["optimizers"].items()
     )
     heads = [
         f"regret ≤ {float(goal):g}: {what}"
@@ -218,7 +218,7 @@ def sensitivity(content: Mapping) -> TextTable | None:
         return None
     rows = [
         Row(one["label"], tuple(number(row["ratio_of_means"][identity]) for row in found), identity)
-        for identity, one in content["optimisers"].items()
+        for identity, one in content["optimizers"].items()
     ]
     rows.append(Row("rank correlation (Kendall)", tuple(f"{row['kendall_tau']:.2f}" for row in found), faint=True))
     return TextTable(("optimiser", *(row["surrogate"].replace("_", " ") for row in found)), tuple(rows))
@@ -257,7 +257,7 @@ def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
 def _ratios(content: Mapping, keys: Sequence[tuple[str, str]], suffix: str = "", *, heads: Sequence[str]) -> TextTable:
     rows = tuple(
         Row(one["label"], tuple(interval(one["at"][point][name + suffix]) for name, point in keys), identity)
-        for identity, one in content["optimisers"].items()
+        for identity, one in content["optimizers"].items()
     )
     luck = tuple(brackets(content["null_band"][point][name + suffix]) for name, point in keys)
     return TextTable(("optimiser", *heads), (*rows, Row(LUCK, luck, faint=True)))
@@ -267,7 +267,7 @@ def leader(content: Mapping) -> str:
     """Who is ahead, in a sentence, with the interval."""
     parts = []
     for point in moments(content):
-        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimisers"].values()}
+        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimizers"].values()}
         best = number(min(figures["value"] for figures in known.values()))
         # Whoever shares the printed figure shares the lead.
         first = [label for label, figures in known.items() if number(figures["value"]) == best]

@@ -64,7 +64,7 @@ def block(content: Mapping) -> str:
 def _first(content: Mapping) -> str:
     """On how many landscapes the reference has the least regret, and its first and last figure."""
     identity, point = content["comparisons"]["reference"], overall(content)
-    label, figures = content["optimisers"][identity]["label"], content["optimisers"][identity]["at"]
+    label, figures = content["optimizers"][identity]["label"], content["optimizers"][identity]["at"]
     regrets = [one["regret"][point] for one in content["landscapes"]]
     first = sum(regret[identity] <= min(regret.values()) for regret in regrets)
     ratios = [f"{interval(figures[one]['median_ror_all'])} {at(one)}" for one in figures if one != point]
@@ -78,7 +78,7 @@ def _equivalent(content: Mapping) -> str:
     """Which differences a Bayesian test calls practically equivalent."""
     point = overall(content)
     found = [
-        content["optimisers"][one["other"]]["label"]
+        content["optimizers"][one["other"]]["label"]
         for one in content["comparisons"]["at"][point]
         if one["probability"]["equivalent"] > 0.5
     ]
@@ -104,8 +104,10 @@ def publish(results: Path, root: Path) -> None:
         content = json.loads((results / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ResultsError(f"{results / 'summary.json'} cannot be read; run `hpo-bench run` first") from error
-    if not content.get("unseen"):
-        raise ResultsError(f"{results} has no report on recorded landscapes; run `hpo-bench run` without --no-report")
+    if not content.get("unseen") or "optimizers" not in content:
+        raise ResultsError(
+            f"{results} has no report of this version on recorded landscapes; run `hpo-bench run` without --no-report"
+        )
     kept = {key: value for key, value in content.items() if key not in LEFT_OUT}
     readme = root / README
     before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)

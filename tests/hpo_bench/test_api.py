@@ -138,9 +138,9 @@ def test_a_benchmark_of_a_class_and_a_name(result: hb.BenchmarkResult) -> None:
     assert headline.index.names == ["optimizer", "at"]
     assert set(headline.index.get_level_values("optimizer")) == {"Halving", "Random"}
     end = headline.xs("end", level="at")
-    told = result.summary["optimisers"]["random"]["at"]["end"]["ratio_of_means_all"]
+    told = result.summary["optimizers"]["random"]["at"]["end"]["ratio_of_means_all"]
     assert end.loc["Random", "ratio_of_means"] == told["value"]
-    assert list(end.index) == [one["label"] for one in result.summary["optimisers"].values()]
+    assert list(end.index) == [one["label"] for one in result.summary["optimizers"].values()]
     assert headline.dtypes.eq(float).all()
     assert "2 optimizers on 2 landscapes, 2 seeds" in repr(result)
 
@@ -156,7 +156,7 @@ def test_a_report_is_written_into_any_folder(
 ) -> None:
     def write_page(benchmark: object, content: dict, study: None, folder: ResultsFolder, *, jobs: int) -> dict:
         """What takes seconds, and is tested where it stands."""
-        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimisers"].values()]))
+        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimizers"].values()]))
         return {page: sha256(page)}
 
     monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
@@ -166,7 +166,7 @@ def test_a_report_is_written_into_any_folder(
     assert "Halving" in page.read_text(encoding="utf-8")
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "report" / "runs.parquet"), result.runs)
     kept = json.loads((tmp_path / "report" / "summary.json").read_text())
-    assert kept["optimisers"] == result.summary["optimisers"]
+    assert kept["optimizers"] == result.summary["optimizers"]
     assert set(kept["files"]) == {"index.html", "runs.parquet"}
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.tex").write_text("")
@@ -207,7 +207,7 @@ def test_the_very_class_is_run_and_none_by_its_address(root: Path) -> None:
 
 def test_a_class_is_known_by_the_name_it_is_offered_under(root: Path) -> None:
     asked = {"landscapes": "smooth-a", "landscapes_dir": root, "seeds": 1, "budget": 11, "progress": False}
-    assert set(hb.run_benchmark([RandomSearch, Halving], **asked).runs["optimiser"]) == {
+    assert set(hb.run_benchmark([RandomSearch, Halving], **asked).runs["optimizer"]) == {
         "random",
         f"{__name__}:Halving",
     }

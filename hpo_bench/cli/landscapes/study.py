@@ -46,7 +46,8 @@ def study(
         path = results / "runs.parquet"
         if not path.is_file():
             raise ResultsError(f"{path} does not exist; make it with `hpo-bench run --results {results}`")
-        runs = pd.read_parquet(path)
+        # Until 0.2 the column had the British name.
+        runs = pd.read_parquet(path).rename(columns={"optimiser": "optimizer"})
     section = analyse(found, runs, jobs=jobs or joblib.cpu_count())
     for title, content in section.tables.items():
         print_table(content, title=title)

@@ -51,7 +51,7 @@ class Meeting:
     def seconds(self) -> tuple[float, float]:
         """Processor seconds a suggestion of the peer and of GP-BO, which advances in groups."""
         runs = self.finished.runs
-        peer, own = (runs.loc[runs["optimiser"] == who, "ask_seconds"].mean() for who in (self.peer, REFERENCE))
+        peer, own = (runs.loc[runs["optimizer"] == who, "ask_seconds"].mean() for who in (self.peer, REFERENCE))
         return float(peer), float(own)
 
     @cached_property

@@ -245,7 +245,7 @@ def at(regrets: dict[str, list[Array]], point: str) -> dict[str, Array]:
 def _make(task: Task, progress: Callable[[int], None] = lambda _: None) -> None:
     with one_thread():
         worth = race(task.contender, task.runs, task.objective(), progress=progress)
-    content = {"kind": task.kind, "landscape": task.landscape.name, "optimiser": task.contender.identity}
+    content = {"kind": task.kind, "landscape": task.landscape.name, "optimizer": task.contender.identity}
     write(task.path, lambda path: save_json(path, {**content, "worth": worth.tolist()}))
 
 

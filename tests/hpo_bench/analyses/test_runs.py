@@ -34,7 +34,7 @@ def runs(landscapes: list[Landscape]) -> pd.DataFrame:
                 X = landscape.space.from_unit(rng.random((BUDGET, landscape.space.dim)))
                 scores = landscape.score(X)
                 frame = pd.DataFrame(X, columns=list(landscape.space.names)).assign(
-                    landscape=landscape.name, optimiser=optimizer, seed=seed, t=range(1, BUDGET + 1), score=scores,
+                    landscape=landscape.name, optimizer=optimizer, seed=seed, t=range(1, BUDGET + 1), score=scores,
                     regret=landscape.regret(np.maximum.accumulate(scores)),
                 )  # fmt: skip
                 frames.append(frame)
@@ -46,7 +46,7 @@ def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.D
     assert found.landscapes == ("smooth-a/ta", "smooth-b/dare")
     landscape = landscapes[0]
     test = landscape.on("test")
-    mine = runs[(runs["landscape"] == landscape.name) & (runs["optimiser"] == "powell") & (runs["seed"] == 1)]
+    mine = runs[(runs["landscape"] == landscape.name) & (runs["optimizer"] == "powell") & (runs["seed"] == 1)]
     X, scores = mine[list(landscape.space.names)].to_numpy(), mine["score"].to_numpy()
     for t in (1, 4, BUDGET):
         best = int(np.argmax(scores[:t]))
@@ -88,7 +88,7 @@ def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd
     assert language[0] == "1"
     random = landscapes[0].random_regret(BUDGET)[-1]
     assert language[1] == f"{100 * random:.1f}%"
-    last = runs[(runs["t"] == BUDGET) & (runs["landscape"] == "smooth-a/ta")].groupby("optimiser")["regret"].mean()
+    last = runs[(runs["t"] == BUDGET) & (runs["landscape"] == "smooth-a/ta")].groupby("optimizer")["regret"].mean()
     assert language[2] == f"{last[['pattern-search', 'powell']].mean() / random:.2f}"
     early = difficulty.table(landscapes, runs, at=4).rows[0].cells
     assert early[1] == f"{100 * landscapes[0].random_regret(4)[-1]:.1f}%"

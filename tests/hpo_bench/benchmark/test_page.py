@@ -100,7 +100,7 @@ def test_the_headline_table_has_the_figures_of_the_summary(results, page):
     import json
 
     content = json.loads((results / "summary.json").read_text())
-    value = content["optimisers"]["pattern-search"]["at"]["10"]["median_ror_all"]["value"]
+    value = content["optimizers"]["pattern-search"]["at"]["10"]["median_ror_all"]["value"]
     row = re.search(r"Pattern Search</th><td>([^<]*)</td>", page)
     assert row[1].startswith(f"{value:.2f}" if value >= 0.005 else "&lt;0.01")
 

@@ -52,7 +52,7 @@ class Mortal(Optimizer):
             os.kill(os.getpid(), signal.SIGKILL)
         return [self.seed % 97 / 97, self.asked / self.budget]
 """
-KEYS = ["landscape", "optimiser", "seed", "t"]
+KEYS = ["landscape", "optimizer", "seed", "t"]
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def test_with_noise_the_regret_is_that_of_what_would_be_recommended(root, tmp_pa
     outcome = execute(noisy, tmp_path / "results")
     table = content(tmp_path / "results")
     by_name = {landscape.name: landscape for landscape in noisy.landscapes}
-    random = table[table["optimiser"] == "random"]
+    random = table[table["optimizer"] == "random"]
     for (name, _), run in random.groupby(["landscape", "seed"]):
         landscape = by_name[name]
         true = landscape.score(run[["vl_weight", "exp_weight"]].to_numpy())
@@ -275,7 +275,7 @@ def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
     assert "leave-one-out" not in page.lower()
     table = content(tmp_path / "results")
     assert (table["regret"] >= 0).all()
-    sobol = table[table["optimiser"] == "sobol"]
+    sobol = table[table["optimizer"] == "sobol"]
     problem = {one.name: one for one in wanted.landscapes}[str(sobol["landscape"].iloc[0])]
     row = sobol.iloc[0]
     assert problem.score([[row["x1"], row["x2"]]])[0] == pytest.approx(row["score"])
@@ -295,7 +295,7 @@ def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):
     assert (first["surrogate"], second["surrogate"]) == ("thin_plate_spline", "cubic")
     assert (
         first["ratio_of_means"]["sobol"]
-        == outcome.summary["optimisers"]["sobol"]["at"]["t>=10"]["ratio_of_means_all"]["value"]
+        == outcome.summary["optimizers"]["sobol"]["at"]["t>=10"]["ratio_of_means_all"]["value"]
     )
     assert second["ratio_of_means"] != first["ratio_of_means"]
 

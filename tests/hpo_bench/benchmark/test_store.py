@@ -173,7 +173,7 @@ def test_the_long_table(tmp_path, folder):
     assert table["regret"].tolist()[:3] == pytest.approx([1.0, 0.5, 0.5])
     assert table["best_so_far"].tolist()[3:] == [0.5, 0.5, 0.6]
     assert table["density"].isna().tolist() == [True] * 3 + [False] * 3
-    assert {"pair", "domain", "task", "method", "optimiser", "seed", "restart", "ask_seconds"} <= set(table.columns)
+    assert {"pair", "domain", "task", "method", "optimizer", "seed", "restart", "ask_seconds"} <= set(table.columns)
 
 
 @pytest.mark.parametrize("command", ["cost", "methods", "peers", "ranking", "scale"])

@@ -43,7 +43,7 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
         "sensitivity": [],
         "null_band": dict.fromkeys(counted, band),
         "exclusions": {point: {"counted": count, "excluded": 4 - count} for point, count in counted.items()},
-        "optimisers": {
+        "optimizers": {
             label.lower(): {
                 "label": label,
                 "at": at[label],

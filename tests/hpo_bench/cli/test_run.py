@@ -46,10 +46,10 @@ def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
     assert "8 runs made and 0 already stored" in out
     table = pd.read_parquet(tmp_path / "results" / "runs.parquet")
     assert len(table) == 2 * 2 * 2 * 12
-    assert set(table["optimiser"]) == {"random", "sobol"}
+    assert set(table["optimizer"]) == {"random", "sobol"}
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
     assert set(content["null_band"]) == {"10", "end", "t>=10"}
-    for one in content["optimisers"].values():
+    for one in content["optimizers"].values():
         assert {"at", "equivalent_random_budget", "seconds_per_suggestion"} <= set(one)
         for figures in one["at"].values():
             assert {"median_ror", "geometric_mean_ror", "ratio_of_means", "mean_regret"} <= set(figures)
@@ -97,7 +97,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
     assert code == 0
     assert "under the noise of a comparison of two settings on 2 of 2 at t\u00a0=\u00a010, 2 of 2 at the end" in out
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
-    random = content["optimisers"]["random"]["at"]["end"]
+    random = content["optimizers"]["random"]["at"]["end"]
     assert random["median_ror"]["value"] is None
     assert random["median_ror_all"]["value"] > 0
     assert random["mean_regret"]["value"] > 0

@@ -34,7 +34,7 @@ def test_readme_shows_the_results_that_are_kept(kept):
 
 
 def test_the_results_are_of_these_optimisers_and_landscapes(kept):
-    versions = {identity: one["version"] for identity, one in kept["optimisers"].items()}
+    versions = {identity: one["version"] for identity, one in kept["optimizers"].items()}
     assert versions == {name: kind.version for name, kind in optimizers.available().items()}, AGAIN
     hashes = {one["name"]: one["content_hash"] for one in kept["landscapes"]}
     assert hashes == {landscape.name: landscape.content_hash for landscape in catalogue.load_all()}, AGAIN
@@ -48,7 +48,7 @@ def test_the_figures_follow_from_the_regrets_that_are_kept(kept):
     }
     for point in kept["null_band"]:
         random = np.array([one["random_regret"][point] for one in kept["landscapes"]])
-        for identity, one in kept["optimisers"].items():
+        for identity, one in kept["optimizers"].items():
             regret = np.array([[landscape["regret"][point][identity]] for landscape in kept["landscapes"]])
             for name, summary in RATIOS.items():
                 for suffix, members in subsets.items():
@@ -60,7 +60,7 @@ def test_the_regrets_are_those_of_the_optimisers(kept):
     """On one landscape they are made again: an optimiser that changed without another version is noticed, too."""
     (landscape,) = catalogue.load_all(["ja-llama/ta"])
     (stored,) = (one for one in kept["landscapes"] if one["name"] == landscape.name)
-    contenders = tuple(Contender.find(name) for name in kept["optimisers"])
+    contenders = tuple(Contender.find(name) for name in kept["optimizers"])
     for chunk in Plan(contenders, (landscape,), kept["seeds"], None).chunks():
         scores = advance(chunk, {landscape.name: landscape}).to_pandas()["score"].to_numpy()
         regret = landscape.regret(best_so_far(scores.reshape(len(chunk.runs), -1)))
@@ -74,7 +74,11 @@ def test_what_cannot_be_published_is_refused(tmp_path, kept):
     with pytest.raises(ResultsError, match=r"summary\.json cannot be read; run `hpo-bench run` first"):
         readme.publish(tmp_path, tmp_path)
     (tmp_path / "summary.json").write_text(json.dumps({**kept, "unseen": None}))
-    with pytest.raises(ResultsError, match="has no report on recorded landscapes"):
+    with pytest.raises(ResultsError, match="has no report of this version on recorded landscapes"):
+        readme.publish(tmp_path, tmp_path)
+    before = {"optimisers" if key == "optimizers" else key: value for key, value in kept.items()} | {"unseen": True}
+    (tmp_path / "summary.json").write_text(json.dumps(before))
+    with pytest.raises(ResultsError, match="run `hpo-bench run` without"):
         readme.publish(tmp_path, tmp_path)
     (tmp_path / "summary.json").write_text(json.dumps(kept))
     (tmp_path / "README.md").write_text("no marks")

@@ -51,7 +51,7 @@ def test_each_peer_meets_gp_bo_on_the_runs_that_both_made(found):
     assert (tpe.runs, gp.runs) == ("3 × 2", "2 × 1")
     runs = tpe.finished.runs
     alike = runs[(runs["seed"] == 0) & runs["landscape"].isin(["smooth-a/ta", "rugged-b/ta"])]
-    for who, mine in alike[(alike["optimiser"] == "gp-bo") & (alike["t"] == 22)].groupby("optimiser"):
+    for who, mine in alike[(alike["optimizer"] == "gp-bo") & (alike["t"] == 22)].groupby("optimizer"):
         random = np.array([one.random_regret(22)[-1] for one in gp.finished.landscapes])
         found = gp.figure(who, gp.at("end"), ratio_of_means)
         assert found.value == pytest.approx(mine["regret"].mean() / random.mean())
