@@ -1,6 +1,7 @@
 """The house rules: lint, format, types, and floors that only look down."""
 
 import ast
+import re
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -80,3 +81,25 @@ def test_every_command_helps_with_examples() -> None:
         shown = CliRunner().invoke(cli, [name, "--help"])
         assert shown.exit_code == 0, shown.output
         assert f"hpo-bench {name}" in shown.output, f"{name} --help has no example"
+
+
+def test_the_map_names_every_room_and_nothing_that_is_not_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    shown = set(re.findall(r"`([\w./]+(?:/|\.py))`", text))
+    rooms = {
+        f"hpo_bench/{path.name}{'/' if path.is_dir() else ''}"
+        for path in (ROOT / "hpo_bench").iterdir()
+        if not path.name.startswith("_") and (path.suffix == ".py" or path.is_dir())
+    } | {f"{package}/" for package in PACKAGES if package != "hpo_bench"}
+    assert rooms - shown == set()
+    inside = [path for package in PACKAGES for path in (ROOT / package).rglob("*")]
+    ends = {str(path.relative_to(ROOT)) for path in inside} | {path.name for path in inside} | {*PACKAGES, "docs"}
+    assert {one for one in shown if "NAME" not in one and one.rstrip("/") not in ends} == set()
+
+
+def test_links_of_what_is_read_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))]
+    assert len(links) > 20
+    broken = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
