@@ -4,13 +4,15 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from dataclasses import fields
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from hpo_bench.errors import ResultsError
+from hpo_bench.errors import HpoBenchError, ResultsError
 from landscapes.errors import UnreadableError
-from landscapes.written import read_json
+from landscapes.written import parse_json, read_bytes, read_json
 
 RESULTS = Path("results")
 OTHERS = ("cost", "methods", "peers", "ranking", "scale")
@@ -81,17 +83,78 @@ def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure:
     Raises:
         wrong: If the file is missing, no JSON, or anything in it is not of its type.
     """
-    # It takes a tenth of a second to import, and few commands read records.
-    from pydantic import TypeAdapter, ValidationError
-
     try:
         content: Any = read_json(path)
-        if whole and isinstance(content, dict) and (absent := sorted(set(kind.__annotations__) - set(content))):
-            raise wrong(f"{path} is damaged: it lacks {absent[0]}; {cure}")
-        return TypeAdapter(kind).validate_python(content)
     except UnreadableError as error:
         raise wrong(f"{error}; {cure}") from error
+    if whole and isinstance(content, dict) and (absent := sorted(set(kind.__annotations__) - set(content))):
+        raise wrong(f"{path} is damaged: it lacks {absent[0]}; {cure}")
+    return as_record(content, kind, where=str(path), wrong=wrong, cure=cure)
+
+
+def as_record(content: object, kind: type[Record], *, where: str, wrong: type[Exception], cure: str) -> Record:
+    """A dataclass from the plain values that `asdict(record)` gave, wherever they were kept.
+
+    Args:
+        content: The values.
+        kind: The dataclass, whose annotations say what may stand there.
+        where: What holds them, for messages.
+        wrong: What to raise.
+        cure: What the user can do.
+
+    Raises:
+        wrong: If anything is not of its type, or is no field.
+    """
+    from pydantic import ValidationError
+
+    if isinstance(content, dict) and (strange := sorted(map(str, set(content) - {one.name for one in fields(kind)}))):  # type: ignore[arg-type]
+        raise wrong(f"{where} is damaged: nothing is called {strange[0]!r} there; {cure}")
+    try:
+        return _adapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
-        raise wrong(f"{path} is damaged at {place} ({first['msg'].lower()}); {cure}") from error
+        raise wrong(f"{where} is damaged at {place} ({first['msg'].lower()}); {cure}") from error
+    except HpoBenchError as error:  # what the record itself refuses
+        raise wrong(f"{where} is damaged ({error}); {cure}") from error
+
+
+@cache
+def _adapter(kind: type) -> Any:
+    # It takes a tenth of a second to import, and few commands read records.
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def whole_lines(path: Path, *, wrong: type[Exception], cure: str) -> list[Any]:
+    """What a file of JSON lines holds that grows line by line; none if it is not there.
+
+    A last line that a kill cut short is taken off the file, so that the next one begins where it should.
+
+    Args:
+        path: The file.
+        wrong: What to raise.
+        cure: What the user can do about a damaged file.
+
+    Raises:
+        wrong: If it is a link, no regular file, or damaged.
+    """
+    if not os.path.lexists(path):
+        return []
+    if path.is_symlink():
+        raise wrong(f"{path} is a link, which is not written through; {cure}")
+    try:
+        content = read_bytes(path)
+        end = content.rfind(b"\n") + 1
+        lines = [
+            parse_json(line.decode("utf-8", "replace"), where=f"{path}, line {number}")
+            for number, line in enumerate(content[:end].split(b"\n")[:-1], start=1)
+        ]
+        if end < len(content):  # and what is before it is whole
+            os.truncate(path, end)
+        return lines
+    except UnreadableError as error:
+        raise wrong(f"{error}; {cure}") from error
+    except OSError as error:
+        raise wrong(f"{path} cannot be written ({error.strerror}); {cure}") from error

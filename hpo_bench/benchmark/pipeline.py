@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,6 +28,7 @@ from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.problems import Problem, functions
+from landscapes.written import read_json
 from optimizers.base import Optimizer
 
 HOUSE = Path(__file__).parents[2]
@@ -177,10 +177,10 @@ def _inputs(plan: Plan, keys: list[str], surrogates: Sequence[str]) -> str:
 def _known(folder: ResultsFolder, inputs: str, *, report: bool) -> dict | None:
     """The summary that is there, if it follows from the same inputs and everything it vouches for is as it was."""
     try:
-        content = json.loads((folder.path / "summary.json").read_text(encoding="utf-8"))
+        content = read_json(folder.path / "summary.json")
         if content["inputs"] != inputs or (report and "index.html" not in content["files"]):
             return None
         whole = all(sha256(folder.path / name) == digest for name, digest in content["files"].items())
-    except (OSError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None  # It is made from the runs, so it can be made again.
     return content if whole else None

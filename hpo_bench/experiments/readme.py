@@ -5,7 +5,6 @@ produces: the same optimisers at the same versions, the same landscapes, the sam
 """
 
 import argparse
-import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +24,8 @@ from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted, interval, listed
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import RESULTS, save_json, write
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
 
 README, KEPT, FIGURE = Path("README.md"), Path("docs/results.json"), Path("docs/regret_over_random.png")
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
@@ -101,10 +102,10 @@ def publish(results: Path, root: Path) -> None:
         ResultsError: If the folder has no report, or README no marks.
     """
     try:
-        content = json.loads((results / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ResultsError(f"{results / 'summary.json'} cannot be read; run `hpo-bench run` first") from error
-    if not content.get("unseen") or "optimizers" not in content:
+        content = read_json(results / "summary.json")
+    except UnreadableError as error:
+        raise ResultsError(f"{error}; run `hpo-bench run` first") from error
+    if not isinstance(content, dict) or not content.get("unseen") or "optimizers" not in content:
         raise ResultsError(
             f"{results} has no report of this version on recorded landscapes; run `hpo-bench run` without --no-report"
         )

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import RecordingError
+from hpo_bench.files import as_record, whole_lines
+
+CURE = "delete it to record from the start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +50,18 @@ class Journal:
     def __init__(self, path: Path, *, header: dict[str, Any]) -> None:
         self._path = path
         self._header = header
-        lines = self._whole_lines()
+        lines = whole_lines(path, wrong=RecordingError, cure=CURE)
         if lines and lines[0] != header:
             if not isinstance(lines[0], dict):
-                raise self._damaged()
+                raise RecordingError(f"{path}, line 1: does not say what was recorded; {CURE}")
             differing = [key for key in header if lines[0].get(key) != header[key]]
             raise RecordingError(
                 f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
             )
-        try:
-            self.entries = [Entry(**line) for line in lines[1:]]
-        except TypeError as error:
-            raise self._damaged() from error
+        self.entries = [
+            as_record(line, Entry, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
+            for number, line in enumerate(lines[1:], start=1)
+        ]
 
     def append(self, entry: Entry) -> None:
         """Add an entry; it is on disk when this returns."""
@@ -70,21 +73,3 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         self.entries.append(entry)
-
-    def _whole_lines(self) -> list[dict[str, Any]]:
-        if not self._path.exists():
-            return []
-        if not self._path.is_file():
-            raise self._damaged()
-        content = self._path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole != content:
-            with self._path.open("r+b") as file:
-                file.truncate(len(whole))
-        try:
-            return [json.loads(line) for line in whole.splitlines()]
-        except (ValueError, RecursionError) as error:
-            raise self._damaged() from error
-
-    def _damaged(self) -> RecordingError:
-        return RecordingError(f"{self._path} is damaged and cannot be continued; delete it to record from the start")

@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.files import as_record
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
+from landscapes.errors import LandscapeError
 
 FORMAT = 1
 """Raised when studies of before cannot be continued."""
@@ -65,24 +67,26 @@ class StudyConfig:
         Raises:
             LiveError: If it comes from another version of hpo-bench, or is damaged.
         """
+        where, cure = "what the study was begun with", "begin another with --study"
         if not isinstance(values, Mapping):
-            raise LiveError("what the study was begun with is damaged; begin another with --study")
+            raise LiveError(f"{where} is damaged; {cure}")
         values = dict(values)
         if (found := values.pop("format", None)) != FORMAT:
             raise LiveError(
-                f"the study has format {found} and this hpo-bench reads format {FORMAT}; continue it with the version "
-                "that began it"
+                f"the study has format {found!r} and this hpo-bench reads format {FORMAT}; continue it with the "
+                "version that began it"
             )
+        config = as_record(values, cls, where=where, wrong=LiveError, cure=cure)
         try:
-            values["starts"] = {method: tuple(map(tuple, points)) for method, points in values["starts"].items()}
-            for key in ("methods", "coefficients", "density", "begin_with"):
-                values[key] = tuple(values[key])
-            values["keep"] = Keep(**values["keep"]) if values.get("keep") else None
-            return cls(**values)
-        except (TypeError, KeyError, AttributeError, UsageError) as error:
-            raise LiveError(
-                f"what the study was begun with is damaged ({error}); begin another with --study"
-            ) from error
+            if not config.methods:
+                raise UsageError("no method races")
+            for method in config.methods:
+                dim = config.space(method).dim
+                if any(len(point) != dim for point in config.starts.get(method, ())):
+                    raise UsageError(f"a start of {method} is not {dim} numbers")
+        except (UsageError, LandscapeError) as error:
+            raise LiveError(f"{where} is damaged ({error}); {cure}") from error
+        return config
 
     def check_same(self, stored: Self, where: str) -> None:
         """Refuse to continue a study that was begun with something else.

@@ -15,12 +15,15 @@ from rich.text import Text
 
 from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.outcome.baselines import BASE
 from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
 
 FILE = "rehearsal.json"
 ATTEMPTS = 2
@@ -73,7 +76,8 @@ def of_study(
             )
     show(rehearsal, console)
     content = {"key": key, "prompts": prompts, **asdict(rehearsal)}
-    (folder / FILE).write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8", errors="replace")
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
 
 
 def ask(crew: Crew, brake: Brake, *, limit: float, logs: Path | None = None) -> Rehearsal:
@@ -162,7 +166,9 @@ def _key(pair: Pair, config: StudyConfig) -> str:
 
 def _read(folder: Path) -> Mapping[str, Any]:
     try:
-        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) and isinstance(content.get("prompts"), dict) else {}
+        content = read_json(folder / FILE)
+    except UnreadableError:
+        return {}  # it is asked again
+    prompts = content.get("prompts") if isinstance(content, dict) else None
+    whole = isinstance(prompts, dict) and all(isinstance(one, str) for one in prompts.values())
+    return content if whole else {}

@@ -15,7 +15,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import LiveError
+from hpo_bench.files import as_record
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import lock
 from hpo_bench.tuning.config import StudyConfig
@@ -103,8 +104,18 @@ class TrialStore:
 
     @property
     def planned(self) -> int:
-        """How many trials the optimisers planned for; 0 before they did."""
-        return int(self._attributes.get(PLANNED, 0))
+        """How many trials the optimisers planned for; 0 before they did.
+
+        Raises:
+            LiveError: If it is no number.
+        """
+        planned = self._attributes.get(PLANNED, 0)
+        if not isinstance(planned, int):
+            raise LiveError(
+                f"how many trials study {self.name!r} planned for is damaged ({str(planned)[:40]!r} is no number); "
+                "begin another with --study"
+            )
+        return planned
 
     def plan(self, trials: int) -> None:
         """Note how many trials the optimisers plan for.
@@ -402,20 +413,21 @@ def _read(frozen: FrozenTrial) -> Trial | None:
     ours = {"asked_after", "worker"} <= set(attrs) and "method" in frozen.params
     if not ours or state is None or (state != "running" and MEASURED not in attrs):
         return None
-    try:
-        trial = Trial(
-            number=frozen.number,
-            setting=MergeSetting(**frozen.params),
-            state="running",
-            asked_after=attrs["asked_after"],
-            worker=attrs["worker"],
-        )
-        # What a kill left of an unfinished trial does not count.
-        return trial if state == "running" else _measured(trial, attrs[MEASURED], state, frozen.value)
-    except (TypeError, KeyError, UsageError) as error:
-        raise LiveError(
-            f"trial {frozen.number} is damaged ({error}); begin a study of another name with --study"
-        ) from error
+    known = {"number": frozen.number, "setting": frozen.params, "state": "running"}
+    known |= {key: attrs[key] for key in ("asked_after", "worker")}
+    where, cure = f"trial {frozen.number}", "begin a study of another name with --study"
+    # What a kill left of an unfinished trial does not count.
+    if state != "running":
+        if not isinstance(measured := attrs[MEASURED], Mapping) or (lacking := {*COST, "told_as"} - set(measured)):
+            what = f"it lacks {min(lacking)}" if isinstance(measured, Mapping) else "nothing was measured"
+            raise LiveError(f"{where} is damaged: {what}; {cure}")
+        cost = {key: measured[key] for key in COST}
+        known |= {"state": state, "score": frozen.value, "cost": cost}
+        known |= {key: value for key, value in measured.items() if key not in COST}
+    trial = as_record(known, Trial, where=where, wrong=LiveError, cure=cure)
+    if trial.state == "complete" and not (trial.score is not None and np.isfinite(trial.score)):
+        raise LiveError(f"{where} is damaged: it is complete and has no score; {cure}")
+    return trial
 
 
 def _measured(trial: Trial, measured: Mapping[str, Any], state: State, score: float | None) -> Trial:

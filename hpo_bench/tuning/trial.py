@@ -16,6 +16,8 @@ from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.rehearsal import Rehearsal
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
+from landscapes.errors import UnreadableError
+from landscapes.written import check_regular
 
 State = Literal["running", "complete", "failed"]
 REASON, DETAILS = 300, 100_000
@@ -247,24 +249,36 @@ def write_answers(path: Path, answers: Answers) -> None:
     _sync_folder(path.parent)
 
 
+_COLUMNS = {"id": pa.string(), "category": pa.string(), "score": pa.float64(), "response": pa.string()}
+
+
 def read_answers(path: Path) -> Answers:
     """Read such a file.
 
     Raises:
         LiveError: If it is missing or damaged.
     """
+    cure = "put the file back"
     try:
+        check_regular(path)
         table = pq.read_table(path)
-        return Answers(
-            ids=tuple(table["id"].to_pylist()),
-            categories=tuple(table["category"].to_pylist()),
-            scores=np.asarray(table["score"].to_numpy(), dtype=np.float64),
-            responses=tuple(table["response"].to_pylist()) if "response" in table.column_names else (),
-        )
-    except (OSError, KeyError, pa.ArrowException) as error:
-        raise LiveError(
-            f"{path}: the answers of a trial cannot be read ({str(error).splitlines()[0]}); put the file back"
-        ) from error
+        columns = {
+            name: table[name].combine_chunks().cast(kind)
+            for name, kind in _COLUMNS.items()
+            if name != "response" or name in table.column_names
+        }
+    except (UnreadableError, OSError, KeyError, pa.ArrowException) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LiveError(f"{path}: the answers of a trial cannot be read ({reason}); {cure}") from error
+    scores = np.asarray(columns["score"].to_numpy(zero_copy_only=False), dtype=np.float64)
+    if any(column.null_count for column in columns.values()) or not np.isfinite(scores).all():
+        raise LiveError(f"{path}: some answers of a trial are missing; {cure}")
+    return Answers(
+        ids=tuple(columns["id"].to_pylist()),
+        categories=tuple(columns["category"].to_pylist()),
+        scores=scores,
+        responses=tuple(columns["response"].to_pylist()) if "response" in columns else (),
+    )
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import LiveError
-from hpo_bench.files import read_record
+from hpo_bench.files import as_record, read_record, whole_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +58,41 @@ def test_what_no_version_left_out_must_be_there(tmp_path: Path) -> None:
     assert read_record(path, Outer, wrong=LiveError, cure="delete it").note is None
     with pytest.raises(LiveError, match="it lacks note; delete it"):
         read_record(path, Outer, wrong=LiveError, cure="delete it", whole=True)
+
+
+def test_lines_that_grow_are_read_whole_and_a_cut_one_is_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    assert whole_lines(path, wrong=LiveError, cure="delete it") == []
+    path.write_text('{"a": 1}\n[2]\n{"a": ')
+    assert whole_lines(path, wrong=LiveError, cure="delete it") == [{"a": 1}, [2]]
+    assert path.read_text() == '{"a": 1}\n[2]\n'
+
+
+@pytest.mark.parametrize("content", ["{\n{}", f'{{"a": {"9" * 5000}}}\n{{', f"{'[' * 5000}\n", '"\\ud800"\n', "\0\n"])
+def test_damaged_lines_are_refused_by_place_and_left_as_they_are(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_text(content)
+    with pytest.raises(LiveError, match=r"lines, line 1: .*; delete it$"):
+        whole_lines(path, wrong=LiveError, cure="delete it")
+    assert path.read_text() == content
+
+
+def test_lines_are_not_read_or_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "other").write_text("half")
+    (tmp_path / "lines").symlink_to(tmp_path / "other")
+    with pytest.raises(LiveError, match="is a link"):
+        whole_lines(tmp_path / "lines", wrong=LiveError, cure="delete it")
+    assert (tmp_path / "other").read_text() == "half"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"words": [], "inner": [], "more": 1}, "nothing is called 'more' there"),
+        ([1], "is damaged at the whole"),
+        ({"words": [], "inner": [], 3: 1}, "nothing is called '3' there"),
+    ],
+)
+def test_records_from_elsewhere_hold_their_own_fields_alone(content: object, words: str) -> None:
+    with pytest.raises(LiveError, match=f"^trial 3 .*{words}.*; begin anew$"):
+        as_record(content, Outer, where="trial 3", wrong=LiveError, cure="begin anew")

@@ -5,7 +5,6 @@ texts of its own skill; 500 of each, or as many as there are. A test example is 
 looked at: what tuned methods read off validation questions, these do not.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -17,6 +16,7 @@ from hpo_bench.evaluation.calibration import CalibrationSet
 from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path
+from landscapes.written import read_json
 
 FILE = "calibration.parquet"
 """A set of the user's own, in a pair's folder: examples with the columns of `examples.parquet`, with pictures for the
@@ -96,9 +96,12 @@ def _nano_texts(recipe: Path, samples: int) -> tuple[Example, ...]:
         things = (*objects(), *DIGITS)
     except UsageError:  # the extra `nano` is not installed
         return ()
-    content = json.loads(recipe.read_text(encoding="utf-8"))
-    skill = SKILLS[content["skill"]]
-    rng = np.random.default_rng([content["seed"], *b"calibration"])
+    content = read_json(recipe, wrong=UsageError)
+    name, seed = (content.get(key) for key in ("skill", "seed")) if isinstance(content, dict) else (None, None)
+    if not isinstance(name, str) or name not in SKILLS or not isinstance(seed, int) or seed < 0:
+        raise UsageError(f"{recipe} is no recipe of `hpo-bench nano build`; remove it, or build the pair again")
+    skill = SKILLS[name]
+    rng = np.random.default_rng([seed, *b"calibration"])
     drawn = []
     for index in range(samples):
         turn = skill(rng, things)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import write
+from hpo_bench.files import read_record, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,10 @@ class Measured:
     def stored(cls, path: Path, provenance: Mapping[str, Any]) -> Self | None:
         """What a file holds, unless it is not there, is of something else, or cannot be read."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            if content["provenance"] != provenance:
-                return None
-            grid = content.pop("grid")
-            return cls(**content, grid=Grid(**grid) if grid else None)
-        except (OSError, ValueError, KeyError, TypeError):
+            found = read_record(path, cls, wrong=ResultsError, cure="it is measured again")
+        except ResultsError:
             return None
+        return found if found.provenance == provenance else None
 
     def store(self, path: Path) -> None:
         """Keep it in a file, whole or not at all.

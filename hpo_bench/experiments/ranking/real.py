@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers.utils.logging import disable_progress_bar
 
-from hpo_bench.errors import UsageError
+from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.experiments.ranking.objectives import REAL
+from hpo_bench.files import as_record, whole_lines
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -24,28 +26,33 @@ from landscapes.landscape import Landscape
 Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    x: tuple[float, ...]
+    score: float
+    seconds: float
+
+
 class Cache:
     """Scores by exact setting, in a file of JSON lines that survives a kill at any moment.
 
     Args:
         path: The file; a last line that a kill cut short is dropped.
         belongs_to: What the scores are of; a file of something else is begun anew under another name.
+
+    Raises:
+        ResultsError: If the file is damaged.
     """
 
     def __init__(self, path: Path, *, belongs_to: str) -> None:
         self._path = path.with_name(f"{path.stem}-{hashlib.sha256(belongs_to.encode()).hexdigest()[:12]}{path.suffix}")
         self._scores: dict[tuple[float, ...], float] = {}
         self.seconds = 0.0
-        if self._path.exists():
-            content = self._path.read_bytes()
-            whole = content[: content.rfind(b"\n") + 1]
-            if whole != content:
-                with self._path.open("r+b") as file:
-                    file.truncate(len(whole))
-            for line in whole.splitlines():
-                entry = json.loads(line)
-                self._scores[tuple(entry["x"])] = entry["score"]
-                self.seconds += entry["seconds"]
+        cure = "delete it, and its evaluations are made again"
+        for number, line in enumerate(whole_lines(self._path, wrong=ResultsError, cure=cure), start=1):
+            entry = as_record(line, _Evaluated, where=f"{self._path}, line {number},", wrong=ResultsError, cure=cure)
+            self._scores[entry.x] = entry.score
+            self.seconds += entry.seconds
 
     def __len__(self) -> int:
         return len(self._scores)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan, Run
+from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.ranking.objectives import NOISE, REAL, Objective, OnSurrogate, WithNoise
 from hpo_bench.experiments.ranking.race import JUDGED, race
-from hpo_bench.files import save_json, write
+from hpo_bench.files import read_record, save_json, write
 from hpo_bench.statistics.agreement import Agreement, agree
 from hpo_bench.workers import Local, one_thread
 from landscapes.landscape import Landscape
@@ -94,6 +95,14 @@ def under(landscape: Landscape, surrogate: str) -> Landscape:
     return Landscape(landscape.card, landscape.grid, surrogate=registry.make(surrogate), folder=landscape.folder)
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    kind: str
+    landscape: str
+    optimiser: str
+    worth: tuple[tuple[float, ...], ...]
+
+
 class Comparison:
     """Optimisers ranked under every guise.
 
@@ -169,9 +178,18 @@ class Comparison:
         return len(todo)
 
     def worth(self, kind: str, landscape: str, optimizer: str) -> Array:
-        """What the best setting so far is truly worth, of shape (seeds, budget), of a stored race."""
+        """What the best setting so far is truly worth, of shape (seeds, budget), of a stored race.
+
+        Raises:
+            ResultsError: If what is stored is damaged.
+        """
         task = self._by_key[kind, landscape, optimizer]
-        return np.array(json.loads(task.path.read_text(encoding="utf-8"))["worth"])
+        runs, budget = len(task.runs), task.runs[0].budget
+        cure = "delete it, and the same command makes the race again"
+        rows = read_record(task.path, _Stored, wrong=ResultsError, cure=cure).worth
+        if len(rows) != runs or any(len(row) != budget for row in rows) or not np.isfinite(rows).all():
+            raise ResultsError(f"{task.path} is damaged: worth is not {runs} rows of {budget} numbers; {cure}")
+        return np.array(rows)
 
     def regrets(self, kind: str) -> dict[str, list[Array]]:
         """For each optimiser its regret on each landscape, of shape (seeds, budget) each.

@@ -112,6 +112,21 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NearOptimal:
+    """The settings of one method that are as good as the best, as far as anybody can tell; see `posterior.Zone`.
+
+    Attributes:
+        share: Share of the method's box that they are.
+        ranges: For each hyperparameter the lowest and the highest value among them.
+        within: How far below the best a posterior mean may be, in score units.
+    """
+
+    share: float
+    ranges: Mapping[str, tuple[float, float]]
+    within: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What came of a study.
 
@@ -122,7 +137,7 @@ class Verdict:
         deviation: The posterior standard deviation.
         reproduced: Whether its answers were, example by example, those of the trial.
         lines: The recommended setting first, then what it is compared with.
-        zones: For each method the share of its box that is near-optimal, the ranges, and within what.
+        zones: For each method that has trials what of its box is near-optimal.
         keep: The ability that had to be kept; None if there was none.
         chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
         luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
@@ -135,7 +150,7 @@ class Verdict:
     deviation: float
     reproduced: bool
     lines: tuple[Line, ...]
-    zones: Mapping[str, Mapping[str, Any]]
+    zones: Mapping[str, NearOptimal]
     keep: Keep | None = None
     chance: float | None = None
     luck: float = 0.0
@@ -227,7 +242,7 @@ def judge(
         deviation=chosen.deviation,
         reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
         lines=tuple(_line(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
-        zones={z.method: {"share": z.share, "ranges": dict(z.ranges), "within": z.within} for z in zones},
+        zones={z.method: NearOptimal(share=z.share, ranges=dict(z.ranges), within=z.within) for z in zones},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
         luck=luck,

@@ -71,10 +71,10 @@ def sentences(verdict: Verdict) -> Sequence[str]:
     if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
         told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
     for method, zone in verdict.zones.items() if verdict.distinguished else ():
-        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone["ranges"].items())
+        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone.ranges.items())
         told.append(
-            f"{registry.label(method)}: {100 * zone['share']:.1f}% of the box is within the noise of one evaluation "
-            f"({zone['within']:.3f}) of its best: {ranges}."
+            f"{registry.label(method)}: {100 * zone.share:.1f}% of the box is within the noise of one evaluation "
+            f"({zone.within:.3f}) of its best: {ranges}."
         )
     if not verdict.reproduced:
         told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")

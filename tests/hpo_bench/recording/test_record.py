@@ -417,5 +417,5 @@ class TestJournal:
     def test_a_damaged_file_is_refused_in_one_line(self, tmp_path: Path, text: str) -> None:
         path = tmp_path / "j.jsonl"
         path.write_text(text)
-        with pytest.raises(RecordingError, match="is damaged"):
+        with pytest.raises(RecordingError, match="; delete it to record from the start"):
             Journal(path, header={"a": 1})

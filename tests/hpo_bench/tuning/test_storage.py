@@ -1,11 +1,14 @@
 """Trials in an Optuna storage."""
 
+import json
 import os
 import sqlite3
 from pathlib import Path
 
 import numpy as np
 import optuna
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from live_toys import answers, config, success
 
@@ -13,7 +16,7 @@ from hpo_bench.errors import LiveError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Origin
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success, read_answers, write_answers
 
 SETTING = MergeSetting("ta", 0.3, 1.1)
 
@@ -53,6 +56,48 @@ def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
     assert study.best_params == {"method": "ta", "vl_weight": 0.3, "exp_weight": 1.1}
     assert study.trials[0].user_attrs["measured"]["fingerprint"] == done.fingerprint
     assert study.trials[0].user_attrs["measured"]["standard_error"] == pytest.approx(done.standard_error)
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        ([], "nothing was measured"),
+        ({}, "it lacks "),
+        ({"told_as": "x"}, "told_as"),
+        ({"standard_error": {}}, "standard_error"),
+        ({"merge_seconds": None}, "cost.merge_seconds"),
+        ({"surplus": 1}, "'surplus'"),
+        ({"number": 3}, "complete and has no score"),
+    ],
+)
+def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: str, store: TrialStore) -> None:
+    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    with sqlite3.connect(store.folder / "study.sqlite3") as database:
+        find = "SELECT value_json FROM trial_user_attributes WHERE key = 'measured'"
+        kept = json.loads(database.execute(find).fetchone()[0])
+        if words == "complete and has no score":
+            database.execute("UPDATE trial_values SET value = NULL, value_type = 'INF_NEG'")
+        else:
+            text = json.dumps({**kept, **measured} if isinstance(measured, dict) and measured else measured)
+            database.execute("UPDATE trial_user_attributes SET value_json = ? WHERE key = 'measured'", (text,))
+    with pytest.raises(LiveError, match=f"^trial 0 is damaged.*{words}.*; begin a study of another name"):
+        reopened(store).trials()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"score": ["much", "x"]}, {"score": [None, 1.0]}, {"score": [float("inf"), 0.0]}, {"id": [None, "b"]},
+        {"category": [[1.0], [2.0]]}, {"response": [None, "b"]},
+    ],
+)  # fmt: skip
+def test_damaged_answers_are_named(change: dict[str, list], tmp_path: Path) -> None:
+    path = tmp_path / "0000.parquet"
+    write_answers(path, Answers(("a", "b"), ("x", "y"), np.ones(2), ("said", "this")))
+    table = pq.read_table(path).to_pydict()
+    pq.write_table(pa.table({**table, **change}), path)
+    with pytest.raises(LiveError, match=r"0000\.parquet: .*; put the file back$"):
+        read_answers(path)
 
 
 def test_single_examples_have_no_standard_error(store: TrialStore) -> None:
