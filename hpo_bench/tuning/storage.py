@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.files import as_record
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import lock
@@ -413,9 +413,13 @@ def _read(frozen: FrozenTrial) -> Trial | None:
     ours = {"asked_after", "worker"} <= set(attrs) and "method" in frozen.params
     if not ours or state is None or (state != "running" and MEASURED not in attrs):
         return None
-    known = {"number": frozen.number, "setting": frozen.params, "state": "running"}
-    known |= {key: attrs[key] for key in ("asked_after", "worker")}
     where, cure = f"trial {frozen.number}", "begin a study of another name with --study"
+    try:
+        setting = MergeSetting(**frozen.params)
+    except (TypeError, UsageError) as error:
+        raise LiveError(f"{where} is damaged ({error}); {cure}") from error
+    known = {"number": frozen.number, "setting": setting, "state": "running"}
+    known |= {key: attrs[key] for key in ("asked_after", "worker")}
     # What a kill left of an unfinished trial does not count.
     if state != "running":
         if not isinstance(measured := attrs[MEASURED], Mapping) or (lacking := {*COST, "told_as"} - set(measured)):
