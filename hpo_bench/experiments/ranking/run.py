@@ -99,7 +99,7 @@ def under(landscape: Landscape, surrogate: str) -> Landscape:
 class _Stored:
     kind: str
     landscape: str
-    optimiser: str
+    optimizer: str
     worth: tuple[tuple[float, ...], ...]
 
 
