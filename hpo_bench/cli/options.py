@@ -212,7 +212,7 @@ def out(what: str, *, default: Path | None = None, shown: str | None = None, req
         shown: The same in words, where it is None.
         required: Whether there is no default.
     """
-    end = " [required]" if required else f"  [default: {default or shown}]" if default or shown else ""
+    end = f"  [default: {default or shown}]" if default or shown else ""
     return click.option(
         "--out", type=click.Path(path_type=Path), default=default, required=required, metavar="DIR",
         help=f"Folder to write; {what}.{end}",
