@@ -13,6 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpo_bench.errors import LiveError, UsageError
@@ -351,6 +352,29 @@ class TrialStore:
 
     def _guarded(self, done: str) -> "_Guard":
         return _Guard(self.url, done)
+
+
+def check_reachable(url: str) -> None:
+    """Connect to a storage and make nothing in it.
+
+    Args:
+        url: As `opened` gives it.
+
+    Raises:
+        LiveError: If there is no way to it: no such folder, server, database, user, or driver.
+    """
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        if not file.parent.is_dir():
+            raise LiveError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it")
+        return
+    with _Guard(url, "opened"):
+        engine = create_engine(with_driver(url), **_options(url))
+        try:
+            with engine.connect():
+                pass
+        finally:
+            engine.dispose()
 
 
 class _Guard:

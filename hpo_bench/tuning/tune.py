@@ -29,7 +29,7 @@ from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage import TrialStore, check_reachable
 from hpo_bench.tuning.storage_url import opened
 from hpo_bench.tuning.study import Origin
 from hpo_bench.tuning.terminal import screen
@@ -254,6 +254,8 @@ def dry_run(request: Request, open_crew: CrewOpener, console: Console, *, worker
     """
     kind = check(request, workers=workers)
     folder = request.studies / request.study
+    if request.url is not None:
+        check_reachable(opened(request.url))
     with ExitStack() as stack:
         if (folder / "study.sqlite3").exists() and request.url is None:
             store = TrialStore(folder, request.study, existing=True)

@@ -141,3 +141,19 @@ def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(
     with pytest.raises(LiveError, match=rf"1 of 40 examples cannot be asked: example '{last.id}'.*TemplateError: not"):
         ask()
     assert not TrialStore(tmp_path / "tuning" / "mine", "mine", existing=True).trials()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("redis://localhost", "redis"),
+        ("sqlite:///{}/nowhere/x.db", "there is no folder"),
+        ("sqlite:///{}", "unable to open database file"),
+    ],
+)
+def test_a_dry_run_refuses_a_storage_that_cannot_be_opened(
+    small_pair: Pair, tmp_path: Path, url: str, message: str
+) -> None:
+    request = Request(pair=small_pair, optimizer="random", studies=tmp_path / "tuning", url=url.format(tmp_path))
+    with pytest.raises(LiveError, match=f"cannot be opened: .*{message}"):
+        dry_run(request, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)
