@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from uuid import uuid4
 
 import pandas as pd
 import pyarrow as pa
@@ -14,6 +17,7 @@ from filelock import FileLock
 from landscapes.errors import InvalidGridError, UnwritableError
 from landscapes.written import check_regular
 
+STALE_SECONDS = 3600.0
 SCRATCH, NEW, OLD = ".replacing", "new", "old"
 """Where a folder is made, in the root that it goes to, and where the one that it replaces waits meanwhile."""
 
@@ -22,15 +26,19 @@ SCRATCH, NEW, OLD = ".replacing", "new", "old"
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path`, which takes its place when the block ends well.
 
-    A kill at any moment leaves the old file as it was. The temporary name is fixed, so that what a killed writer left
-    is overwritten by the next; a file must therefore not have two writers at once.
+    A kill at any moment leaves the old file as it was. The temporary file is made by this writer and by nobody else,
+    through no link; what a killed writer left is removed by the next one an hour later, when no other can be at it.
 
     Raises:
         UnwritableError: If the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+            if time.time() - left.lstat().st_mtime > STALE_SECONDS:
+                _forget(left)
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -65,6 +73,8 @@ def replacing_folder(root: Path, name: str) -> Iterator[Path]:
         with FileLock(root / f"{SCRATCH}.lock"):
             _clear(scratch, root)
             try:
+                if scratch.is_symlink():
+                    raise UnwritableError(f"{scratch} is a link, which is not written through; remove it")
                 made.mkdir(parents=True)
                 yield made
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,6 +84,8 @@ def replacing_folder(root: Path, name: str) -> Iterator[Path]:
                 made.rename(target)
             finally:
                 _clear(scratch, root)
+    except UnwritableError:
+        raise
     except OSError as error:
         raise UnwritableError(f"{target} cannot be written ({error.strerror or error})") from error
 
@@ -128,6 +140,8 @@ def _readable(path: Path) -> Iterator[None]:
 
 def _clear(scratch: Path, root: Path) -> None:
     """Remove what a writer left, but for a folder that it had put aside and could not replace any more."""
+    if scratch.is_symlink():
+        return
     old = scratch / OLD
     for aside in old.glob("*/*"):
         if not (target := root / aside.relative_to(old)).exists():

@@ -63,10 +63,37 @@ def test_a_kill_in_the_middle_leaves_the_old_file_and_the_next_write_clears_up(t
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path), moment], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert grid.read_bytes() == before
-    assert (grid.parent / ".grid.parquet.tmp").exists()
+    (left,) = grid.parent.glob(".grid.parquet.*.tmp")
+    os.utime(left, (0, 0))  # the writer is long dead
     synthetic.record(tmp_path, seed=1)
     assert grid.read_bytes() != before
     assert sorted(os.listdir(grid.parent)) == ["card.yaml", "grid.parquet", "outcomes.parquet"]
+
+
+def test_two_writers_of_one_file_do_not_meet_and_no_link_is_followed(tmp_path: Path) -> None:
+    target, other = tmp_path / "file", tmp_path / "other"
+    other.write_text("theirs")
+    (tmp_path / ".file.tmp").symlink_to(other)
+    with replacing(target) as one, replacing(target) as another:
+        assert one != another
+        one.write_text("one")
+        another.write_text("another")
+    assert (target.read_text(), other.read_text()) == ("one", "theirs")
+    target.unlink()
+    target.symlink_to(other)
+    with replacing(target) as one:
+        one.write_text("new")
+    assert (target.read_text(), target.is_symlink(), other.read_text()) == ("new", False, "theirs")
+
+
+def test_a_folder_is_not_made_through_a_link(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    root.mkdir()
+    elsewhere.mkdir()
+    (root / ".replacing").symlink_to(elsewhere)
+    with pytest.raises(UnwritableError, match="is a link"):
+        write_folder(root, "new")
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path) -> None:
