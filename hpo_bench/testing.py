@@ -1,6 +1,6 @@
-"""Checks any optimiser, yours included, against what the benchmark and live tuning rely on.
+"""Checks any optimiser and any merge method, yours included, against what benchmark, merging and tuning rely on.
 
-With pytest, one test a check:
+An optimiser, with pytest, one test a check:
 
     import pytest
     from hpo_bench.testing import CHECKS
@@ -22,8 +22,15 @@ settings left alone.
 
 A failed evaluation is told as NaN, here and everywhere. Never tell a penalty of your own: at -1e30 a Gaussian process
 sees one hole and a plain.
+
+A merge method: `check_merge_method(MyMethod)`. It merges small random weights. What is checked: the base's names and
+shapes, in float32, from float32 and bfloat16, matrices, vectors, scalars and empty tensors; the same bits again,
+whatever the global generators hold; inputs that stay as they are; hyperparameters of which each makes a difference, in
+ranges that it may have; the models that `parent` promises; NaN that is refused or let through, and not swallowed;
+tensors that stand alone where the method says so; and that the engine's merge in place is the formula's.
 """
 
+from hpo_bench.merging.conformance import check_merge_method
 from optimizers.conformance import BUDGET, CHECKS, GROUP_TOLERANCE, LONG, ConformanceError, check_all
 
-__all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all"]
+__all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all", "check_merge_method"]

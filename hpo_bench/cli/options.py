@@ -142,7 +142,9 @@ DTYPE = click.option("--dtype", metavar="TYPE", help="float32, bfloat16 or store
 MASK_SEED = click.option(
     "--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of DARE's masks."
 )
-METHOD = click.option("-m", "--method", required=True, metavar="METHOD", help="Merge method: ta, dare or ties.")
+METHOD = click.option(
+    "-m", "--method", required=True, metavar="METHOD", help="Merge method by name, or your own as module:Class."
+)
 STUDIES = click.option(
     "--studies", type=FOLDER, default=Path("tuning"), show_default=True, metavar="DIR",
     help="Folder in which each study has its own.",
@@ -173,7 +175,7 @@ def methods(default: str, *, known: Sequence[str] = ()) -> Decorator:
 
     return click.option(
         "-m", "--method", "methods", multiple=True, metavar="METHOD", callback=check,
-        help=f"Merge method: ta, dare or ties; repeatable.  [default: {default}]",
+        help=f"Merge method, such as ta, dare or ties; repeatable.  [default: {default}]",
     )  # fmt: skip
 
 

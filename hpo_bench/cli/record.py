@@ -43,7 +43,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     from hpo_bench.merging.find import find_pair
     from hpo_bench.merging.methods import registry
 
-    registry.tunable(method)
+    name = registry.tunable(method).name
     found = find_pair(pair, pairs)
 
     import torch
@@ -54,7 +54,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     torch.set_num_threads(threads)
     disable_progress_bar()  # transformers would draw its own across ours
     begin = time.monotonic()
-    with Steps(progress(), f"{found.name}/{method} {design}") as steps:
+    with Steps(progress(), f"{found.name}/{name} {design}") as steps:
         folder = record(
             found,
             method,
@@ -65,7 +65,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
         )
     say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
     # With the folder, because one of the same name may ship.
-    say(f"next: hpo-bench landscapes check {found.name}/{method} --landscapes-dir {out}")
+    say(f"next: hpo-bench landscapes check {found.name}/{name} --landscapes-dir {out}")
 
 
 def _describe(entry: Entry) -> str:

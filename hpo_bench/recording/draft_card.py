@@ -16,6 +16,7 @@ from hpo_bench.recording.designs import Design
 from landscapes import card
 from landscapes.card_checks import is_slug
 from landscapes.errors import InvalidCardError
+from landscapes.terms import METHODS
 
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
@@ -54,18 +55,18 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
             raise UsageError(f"{_source(pair)}, key {key!r}: is missing; the card of a landscape needs it{hint}")
     try:
         return card.Card(
-            name=f"{pair.name}/{plan.method}",
+            name=f"{pair.name}/{kind.name}",
             pair=pair.name,
             domain=pair.domain,
             benchmark=pair.benchmark,
-            method=plan.method,
+            method=kind.name if kind.name in METHODS else "other",
             parameters=plan.parameters,
             base=f"{pair.name}/{base.name}" if isinstance(base, Path) else str(base),
             checkpoints={},
             versions={name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
             merge_options={
                 "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
-                **(kind.mergekit or {}),
+                **(kind.mergekit or {"method": plan.method}),
                 "dtype": "float32",
                 **masks,
             },

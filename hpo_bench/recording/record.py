@@ -74,8 +74,9 @@ def record(
             the design needs the study's grid and that is not recorded.
     """
     draft_card.check_name(pair)
-    plan = _plan(design, method, folder / pair.name / method, mask_seed)
-    target = folder / pair.name / method / plan.folder
+    landscape = folder / pair.name / registry.get(method).name
+    plan = _plan(design, method, landscape, mask_seed)
+    target = landscape / plan.folder
     draft = draft_card.draft(pair, plan, mask_seed)
     _check_folder(folder, target)
     benchmark = read_benchmark(pair)

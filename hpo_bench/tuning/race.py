@@ -218,4 +218,4 @@ def replay(
 
 def describe(setting: MergeSetting) -> str:
     """`ta 0.31 1.12`."""
-    return " ".join([setting.method, *(f"{value:.3g}" for value in setting.parameters.values())])
+    return " ".join([setting.kind.name, *(f"{value:.3g}" for value in setting.parameters.values())])

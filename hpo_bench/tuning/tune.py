@@ -95,7 +95,9 @@ class Request:
     def study(self) -> str:
         """The study's name."""
         optimizer = self.optimizer.rpartition(":")[2]
-        return self.name or "-".join([self.pair.name, *self.methods, optimizer, str(self.seed)])
+        return self.name or "-".join(
+            [self.pair.name, *(registry.get(one).name for one in self.methods), optimizer, str(self.seed)]
+        )
 
     @property
     def limits(self) -> Limits:

@@ -5,15 +5,19 @@ texts of its own skill; 500 of each, or as many as there are. A test example is 
 looked at: what tuned methods read off validation questions, these do not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.calibration import CalibrationSet
-from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.calibration import CalibrationSet, statistics
+from hpo_bench.evaluation.examples import SPLITS, Example, read_examples
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.base import MergeMethod, Statistics
+from hpo_bench.merging.methods.vectors import Weights
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path
 from landscapes.written import read_json
@@ -77,6 +81,35 @@ def calibration_set(
         f"{len(vlm)} general validation questions for the VLM, {len(skill)} of the skill, with pictures, for the expert"
     )
     return CalibrationSet(vlm, skill, source=source)
+
+
+def calibrated(
+    pair: Pair, loaded: LoadedPair, kind: type[MergeMethod], samples: int
+) -> Mapping[Statistics, tuple[Weights, Weights]]:
+    """The statistics that a merge method needs, of the pair's own calibration set; empty where it needs none.
+
+    Args:
+        pair: The pair.
+        loaded: The same in memory; left as it was.
+        kind: The merge method.
+        samples: At most so many for each model.
+
+    Raises:
+        UsageError: If the calibration set or the benchmark cannot be used.
+        MergeError: If nothing is there to calibrate a model on, or no processor to read it with.
+    """
+    if kind.needs is None:
+        return {}
+    try:
+        evaluator = open_evaluator(pair, loaded)
+        examples = {split: evaluator.examples(split) for split in SPLITS}
+    except (UsageError, EvaluationError) as error:
+        raise UsageError(
+            f"{kind.label} is calibrated on examples: write {samples} questions with pictures and {samples} texts to "
+            f"{pair.folder / FILE}, or name them under `calibration: examples:` in pair.yaml ({error})"
+        ) from error
+    chosen = calibration_set(pair, validation=examples["validation"], test=examples["test"], samples=samples)
+    return {kind.needs: statistics(loaded, kind.needs, chosen)}
 
 
 def _draw(examples: Sequence[Example], samples: int, rng: np.random.Generator) -> tuple[Example, ...]:

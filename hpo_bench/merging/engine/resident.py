@@ -102,14 +102,19 @@ class Resident:
             MergeError: If the method needs statistics that are not there, or merges into other names or shapes.
         """
         method = self._bound(setting)
+        if method.draws_masks and self.masks == "mergekit" and not method.parent():
+            self._merge_with_drawn_masks(setting)
+            return self.fingerprint()
+        return self.write(method)
+
+    @torch.no_grad()
+    def write(self, method: MergeMethod) -> str:
+        """Write what a method merges, at the hyperparameters and with the statistics that it has; else as `merge`."""
         if parent := method.parent():
             return self._copy(parent)
-        if method.draws_masks and self.masks == "mergekit":
-            self._merge_with_drawn_masks(setting)
-        elif recipe := method.recipe(self):
+        if recipe := method.recipe(self):
             return self._apply(recipe)
-        else:
-            self._merge_by_formula(method)
+        self._merge_by_formula(method)
         return self.fingerprint()
 
     @torch.no_grad()

@@ -9,7 +9,16 @@ from hpo_bench.registry import Registry
 _HERE = "hpo_bench.merging.methods"
 
 
-def _check(candidate: object, address: str) -> type[MergeMethod]:
+def check(candidate: object, address: str) -> type[MergeMethod]:
+    """Refuse what is no merge method.
+
+    Args:
+        candidate: What may be one.
+        address: What to call it.
+
+    Raises:
+        UsageError: If it is none; the message says what is missing.
+    """
     if not (isinstance(candidate, type) and issubclass(candidate, MergeMethod)):
         raise UsageError(f"{address} is no subclass of hpo_bench.MergeMethod")
     if missing := [what for what in ("name", "label") if not isinstance(getattr(candidate, what, None), str)]:
@@ -41,7 +50,7 @@ REGISTRY = Registry[type[MergeMethod]](
         "metagpt": f"{_HERE}.metagpt:MetaGPT",
         "nan": f"{_HERE}.nan:NAN",
     },
-    check=_check,
+    check=check,
 )
 
 

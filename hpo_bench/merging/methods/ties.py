@@ -89,6 +89,8 @@ class Ties(MergeMethod):
 
 
 def _kth_largest(change: Tensor, density: float) -> Tensor:
+    if not change.numel():
+        return change.new_zeros(())
     kept = max(1, int(density * change.numel()))
     return change.abs().reshape(-1).kthvalue(change.numel() - kept + 1).values
 

@@ -83,7 +83,7 @@ def answers_path(folder: Path, setting: MergeSetting, split: str) -> Path:
 
 def _name(setting: MergeSetting) -> str:
     # Every digit, as neighbouring settings must not share a file.
-    return "_".join([setting.method, *(repr(value) for value in setting.parameters.values())])
+    return "_".join([setting.kind.name, *(repr(value) for value in setting.parameters.values())])
 
 
 def grid_best(pair: str, method: str = "ta") -> Mapping[str, MergeSetting]:

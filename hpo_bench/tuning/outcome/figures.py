@@ -10,6 +10,7 @@ from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.outcome.posterior import Choice, Recommendation, beliefs, zone
 from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.space import WEIGHTS
 from hpo_bench.tuning.trial import Trial
 
 CELLS = 60
@@ -93,14 +94,15 @@ def front(found: Sequence[Choice], chosen: Recommendation, verdict: Verdict) -> 
 def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure:
     """The posterior mean over both coefficients, a panel a method, with the trials in order and the near-optimal zone.
 
-    Where there is a density it is that of the method's best trial.
+    Where there is a density it is that of the method's best trial. A method without both coefficients has no panel.
 
     Args:
         config: The study.
         trials: Its trials.
         chosen: What it recommends.
     """
-    held = [belief for belief in beliefs(config, trials) if belief.model is not None]
+    held = [one for one in beliefs(config, trials) if one.model is not None]
+    held = [one for one in held if config.space(one.method).box.names[:2] == WEIGHTS]
     with house_style():
         figure = blank(PAGE_INCHES, 4.3)
         panels = figure.subplots(1, max(1, len(held)), squeeze=False)[0]

@@ -7,11 +7,13 @@ import pandas as pd
 
 from hpo_bench.errors import UsageError
 from hpo_bench.files import write
+from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Study
 from landscapes.importing import import_table
 from landscapes.landscape import Landscape
 from landscapes.sweep import Reading
+from landscapes.terms import METHODS
 
 
 def write_tables(store: TrialStore) -> dict[str, Path]:
@@ -45,7 +47,7 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
         )
     files = {}
     for method, table in rows.items():
-        path = store.folder / f"trials-{method}.csv"
+        path = store.folder / f"trials-{registry.get(method).name}.csv"
         write(path, lambda place, table=table: pd.DataFrame(table).to_csv(place, index=False))
         files[method] = path
     return files
@@ -80,8 +82,9 @@ def add_study(
     kept = "" if config.keep is None else f", without category {config.keep.category}"
     made = []
     for method, table in files.items():
+        short = registry.get(method).name
         known = {
-            "method": method,
+            "method": short if short in METHODS else "other",
             "benchmark": config.pair,
             "units": f"score{kept}",
             "notes": f"Trials of study {study.store.name} by {config.optimizer}, densest near the maximum.",
@@ -94,7 +97,7 @@ def add_study(
         )  # fmt: skip
         made.append(
             import_table(
-                table, reading, name=name or f"{study.store.name}/{method}", root=root, command=command,
+                table, reading, name=name or f"{study.store.name}/{short}", root=root, command=command,
                 replace=replace, about={**known, **said},
             )
         )  # fmt: skip

@@ -1,0 +1,160 @@
+"""The nine methods and the README's conform, and the suite finds every fault that it says it looks for."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter, MergeMethod
+from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
+from hpo_bench.testing import ConformanceError, check_merge_method
+
+
+@pytest.mark.parametrize("name", registry.REGISTRY.built_in)
+def test_built_in_methods_conform(name: str) -> None:
+    check_merge_method(name)
+
+
+def test_the_readmes_method_conforms_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text("utf-8")
+    code = re.search(r"## Your own merge method\n\n```python\n(.*?)```", readme, re.S)
+    assert code is not None
+    tmp_path.joinpath("largest.py").write_text(code.group(1), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    check_merge_method("largest:Largest")
+
+
+@dataclass(frozen=True)
+class Sound(MergeMethod):
+    """Task Arithmetic by its formula alone."""
+
+    name, label = "sound", "Sound"
+    hyperparameters = COEFFICIENTS
+    vl_weight: float
+    exp_weight: float
+
+    def merge(self, vectors):
+        return TaskArithmetic(self.vl_weight, self.exp_weight).merge(vectors)
+
+
+class Deaf(Sound):
+    def merge(self, vectors):
+        return TaskArithmetic(self.vl_weight, 0.5).merge(vectors)
+
+
+class Halved(Sound):
+    def merge(self, vectors):
+        return {name: tensor.half() for name, tensor in super().merge(vectors).items()}
+
+
+class Flat(Sound):
+    def merge(self, vectors):
+        return {name: tensor.reshape(-1) for name, tensor in super().merge(vectors).items()}
+
+
+class Forgetful(Sound):
+    def merge(self, vectors):
+        return dict(list(super().merge(vectors).items())[1:])
+
+
+class Writing(Sound):
+    def merge(self, vectors):
+        for tensor in vectors.vlm.values():
+            tensor *= self.vl_weight
+        return {name: vectors.added(name, vectors.vlm[name]) for name in vectors.base}
+
+
+class Lending(Sound):
+    def merge(self, vectors):
+        merged = super().merge(vectors)
+        name = next(iter(merged))
+        return {**merged, name: vectors.expert[name]}
+
+
+class Drawing(Sound):
+    def merge(self, vectors):
+        return {name: tensor + torch.randn(tensor.shape) for name, tensor in super().merge(vectors).items()}
+
+
+class Swallowing(Sound):
+    def merge(self, vectors):
+        return {name: tensor.nan_to_num() for name, tensor in super().merge(vectors).items()}
+
+
+class Boasting(Sound):
+    def parent(self):
+        return "vlm" if self.vl_weight == 1 else None
+
+
+class Nearsighted(Sound):
+    by_tensor = True
+
+    def merge(self, vectors):
+        return {name: tensor / len(vectors.base) for name, tensor in super().merge(vectors).items()}
+
+
+class OtherInPlace(Sound):
+    def recipe(self, engine):
+        return TaskArithmetic(self.vl_weight, self.vl_weight).recipe(engine)
+
+
+class OutOfRange(Sound):
+    hyperparameters = (*COEFFICIENTS[:1], Hyperparameter(name="exp_weight", low=0.0, high=1.4, at_most=1.0))
+
+
+MUTANTS = {
+    Deaf: "exp_weight makes no difference",
+    Halved: "merged in torch.float16",
+    Flat: "has shape",
+    Forgetful: "the merge lacks",
+    Writing: "merging changed vlm's",
+    Lending: "a change of the merge changed expert's",
+    Drawing: "torch's global generator",
+    Swallowing: "NaN in vlm's",
+    Boasting: r"parent\(\) promises the vlm",
+    Nearsighted: "by_tensor is said",
+    OtherInPlace: "the engine's .* is another than the formula's",
+    OutOfRange: "exp_weight 1.4 is offered",
+}
+
+
+def test_a_sound_method_of_ones_own_conforms() -> None:
+    check_merge_method(Sound)
+
+
+@pytest.mark.parametrize(("mutant", "message"), MUTANTS.items(), ids=lambda value: getattr(value, "__name__", ""))
+def test_a_fault_is_named(mutant: type[MergeMethod], message: str) -> None:
+    with pytest.raises(ConformanceError, match=message):
+        check_merge_method(mutant)
+
+
+class Silent(MergeMethod):
+    name, label = "silent", "Silent"
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("tise", r"did you mean 'ties'\? there are: ta, dare, ties, fisher, .* or give 'module:Class'"),
+        ("collections:Counter", "collections:Counter is no subclass of hpo_bench.MergeMethod"),
+        ("nowhere:Method", "there is no merge method at 'nowhere:Method'"),
+    ],
+)
+def test_what_is_no_method_is_refused(address: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        registry.get(address)
+
+
+def test_a_method_without_a_formula_is_refused() -> None:
+    with pytest.raises(UsageError, match="does not say how it merges"):
+        check_merge_method(Silent)
+
+
+def test_what_has_no_hyperparameters_is_not_tuned() -> None:
+    with pytest.raises(UsageError, match="WUDI has no hyperparameters, so there is nothing to tune"):
+        registry.tunable("wudi")
