@@ -1,8 +1,6 @@
 """Building a nano pair, stage by stage; a stage that is done is never done again."""
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreT
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.files import write
+from hpo_bench.merging.writing.folder import finished_folder
 from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
@@ -22,6 +22,7 @@ from hpo_bench.nano.recipes import SKILLS, Recipe
 from hpo_bench.nano.skills import general
 from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
 from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects
+from landscapes.written import read_text
 
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
@@ -67,15 +68,17 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
         "licence": LICENCE,
         "notes": NOTES.format(architecture=recipe.architecture, about=builder.architecture.size.about),
     }
-    (folder / "pair.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
+    write(folder / "pair.yaml", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _claim(recipe: Recipe, folder: Path) -> None:
     path = folder / "recipe.json"
     text = json.dumps(recipe.as_dict(), indent=1)
-    if path.exists() and path.read_text() != text:
+    if not path.exists():
+        write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    elif read_text(path, wrong=UsageError) != text:
         raise UsageError(f"{folder} holds a build of another recipe (see {path}): remove it or choose another folder")
-    path.write_text(text)
 
 
 def _diet(things: Sequence[Thing], digit_share: float) -> tuple[Thing, ...]:
@@ -87,7 +90,7 @@ def _diet(things: Sequence[Thing], digit_share: float) -> tuple[Thing, ...]:
 
 
 class _Builder:
-    """The stages of one build; each writes to a scratch folder that is renamed when whole."""
+    """The stages of one build, each of which is there whole or not at all."""
 
     def __init__(self, recipe: Recipe, folder: Path, cache: Path, report: Report) -> None:
         self.recipe = recipe
@@ -210,9 +213,7 @@ class _Builder:
             category = "skill" if rng.random() < self.recipe.skill_share else "general"
             turn = (self.skill if category == "skill" else general)(rng, self.diet)
             examples.append(self._example(index, category, turn, rng))
-        scratch = self.folder / ".examples.parquet"
-        write_examples(examples, scratch)
-        os.replace(scratch, self.path("examples"))
+        write(self.path("examples"), lambda path: write_examples(examples, path))
 
     def _example(self, index: int, category: str, turn: Turn, rng: np.random.Generator) -> Example:
         shots = [self.album.unseen[thing.word] for thing in turn.things]
@@ -246,9 +247,7 @@ class _Builder:
         return model
 
     def _save(self, stage: str, model: Any, words: Any) -> None:
-        scratch = self.folder / f".{stage}.partial"
-        shutil.rmtree(scratch, ignore_errors=True)
-        # Stored as real checkpoints are; what follows trains from the rounded weights, as real fine-tuning does.
-        model.to(torch.bfloat16).save_pretrained(scratch)
-        words.save_pretrained(scratch)
-        os.replace(scratch, self.path(stage))
+        with finished_folder(self.path(stage)) as scratch:
+            # Stored as real checkpoints are; what follows trains from the rounded weights, as real fine-tuning does.
+            model.to(torch.bfloat16).save_pretrained(scratch)
+            words.save_pretrained(scratch)

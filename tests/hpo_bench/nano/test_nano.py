@@ -292,3 +292,33 @@ def test_the_shipped_pair_loads_as_anyone_would_load_it(shipped: Pair) -> None:
 def test_the_shipped_pair_is_small(shipped: Pair) -> None:
     size = sum(path.stat().st_size for path in shipped.folder.rglob("*") if path.is_file())
     assert size < 12e6
+
+
+class Saved:
+    """In a model's or a tokenizer's place."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def to(self, _: object) -> "Saved":
+        return self
+
+    def save_pretrained(self, folder: Path) -> None:
+        (folder / self.name).write_text(self.name)
+
+
+def test_a_stage_is_written_through_no_link_and_a_recipe_stays(tmp_path: Path) -> None:
+    pair, elsewhere = tmp_path / "pair", tmp_path / "elsewhere"
+    pair.mkdir()
+    elsewhere.mkdir()
+    (pair / ".base.partial").symlink_to(elsewhere)
+    builder = object.__new__(builds._Builder)
+    builder.folder = pair
+    builder._save("base", Saved("model"), Saved("words"))
+    assert sorted(path.name for path in (pair / "base").iterdir()) == ["model", "words"]
+    assert list(elsewhere.iterdir()) == []
+    first, second, *_ = RECIPES.values()
+    builds._claim(first, pair)
+    builds._claim(first, pair)
+    with pytest.raises(UsageError, match="another recipe"):
+        builds._claim(second, pair)
