@@ -1,5 +1,6 @@
 """A few questions before anything is paid for: what is asked, what the model says, and whether company changes it."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from hpo_bench.evaluation.examples import SPLITS, Example
 HANDFUL = 8
 ALONE_SECONDS = 60.0
 """For so long an evaluator is asked again about single examples."""
+
+_THOUGHTS = re.compile(r"(<(?:think|thinking|thought|reasoning)>)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,11 @@ def rehearse(
             manner="",
         )
     notes = [*told.notes, *_company(examples, told, model)]
+    if opened := {found[1] for prompt in told.prompts if (found := _THOUGHTS.search(prompt))}:
+        notes.append(
+            f"the chat template opens thoughts ({min(opened)}) before the answer: right answers are compared with what "
+            "follows at once; take a template that does not, or `generate: true` with room for them in `max_new_tokens`"
+        )
     turns = tuple(
         Turn(example.id, prompt, example.answer, said, float(score))
         for example, prompt, said, score in zip(examples, told.prompts, told.said, outcome.scores, strict=True)

@@ -157,3 +157,9 @@ def test_a_dry_run_refuses_a_storage_that_cannot_be_opened(
     request = Request(pair=small_pair, optimizer="random", studies=tmp_path / "tuning", url=url.format(tmp_path))
     with pytest.raises(LiveError, match=f"cannot be opened: .*{message}"):
         dry_run(request, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)
+
+
+def test_a_template_that_opens_thoughts_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
+    template = prompts(small_pair.folder)
+    template.write_text(template.read_text() + "{% if add_generation_prompt %}{{ '<think>\\n' }}{% endif %}")
+    assert "Note: the chat template opens thoughts (<think>) before the answer" in ask()[0]
