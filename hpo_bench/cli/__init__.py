@@ -6,6 +6,7 @@ Nothing but the standard library is imported before `main` runs, so that a Ctrl-
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
@@ -59,7 +60,10 @@ def _run(arguments: list[str]) -> int:
 
     from hpo_bench.cli.tree import run
 
-    return run(arguments)
+    with warnings.catch_warnings():
+        if not sys.warnoptions and os.environ.get(DEBUG) != "1":
+            warnings.simplefilter("ignore")  # they are for who writes code; what users need to know is said
+        return run(arguments)
 
 
 def _interrupted() -> int:

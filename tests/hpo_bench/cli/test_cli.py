@@ -1,6 +1,7 @@
 """How every command ends that is stopped or goes wrong."""
 
 import signal
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +116,17 @@ def test_what_a_terminal_would_obey_is_shown() -> None:
     assert escaped("a\x1b]0;b\x07\u202ec\n") == "a\\u001b]0;b\\u0007\\u202ec\n"
     assert in_a_line("a\nb\r") == "a\\nb"
     assert in_a_line(9000 * "x") == f"{1000 * 'x'} […] {1000 * 'x'}"
+
+
+def test_python_s_warnings_are_not_for_users(monkeypatch):
+    def warn(arguments: list[str]) -> int:
+        warnings.warn("of a library, to its programmers", UserWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr("sys.warnoptions", [])
+    monkeypatch.setattr("hpo_bench.cli.tree.run", warn)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        with pytest.raises(SystemExit):
+            cli.main(["run"])
+    assert seen == []
