@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, TRUST_REMOTE_CODE, a_pair, device, out
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, a_pair, device, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -45,10 +45,7 @@ class NameAndValue(click.ParamType):
     "--set", "others", type=NameAndValue(), multiple=True, metavar="NAME=VALUE",
     help="Another hyperparameter, of a method of your own; repeatable.",
 )  # fmt: skip
-@click.option(
-    "--samples", type=click.IntRange(min=2), default=500, show_default=True,
-    help="Calibration samples for each model, at most, for fisher and regmean.",
-)  # fmt: skip
+@SAMPLES
 @MASK_SEED
 @out("the model, new or empty", required=True)
 @DTYPE

@@ -8,7 +8,7 @@ import click
 from rich import box
 from rich.table import Table
 
-from hpo_bench.cli.options import JSON, LANDSCAPES_DIR, PAIRS, THREADS, out
+from hpo_bench.cli.options import JSON, LANDSCAPES_DIR, PAIRS, SAMPLES, THREADS, out
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -28,13 +28,7 @@ Examples:
 @PAIRS
 @out("measurements, page and figure; what is there is not measured again", default=folder_of("methods"))
 @LANDSCAPES_DIR
-@click.option(
-    "--samples",
-    type=click.IntRange(min=2),
-    default=500,
-    show_default=True,
-    help="Calibration samples for each model, at most.",
-)
+@SAMPLES
 @click.option("--variants", is_flag=True, help="Also other ways to do what WUDI, NAN, Fisher and RegMean leave open.")
 @THREADS
 @JSON

@@ -143,8 +143,12 @@ MASK_SEED = click.option(
     "--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of DARE's masks."
 )
 METHOD = click.option(
-    "-m", "--method", required=True, metavar="METHOD", help="Merge method by name, or your own as module:Class."
+    "-m", "--method", required=True, metavar="METHOD", help="Merge method by name; or your own as module:Class."
 )
+SAMPLES = click.option(
+    "--samples", type=click.IntRange(min=2), default=500, show_default=True, metavar="N",
+    help="Calibration samples of each model, at most, for methods that need them.",
+)  # fmt: skip
 STUDIES = click.option(
     "--studies", type=FOLDER, default=Path("tuning"), show_default=True, metavar="DIR",
     help="Folder in which each study has its own.",
@@ -168,6 +172,7 @@ def methods(default: str, *, known: Sequence[str] = ()) -> Decorator:
         default: What none named means, in words.
         known: The only ones there may be, if the command does not look them up itself.
     """
+    which = ", ".join(known) or "or your own as module:Class"
 
     def check(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
         convert = Choice(known).convert if known else None
@@ -175,7 +180,7 @@ def methods(default: str, *, known: Sequence[str] = ()) -> Decorator:
 
     return click.option(
         "-m", "--method", "methods", multiple=True, metavar="METHOD", callback=check,
-        help=f"Merge method, such as ta, dare or ties; repeatable.  [default: {default}]",
+        help=f"Merge method by name; {which}; repeatable.  [default: {default}]",
     )  # fmt: skip
 
 
