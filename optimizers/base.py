@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
-from optimizers.options import integer, refuse_names
+from optimizers.options import integer, unit_points
 
 Point = NDArray[np.float64]
 
@@ -55,6 +55,8 @@ class Optimizer:
     """Raised when the same seed and history lead to another trace, so that stored runs are known as old."""
     parallel: ClassVar[bool] = False
     """Whether it can propose while points are pending."""
+    constrained: ClassVar[bool] = False
+    """Whether it models a constraint's margin, where one is told; the others take what violates it for a low score."""
     seeded: ClassVar[bool] = True
     """Whether another seed gives another trace."""
 
@@ -62,11 +64,12 @@ class Optimizer:
         self.dim = integer("dim", dim, least=1)
         self.seed = integer("seed", seed, least=0)
         self.budget = integer("budget", budget, least=1)
-        self.start = self._checked("start", np.empty((0, self.dim)) if start is None else start)
+        self.start = unit_points("start", np.empty((0, self.dim)) if start is None else start, self.dim)
         self._X: list[Point] = []
         self._scores: list[float] = []
         self._standard_errors: list[float] = []
         self._known: list[bool] = []
+        self._margins: list[tuple[float, float]] = []
         self._pending: list[Point] = []
         self._restarts: list[Restart] = []
 
@@ -165,7 +168,16 @@ class Optimizer:
             points.append(point)
         return points
 
-    def tell(self, x: ArrayLike, score: float, *, standard_error: float | None = None, known: bool = False) -> None:
+    def tell(
+        self,
+        x: ArrayLike,
+        score: float,
+        *,
+        standard_error: float | None = None,
+        known: bool = False,
+        margin: float | None = None,
+        margin_error: float | None = None,
+    ) -> None:
         """Record the score of a point that was asked for, or of one that is known from elsewhere.
 
         A known point joins the history and does not count in the budget. An optimiser that models the history learns
@@ -179,22 +191,29 @@ class Optimizer:
             standard_error: How uncertain the score is, as one standard deviation in its own units; None if nothing is
                 known of it. An optimiser that models the scores takes it into account, the others keep it.
             known: Whether the point need not be pending. One that is pending is answered all the same.
+            margin: Under a constraint, how far above the least allowed the point is, feasible from 0 up. Then scores
+                must be 0 or more: an optimiser that is not `constrained` takes what is not feasible for its violation,
+                below 0 (Deb, "An efficient constraint handling method for genetic algorithms", 2000).
+            margin_error: Standard error of the margin.
 
         Raises:
             ProtocolError: If that point is not pending, and not said to be known.
-            InvalidSettingError: If the score is infinite, the standard error is negative or no number, or a known point
-                lies outside the cube.
+            InvalidSettingError: If a number is infinite, an error negative or none, or a known point outside the cube.
         """
-        if np.isinf(score):
-            raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {score}")
-        if standard_error is not None and not 0.0 <= standard_error < np.inf:
-            raise InvalidSettingError(f"a standard error must be 0 or more and finite, not {standard_error}")
+        for value, error in ((score, standard_error), (0.0 if margin is None else margin, margin_error)):
+            if np.isinf(value):
+                raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {value}")
+            if error is not None and not 0.0 <= error < np.inf:
+                raise InvalidSettingError(f"a standard error must be 0 or more and finite, not {error}")
+        if margin is not None and not self.constrained and not (np.isnan(score) or margin >= 0.0):
+            score, standard_error = margin, margin_error
         places = [place for place, pending in enumerate(self._pending) if np.array_equal(np.asarray(x), pending)]
         if not places and not known:
             raise ProtocolError(f"told the score of {np.asarray(x)}, which was not asked for or already told")
-        self._X.append(self._pending.pop(places[0]) if places else self._checked("what is known", [x])[0])
+        self._X.append(self._pending.pop(places[0]) if places else unit_points("what is known", [x], self.dim)[0])
         self._scores.append(float(score))
         self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
+        self._margins.append((np.nan if margin is None else margin, np.nan if margin_error is None else margin_error))
         self._known.append(not places)
         if places:
             self._observe(self._X[-1], float(score))
@@ -263,20 +282,6 @@ class Optimizer:
     def _generator(self, *key: int) -> np.random.Generator:
         """Random numbers that depend on the seed and the key alone, so that no draw depends on an earlier one."""
         return np.random.default_rng([self.seed, *key])
-
-    def _checked(self, what: str, points: ArrayLike | Sequence[ArrayLike]) -> NDArray[np.float64]:
-        """Points that a user gave, read-only and of shape (k, dim)."""
-        refuse_names(what, points)
-        # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
-        checked = np.atleast_2d(np.array(points, dtype=np.float64)) + 0.0
-        if checked.ndim != 2 or checked.shape[1] != self.dim or not np.all((checked >= 0.0) & (checked <= 1.0)):
-            raise InvalidSettingError(
-                f"{what} must be one or more points of {self.dim} numbers from 0 to 1, not {points!r}"
-            )
-        if len(np.unique(checked, axis=0)) < len(checked):
-            raise InvalidSettingError(f"{what} must not hold a point twice: {points!r}")
-        checked.flags.writeable = False
-        return checked
 
     @classmethod
     def _check_group(cls, optimizers: Sequence[Self]) -> None:

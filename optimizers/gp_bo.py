@@ -14,6 +14,7 @@ from torch import Tensor
 
 from optimizers.base import Optimizer, Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, maximise
+from optimizers.gp.constraint import ConstrainedImprovement, chance, leading
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Priors
 from optimizers.gp.model import Model, standardised
@@ -56,6 +57,10 @@ class GpBo(Optimizer):
     improvement on the uncertain score of the best point itself, the noisy expected improvement of Letham et al. (2019)
     in closed form, lost .087 [.002, .184], .068 [-.028, .174], .073 [-.009, .162] and .070 [-.011, .147].
 
+    A constraint's margin, where it is told, has a Gaussian process of its own, independent of the score's, and what is
+    maximised is `ConstrainedImprovement`. Whether roughness belongs to a point was not tried there: means are of both
+    processes alike.
+
     Points that are pending count as if their score had come out at its posterior mean (Kriging believer: Ginsbourger,
     Le Riche & Carraro, 2010). Failed ones count as one standard deviation worse than that (after Forrester, Sobester &
     Keane, 2006) and no better than the median score, so that their surroundings are left alone without being ruled
@@ -76,6 +81,7 @@ class GpBo(Optimizer):
     name = "gp-bo"
     label = "GP-BO"
     parallel = True
+    constrained = True
     version = 2
 
     priors = Priors()
@@ -94,17 +100,23 @@ class GpBo(Optimizer):
     def recommend(self) -> Point:
         """The point told that is believed to be worth most under the model, if standard errors were told.
 
-        Else the point with the highest score, as nothing says that it was luck.
+        Else the point with the highest score, as nothing says that it was luck. Under a constraint the one whose
+        noise-free score is highest on average among those that are likely feasible; if none is, the most probably so.
 
         Raises:
             ProtocolError: If no evaluation has succeeded.
         """
-        known = Knowledge.of([self]) if np.isfinite(self._scores).any() else None
+        X, scores = self.history
+        told = np.flatnonzero(np.isfinite(scores))
+        if len(told) and self._has_margins:
+            means, _ = Model.fit(X[told], scores[told], self.standard_errors[told], priors=self.priors).predict(X[told])
+            return self._X[told[leading(means, chance(*self._margin_model().predict(X[told])))]]
+        known = Knowledge.of([self]) if len(told) else None
         if known is None or not known.noise.any():
             return super().recommend()
         parameters = fit_map(known.X, known.y, known.noise, typical(self.dim).expand(1, 1, -1), self.priors)
         posterior = Posterior.fit(known.X, known.y, known.noise, hyperparameters(parameters, self.priors))
-        return self._X[np.flatnonzero(np.isfinite(self._scores))[int(self._worth(posterior, known).argmax())]]
+        return self._X[told[int(self._worth(posterior, known).argmax())]]
 
     @property
     def model(self) -> SingleTaskGP:
@@ -123,6 +135,16 @@ class GpBo(Optimizer):
         return Model.fit(X[told], scores[told], self.standard_errors[told], priors=self.priors).botorch()
 
     @property
+    def _has_margins(self) -> bool:
+        return bool(np.isfinite([margin for margin, _ in self._margins]).any())
+
+    def _margin_model(self) -> Model:
+        """The process of the margins."""
+        margins, errors = np.array(self._margins).T
+        told = np.isfinite(margins)
+        return Model.fit(self.history[0][told], margins[told], errors[told], priors=self.priors)
+
+    @property
     def _held(self) -> int:
         """How many points it has, told or pending, known ones included."""
         return len(self._X) + len(self._pending)
@@ -139,13 +161,13 @@ class GpBo(Optimizer):
         the company; runs in lockstep are equal but for their failures.
         """
         points: dict[int, Point] = {}
-        alike: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        alike: dict[tuple[int, int, int, bool], list[int]] = defaultdict(list)
         for index, optimizer in enumerate(optimizers):
             n_known = int(np.isfinite(optimizer._scores).sum())
             if optimizer._held < optimizer.initial or n_known < 2:
                 points[index] = optimizer._design[optimizer._proposed]
             else:
-                alike[n_known, optimizer.asked, optimizer._held].append(index)
+                alike[n_known, optimizer.asked, optimizer._held, optimizer._has_margins].append(index)
         for group in alike.values():
             for first in range(0, len(group), FIT_BATCH):
                 batch = group[first : first + FIT_BATCH]
@@ -183,10 +205,19 @@ class GpBo(Optimizer):
                 kernel,
             )
 
-        acquisition = cls._acquisition(optimizers, posterior, incumbent)
+        centre = known.X[torch.arange(len(optimizers)), index]
+        if optimizers[0]._has_margins:
+            reached = [o.history[0][np.isfinite(o._scores)] for o in optimizers]
+            places = [
+                np.concatenate((X, *[x[None] for x in o.pending])) for X, o in zip(reached, optimizers, strict=True)
+            ]
+            acquisition = ConstrainedImprovement.of(posterior, [o._margin_model() for o in optimizers], places)
+            centre = acquisition.centre
+        else:
+            acquisition = cls._acquisition(optimizers, posterior, incumbent)
         generators = [optimizer._generator(1, optimizer.asked) for optimizer in optimizers]
         draws = Draws.of(generators, optimizers[0].dim, cls.effort)
-        return cls._maximise(acquisition, known.X[torch.arange(len(optimizers)), index], draws)
+        return cls._maximise(acquisition, centre, draws)
 
     @classmethod
     def _worth(cls, posterior: Posterior, known: "Knowledge") -> Tensor:

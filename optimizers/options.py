@@ -1,8 +1,9 @@
 """Checks that every optimiser's options share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import InvalidSettingError
 
@@ -38,3 +39,20 @@ def refuse_names(what: str, points: object) -> None:
     parts = [points, *(points if isinstance(points, list | tuple) else ())]
     if any(isinstance(one, Mapping) or hasattr(one, "iloc") for one in parts):
         raise InvalidSettingError(f"{what} must have no names; give an array with the cube's axes in order")
+
+
+def unit_points(what: str, points: ArrayLike | Sequence[ArrayLike], dim: int) -> NDArray[np.float64]:
+    """Points of the unit cube that a user gave, checked; read-only and of shape (k, dim).
+
+    Raises:
+        InvalidSettingError: If they are no such points, stand there twice, or name their coordinates.
+    """
+    refuse_names(what, points)
+    # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
+    checked = np.atleast_2d(np.array(points, dtype=np.float64)) + 0.0
+    if checked.ndim != 2 or checked.shape[1] != dim or not np.all((checked >= 0.0) & (checked <= 1.0)):
+        raise InvalidSettingError(f"{what} must be one or more points of {dim} numbers from 0 to 1, not {points!r}")
+    if len(np.unique(checked, axis=0)) < len(checked):
+        raise InvalidSettingError(f"{what} must not hold a point twice: {points!r}")
+    checked.flags.writeable = False
+    return checked

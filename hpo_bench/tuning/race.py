@@ -12,7 +12,7 @@ from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.space import MergeSpace
 from hpo_bench.tuning.trial import Answers, Trial, paired_difference
-from optimizers import Optimizer, Point, constrained_gp_bo
+from optimizers import Optimizer, Point
 
 HEAT = 10
 """Every method gets so many results before one may be dropped."""
@@ -137,13 +137,11 @@ class Contest:
         x = proposal.x
         found, kept = (None, None) if answers is None else (self.goal.improved(answers), self.goal.kept(answers))
         error = arm.noise(x, found, arm.known)
-        if self.goal.keep is None:
-            arm.optimizer.tell(x, trial.told_score, standard_error=error)
-        else:
-            constrained_gp_bo.tell(
-                arm.optimizer, x, trial.told_score, standard_error=error,
-                margin=np.nan if trial.margin is None else trial.margin, margin_error=arm.noise(x, kept, arm.kept),
-            )  # fmt: skip
+        constraint = {}
+        if self.goal.keep is not None:
+            margin = np.nan if trial.margin is None else trial.margin
+            constraint = {"margin": margin, "margin_error": arm.noise(x, kept, arm.kept)}
+        arm.optimizer.tell(x, trial.told_score, standard_error=error, **constraint)
         self.told += 1
         arm.results += 1
         if kept is not None:

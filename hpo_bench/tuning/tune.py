@@ -35,8 +35,6 @@ from hpo_bench.tuning.study import Origin
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Crew, Ready
 from optimizers import Optimizer
-from optimizers.constrained_gp_bo import ConstrainedGpBo
-from optimizers.gp_bo import GpBo
 from optimizers.registry import available
 
 MOST_TRIALS = 1000
@@ -127,7 +125,7 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
         workers: How many workers there will be.
 
     Returns:
-        The optimiser's class; with something to keep, GP-BO's is the one that models it.
+        The optimiser's class.
 
     Raises:
         UsageError: If an option makes no sense, or there are too few examples.
@@ -149,8 +147,6 @@ def check(request: Request, *, workers: int) -> type[Optimizer]:
     if request.url is not None:
         opened(request.url)
     check_timeout(request.timeout)
-    if request.keep is not None and kind is GpBo:
-        kind = ConstrainedGpBo
     _ = request.limits
     name = request.study
     if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):

@@ -34,6 +34,7 @@ from optimizers.conformance.repetition import (
 from optimizers.conformance.scores import (
     constant_scores_are_survived,
     failures_are_survived,
+    margins_are_kept,
     recommendation_is_a_success,
     scores_lead_uphill,
     units_do_not_matter,
@@ -60,6 +61,7 @@ CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
     global_state_is_left_alone,
     start_comes_first,
     recommendation_is_a_success,
+    margins_are_kept,
     settings_are_plain,
 )
 

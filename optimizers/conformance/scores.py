@@ -7,6 +7,7 @@ from optimizers.conformance.rehearsal import (
     BUDGET,
     GROUP_TOLERANCE,
     LONG,
+    ConformanceError,
     Objective,
     drive,
     expect,
@@ -82,6 +83,32 @@ def units_do_not_matter(cls: type[Optimizer]) -> None:
             f"told scores {what}, it goes elsewhere from point {first} on, by {gaps[first]:.3g}: is a tolerance "
             "absolute?",
         )
+
+
+def margins_are_kept(cls: type[Optimizer]) -> None:
+    """Under a constraint what is recommended is feasible, if anything that was told is; nothing feasible is no end."""
+
+    def run(least: float) -> tuple[Optimizer, list[float]]:
+        optimizer = cls(2, seed=9, budget=LONG // 2)
+        margins = []
+        while optimizer.asked < optimizer.budget:
+            x = optimizer.ask()
+            # The score grows towards what is forbidden.
+            margins.append(float(least - x[0]))
+            failed = len(margins) == 3
+            try:
+                optimizer.tell(x, np.nan if failed else float(x[0]), margin=np.nan if failed else margins[-1])
+            except Exception as error:
+                raise ConformanceError(f"told a margin it raises {type(error).__name__}: {error}") from error
+        return optimizer, margins
+
+    optimizer, margins = run(0.6)
+    if max(margins) >= 0.0:
+        # A model of the margin may be off by a little.
+        x = optimizer.recommend()
+        require(bool(x[0] <= 0.61), f"{x} is recommended, which is beyond what is allowed, 0.6 along the first axis")
+    optimizer, _ = run(-1.0)
+    optimizer.recommend()
 
 
 def recommendation_is_a_success(cls: type[Optimizer]) -> None:

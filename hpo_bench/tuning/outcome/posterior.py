@@ -13,7 +13,7 @@ from hpo_bench.errors import LiveError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.trial import Trial
-from optimizers.constrained_gp_bo import LIKELY, chance
+from optimizers.gp.constraint import LIKELY, chance
 from optimizers.gp.model import Model
 
 Array = NDArray[np.float64]
@@ -90,7 +90,7 @@ class Belief:
         left = np.array([trial.margin for trial in done], dtype=np.float64)
         doubts = np.array([np.nan if trial.margin_error is None else trial.margin_error for trial in done])
         margins = Model.fit(X, left, doubts)
-        return cls(method, done, means, deviations, model, chance(margins, X), margins)
+        return cls(method, done, means, deviations, model, chance(*margins.predict(X)), margins)
 
     @property
     def best(self) -> int:
@@ -170,7 +170,8 @@ def zone(config: StudyConfig, belief: Belief) -> Zone | None:
     unit = np.concatenate((unit, space.point(best.setting)[None]))
     means = belief.model.predict(unit)[0]
     within = best.standard_error or 0.0
-    likely = np.ones(len(unit), dtype=bool) if belief.margins is None else chance(belief.margins, unit) >= LIKELY
+    chances = np.ones(len(unit)) if belief.margins is None else chance(*belief.margins.predict(unit))
+    likely = chances >= LIKELY
     inside = likely & (means >= means[likely].max(initial=-np.inf) - within)
     inside[-1] = True
     settings = np.array([list(space.setting(u).parameters.values()) for u in unit])

@@ -17,7 +17,7 @@ from hpo_bench.tuning.progress import Board
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.terminal import clock
-from optimizers.constrained_gp_bo import LIKELY
+from optimizers.gp.constraint import LIKELY
 
 OTHERS_SHOWN = 5
 ANSWER_SHOWN = 200
