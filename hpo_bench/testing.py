@@ -28,9 +28,22 @@ shapes, in float32, from float32 and bfloat16, matrices, vectors, scalars and em
 whatever the global generators hold; inputs that stay as they are; hyperparameters of which each makes a difference, in
 ranges that it may have; the models that `parent` promises; NaN that is refused or let through, and not swallowed;
 tensors that stand alone where the method says so; and that the engine's merge in place is the formula's.
+
+An evaluator: `check_evaluator(evaluator, model)`, as opened for a pair. What is checked: two sides of a split that
+share no example; scores from 0 to 1, one an example; the same again, in another order and in other company.
 """
 
+from hpo_bench.evaluation.conformance import check_evaluator
 from hpo_bench.merging.conformance import check_merge_method
 from optimizers.conformance import BUDGET, CHECKS, GROUP_TOLERANCE, LONG, ConformanceError, check_all
 
-__all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all", "check_merge_method"]
+__all__ = [
+    "BUDGET",
+    "CHECKS",
+    "GROUP_TOLERANCE",
+    "LONG",
+    "ConformanceError",
+    "check_all",
+    "check_evaluator",
+    "check_merge_method",
+]

@@ -1,7 +1,6 @@
 """Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
 
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from hpo_bench.errors import UsageError
@@ -10,17 +9,35 @@ from hpo_bench.evaluation.examples import Example, read_examples
 from hpo_bench.evaluation.metrics import check_answers
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from hpo_bench.registry import Registry
 from surrogates.nearest import offer
 
 LMMS = "lmms-eval"
-# Modules and not classes: whoever scores exact matches need not wait for what a judge imports.
-KINDS = {
-    "local": "hpo_bench.evaluation.local",
-    LMMS: "hpo_bench.evaluation.lmms.evaluator",
-    "python": "hpo_bench.evaluation.python_function",
-    "command": "hpo_bench.evaluation.command",
-}
 DEFAULT = "local"
+Opener = Callable[[Pair, LoadedPair, Mapping[str, Any]], Evaluator]
+"""Opens an evaluator of a kind, given the pair and the options that its section has besides `kind`."""
+
+
+def _check(candidate: Any, address: str) -> Opener:
+    if not callable(candidate):
+        raise UsageError(f"{address} is no function of a pair, the same in memory, and options")
+    return candidate
+
+
+# Addresses: whoever scores exact matches need not wait for what a judge imports.
+EVALUATORS = Registry[Opener](
+    what="evaluation",
+    group="hpo_bench.evaluators",
+    built_in={
+        "local": "hpo_bench.evaluation.local:open_kind",
+        LMMS: "hpo_bench.evaluation.lmms.evaluator:open_kind",
+        "python": "hpo_bench.evaluation.python_function:open_kind",
+        "command": "hpo_bench.evaluation.command:open_kind",
+    },
+    check=_check,
+)
+"""A package offers one under the entry point group `hpo_bench.evaluators`; a pair.yaml names it, or "module:function",
+as its `kind`. `hpo_bench.testing.check_evaluator` checks what it opens."""
 
 
 def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
@@ -37,7 +54,7 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
     options = dict(section(pair))
     kind = _kind(pair)
     options.pop("kind", None)
-    return import_module(KINDS[kind]).open_kind(pair, loaded, options)
+    return EVALUATORS.get(kind)(pair, loaded, options)
 
 
 def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
@@ -51,7 +68,7 @@ def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
             response right.
     """
     kind = _kind(pair)
-    if kind == LMMS:
+    if kind == LMMS or (kind not in EVALUATORS.built_in and not pair.examples.exists()):
         return None
     examples = read_examples(pair.examples)
     if kind == DEFAULT:
@@ -67,6 +84,7 @@ def section(pair: Pair) -> Mapping[str, Any]:
 
 def _kind(pair: Pair) -> str:
     kind = section(pair).get("kind", DEFAULT)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise UsageError(f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {offer(kind, KINDS)}")
+    if not isinstance(kind, str) or not (":" in kind or kind in EVALUATORS.names()):
+        known = offer(kind, EVALUATORS.names())
+        raise UsageError(f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {known}")
     return kind
