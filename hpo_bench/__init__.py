@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from hpo_bench.benchmark.outcome import BenchmarkResult
     from hpo_bench.errors import HpoBenchError
     from hpo_bench.evaluation.base import Evaluator
+    from hpo_bench.merging.methods.base import MergeMethod
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
     from hpo_bench.search import Maximum, maximize
@@ -46,6 +47,7 @@ _HOMES = {
     "HpoBenchError": "hpo_bench.errors",
     "Landscape": "landscapes.landscape",
     "Maximum": "hpo_bench.search",
+    "MergeMethod": "hpo_bench.merging.methods.base",
     "MergeSetting": "hpo_bench.merging.setting",
     "Optimizer": "optimizers.base",
     "Pair": "hpo_bench.merging.pair",
@@ -69,6 +71,7 @@ __all__ = [
     "HpoBenchError",
     "Landscape",
     "Maximum",
+    "MergeMethod",
     "MergeSetting",
     "Optimizer",
     "Pair",

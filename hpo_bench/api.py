@@ -87,9 +87,9 @@ def run_benchmark(
         results: A results folder: runs that are there are not made again, and what is found is written there. By
             default nothing is kept.
         report: Whether to write the page as well, `index.html` in that folder.
-        jobs: Worker processes; 1 is this very process.
-        ray_address: A Ray cluster to run on, `host:port`, or "auto" for the one that is running; `jobs` is then how
-            many of its cores.
+        jobs: Worker processes; 1 is this very process, and 0 one a core.
+        ray_address: A Ray cluster to run on: `host:port`, "auto" for the one that is running, or "local" for one of
+            this machine's cores; `jobs` is then how many cores to use.
         surrogate: Of the landscapes; a thin-plate spline by default.
         landscapes_dir: Where landscapes of your own lie.
         peers: Whether other packages' optimisers take part as well (extra `peers`).
@@ -107,10 +107,11 @@ def run_benchmark(
         SurrogateError: If the surrogate is unknown.
 
     Example:
-        >>> result = run_benchmark(["sobol", "random"], landscapes="ja-llama/ta", seeds=2, budget=12, progress=False)
-        >>> list(result.headline.xs("end", level="at").index)
-        ['Sobol', 'Random']
+        >>> result = run_benchmark(["gp-bo", "random"], landscapes="ja-*", seeds=10)  # doctest: +SKIP
+        >>> result.headline.xs("end", level="at")  # doctest: +SKIP
     """
+    import joblib
+
     from hpo_bench.benchmark import pipeline
     from hpo_bench.benchmark.store import ResultsFolder
     from hpo_bench.display import console
@@ -119,6 +120,7 @@ def run_benchmark(
 
     if report and results is None:
         raise UsageError("a report needs a results folder to be written to; or call write_report of what is returned")
+    jobs = jobs or joblib.cpu_count()
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
         folder.check()
@@ -138,7 +140,11 @@ def run_benchmark(
         return pipeline.execute(
             plan,
             folder,
-            workers=Local(jobs) if ray_address is None else RayCluster(jobs, ray_address),
+            workers=(
+                Local(jobs)
+                if ray_address is None
+                else RayCluster(jobs, None if ray_address == "local" else ray_address)
+            ),
             report=report,
             progress=console.progress() if progress else Console(quiet=True),
             surrogates=registry.NAMES if sensitivity else (),
@@ -220,26 +226,28 @@ def merge(
     method: str = "ta",
     *,
     out: str | Path,
+    samples: int = 500,
     mask_seed: int = 0,
     dtype: str | None = None,
     device: str | None = None,
     stream: bool = False,
     trust_remote_code: bool = False,
-    **parameters: float,
+    **parameters: float | None,
 ) -> Path:
     """Merge a pair once and write it as a Hugging Face folder.
 
     Args:
         pair: What to merge, or what `load_pair` finds it by.
-        method: "ta" (Task Arithmetic), "dare" or "ties".
+        method: "ta" (Task Arithmetic), "dare", "ties" or any other by name, or a class's address (`module:Class`).
         out: The folder for the model, new or empty.
-        mask_seed: Of DARE's masks.
+        samples: Calibration samples of each model, at most, for methods that need them.
+        mask_seed: Of masks that are drawn at random.
         dtype: "float32", "bfloat16" or "stored"; by default what the pair says.
         device: Where to merge; by default the CPU.
         stream: Whether to go tensor by tensor from disk to disk, for models larger than memory; in float32 on the CPU.
         trust_remote_code: Whether code that comes with the VLM may run; the pair must ask for it as well.
-        **parameters: The method's hyperparameters: `vl_weight` and `exp_weight`, the coefficients of the VLM's and the
-            expert's task vectors, and `density`, the share of each that DARE and TIES keep.
+        **parameters: The method's hyperparameters, such as `vl_weight` and `exp_weight`, the coefficients of the VLM's
+            and the expert's task vectors, or `density`, the share of each that DARE and TIES keep. None is not given.
 
     Returns:
         The folder.
@@ -253,16 +261,19 @@ def merge(
     """
     from hpo_bench.merging.setting import MergeSetting
 
-    try:
-        setting = MergeSetting(method, **parameters)
-    except TypeError as error:
-        raise UsageError(f"{method} takes vl_weight, exp_weight and perhaps density, not {parameters}") from error
+    setting = MergeSetting(method, **parameters)
+    if stream and not setting.kind.by_tensor:
+        raise UsageError(f"{setting.label} looks at all weights at once; leave out the stream")
+    if stream and setting.kind.needs:
+        raise UsageError(f"{setting.label} is calibrated on models in memory; leave out the stream")
     if stream and (dtype or device):
-        raise UsageError("--stream merges in float32 on the CPU; leave out --dtype and --device, or --stream")
+        raise UsageError("a stream merges in float32 on the CPU; leave out dtype and device, or the stream")
     found, folder = _pair(pair), Path(out)
 
     from transformers.utils.logging import disable_progress_bar
 
+    from hpo_bench.experiments.methods.calibration_sets import calibrated
+    from hpo_bench.merging.engine.resident import Resident
     from hpo_bench.merging.loaded import LoadedPair
     from hpo_bench.merging.writing.export import export_merge, stream_merge
     from hpo_bench.merging.writing.folder import check_free
@@ -273,7 +284,8 @@ def merge(
         stream_merge(found, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
     else:
         loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
-        export_merge(found, loaded, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
+        engine = Resident(loaded, mask_seed=mask_seed, statistics=calibrated(found, loaded, setting.kind, samples))
+        export_merge(found, loaded, setting, folder, engine=engine, trust_remote_code=trust_remote_code)
     return folder
 
 

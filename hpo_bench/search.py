@@ -1,6 +1,6 @@
 """Finding where a function of a few hyperparameters is highest, with any optimiser."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,7 @@ def maximize(
     trials: int,
     optimizer: str | type[Optimizer] = "gp-bo",
     seed: int = 0,
+    known: pd.DataFrame | Sequence[Mapping[str, float]] = (),
     callback: Callable[[dict[str, float], float], object] | None = None,
 ) -> Maximum:
     """Find where a function that is dear to evaluate is highest.
@@ -60,11 +61,14 @@ def maximize(
         trials: How many evaluations.
         optimizer: A name, an address (`module:Class`) or a class.
         seed: The same seed and the same scores give the same trials.
+        known: Settings that were scored before, one row each: the hyperparameters, `score` and perhaps
+            `standard_error`, as in the `trials` of what is returned. They cost no trial. An optimiser that models the
+            scores learns from them, and a local search begins at the best.
         callback: Told of every trial, its hyperparameters and its score.
 
     Raises:
-        UsageError: If what the function gives back is no score.
-        InvalidSpaceError: If the space makes no sense.
+        UsageError: If what the function gives back is no score, or known settings have none.
+        InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
         OptimizerError: If there is no such optimiser, or no evaluation succeeded.
 
     Example:
@@ -74,6 +78,8 @@ def maximize(
     """
     box = SearchSpace.of(space)
     search = Contender.find(optimizer).kind(box.dim, seed=seed, budget=trials)
+    for point, score, error in _known(pd.DataFrame(known), box):
+        search.tell(point, score, standard_error=error, known=True)
     rows: list[dict[str, float]] = []
     for _ in range(trials):
         point = search.ask()
@@ -105,3 +111,14 @@ def _score(answer: Any, setting: Mapping[str, float]) -> tuple[float, float | No
             f"the function gave {answer!r} back for {dict(setting)}; give a score, or a score and its standard error, "
             "and NaN where there is none"
         ) from wrong
+
+
+def _known(known: pd.DataFrame, box: SearchSpace) -> Iterator[tuple[Point, float, float | None]]:
+    if known.empty:
+        return
+    if "score" not in known:
+        raise UsageError(f"known settings need a column 'score' beside {', '.join(box.names)}")
+    errors = known["standard_error"] if "standard_error" in known else pd.Series(np.nan, index=known.index)
+    points = box.to_unit(known.drop(columns=["score", "standard_error"], errors="ignore"))
+    for point, score, error in zip(points, known["score"], errors, strict=True):
+        yield point, float(score), None if np.isnan(error) else float(error)

@@ -28,5 +28,14 @@ def _numbers(cell: nbformat.NotebookNode) -> list[float]:
     return [float(number) for number in re.findall(r"(?<![\w.])-?\d+\.?\d*", shown)]
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_has_one_face_and_no_shell(path: Path) -> None:
+    cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert any("import hpo_bench as hb" in source for source in cells)
+    assert [
+        line for source in cells for line in source.splitlines() if re.match(r"\s*(!|%%|%(?!matplotlib))", line)
+    ] == []
+
+
 def test_there_are_notebooks() -> None:
     assert NOTEBOOKS

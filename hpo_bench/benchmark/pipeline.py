@@ -98,7 +98,6 @@ def execute(
     report: bool,
     progress: Console,
     surrogates: Sequence[str] = (),
-    start: float | None = None,
 ) -> BenchmarkResult:
     """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
 
@@ -109,12 +108,11 @@ def execute(
         report: Whether figures and page are wanted.
         progress: Where to show progress.
         surrogates: Other surrogates on which everything is run again, to see what depends on the choice.
-        start: When the command began (`time.monotonic`), for the wall time.
 
     Raises:
         HpoBenchError: If an optimiser fails or the folder cannot be used.
     """
-    start = time.monotonic() if start is None else start
+    begun = time.monotonic()
     runs = list(plan.runs())
     keys = {run.key for run in runs}
     inputs = _inputs(plan, sorted(keys), surrogates)
@@ -145,7 +143,7 @@ def execute(
     }
     if report:
         progress.print("drawing the report", highlight=False)
-    content = publish(finished, content, folder, report=report, jobs=jobs, start=start)
+    content = publish(finished, content, folder, report=report, jobs=jobs, start=begun)
     return BenchmarkResult(plan, content, table, made=made, reused=len(runs) - made, page=page)
 
 

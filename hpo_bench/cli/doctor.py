@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE, a_pair
-from hpo_bench.display.console import output, progress
+from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -43,27 +43,15 @@ def command(
     is loaded: weights are read one tensor after the other. Of several candidate bases the one with the smallest task
     vectors is named. Exit code 1 if a merge would be wrong, 2 if something cannot be read.
     """
-    from hpo_bench.display.steps import Steps
-    from hpo_bench.errors import UsageError
-    from hpo_bench.merging.doctor.diagnosis import diagnose
+    import hpo_bench as hb
     from hpo_bench.merging.doctor.page import show
-    from hpo_bench.merging.find import given
-    from hpo_bench.merging.scope import DTYPES
-    from hpo_bench.merging.source import parse_source
-    from surrogates.nearest import offer
 
-    if dtype is not None and dtype not in DTYPES:
-        raise UsageError(f"no dtype is called {dtype!r}; {offer(dtype, DTYPES)}")
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
-    others = {text: parse_source(text, Path.cwd(), confined=False, where="--candidate-base") for text in candidates}
-    with Steps(progress(), found.name) as steps:
-        diagnosis = diagnose(
-            found,
-            candidates=others,
-            dtype=dtype,
-            trust_remote_code=trust_remote_code,
-            progress=lambda done, total: steps.show(done, total, "tensors"),
-        )
+    diagnosis = hb.check_pair(
+        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs),
+        candidates=candidates,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+    )
     if as_json:
         say(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
     else:

@@ -80,36 +80,12 @@ def command(
     not language is the VLM's, bit for bit. METHOD is ta, dare, ties, fisher, regmean, wudi, tsv, metagpt, nan, what an
     installed package offers, or your own as module:Class.
     """
-    from hpo_bench.errors import UsageError
-    from hpo_bench.merging.find import given
-    from hpo_bench.merging.setting import MergeSetting
+    import hpo_bench as hb
 
-    setting = MergeSetting(
-        method, **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)}
-    )
-    if stream and not setting.kind.by_tensor:
-        raise UsageError(f"{setting.label} looks at all weights at once; leave out --stream")
-    if stream and setting.kind.needs:
-        raise UsageError(f"{setting.label} is calibrated on models in memory; leave out --stream")
-    if stream and (dtype or device):
-        raise UsageError("--stream merges in float32 on the CPU; leave out --dtype and --device, or --stream")
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
-
-    from transformers.utils.logging import disable_progress_bar
-
-    from hpo_bench.experiments.methods.calibration_sets import calibrated
-    from hpo_bench.merging.engine.resident import Resident
-    from hpo_bench.merging.loaded import LoadedPair
-    from hpo_bench.merging.writing.export import export_merge, stream_merge
-    from hpo_bench.merging.writing.folder import check_free
-
-    check_free(out, apart_from=found.folders)
-    disable_progress_bar()
     begin = time.monotonic()
-    if stream:
-        stream_merge(found, setting, out, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
-    else:
-        loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
-        engine = Resident(loaded, mask_seed=mask_seed, statistics=calibrated(found, loaded, setting.kind, samples))
-        export_merge(found, loaded, setting, out, engine=engine, trust_remote_code=trust_remote_code)
+    hb.merge(
+        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs), method, out=out, samples=samples,
+        mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
+        **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},
+    )  # fmt: skip
     say(f"{out} holds the merged model ({time.monotonic() - begin:.0f} s)")

@@ -19,7 +19,7 @@ from hpo_bench.cli.options import (
     seeds,
     suites,
 )
-from hpo_bench.display.console import output, progress
+from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
 LOCAL = "local"
@@ -93,36 +93,20 @@ def command(
     """
     begun = time.monotonic()
     # Imported here so that --help does not wait.
-    import joblib
-
-    from hpo_bench.benchmark import pipeline
-    from hpo_bench.benchmark.store import ResultsFolder
+    import hpo_bench as hb
     from hpo_bench.benchmark.terminal import show
     from hpo_bench.display.words import counted
-    from hpo_bench.workers import Local, RayCluster
-    from surrogates import registry
 
-    folder = ResultsFolder(results)
-    folder.check()
-    jobs = jobs or joblib.cpu_count()
     if backend is not None:
         say("--backend ray is now --ray-address local", err=True)
-        ray_address = ray_address or {"ray": LOCAL, "local": None}[backend]
-    plan = pipeline.plan(
-        patterns, identities=identities, seeds=seeds, budget=budget, surrogate=surrogate, landscapes_dir=landscapes_dir,
-        with_peers=with_peers, suites=suites, start=start, noisy=noisy, sensitivity=sensitivity,
+        ray_address = ray_address or {"ray": "local", "local": None}[backend]
+    result = hb.run_benchmark(
+        identities, landscapes=patterns, seeds=seeds, budget=budget, results=results, report=not no_report,
+        jobs=jobs or 0, ray_address=ray_address, surrogate=surrogate, landscapes_dir=landscapes_dir,
+        peers=with_peers, suites=suites, start=start, noisy=noisy, sensitivity=sensitivity,
     )  # fmt: skip
-    outcome = pipeline.execute(
-        plan,
-        folder,
-        workers=Local(jobs) if ray_address is None else RayCluster(jobs, None if ray_address == LOCAL else ray_address),
-        report=not no_report,
-        progress=progress(),
-        surrogates=registry.NAMES if sensitivity else (),
-        start=begun,
-    )
     # A pipe has no width of its own, and the table needs about this much.
-    show(outcome.summary, output(width=160))
+    show(result.summary, output(width=160))
     seconds = time.monotonic() - begun
-    say(f"{counted(outcome.made, 'run')} made and {outcome.reused:,} already stored, in {seconds:.1f} s")
-    say(f"report: {outcome.page}" if outcome.page else f"figures: {folder.path / 'summary.json'}")
+    say(f"{counted(result.made, 'run')} made and {result.reused:,} already stored, in {seconds:.1f} s")
+    say(f"report: {result.page}" if result.page else f"figures: {results / 'summary.json'}")

@@ -151,16 +151,20 @@ def test_figures(result: hb.BenchmarkResult) -> None:
         result.plot("curves")
 
 
-def test_a_report_is_written_into_any_folder(
-    result: hb.BenchmarkResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def quick_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the figures, which take seconds and are tested where they stand."""
+
     def write_page(benchmark: object, content: dict, study: None, folder: ResultsFolder, *, jobs: int) -> dict:
-        """What takes seconds, and is tested where it stands."""
         (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimizers"].values()]))
         return {page: sha256(page)}
 
     monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
     monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)
+
+
+@pytest.mark.usefixtures("quick_page")
+def test_a_report_is_written_into_any_folder(result: hb.BenchmarkResult, tmp_path: Path) -> None:
     page = result.write_report(tmp_path / "report")
     assert page == tmp_path / "report" / "index.html"
     assert "Halving" in page.read_text(encoding="utf-8")
@@ -251,6 +255,30 @@ def test_the_same_seed_makes_the_same_trials() -> None:
     assert not one.equals(other)
 
 
+@pytest.mark.parametrize("optimizer", ["gp-bo", "pattern-search", "random"])
+def test_known_settings_cost_no_trial_and_are_learnt_from(optimizer: str) -> None:
+    known = pd.DataFrame({"layers": [5, 2], "lr": [1.2e-3, 1e-5]})
+    known["score"] = [hill(**row) for row in known.to_dict("records")]
+    best = hb.maximize(hill, SPACE, trials=4, optimizer=optimizer, known=known)
+    assert len(best.trials) == 4
+    assert best.score >= known["score"].max()
+    assert best.optimizer.known.tolist() == [True, True, False, False, False, False]
+    assert best.optimizer.history[1][:2].tolist() == known["score"].tolist()
+    # What one search found is what the next one knows.
+    again = hb.maximize(hill, SPACE, trials=4, optimizer=optimizer, known=best.trials)
+    assert again.score >= best.trials["score"].max()
+
+
+def test_known_settings_that_make_no_sense() -> None:
+    for known, message in (
+        ([{"lr": 0.01, "layers": 3}], "need a column 'score' beside lr, layers"),
+        ([{"lr": 0.01, "score": 3}], "lack 'layers'"),
+        ([{"lr": 7.0, "layers": 3, "score": 3}], "lr = 7, layers = 3 lies outside the box"),
+    ):
+        with pytest.raises((UsageError, InvalidSpaceError), match=message):
+            hb.maximize(hill, SPACE, trials=4, optimizer="random", known=known)
+
+
 def test_failed_evaluations_cost_a_trial_and_are_no_score() -> None:
     best = hb.maximize(lambda x: np.nan if x > 0.5 else x, {"x": (0, 1)}, trials=12)
     assert best.trials["score"].isna().any()
@@ -288,16 +316,29 @@ def test_standard_errors_are_told_and_every_trial_is_called_back() -> None:
 def test_a_pair_is_loaded_checked_and_merged(small_pair: hb.Pair, tmp_path: Path) -> None:
     pair = hb.load_pair(str(small_pair.folder))
     assert pair.name == hb.load_pair("ja-llama").name
-    diagnosis = hb.check_pair(pair, progress=False)
-    assert diagnosis.fit
-    out = hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=tmp_path / "merged")
-    assert (out / "model.safetensors").is_file()
+    assert hb.check_pair(pair, progress=False).fit
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("")
     with pytest.raises(UsageError, match="exists already"):
-        hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=out)
+        hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=tmp_path / "full")
     with pytest.raises(UsageError, match="takes no density"):
         hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, density=0.3, out=tmp_path / "other")
+    with pytest.raises(UsageError, match="leave out dtype and device"):
+        hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, stream=True, device="cpu", out=tmp_path / "other")
     with pytest.raises(UsageError, match="no dtype is called"):
         hb.check_pair(pair, dtype="float23", progress=False)
+
+
+@pytest.mark.usefixtures("quick_page")
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    code = readme.partition("## In Python")[2].partition("```python\n")[2].partition("```")[0]
+    assert 10 < len(code.splitlines()) < 20
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec(code, names)  # noqa: S102
+    assert names["better"].score >= names["best"].score
+    assert {path.name for path in tmp_path.iterdir()} == {"my-results", "merged"}
 
 
 def test_a_landscape_is_drawn_by_name_or_as_it_is(root: Path) -> None:
