@@ -48,7 +48,6 @@ def grid(
     PAIR is the name of a nano pair; by default all that are built or shipped and have recorded grids. Interrupted, the
     same command goes on where it was.
     """
-    import torch
     from rich import box
     from rich.table import Table
 
@@ -58,8 +57,6 @@ def grid(
     from hpo_bench.merging.find import choose
     from hpo_bench.tuning.storage_url import typed
 
-    # The optimiser's models are small: more threads than one only get in the worker's way.
-    torch.set_num_threads(1)
     methods = methods or RECORDED
     chosen = choose(names, pairs)
     plan = Plan(
@@ -80,9 +77,6 @@ def grid(
         )
 
     found = compare(plan, PlainConsole(quiet=True), told)
-    if found is None:
-        say("interrupted; the same command goes on where it stopped", err=True)
-        sys.exit(130)
     # A pipe has no width of its own, and the tables need about this much.
     console = output(width=160)
     for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):

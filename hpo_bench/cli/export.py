@@ -40,14 +40,12 @@ def command(
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.errors import LiveError
-    from hpo_bench.tuning.outcome.export import export
     from hpo_bench.tuning.study import Study
 
     disable_progress_bar()  # transformers would draw its own
     found = Study.open(study, studies, pair=pair)
-    folder = out or found.store.folder / "export"
-    made = export(found, folder, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
-    say(f"{folder} holds trial {made.trial.number}. {made.sentence}")
+    made = found.export(out, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
+    say(f"{made.folder} holds trial {made.trial.number}. {made.sentence}")
     if not made.explained:
         raise LiveError(
             f"{made.total - made.same} answers differ from the recorded ones: the evaluator is not deterministic, or "

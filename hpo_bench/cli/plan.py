@@ -34,8 +34,8 @@ def command(
     from hpo_bench.display.words import gib
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
-    from hpo_bench.tuning.enough import check_examples
     from hpo_bench.tuning.forecast import forecast
+    from hpo_bench.tuning.goal import check_examples
     from hpo_bench.tuning.terminal import clock
     from hpo_bench.tuning.workers.session import PairOpener
 

@@ -18,11 +18,10 @@ Examples:
 @STUDIES
 def command(*, study: str, studies: Path) -> None:
     """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
-    from hpo_bench.tuning.outcome.page import write_report
     from hpo_bench.tuning.outcome.summary import passed_over
     from hpo_bench.tuning.study import Study
 
     found = Study.open(study, studies)
     if others := passed_over(found.store):
         say(others)
-    say(f"report: {write_report(found)}")
+    say(f"report: {found.write_report()}")

@@ -1,7 +1,6 @@
 """`hpo-bench tune`: the best merge of a pair for a budget."""
 
-import sys
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -68,9 +67,7 @@ class Interval(click.ParamType):
 @click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
 @PRICE
 @click.option("--coefficients", type=Interval(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
-@click.option(
-    "--densities", "density", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]"
-)
+@click.option("--densities", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",
@@ -94,7 +91,7 @@ class Interval(click.ParamType):
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
 @STUDIES
 @click.option(
-    "--storage", metavar="URL", envvar="HPO_BENCH_STORAGE",
+    "--storage", metavar="URL",
     help="An Optuna storage; also from the environment variable HPO_BENCH_STORAGE, which keeps a password out of sight."
     "  [default: an SQLite file in the study's folder]",
 )  # fmt: skip
@@ -119,33 +116,11 @@ def command(
     *,
     pair: str | None,
     demo: bool,
+    dry_run: bool,
     methods: tuple[str, ...],
-    optimizer: str,
-    trials: int | None,
-    gpu_hours: float | None,
-    dollars: float | None,
-    price: float,
-    coefficients: tuple[float, float],
-    density: tuple[float, float],
-    sum_to_one: bool,
     starts: tuple[str, ...],
     origins: tuple[str, ...],
-    keep: str | None,
-    at_most_below: float | None,
-    seed: int,
-    mask_seed: int,
-    study: str | None,
-    studies: Path,
-    storage: str | None,
-    workers: int,
-    ray_address: str | None,
-    device: str | None,
-    threads: int,
-    timeout: float | None,
-    patience: int,
-    dry_run: bool,
-    pairs: Path,
-    trust_remote_code: bool,
+    **options: Any,
 ) -> None:
     """Find the best merge of PAIR for a budget: merge, evaluate, learn, and merge again.
 
@@ -156,69 +131,19 @@ def command(
     """
     from hpo_bench.errors import UsageError
 
-    if demo == (pair is not None):
+    named = DEMO if demo else pair
+    if named is None or (demo and pair is not None):
         raise UsageError("name a pair, or say --demo")
-    if at_most_below is not None and keep is None:
-        raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
 
-    import torch
-
-    from hpo_bench.display.console import PlainConsole
-    from hpo_bench.merging.devices import devices
-    from hpo_bench.merging.find import find_pair
-    from hpo_bench.tuning.goal import Keep
+    from hpo_bench.tuning import tune
     from hpo_bench.tuning.outcome.baselines import grid_best
-    from hpo_bench.tuning.storage_url import typed
-    from hpo_bench.tuning.study import Origin
-    from hpo_bench.tuning.tune import Request, tune
-    from hpo_bench.tuning.tune import dry_run as rehearse
-    from hpo_bench.tuning.workers.base import Crew
-    from hpo_bench.tuning.workers.processes import ProcessCrew
-    from hpo_bench.tuning.workers.session import PairOpener
 
-    # The optimiser's models are small: more threads than one only get in the workers' way.
-    torch.set_num_threads(1)
-    found = find_pair(DEMO if pair is None else pair, pairs)
-    request = Request(
-        pair=found,
-        methods=tuple(name for group in methods or ("ta",) for name in group.split(",")),
-        optimizer=optimizer,
-        trials=trials,
-        hours=gpu_hours,
-        dollars=dollars,
-        price=price,
-        coefficients=coefficients,
-        density=density,
-        sum_to_one=sum_to_one,
-        starts=(*starts, *(f"from:{origin}" for origin in origins)),
-        seed=seed,
-        mask_seed=mask_seed,
-        name=study or ("demo" if demo else None),
-        studies=studies,
-        url=storage,
-        timeout=timeout,
-        patience=patience,
-        keep=None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below),
-        beside=grid_best(found.name) if demo else None,
-    )
-    named = DEMO if pair is None else str(Path(pair).resolve()) if Path(pair).exists() else pair
-    origin = Origin(named, str(pairs.resolve()), typed(sys.argv[1:]))
-
-    def open_crew(logs: Path, wanted: tuple[str, ...]) -> Crew:
-        opener = PairOpener(found, mask_seed, threads, wanted, trust_remote_code)
-        if ray_address is None:
-            return ProcessCrew(opener, devices=places, logs=logs)
-        from hpo_bench.tuning.workers.ray import RayCrew
-
-        return RayCrew(opener, address=ray_address, workers=workers, device=device)
-
-    # Which devices a cluster's nodes have is not to be seen from here.
-    places = devices(workers, device) if ray_address is None else []
+    options["methods"] = methods or ("ta",)
+    options["starts"] = (*starts, *(f"from:{origin}" for origin in origins))
+    if demo:
+        options["study"] = options["study"] or "demo"
     if dry_run:
-        rehearse(request, open_crew, PlainConsole(), workers=workers)
+        tune.dry_run(named, **options)
         say("nothing was tried; the same command without --dry-run begins")
         return
-    verdict = tune(request, open_crew, PlainConsole(), workers=workers, origin=origin)
-    if verdict is None:
-        say("interrupted; the same command goes on where it stopped", err=True)
-        sys.exit(130)
+    tune.tune(named, beside=grid_best(DEMO) if demo else None, progress=True, **options)

@@ -1,14 +1,20 @@
 """What a study is about, and what must not change before it is continued."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from landscapes.errors import LandscapeError
+from optimizers import Optimizer
 
 FORMAT = 1
 """Raised when studies of before cannot be continued."""
@@ -18,7 +24,7 @@ FORMAT = 1
 class StudyConfig:
     """All that decides which trials are made and what they mean.
 
-    Budgets, prices, workers and timeouts are not in it: they may change from one call to the next.
+    Budgets, prices, workers and timeouts are not in it but in `RunOptions`: they may change from one call to the next.
 
     Attributes:
         pair: Name of the pair.
@@ -51,6 +57,89 @@ class StudyConfig:
     begin_with: tuple[str, ...] = ()
     keep: Keep | None = None
     starts: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        pair: Pair,
+        *,
+        methods: str | Sequence[str] = ("ta",),
+        optimizer: str = "gp-bo",
+        seed: int = 0,
+        mask_seed: int = 0,
+        coefficients: Range = COEFFICIENTS,
+        densities: Range = DENSITY,
+        sum_to_one: bool = False,
+        starts: Sequence[str | Sequence[float]] = (),
+        keep: str | None = None,
+        at_most_below: float | None = None,
+    ) -> Self:
+        """Make one of what a user asks for; the pair's files, which take long to hash, are still to be filled in.
+
+        Args:
+            pair: What is merged.
+            methods: Merge methods, as names or as names with commas between; several race.
+            optimizer: A name, or an address `module:Class`.
+            seed: Of the optimiser.
+            mask_seed: Of DARE's masks.
+            coefficients: Range of both coefficients.
+            densities: Range of the density.
+            sum_to_one: Whether the coefficients must sum to one.
+            starts: Where to begin; see `starts.resolve`. A setting may be given as numbers.
+            keep: Category of the examples that tell of an ability not to lose.
+            at_most_below: How far its score may fall below the base VLM's, in points.
+
+        Raises:
+            UsageError: If methods are missing or named twice, or what must be kept makes no sense.
+            OptimizerError: If there is no such optimiser.
+        """
+        words = [methods] if isinstance(methods, str) else methods
+        named = tuple(name for word in words for name in word.split(","))
+        if not named or len(set(named)) < len(named):
+            raise UsageError("name one merge method, or several different ones to race")
+        if keep is None and at_most_below is not None:
+            raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
+        kept = None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below)
+        return cls(
+            pair=pair.name,
+            checkpoints={},
+            evaluation=without_secrets(pair.evaluation),
+            methods=named,
+            optimizer=optimizer,
+            optimizer_version=Contender.find(optimizer).kind.version,
+            seed=seed,
+            mask_seed=mask_seed,
+            coefficients=_range(coefficients),
+            density=_range(densities),
+            sum_to_one=sum_to_one,
+            begin_with=tuple(one if isinstance(one, str) else ",".join(map(repr, map(float, one))) for one in starts),
+            keep=kept,
+        )
+
+    @property
+    def kind(self) -> type[Optimizer]:
+        """The optimiser's class.
+
+        Raises:
+            OptimizerError: If there is no such optimiser here.
+        """
+        return Contender.find(self.optimizer).kind
+
+    @property
+    def default_name(self) -> str:
+        """What a study is called whose user gave it no name."""
+        methods = (registry.get(method).name for method in self.methods)
+        return "-".join([self.pair, *methods, self.optimizer.rpartition(":")[2], str(self.seed)])
+
+    @property
+    def usual_trials(self) -> int:
+        """How many trials the paper spends on as many hyperparameters.
+
+        Raises:
+            UsageError: If a method is unknown or a range makes no sense.
+        """
+        dim = max(self.space(method).dim for method in self.methods)
+        return BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
 
     def space(self, method: str) -> MergeSpace:
         """The box of one of the methods."""
@@ -113,6 +202,12 @@ class StudyConfig:
             f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
             "--study"
         )
+
+
+def _range(given: Sequence[float]) -> Range:
+    if len(given) != 2:
+        raise UsageError(f"a range is two numbers such as 0,1.4, not {given!r}")
+    return float(given[0]), float(given[1])
 
 
 def _short(value: Any) -> str:

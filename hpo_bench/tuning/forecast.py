@@ -9,7 +9,7 @@ import torch
 from hpo_bench.errors import LiveError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.enough import check_examples
+from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.trial import Failure, Job

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
+from hpo_bench.evaluation.registry import read_benchmark
+from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.trial import Answers, paired_difference
 
 POINT = 0.01
@@ -137,3 +140,24 @@ class Goal:
         if self.keep is None or self.base is None:
             raise LiveError("the base VLM was not evaluated; give the command that tunes the study once more")
         return self.keep.sides(self.base)[1]
+
+
+def check_examples(pair: Pair, *, keep: Keep | None = None) -> None:
+    """Refuse too few examples for a score on each side; those of lmms-eval's tasks are known to the workers alone.
+
+    Args:
+        pair: Whose examples.
+        keep: An ability that must be kept, which needs examples of its own on each side, and leaves others.
+
+    Raises:
+        UsageError: If examples cannot be read, or are too few; the message has the counts.
+        LiveError: If they are too few for the ability to keep.
+    """
+    examples = read_benchmark(pair)
+    if examples is None:
+        return
+    check_sides(examples, SPLITS, str(pair.examples))
+    if keep is not None:
+        for split in SPLITS:
+            categories = [example.category for example in of_split(examples, split)]
+            keep.check(categories, f"the {split} examples of {pair.examples}", least=LEAST)

@@ -1,6 +1,7 @@
 """Ctrl-C: once to end after what is running, twice to end at once."""
 
 import signal
+import threading
 from types import FrameType
 from typing import Self
 
@@ -8,7 +9,8 @@ from typing import Self
 class Brake:
     """While the block runs, the first interrupt (or SIGTERM, as a queue sends it) only asks for an end.
 
-    The second raises `KeyboardInterrupt`.
+    The second raises `KeyboardInterrupt`. No signal reaches a thread other than the main
+    one, where nothing changes.
 
     Attributes:
         pressed: Whether somebody asked.
@@ -19,6 +21,8 @@ class Brake:
         self._before: dict[signal.Signals, object] = {}
 
     def __enter__(self) -> Self:
+        if threading.current_thread() is not threading.main_thread():
+            return self
         for which in (signal.SIGINT, signal.SIGTERM):
             self._before[which] = signal.signal(which, self._press)
         return self

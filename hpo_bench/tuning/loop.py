@@ -9,6 +9,7 @@ from typing import Literal
 from hpo_bench.errors import LiveError, ResultsError
 from hpo_bench.tuning.budget import Limits, time_limit
 from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.options import PATIENCE
 from hpo_bench.tuning.progress import Board, Overhead, Screen
 from hpo_bench.tuning.race import Contest, Proposal, describe, replay
 from hpo_bench.tuning.storage import TrialStore
@@ -39,8 +40,6 @@ def advice(kind: str) -> str:
 
 Ending = Literal["budget", "interrupted"]
 
-PATIENCE = 5
-"""So many failures in a row end the tuning."""
 LIVES = 3
 """A trial that took so many workers with it has failed."""
 LOOK_SECONDS = 0.25

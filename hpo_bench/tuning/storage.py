@@ -104,6 +104,17 @@ class TrialStore:
         return self._config
 
     @property
+    def begun(self) -> StudyConfig:
+        """What the study was begun with.
+
+        Raises:
+            LiveError: If it was not begun, is of another version, or damaged.
+        """
+        if (config := self.config) is None:
+            raise LiveError(f"study {self.name!r} was not begun; tune it first")
+        return config
+
+    @property
     def planned(self) -> int:
         """How many trials the optimisers planned for; 0 before they did.
 
@@ -341,9 +352,7 @@ class TrialStore:
         return _measured(trial, figures, _STATES[state], score)
 
     def _distributions(self, method: str) -> dict[str, BaseDistribution]:
-        config = self.config
-        if config is None:
-            raise LiveError(f"study {self.name!r} was not begun")
+        config = self.begun
         box = config.space(method).box
         return {
             "method": CategoricalDistribution(config.methods),

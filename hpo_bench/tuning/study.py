@@ -1,119 +1,58 @@
-"""Studies by name, to be looked at or exported."""
+"""A tuning study by its name: what was tried, what came of it, and what to do with that."""
 
-import json
-import os
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from hpo_bench.errors import LiveError, UsageError
-from hpo_bench.files import read_record, write
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.origin import FILE, STUDIES, Origin
+from hpo_bench.tuning.outcome.export import Exported, export
+from hpo_bench.tuning.outcome.page import write_report
+from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.storage_url import VARIABLE, is_whole, opened, shown, sqlite_file
+from hpo_bench.tuning.trial import Trial
 from surrogates.nearest import did_you_mean
 
-FILE = "origin.json"
 
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """How a study was asked for.
-
-    Attributes:
-        pair: Name or path of the pair, as the user gave it; paths are absolute.
-        pairs: Folder of built pairs.
-        command: The command line, without passwords: reports and model cards show it.
-        url: The Optuna storage, where it is not the file in the study's folder; it is kept without what is secret.
-        study: The study's name; that of its folder by default.
-    """
-
-    pair: str
-    pairs: str
-    command: tuple[str, ...]
-    url: str | None = None
-    study: str | None = None
-
-    def write(self, folder: Path) -> None:
-        """Keep it in the study's folder, whole or not at all."""
-        kept = replace(self, url=None if self.url is None else shown(self.url))
-        text = json.dumps(asdict(kept), indent=2) + "\n"
-        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
-
-    @classmethod
-    def read(cls, folder: Path) -> "Origin":
-        """What was kept.
-
-        Raises:
-            LiveError: If it is missing or damaged.
-        """
-        return read_record(folder / FILE, cls, wrong=LiveError, cure="give the command that tunes the study once more")
-
-    def find(self) -> Pair:
-        """The pair.
-
-        Raises:
-            UsageError: If it is not where it was.
-        """
-        try:
-            return find_pair(self.pair, Path(self.pairs))
-        except UsageError as error:
-            if not Path(self.pair).is_absolute() or Path(self.pair).exists():
-                raise
-            raise UsageError(f"the study's pair is no more at {self.pair}; say where it is with --pair") from error
-
-    def storage(self) -> str | None:
-        """The URL of the storage with all that opens it; None for the file in the study's folder.
-
-        What was kept of it is enough, but where a password was left out, or an SQLite file has moved: then the
-        environment variable `HPO_BENCH_STORAGE` says it.
-
-        Raises:
-            UsageError: If that is not set, or says what is no storage.
-        """
-        if self.url is None:
-            return None
-        told = os.environ.get(VARIABLE)
-        secret = not is_whole(self.url)
-        file = None if secret else sqlite_file(opened(self.url))
-        if not secret and (file is None or file.exists() or not told):
-            return self.url
-        if not told:
-            raise UsageError(
-                f"the study is in {self.url}, whose password is not kept: put the whole URL into the environment "
-                f"variable {VARIABLE}"
-            )
-        return opened(told)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Study:
-    """A study that was begun.
+    """A tuning study, to be looked at; `hpo_bench.tune` goes on with it.
+
+    Trials are read anew each time, so that a study can be watched while another process tunes it.
+
+        study = hpo_bench.load_study("demo")
+        study.to_frame().plot("vl_weight", "score", kind="scatter")
+        study.export("merged")
 
     Attributes:
-        store: Its trials.
+        store: Its trials, and the answers to each example.
         config: What it was begun with.
-        origin: How it was asked for.
+        pair: What is merged; None to look it up where the study was begun.
     """
 
     store: TrialStore
     config: StudyConfig
-    origin: Origin
+    pair: Pair | None = None
 
     @classmethod
-    def open(cls, name: str, studies: Path, *, pair: str | None = None) -> "Study":
-        """A study by its name, or by the path of its folder; it is read, and nothing is made in it.
+    def open(cls, name: str | Path, studies: str | Path = STUDIES, *, pair: Pair | str | None = None) -> "Study":
+        """Open a study by its name, or by the path of its folder; it is read, and nothing is made in it.
 
         Args:
             name: The name, or the path.
             studies: The folder in which studies lie.
-            pair: Name or path of its pair, where that has moved.
+            pair: Its pair, or name or path of it, where that has moved.
 
         Raises:
-            UsageError: If there is none; the message names the nearest.
-            LiveError: If it cannot be read.
+            UsageError: If there is no such study (the message names the nearest) or no such pair.
+            LiveError: If it cannot be read, or has no trial yet.
         """
+        name, studies = str(name), Path(studies)
         places = (studies / name, Path(name)) if name.strip() else ()
         folder = next((place for place in places if (place / FILE).is_file()), None)
         if folder is None:
@@ -121,9 +60,112 @@ class Study:
             hint = did_you_mean(name, known)
             raise UsageError(f"there is no study {name!r} in {studies}; {hint}there are: {', '.join(known) or 'none'}")
         origin = Origin.read(folder)
-        if pair is not None:
-            origin = replace(origin, pair=pair)
+        if isinstance(pair, str):
+            pair = find_pair(pair, Path(origin.pairs))
         store = TrialStore(folder, origin.study or folder.resolve().name, url=origin.storage(), existing=True)
         if store.config is None:
             raise LiveError(f"study {name!r} has no trial yet; tune it first")
-        return cls(store, store.config, origin)
+        return cls(store, store.config, pair)
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.store.name
+
+    @property
+    def folder(self) -> Path:
+        """Where answers, logs and the result are."""
+        return self.store.folder
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """All trials in the order in which they were proposed, running and failed ones included.
+
+        Raises:
+            LiveError: If they cannot be read.
+        """
+        return self.store.trials()
+
+    @property
+    def result(self) -> Verdict | None:
+        """What came of it, scored on test examples; None before its budget is spent.
+
+        Raises:
+            LiveError: If the file that holds it is damaged.
+        """
+        return Verdict.read(self.folder)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Tabulate the trials.
+
+        Returns:
+            One row a trial, its number as the index: state, method, the hyperparameters (NaN where the method has no
+            density), score (from 0 to 1, on validation examples) and its standard error, seconds, dollars, and what
+            went wrong. Where an ability must be kept, also the score on its category and the margin left.
+
+        Raises:
+            LiveError: If the trials cannot be read.
+        """
+        rows = [
+            {
+                "trial": trial.number,
+                "state": trial.state,
+                "method": trial.setting.method,
+                **{axis: trial.setting.parameters.get(axis) for axis in ("vl_weight", "exp_weight", "density")},
+                "score": trial.score,
+                "standard_error": trial.standard_error,
+                **({} if self.config.keep is None else {"kept": trial.kept, "margin": trial.margin}),
+                "merge_seconds": trial.cost.merge_seconds,
+                "eval_seconds": trial.cost.eval_seconds,
+                "dollars": trial.cost.dollars,
+                "kind": trial.kind,
+                "reason": trial.reason,
+            }
+            for trial in self.trials
+        ]
+        words = ("trial", "state", "method", "kind", "reason")
+        frame = pd.DataFrame(rows)
+        return frame.astype({name: float for name in frame.columns if name not in words}).set_index("trial")
+
+    def export(
+        self,
+        out: str | Path | None = None,
+        *,
+        trial: int | None = None,
+        device: str = "cpu",
+        trust_remote_code: bool = False,
+    ) -> Exported:
+        """Write the recommended merge as a Hugging Face folder with a model card, load it again and compare answers.
+
+        Args:
+            out: The folder, which must not exist yet or be empty; by default `export` in the study's own.
+            trial: Number of another trial to export.
+            device: Where it is merged and checked.
+            trust_remote_code: Whether code that comes with the VLM may run.
+
+        Returns:
+            How many of the recorded answers the exported model gives again, and whether rounding explains the others.
+
+        Raises:
+            LiveError: If the study has no result yet, the trial did not complete, or the pair's files have changed.
+            UsageError: If the pair cannot be found or the folder is taken.
+            MergeError: If the merge cannot be made or written.
+        """
+        folder = self.folder / "export" if out is None else Path(out)
+        return export(
+            self.store, folder, pair=self.pair, trial=trial, device=device, trust_remote_code=trust_remote_code
+        )
+
+    def write_report(self) -> Path:
+        """Write `report.html` into the study's folder: scores, the way there, the near-optimal zone, before and after.
+
+        Raises:
+            LiveError: If the study has no result yet, or its answers cannot be read.
+        """
+        return write_report(self.store)
+
+    def __repr__(self) -> str:
+        trials = self.trials
+        best = max((trial.score for trial in trials if trial.score is not None and trial.feasible), default=None)
+        told = "" if best is None else f", highest score {best:.3f}"
+        return f"<Study {self.name!r} of {self.config.pair}: {len(trials)} trials{told}>"

@@ -101,7 +101,7 @@ class LineScreen:
 
 def screen(console: Console, title: str) -> LiveScreen | LineScreen:
     """The table where there is a terminal, lines elsewhere."""
-    return LiveScreen(console, title) if console.is_terminal else LineScreen(console, title)
+    return LiveScreen(console, title) if console.is_terminal and not console.quiet else LineScreen(console, title)
 
 
 def line(board: Board, trial: Trial) -> str:

@@ -10,19 +10,18 @@ from rich.console import Console
 from scipy import stats
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.devices import devices
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting
 from hpo_bench.tuning.outcome.result import Z95, Verdict
 from hpo_bench.tuning.progress import Overhead
+from hpo_bench.tuning.run import run
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin
 from hpo_bench.tuning.trial import read_answers
-from hpo_bench.tuning.tune import Request, tune
-from hpo_bench.tuning.workers.processes import ProcessCrew
-from hpo_bench.tuning.workers.session import PairOpener
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 
@@ -101,18 +100,24 @@ class Plan:
     built: Path
     command: tuple[str, ...]
 
-    def request(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> Request:
+    def config(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> StudyConfig:
         """What is tuned."""
         low, high = landscape.space.low, landscape.space.high
-        sparsifies = "density" in landscape.space.names
-        return Request(
-            pair=pair,
-            methods=(method,),
+        return StudyConfig.of(
+            pair,
+            methods=method,
             seed=seed,
-            name=f"{pair.name}-{method}-{'grid-box' if self.grid_box else 'box'}-{seed}",
-            studies=self.studies,
             coefficients=(float(low[0]), float(high[0])) if self.grid_box else COEFFICIENTS,
-            density=(float(low[2]), float(high[2])) if self.grid_box and sparsifies else DENSITY,
+            densities=(float(low[2]), float(high[2]))
+            if self.grid_box and "density" in landscape.space.names
+            else DENSITY,
+        )
+
+    def options(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> RunOptions:
+        """How."""
+        return RunOptions(
+            study=f"{pair.name}-{method}-{'grid-box' if self.grid_box else 'box'}-{seed}",
+            studies=self.studies,
             beside={grid_name(landscape): grid_setting(landscape)},
         )
 
@@ -130,7 +135,7 @@ def recorded(pairs: Sequence[Pair], methods: Sequence[str]) -> list[Pair]:
     return found
 
 
-def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) -> list[Comparison] | None:
+def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) -> list[Comparison]:
     """Tune every pair with every method and every seed, and compare.
 
     Args:
@@ -139,12 +144,13 @@ def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) ->
         told: Called with each comparison.
 
     Returns:
-        All comparisons; None if the user ended it before.
+        All comparisons.
 
     Raises:
         UsageError: If a pair's grid was recorded from other files.
         LandscapeError: If there is no grid.
         LiveError: If a study fails.
+        KeyboardInterrupt: If the user ended it before.
     """
     grids = {(pair.name, method): _grid(pair, method) for pair in plan.pairs for method in plan.methods}
     found = []
@@ -153,11 +159,11 @@ def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) ->
             landscape = grids[pair.name, method]
             verdicts = []
             for seed in range(plan.seeds):
-                request = plan.request(pair, method, seed, landscape)
-                verdict = _tuned(request, plan, console)
-                if verdict is None:
-                    return None
-                verdicts.append((request.studies / request.study, request.study, verdict))
+                config = plan.config(pair, method, seed, landscape)
+                options = plan.options(pair, method, seed, landscape)
+                origin = Origin(pair.name, str(plan.built.resolve()), plan.command)
+                verdict = run(pair, config, options, console=console, origin=origin)
+                verdicts.append((options.folder(config), options.name(config), verdict))
             found.append(_comparison(pair, method, landscape, verdicts))
             told(found[-1])
     return found
@@ -180,18 +186,6 @@ def _grid(pair: Pair, method: str) -> Landscape:
             f"it again with `hpo-bench nano build {pair.name}`, or record the grid anew"
         )
     return landscape
-
-
-def _tuned(request: Request, plan: Plan, console: Console) -> Verdict | None:
-    opener = PairOpener(request.pair, request.mask_seed)
-    origin = Origin(request.pair.name, str(plan.built.resolve()), plan.command)
-    return tune(
-        request,
-        lambda logs, _: ProcessCrew(opener, devices=devices(1, None), logs=logs),
-        console,
-        workers=1,
-        origin=origin,
-    )
 
 
 def _comparison(

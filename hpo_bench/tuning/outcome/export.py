@@ -18,8 +18,9 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.tuning.goal import Goal
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome.result import Verdict
-from hpo_bench.tuning.study import Study
+from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Trial
 
 CARD = "README.md"
@@ -30,6 +31,7 @@ class Exported:
     """A merge on disk, and how it answers when it is loaded from there.
 
     Attributes:
+        folder: Where it is.
         trial: Whose merge it is.
         same: How many validation answers are those that were recorded.
         total: How many there are.
@@ -40,6 +42,7 @@ class Exported:
             loaded: then rounding is all that differs.
     """
 
+    folder: Path
     trial: Trial
     same: int
     total: int
@@ -64,13 +67,20 @@ class Exported:
 
 
 def export(
-    study: Study, folder: Path, *, trial: int | None = None, device: str = "cpu", trust_remote_code: bool = False
+    store: TrialStore,
+    folder: Path,
+    *,
+    pair: Pair | None = None,
+    trial: int | None = None,
+    device: str = "cpu",
+    trust_remote_code: bool = False,
 ) -> Exported:
     """Write the recommended merge, or another trial's, with a model card; then load it and answer the questions again.
 
     Args:
-        study: The study.
+        store: The study's trials.
         folder: Where the model goes; must not exist yet, or be empty.
+        pair: What they were merged from; by default looked up where the study was begun.
         trial: Number of a trial; by default the recommended one.
         device: Where it is merged and checked.
         trust_remote_code: Whether the user allows code that comes with the VLM to run.
@@ -80,26 +90,27 @@ def export(
         UsageError: If the pair cannot be found or the folder is taken.
         MergeError: If the merge cannot be made or written.
     """
-    chosen, verdict = _choose(study, trial)
-    pair = study.origin.find()
-    if pair.file_hashes() != study.config.as_dict()["checkpoints"]:
-        raise LiveError(f"the files of pair {pair.name!r} are not those that study {study.store.name} was tuned on")
+    config = store.begun
+    chosen, verdict = _choose(store, trial)
+    pair = pair or Origin.read(store.folder).find()
+    if pair.file_hashes() != config.as_dict()["checkpoints"]:
+        raise LiveError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
     check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
     loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
     provenance = {
-        "study": study.store.name,
+        "study": store.name,
         "trial": chosen.number,
         "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
         "fingerprint": chosen.fingerprint,
-        "command": " ".join(study.origin.command),
+        "command": " ".join(Origin.read(store.folder).command),
         **({"test": _test(verdict)} if verdict is not None and chosen.number == verdict.recommended else {}),
     }
     checked: list[Exported] = []
 
     def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
         types = provenance["merged_in"], provenance["stored_in"]
-        checked.append(_check(study, chosen, pair, loaded, finished, types, device, trust_remote_code))
-        return {CARD: f"{card(study, chosen, verdict, licence=pair.licence)}\n{checked[0].sentence}\n"}
+        checked.append(_check(store, chosen, pair, loaded, finished, types, device, trust_remote_code))
+        return {CARD: f"{card(store, chosen, verdict, licence=pair.licence)}\n{checked[0].sentence}\n"}
 
     export_merge(
         pair,
@@ -107,14 +118,14 @@ def export(
         chosen.setting,
         folder,
         provenance,
-        mask_seed=study.config.mask_seed,
+        mask_seed=config.mask_seed,
         trust_remote_code=trust_remote_code,
         further=describe,  # the folder has its name when all of it is there, and has been asked
     )
-    return checked[0]
+    return replace(checked[0], folder=folder)
 
 
-def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
+def card(store: TrialStore, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
     """The model card."""
     setting = trial.setting
     lines = [
@@ -124,7 +135,7 @@ def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -
         "tags: [merge, hpo-bench]",
         "---",
         "",
-        f"# {study.config.pair}, merged by {setting.label}",
+        f"# {store.begun.pair}, merged by {setting.label}",
         "",
         "A vision-language model into which the skill of an expert language model was merged, without training, by "
         "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",
@@ -133,9 +144,9 @@ def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -
         "|---|---|",
         *(f"| {name} | {value:.6g} |" for name, value in setting.parameters.items()),
         "",
-        f"Found in trial {trial.number} of study `{study.store.name}` by `{study.config.optimizer}`:",
+        f"Found in trial {trial.number} of study `{store.name}` by `{store.begun.optimizer}`:",
         "",
-        f"    {' '.join(study.origin.command)}",
+        f"    {' '.join(Origin.read(store.folder).command)}",
         "",
         "On validation examples, which the search looked at, it scored "
         f"{_with_error(trial.score, trial.standard_error)}.",
@@ -160,19 +171,19 @@ def card(study: Study, trial: Trial, verdict: Verdict | None, *, licence: str) -
     return "\n".join(lines) + "\n"
 
 
-def _choose(study: Study, number: int | None) -> tuple[Trial, Verdict | None]:
-    verdict = Verdict.read(study.store.folder)
+def _choose(store: TrialStore, number: int | None) -> tuple[Trial, Verdict | None]:
+    verdict = Verdict.read(store.folder)
     if number is None and verdict is None:
-        raise LiveError(f"study {study.store.name} is not finished; finish it, or name a trial with --trial")
+        raise LiveError(f"study {store.name} is not finished; finish it, or name a trial with --trial")
     wanted = verdict.recommended if number is None and verdict is not None else number
-    trial = next((trial for trial in study.store.trials() if trial.number == wanted), None)
+    trial = next((trial for trial in store.trials() if trial.number == wanted), None)
     if trial is None or trial.score is None:
-        raise LiveError(f"study {study.store.name} has no complete trial {wanted}")
+        raise LiveError(f"study {store.name} has no complete trial {wanted}")
     return trial, verdict
 
 
 def _check(
-    study: Study,
+    store: TrialStore,
     trial: Trial,
     pair: Pair,
     loaded: LoadedPair,
@@ -194,7 +205,7 @@ def _check(
     vlm = vlm.eval()
     vlm.to(device)
     scores = _answered(vlm, trial, pair, loaded)
-    recorded = study.store.answers(trial.number)
+    recorded = store.answers(trial.number)
     if len(scores) != len(recorded):
         raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
     alike = np.isclose(scores, recorded.scores)
@@ -206,10 +217,11 @@ def _check(
         loaded.write_language(rounded)
         explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded), scores))
     return Exported(
+        folder=folder,
         trial=trial,
         same=int(alike.sum()),
         total=len(recorded),
-        score=Goal(study.config.keep).improved(replace(recorded, scores=scores)).score,
+        score=Goal(store.begun.keep).improved(replace(recorded, scores=scores)).score,
         merged_in=merged_in,
         stored_in=stored_in,
         explained=explained,

@@ -15,6 +15,7 @@ from hpo_bench.display.figures import encode
 from hpo_bench.errors import LiveError
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.posterior import beliefs, choices, recommend
@@ -22,7 +23,7 @@ from hpo_bench.tuning.outcome.result import Z95, Line, Verdict
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
-from hpo_bench.tuning.study import Study
+from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Answers, Trial, read_answers
 
 FILE = "report.html"
@@ -51,23 +52,23 @@ class Change:
     lost: int
 
 
-def write_report(study: Study) -> Path:
+def write_report(store: TrialStore) -> Path:
     """Write the page to `report.html` in the study's folder.
 
     Raises:
         LiveError: If the study has no verdict yet, or its answers cannot be read.
     """
-    folder = study.store.folder
+    folder, config = store.folder, store.begun
     verdict = Verdict.read(folder)
     if verdict is None:
-        raise LiveError(f"study {study.store.name} is not finished; give the command that tunes it once more")
-    trials = study.store.trials()
-    held = beliefs(study.config, trials)
+        raise LiveError(f"study {store.name} is not finished; give the command that tunes it once more")
+    trials = store.trials()
+    held = beliefs(config, trials)
     chosen = recommend(held)
-    source = f"Study {study.store.name} of pair {study.config.pair}: real merges, evaluated example by example."
+    source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
     drawn = {
         "trajectory": figures.trajectory(trials, chosen),
-        "landscape": figures.landscapes(study.config, trials, chosen),
+        "landscape": figures.landscapes(config, trials, chosen),
     }
     front = choices(held)
     if front:
@@ -78,9 +79,10 @@ def write_report(study: Study) -> Path:
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     text = environment.get_template("page.html.j2").render(
-        study=study,
+        name=store.name,
+        pair=config.pair,
         style=(files("hpo_bench.display") / "page.css").read_text(encoding="utf-8"),
-        command=shlex.join(study.origin.command),
+        command=shlex.join(Origin.read(folder).command),
         verdict=verdict,
         lines=[(line, describe(MergeSetting(**line.setting))) for line in verdict.lines],
         sentences=sentences(verdict),

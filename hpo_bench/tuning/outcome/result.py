@@ -216,9 +216,7 @@ def judge(
         LiveError: If there is nothing to recommend, or a setting cannot be scored.
         KeyboardInterrupt: If the brake was pressed.
     """
-    config = store.config
-    if config is None:
-        raise LiveError(f"study {store.name!r} was not begun")
+    config = store.begun
     trials = store.trials()
     held = beliefs(config, trials)
     chosen = recommend(held)

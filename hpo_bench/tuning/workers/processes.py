@@ -5,13 +5,15 @@ import faulthandler
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -158,9 +160,25 @@ class ProcessCrew:
         log = self._logs / f"{name}.log"
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(self._opener, device, theirs, log), name=name, daemon=True)
-        process.start()
+        with _hidden_main():
+            process.start()
         theirs.close()
         return _Worker(name, device, process, ours, log)
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Start processes that do not import what this one began with.
+
+    Nothing in it is needed there, and a script that tunes outside of an `if __name__ == "__main__"` would begin to tune
+    in every worker.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:

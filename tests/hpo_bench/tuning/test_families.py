@@ -26,10 +26,11 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
-from hpo_bench.tuning.outcome.export import export
-from hpo_bench.tuning.outcome.page import write_report
-from hpo_bench.tuning.study import Origin, Study
-from hpo_bench.tuning.tune import Request, tune
+from hpo_bench.tuning import run as tuning
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.workers.session import PairOpener
 
 ALL = [
@@ -78,9 +79,12 @@ def build(folder: Path, family: str, *, tied: bool, layout: str) -> Pair:
 def run(pair: Pair, studies: Path, trials: int) -> str:
     """Tune in this process; what was shown."""
     console = Console(file=StringIO(), width=200)
-    request = Request(pair=pair, optimizer="sobol", trials=trials, name="s", studies=studies)
+    config, options = StudyConfig.of(pair, optimizer="sobol"), RunOptions(trials=trials, study="s", studies=studies)
     origin = Origin(str(pair.folder), str(studies), ("hpo-bench", "tune", str(pair.folder)))
-    tune(request, lambda *_: InlineCrew(run=PairOpener(pair)("cpu").run), console, workers=1, origin=origin)
+    tuning.run(
+        pair, config, options, console=console, origin=origin,
+        open_crew=lambda *_: InlineCrew(run=PairOpener(pair)("cpu").run),
+    )  # fmt: skip
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -117,7 +121,7 @@ def test_from_the_doctor_to_an_export_that_is_opened_again(
     assert [trial.state for trial in trials] == ["complete"] * 2
 
     out = tmp_path / "out"
-    made = export(study, out)
+    made = study.export(out)
     assert made.same == made.total > 0, made.sentence
 
     # What the hub's users do with it: it answers as the live merge did, and tied weights are tied.
@@ -137,7 +141,7 @@ def test_from_the_doctor_to_an_export_that_is_opened_again(
     assert not torch.equal(merged.get_output_embeddings().weight, head)
 
     if (family, tied) == ("llava", True):  # its figures take as long as all else
-        assert write_report(study).is_file()
+        assert study.write_report().is_file()
     if not tied and family != "llava":
         return  # going on with a study is no other for them
     run(pair, studies, trials=3)

@@ -14,15 +14,15 @@ from hpo_bench.tuning.budget import Limits
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Tuner
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.outcome.posterior import Choice, beliefs, choices, recommend, zone
 from hpo_bench.tuning.outcome.result import Verdict, judge
 from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.progress import Board, Silent
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin, Study
+from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
 from optimizers import Optimizer
@@ -198,7 +198,7 @@ def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
     assert base.lost == 0.0
     assert swapped.lost == pytest.approx(0.9 - 0.5)
     assert any("Category general had to be kept" in sentence for sentence in sentences(verdict))
-    page = write_report(study).read_text(encoding="utf-8")
+    page = study.write_report().read_text(encoding="utf-8")
     assert "below the VLM" in page
     assert "general, test" in page
     assert "What keeping costs" in page

@@ -18,10 +18,10 @@ from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Ending, Tuner
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.trial import Cost, Failure, Job, Success, Trial
-from hpo_bench.tuning.tune import planned
 from optimizers.registry import get
 
 

@@ -15,10 +15,12 @@ from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.rehearsal import FILE
+from hpo_bench.tuning.run import dry_run, run
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin
-from hpo_bench.tuning.tune import Request, dry_run, tune
 
 TITLE = "Before the first trial: the base VLM on 8 validation examples"
 FUNCTIONS = """
@@ -37,19 +39,20 @@ def by_place(model, processor, examples):
 def ask(small_pair: Pair, tmp_path: Path) -> Callable[..., tuple[str, TrialStore]]:
     """Tunes the small pair for two trials; gives what was printed and the study."""
 
-    def run(trials: int = 2, **evaluation: Any) -> tuple[str, TrialStore]:
+    def tune(trials: int = 2, **evaluation: Any) -> tuple[str, TrialStore]:
         pair = replace(small_pair, evaluation=evaluation)
-        request = Request(pair=pair, optimizer="random", trials=trials, studies=tmp_path / "tuning", name="mine")
+        config = StudyConfig.of(pair, optimizer="random")
+        options = RunOptions(trials=trials, studies=tmp_path / "tuning", study="mine")
         printed = StringIO()
         console = PlainConsole(file=printed, width=300)
         origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
         try:
-            tune(request, in_this_process(pair), console, workers=1, origin=origin)
+            run(pair, config, options, console=console, origin=origin, open_crew=in_this_process(pair))
         finally:
             store = TrialStore(tmp_path / "tuning" / "mine", "mine")
         return printed.getvalue(), store
 
-    return run
+    return tune
 
 
 def prompts(folder: Path) -> Path:
@@ -123,9 +126,10 @@ def test_a_dry_run_asks_and_leaves_nothing(small_pair: Pair, tmp_path: Path, mon
 
 def test_a_dry_run_refuses_what_the_study_would(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
     _, store = ask()
-    other = Request(pair=small_pair, methods=("ties",), optimizer="random", studies=store.folder.parent, name="mine")
+    other = StudyConfig.of(small_pair, methods=("ties",), optimizer="random")
+    options = RunOptions(studies=store.folder.parent, study="mine")
     with pytest.raises(LiveError, match="methods"):
-        dry_run(other, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)
+        dry_run(small_pair, other, options, console=PlainConsole(quiet=True), open_crew=in_this_process(small_pair))
 
 
 def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(

@@ -14,8 +14,8 @@ from live_toys import answers, config, success
 
 from hpo_bench.errors import LiveError
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success, read_answers, write_answers
 
 SETTING = MergeSetting("ta", 0.3, 1.1)

@@ -20,14 +20,15 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Limits
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.outcome.export import Exported, export
-from hpo_bench.tuning.outcome.page import changes, sides, write_report
+from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.outcome.export import Exported
+from hpo_bench.tuning.outcome.page import changes, sides
 from hpo_bench.tuning.outcome.result import Verdict, judge
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin, Study
+from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Answers, Cost, Job, Success, Trial
 from landscapes import catalogue
 from landscapes.errors import UnwritableError
@@ -118,7 +119,7 @@ def test_a_study_becomes_landscapes(study: Study, tmp_path: Path) -> None:
 
 
 def test_page_stands_alone(study: Study) -> None:
-    page = write_report(study).read_text(encoding="utf-8")
+    page = study.write_report().read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page
     for words in ("recommended", "base VLM", "gained", "hpo-bench tune synthetic"):
@@ -145,9 +146,9 @@ def test_unknown_and_unfinished_studies_are_named(study: Study, tmp_path: Path) 
     Origin("synthetic", ".", ()).write(tmp_path / "new")
     new = Study.open("new", tmp_path)
     with pytest.raises(LiveError, match="not finished"):
-        write_report(new)
+        new.write_report()
     with pytest.raises(LiveError, match="not finished"):
-        export(new, tmp_path / "out")
+        new.export(tmp_path / "out")
 
 
 def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: LoadedPair, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     store.complete(trial, Success({"validation": found}, fingerprint, Cost()), told_as=0)
     Origin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
-    made = export(study, tmp_path / "out", trial=0)
+    made = study.export(tmp_path / "out", trial=0)
     assert (made.trial.number, made.same, made.total, made.explained) == (0, len(found), len(found), True)
     assert made.score == pytest.approx(outcome.scores.mean())
     provenance = json.loads((tmp_path / "out" / "hpo_bench.json").read_text())
@@ -173,7 +174,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     assert "| exp_weight | 0.9 |" in card
     assert f"answers {len(found)} of {len(found)} validation examples as recorded" in card
     with pytest.raises(LiveError, match="no complete trial 3"):
-        export(study, tmp_path / "other", trial=3)
+        study.export(tmp_path / "other", trial=3)
 
 
 def test_an_export_says_what_rounding_did() -> None:
@@ -181,7 +182,14 @@ def test_an_export_says_what_rounding_did() -> None:
         number=3, setting=MergeSetting("ta", 0.4, 0.9), state="complete", asked_after=3, worker="w", score=0.5
     )
     made = Exported(
-        trial=trial, same=99, total=100, score=0.49, merged_in="float32", stored_in="bfloat16", explained=True
+        folder=Path("out"),
+        trial=trial,
+        same=99,
+        total=100,
+        score=0.49,
+        merged_in="float32",
+        stored_in="bfloat16",
+        explained=True,
     )
     assert "99 of 100 validation examples as recorded (score 0.490, recorded 0.500)" in made.sentence
     assert "scored in float32 and is stored in bfloat16" in made.sentence

@@ -13,8 +13,10 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.study import Origin
-from hpo_bench.tuning.tune import Request, tune
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.run import run
 
 TRUTH = MergeSetting("ta", 0.6, 0.8)
 
@@ -43,8 +45,10 @@ def test_the_truth_scores_one_and_tuning_comes_back_to_it(tmp_path: Path, name: 
     assert scores[0] == 1.0
     assert max(scores[1:]) < 0.9
     trials, starts = (30, ()) if forced else (3, NEAR)
-    request = Request(pair=pair, trials=trials, studies=tmp_path / "tuning", name="truth", starts=starts)
+    options = RunOptions(trials=trials, studies=tmp_path / "tuning", study="truth")
     origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
-    verdict = tune(request, in_this_process(pair), PlainConsole(quiet=True), workers=1, origin=origin)
-    assert verdict is not None
+    verdict = run(
+        pair, StudyConfig.of(pair, starts=starts), options,
+        console=PlainConsole(quiet=True), origin=origin, open_crew=in_this_process(pair),
+    )  # fmt: skip
     assert verdict.lines[0].validation >= 0.9

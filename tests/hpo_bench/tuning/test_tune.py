@@ -17,9 +17,10 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.examples import of_split, read_examples, write_examples
 from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Origin, Study
+from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
 from hpo_bench.tuning.workers import processes
 
@@ -85,7 +86,7 @@ def test_a_relative_file_is_the_same_from_another_folder(
     assert {path: path.read_bytes() for path in answers} == answers
     study = Study.open("s", tmp_path / "tuning")
     assert len(study.store.trials()) == 3
-    assert study.origin.url == f"sqlite:///{tmp_path / 'x.db'}"
+    assert Origin.read(study.folder).url == f"sqlite:///{tmp_path / 'x.db'}"
 
 
 def test_a_password_is_in_no_file_and_on_no_screen(tune: Tune, tmp_path: Path) -> None:
@@ -188,14 +189,16 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     assert tune().exit_code == 0
     moved = small_pair.folder.rename(tmp_path / "moved")
     folder = (tmp_path / "tuning" / "s").rename(tmp_path / "copied")
-    gone = Study.open("copied", tmp_path)
+    gone = Origin.read(Study.open("copied", tmp_path).folder)
     with pytest.raises(UsageError, match=r"no more at .*small; say where it is with --pair"):
-        gone.origin.find()
-    assert Study.open(str(folder), Path("nowhere"), pair=str(moved)).origin.find().folder == moved
+        gone.find()
+    told = Study.open(str(folder), Path("nowhere"), pair=str(moved)).pair
+    assert told is not None
+    assert told.folder == moved
     assert "--pair" in CliRunner().invoke(cli, ["export", "--help"]).output
     # The command that tunes it tells it for good.
     assert "is finished" in tune("--studies", str(tmp_path), "--study", "copied", pair=str(moved)).output
-    assert Study.open("copied", tmp_path).origin.find().folder == moved
+    assert Origin.read(Study.open("copied", tmp_path).folder).find().folder == moved
 
 
 def _begin(url: str, folder: Path, name: str, gate) -> None:

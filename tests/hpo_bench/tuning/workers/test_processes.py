@@ -18,6 +18,19 @@ from hpo_bench.tuning.workers.base import Finished, Lost, Ready
 from hpo_bench.tuning.workers.processes import ProcessCrew
 
 SETTING = MergeSetting("ta", 0.4, 0.9)
+UNGUARDED = """
+import sys
+from pathlib import Path
+from live_toys import ToyOpener
+from hpo_bench.tuning.workers.processes import ProcessCrew
+
+print("begun", flush=True)
+crew = ProcessCrew(ToyOpener(), devices=["cpu"], logs=Path(sys.argv[1]))
+while not crew.idle:
+    crew.poll(1.0)
+crew.stop()
+print(sys.modules["__main__"].__file__)
+"""
 
 
 def wait_for(crew: ProcessCrew, kind: type, seconds: float = 60.0):
@@ -170,3 +183,12 @@ def test_workers_end_with_a_tuner_that_is_killed(tmp_path: Path) -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     assert gone(family)
+
+
+def test_a_script_needs_no_guard(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    words = [sys.executable, str(script), str(tmp_path / "logs")]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
+    assert done.stdout == f"begun\n{script}\n", done.stderr

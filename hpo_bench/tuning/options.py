@@ -1,0 +1,101 @@
+"""How a study is run, and for how much."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.budget import Limits, check_timeout
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.origin import STUDIES
+from hpo_bench.tuning.storage_url import VARIABLE, opened
+
+MOST_TRIALS = 1000
+"""Where only money or time limits a study."""
+PATIENCE = 5
+"""So many failures in a row end the tuning."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a study is run, and for how much; none of it decides which trials are made, and all of it may change.
+
+    Attributes:
+        trials: At most so many; by default those of the paper, unless hours or dollars are limited.
+        gpu_hours: At most so many hours of a device.
+        dollars: At most so much money.
+        price: Dollars an hour of a device.
+        study: The study's name; by default from pair, methods, optimiser and seed.
+        studies: The folder in which studies lie.
+        storage: An Optuna storage; by default what the environment variable `HPO_BENCH_STORAGE` says, else an SQLite
+            file in the study's folder.
+        workers: How many workers merge and evaluate at once.
+        ray_address: A Ray cluster to run them on.
+        device: What they run on; by default the GPUs in turn, else the CPU.
+        threads: CPU threads of each.
+        timeout: Seconds that a trial may take; by default found from those before it.
+        patience: So many failures in a row end the tuning.
+        trust_remote_code: Whether the user allows code that comes with the VLM to run.
+        beside: Settings to compare the recommended one with, by name, beside the usual ones.
+
+    Raises:
+        UsageError: If one makes no sense.
+    """
+
+    trials: int | None = None
+    gpu_hours: float | None = None
+    dollars: float | None = None
+    price: float = 0.0
+    study: str | None = None
+    studies: Path = STUDIES
+    storage: str | None = None
+    workers: int = 1
+    ray_address: str | None = None
+    device: str | None = None
+    threads: int = 1
+    timeout: float | None = None
+    patience: int = PATIENCE
+    trust_remote_code: bool = False
+    beside: Mapping[str, MergeSetting] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.storage is None and (told := os.environ.get(VARIABLE)):
+            object.__setattr__(self, "storage", told)
+        if self.storage is not None:
+            opened(self.storage)
+        check_timeout(self.timeout)
+        for what, count in (("trials", self.trials), ("workers", self.workers), ("threads", self.threads)):
+            if count is not None and count < 1:
+                raise UsageError(f"at least one of --{what} is needed, not {count}")
+        if self.patience < 1:
+            raise UsageError(f"--patience must be at least 1, not {self.patience}")
+
+    def name(self, config: StudyConfig) -> str:
+        """The study's name.
+
+        Raises:
+            UsageError: If it is none for a folder.
+        """
+        name = config.default_name if self.study is None else self.study
+        if not name or not all(letter.isalnum() or letter in "-_." for letter in name) or name.startswith("."):
+            raise UsageError(
+                f"a study's name is letters, digits, '-', '_' and '.', not {name!r}; give one with --study"
+            )
+        return name
+
+    def folder(self, config: StudyConfig) -> Path:
+        """The study's folder."""
+        return self.studies / self.name(config)
+
+    def limits(self, config: StudyConfig) -> Limits:
+        """The budget.
+
+        Raises:
+            UsageError: If a limit makes no sense, or nothing costs money that should not be spent.
+        """
+        default = config.usual_trials if self.gpu_hours is None and self.dollars is None else MOST_TRIALS
+        if self.dollars is not None and self.price == 0 and not config.evaluation:
+            raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
+        return Limits(trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price)

@@ -1,0 +1,86 @@
+"""How a study was asked for, kept beside it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.files import read_record, write
+from hpo_bench.merging.find import find_pair
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.storage_url import VARIABLE, is_whole, opened, shown, sqlite_file
+
+STUDIES = Path("tuning")
+"""Where studies lie, each in a folder of its own, unless another place is named."""
+FILE = "origin.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a study was asked for.
+
+    Attributes:
+        pair: Name or path of the pair, as the user gave it; paths are absolute.
+        pairs: Folder of built pairs.
+        command: The command line, without passwords: reports and model cards show it.
+        url: The Optuna storage, where it is not the file in the study's folder; it is kept without what is secret.
+        study: The study's name; that of its folder by default.
+    """
+
+    pair: str
+    pairs: str
+    command: tuple[str, ...]
+    url: str | None = None
+    study: str | None = None
+
+    def write(self, folder: Path) -> None:
+        """Keep it in the study's folder, whole or not at all."""
+        kept = replace(self, url=None if self.url is None else shown(self.url))
+        text = json.dumps(asdict(kept), indent=2) + "\n"
+        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+
+    @classmethod
+    def read(cls, folder: Path) -> "Origin":
+        """What was kept.
+
+        Raises:
+            LiveError: If it is missing or damaged.
+        """
+        return read_record(folder / FILE, cls, wrong=LiveError, cure="give the command that tunes the study once more")
+
+    def find(self) -> Pair:
+        """The pair.
+
+        Raises:
+            UsageError: If it is not where it was.
+        """
+        try:
+            return find_pair(self.pair, Path(self.pairs))
+        except UsageError as error:
+            if not Path(self.pair).is_absolute() or Path(self.pair).exists():
+                raise
+            raise UsageError(f"the study's pair is no more at {self.pair}; say where it is with --pair") from error
+
+    def storage(self) -> str | None:
+        """The URL of the storage with all that opens it; None for the file in the study's folder.
+
+        What was kept of it is enough, but where a password was left out, or an SQLite file has moved: then the
+        environment variable `HPO_BENCH_STORAGE` says it.
+
+        Raises:
+            UsageError: If that is not set, or says what is no storage.
+        """
+        if self.url is None:
+            return None
+        told = os.environ.get(VARIABLE)
+        secret = not is_whole(self.url)
+        file = None if secret else sqlite_file(opened(self.url))
+        if not secret and (file is None or file.exists() or not told):
+            return self.url
+        if not told:
+            raise UsageError(
+                f"the study is in {self.url}, whose password is not kept: put the whole URL into the environment "
+                f"variable {VARIABLE}"
+            )
+        return opened(told)

@@ -1,0 +1,250 @@
+"""A study from its first trial to its verdict."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from rich.console import Console
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.merging.methods import registry
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning import lock, rehearsal, starts
+from hpo_bench.tuning.budget import Limits, time_limit
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.goal import Goal, check_examples
+from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.loop import Tuner
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
+from hpo_bench.tuning.outcome.to_landscape import write_tables
+from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.storage import TrialStore, check_reachable
+from hpo_bench.tuning.terminal import screen
+from hpo_bench.tuning.workers.base import Crew, Ready
+from hpo_bench.tuning.workers.opening import check_workers, open_workers
+from optimizers.registry import available
+
+Coefficients = Mapping[str, tuple[float, float]]
+CrewOpener = Callable[[Path, tuple[str, ...]], Crew]
+"""Opens workers, given a folder for their logs and the starts that they should find from the weights."""
+
+
+def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
+    """Refuse what cannot work, before anything is loaded or hashed.
+
+    Args:
+        pair: What would be merged.
+        config: What is wanted.
+        options: How it would be run.
+
+    Raises:
+        UsageError: If an option makes no sense, or there are too few examples.
+        LiveError: If another study to start from has nothing, or an ability to keep too few examples.
+        OptimizerError: If there is no such optimiser.
+    """
+    kind = config.kind
+    if options.workers > 1 and not kind.parallel:
+        able = ", ".join(name for name, one in available().items() if one.parallel)
+        raise UsageError(
+            f"{kind.label} needs each result before it can propose the next, so it cannot use {options.workers} "
+            f"workers; take one, or another optimiser: {able}"
+        )
+    starts.check(config.begin_with, config.methods)
+    options.limits(config)
+    if not options.folder(config).is_dir():
+        starts.check_studies(config.begin_with, options.studies)
+    if options.storage is not None:
+        check_reachable(opened(options.storage))
+    check_workers(options)
+    check_examples(pair, keep=config.keep)
+
+
+def run(
+    pair: Pair,
+    config: StudyConfig,
+    options: RunOptions,
+    *,
+    console: Console,
+    origin: Origin,
+    open_crew: CrewOpener | None = None,
+) -> Verdict:
+    """Tune a pair, or go on where an earlier call stopped, and say what came of it.
+
+    Args:
+        pair: What is merged.
+        config: Which trials are made.
+        options: How they are made, and how many.
+        console: Where to show it.
+        origin: How it was asked for, kept for those who look at the study later.
+        open_crew: Opens the workers; by default those that the options ask for.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        LiveError: If the study cannot be begun, continued or brought to an end.
+        OptimizerError: If there is no such optimiser, or it refuses the box.
+        KeyboardInterrupt: If the user ended it before.
+    """
+    check(pair, config, options)
+    begin = time.monotonic()
+    limits, name, folder = options.limits(config), options.name(config), options.folder(config)
+    with one_thread(), lock.in_folder(folder), ExitStack() as stack:
+        store = TrialStore(folder, name, url=options.storage)
+        stack.callback(store.close)
+        if options.storage is not None:
+            stack.enter_context(lock.in_storage(store.url, name))
+        wanted = _same(store, pair, config)
+        replace(origin, study=name, url=options.storage and store.url).write(folder)
+        if others := passed_over(store):
+            console.print(others, highlight=False, soft_wrap=True)
+        if store.config is not None and (verdict := _finished(store, limits)) is not None:
+            console.print(f"study {name} is finished; a higher --trials goes on with it", highlight=False)
+            show(verdict, console)
+            return verdict
+        if store.config is None and not starts.needed(config.begin_with):
+            store.begin(_with_starts(wanted, options, {}))
+        brake = stack.enter_context(Brake())
+        needed = starts.needed(config.begin_with) if store.config is None else ()
+        crew = (open_crew or _opener(pair, config, options))(folder / "logs", needed)
+        stack.callback(crew.stop)
+        known = store.config or store.begin(_with_starts(wanted, options, _coefficients(crew, brake)))
+        trials = store.trials()
+        limit = time_limit(options.timeout, trials)
+        begun = any(trial.state == "complete" for trial in trials)
+        rehearsal.of_study(folder, pair, known, crew, brake, console, limit=limit, begun=begun)
+        goal = _goal(known, store, crew, brake, options.timeout)
+        budget = planned(store, limits)
+        contest = Contest.of(known, config.kind, budget=budget, goal=goal)
+        merged = ", ".join(map(registry.label, known.methods))
+        with screen(console, f"{pair.name}: {merged} by {config.kind.label}, study {folder}") as shown:
+            tuner = Tuner(
+                store=store,
+                contest=contest,
+                crew=crew,
+                limits=limits,
+                brake=brake,
+                screen=shown,
+                timeout=options.timeout,
+                patience=options.patience,
+            )
+            store.plan(budget)  # only now, as the optimisers have proposed the stored trials again
+            ending = tuner.run()
+        console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False, soft_wrap=True)
+        if ending == "interrupted":
+            raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
+        console.print("scoring on test examples ...", highlight=False)
+        verdict = judge(store, crew, brake, beside=options.beside, timeout=options.timeout)
+        write_tables(store)
+        show(verdict, console)
+        return verdict
+
+
+def dry_run(
+    pair: Pair, config: StudyConfig, options: RunOptions, *, console: Console, open_crew: CrewOpener | None = None
+) -> Rehearsal:
+    """Do all that comes before the first trial, and leave nothing behind.
+
+    Args:
+        pair: What would be merged.
+        config: Which trials would be made.
+        options: How they would be made.
+        console: Where to show what is asked and said.
+        open_crew: Opens the workers; by default those that the options ask for.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        LiveError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
+        OptimizerError: If there is no such optimiser, or it refuses the box.
+    """
+    check(pair, config, options)
+    folder = options.folder(config)
+    with one_thread(), ExitStack() as stack:
+        if (folder / "study.sqlite3").exists() and options.storage is None:
+            store = TrialStore(folder, options.name(config), existing=True)
+            stack.callback(store.close)
+            _same(store, pair, config)
+        logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))
+        brake = stack.enter_context(Brake())
+        crew = (open_crew or _opener(pair, config, options))(logs, ())
+        stack.callback(crew.stop)
+        asked = rehearsal.ask(crew, brake, limit=time_limit(options.timeout, ()))
+        rehearsal.show(asked, console)
+        return asked
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """The optimiser's models are small: more threads than one only get in the workers' way."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def planned(store: TrialStore, limits: Limits) -> int:
+    """How many trials the optimisers plan for: fewer than before would be another plan, which proposed other trials."""
+    begun = len(store.trials())
+    return max(limits.trials, begun, store.planned if begun else 0)
+
+
+def _opener(pair: Pair, config: StudyConfig, options: RunOptions) -> CrewOpener:
+    return lambda logs, needed: open_workers(pair, options, mask_seed=config.mask_seed, logs=logs, coefficients=needed)
+
+
+def _same(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
+    """What the user wants, with the pair's files, which must be what the study was begun with."""
+    wanted = replace(config, checkpoints=pair.file_hashes())
+    if store.config is not None:
+        wanted.check_same(store.config, store.name)
+    return wanted
+
+
+def _coefficients(crew: Crew, brake: Brake) -> Coefficients:
+    """What the workers found from the weights, as soon as one is ready."""
+    event = None
+    while not isinstance(event, Ready):
+        if brake.pressed:
+            raise KeyboardInterrupt
+        event = crew.poll(0.25)
+    return event.facts["coefficients"]
+
+
+def _goal(config: StudyConfig, store: TrialStore, crew: Crew, brake: Brake, timeout: float | None) -> Goal:
+    """What the study is after; an ability to keep is measured on the base VLM once, outside the budget."""
+    if config.keep is None:
+        return Goal()
+    limit = time_limit(timeout, store.trials())
+    scored = baselines.score(store.folder, [baselines.BASE], crew, brake, limit=limit, splits=("validation",))
+    base = scored[baselines.BASE]["validation"]
+    config.keep.sides(base)  # refuses categories that are not there
+    return Goal(config.keep, base)
+
+
+def _with_starts(config: StudyConfig, options: RunOptions, coefficients: Coefficients) -> StudyConfig:
+    """The same with its starts as points."""
+    found = {
+        method: starts.resolve(
+            config.begin_with, config.space(method), coefficients=coefficients, studies=options.studies
+        )
+        for method in config.methods
+    }
+    return replace(config, starts={method: points for method, points in found.items() if points})
+
+
+def _finished(store: TrialStore, limits: Limits) -> Verdict | None:
+    """The verdict of a study that has nothing left to do; None if it has."""
+    verdict, trials = Verdict.read(store.folder), store.trials()
+    spent = limits.spent(trials)
+    left = spent.finished < min(spent.trials, limits.trials)
+    done = verdict is not None and verdict.trials == spent.finished and not left
+    return verdict if done and not limits.allow(spent) else None

@@ -1,0 +1,45 @@
+"""Opens the workers that a user asks for."""
+
+from pathlib import Path
+
+from hpo_bench.merging.devices import devices
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.workers import processes
+from hpo_bench.tuning.workers.base import Crew
+from hpo_bench.tuning.workers.session import PairOpener
+
+
+def check_workers(options: RunOptions) -> None:
+    """Refuse devices that are not there; those of a cluster's nodes are not to be seen from here.
+
+    Raises:
+        UsageError: If there is no such device.
+    """
+    if options.ray_address is None:
+        devices(options.workers, options.device)
+
+
+def open_workers(
+    pair: Pair, options: RunOptions, *, mask_seed: int, logs: Path, coefficients: tuple[str, ...] = ()
+) -> Crew:
+    """Open processes of this machine, or actors on a Ray cluster, that each load the pair.
+
+    Args:
+        pair: What they merge.
+        options: How many, and on what.
+        mask_seed: Of DARE's masks.
+        logs: Folder for what they print.
+        coefficients: Starts that they should find from the weights.
+
+    Raises:
+        UsageError: If there is no such device, or Ray is not installed.
+        LiveError: If the cluster cannot be reached.
+    """
+    opener = PairOpener(pair, mask_seed, options.threads, coefficients, options.trust_remote_code)
+    if options.ray_address is None:
+        places = devices(options.workers, options.device)
+        return processes.ProcessCrew(opener, devices=places, logs=logs)
+    from hpo_bench.tuning.workers.ray import RayCrew  # Ray is an extra
+
+    return RayCrew(opener, address=options.ray_address, workers=options.workers, device=options.device)
