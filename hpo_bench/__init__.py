@@ -9,6 +9,8 @@ Everything a user needs is here, and nothing is imported before it is used:
     best = hb.maximize(function, {"lr": (1e-5, 1e-1, "log"), "density": (0, 1)}, trials=40)
     pair = hb.load_pair("ja-llama")
     hb.merge(pair, "ta", vl_weight=0.6, exp_weight=0.8, out="merged")
+    study = hb.tune(pair, methods=["ta"], trials=40)    # real merges, asked real questions
+    study.to_frame(), study.result, study.export("tuned")
 
 `help(hb.maximize)` and so on say the rest; on the command line `hpo-bench --help`.
 """
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from hpo_bench.search import Maximum, maximize
     from hpo_bench.tuning.study import Study
     from hpo_bench.tuning.trial import Trial
+    from hpo_bench.tuning.tune import tune
     from landscapes.landscape import Landscape
     from landscapes.space import SearchSpace
     from optimizers.base import Optimizer
@@ -62,6 +65,7 @@ _HOMES = {
     "merge": "hpo_bench.api",
     "plot_landscape": "hpo_bench.api",
     "run_benchmark": "hpo_bench.api",
+    "tune": "hpo_bench.tuning.tune",
 }
 """Where each name is defined; the imports above say the same to type checkers."""
 
@@ -87,6 +91,7 @@ __all__ = [
     "merge",
     "plot_landscape",
     "run_benchmark",
+    "tune",
 ]
 
 

@@ -28,6 +28,7 @@ from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Contest
 from hpo_bench.tuning.storage import TrialStore, check_reachable
+from hpo_bench.tuning.storage_url import opened
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Crew, Ready
 from hpo_bench.tuning.workers.opening import check_workers, open_workers

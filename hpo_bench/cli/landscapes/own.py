@@ -86,6 +86,7 @@ def add(
     command = shlex.join(typed(sys.argv[1:]))
     if table.is_dir():
         from hpo_bench.tuning.outcome.to_landscape import add_study
+        from hpo_bench.tuning.study import Study
 
         if (
             minimise
@@ -93,7 +94,8 @@ def add(
             or (average or drop_failed)
         ):
             raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
-        for landscape in add_study(table, name=name, root=out, replace=replace, command=command, about=given):
+        store = Study.open(table.name, table.resolve().parent).store
+        for landscape in add_study(store, name=name, root=out, replace=replace, command=command, about=given):
             _tell(landscape, out)
         return
     if space is None or metric is None:

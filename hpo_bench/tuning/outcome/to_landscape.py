@@ -9,7 +9,6 @@ from hpo_bench.errors import UsageError
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.study import Study
 from landscapes.importing import import_table
 from landscapes.landscape import Landscape
 from landscapes.sweep import Reading
@@ -54,12 +53,12 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
 
 
 def add_study(
-    folder: Path, *, name: str | None, root: Path, replace: bool, command: str, about: Mapping[str, str]
+    store: TrialStore, *, name: str | None, root: Path, replace: bool, command: str, about: Mapping[str, str]
 ) -> list[Landscape]:
     """Make a landscape of each merge method's complete trials.
 
     Args:
-        folder: The study's.
+        store: The study's trials.
         name: What to call it, for a study of one method; by default STUDY/METHOD.
         root: Folder of landscapes.
         replace: Whether a landscape of that name may be replaced.
@@ -67,18 +66,16 @@ def add_study(
         about: Further keys of the card; what the study knows itself is added where nothing else is said.
 
     Raises:
-        UsageError: If there is no such study, or one name is given for several methods.
+        UsageError: If no trial is complete, or one name is given for several methods.
         LiveError: If the study cannot be read.
         InvalidGridError: If there are too few trials for a landscape.
         UnwritableError: If the landscape exists, or cannot be written.
     """
-    study = Study.open(folder.name, folder.resolve().parent)
-    config = study.config
-    files = write_tables(study.store)
+    config, files = store.begun, write_tables(store)
     if not files:
-        raise UsageError(f"{folder} has no complete trial yet; tune the study further")
+        raise UsageError(f"{store.folder} has no complete trial yet; tune the study further")
     if name is not None and len(files) > 1:
-        raise UsageError(f"{folder} raced {len(files)} methods, which are as many landscapes; leave --name out")
+        raise UsageError(f"{store.folder} raced {len(files)} methods, which are as many landscapes; leave --name out")
     kept = "" if config.keep is None else f", without category {config.keep.category}"
     made = []
     for method, table in files.items():
@@ -87,7 +84,7 @@ def add_study(
             "method": short if short in METHODS else "other",
             "benchmark": config.pair,
             "units": f"score{kept}",
-            "notes": f"Trials of study {study.store.name} by {config.optimizer}, densest near the maximum.",
+            "notes": f"Trials of study {store.name} by {config.optimizer}, densest near the maximum.",
         }
         said = {key: value for key, value in about.items() if value and (key, value) != ("method", "other")}
         reading = Reading(
@@ -97,7 +94,7 @@ def add_study(
         )  # fmt: skip
         made.append(
             import_table(
-                table, reading, name=name or f"{study.store.name}/{short}", root=root, command=command,
+                table, reading, name=name or f"{store.name}/{short}", root=root, command=command,
                 replace=replace, about={**known, **said},
             )
         )  # fmt: skip

@@ -158,9 +158,10 @@ def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(
 def test_a_dry_run_refuses_a_storage_that_cannot_be_opened(
     small_pair: Pair, tmp_path: Path, url: str, message: str
 ) -> None:
-    request = Request(pair=small_pair, optimizer="random", studies=tmp_path / "tuning", url=url.format(tmp_path))
+    config = StudyConfig.of(small_pair, optimizer="random")
+    options = RunOptions(studies=tmp_path / "tuning", storage=url.format(tmp_path))
     with pytest.raises(LiveError, match=f"cannot be opened: .*{message}"):
-        dry_run(request, in_this_process(small_pair), PlainConsole(quiet=True), workers=1)
+        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=in_this_process(small_pair))
 
 
 def test_a_template_that_opens_thoughts_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
