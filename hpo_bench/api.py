@@ -121,30 +121,22 @@ def run_benchmark(
     if report and results is None:
         raise UsageError("a report needs a results folder to be written to; or call write_report of what is returned")
     jobs = jobs or joblib.cpu_count()
+    cluster = None if ray_address == "local" else ray_address
+    workers = Local(jobs) if ray_address is None else RayCluster(jobs, cluster)
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
         folder.check()
         plan = pipeline.plan(
             [landscapes] if isinstance(landscapes, str) else landscapes,
             identities=[optimizers] if isinstance(optimizers, str) else optimizers,
-            seeds=seeds,
-            budget=budget,
-            surrogate=surrogate,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
-            with_peers=peers,
-            suites=suites,
-            start=start,
-            noisy=noisy,
+            seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, suites=suites, start=start, noisy=noisy,
             sensitivity=sensitivity,
-        )
+        )  # fmt: skip
         return pipeline.execute(
             plan,
             folder,
-            workers=(
-                Local(jobs)
-                if ray_address is None
-                else RayCluster(jobs, None if ray_address == "local" else ray_address)
-            ),
+            workers=workers,
             report=report,
             progress=console.progress() if progress else Console(quiet=True),
             surrogates=registry.NAMES if sensitivity else (),
@@ -152,13 +144,9 @@ def run_benchmark(
 
 
 def load_pair(
-    name: str | None = None,
-    *,
-    base: str | None = None,
-    vlm: str | None = None,
-    expert: str | None = None,
+    name: str | None = None, *, base: str | None = None, vlm: str | None = None, expert: str | None = None,
     pairs: str | Path = "nano",
-) -> "Pair":
+) -> "Pair":  # fmt: skip
     """A VLM, an expert and the base that both come from; no model is loaded yet.
 
     Args:
