@@ -6,7 +6,7 @@ import numpy as np
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Evaluator, checked
-from hpo_bench.evaluation.examples import SPLITS
+from hpo_bench.evaluation.examples import SPLITS, Example, Split
 from optimizers.conformance import ConformanceError
 
 
@@ -23,7 +23,7 @@ def check_evaluator(evaluator: Evaluator, model: Any = None, *, at_most: int = 8
             no numbers from 0 to 1, one an example; if the same model scores otherwise the second time, or an example
             otherwise in another order or company.
     """
-    sides = {split: list(evaluator.examples(split)) for split in SPLITS}
+    sides: dict[Split, list[Example]] = {split: list(evaluator.examples(split)) for split in SPLITS}
     for split, examples in sides.items():
         if len(examples) < 2:
             raise ConformanceError(f"{len(examples)} {split} examples: a score needs more")

@@ -1,7 +1,7 @@
 """Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
@@ -21,7 +21,7 @@ Opener = Callable[[Pair, LoadedPair, Mapping[str, Any]], Evaluator]
 def _check(candidate: Any, address: str) -> Opener:
     if not callable(candidate):
         raise UsageError(f"{address} is no function of a pair, the same in memory, and options")
-    return candidate
+    return cast(Opener, candidate)
 
 
 # Addresses: whoever scores exact matches need not wait for what a judge imports.

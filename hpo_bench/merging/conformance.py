@@ -4,7 +4,7 @@ Every check takes the class and nothing else, merges small random weights, and r
 AssertionError that says what was wrong.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import product
 from typing import Any
 
@@ -89,7 +89,7 @@ def hyperparameters_make_sense(kind: Kind) -> None:
             raise ConformanceError(f"{one.name} {odd[0]:g} is offered, but it must be {one.allowed}")
         if list(one.levels) != sorted({*one.levels}) or len(one.levels) < 2:
             raise ConformanceError(f"levels of {one.name} must ascend, at least two of them: {one.levels}")
-        ends = [_bound(kind, **{**_between(kind), one.name: end}).merge(_vectors()) for end in (one.low, one.high)]
+        ends = [_bound(kind, {**_between(kind), one.name: end}).merge(_vectors()) for end in (one.low, one.high)]
         if all(torch.equal(tensor, ends[1][name]) for name, tensor in ends[0].items()):
             raise ConformanceError(f"{one.name} makes no difference: {one.low:g} merges as {one.high:g} does")
 
@@ -104,7 +104,7 @@ def promised_parents_are_given_back(kind: Kind) -> None:
     neutral = {one.name: one.neutral for one in kind.hyperparameters if one.neutral is not None}
     for corner in corners:
         for values in ({**_between(kind), **corner}, {**_between(kind), **neutral, **corner}):
-            method = _bound(kind, **values)
+            method = _bound(kind, values)
             parent = method.parent()
             if parent is None:
                 continue
@@ -156,7 +156,7 @@ def engine_merges_as_the_formula(kind: Kind) -> None:
     engine = Resident(loaded)
     exact = TaskVectors.of(loaded)
     for values in (_between(kind), {one.name: one.high for one in kind.hyperparameters}):
-        method = _bound(kind, names, **values)
+        method = _bound(kind, values, names)
         first = engine.write(method)
         expected, found = method.merge(exact), _copied(loaded.read_language())
         for name in names:
@@ -228,7 +228,7 @@ def _statistics(kind: Kind, names: Iterable[str]) -> dict[str, dict[str, Tensor]
     return {"vlm": drawn(), "expert": drawn()} if kind.needs else {}
 
 
-def _bound(kind: Kind, names: Iterable[str] = SHAPES, **values: float) -> MergeMethod:
+def _bound(kind: Kind, values: Mapping[str, float], names: Iterable[str] = SHAPES) -> MergeMethod:
     make: Any = kind
     return make(**_statistics(kind, names), **values)
 
@@ -239,7 +239,7 @@ def _between(kind: Kind) -> dict[str, float]:
 
 
 def _middle(kind: Kind) -> MergeMethod:
-    return _bound(kind, **_between(kind))
+    return _bound(kind, _between(kind))
 
 
 def _copied(weights: Any) -> dict[str, Tensor]:
