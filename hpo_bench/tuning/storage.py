@@ -455,9 +455,10 @@ def _read(frozen: FrozenTrial) -> Trial | None:
     known |= {key: attrs[key] for key in ("asked_after", "worker")}
     # What a kill left of an unfinished trial does not count.
     if state != "running":
-        if not isinstance(measured := attrs[MEASURED], Mapping) or (lacking := {*COST, "told_as"} - set(measured)):
-            what = f"it lacks {min(lacking)}" if isinstance(measured, Mapping) else "nothing was measured"
-            raise LiveError(f"{where} is damaged: {what}; {cure}")
+        if not isinstance(measured := attrs[MEASURED], Mapping):
+            raise LiveError(f"{where} is damaged: nothing was measured; {cure}")
+        if lacking := {*COST, "told_as"} - set(measured):
+            raise LiveError(f"{where} is damaged: it lacks {min(lacking)}; {cure}")
         cost = {key: measured[key] for key in COST}
         known |= {"state": state, "score": frozen.value, "cost": cost}
         known |= {key: value for key, value in measured.items() if key not in COST}
