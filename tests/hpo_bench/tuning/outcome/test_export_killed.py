@@ -63,12 +63,12 @@ def test_killed_an_export_is_whole_or_not_there(
     study: Path, target: str, deadly: Callable[..., Callable[..., Any]], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert killing.killed(lambda: study.export(out), target, deadly)
+    assert killing.killed(lambda: export(study, out), target, deadly)
     assert out.exists() == (deadly is killing.after)
     if out.exists():
-        assert isinstance(study.export(out), UsageError)
+        assert isinstance(export(study, out), UsageError)
     else:
-        assert study.export(out) is None
+        assert export(study, out) is None
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert "validation examples as recorded" in (out / "README.md").read_text()
     assert json.loads((out / "hpo_bench.json").read_text())["trial"] == 0
@@ -82,5 +82,5 @@ def test_an_export_that_cannot_be_checked_leaves_nothing(
         raise MergeError("no room")
 
     monkeypatch.setattr("hpo_bench.tuning.outcome.export._check", fail)
-    assert "no room" in str(study.export(tmp_path / "out"))
+    assert "no room" in str(export(study, tmp_path / "out"))
     assert not list(tmp_path.iterdir())
