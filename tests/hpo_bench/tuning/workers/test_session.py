@@ -92,7 +92,7 @@ def test_out_of_memory_twice_is_a_failure() -> None:
 
     result = failed(full)
     assert (result.kind, result.cost.merge_seconds > 0) == ("out-of-memory", True)
-    assert "test_bench.py" in result.details
+    assert "test_session.py" in result.details
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
