@@ -71,7 +71,7 @@ def test_the_regrets_are_those_of_the_optimisers(kept):
 
 
 def test_what_cannot_be_published_is_refused(tmp_path, kept):
-    with pytest.raises(ResultsError, match=r"summary\.json cannot be read; run `hpo-bench run` first"):
+    with pytest.raises(ResultsError, match=r"summary\.json does not exist; .*run `hpo-bench run` first"):
         readme.publish(tmp_path, tmp_path)
     (tmp_path / "summary.json").write_text(json.dumps({**kept, "unseen": None}))
     with pytest.raises(ResultsError, match="has no report of this version on recorded landscapes"):
