@@ -20,6 +20,9 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.dare import Dare
+from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
 from hpo_bench.recording import record as recorder
@@ -85,18 +88,19 @@ def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pa
 
 KILLED = """
 import os, signal, sys
+from dataclasses import replace
 from pathlib import Path
 import torch
 from transformers.utils.logging import disable_progress_bar
-from hpo_bench.recording import designs
 from hpo_bench.recording import record as recording
 from hpo_bench.recording.journal import Journal
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.pair import Pair
 
 disable_progress_bar()
 torch.set_num_threads(1)
-designs.COEFFICIENTS = (0.2, 1.0)
+TaskArithmetic.hyperparameters = tuple(replace(one, levels=(0.2, 1.0)) for one in TaskArithmetic.hyperparameters)
 pair, out = Pair.read(Path(sys.argv[1])), Path(sys.argv[2])
 loaded = LoadedPair.load(pair)
 recording.LoadedPair.load = lambda _: loaded  # once for all that are killed
@@ -141,12 +145,18 @@ for name, arrange in MOMENTS.items():
 """
 
 
+def ends_alone(method: type[MergeMethod], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Has a method's grid recorded at the first and the last level of each hyperparameter alone."""
+    ends = tuple(replace(one, levels=(one.levels[0], one.levels[-1])) for one in method.hyperparameters)
+    monkeypatch.setattr(method, "hyperparameters", ends)
+
+
 def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
     small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = small_pair
     monkeypatch.setattr(recorder.LoadedPair, "load", lambda _: loaded)
-    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    ends_alone(TaskArithmetic, monkeypatch)
     expected = contents(record(pair, "ta", tmp_path / "whole"))
     words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600)
@@ -237,8 +247,7 @@ class TestHeldOut:
         self, whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pair = whole[0]
-        monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
-        monkeypatch.setattr(designs, "DENSITIES", (0.2, 0.8))
+        ends_alone(Dare, monkeypatch)
         monkeypatch.setattr(designs, "MASKS", 2)
         with pytest.raises(RecordingError, match="holds no landscape yet"):
             record(pair, "dare", tmp_path, design="masks")
