@@ -1,6 +1,7 @@
 # Every target makes its own virtual environment when it is missing.
 PYTHON ?= python3
 VENV := .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
@@ -22,8 +23,8 @@ bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report 
 readme: bench  ## Put the results into README.md and docs
 	$(BIN)/python -m hpo_bench.experiments.readme
 
-test: $(STAMP)  ## Run the tests, lint and type checks
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## Run the tests, lint and type checks, on JOBS cores
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope
 
 lint: $(STAMP)  ## Lint, format, types and floors, without the tests
 	$(BIN)/ruff check --fix .

@@ -1,16 +1,23 @@
 """Running something in a process of its own that is killed, by SIGKILL, at a moment that a test chooses."""
 
+import multiprocessing
 import os
+import pickle
 import signal
-import time
-import warnings
+import sys
+import traceback
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pkgutil import resolve_name
 from typing import Any, NoReturn
 
+import cloudpickle
 import pytest
 
 LIMIT = 120.0
+# A server without threads forks them: torch's and OpenMP's pools do not outlive a fork of this process.
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(["hpo_bench.merging.loaded", "transformers.models.llava.modeling_llava"])
 
 
 def die(*_: Any, **__: Any) -> NoReturn:
@@ -37,33 +44,43 @@ def after(function: Callable[..., Any], *, calls: int = 1) -> Callable[..., Any]
     return run
 
 
-def killed(run: Callable[[], object], target: str, deadly: Callable[[Callable[..., Any]], Callable[..., Any]]) -> bool:
-    """Run something in a forked process in which one function is deadly.
+def run_killed(
+    run: Callable[[], object], target: str, deadly: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
+    """Run something in a process of its own in which one function is deadly.
 
     Args:
-        run: What to run.
+        run: What to run; may return the exception that ended it.
         target: The function, as "module.name" or "module.Class.name".
         deadly: Makes the deadly one of it.
 
-    Returns:
-        Whether it was killed; False if it ended before.
+    Raises:
+        AssertionError: If it ended before it was killed, with what it raised.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking with threads, of which none runs here
-        child = os.fork()
-    if child == 0:
-        try:
-            patch = pytest.MonkeyPatch()
-            patch.setattr(target, deadly(resolve_name(target)))
-            run()
-        finally:
-            os._exit(0)
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
-        time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    raise AssertionError(f"still running after {LIMIT} s")
+    for function in (run, deadly):
+        module = sys.modules.get(getattr(function, "__module__", ""))
+        if module is not None and "test_" in module.__name__:  # test modules cannot be imported by name
+            cloudpickle.register_pickle_by_value(module)
+    told, tells = _SERVER.Pipe(duplex=False)
+    child = _SERVER.Process(target=_child, args=(cloudpickle.dumps((run, target, deadly)), tells))
+    child.start()
+    tells.close()
+    child.join(LIMIT)
+    if child.is_alive():
+        child.kill()
+        child.join()
+        raise AssertionError(f"still running after {LIMIT} s")
+    if child.exitcode != -signal.SIGKILL:
+        raise AssertionError(f"not killed: {told.recv() if told.poll() else f'exit code {child.exitcode}'}")
+
+
+def _child(pickled: bytes, tells: Connection) -> None:
+    run, target, deadly = pickle.loads(pickled)  # noqa: S301 (this process's parent's)
+    patch = pytest.MonkeyPatch()
+    patch.setattr(target, deadly(resolve_name(target)))
+    try:
+        ended = run()
+    except BaseException:
+        tells.send(traceback.format_exc())
+    else:
+        tells.send("".join(traceback.format_exception(ended)) if isinstance(ended, BaseException) else "it ended well")

@@ -63,7 +63,7 @@ def test_killed_an_export_is_whole_or_not_there(
     study: Path, target: str, deadly: Callable[..., Callable[..., Any]], tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    assert killing.killed(lambda: export(study, out), target, deadly)
+    killing.run_killed(lambda: export(study, out), target, deadly)
     assert out.exists() == (deadly is killing.after)
     if out.exists():
         assert isinstance(export(study, out), UsageError)
