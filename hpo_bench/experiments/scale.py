@@ -20,6 +20,7 @@ from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs
+from hpo_bench.statistics.examples import error_of_difference
 from landscapes.written import read_json
 
 STUDY = (
@@ -51,7 +52,7 @@ class Gain:
         exp_weight: Coefficient of the expert's.
         score: On the test split.
         gain: Score minus the unmerged VLM's.
-        standard_error: Of the gain, paired over examples.
+        standard_error: Of the gain, paired over examples; see `error_of_difference`.
     """
 
     method: str
@@ -137,7 +138,7 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
                 exp_weight=setting.exp_weight,
                 score=float(scores.mean()),
                 gain=float(change.mean()),
-                standard_error=float(change.std(ddof=1) / np.sqrt(len(change))),
+                standard_error=error_of_difference(change),
             )
         )
     return Rung(

@@ -82,17 +82,29 @@ class Answers:
         return type(self)(chosen(self.ids), chosen(self.categories), self.scores[which], responses)
 
 
-def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
-    """How much better one merge did than another on the same examples, and the standard error of that.
+def differences(one: Answers, other: Answers) -> NDArray[np.float64]:
+    """How much better one merge did than another on each of the same n examples, of shape (n,).
 
     Raises:
         LiveError: If they answered different examples.
     """
     if one.ids != other.ids:
         raise LiveError("two trials answered different examples; the benchmark changed between them")
-    difference = one.scores - other.scores
-    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else np.nan
-    return float(difference.mean()), float(error)
+    return one.scores - other.scores
+
+
+def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
+    """How much better one merge did than another on the same examples, and the standard error of that.
+
+    The error is that of the spread that was seen, as models of noise take it; for an interval see
+    `hpo_bench.statistics.examples`.
+
+    Raises:
+        LiveError: If they answered different examples.
+    """
+    found = differences(one, other)
+    error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
+    return float(found.mean()), float(error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,12 @@ from scipy import stats
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting
-from hpo_bench.tuning.outcome.result import Z95, Verdict
+from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.run import run
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
@@ -50,7 +51,8 @@ class Comparison:
         test: Test score of what it recommends, the mean over seeds.
         seconds: Merging, evaluating and tuning, the mean over seeds.
         difference: How much higher `test` is than `grid_test`.
-        difference_error: Standard error of that, paired over test examples; what seeds differ by is not in it.
+        difference_error: Standard error of that, paired over test examples (see `error_of_difference`); what seeds
+            differ by is not in it.
         spread: Standard deviation of a study's test score over seeds; NaN for a single one.
         drift: How far the grid's best merge, made anew, scores from what was recorded on validation examples.
     """
@@ -225,7 +227,7 @@ def _comparison(
         test=float(np.mean(tested)),
         seconds=float(np.mean(seconds)),
         difference=float(difference.mean()),
-        difference_error=float(difference.std(ddof=1) / np.sqrt(len(difference))),
+        difference_error=error_of_difference(difference),
         spread=float(np.std(np.mean(tested, axis=1), ddof=1)) if len(studies) > 1 else float("nan"),
         drift=float(of_grid.validation - highest),
     )

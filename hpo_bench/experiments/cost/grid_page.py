@@ -13,7 +13,7 @@ from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.experiments.cost.grid import Comparison, Plan, overall
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
-from hpo_bench.tuning.outcome.result import Z95
+from hpo_bench.statistics.examples import Z95
 
 SOURCE = "Real merges of nano pairs (about a million parameters, trained from scratch), not of full-size models."
 ROUNDING = 5e-7

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, METHODS, OTHERS, SWAP
 from hpo_bench.experiments.methods.measured import PairResult
-from hpo_bench.statistics import LEVEL, REPLICATES, Interval
+from hpo_bench.statistics import REPLICATES, Interval
+from hpo_bench.statistics.intervals import TAILS
 
 Array = NDArray[np.float64]
 
@@ -30,7 +32,9 @@ class Sample:
         domains: Their domains, of shape (p,).
         scores: Mean test scores in the order of `EVERYBODY`, of shape (p, contenders).
         drawn: The same on resampled examples, of shape (replicates, p, contenders).
-        weights: How often each pair is in each bootstrap sample, of shape (replicates, p).
+        by_pair: The same where a pair is alone in its domain; of others the mean scores, as they differ by the luck of
+            their examples already.
+        weights: How much each pair counts in each bootstrap sample, of shape (replicates, p).
     """
 
     def __init__(
@@ -46,11 +50,15 @@ class Sample:
         each = [score_table(result, skill_only=skill_only) for result in results]
         self.scores = np.stack([table.mean(axis=1) for table in each])
         self.drawn = np.stack([_resampled(table, replicates, rng) for table in each], axis=1)
-        self.weights = np.zeros((replicates, len(results)))
+        self.weights, self.by_pair = np.zeros((replicates, len(results))), self.drawn.copy()
         for domain in np.unique(self.domains):
             members = np.flatnonzero(self.domains == domain)
-            share = np.full(len(members), 1 / len(members))
-            self.weights[:, members] = rng.multinomial(len(members), share, size=replicates)
+            count = len(members)
+            times = rng.multinomial(count, np.full(count, 1 / count), size=replicates)
+            # So few pairs, drawn from themselves, differ less than they do from others.
+            self.weights[:, members] = 1 + (times - 1) * np.sqrt(count / max(count - 1, 1))
+            if count > 1:
+                self.by_pair[:, members] = self.scores[members]
 
     def mean(self, names: Sequence[str], *, over: Sequence[str] = (), domains: Sequence[str] = ()) -> "Figure":
         """Mean score of some contenders less that of others, over the pairs of some domains.
@@ -68,8 +76,9 @@ class Sample:
         weight = self.weights * member
         with np.errstate(invalid="ignore"):
             value = float((self.scores @ contrast)[member].mean()) if member.any() else float("nan")
-            drawn = (self.drawn @ contrast * weight).sum(axis=1) / weight.sum(axis=1)
-        return Figure(value, drawn)
+            drawn = (self.by_pair @ contrast * weight).sum(axis=1) / weight.sum(axis=1)
+        _, counts = np.unique(self.domains[member], return_counts=True)
+        return Figure(value, drawn, int((counts - 1).sum()) or None)
 
     def statistic(self, compute: Callable[[Array], float]) -> "Figure":
         """Any function of the table of scores, of shape (pairs, contenders), with the pairs as they are."""
@@ -78,21 +87,37 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """An estimate and its bootstrap replicates."""
+    """An estimate and its bootstrap replicates.
+
+    Attributes:
+        value: The estimate.
+        drawn: Its replicates.
+        freedom: How many pairs more than domains it rests on, whose differences are known from so few; None where it is
+            about the pairs as they are.
+    """
 
     value: float
     drawn: Array
+    freedom: int | None = None
 
     def __sub__(self, other: "Figure") -> "Figure":
-        return Figure(self.value - other.value, self.drawn - other.drawn)
+        known = [one.freedom for one in (self, other) if one.freedom is not None]
+        return Figure(self.value - other.value, self.drawn - other.drawn, min(known, default=None))
 
     @property
     def interval(self) -> Interval:
-        """The 95% percentile interval; NaN where the figure is undefined."""
+        """The 95% interval; NaN where the figure is undefined.
+
+        Over pairs it is Student's, with the replicates' standard deviation as the error, as percentiles of so few pairs
+        are too near; about the pairs as they are it is the percentiles.
+        """
         if np.isnan(self.value) or np.isnan(self.drawn).any():
             return Interval(float("nan"), float("nan"), float("nan"))
-        low, high = np.quantile(self.drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        return Interval(self.value, float(low), float(high))
+        if self.freedom is None:
+            low, high = np.quantile(self.drawn, TAILS)
+            return Interval(self.value, float(low), float(high))
+        reach = float(student.ppf(TAILS[1], self.freedom) * self.drawn.std())
+        return Interval(self.value, self.value - reach, self.value + reach)
 
 
 def score_table(result: PairResult, names: Sequence[str] = NAMES, *, skill_only: bool = False) -> Array:
@@ -216,7 +241,8 @@ def consistency(sample: Sample) -> Mapping[str, tuple[int, int]]:
 def _over_best(sample: Sample, name: str, others: Sequence[str]) -> Figure:
     """A contender's mean over all pairs less the highest mean among others, as each replicate finds it."""
     means = {one: sample.mean([one]) for one in (name, *others)}
-    best = Figure(max(means[one].value for one in others), np.max([means[one].drawn for one in others], axis=0))
+    drawn = np.max([means[one].drawn for one in others], axis=0)
+    best = Figure(max(means[one].value for one in others), drawn, means[name].freedom)
     return means[name] - best
 
 

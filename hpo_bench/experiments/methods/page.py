@@ -48,7 +48,8 @@ def notes(results: Sequence[PairResult]) -> tuple[str, ...]:
         *(f"{result.pair}: {note}." for result in results for note in _notes(result)),
         "Processor seconds, of one thread: of a merge the fewest of up to five, until it stands in the live VLM; of "
         "statistics those of both models. Seconds of tuning are wall times, as they were recorded.",
-        "Intervals: paired bootstrap over examples and, within a domain, over pairs.",
+        "Intervals: Student's over the pairs of a domain; of a domain's only pair, and of stability, by a paired "
+        "bootstrap over examples.",
     ]
     shown = {one.method for one in VARIANTS if tables.measured(one, results)}
     if "wudi" in shown:

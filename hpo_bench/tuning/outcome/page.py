@@ -15,11 +15,12 @@ from hpo_bench.display.figures import encode
 from hpo_bench.errors import LiveError
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.origin import Origin
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.posterior import beliefs, choices, recommend
-from hpo_bench.tuning.outcome.result import Z95, Line, Verdict
+from hpo_bench.tuning.outcome.result import Line, Verdict
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe

@@ -12,6 +12,7 @@ from hpo_bench.errors import LiveError, UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Brake
@@ -19,11 +20,10 @@ from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import Answers, paired_difference, plain
+from hpo_bench.tuning.trial import Answers, differences, plain
 from hpo_bench.tuning.workers.base import Crew
 
 FILE = "verdict.json"
-Z95 = 1.96
 SAMPLES = 5
 REFERENCES = {
     "base VLM": baselines.BASE,
@@ -41,7 +41,7 @@ class Kept:
         validation: Mean score on the category's validation examples.
         test: On its test examples.
         lost: How far that is below the base VLM's.
-        lost_error: Standard error of that, paired over examples.
+        lost_error: Standard error of that, paired over examples; see `error_of_difference`.
     """
 
     validation: float
@@ -64,9 +64,9 @@ class Line:
         setting: Its method and hyperparameters.
         validation: Mean score on the examples that were tuned on.
         test: Mean score on the others.
-        test_error: Standard error of the test score.
+        test_error: Standard error of the test score; see `error_of_mean`.
         behind: How much the recommended setting scores above it on the same test examples; 0 for itself.
-        behind_error: Standard error of that, paired over examples.
+        behind_error: Standard error of that, paired over examples; see `error_of_difference`.
         behind_validation: The same on validation examples.
         kept: How much it has of an ability that must be kept; None where there is none.
     """
@@ -268,21 +268,24 @@ Both = dict[str, Answers]
 
 def _line(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> Line:
     scored, best = ({split: goal.improved(one) for split, one in both.items()} for both in (all_scored, all_best))
-    behind, error = paired_difference(best["test"], scored["test"])
+    behind = differences(best["test"], scored["test"])
     return Line(
         name=name,
         setting=plain(setting),
         validation=scored["validation"].score,
         test=scored["test"].score,
-        test_error=scored["test"].standard_error,
-        behind=behind,
-        behind_error=error,
-        behind_validation=paired_difference(best["validation"], scored["validation"])[0],
+        test_error=error_of_mean(scored["test"].scores),
+        behind=float(behind.mean()),
+        behind_error=error_of_difference(behind),
+        behind_validation=float(differences(best["validation"], scored["validation"]).mean()),
         kept=None if goal.keep is None else _kept(goal.keep, all_scored, base),
     )
 
 
 def _kept(keep: Keep, scored: Both, base: Both) -> Kept:
     own, vlm = ({split: keep.sides(one)[1] for split, one in both.items()} for both in (scored, base))
-    lost, error = paired_difference(vlm["test"], own["test"])
-    return Kept(validation=own["validation"].score, test=own["test"].score, lost=lost, lost_error=error)
+    lost = differences(vlm["test"], own["test"])
+    return Kept(
+        validation=own["validation"].score, test=own["test"].score, lost=float(lost.mean()),
+        lost_error=error_of_difference(lost),
+    )  # fmt: skip

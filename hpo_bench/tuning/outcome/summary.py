@@ -10,9 +10,10 @@ from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
-from hpo_bench.tuning.outcome.result import Z95, Kept, Sample, Verdict
+from hpo_bench.tuning.outcome.result import Kept, Sample, Verdict
 from hpo_bench.tuning.progress import Board
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage import TrialStore

@@ -45,3 +45,13 @@ def test_the_page_is_of_these_intervals():
     made = of_summary(ratio_of_means, World(10, 0.3)), of_difference(World(10, 0.3), factor=20.0)
     shown = [cell.strip() for cell in row.strip("|").split("|")]
     assert (shown[1], shown[-1]) == tuple(f"{100 * one:.1f}%" for one in made)
+
+
+def test_a_mean_over_few_pairs_of_a_domain_holds():
+    """Percentiles of a bootstrap over them hold in 75 to 90 of 100."""
+    assert coverage.of_methods(3, spread=0.05, replicates=60, draws=200) >= 0.87
+
+
+@pytest.mark.parametrize(("examples", "differing"), [(80, 0.03), (80, 0.3), (320, 0.03)])
+def test_two_merges_on_the_same_examples_are_told_apart_as_often_as_is_said(examples, differing):
+    assert coverage.of_answers(examples, differing=differing, replicates=REPLICATES) >= 0.93

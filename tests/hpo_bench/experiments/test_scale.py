@@ -4,7 +4,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,6 +17,7 @@ from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import error_of_difference
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_gains_are_paired_differences_on_the_test_split(small: Pair, rung: scale
         loaded.write_language(merge(loaded, MergeSetting("ta", gain.vl_weight, gain.exp_weight), mask_seed=0))
         change = evaluator.evaluate(loaded.vlm, test).scores - vlm
         assert gain.gain == pytest.approx(change.mean())
-        assert gain.standard_error == pytest.approx(change.std(ddof=1) / np.sqrt(len(test)))
+        assert gain.standard_error == error_of_difference(change)
 
 
 def test_nan_takes_no_tuning_and_ta_a_setting_of_the_grid(rung: scale.Rung) -> None:

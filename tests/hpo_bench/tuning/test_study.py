@@ -17,6 +17,7 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import error_of_difference
 from hpo_bench.tuning.budget import Limits
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.loop import Tuner
@@ -58,7 +59,7 @@ def test_verdict_compares_on_test_examples_and_is_kept(study: Study) -> None:
     for line in others:
         difference = answers(MergeSetting(**best.setting)).scores - answers(MergeSetting(**line.setting)).scores
         assert line.behind == pytest.approx(difference.mean())
-        assert line.behind_error == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)))
+        assert line.behind_error == error_of_difference(difference)
     assert verdict.reproduced
     assert set(verdict.zones) == {"ta", "ties"}
 

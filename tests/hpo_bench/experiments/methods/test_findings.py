@@ -26,7 +26,7 @@ def synthetic(pair: str, domain: str, rates: Mapping[str, float], *, seed: int =
 
 
 def world(gains: Mapping[str, float], **methods: float) -> list[PairResult]:
-    """SYNTHETIC: two pairs a domain, where every method gains what the domain gains, and some a little more."""
+    """SYNTHETIC: three pairs a domain, where every method gains what the domain gains, and some a little more."""
     rates = {one.name: methods.get(one.name, 0.0) for one in METHODS}
     return [
         synthetic(
@@ -36,7 +36,7 @@ def world(gains: Mapping[str, float], **methods: float) -> list[PairResult]:
             seed=10 * index + copy,
         )
         for index, (domain, gain) in enumerate(gains.items())
-        for copy in range(2)
+        for copy in range(3)
     ]
 
 
