@@ -109,6 +109,7 @@ def rehearse(
     evaluator: Evaluator,
     model: Any,
     evaluate: Callable[[Sequence[Example]], Outcome],
+    ids: Sequence[str] = (),
 ) -> Rehearsal:
     """Score a handful of validation examples, and check that each is answered as it is without the others.
 
@@ -118,13 +119,15 @@ def rehearse(
         evaluator: What scores.
         model: Whom.
         evaluate: Scores examples by the evaluator; what it raises is passed on.
+        ids: Of the examples; a handful of different lengths by default.
 
     Raises:
         EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
     """
     if isinstance(evaluator, Outspoken):
         evaluator.check([example for split in SPLITS for example in evaluator.examples(split)])
-    examples = handful(evaluator.examples("validation"))
+    known = evaluator.examples("validation")
+    examples = [one for one in known if one.id in ids] if ids else handful(known)
     told = evaluator.dialogue(model, examples) if isinstance(evaluator, Outspoken) else None
     outcome = evaluate(examples)
     dollars = outcome.dollars

@@ -17,6 +17,7 @@ from hpo_bench.errors import LiveError
 from hpo_bench.evaluation.rehearsal import Rehearsal
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Brake
 from hpo_bench.tuning.outcome.baselines import BASE
@@ -80,20 +81,31 @@ def of_study(
     write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
 
 
-def ask(crew: Crew, brake: Brake, *, limit: float, logs: Path | None = None) -> Rehearsal:
-    """Let a worker ask the base VLM.
+def ask(
+    crew: Crew,
+    brake: Brake,
+    *,
+    limit: float,
+    logs: Path | None = None,
+    setting: MergeSetting = BASE,
+    examples: tuple[str, ...] = (),
+) -> Rehearsal:
+    """Let a worker ask the base VLM, or another merge.
 
     Args:
         crew: The workers, none of them busy.
         brake: Ends it when pressed.
         limit: Seconds that it may take.
         logs: Where everything that is known of a failure goes, if anywhere.
+        setting: The merge that is asked.
+        examples: Ids of the questions; some of different lengths by default.
 
     Raises:
-        LiveError: If the base VLM cannot be evaluated.
+        LiveError: If it cannot be evaluated.
         KeyboardInterrupt: If the brake was pressed.
     """
-    job = Job("the base VLM before the first trial", BASE, rehearsal=True)
+    name = "the base VLM before the first trial" if setting == BASE else "the recommended merge"
+    job = Job(name, setting, rehearsal=True, examples=examples)
     attempts, waiting = 0, False
     while True:
         if brake.pressed:

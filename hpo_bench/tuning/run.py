@@ -168,8 +168,7 @@ def dry_run(
     check(pair, config, options)
     folder = options.folder(config)
     with one_thread(), ExitStack() as stack:
-        if (folder / "study.sqlite3").exists() and options.storage is None:
-            store = TrialStore(folder, options.name(config), existing=True)
+        if (store := TrialStore.look(folder, options.name(config), url=options.storage)) is not None:
             stack.callback(store.close)
             _same(store, pair, config)
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))

@@ -1,11 +1,11 @@
 """Trials in an Optuna storage, so that every tool for Optuna can read them while they are made."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpo_bench.errors import LiveError, UsageError
@@ -80,7 +80,7 @@ class TrialStore:
                     f"there is no database {shown(self.url)}, in which study {name!r} was; put it back"
                     f"{'' if self._own else f', or say where it is in the environment variable {VARIABLE}'}"
                 )
-            self._check_no_answers()
+            _check_no_answers(folder, self.url)
         if not existing:
             folder.mkdir(parents=True, exist_ok=True)
         # Optuna tells of every trial that is created, on the terminal that our table is on.
@@ -89,6 +89,24 @@ class TrialStore:
             self._storage = _read_only(self.url) if existing else _open(self.url, held=self._own)
             self._study = self._find()
             self._check_ours()
+
+    @classmethod
+    def look(cls, folder: Path, name: str, *, url: str | None = None) -> Self | None:
+        """A study's store as it would be used, only read; None if there is no storage yet.
+
+        Args:
+            folder: As for the store.
+            name: Likewise.
+            url: Likewise.
+
+        Raises:
+            LiveError: If a study could not be begun or continued there.
+        """
+        place = of_file(folder.resolve() / "study.sqlite3") if url is None else opened(url)
+        store = cls(folder, name, url=url, existing=True) if _has_tables(place) else None
+        if store is None or store.config is None:
+            _check_no_answers(folder, place)
+        return store
 
     @property
     def config(self) -> StudyConfig | None:
@@ -153,7 +171,7 @@ class TrialStore:
         Raises:
             LiveError: If the storage cannot be written, the name is taken, or answers of such a study lie here already.
         """
-        self._check_no_answers()
+        _check_no_answers(self.folder, self.url)
         with self._guarded("written"):
             # A study that a kill left without its configuration holds no trial, and is begun again.
             if self._study is None:
@@ -322,15 +340,6 @@ class TrialStore:
             "--study"
         )
 
-    def _check_no_answers(self) -> None:
-        """Refuse to begin where answers lie that the storage knows nothing of, and that would be overwritten."""
-        answered = len(list((self.folder / "trials").glob("*.parquet")))
-        if answered:
-            raise LiveError(
-                f"{self.folder} holds the answers of {answered} trials, and {shown(self.url)} knows no study of "
-                "theirs; give the --storage that it was begun with, or begin another with --study"
-            )
-
     def _frozen(self) -> list[FrozenTrial]:
         with self._guarded("read"):
             return self._storage.get_all_trials(self._known, deepcopy=False)
@@ -377,11 +386,36 @@ def check_reachable(url: str) -> None:
         if not file.parent.is_dir():
             raise LiveError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it")
         return
+    with _connected(url):
+        pass
+
+
+def _check_no_answers(folder: Path, url: str) -> None:
+    """Refuse to begin where answers lie that the storage knows nothing of, and that would be overwritten."""
+    answered = len(list((folder / "trials").glob("*.parquet")))
+    if answered:
+        raise LiveError(
+            f"{folder} holds the answers of {answered} trials, and {shown(url)} knows no study of theirs; give the "
+            "--storage that it was begun with, or begin another with --study"
+        )
+
+
+def _has_tables(url: str) -> bool:
+    """Whether a storage is there and has been used."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return False
+    with _connected(url) as connection:
+        return inspect(connection).has_table("studies")
+
+
+@contextlib.contextmanager
+def _connected(url: str) -> Iterator[Connection]:
     with _Guard(url, "opened"):
         engine = create_engine(with_driver(url), **_options(url))
         try:
-            with engine.connect():
-                pass
+            with engine.connect() as connection:
+                yield connection
         finally:
             engine.dispose()
 

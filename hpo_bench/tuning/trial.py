@@ -33,12 +33,14 @@ class Job:
         setting: What to merge.
         splits: Which examples to answer; while tuning, validation alone.
         rehearsal: Whether to answer a handful of validation examples instead, and to tell how; see `Rehearsal`.
+        examples: Ids of the examples to rehearse; some of different lengths by default.
     """
 
     name: str
     setting: MergeSetting
     splits: tuple[Split, ...] = ("validation",)
     rehearsal: bool = False
+    examples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
+from hpo_bench.tuning import rehearsal
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Brake
@@ -98,7 +99,7 @@ class Sample:
 
     Attributes:
         id: The example's.
-        base: What the base VLM said; empty where the evaluator does not generate.
+        base: What the base VLM said; empty where the evaluator does not tell.
         base_score: What that scored.
         merge: What the merge said; empty likewise.
         merge_score: What that scored.
@@ -244,26 +245,43 @@ def judge(
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
         luck=luck,
-        samples=() if luck < LEVEL else _samples(base["validation"], best["validation"]),
+        samples=() if luck < LEVEL else _samples(chosen.setting, best, base, crew, brake, limit),
     )
     verdict.write(store.folder)
     return verdict
 
 
-def _samples(base: Answers, merge: Answers) -> tuple[Sample, ...]:
-    """The first few answers, those that differ before the others."""
-    order = np.argsort(base.scores == merge.scores, kind="stable")[:SAMPLES]
-    said = [one.responses or ("",) * len(one) for one in (base, merge)]
+Both = dict[str, Answers]
+
+
+def _samples(
+    setting: MergeSetting, merge: Both, base: Both, crew: Crew, brake: Brake, limit: float
+) -> tuple[Sample, ...]:
+    """The first few answers to validation examples, those that scored otherwise before the others."""
+    own, other = base["validation"], merge["validation"]
+    shown = np.argsort(own.scores == other.scores, kind="stable")[:SAMPLES]
+    ids = tuple(own.ids[place] for place in shown)
+    said = [_said(one, answers, ids, crew, brake, limit) for one, answers in ((baselines.BASE, own), (setting, other))]
     return tuple(
         Sample(
-            id=base.ids[i], base=said[0][i], base_score=float(base.scores[i]), merge=said[1][i],
-            merge_score=float(merge.scores[i]),
+            id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),
+            merge=said[1].get(own.ids[place], ""), merge_score=float(other.scores[place]),
         )
-        for i in order
+        for place in shown
     )  # fmt: skip
 
 
-Both = dict[str, Answers]
+def _said(
+    setting: MergeSetting, answers: Answers, ids: tuple[str, ...], crew: Crew, brake: Brake, limit: float
+) -> Mapping[str, str]:
+    """What a merge says to some examples, by id; it is asked again where only scores are kept."""
+    if answers.responses:
+        return dict(zip(answers.ids, answers.responses, strict=True))
+    try:
+        turns = rehearsal.ask(crew, brake, limit=limit, setting=setting, examples=ids).turns
+    except LiveError:  # then there are but scores to be shown
+        return {}
+    return {turn.example: turn.said for turn in turns}
 
 
 def _line(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> Line:

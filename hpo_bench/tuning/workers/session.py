@@ -86,7 +86,9 @@ class ModelBench:
             if isinstance(self.evaluator, Informed):
                 self.evaluator.inform(job.setting)
             if job.rehearsal:
-                rehearsal, note = self._with_room(HANDFUL, lambda: rehearse(self.evaluator, self.model, self._once))
+                rehearsal, note = self._with_room(
+                    HANDFUL, lambda: rehearse(self.evaluator, self.model, self._once, job.examples)
+                )
                 seconds = time.perf_counter() - begin - merged
                 cost = Cost(merge_seconds=merged, eval_seconds=seconds, dollars=rehearsal.dollars)
                 return Success({}, fingerprint, cost, note, rehearsal)

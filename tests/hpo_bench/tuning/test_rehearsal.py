@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from click.testing import CliRunner
 from live_toys import in_this_process
@@ -18,6 +20,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.outcome.result import Verdict
 from hpo_bench.tuning.rehearsal import FILE
 from hpo_bench.tuning.run import dry_run, run
 from hpo_bench.tuning.storage import TrialStore
@@ -74,6 +77,21 @@ def test_prompts_right_answers_and_answers_are_shown_once(
     path.write_text("Question: " + path.read_text())
     with pytest.raises(LiveError, match=r"is now asked as 'Question: <image> .* in the study's trials; put"):
         ask(trials=5)
+
+
+def test_answers_are_shown_where_nothing_differs_and_only_scores_are_kept(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
+) -> None:
+    printed, store = ask()
+    verdict = Verdict.read(store.folder)
+    assert verdict is not None
+    assert not store.answers(0).responses, "one teacher-forced pass tells scores alone"
+    assert not verdict.distinguished
+    assert len(verdict.samples) == 5
+    assert any(sample.base for sample in verdict.samples)  # some are empty, as the model ends its turn at once
+    for sample in verdict.samples:
+        assert f"{sample.id}: base VLM {sample.base!r} (" in printed or not sample.base
+        assert f", merge {sample.merge!r} (" in printed or not sample.merge
 
 
 def test_a_missing_template_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
@@ -162,6 +180,33 @@ def test_a_dry_run_refuses_a_storage_that_cannot_be_opened(
     options = RunOptions(studies=tmp_path / "tuning", storage=url.format(tmp_path))
     with pytest.raises(LiveError, match=f"cannot be opened: .*{message}"):
         dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=in_this_process(small_pair))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_dry_run_refuses_another_program_s_study(small_pair: Pair, tmp_path: Path, shared: bool) -> None:
+    config = StudyConfig.of(small_pair, optimizer="random")
+    folder = tmp_path / "tuning" / "mine"
+    folder.mkdir(parents=True)
+    url = f"sqlite:///{tmp_path / 'shared.db' if shared else folder / 'study.sqlite3'}"
+    optuna.create_study(storage=url, study_name="mine", direction="minimize")
+    options = RunOptions(studies=tmp_path / "tuning", study="mine", storage=url if shared else None)
+    for what in (dry_run, partial(run, origin=Origin("p", "p", ()))):
+        with pytest.raises(LiveError, match="was not made by hpo-bench and is to minimize; name another"):
+            what(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=refuse)
+
+
+def test_a_dry_run_refuses_answers_that_a_storage_knows_nothing_of(small_pair: Pair, tmp_path: Path) -> None:
+    config = StudyConfig.of(small_pair, optimizer="random")
+    (tmp_path / "tuning" / "mine" / "trials").mkdir(parents=True)
+    (tmp_path / "tuning" / "mine" / "trials" / "0000.parquet").touch()
+    options = RunOptions(studies=tmp_path / "tuning", study="mine", storage=f"sqlite:///{tmp_path / 'new.db'}")
+    with pytest.raises(LiveError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
+        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=refuse)
+    assert not (tmp_path / "new.db").exists()
+
+
+def refuse(*_: object) -> Any:
+    raise AssertionError("workers were opened")
 
 
 def test_a_template_that_opens_thoughts_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
