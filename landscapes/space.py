@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -103,9 +104,11 @@ class Parameter:
         return np.unique(np.rint(values)) if self.integer else values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SearchSpace:
     """Hyperparameters in a fixed order; points are arrays of shape (n, d) in that order.
+
+    Without slots, so that what every evaluation asks for several times is made once.
 
     Points that name their hyperparameters (DataFrames, mappings and more: `landscapes.settings`) go by the names.
 
@@ -158,25 +161,34 @@ class SearchSpace:
         """Number of parameters."""
         return len(self.parameters)
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the parameters, in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
-    @property
+    @cached_property
     def low(self) -> Array:
-        """Smallest values, of shape (d,)."""
-        return np.array([parameter.low for parameter in self.parameters], dtype=np.float64)
+        """Smallest values, of shape (d,), read-only."""
+        return _read_only([parameter.low for parameter in self.parameters])
 
-    @property
+    @cached_property
     def high(self) -> Array:
-        """Largest values, of shape (d,)."""
-        return np.array([parameter.high for parameter in self.parameters], dtype=np.float64)
+        """Largest values, of shape (d,), read-only."""
+        return _read_only([parameter.high for parameter in self.parameters])
 
-    @property
+    @cached_property
     def has_integers(self) -> bool:
         """Whether some parameter has whole values alone."""
         return any(parameter.integer for parameter in self.parameters)
+
+    @cached_property
+    def _is_linear(self) -> bool:
+        return all(parameter.scale == "linear" for parameter in self.parameters)
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """Low and high on the parameters' scales."""
+        return self.warped(self.low), self.warped(self.high)
 
     def to_unit(self, x: ArrayLike) -> Array:
         """Points in [0, 1]^d.
@@ -196,7 +208,7 @@ class SearchSpace:
             box = ", ".join(f"{p.name} in [{p.low:g}, {p.high:g}]" for p in self.parameters)
             raise InvalidSpaceError(f"{setting} lies outside the box {box}")
         # Rounding must not carry a point on a face out of the cube.
-        low, high = self.warped(self.low), self.warped(self.high)
+        low, high = self._ends
         return np.clip((self.warped(points) - low) / (high - low), 0.0, 1.0)
 
     def from_unit(self, u: ArrayLike) -> Array:
@@ -211,7 +223,7 @@ class SearchSpace:
         points = as_array(u, self.names)
         if not ((points >= -SLACK) & (points <= 1 + SLACK)).all():
             raise InvalidSpaceError("a point lies outside the unit cube")
-        low, high = self.warped(self.low), self.warped(self.high)
+        low, high = self._ends
         values = low + points * (high - low)
         for axis, parameter in enumerate(self.parameters):
             if parameter.scale == "log":
@@ -231,12 +243,14 @@ class SearchSpace:
 
     def inside(self, points: Array) -> NDArray[np.bool_]:
         """Which coordinates of points of shape (n, d) lie in their ranges, up to rounding on their scales."""
-        low, high = self.warped(self.low), self.warped(self.high)
+        low, high = self._ends
         values, slack = self.warped(points), SLACK * (high - low)
         return np.asarray((values >= low - slack) & (values <= high + slack))
 
     def fractions(self, points: Array) -> NDArray[np.bool_]:
         """Which coordinates of points of shape (n, d) are no whole numbers where they should be."""
+        if not self.has_integers:
+            return np.zeros(points.shape, dtype=np.bool_)
         whole = np.array([parameter.integer for parameter in self.parameters])
         return np.asarray(whole & (np.abs(points - np.rint(points)) > SLACK * np.maximum(np.abs(points), 1.0)))
 
@@ -245,7 +259,7 @@ class SearchSpace:
 
         What is not above 0 there has minus infinity.
         """
-        if all(parameter.scale == "linear" for parameter in self.parameters):
+        if self._is_linear:
             return points
         values = points.copy()
         for axis, parameter in enumerate(self.parameters):
@@ -259,3 +273,9 @@ class SearchSpace:
         if (broken := self.fractions(points)).any():
             row, axis = (int(i) for i in np.argwhere(broken)[0])
             raise InvalidSpaceError(f"{self.names[axis]} = {points[row, axis]:g} is no whole number; round it")
+
+
+def _read_only(values: list[float]) -> Array:
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array

@@ -84,9 +84,10 @@ def numbers(
 def words(frame: pd.DataFrame, name: str, path: Path) -> NDArray[np.object_]:
     """A column as non-empty strings, of shape (n,)."""
     values = np.asarray(frame[name].astype(object))
-    for row, value in enumerate(values):
+    for value in pd.unique(values):  # in the order in which they first stand there
         if not isinstance(value, str) or not value:
-            raise InvalidGridError(f"{_where(frame, row, path, name)}: {value!r} is not a word; fill it in")
+            row = next(row for row, one in enumerate(values) if not isinstance(one, str) or not one)
+            raise InvalidGridError(f"{_where(frame, row, path, name)}: {values[row]!r} is not a word; fill it in")
     return values
 
 

@@ -84,11 +84,15 @@ class Surrogate(ABC):
             InvalidDataError: If a point is outside the cube, names its coordinates, or has too few or many.
             NotFittedError: If `fit` was not called.
         """
-        return self.scale.from_standard(self.standard(X))
+        return self.scale.from_standard(self._predict(self._askable(X)))
 
-    def standard(self, X: ArrayLike) -> Array:
-        """As `predict`, in the standard units of `scale`: for searches, which an offset would blind."""
-        return self._predict(self._askable(X))
+    def standard(self, X: Array) -> Array:
+        """As `predict`, in the standard units of `scale`: for searches, which an offset would blind.
+
+        Args:
+            X: Points of shape (m, d) in [0, 1]^d, which are not checked: a search makes thousands, one at a time.
+        """
+        return self._predict(X)
 
     def std(self, X: ArrayLike) -> Array:
         """How sure the surrogate is of its scores, as one standard deviation of the function without noise.

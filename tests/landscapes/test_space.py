@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -93,3 +95,11 @@ def test_spaces_as_people_write_them() -> None:
 def test_spaces_that_are_written_wrongly(ranges: dict, message: str) -> None:
     with pytest.raises(InvalidSpaceError, match=message):
         SearchSpace.of(ranges)
+
+
+def test_what_every_evaluation_asks_a_space_for_is_made_once_and_cannot_be_changed() -> None:
+    space = SearchSpace.of({"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")})
+    assert space.low is space.low
+    with pytest.raises(ValueError, match="read-only"):
+        space.high[0] = 2.0
+    assert pickle.loads(pickle.dumps(space)) == space  # noqa: S301
