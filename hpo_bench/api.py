@@ -287,7 +287,7 @@ def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = 
 
     Raises:
         UsageError: If there is none of that name.
-        LiveError: If it cannot be read.
+        TuningError: If it cannot be read.
     """
     from hpo_bench.tuning.study import Study
 

@@ -48,5 +48,5 @@ class EvaluationError(HpoBenchError):
         return type(self), (str(self),), {"kind": self.kind, "dollars": self.dollars}
 
 
-class LiveError(HpoBenchError):
+class TuningError(HpoBenchError):
     """A study cannot be begun, continued or read."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -70,7 +70,15 @@ def save_json(path: Path, content: object) -> None:
 Record = TypeVar("Record")
 
 
-def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure: str, whole: bool = False) -> Record:
+def read_record(
+    path: Path,
+    kind: type[Record],
+    *,
+    wrong: type[Exception],
+    cure: str,
+    whole: bool = False,
+    names: Mapping[str, str] | None = None,
+) -> Record:
     """A dataclass from a file of JSON that `json.dumps(asdict(record))` wrote.
 
     Args:
@@ -79,6 +87,7 @@ def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure:
         wrong: What to raise.
         cure: What the user can do about a damaged file.
         whole: Whether fields that have a default must be there as well, as no version ever left them out.
+        names: What fields are called now, by what they are called in the file.
 
     Raises:
         wrong: If the file is missing, no JSON, or anything in it is not of its type.
@@ -87,6 +96,8 @@ def read_record(path: Path, kind: type[Record], *, wrong: type[Exception], cure:
         content: Any = read_json(path)
     except UnreadableError as error:
         raise wrong(f"{error}; {cure}") from error
+    if names and isinstance(content, dict):
+        content = {names.get(key, key): value for key, value in content.items()}
     if whole and isinstance(content, dict) and (absent := sorted(set(kind.__annotations__) - set(content))):
         raise wrong(f"{path} is damaged: it lacks {absent[0]}; {cure}")
     return as_record(content, kind, where=str(path), wrong=wrong, cure=cure)

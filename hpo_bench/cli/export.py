@@ -39,7 +39,7 @@ def command(
     """
     from transformers.utils.logging import disable_progress_bar
 
-    from hpo_bench.errors import LiveError
+    from hpo_bench.errors import TuningError
     from hpo_bench.tuning.study import Study
 
     disable_progress_bar()  # transformers would draw its own
@@ -47,7 +47,7 @@ def command(
     made = found.export(out, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
     say(f"{made.folder} holds trial {made.trial.number}. {made.sentence}")
     if not made.explained:
-        raise LiveError(
+        raise TuningError(
             f"{made.total - made.same} answers differ from the recorded ones: the evaluator is not deterministic, or "
             "this machine computes otherwise than the one that tuned"
         )

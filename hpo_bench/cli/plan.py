@@ -49,7 +49,7 @@ def command(
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",
         f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
-        f"the verdict on {made.test} test examples takes {clock(made.verdict_seconds)}",
+        f"the result on {made.test} test examples takes {clock(made.result_seconds)}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -17,7 +17,7 @@ Examples:
 @click.argument("study")
 @STUDIES
 def command(*, study: str, studies: Path) -> None:
-    """Write a page about STUDY: scores, the way there, the box with its near-optimal zone, before and after."""
+    """Write a page about STUDY: scores, the way there, the box with its near-optimal settings, before and after."""
     from hpo_bench.tuning.outcome.summary import passed_over
     from hpo_bench.tuning.study import Study
 

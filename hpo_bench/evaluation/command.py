@@ -24,7 +24,7 @@ from hpo_bench.merging.setting import MergeSetting
 TAIL = 2000
 LONGEST = 1e6
 """Seconds; more than a week, and less than what a system's clock refuses."""
-LEASH = Path(__file__).with_name("kill_with_parent.py")
+KILL_WITH_PARENT = Path(__file__).with_name("kill_with_parent.py")
 
 
 class Command:
@@ -98,11 +98,11 @@ class Command:
 
     def _run(self, place: Path) -> str:
         words = [*self._words, str(place / "model"), str(place / "ask.json")]
-        end, leash = os.pipe()
+        reading, writing = os.pipe()
         # Closed when the block ends, whatever ends it, and by the system should this process be killed.
-        with os.fdopen(leash, "wb") as held, os.fdopen(end, "rb") as theirs:
+        with os.fdopen(writing, "wb") as held, os.fdopen(reading, "rb") as theirs:
             process = subprocess.Popen(  # noqa: S603, the user's own program
-                [sys.executable, str(LEASH), str(place), *words], cwd=self._folder, stdin=theirs,
+                [sys.executable, str(KILL_WITH_PARENT), str(place), *words], cwd=self._folder, stdin=theirs,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace",
                 start_new_session=True,
             )  # fmt: skip

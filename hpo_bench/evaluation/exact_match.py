@@ -20,8 +20,8 @@ from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
 from hpo_bench.evaluation.generation import respond
+from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts, chunks
-from hpo_bench.evaluation.rehearsal import Dialogue
 
 # What torch.compile makes of a linear layer on a CPU. `torch.nn.functional.linear` reaches it for bfloat16 alone.
 _linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)
@@ -120,34 +120,34 @@ class ExactMatch:
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the model says freely, and what it finds likeliest at each position of the right answers.
 
-        The latter is taken as `evaluate` takes it, and from the whole model for each example alone.
+        The latter is taken as `evaluate` takes it, and from the whole model for each example by itself.
         """
-        together: list[list[int]] = [[] for _ in examples]
-        alone: list[list[int]] = [[] for _ in examples]
+        batched: list[list[int]] = [[] for _ in examples]
+        single: list[list[int]] = [[] for _ in examples]
         with torch.inference_mode(), by_onednn(model):
             for batch in self._prepared(model, examples):
                 for row, token in zip(batch.rows.tolist(), _likeliest(model, batch).tolist(), strict=True):
-                    together[batch.members[row]].append(token)
+                    batched[batch.members[row]].append(token)
             for place, example in enumerate(examples):
                 (batch,) = self._batches_of(model, [example])
-                alone[place] = _likeliest(model, batch).tolist()
+                single[place] = _likeliest(model, batch).tolist()
         longest = max((len(self.prompts.answer(example)) for example in examples), default=0)
         said, _ = respond(
             self.prompts, model, examples, batch_size=self.batch_size, max_new_tokens=longest + _FURTHER_TOKENS
         )
         prompts = [self.prompts.text(example) for example in examples]
         return Dialogue(
-            prompts, said, together, alone, self.prompts.manner, self._cut_otherwise(examples, said, together)
+            prompts, said, batched, single, self.prompts.manner, self._cut_otherwise(examples, said, batched)
         )
 
     def _cut_otherwise(
-        self, examples: Sequence[Example], said: Sequence[str], together: Sequence[Sequence[int]]
+        self, examples: Sequence[Example], said: Sequence[str], batched: Sequence[Sequence[int]]
     ) -> tuple[str, ...]:
         """Says so where a model gives right answers in other tokens than those that teacher forcing asks for."""
         tokens = [self.prompts.answer(example) for example in examples]
         lost = [
             example.id
-            for example, text, wanted, found in zip(examples, said, tokens, together, strict=True)
+            for example, text, wanted, found in zip(examples, said, tokens, batched, strict=True)
             if text == self.prompts.decode(wanted) and tuple(found[: len(wanted)]) != wanted
         ]
         if not lost:

@@ -12,8 +12,8 @@ from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import Scores
+from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts, chunks
-from hpo_bench.evaluation.rehearsal import Dialogue
 
 LOOP, TURNS = 6, 5
 """A response is endless when its last tokens are one block of at most so many tokens, so many times over."""
@@ -68,11 +68,11 @@ class Generation:
         self.prompts.check(examples)
 
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
-        """What the model says in batches, and to each question alone."""
+        """What the model says in batches, and to each question by itself."""
         said, _ = self.respond(model, examples)
-        alone = [self.respond(model, [example])[0][0] for example in examples]
+        single = [self.respond(model, [example])[0][0] for example in examples]
         prompts = [self.prompts.text(example) for example in examples]
-        return Dialogue(prompts, said, said, alone, self.prompts.manner)
+        return Dialogue(prompts, said, said, single, self.prompts.manner)
 
     def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
         """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""

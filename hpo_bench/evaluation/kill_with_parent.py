@@ -1,8 +1,9 @@
 """Runs a program and ends it, and all that it started, when whoever asked for it is gone.
 
-Run as `python leash.py FOLDER PROGRAM ARGUMENT...` and not imported. Standard input is the leash: nothing comes through
-it, and it ends when its other end is closed, by hand or by the system that ended the process which held it. A program
-in a session of its own, as one must be to be ended as a whole, would else outlive a worker that is killed.
+Run as `python kill_with_parent.py FOLDER PROGRAM ARGUMENT...` and not imported. Standard input is a pipe that nothing
+comes through: the program ends when the pipe's other end is closed, by hand or by the system that ended the process
+which held it. A program in a session of its own, as one must be to be ended as a whole, would else outlive a worker
+that is killed.
 """
 
 import contextlib

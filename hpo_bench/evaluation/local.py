@@ -10,9 +10,9 @@ from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judging.judge import JUDGE, open_judge
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.registry import read_benchmark
-from hpo_bench.evaluation.rehearsal import Dialogue
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 

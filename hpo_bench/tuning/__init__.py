@@ -1,1 +1,1 @@
-"""Live tuning: the objective is a real merge followed by a real evaluation."""
+"""Tuning: the objective is a real merge followed by a real evaluation."""

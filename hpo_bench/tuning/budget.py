@@ -51,7 +51,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class Budget:
     """The budget; whichever ends first ends the tuning.
 
     Attributes:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
@@ -154,18 +154,18 @@ class StudyConfig:
         """What `as_dict` gave.
 
         Raises:
-            LiveError: If it comes from another version of hpo-bench, or is damaged.
+            TuningError: If it comes from another version of hpo-bench, or is damaged.
         """
         where, cure = "what the study was begun with", "begin another with --study"
         if not isinstance(values, Mapping):
-            raise LiveError(f"{where} is damaged; {cure}")
+            raise TuningError(f"{where} is damaged; {cure}")
         values = dict(values)
         if (found := values.pop("format", None)) != FORMAT:
-            raise LiveError(
+            raise TuningError(
                 f"the study has format {found!r} and this hpo-bench reads format {FORMAT}; continue it with the "
                 "version that began it"
             )
-        config = as_record(values, cls, where=where, wrong=LiveError, cure=cure)
+        config = as_record(values, cls, where=where, wrong=TuningError, cure=cure)
         try:
             if not config.methods:
                 raise UsageError("no method races")
@@ -174,7 +174,7 @@ class StudyConfig:
                 if any(len(point) != dim for point in config.starts.get(method, ())):
                     raise UsageError(f"a start of {method} is not {dim} numbers")
         except (UsageError, LandscapeError) as error:
-            raise LiveError(f"{where} is damaged ({error}); {cure}") from error
+            raise TuningError(f"{where} is damaged ({error}); {cure}") from error
         return config
 
     def check_same(self, stored: Self, where: str) -> None:
@@ -185,7 +185,7 @@ class StudyConfig:
             where: What to call the study.
 
         Raises:
-            LiveError: If anything differs; the message says what, and what it was.
+            TuningError: If anything differs; the message says what, and what it was.
         """
         ours = self.as_dict()
         theirs = stored.as_dict()
@@ -198,7 +198,7 @@ class StudyConfig:
             else f"{key} ({_short(theirs[key])} then, {_short(ours[key])} now)"
             for key in changed
         ]
-        raise LiveError(
+        raise TuningError(
             f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
             "--study"
         )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import check_examples
@@ -16,7 +16,7 @@ from hpo_bench.tuning.trial import Failure, Job
 from hpo_bench.tuning.workers.session import Opener
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
-VERDICT_MERGES = len(REFERENCES) + 2
+RESULT_MERGES = len(REFERENCES) + 2
 """The recommended one, the one with the highest score, and what there is without tuning."""
 
 
@@ -29,7 +29,7 @@ class Forecast:
         merge_seconds: One merge, the second one: the first one compiles and warms up.
         eval_seconds: One evaluation on validation examples, likewise.
         validation: How many examples a trial answers.
-        test: How many each merge of the verdict answers on top.
+        test: How many each merge of the result answers on top.
         dollars: What a judge charged for one evaluation.
         memory: Peak bytes on the device, or of the process where that is the CPU.
         model_bytes: What an exported merge needs on disk.
@@ -50,17 +50,17 @@ class Forecast:
         return self.merge_seconds + self.eval_seconds
 
     @property
-    def verdict_seconds(self) -> float:
-        """The verdict: recommended, luckiest and what there was before, on both splits."""
-        return VERDICT_MERGES * (self.merge_seconds + self.eval_seconds * self._share)
+    def result_seconds(self) -> float:
+        """The result: recommended, luckiest and what there was before, on both splits."""
+        return RESULT_MERGES * (self.merge_seconds + self.eval_seconds * self._share)
 
     def hours(self, trials: int, *, workers: int = 1) -> float:
         """Device-hours of a study."""
-        return (workers * self.load_seconds + trials * self.trial_seconds + self.verdict_seconds) / 3600
+        return (workers * self.load_seconds + trials * self.trial_seconds + self.result_seconds) / 3600
 
     def money(self, trials: int, *, price: float, workers: int = 1) -> float:
         """Dollars of a study; a judge's cache will make that less."""
-        judged = self.dollars * (trials + VERDICT_MERGES * self._share)
+        judged = self.dollars * (trials + RESULT_MERGES * self._share)
         return self.hours(trials, workers=workers) * price + judged
 
     @property
@@ -75,17 +75,17 @@ def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
     Raises:
         UsageError: If the examples cannot be used.
         MergeError: If the pair cannot be loaded.
-        LiveError: If the trial fails.
+        TuningError: If the trial fails.
     """
     check_examples(pair)
     begin = time.perf_counter()
-    bench = opener(device)
+    session = opener(device)
     loaded = time.perf_counter() - begin
     for name in ("warming up", "timed"):
-        result = bench.run(Job(name, TIMED))
+        result = session.run(Job(name, TIMED))
         if isinstance(result, Failure):
-            raise LiveError(f"a trial at 0.5, 0.5 fails ({result.kind}): {result.reason}; {advice(result.kind)}")
-    facts = bench.facts()
+            raise TuningError(f"a trial at 0.5, 0.5 fails ({result.kind}): {result.reason}; {advice(result.kind)}")
+    facts = session.facts()
     return Forecast(
         load_seconds=loaded,
         merge_seconds=result.cost.merge_seconds,

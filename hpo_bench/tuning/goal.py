@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
 from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.merging.pair import Pair
@@ -46,7 +46,7 @@ class Keep:
         """The answers that are to be improved, and those to the category that is kept.
 
         Raises:
-            LiveError: If either has no example.
+            TuningError: If either has no example.
         """
         self.check(answers.categories, "what was answered")
         kept = np.array([category == self.category for category in answers.categories])
@@ -61,12 +61,12 @@ class Keep:
             least: So many must be of the category, and of others.
 
         Raises:
-            LiveError: If there are fewer; the message has the counts.
+            TuningError: If there are fewer; the message has the counts.
         """
         counts = Counter(categories)
         if not least <= counts[self.category] <= len(categories) - least:
             known = ", ".join(f"{name} ({count})" for name, count in sorted(counts.items()))
-            raise LiveError(
+            raise TuningError(
                 f"to keep {self.category!r} {what} must have at least {least} examples of this category and of others; "
                 f"there are: {known or 'none'}"
             )
@@ -119,7 +119,7 @@ class Goal:
         """What answers to the same examples are worth.
 
         Raises:
-            LiveError: If an ability must be kept, and the VLM's answers are not known or are to other examples.
+            TuningError: If an ability must be kept, and the VLM's answers are not known or are to other examples.
         """
         main, kept = self.improved(answers), self.kept(answers)
         error = main.standard_error if len(main) > 1 else None  # JSON has no NaN, which is that of a single example
@@ -138,7 +138,7 @@ class Goal:
     @property
     def _base(self) -> Answers:
         if self.keep is None or self.base is None:
-            raise LiveError("the base VLM was not evaluated; give the command that tunes the study once more")
+            raise TuningError("the base VLM was not evaluated; give the command that tunes the study once more")
         return self.keep.sides(self.base)[1]
 
 
@@ -151,7 +151,7 @@ def check_examples(pair: Pair, *, keep: Keep | None = None) -> None:
 
     Raises:
         UsageError: If examples cannot be read, or are too few; the message has the counts.
-        LiveError: If they are too few for the ability to keep.
+        TuningError: If they are too few for the ability to keep.
     """
     examples = read_benchmark(pair)
     if examples is None:

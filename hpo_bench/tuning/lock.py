@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.tuning.storage_url import scrubbed, shown, sqlite_file, with_driver
 
 LOCK = ".tuning.lock"
@@ -28,14 +28,14 @@ def in_folder(folder: Path) -> Iterator[None]:
     """Hold a study's folder, which is made if it is not there.
 
     Raises:
-        LiveError: If another process holds it.
+        TuningError: If another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK, timeout=0):
             yield
     except Timeout as error:
-        raise LiveError(f"{folder} is being tuned by another process; wait for it, or stop it") from error
+        raise TuningError(f"{folder} is being tuned by another process; wait for it, or stop it") from error
 
 
 @contextmanager
@@ -50,11 +50,11 @@ def in_storage(url: str, study: str) -> Iterator[None]:
         study: The study's name.
 
     Raises:
-        LiveError: If another process holds it, or the database does not answer.
+        TuningError: If another process holds it, or the database does not answer.
     """
     with _held(url, study, seconds=0.0) as held:
         if not held:
-            raise LiveError(
+            raise TuningError(
                 f"study {study!r} in {shown(url)} is being tuned by another process, here or on another machine; wait "
                 "for it, stop it, or name another study with --study"
             )
@@ -69,7 +69,7 @@ def making_tables(url: str) -> Iterator[None]:
         url: An Optuna storage, as `storage_url.opened` gives it.
 
     Raises:
-        LiveError: If the database does not answer.
+        TuningError: If the database does not answer.
     """
     # Who waited in vain goes on, and is told by the database what is wrong.
     with _held(url, TABLES, seconds=TABLES_SECONDS):
@@ -82,7 +82,7 @@ def _held(url: str, what: str, *, seconds: float) -> Iterator[bool]:
     place = make_url(with_driver(url))
     if (file := sqlite_file(url)) is not None:
         if not file.parent.is_dir():
-            raise LiveError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it first")
+            raise TuningError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it first")
         with ExitStack() as stack:
             held = True
             try:
@@ -97,7 +97,7 @@ def _held(url: str, what: str, *, seconds: float) -> Iterator[bool]:
         connection = engine.connect()
     except (SQLAlchemyError, ImportError) as error:
         why = scrubbed(str(error.__cause__ or error).splitlines()[0], url)
-        raise LiveError(f"{shown(url)} cannot be opened: {why}; check the URL, and that the database runs") from error
+        raise TuningError(f"{shown(url)} cannot be opened: {why}; check the URL, and that the database runs") from error
     end = time.monotonic() + seconds
     with connection:
         while not (held := _acquire(connection, place.get_backend_name(), what)) and time.monotonic() < end:

@@ -6,15 +6,15 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Literal
 
-from hpo_bench.errors import LiveError, ResultsError
-from hpo_bench.tuning.budget import Limits, time_limit
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.errors import ResultsError, TuningError
+from hpo_bench.tuning.budget import Budget, time_limit
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import PATIENCE
-from hpo_bench.tuning.progress import Board, Overhead, Screen
-from hpo_bench.tuning.race import Contest, Proposal, describe, replay
+from hpo_bench.tuning.progress import Overhead, Screen, StudyProgress
+from hpo_bench.tuning.race import Proposal, Race, describe, replay
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial
-from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 
 ADVICE: Mapping[str, str] = {
     "out-of-memory": "lower `batch_size` (and `max_new_tokens`) in the evaluation section of pair.yaml, free the "
@@ -54,86 +54,86 @@ class Tuner:
 
     Args:
         store: The study's trials.
-        contest: The optimisers, at their beginning.
-        crew: The workers.
-        limits: The budget.
-        brake: Says when to end early.
+        race: The optimisers, at their beginning.
+        pool: The workers.
+        budget: The budget.
+        interrupt: Says when to end early.
         screen: Where to show it.
         timeout: Seconds that a trial may take; by default found from those before it.
         patience: So many failures in a row end the tuning.
 
     Attributes:
-        board: What there is to say.
+        progress: What there is to say.
 
     Raises:
-        LiveError: If the stored trials do not fit the optimisers.
+        TuningError: If the stored trials do not fit the optimisers.
     """
 
     def __init__(
         self,
         *,
         store: TrialStore,
-        contest: Contest,
-        crew: Crew,
-        limits: Limits,
-        brake: Brake,
+        race: Race,
+        pool: WorkerPool,
+        budget: Budget,
+        interrupt: Interrupt,
         screen: Screen,
         timeout: float | None = None,
         patience: int = PATIENCE,
     ) -> None:
-        self._store, self._contest, self._crew, self._brake, self._screen = store, contest, crew, brake, screen
+        self._store, self._race, self._pool, self._interrupt, self._screen = store, race, pool, interrupt, screen
         self._timeout, self._patience = timeout, patience
-        self.board = Board(limits, crew.size)
+        self.progress = StudyProgress(budget, pool.size)
         self._before = Overhead.read(store.folder)
         trials = store.trials()
-        self._again = deque(replay(contest, trials, store.answers))
+        self._again = deque(replay(race, trials, store.answers))
         for trial in sorted(trials, key=lambda trial: (trial.told_as is None, trial.told_as)):
-            self.board.put(trial)
+            self.progress.put(trial)
         self._running: dict[str, tuple[Trial, Proposal]] = {}
         self._deaths: Counter[int] = Counter()
         self._streak = 0
-        self._spoken: set[str] = set(contest.dropped)
+        self._spoken: set[str] = set(race.dropped)
 
     def run(self) -> Ending:
         """Tune.
 
         Returns:
-            "budget" if the budget is spent (or the optimisers have nothing left to ask), "interrupted" if the brake
-            was pressed first.
+            "budget" if the budget is spent (or the optimisers have nothing left to ask), "interrupted" if an end
+            was asked for first.
 
         Raises:
-            LiveError: If the storage fails, or too many trials in a row did.
-            KeyboardInterrupt: If the brake was pressed twice.
+            TuningError: If the storage fails, or too many trials in a row did.
+            KeyboardInterrupt: If it was asked for twice.
         """
         try:
             while True:
-                self.board.loaded |= bool(self._crew.idle)
+                self.progress.loaded |= bool(self._pool.idle)
                 self._assign()
-                self._screen.show(self.board)
+                self._screen.show(self.progress)
                 if not self._running and not self._more:
-                    return "interrupted" if self._brake.pressed else "budget"
-                event = self._crew.poll(LOOK_SECONDS)
+                    return "interrupted" if self._interrupt.requested else "budget"
+                event = self._pool.poll(LOOK_SECONDS)
                 if isinstance(event, Finished | Lost):
                     self._take(event)
         finally:
             # A full disk has been told of already, and these accounts are not worth another word.
             with contextlib.suppress(ResultsError):
-                (self._before + self.board.overhead).write(self._store.folder)
+                (self._before + self.progress.overhead).write(self._store.folder)
 
     @property
     def _more(self) -> bool:
-        if self._brake.pressed:
+        if self._interrupt.requested:
             return False
         if self._again:
             # What a kill left unfinished is finished, unless fewer trials are asked for now.
-            return self.board.spent.finished + len(self._running) < self.board.limits.trials
-        return self._contest.open and self.board.limits.allow(self.board.spent)
+            return self.progress.spent.finished + len(self._running) < self.progress.budget.trials
+        return self._race.open and self.progress.budget.allow(self.progress.spent)
 
     def _assign(self) -> None:
         """Give every idle worker a trial, as long as there are any."""
-        self.board.stopping = self._brake.pressed
-        clock = self.board.overhead
-        for worker in self._crew.idle:
+        self.progress.stopping = self._interrupt.requested
+        clock = self.progress.overhead
+        for worker in self._pool.idle:
             if not self._more:
                 break
             if self._again:
@@ -141,20 +141,20 @@ class Tuner:
                 trial = self._store.assign(trial, worker)
             else:
                 with clock.of("ask"):
-                    proposal = self._contest.ask()
+                    proposal = self._race.ask()
                 if proposal is None:
                     break
                 with clock.of("store"):
-                    trial = self._store.start(proposal.setting, asked_after=self._contest.told, worker=worker)
+                    trial = self._store.start(proposal.setting, asked_after=self._race.told, worker=worker)
             self._running[worker] = (trial, proposal)
-            self.board.put(trial)
-            self.board.begun[trial.number] = time.monotonic()
-            limit = time_limit(self._timeout, self.board.trials.values())
-            self._crew.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
+            self.progress.put(trial)
+            self.progress.begun[trial.number] = time.monotonic()
+            limit = time_limit(self._timeout, self.progress.trials.values())
+            self._pool.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
 
     def _take(self, event: Finished | Lost) -> None:
         trial, proposal = self._running.pop(event.worker)
-        del self.board.begun[trial.number]
+        del self.progress.begun[trial.number]
         if isinstance(event, Lost):
             result: Success | Failure = event.failure
             if event.failure.kind == "worker-died":
@@ -165,32 +165,32 @@ class Tuner:
                     return
         else:
             result = event.result
-        told_as, clock = self._contest.told, self.board.overhead
+        told_as, clock = self._race.told, self.progress.overhead
         with clock.of("store"):
             if isinstance(result, Success):
-                trial = self._store.complete(trial, result, told_as=told_as, goal=self._contest.goal)
+                trial = self._store.complete(trial, result, told_as=told_as, goal=self._race.goal)
             else:
                 trial = self._store.fail(trial, result, told_as=told_as)
         with clock.of("tell"):
             answers = result.answers["validation"] if isinstance(result, Success) and trial.score is not None else None
-            self._contest.tell(proposal, trial, answers)
-        self.board.put(trial)
+            self._race.tell(proposal, trial, answers)
+        self.progress.put(trial)
         clock.trials += 1
-        for method, why in self._contest.dropped.items():
+        for method, why in self._race.dropped.items():
             if method not in self._spoken:
                 self._spoken.add(method)
                 self._say(why)
         with clock.of("show"):
-            self._screen.show(self.board, trial)
+            self._screen.show(self.progress, trial)
         self._count(trial)
 
     def _count(self, trial: Trial) -> None:
         self._streak = self._streak + 1 if trial.state == "failed" else 0
         if self._streak >= self._patience:
-            raise LiveError(
+            raise TuningError(
                 f"{self._streak} trials in a row failed, the last at {describe(trial.setting)}: {trial.reason}; "
                 f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
             )
 
     def _say(self, message: str) -> None:
-        self.board.news.append(message)
+        self.progress.news.append(message)

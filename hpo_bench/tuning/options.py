@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.budget import Limits, check_timeout
+from hpo_bench.tuning.budget import Budget, check_timeout
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.origin import STUDIES
 from hpo_bench.tuning.storage_url import VARIABLE, opened
@@ -89,7 +89,7 @@ class RunOptions:
         """The study's folder."""
         return self.studies / self.name(config)
 
-    def limits(self, config: StudyConfig) -> Limits:
+    def budget(self, config: StudyConfig) -> Budget:
         """The budget.
 
         Raises:
@@ -98,4 +98,4 @@ class RunOptions:
         default = config.usual_trials if self.gpu_hours is None and self.dollars is None else MOST_TRIALS
         if self.dollars is not None and self.price == 0 and not config.evaluation:
             raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
-        return Limits(trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price)
+        return Budget(trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price)

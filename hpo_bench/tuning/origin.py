@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
@@ -17,7 +17,7 @@ FILE = "origin.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class StudyOrigin:
     """How a study was asked for.
 
     Attributes:
@@ -41,13 +41,15 @@ class Origin:
         write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
 
     @classmethod
-    def read(cls, folder: Path) -> "Origin":
+    def read(cls, folder: Path) -> "StudyOrigin":
         """What was kept.
 
         Raises:
-            LiveError: If it is missing or damaged.
+            TuningError: If it is missing or damaged.
         """
-        return read_record(folder / FILE, cls, wrong=LiveError, cure="give the command that tunes the study once more")
+        return read_record(
+            folder / FILE, cls, wrong=TuningError, cure="give the command that tunes the study once more"
+        )
 
     def find(self) -> Pair:
         """The pair.

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.files import read_record, write
-from hpo_bench.tuning.budget import Limits, Spent
+from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.trial import Trial
 
 FILE = "overhead.json"
@@ -76,24 +76,24 @@ class Overhead:
         """What was kept there; nothing spent if there is none.
 
         Raises:
-            LiveError: If the file is damaged.
+            TuningError: If the file is damaged.
         """
         path = folder / FILE
         if not path.exists():
             return cls()
         cure = "delete it, no trial is lost"
-        kept = read_record(path, cls, wrong=LiveError, cure=cure, whole=True)
+        kept = read_record(path, cls, wrong=TuningError, cure=cure, whole=True)
         if set(PARTS) != set(kept.wall) or set(PARTS) != set(kept.processor):
-            raise LiveError(f"{path} is damaged: it has other parts than {', '.join(PARTS)}; {cure}")
+            raise TuningError(f"{path} is damaged: it has other parts than {', '.join(PARTS)}; {cure}")
         return kept
 
 
 @dataclass(slots=True)
-class Board:
+class StudyProgress:
     """The state of a running study.
 
     Attributes:
-        limits: The budget.
+        budget: The budget.
         workers: How many workers there are.
         trials: All trials by number.
         best: The highest score after each finished trial, by number, among those that lost nothing that must be kept;
@@ -105,7 +105,7 @@ class Board:
         overhead: What tuning itself took.
     """
 
-    limits: Limits
+    budget: Budget
     workers: int
     trials: dict[int, Trial] = field(default_factory=dict)
     best: dict[int, float] = field(default_factory=dict)
@@ -118,7 +118,7 @@ class Board:
     @property
     def spent(self) -> Spent:
         """What the trials have cost."""
-        return self.limits.spent(self.trials.values())
+        return self.budget.spent(self.trials.values())
 
     @property
     def highest(self) -> float | None:
@@ -155,9 +155,9 @@ class Board:
 
 
 class Screen(Protocol):
-    """Shows a board."""
+    """Shows how a study is doing."""
 
-    def show(self, board: Board, finished: Trial | None = None) -> None:
+    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Show the state; `finished` is a trial that has just ended."""
         ...
 
@@ -165,6 +165,6 @@ class Screen(Protocol):
 class Silent:
     """Shows nothing."""
 
-    def show(self, board: Board, finished: Trial | None = None) -> None:
+    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Nothing."""
-        board.news.clear()
+        progress.news.clear()

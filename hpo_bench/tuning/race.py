@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
@@ -73,7 +73,7 @@ class _Arm:
 
 
 @dataclass(slots=True)
-class Contest:
+class Race:
     """The methods of a study and their optimisers; a deterministic function of what it was asked and told.
 
     Several methods take turns. Once each has its share of results, one whose best setting is significantly worse than
@@ -92,7 +92,7 @@ class Contest:
     told: int = 0
 
     @classmethod
-    def of(cls, config: StudyConfig, kind: type[Optimizer], *, budget: int, goal: Goal | None = None) -> "Contest":
+    def of(cls, config: StudyConfig, kind: type[Optimizer], *, budget: int, goal: Goal | None = None) -> "Race":
         """Optimisers at their beginning.
 
         Args:
@@ -172,13 +172,11 @@ class Contest:
                 )
 
 
-def replay(
-    contest: Contest, trials: Sequence[Trial], answers: Callable[[int], Answers]
-) -> list[tuple[Trial, Proposal]]:
-    """Take a contest to where a study stopped, by asking and telling again all that was asked and told.
+def replay(race: Race, trials: Sequence[Trial], answers: Callable[[int], Answers]) -> list[tuple[Trial, Proposal]]:
+    """Take a race to where a study stopped, by asking and telling again all that was asked and told.
 
     Args:
-        contest: At its beginning.
+        race: At its beginning.
         trials: The study's, in the order in which they were proposed.
         answers: Gives the answers of a trial by its number.
 
@@ -186,7 +184,7 @@ def replay(
         Those that were still running, to be run again.
 
     Raises:
-        LiveError: If the optimiser now proposes something else, or the trials have a gap.
+        TuningError: If the optimiser now proposes something else, or the trials have a gap.
     """
     finished = iter(sorted((t for t in trials if t.told_as is not None), key=lambda t: t.told_as or 0))
     asked: dict[int, Proposal] = {}
@@ -194,22 +192,22 @@ def replay(
     def tell_next() -> None:
         trial = next(finished, None)
         if trial is None or trial.number not in asked:
-            raise LiveError("the study's trials do not fit together: some were deleted; begin another with --study")
-        contest.tell(asked[trial.number], trial, None if trial.score is None else answers(trial.number))
+            raise TuningError("the study's trials do not fit together: some were deleted; begin another with --study")
+        race.tell(asked[trial.number], trial, None if trial.score is None else answers(trial.number))
 
     for trial in trials:
-        while contest.told < trial.asked_after:
+        while race.told < trial.asked_after:
             tell_next()
-        proposal = contest.ask()
+        proposal = race.ask()
         if proposal is None or proposal.setting != trial.setting:
-            raise LiveError(
+            raise TuningError(
                 f"trial {trial.number} was proposed at {describe(trial.setting)}, and the optimiser now proposes "
                 f"{describe(proposal.setting) if proposal else 'nothing'} in its place; another version of it, or "
                 "another budget that it plans by, began the study, or a trial was deleted: continue with those, or "
                 "begin another with --study"
             )
         asked[trial.number] = proposal
-    while contest.told < sum(trial.told_as is not None for trial in trials):
+    while race.told < sum(trial.told_as is not None for trial in trials):
         tell_next()
     return [(trial, asked[trial.number]) for trial in trials if trial.state == "running"]
 

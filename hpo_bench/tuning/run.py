@@ -1,4 +1,4 @@
-"""A study from its first trial to its verdict."""
+"""A study from its first trial to its result."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -11,31 +11,31 @@ import torch
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning import lock, rehearsal, starts
-from hpo_bench.tuning.budget import Limits, time_limit
+from hpo_bench.tuning import lock, preflight, starts
+from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, check_examples
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import TrialStore, check_reachable
 from hpo_bench.tuning.storage_url import opened
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.workers.base import Crew, Ready
+from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.opening import check_workers, open_workers
 from optimizers.registry import available
 
 Coefficients = Mapping[str, tuple[float, float]]
-CrewOpener = Callable[[Path, tuple[str, ...]], Crew]
+PoolOpener = Callable[[Path, tuple[str, ...]], WorkerPool]
 """Opens workers, given a folder for their logs and the starts that they should find from the weights."""
 
 
@@ -49,7 +49,7 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
 
     Raises:
         UsageError: If an option makes no sense, or there are too few examples.
-        LiveError: If another study to start from has nothing, or an ability to keep too few examples.
+        TuningError: If another study to start from has nothing, or an ability to keep too few examples.
         OptimizerError: If there is no such optimiser.
     """
     kind = config.kind
@@ -60,7 +60,7 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
             f"workers; take one, or another optimiser: {able}"
         )
     starts.check(config.begin_with, config.methods)
-    options.limits(config)
+    options.budget(config)
     if not options.folder(config).is_dir():
         starts.check_studies(config.begin_with, options.studies)
     if options.storage is not None:
@@ -75,9 +75,9 @@ def run(
     options: RunOptions,
     *,
     console: Console,
-    origin: Origin,
-    open_crew: CrewOpener | None = None,
-) -> Verdict:
+    origin: StudyOrigin,
+    open_pool: PoolOpener | None = None,
+) -> TuningResult:
     """Tune a pair, or go on where an earlier call stopped, and say what came of it.
 
     Args:
@@ -86,17 +86,17 @@ def run(
         options: How they are made, and how many.
         console: Where to show it.
         origin: How it was asked for, kept for those who look at the study later.
-        open_crew: Opens the workers; by default those that the options ask for.
+        open_pool: Opens the workers; by default those that the options ask for.
 
     Raises:
         UsageError: If an option makes no sense.
-        LiveError: If the study cannot be begun, continued or brought to an end.
+        TuningError: If the study cannot be begun, continued or brought to an end.
         OptimizerError: If there is no such optimiser, or it refuses the box.
         KeyboardInterrupt: If the user ended it before.
     """
     check(pair, config, options)
     begin = time.monotonic()
-    limits, name, folder = options.limits(config), options.name(config), options.folder(config)
+    budget, name, folder = options.budget(config), options.name(config), options.folder(config)
     with one_thread(), lock.in_folder(folder), ExitStack() as stack:
         store = TrialStore(folder, name, url=options.storage)
         stack.callback(store.close)
@@ -106,51 +106,51 @@ def run(
         replace(origin, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
             console.print(others, highlight=False, soft_wrap=True)
-        if store.config is not None and (verdict := _finished(store, limits)) is not None:
+        if store.config is not None and (result := _finished(store, budget)) is not None:
             console.print(f"study {name} is finished; a higher --trials goes on with it", highlight=False)
-            show(verdict, console)
-            return verdict
+            show(result, console)
+            return result
         if store.config is None and not starts.needed(config.begin_with):
             store.begin(_with_starts(wanted, options, {}))
-        brake = stack.enter_context(Brake())
+        interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
-        crew = (open_crew or _opener(pair, config, options))(folder / "logs", needed)
-        stack.callback(crew.stop)
-        known = store.config or store.begin(_with_starts(wanted, options, _coefficients(crew, brake)))
+        pool = (open_pool or _opener(pair, config, options))(folder / "logs", needed)
+        stack.callback(pool.stop)
+        known = store.config or store.begin(_with_starts(wanted, options, _coefficients(pool, interrupt)))
         trials = store.trials()
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
-        rehearsal.of_study(folder, pair, known, crew, brake, console, limit=limit, begun=begun)
-        goal = _goal(known, store, crew, brake, options.timeout)
-        budget = planned(store, limits)
-        contest = Contest.of(known, config.kind, budget=budget, goal=goal)
+        preflight.of_study(folder, pair, known, pool, interrupt, console, limit=limit, begun=begun)
+        goal = _goal(known, store, pool, interrupt, options.timeout)
+        plan = planned(store, budget)
+        race = Race.of(known, config.kind, budget=plan, goal=goal)
         merged = ", ".join(map(registry.label, known.methods))
         with screen(console, f"{pair.name}: {merged} by {config.kind.label}, study {folder}") as shown:
             tuner = Tuner(
                 store=store,
-                contest=contest,
-                crew=crew,
-                limits=limits,
-                brake=brake,
+                race=race,
+                pool=pool,
+                budget=budget,
+                interrupt=interrupt,
                 screen=shown,
                 timeout=options.timeout,
                 patience=options.patience,
             )
-            store.plan(budget)  # only now, as the optimisers have proposed the stored trials again
+            store.plan(plan)  # only now, as the optimisers have proposed the stored trials again
             ending = tuner.run()
-        console.print(accounts(tuner.board, time.monotonic() - begin), highlight=False, soft_wrap=True)
+        console.print(accounts(tuner.progress, time.monotonic() - begin), highlight=False, soft_wrap=True)
         if ending == "interrupted":
             raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
         console.print("scoring on test examples ...", highlight=False)
-        verdict = judge(store, crew, brake, beside=options.beside, timeout=options.timeout)
+        result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout)
         write_tables(store)
-        show(verdict, console)
-        return verdict
+        show(result, console)
+        return result
 
 
 def dry_run(
-    pair: Pair, config: StudyConfig, options: RunOptions, *, console: Console, open_crew: CrewOpener | None = None
-) -> Rehearsal:
+    pair: Pair, config: StudyConfig, options: RunOptions, *, console: Console, open_pool: PoolOpener | None = None
+) -> Preflight:
     """Do all that comes before the first trial, and leave nothing behind.
 
     Args:
@@ -158,11 +158,11 @@ def dry_run(
         config: Which trials would be made.
         options: How they would be made.
         console: Where to show what is asked and said.
-        open_crew: Opens the workers; by default those that the options ask for.
+        open_pool: Opens the workers; by default those that the options ask for.
 
     Raises:
         UsageError: If an option makes no sense.
-        LiveError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
+        TuningError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
         OptimizerError: If there is no such optimiser, or it refuses the box.
     """
     check(pair, config, options)
@@ -172,11 +172,11 @@ def dry_run(
             stack.callback(store.close)
             _same(store, pair, config)
         logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))
-        brake = stack.enter_context(Brake())
-        crew = (open_crew or _opener(pair, config, options))(logs, ())
-        stack.callback(crew.stop)
-        asked = rehearsal.ask(crew, brake, limit=time_limit(options.timeout, ()))
-        rehearsal.show(asked, console)
+        interrupt = stack.enter_context(Interrupt())
+        pool = (open_pool or _opener(pair, config, options))(logs, ())
+        stack.callback(pool.stop)
+        asked = preflight.ask(pool, interrupt, limit=time_limit(options.timeout, ()))
+        preflight.show(asked, console)
         return asked
 
 
@@ -191,13 +191,13 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def planned(store: TrialStore, limits: Limits) -> int:
+def planned(store: TrialStore, budget: Budget) -> int:
     """How many trials the optimisers plan for: fewer than before would be another plan, which proposed other trials."""
     begun = len(store.trials())
-    return max(limits.trials, begun, store.planned if begun else 0)
+    return max(budget.trials, begun, store.planned if begun else 0)
 
 
-def _opener(pair: Pair, config: StudyConfig, options: RunOptions) -> CrewOpener:
+def _opener(pair: Pair, config: StudyConfig, options: RunOptions) -> PoolOpener:
     return lambda logs, needed: open_workers(pair, options, mask_seed=config.mask_seed, logs=logs, coefficients=needed)
 
 
@@ -209,22 +209,24 @@ def _same(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
     return wanted
 
 
-def _coefficients(crew: Crew, brake: Brake) -> Coefficients:
+def _coefficients(pool: WorkerPool, interrupt: Interrupt) -> Coefficients:
     """What the workers found from the weights, as soon as one is ready."""
     event = None
     while not isinstance(event, Ready):
-        if brake.pressed:
+        if interrupt.requested:
             raise KeyboardInterrupt
-        event = crew.poll(0.25)
+        event = pool.poll(0.25)
     return event.facts["coefficients"]
 
 
-def _goal(config: StudyConfig, store: TrialStore, crew: Crew, brake: Brake, timeout: float | None) -> Goal:
+def _goal(
+    config: StudyConfig, store: TrialStore, pool: WorkerPool, interrupt: Interrupt, timeout: float | None
+) -> Goal:
     """What the study is after; an ability to keep is measured on the base VLM once, outside the budget."""
     if config.keep is None:
         return Goal()
     limit = time_limit(timeout, store.trials())
-    scored = baselines.score(store.folder, [baselines.BASE], crew, brake, limit=limit, splits=("validation",))
+    scored = baselines.score(store.folder, [baselines.BASE], pool, interrupt, limit=limit, splits=("validation",))
     base = scored[baselines.BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
     return Goal(config.keep, base)
@@ -241,10 +243,10 @@ def _with_starts(config: StudyConfig, options: RunOptions, coefficients: Coeffic
     return replace(config, starts={method: points for method, points in found.items() if points})
 
 
-def _finished(store: TrialStore, limits: Limits) -> Verdict | None:
-    """The verdict of a study that has nothing left to do; None if it has."""
-    verdict, trials = Verdict.read(store.folder), store.trials()
-    spent = limits.spent(trials)
-    left = spent.finished < min(spent.trials, limits.trials)
-    done = verdict is not None and verdict.trials == spent.finished and not left
-    return verdict if done and not limits.allow(spent) else None
+def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:
+    """The result of a study that has nothing left to do; None if it has."""
+    result, trials = TuningResult.read(store.folder), store.trials()
+    spent = budget.spent(trials)
+    left = spent.finished < min(spent.trials, budget.trials)
+    done = result is not None and result.trials == spent.finished and not left
+    return result if done and not budget.allow(spent) else None

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY
 from hpo_bench.merging.setting import MergeSetting
@@ -54,7 +54,7 @@ def check_studies(starts: Sequence[str], studies: Path) -> None:
 
     Raises:
         UsageError: If there is no such study.
-        LiveError: If one cannot be read or has no result.
+        TuningError: If one cannot be read or has no result.
     """
     for start in starts:
         if start.startswith(FROM):
@@ -77,7 +77,7 @@ def resolve(
 
     Raises:
         UsageError: If there is no such study.
-        LiveError: If another study cannot be read or has no result.
+        TuningError: If another study cannot be read or has no result.
     """
     settings: list[MergeSetting] = []
     for start in starts:
@@ -123,7 +123,7 @@ def _found(study: str, method: str | None, studies: Path) -> list[MergeSetting]:
     held = beliefs(found.config, found.store.trials())
     found.store.close()
     if not held:
-        raise LiveError(f"study {study!r} has no result to start from")
+        raise TuningError(f"study {study!r} has no result to start from")
     belief = next((one for one in held if one.method == method), held[0])
     best = sorted(range(len(belief.trials)), key=belief.rank, reverse=True)[:FROM_BEST]
     settings = [belief.trials[index].setting for index in best]

@@ -16,14 +16,24 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import as_record
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import lock
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.storage_url import VARIABLE, of_file, opened, scrubbed, shown, sqlite_file, with_driver
-from hpo_bench.tuning.trial import Answers, Cost, Failure, State, Success, Trial, plain, read_answers, write_answers
+from hpo_bench.tuning.trial import (
+    Answers,
+    Failure,
+    State,
+    Success,
+    Trial,
+    TrialCost,
+    plain,
+    read_answers,
+    write_answers,
+)
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""
@@ -63,8 +73,8 @@ class TrialStore:
 
     Raises:
         UsageError: If the URL is none, or of a database that forgets.
-        LiveError: If the storage cannot be opened, is not there and only read, lacks what the folder has answers of, or
-            has a study of that name that is not ours.
+        TuningError: If the storage cannot be opened, is not there and only read, lacks what the folder has answers of,
+            or has a study of that name that is not ours.
     """
 
     def __init__(self, folder: Path, name: str, *, url: str | None = None, existing: bool = False) -> None:
@@ -76,7 +86,7 @@ class TrialStore:
         file = sqlite_file(self.url)
         if file is not None and not file.exists():
             if existing:
-                raise LiveError(
+                raise TuningError(
                     f"there is no database {shown(self.url)}, in which study {name!r} was; put it back"
                     f"{'' if self._own else f', or say where it is in the environment variable {VARIABLE}'}"
                 )
@@ -100,7 +110,7 @@ class TrialStore:
             url: Likewise.
 
         Raises:
-            LiveError: If a study could not be begun or continued there.
+            TuningError: If a study could not be begun or continued there.
         """
         place = of_file(folder.resolve() / "study.sqlite3") if url is None else opened(url)
         store = cls(folder, name, url=url, existing=True) if _has_tables(place) else None
@@ -113,7 +123,7 @@ class TrialStore:
         """What the study was begun with; None before it was.
 
         Raises:
-            LiveError: If it is of another version, or damaged.
+            TuningError: If it is of another version, or damaged.
         """
         if self._config is None and self._study is not None:
             stored = self._attributes.get(CONFIG)
@@ -126,10 +136,10 @@ class TrialStore:
         """What the study was begun with.
 
         Raises:
-            LiveError: If it was not begun, is of another version, or damaged.
+            TuningError: If it was not begun, is of another version, or damaged.
         """
         if (config := self.config) is None:
-            raise LiveError(f"study {self.name!r} was not begun; tune it first")
+            raise TuningError(f"study {self.name!r} was not begun; tune it first")
         return config
 
     @property
@@ -137,11 +147,11 @@ class TrialStore:
         """How many trials the optimisers planned for; 0 before they did.
 
         Raises:
-            LiveError: If it is no number.
+            TuningError: If it is no number.
         """
         planned = self._attributes.get(PLANNED, 0)
         if not isinstance(planned, int):
-            raise LiveError(
+            raise TuningError(
                 f"how many trials study {self.name!r} planned for is damaged ({str(planned)[:40]!r} is no number); "
                 "begin another with --study"
             )
@@ -151,7 +161,7 @@ class TrialStore:
         """Note how many trials the optimisers plan for.
 
         Raises:
-            LiveError: If the storage cannot be written.
+            TuningError: If the storage cannot be written.
         """
         if trials != self.planned:
             with self._guarded("written"):
@@ -169,7 +179,8 @@ class TrialStore:
             The configuration as it is stored.
 
         Raises:
-            LiveError: If the storage cannot be written, the name is taken, or answers of such a study lie here already.
+            TuningError: If the storage cannot be written, the name is taken, or answers of such a study lie here
+                already.
         """
         _check_no_answers(self.folder, self.url)
         with self._guarded("written"):
@@ -191,7 +202,7 @@ class TrialStore:
             worker: Who runs it.
 
         Raises:
-            LiveError: If the storage cannot be written.
+            TuningError: If the storage cannot be written.
         """
         template = FrozenTrial(
             number=-1,
@@ -216,7 +227,7 @@ class TrialStore:
         """Note that another worker runs a trial now.
 
         Raises:
-            LiveError: If the storage cannot be written.
+            TuningError: If the storage cannot be written.
         """
         with self._guarded("written"):
             self._storage.set_trial_user_attr(self._id(trial), "worker", worker)
@@ -232,7 +243,7 @@ class TrialStore:
             goal: What the answers are worth; by default their mean score.
 
         Raises:
-            LiveError: If the storage or the answers cannot be written.
+            TuningError: If the storage or the answers cannot be written.
         """
         answers = success.answers["validation"]
         standing = (goal or Goal()).standing(answers)
@@ -257,7 +268,7 @@ class TrialStore:
         """Keep a failure, its details in a log file.
 
         Raises:
-            LiveError: If the storage or the log cannot be written.
+            TuningError: If the storage or the log cannot be written.
         """
         log = Path("logs") / f"trial-{trial.number:04d}.log"
         (self.folder / log).parent.mkdir(exist_ok=True)
@@ -279,7 +290,7 @@ class TrialStore:
         """Every trial of ours, in the order in which they were proposed.
 
         Raises:
-            LiveError: If the storage cannot be read, or a trial is damaged.
+            TuningError: If the storage cannot be read, or a trial is damaged.
         """
         return [trial for frozen in self._frozen() if (trial := _read(frozen)) is not None]
 
@@ -287,7 +298,7 @@ class TrialStore:
         """Numbers of the trials that others made, or that others ended while we ran them.
 
         Raises:
-            LiveError: If the storage cannot be read, or a trial is damaged.
+            TuningError: If the storage cannot be read, or a trial is damaged.
         """
         return [frozen.number for frozen in self._frozen() if _read(frozen) is None] if self._study is not None else []
 
@@ -295,7 +306,7 @@ class TrialStore:
         """The answers of a complete trial.
 
         Raises:
-            LiveError: If they cannot be read.
+            TuningError: If they cannot be read.
         """
         return read_answers(self.answers_path(number))
 
@@ -306,7 +317,7 @@ class TrialStore:
     @property
     def _known(self) -> int:
         if self._study is None:
-            raise LiveError(f"there is no study {self.name!r} in {shown(self.url)}")
+            raise TuningError(f"there is no study {self.name!r} in {shown(self.url)}")
         return self._study
 
     @property
@@ -335,7 +346,7 @@ class TrialStore:
             return
         else:
             what = "has others' trials"
-        raise LiveError(
+        raise TuningError(
             f"the study {self.name!r} in {shown(self.url)} was not made by hpo-bench and {what}; name another with "
             "--study"
         )
@@ -379,12 +390,12 @@ def check_reachable(url: str) -> None:
         url: As `opened` gives it.
 
     Raises:
-        LiveError: If there is no way to it: no such folder, server, database, user, or driver.
+        TuningError: If there is no way to it: no such folder, server, database, user, or driver.
     """
     file = sqlite_file(url)
     if file is not None and not file.exists():
         if not file.parent.is_dir():
-            raise LiveError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it")
+            raise TuningError(f"{shown(url)} cannot be opened: there is no folder {file.parent}; make it")
         return
     with _connected(url):
         pass
@@ -394,7 +405,7 @@ def _check_no_answers(folder: Path, url: str) -> None:
     """Refuse to begin where answers lie that the storage knows nothing of, and that would be overwritten."""
     answered = len(list((folder / "trials").glob("*.parquet")))
     if answered:
-        raise LiveError(
+        raise TuningError(
             f"{folder} holds the answers of {answered} trials, and {shown(url)} knows no study of theirs; give the "
             "--storage that it was begun with, or begin another with --study"
         )
@@ -434,13 +445,13 @@ class _Guard:
         if isinstance(error, optuna.exceptions.OptunaError | SQLAlchemyError | ImportError | ValueError):
             cause = error.__cause__ or error
             why = (str(cause) or type(cause).__name__).splitlines()[0]
-            raise LiveError(
+            raise TuningError(
                 f"{shown(self._url)} cannot be {self._done}: {scrubbed(why, self._url)}; check the URL, the rights and "
                 "the room on the disk, then give the same command again: nothing that was finished is lost"
             ) from error
         if isinstance(error, RuntimeError):  # a database of another version of Optuna's, and its advice
             advice = " ".join(str(error).split()).replace("$STORAGE_URL", f"'{shown(self._url)}'")
-            raise LiveError(f"{shown(self._url)} cannot be {self._done}: {advice}") from error
+            raise TuningError(f"{shown(self._url)} cannot be {self._done}: {advice}") from error
 
 
 def _write_ahead(storage: RDBStorage) -> None:
@@ -484,26 +495,26 @@ def _read(frozen: FrozenTrial) -> Trial | None:
     try:
         setting = MergeSetting(**frozen.params)
     except (TypeError, UsageError) as error:
-        raise LiveError(f"{where} is damaged ({error}); {cure}") from error
+        raise TuningError(f"{where} is damaged ({error}); {cure}") from error
     known = {"number": frozen.number, "setting": setting, "state": "running"}
     known |= {key: attrs[key] for key in ("asked_after", "worker")}
     # What a kill left of an unfinished trial does not count.
     if state != "running":
         if not isinstance(measured := attrs[MEASURED], Mapping):
-            raise LiveError(f"{where} is damaged: nothing was measured; {cure}")
+            raise TuningError(f"{where} is damaged: nothing was measured; {cure}")
         if lacking := {*COST, "told_as"} - set(measured):
-            raise LiveError(f"{where} is damaged: it lacks {min(lacking)}; {cure}")
+            raise TuningError(f"{where} is damaged: it lacks {min(lacking)}; {cure}")
         cost = {key: measured[key] for key in COST}
         known |= {"state": state, "score": frozen.value, "cost": cost}
         known |= {key: value for key, value in measured.items() if key not in COST}
-    trial = as_record(known, Trial, where=where, wrong=LiveError, cure=cure)
+    trial = as_record(known, Trial, where=where, wrong=TuningError, cure=cure)
     if trial.state == "complete" and not (trial.score is not None and np.isfinite(trial.score)):
-        raise LiveError(f"{where} is damaged: it is complete and has no score; {cure}")
+        raise TuningError(f"{where} is damaged: it is complete and has no score; {cure}")
     return trial
 
 
 def _measured(trial: Trial, measured: Mapping[str, Any], state: State, score: float | None) -> Trial:
     """A trial with what its entry `MEASURED` says."""
-    cost = Cost(**{key: measured[key] for key in COST})
+    cost = TrialCost(**{key: measured[key] for key in COST})
     known = {key: value for key, value in measured.items() if key not in COST}
     return replace(trial, state=state, score=score, cost=cost, **known)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.origin import FILE, STUDIES, Origin
+from hpo_bench.tuning.origin import FILE, STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome.export import Exported, export
 from hpo_bench.tuning.outcome.page import write_report
-from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Trial
 from surrogates.nearest import did_you_mean
@@ -50,7 +50,7 @@ class Study:
 
         Raises:
             UsageError: If there is no such study (the message names the nearest) or no such pair.
-            LiveError: If it cannot be read, or has no trial yet.
+            TuningError: If it cannot be read, or has no trial yet.
         """
         name, studies = str(name), Path(studies)
         places = (studies / name, Path(name)) if name.strip() else ()
@@ -59,12 +59,12 @@ class Study:
             known = sorted(place.parent.name for place in studies.glob(f"*/{FILE}"))
             hint = did_you_mean(name, known)
             raise UsageError(f"there is no study {name!r} in {studies}; {hint}there are: {', '.join(known) or 'none'}")
-        origin = Origin.read(folder)
+        origin = StudyOrigin.read(folder)
         if isinstance(pair, str):
             pair = find_pair(pair, Path(origin.pairs))
         store = TrialStore(folder, origin.study or folder.resolve().name, url=origin.storage(), existing=True)
         if store.config is None:
-            raise LiveError(f"study {name!r} has no trial yet; tune it first")
+            raise TuningError(f"study {name!r} has no trial yet; tune it first")
         return cls(store, store.config, pair)
 
     @property
@@ -82,18 +82,18 @@ class Study:
         """All trials in the order in which they were proposed, running and failed ones included.
 
         Raises:
-            LiveError: If they cannot be read.
+            TuningError: If they cannot be read.
         """
         return self.store.trials()
 
     @property
-    def result(self) -> Verdict | None:
+    def result(self) -> TuningResult | None:
         """What came of it, scored on test examples; None before its budget is spent.
 
         Raises:
-            LiveError: If the file that holds it is damaged.
+            TuningError: If the file that holds it is damaged.
         """
-        return Verdict.read(self.folder)
+        return TuningResult.read(self.folder)
 
     def to_frame(self) -> pd.DataFrame:
         """Tabulate the trials.
@@ -104,7 +104,7 @@ class Study:
             went wrong. Where an ability must be kept, also the score on its category and the margin left.
 
         Raises:
-            LiveError: If the trials cannot be read.
+            TuningError: If the trials cannot be read.
         """
         rows = [
             {
@@ -147,7 +147,7 @@ class Study:
             How many of the recorded answers the exported model gives again, and whether rounding explains the others.
 
         Raises:
-            LiveError: If the study has no result yet, the trial did not complete, or the pair's files have changed.
+            TuningError: If the study has no result yet, the trial did not complete, or the pair's files have changed.
             UsageError: If the pair cannot be found or the folder is taken.
             MergeError: If the merge cannot be made or written.
         """
@@ -157,10 +157,10 @@ class Study:
         )
 
     def write_report(self) -> Path:
-        """Write `report.html` into the study's folder: scores, the way there, the near-optimal zone, before and after.
+        """Write `report.html` into the study's folder: scores, the way there, near-optimal settings, before and after.
 
         Raises:
-            LiveError: If the study has no result yet, or its answers cannot be read.
+            TuningError: If the study has no result yet, or its answers cannot be read.
         """
         return write_report(self.store)
 

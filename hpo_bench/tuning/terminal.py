@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from hpo_bench.tuning.progress import Board
+from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.trial import Trial
 
@@ -42,31 +42,31 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
-    def show(self, board: Board, finished: Trial | None = None) -> None:
+    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Redraw; while nothing has finished only as the seconds go by."""
-        for message in board.news:
+        for message in progress.news:
             self._console.print(message, highlight=False)
-        board.news.clear()
+        progress.news.clear()
         if finished is None and time.monotonic() - self._drawn < REFRESH_SECONDS:
             return
         self._drawn = time.monotonic()
-        self._live.update(self._drawing(board), refresh=True)
+        self._live.update(self._drawing(progress), refresh=True)
 
-    def _drawing(self, board: Board) -> RenderableType:
-        dollars = board.limits.price > 0 or board.spent.dollars > 0
+    def _drawing(self, progress: StudyProgress) -> RenderableType:
+        dollars = progress.budget.price > 0 or progress.spent.dollars > 0
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
         table.add_column("trial", justify="right", no_wrap=True)
         table.add_column("setting", no_wrap=True)
-        kept = [f"kept (least {least:.3f})"] if (least := board.least) is not None else []
+        kept = [f"kept (least {least:.3f})"] if (least := progress.least) is not None else []
         for head in ("score", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
             table.add_column(head, justify="right", no_wrap=True)
         # In a narrow terminal this column gives way, as the only one that may be wrapped.
         table.add_column("")
-        shown = [*board.finished, *(trial for trial in board.trials.values() if trial.told_as is None)][-ROWS:]
+        shown = [*progress.finished, *(trial for trial in progress.trials.values() if trial.told_as is None)][-ROWS:]
         for trial in shown:
-            *cells, note = _cells(board, trial, dollars, bool(kept))
-            table.add_row(*cells, Text(note, no_wrap=True, overflow="ellipsis"), style=_style(board, trial))
-        return Group(table, Text(progress(board), style="bold"))
+            *cells, note = _cells(progress, trial, dollars, bool(kept))
+            table.add_row(*cells, Text(note, no_wrap=True, overflow="ellipsis"), style=_style(progress, trial))
+        return Group(table, Text(budget_line(progress), style="bold"))
 
 
 class LineScreen:
@@ -87,13 +87,13 @@ class LineScreen:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def show(self, board: Board, finished: Trial | None = None) -> None:
+    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Print what is new."""
-        for message in board.news:
+        for message in progress.news:
             self._print(message)
-        board.news.clear()
+        progress.news.clear()
         if finished is not None:
-            self._print(line(board, finished))
+            self._print(line(progress, finished))
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
@@ -104,7 +104,7 @@ def screen(console: Console, title: str) -> LiveScreen | LineScreen:
     return LiveScreen(console, title) if console.is_terminal and not console.quiet else LineScreen(console, title)
 
 
-def line(board: Board, trial: Trial) -> str:
+def line(progress: StudyProgress, trial: Trial) -> str:
     """A finished trial in a line."""
     parts = [f"trial {trial.number}", describe(trial.setting)]
     if trial.score is None:
@@ -113,32 +113,32 @@ def line(board: Board, trial: Trial) -> str:
         parts.append(score(trial))
         if trial.kept is not None:
             parts.append(f"kept {trial.kept:.3f}{'' if trial.feasible else ' (too little)'}")
-        parts.append(f"best {_best(board, trial)}")
+        parts.append(f"best {_best(progress, trial)}")
         parts.append(f"merge {trial.cost.merge_seconds:.2f} s, evaluation {trial.cost.eval_seconds:.1f} s")
         if trial.reason:
             parts.append(trial.reason)
-    if cost := board.limits.cost(trial):
+    if cost := progress.budget.cost(trial):
         parts.append(f"${cost:.2f}")
-    return ", ".join([*parts, progress(board)])
+    return ", ".join([*parts, budget_line(progress)])
 
 
-def progress(board: Board) -> str:
+def budget_line(progress: StudyProgress) -> str:
     """How much of the budget is spent, and the time left."""
-    spent, limits = board.spent, board.limits
-    parts = [f"{spent.finished} of {limits.trials} trials"]
-    if limits.hours is not None:
-        parts.append(f"{spent.hours:.2f} of {limits.hours:g} GPU-hours")
-    if limits.dollars is not None:
-        parts.append(f"${spent.dollars:.2f} of ${limits.dollars:g}")
+    spent, budget = progress.spent, progress.budget
+    parts = [f"{spent.finished} of {budget.trials} trials"]
+    if budget.hours is not None:
+        parts.append(f"{spent.hours:.2f} of {budget.hours:g} GPU-hours")
+    if budget.dollars is not None:
+        parts.append(f"${spent.dollars:.2f} of ${budget.dollars:g}")
     elif spent.dollars:
         parts.append(f"${spent.dollars:.2f}")
-    if kinds := board.kinds:
+    if kinds := progress.kinds:
         parts.append(", ".join(f"{count} failed ({kind})" for kind, count in kinds.items()))
-    if board.stopping:
+    if progress.stopping:
         parts.append("ending after what is running (Ctrl-C again: at once)")
-    elif not board.loaded:
+    elif not progress.loaded:
         parts.append("loading the models")
-    elif (left := limits.left(spent, workers=board.workers)) is not None:
+    elif (left := budget.left(spent, workers=progress.workers)) is not None:
         parts.append(f"{clock(left)} left")
     return ", ".join(parts)
 
@@ -156,30 +156,30 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
 
 
-def _best(board: Board, trial: Trial) -> str:
-    return "none yet" if trial.number not in board.best else f"{board.best[trial.number]:.3f}"
+def _best(progress: StudyProgress, trial: Trial) -> str:
+    return "none yet" if trial.number not in progress.best else f"{progress.best[trial.number]:.3f}"
 
 
-def _cells(board: Board, trial: Trial, dollars: bool, kept: bool) -> list[str]:
+def _cells(progress: StudyProgress, trial: Trial, dollars: bool, kept: bool) -> list[str]:
     cells = [str(trial.number), describe(trial.setting)]
     none = [""] if kept else []
-    money = [f"{board.limits.cost(trial):.2f}"] if dollars else []
+    money = [f"{progress.budget.cost(trial):.2f}"] if dollars else []
     if trial.state == "running":
-        since = time.monotonic() - board.begun.get(trial.number, time.monotonic())
-        where = f"on {trial.worker}" if board.workers > 1 else ""
+        since = time.monotonic() - progress.begun.get(trial.number, time.monotonic())
+        where = f"on {trial.worker}" if progress.workers > 1 else ""
         return [*cells, "", *none, "", "", f"{since:.0f} …", *[""] * len(money), where]
     seconds = [f"{trial.cost.merge_seconds:.2f}", f"{trial.cost.eval_seconds:.1f}"]
     if trial.score is None:
         return [*cells, "failed", *none, "", *seconds, *money, f"{trial.kind}: {trial.reason}"]
     held = [] if trial.kept is None else [f"{trial.kept:.3f}{'' if trial.feasible else ' too little'}"]
-    return [*cells, score(trial), *held, _best(board, trial), *seconds, *money, trial.reason]
+    return [*cells, score(trial), *held, _best(progress, trial), *seconds, *money, trial.reason]
 
 
-def _style(board: Board, trial: Trial) -> str | None:
+def _style(progress: StudyProgress, trial: Trial) -> str | None:
     if trial.state == "failed":
         return "red"
     if trial.state == "running":
         return "dim"
     if not trial.feasible:
         return "yellow"
-    return "green" if trial.score == board.highest else None
+    return "green" if trial.score == progress.highest else None

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from hpo_bench.display.printing import in_a_line
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.examples import Split
-from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.errors import UnreadableError
@@ -32,14 +32,14 @@ class Job:
         name: What messages call it, such as "trial 7".
         setting: What to merge.
         splits: Which examples to answer; while tuning, validation alone.
-        rehearsal: Whether to answer a handful of validation examples instead, and to tell how; see `Rehearsal`.
-        examples: Ids of the examples to rehearse; some of different lengths by default.
+        preflight: Whether to answer a handful of validation examples instead, and to tell how; see `Preflight`.
+        examples: Ids of those examples; some of different lengths by default.
     """
 
     name: str
     setting: MergeSetting
     splits: tuple[Split, ...] = ("validation",)
-    rehearsal: bool = False
+    preflight: bool = False
     examples: tuple[str, ...] = ()
 
 
@@ -88,10 +88,10 @@ def differences(one: Answers, other: Answers) -> NDArray[np.float64]:
     """How much better one merge did than another on each of the same n examples, of shape (n,).
 
     Raises:
-        LiveError: If they answered different examples.
+        TuningError: If they answered different examples.
     """
     if one.ids != other.ids:
-        raise LiveError("two trials answered different examples; the benchmark changed between them")
+        raise TuningError("two trials answered different examples; the benchmark changed between them")
     return one.scores - other.scores
 
 
@@ -102,7 +102,7 @@ def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
     `hpo_bench.statistics.examples`.
 
     Raises:
-        LiveError: If they answered different examples.
+        TuningError: If they answered different examples.
     """
     found = differences(one, other)
     error = found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else np.nan
@@ -110,7 +110,7 @@ def paired_difference(one: Answers, other: Answers) -> tuple[float, float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cost:
+class TrialCost:
     """What a trial took.
 
     Attributes:
@@ -138,14 +138,14 @@ class Success:
         fingerprint: Of the merged weights.
         cost: What it took.
         note: What a user should know, such as a batch that had to be made smaller.
-        rehearsal: What came of a job that was one.
+        preflight: What came of a job that was one.
     """
 
     answers: dict[Split, Answers]
     fingerprint: str
-    cost: Cost
+    cost: TrialCost
     note: str = ""
-    rehearsal: Rehearsal | None = None
+    preflight: Preflight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class Failure:
     kind: str
     reason: str
     details: str = ""
-    cost: Cost = Cost()
+    cost: TrialCost = TrialCost()
 
     def __post_init__(self) -> None:
         # An evaluator's errors may be of any length, and hold what no file and no terminal takes.
@@ -216,7 +216,7 @@ class Trial:
     kept: float | None = None
     margin: float | None = None
     margin_error: float | None = None
-    cost: Cost = Cost()
+    cost: TrialCost = TrialCost()
     fingerprint: str = ""
     kind: str = ""
     reason: str = ""
@@ -270,7 +270,7 @@ def read_answers(path: Path) -> Answers:
     """Read such a file.
 
     Raises:
-        LiveError: If it is missing or damaged.
+        TuningError: If it is missing or damaged.
     """
     cure = "put the file back"
     try:
@@ -283,10 +283,10 @@ def read_answers(path: Path) -> Answers:
         }
     except (UnreadableError, OSError, KeyError, pa.ArrowException) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise LiveError(f"{path}: the answers of a trial cannot be read ({reason}); {cure}") from error
+        raise TuningError(f"{path}: the answers of a trial cannot be read ({reason}); {cure}") from error
     scores = np.asarray(columns["score"].to_numpy(zero_copy_only=False), dtype=np.float64)
     if any(column.null_count for column in columns.values()) or not np.isfinite(scores).all():
-        raise LiveError(f"{path}: some answers of a trial are missing; {cure}")
+        raise TuningError(f"{path}: some answers of a trial are missing; {cure}")
     return Answers(
         ids=tuple(columns["id"].to_pylist()),
         categories=tuple(columns["category"].to_pylist()),

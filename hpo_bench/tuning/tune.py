@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.display.console import PlainConsole
-from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import run
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import PATIENCE, RunOptions
-from hpo_bench.tuning.origin import STUDIES, Origin
+from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage_url import typed
 from hpo_bench.tuning.study import Study
@@ -63,7 +63,7 @@ def tune(
     trial, a second one at once.
 
         study = hpo_bench.tune("ja-llama", methods=["ta", "ties"], trials=40)
-        study.result.lines[0], study.to_frame(), study.export("merged")
+        study.result.merges[0], study.to_frame(), study.export("merged")
 
     Merges are made in processes of their own, which import hpo_bench and not the script that calls this: a script needs
     no `if __name__ == "__main__"`.
@@ -106,19 +106,19 @@ def tune(
 
     Raises:
         UsageError: If an option makes no sense, or there is no such pair.
-        LiveError: If the study cannot be begun, continued or brought to an end, such as after too many failures.
+        TuningError: If the study cannot be begun, continued or brought to an end, such as after too many failures.
         OptimizerError: If there is no such optimiser, or it refuses the box.
         MergeError: If the pair cannot be loaded or merged.
         KeyboardInterrupt: If the user ended it before its budget.
     """
     asked = {name: value for name, value in locals().items() if name not in ("pair", "progress")}
     found, config, options = _wanted(pair, **asked)
-    origin = Origin(_place(pair), str(Path(pairs).resolve()), _as_typed(pair, asked))
+    origin = StudyOrigin(_place(pair), str(Path(pairs).resolve()), _as_typed(pair, asked))
     run.run(found, config, options, console=PlainConsole(quiet=not progress), origin=origin)
     return Study.open(options.name(config), options.studies, pair=found)
 
 
-def dry_run(pair: Pair | str | Path, *, progress: bool = True, **options: Any) -> Rehearsal:
+def dry_run(pair: Pair | str | Path, *, progress: bool = True, **options: Any) -> Preflight:
     """Ask the base VLM a handful of questions, as `tune` does before the first trial, and leave nothing behind.
 
     Args:

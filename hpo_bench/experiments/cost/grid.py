@@ -15,9 +15,9 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting
-from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.run import run
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
@@ -151,7 +151,7 @@ def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) ->
     Raises:
         UsageError: If a pair's grid was recorded from other files.
         LandscapeError: If there is no grid.
-        LiveError: If a study fails.
+        TuningError: If a study fails.
         KeyboardInterrupt: If the user ended it before.
     """
     grids = {(pair.name, method): _grid(pair, method) for pair in plan.pairs for method in plan.methods}
@@ -159,14 +159,14 @@ def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) ->
     for pair in plan.pairs:
         for method in plan.methods:
             landscape = grids[pair.name, method]
-            verdicts = []
+            results = []
             for seed in range(plan.seeds):
                 config = plan.config(pair, method, seed, landscape)
                 options = plan.options(pair, method, seed, landscape)
-                origin = Origin(pair.name, str(plan.built.resolve()), plan.command)
-                verdict = run(pair, config, options, console=console, origin=origin)
-                verdicts.append((options.folder(config), options.name(config), verdict))
-            found.append(_comparison(pair, method, landscape, verdicts))
+                origin = StudyOrigin(pair.name, str(plan.built.resolve()), plan.command)
+                result = run(pair, config, options, console=console, origin=origin)
+                results.append((options.folder(config), options.name(config), result))
+            found.append(_comparison(pair, method, landscape, results))
             told(found[-1])
     return found
 
@@ -191,12 +191,12 @@ def _grid(pair: Pair, method: str) -> Landscape:
 
 
 def _comparison(
-    pair: Pair, method: str, landscape: Landscape, studies: Sequence[tuple[Path, str, Verdict]]
+    pair: Pair, method: str, landscape: Landscape, studies: Sequence[tuple[Path, str, TuningResult]]
 ) -> Comparison:
     name = grid_name(landscape)
     merges, reached, seconds, firsts, others, tested = [], [], [], [], [], []
     highest = landscape.grid.scores[landscape.grid.best]
-    for folder, study, verdict in studies:
+    for folder, study, result in studies:
         store = TrialStore(folder, study, existing=True)
         trials = sorted(store.trials(), key=lambda trial: trial.told_as or 0)
         store.close()
@@ -207,9 +207,9 @@ def _comparison(
         seconds.append(sum(each) + sum(Overhead.read(folder).wall.values()))
         firsts.append(each[0])
         others += each[1:]
-        tested.append(_test(folder, MergeSetting(**verdict.lines[0].setting)))
-    folder, _, verdict = studies[0]
-    of_grid = next(line for line in verdict.lines if line.name == name)
+        tested.append(_test(folder, MergeSetting(**result.merges[0].setting)))
+    folder, _, result = studies[0]
+    of_grid = next(line for line in result.merges if line.name == name)
     grid = _test(folder, grid_setting(landscape))
     difference = np.mean(tested, axis=0) - grid
     points = len(landscape.grid)

@@ -88,7 +88,7 @@ def notes(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
         "high on validation examples as the grid's best.",
         "Seconds are this machine's, by the clock on the wall: of all merges, evaluations and the tuner itself; for "
         "the grid its number of settings times the mean seconds of a trial (a worker's first, which warms up, counted "
-        "once). The verdict on test examples, the same for both, is not in them.",
+        "once). The result on test examples, the same for both, is not in them.",
     ]
     if plan.seeds > 1:
         spread = np.sqrt(np.mean([one.spread**2 for one in comparisons]))

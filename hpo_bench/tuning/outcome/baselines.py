@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.trial import Answers, Failure, Job, Success, read_answers, write_answers
-from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 
@@ -23,8 +23,8 @@ Scored = dict[MergeSetting, dict[str, Answers]]
 def score(
     folder: Path,
     settings: Sequence[MergeSetting],
-    crew: Crew,
-    brake: Brake,
+    pool: WorkerPool,
+    interrupt: Interrupt,
     *,
     limit: float,
     splits: tuple[Split, ...] = SPLITS,
@@ -34,14 +34,14 @@ def score(
     Args:
         folder: The study's.
         settings: What to merge.
-        crew: The workers, none of them busy.
-        brake: Ends it when pressed.
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
         limit: Seconds that a merge and its answers may take.
         splits: Which examples.
 
     Raises:
-        LiveError: If a setting cannot be scored.
-        KeyboardInterrupt: If the brake was pressed.
+        TuningError: If a setting cannot be scored.
+        KeyboardInterrupt: If an end was asked for.
     """
     missing: dict[MergeSetting, tuple[Split, ...]] = {
         one: tuple(split for split in splits if not answers_path(folder, one, split).exists()) for one in settings
@@ -50,13 +50,13 @@ def score(
     attempts: dict[MergeSetting, int] = {}
     busy = 0
     while todo or busy:
-        if brake.pressed:
+        if interrupt.requested:
             raise KeyboardInterrupt
-        for worker in crew.idle[: len(todo)]:
+        for worker in pool.idle[: len(todo)]:
             setting = todo.pop(0)
-            crew.submit(worker, Job(_name(setting), setting, missing[setting]), limit=limit)
+            pool.submit(worker, Job(_name(setting), setting, missing[setting]), limit=limit)
             busy += 1
-        event = crew.poll(0.25)
+        event = pool.poll(0.25)
         if not isinstance(event, Finished | Lost):
             continue
         busy -= 1
@@ -68,7 +68,7 @@ def score(
             attempts[setting] = attempts.get(setting, 0) + 1
             if attempts[setting] >= ATTEMPTS:
                 where = " and ".join(missing[setting])
-                raise LiveError(f"{_name(setting)} cannot be scored on {where}: {result.kind}: {result.reason}")
+                raise TuningError(f"{_name(setting)} cannot be scored on {where}: {result.kind}: {result.reason}")
             todo.append(setting)
             continue
         for split in missing[setting]:
@@ -93,7 +93,7 @@ def grid_best(pair: str, method: str = "ta") -> Mapping[str, MergeSetting]:
 
 
 def grid_name(landscape: Landscape) -> str:
-    """What a verdict calls it."""
+    """What a result calls it."""
     return f"best of {len(landscape.grid)} on a grid"
 
 

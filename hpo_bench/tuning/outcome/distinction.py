@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import f as f_distribution
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.tuning.trial import Answers
 
 LEVEL = 0.05
@@ -26,10 +26,10 @@ def chance_of_luck(scored: Sequence[Answers]) -> float:
         The p-value; 1 where every merge scored the same on every example, or there are too few to tell.
 
     Raises:
-        LiveError: If they answered different examples.
+        TuningError: If they answered different examples.
     """
     if len({one.ids for one in scored}) > 1:
-        raise LiveError("two merges answered different examples; the benchmark changed between them")
+        raise TuningError("two merges answered different examples; the benchmark changed between them")
     if len(scored) < 2 or len(scored[0]) < 2:
         return 1.0
     scores = np.array([one.scores for one in scored])

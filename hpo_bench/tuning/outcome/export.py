@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.registry import open_evaluator
@@ -18,8 +18,8 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.tuning.goal import Goal
-from hpo_bench.tuning.origin import Origin
-from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Trial
 
@@ -86,15 +86,15 @@ def export(
         trust_remote_code: Whether the user allows code that comes with the VLM to run.
 
     Raises:
-        LiveError: If the study has no verdict, the trial did not complete, or the pair's files have changed.
+        TuningError: If the study has no result, the trial did not complete, or the pair's files have changed.
         UsageError: If the pair cannot be found or the folder is taken.
         MergeError: If the merge cannot be made or written.
     """
     config = store.begun
-    chosen, verdict = _choose(store, trial)
-    pair = pair or Origin.read(store.folder).find()
+    chosen, result = _choose(store, trial)
+    pair = pair or StudyOrigin.read(store.folder).find()
     if pair.file_hashes() != config.as_dict()["checkpoints"]:
-        raise LiveError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
+        raise TuningError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
     check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
     loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
     provenance = {
@@ -102,15 +102,15 @@ def export(
         "trial": chosen.number,
         "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
         "fingerprint": chosen.fingerprint,
-        "command": " ".join(Origin.read(store.folder).command),
-        **({"test": _test(verdict)} if verdict is not None and chosen.number == verdict.recommended else {}),
+        "command": " ".join(StudyOrigin.read(store.folder).command),
+        **({"test": _test(result)} if result is not None and chosen.number == result.recommended else {}),
     }
     checked: list[Exported] = []
 
     def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
         types = provenance["merged_in"], provenance["stored_in"]
         checked.append(_check(store, chosen, pair, loaded, finished, types, device, trust_remote_code))
-        return {CARD: f"{card(store, chosen, verdict, licence=pair.licence)}\n{checked[0].sentence}\n"}
+        return {CARD: f"{card(store, chosen, result, licence=pair.licence)}\n{checked[0].sentence}\n"}
 
     export_merge(
         pair,
@@ -125,7 +125,7 @@ def export(
     return replace(checked[0], folder=folder)
 
 
-def card(store: TrialStore, trial: Trial, verdict: Verdict | None, *, licence: str) -> str:
+def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licence: str) -> str:
     """The model card."""
     setting = trial.setting
     lines = [
@@ -146,40 +146,40 @@ def card(store: TrialStore, trial: Trial, verdict: Verdict | None, *, licence: s
         "",
         f"Found in trial {trial.number} of study `{store.name}` by `{store.begun.optimizer}`:",
         "",
-        f"    {' '.join(Origin.read(store.folder).command)}",
+        f"    {' '.join(StudyOrigin.read(store.folder).command)}",
         "",
         "On validation examples, which the search looked at, it scored "
         f"{_with_error(trial.score, trial.standard_error)}.",
     ]
-    if verdict is not None and trial.number == verdict.recommended:
+    if result is not None and trial.number == result.recommended:
         lines += [
             "On test examples, which it did not look at (95% intervals; differences paired over examples):",
             "",
             "| merge | setting | test | this merge is better by |",
             "|---|---|---|---|",
         ]
-        for place, line in enumerate(verdict.lines):
+        for place, line in enumerate(result.merges):
             low, high = line.interval
             under, over = line.gap
             behind = f"{line.behind:+.3f} [{under:+.3f}, {over:+.3f}]" if place else ""
             described = " ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.setting.values())
             lines.append(f"| {line.name} | {described} | {line.test:.3f} [{low:.3f}, {high:.3f}] | {behind} |")
-        if not verdict.distinguished:
+        if not result.distinguished:
             lines += ["", "The study told no merge from the base VLM, and recommends no change."]
     if licence:
         lines += ["", f"Licence of what was merged: {licence}"]
     return "\n".join(lines) + "\n"
 
 
-def _choose(store: TrialStore, number: int | None) -> tuple[Trial, Verdict | None]:
-    verdict = Verdict.read(store.folder)
-    if number is None and verdict is None:
-        raise LiveError(f"study {store.name} is not finished; finish it, or name a trial with --trial")
-    wanted = verdict.recommended if number is None and verdict is not None else number
+def _choose(store: TrialStore, number: int | None) -> tuple[Trial, TuningResult | None]:
+    result = TuningResult.read(store.folder)
+    if number is None and result is None:
+        raise TuningError(f"study {store.name} is not finished; finish it, or name a trial with --trial")
+    wanted = result.recommended if number is None and result is not None else number
     trial = next((trial for trial in store.trials() if trial.number == wanted), None)
     if trial is None or trial.score is None:
-        raise LiveError(f"study {store.name} has no complete trial {wanted}")
-    return trial, verdict
+        raise TuningError(f"study {store.name} has no complete trial {wanted}")
+    return trial, result
 
 
 def _check(
@@ -207,7 +207,7 @@ def _check(
     scores = _answered(vlm, trial, pair, loaded)
     recorded = store.answers(trial.number)
     if len(scores) != len(recorded):
-        raise LiveError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
+        raise TuningError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
     alike = np.isclose(scores, recorded.scores)
     merged_in, stored_in = types
     explained = bool(alike.all())
@@ -237,8 +237,8 @@ def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair) -> NDArr
         return evaluator.evaluate(model, evaluator.examples("validation")).scores
 
 
-def _test(verdict: Verdict) -> Mapping[str, float]:
-    best = verdict.lines[0]
+def _test(result: TuningResult) -> Mapping[str, float]:
+    best = result.merges[0]
     return {"score": best.test, "standard_error": best.test_error}
 
 

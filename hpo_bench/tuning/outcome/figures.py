@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from hpo_bench.display.figures import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.posterior import Choice, Recommendation, beliefs, zone
-from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.outcome.posterior import Recommendation, TradeOff, beliefs, near_optimal
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.space import WEIGHTS
 from hpo_bench.tuning.trial import Trial
 
@@ -56,15 +56,15 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
     return figure
 
 
-def front(found: Sequence[Choice], chosen: Recommendation, verdict: Verdict) -> Figure:
+def front(found: Sequence[TradeOff], chosen: Recommendation, result: TuningResult) -> Figure:
     """Both goals of a study with an ability to keep: all trials, the front, the limit, and what there was before.
 
     Args:
         found: The trials in both goals.
         chosen: What the study recommends.
-        verdict: What came of it.
+        result: What came of it.
     """
-    keep = verdict.keep.category if verdict.keep else ""
+    keep = result.keep.category if result.keep else ""
     best = [choice for choice in found if choice.best]
     least = next(
         c.trial.kept - c.trial.margin for c in found if c.trial.kept is not None and c.trial.margin is not None
@@ -78,7 +78,7 @@ def front(found: Sequence[Choice], chosen: Recommendation, verdict: Verdict) -> 
             [c.kept for c in best], [c.score for c in best], s=26, color=COLOURS["gp-bo"], label="Pareto front"
         )
         axes.axvline(least, color=LOST, lw=1.2, ls="--", label="the least that must be kept")
-        for line, marker in zip(verdict.lines[1:], "sD^vPX", strict=False):
+        for line, marker in zip(result.merges[1:], "sD^vPX", strict=False):
             if line.kept is not None:
                 axes.plot(line.kept.validation, line.validation, marker, ms=6, color=INK, mfc="white", label=line.name)
         own = next(choice for choice in found if choice.trial.number == chosen.trial.number)
@@ -92,7 +92,7 @@ def front(found: Sequence[Choice], chosen: Recommendation, verdict: Verdict) -> 
 
 
 def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure:
-    """The posterior mean over both coefficients, a panel a method, with the trials in order and the near-optimal zone.
+    """The posterior mean over both coefficients, a panel a method, the trials in order and the near-optimal settings.
 
     Where there is a density it is that of the method's best trial. A method without both coefficients has no panel.
 
@@ -120,7 +120,7 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                     vl, expert, means.clip(0.0, 1.0), cmap="viridis", shading="gouraud", rasterized=True
                 )
                 figure.colorbar(mesh, ax=axes, label="posterior mean")
-                near = zone(config, belief)
+                near = near_optimal(config, belief)
                 if near is not None:
                     edge = float(near.means.max() - near.within)
                     if means.min() < edge < means.max():

@@ -12,15 +12,15 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.display.figures import encode
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
-from hpo_bench.tuning.outcome.posterior import beliefs, choices, recommend
-from hpo_bench.tuning.outcome.result import Line, Verdict
+from hpo_bench.tuning.outcome.posterior import beliefs, recommend, trade_offs
+from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
@@ -57,12 +57,12 @@ def write_report(store: TrialStore) -> Path:
     """Write the page to `report.html` in the study's folder.
 
     Raises:
-        LiveError: If the study has no verdict yet, or its answers cannot be read.
+        TuningError: If the study has no result yet, or its answers cannot be read.
     """
     folder, config = store.folder, store.begun
-    verdict = Verdict.read(folder)
-    if verdict is None:
-        raise LiveError(f"study {store.name} is not finished; give the command that tunes it once more")
+    result = TuningResult.read(folder)
+    if result is None:
+        raise TuningError(f"study {store.name} is not finished; give the command that tunes it once more")
     trials = store.trials()
     held = beliefs(config, trials)
     chosen = recommend(held)
@@ -71,10 +71,10 @@ def write_report(store: TrialStore) -> Path:
         "trajectory": figures.trajectory(trials, chosen),
         "landscape": figures.landscapes(config, trials, chosen),
     }
-    front = choices(held)
+    front = trade_offs(held)
     if front:
-        drawn["front"] = figures.front(front, chosen, verdict)
-    before, after = (_answers(folder, line) for line in (_base(verdict), verdict.lines[0]))
+        drawn["front"] = figures.front(front, chosen, result)
+    before, after = (_answers(folder, line) for line in (_base(result), result.merges[0]))
     environment = Environment(
         loader=PackageLoader("hpo_bench.tuning.outcome", "."), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
@@ -83,10 +83,10 @@ def write_report(store: TrialStore) -> Path:
         name=store.name,
         pair=config.pair,
         style=(files("hpo_bench.display") / "page.css").read_text(encoding="utf-8"),
-        command=shlex.join(Origin.read(folder).command),
-        verdict=verdict,
-        lines=[(line, describe(MergeSetting(**line.setting))) for line in verdict.lines],
-        sentences=sentences(verdict),
+        command=shlex.join(StudyOrigin.read(folder).command),
+        result=result,
+        lines=[(line, describe(MergeSetting(**line.setting))) for line in result.merges],
+        sentences=sentences(result),
         answered=answered,
         z95=Z95,
         figures={name: _data(encode(figure, source)["png"]) for name, figure in drawn.items()},
@@ -139,11 +139,11 @@ def sides(before: Answers, after: Answers) -> list[Mapping[str, Any]]:
     ]
 
 
-def _base(verdict: Verdict) -> Line:
-    return next(line for line in verdict.lines if line.name == "base VLM")
+def _base(result: TuningResult) -> ScoredMerge:
+    return next(line for line in result.merges if line.name == "base VLM")
 
 
-def _answers(folder: Path, line: Line) -> Answers:
+def _answers(folder: Path, line: ScoredMerge) -> Answers:
     return read_answers(answers_path(folder, MergeSetting(**line.setting), "test"))
 
 

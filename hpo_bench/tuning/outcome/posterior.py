@@ -9,7 +9,7 @@ from botorch.utils.multi_objective.pareto import is_non_dominated
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.trial import Trial
@@ -24,7 +24,7 @@ LEAST_TRIALS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Zone:
+class NearOptimalSet:
     """The settings of one method that are as good as the best, as far as anybody can tell.
 
     Those whose posterior mean is within one standard error of an evaluation of the highest (the rule of Breiman et al.,
@@ -37,7 +37,7 @@ class Zone:
         within: How far below the best a posterior mean may be, in score units.
         settings: An even sample of the box, of shape (n, d), in the hyperparameters' own units.
         means: Posterior means there, of shape (n,).
-        inside: Which of these lie in the zone, of shape (n,).
+        inside: Which of these lie in the near-optimal set, of shape (n,).
     """
 
     method: str
@@ -142,10 +142,10 @@ def recommend(held: Sequence[Belief]) -> Recommendation:
     """The evaluated setting that ranks first; see `Recommendation`.
 
     Raises:
-        LiveError: If no trial was completed.
+        TuningError: If no trial was completed.
     """
     if not held:
-        raise LiveError("no trial was completed, so there is nothing to recommend")
+        raise TuningError("no trial was completed, so there is nothing to recommend")
     top = max(held, key=lambda belief: belief.rank(belief.best))
     index = top.best
     return Recommendation(
@@ -158,15 +158,15 @@ def within_scores(mean: float) -> float:
     return float(np.clip(mean, 0.0, 1.0))
 
 
-def zone(config: StudyConfig, belief: Belief) -> Zone | None:
+def near_optimal(config: StudyConfig, belief: Belief) -> NearOptimalSet | None:
     """The near-optimal settings of a method; None where there are too few trials to tell."""
     if belief.model is None:
         return None
     space = config.space(belief.method)
-    # A fixed seed: the zone is a property of the study and must not vary between calls.
+    # A fixed seed: the near-optimal set is a property of the study and must not vary between calls.
     unit = qmc.Sobol(space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
     best = belief.trials[belief.best]
-    # The best trial itself belongs to the zone, however small that is.
+    # The best trial itself belongs to the near-optimal set, however small that is.
     unit = np.concatenate((unit, space.point(best.setting)[None]))
     means = belief.model.predict(unit)[0]
     within = best.standard_error or 0.0
@@ -180,11 +180,11 @@ def zone(config: StudyConfig, belief: Belief) -> Zone | None:
         name: (float(settings[inside, axis].min()), float(settings[inside, axis].max()))
         for axis, name in enumerate(names)
     }
-    return Zone(belief.method, float(inside[:-1].mean()), ranges, within, settings, means, inside)
+    return NearOptimalSet(belief.method, float(inside[:-1].mean()), ranges, within, settings, means, inside)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class TradeOff:
     """A trial and what it stands for in both goals, by posterior means, so that luck does not put it on the front.
 
     Attributes:
@@ -202,7 +202,7 @@ class Choice:
     best: bool
 
 
-def choices(held: Sequence[Belief]) -> list[Choice]:
+def trade_offs(held: Sequence[Belief]) -> list[TradeOff]:
     """All complete trials of all methods, by what they keep, the most first; none where nothing must be kept.
 
     Args:
@@ -225,5 +225,5 @@ def choices(held: Sequence[Belief]) -> list[Choice]:
     if not found:
         return []
     front = is_non_dominated(torch.tensor([[score, kept] for _, score, kept, _ in found], dtype=torch.double))
-    made = [Choice(*one, best=bool(on)) for one, on in zip(found, front, strict=True)]
+    made = [TradeOff(*one, best=bool(on)) for one, on in zip(found, front, strict=True)]
     return sorted(made, key=lambda choice: choice.kept, reverse=True)

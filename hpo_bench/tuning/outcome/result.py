@@ -8,24 +8,28 @@ from typing import Any, Self
 
 import numpy as np
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
-from hpo_bench.tuning import rehearsal
+from hpo_bench.tuning import preflight
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
-from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
+from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Answers, differences, plain
-from hpo_bench.tuning.workers.base import Crew
+from hpo_bench.tuning.workers.base import WorkerPool
 
-FILE = "verdict.json"
-SAMPLES = 5
+FILE = "result.json"
+OLD_FILE = "verdict.json"
+"""Studies of hpo-bench 0.1 have it instead."""
+OLD_NAMES = {"lines": "merges", "zones": "near_optimal", "samples": "examples"}
+"""What it calls things there."""
+EXAMPLES = 5
 REFERENCES = {
     "base VLM": baselines.BASE,
     "expert swapped in": MergeSetting("ta", 0.0, 1.0),
@@ -57,7 +61,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ScoredMerge:
     """One merge, scored on both splits. Where an ability must be kept, scores are those on the other examples.
 
     Attributes:
@@ -94,7 +98,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class AnsweredExample:
     """How the base VLM and a merge answered one validation example.
 
     Attributes:
@@ -114,7 +118,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearOptimal:
-    """The settings of one method that are as good as the best, as far as anybody can tell; see `posterior.Zone`.
+    """The settings of one method that are as good as the best, as far as can be told; see `NearOptimalSet`.
 
     Attributes:
         share: Share of the method's box that they are.
@@ -128,7 +132,7 @@ class NearOptimal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class TuningResult:
     """What came of a study.
 
     Attributes:
@@ -137,12 +141,12 @@ class Verdict:
         mean: Its posterior mean on validation.
         deviation: The posterior standard deviation.
         reproduced: Whether its answers were, example by example, those of the trial.
-        lines: The recommended setting first, then what it is compared with.
-        zones: For each method that has trials what of its box is near-optimal.
+        merges: The recommended one first, then what it is compared with.
+        near_optimal: For each method that has trials the settings of its box that are as good as the best.
         keep: The ability that had to be kept; None if there was none.
         chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
         luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
-        samples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
+        examples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
     """
 
     trials: int
@@ -150,72 +154,74 @@ class Verdict:
     mean: float
     deviation: float
     reproduced: bool
-    lines: tuple[Line, ...]
-    zones: Mapping[str, NearOptimal]
+    merges: tuple[ScoredMerge, ...]
+    near_optimal: Mapping[str, NearOptimal]
     keep: Keep | None = None
     chance: float | None = None
     luck: float = 0.0
-    samples: tuple[Sample, ...] = ()
+    examples: tuple[AnsweredExample, ...] = ()
 
     @property
     def distinguished(self) -> bool:
         """Whether any merge was told from another, or from the base VLM; if not, there is no reason for a change."""
         return self.luck < LEVEL
 
-    def title(self, line: Line) -> str:
-        """What to call a line: one that no other was told from is not recommended."""
-        return line.name if self.distinguished or line is not self.lines[0] else f"trial {self.recommended}"
+    def title(self, merge: ScoredMerge) -> str:
+        """What to call a merge: one that no other was told from is not recommended."""
+        return merge.name if self.distinguished or merge is not self.merges[0] else f"trial {self.recommended}"
 
     def write(self, folder: Path) -> None:
-        """Write `verdict.json`, whole or not at all."""
+        """Write `result.json`, whole or not at all; it takes the place of the file of before."""
         text = json.dumps(asdict(self), indent=2) + "\n"
         write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+        (folder / OLD_FILE).unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """The verdict of a study's folder; None if it has none.
+        """The result of a study's folder; None if it has none.
 
         Raises:
-            LiveError: If the file is damaged.
+            TuningError: If the file is damaged.
         """
-        path = folder / FILE
-        if not path.exists():
+        path = next((file for name in (FILE, OLD_FILE) if (file := folder / name).exists()), None)
+        if path is None:
             return None
         cure = "delete it, and the same command makes it again"
-        verdict = read_record(path, cls, wrong=LiveError, cure=cure)
+        names = OLD_NAMES if path.name == OLD_FILE else {}
+        result = read_record(path, cls, wrong=TuningError, cure=cure, names=names)
         try:
-            for line in verdict.lines:
-                MergeSetting(**line.setting)
+            for merge in result.merges:
+                MergeSetting(**merge.setting)
         except (UsageError, TypeError) as error:
-            raise LiveError(f"{path} is damaged: a setting makes no sense ({error}); {cure}") from error
-        if not verdict.lines:
-            raise LiveError(f"{path} is damaged: it has no lines; {cure}")
-        return verdict
+            raise TuningError(f"{path} is damaged: a setting makes no sense ({error}); {cure}") from error
+        if not result.merges:
+            raise TuningError(f"{path} is damaged: it has no merges; {cure}")
+        return result
 
 
-def judge(
+def conclude(
     store: TrialStore,
-    crew: Crew,
-    brake: Brake,
+    pool: WorkerPool,
+    interrupt: Interrupt,
     *,
     beside: Mapping[str, MergeSetting] | None = None,
     timeout: float | None = None,
-) -> Verdict:
+) -> TuningResult:
     """Score the recommended setting and its rivals on validation and test examples.
 
     What was scored before is kept in the study's folder and not scored again.
 
     Args:
         store: A study with at least one complete trial.
-        crew: The workers, none of them busy.
-        brake: Ends it when pressed.
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
         beside: Further settings to compare with, by name.
         timeout: Seconds that a trial may take, on validation examples; more by their share on all. By default found
             from the trials.
 
     Raises:
-        LiveError: If there is nothing to recommend, or a setting cannot be scored.
-        KeyboardInterrupt: If the brake was pressed.
+        TuningError: If there is nothing to recommend, or a setting cannot be scored.
+        KeyboardInterrupt: If an end was asked for.
     """
     config = store.begun
     trials = store.trials()
@@ -228,42 +234,44 @@ def judge(
         settings["highest score"] = luckiest.setting
     settings |= {**REFERENCES, **(beside or {})}
     limit = time_limit(timeout, trials) / VALIDATION_SHARE
-    scored = baselines.score(store.folder, list(settings.values()), crew, brake, limit=limit)
+    scored = baselines.score(store.folder, list(settings.values()), pool, interrupt, limit=limit)
     best, base = scored[chosen.setting], scored[baselines.BASE]
     seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
     told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
     luck = chance_of_luck(told)
-    zones = [one for belief in held if (one := zone(config, belief)) is not None]
-    verdict = Verdict(
+    near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
+    result = TuningResult(
         trials=sum(trial.state != "running" for trial in trials),
         recommended=chosen.trial.number,
         mean=chosen.mean,
         deviation=chosen.deviation,
         reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
-        lines=tuple(_line(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
-        zones={z.method: NearOptimal(share=z.share, ranges=dict(z.ranges), within=z.within) for z in zones},
+        merges=tuple(_scored(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
+        near_optimal={n.method: NearOptimal(share=n.share, ranges=dict(n.ranges), within=n.within) for n in near},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
         luck=luck,
-        samples=() if luck < LEVEL else _samples(chosen.setting, best, base, crew, brake, limit),
+        examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
     )
-    verdict.write(store.folder)
-    return verdict
+    result.write(store.folder)
+    return result
 
 
 Both = dict[str, Answers]
 
 
-def _samples(
-    setting: MergeSetting, merge: Both, base: Both, crew: Crew, brake: Brake, limit: float
-) -> tuple[Sample, ...]:
+def _examples(
+    setting: MergeSetting, merge: Both, base: Both, pool: WorkerPool, interrupt: Interrupt, limit: float
+) -> tuple[AnsweredExample, ...]:
     """The first few answers to validation examples, those that scored otherwise before the others."""
     own, other = base["validation"], merge["validation"]
-    shown = np.argsort(own.scores == other.scores, kind="stable")[:SAMPLES]
+    shown = np.argsort(own.scores == other.scores, kind="stable")[:EXAMPLES]
     ids = tuple(own.ids[place] for place in shown)
-    said = [_said(one, answers, ids, crew, brake, limit) for one, answers in ((baselines.BASE, own), (setting, other))]
+    said = [
+        _said(one, answers, ids, pool, interrupt, limit) for one, answers in ((baselines.BASE, own), (setting, other))
+    ]
     return tuple(
-        Sample(
+        AnsweredExample(
             id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),
             merge=said[1].get(own.ids[place], ""), merge_score=float(other.scores[place]),
         )
@@ -272,22 +280,22 @@ def _samples(
 
 
 def _said(
-    setting: MergeSetting, answers: Answers, ids: tuple[str, ...], crew: Crew, brake: Brake, limit: float
+    setting: MergeSetting, answers: Answers, ids: tuple[str, ...], pool: WorkerPool, interrupt: Interrupt, limit: float
 ) -> Mapping[str, str]:
     """What a merge says to some examples, by id; it is asked again where only scores are kept."""
     if answers.responses:
         return dict(zip(answers.ids, answers.responses, strict=True))
     try:
-        turns = rehearsal.ask(crew, brake, limit=limit, setting=setting, examples=ids).turns
-    except LiveError:  # then there are but scores to be shown
+        turns = preflight.ask(pool, interrupt, limit=limit, setting=setting, examples=ids).turns
+    except TuningError:  # then there are but scores to be shown
         return {}
     return {turn.example: turn.said for turn in turns}
 
 
-def _line(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> Line:
+def _scored(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> ScoredMerge:
     scored, best = ({split: goal.improved(one) for split, one in both.items()} for both in (all_scored, all_best))
     behind = differences(best["test"], scored["test"])
-    return Line(
+    return ScoredMerge(
         name=name,
         setting=plain(setting),
         validation=scored["validation"].score,

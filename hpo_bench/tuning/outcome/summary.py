@@ -1,4 +1,4 @@
-"""A verdict in the terminal."""
+"""A result in the terminal."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
-from hpo_bench.tuning.outcome.result import Kept, Sample, Verdict
-from hpo_bench.tuning.progress import Board
+from hpo_bench.tuning.outcome.result import AnsweredExample, Kept, TuningResult
+from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.terminal import clock
@@ -24,24 +24,24 @@ OTHERS_SHOWN = 5
 ANSWER_SHOWN = 200
 
 
-def show(verdict: Verdict, console: Console) -> None:
+def show(result: TuningResult, console: Console) -> None:
     """Print what was found, against what was there before.
 
     Args:
-        verdict: What came of the study.
+        result: What came of the study.
         console: Where to.
     """
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
     table.add_column("merge", no_wrap=True)
     table.add_column("setting", no_wrap=True)
     heads = ["validation", "test ± 95%", "behind ± 95%"]
-    if verdict.keep is not None:
-        heads += [f"{verdict.keep.category}, test", "below the VLM ± 95%"]
+    if result.keep is not None:
+        heads += [f"{result.keep.category}, test", "below the VLM ± 95%"]
     for head in heads:
         table.add_column(head, justify="right")
-    for place, line in enumerate(verdict.lines):
+    for place, line in enumerate(result.merges):
         table.add_row(
-            verdict.title(line),
+            result.title(line),
             describe(MergeSetting(**line.setting)),
             f"{line.validation:.3f}",
             f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
@@ -55,42 +55,42 @@ def show(verdict: Verdict, console: Console) -> None:
         )
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
-    for sentence in (*sentences(verdict), *map(answered, verdict.samples)):
+    for sentence in (*sentences(result), *map(answered, result.examples)):
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
-def sentences(verdict: Verdict) -> Sequence[str]:
+def sentences(result: TuningResult) -> Sequence[str]:
     """What the table does not say."""
-    best, *others = verdict.lines
-    told = [_advice(verdict)]
+    best, *others = result.merges
+    told = [_advice(result)]
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
             f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} on the others; the difference is winner's curse and "
             f"luck.{'' if base.gap[0] > 0 else ' So a gain is not shown; keeping the VLM as it is risks nothing.'}"
         )
-    if verdict.keep is not None and best.kept is not None and verdict.chance is not None:
-        told.append(_about_keeping(verdict.keep, best.kept, verdict.chance))
-    for method, zone in verdict.zones.items() if verdict.distinguished else ():
-        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in zone.ranges.items())
+    if result.keep is not None and best.kept is not None and result.chance is not None:
+        told.append(_about_keeping(result.keep, best.kept, result.chance))
+    for method, near in result.near_optimal.items() if result.distinguished else ():
+        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in near.ranges.items())
         told.append(
-            f"{registry.label(method)}: {100 * zone.share:.1f}% of the box is within the noise of one evaluation "
-            f"({zone.within:.3f}) of its best: {ranges}."
+            f"{registry.label(method)}: {100 * near.share:.1f}% of the box is within the noise of one evaluation "
+            f"({near.within:.3f}) of its best: {ranges}."
         )
-    if not verdict.reproduced:
+    if not result.reproduced:
         told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
     return told
 
 
-def answered(sample: Sample) -> str:
+def answered(example: AnsweredExample) -> str:
     """How base VLM and merge answered an example, in a line."""
 
     def said(answer: str, score: float) -> str:
         words = in_a_line(answer)[:ANSWER_SHOWN]
         return f"{words!r} ({score:.2f})" if answer else f"scored {score:.2f}"
 
-    base, merge = said(sample.base, sample.base_score), said(sample.merge, sample.merge_score)
-    return f"  {in_a_line(sample.id)}: base VLM {base}, merge {merge}"
+    base, merge = said(example.base, example.base_score), said(example.merge, example.merge_score)
+    return f"  {in_a_line(example.id)}: base VLM {base}, merge {merge}"
 
 
 def passed_over(store: TrialStore) -> str:
@@ -102,13 +102,13 @@ def passed_over(store: TrialStore) -> str:
     return f"passed over, as another program than hpo-bench made or ended it: trial {which} of study {store.name}"
 
 
-def accounts(board: Board, seconds: float) -> str:
+def accounts(progress: StudyProgress, seconds: float) -> str:
     """What this call took."""
-    spent, own = board.spent, board.overhead.trials
+    spent, own = progress.spent, progress.overhead.trials
     before = f" after {spent.finished - own} of an earlier call" if spent.finished > own else ""
     parts = [f"{own} trials{before} in {clock(seconds)}"]
-    if board.overhead.trials:
-        wall, processor = (1000 * seconds for seconds in board.overhead.each)
+    if progress.overhead.trials:
+        wall, processor = (1000 * seconds for seconds in progress.overhead.each)
         parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
     if spent.dollars:
         parts.append(f"${spent.dollars:.2f}")
@@ -121,21 +121,21 @@ def lost(kept: Kept) -> str:
     return f"{kept.lost:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def _advice(verdict: Verdict) -> str:
+def _advice(result: TuningResult) -> str:
     """What to do, and how sure that is."""
-    setting = describe(MergeSetting(**verdict.lines[0].setting))
-    low, high = (within_scores(verdict.mean + side * verdict.deviation) for side in (-Z95, Z95))
-    expected = f"the posterior expects {verdict.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
+    setting = describe(MergeSetting(**result.merges[0].setting))
+    low, high = (within_scores(result.mean + side * result.deviation) for side in (-Z95, Z95))
+    expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
     about = (
         "Test examples were not looked at before the end; after ± stands half of a 95% interval, paired over examples "
         "where two are compared."
     )
-    if verdict.distinguished:
-        return f"Recommended: trial {verdict.recommended}, {setting}; {expected}. {about}"
+    if result.distinguished:
+        return f"Recommended: trial {result.recommended}, {setting}; {expected}. {about}"
     return (
         f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on validation "
-        f"examples with probability {verdict.luck:.2f}. No change is recommended. Look at the answers below, ask more "
-        f"or other examples, or take another metric. Highest is trial {verdict.recommended}, {setting}; {expected}. "
+        f"examples with probability {result.luck:.2f}. No change is recommended. Look at the answers below, ask more "
+        f"or other examples, or take another metric. Highest is trial {result.recommended}, {setting}; {expected}. "
         f"{about}"
     )
 

@@ -67,7 +67,7 @@ def add_study(
 
     Raises:
         UsageError: If no trial is complete, or one name is given for several methods.
-        LiveError: If the study cannot be read.
+        TuningError: If the study cannot be read.
         InvalidGridError: If there are too few trials for a landscape.
         UnwritableError: If the landscape exists, or cannot be written.
     """

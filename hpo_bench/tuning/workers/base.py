@@ -9,11 +9,11 @@ from hpo_bench.tuning.trial import Failure, Job, Success
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A worker has opened its bench and waits for work.
+    """A worker has opened its session and waits for work.
 
     Attributes:
         worker: Its name.
-        facts: What its bench knows.
+        facts: What its session knows.
     """
 
     worker: str
@@ -37,12 +37,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A worker is gone; the crew opens another in its place.
+    """A worker is gone; the pool opens another in its place.
 
     Attributes:
         worker: Its name.
         job: What it was at.
-        failure: Why: of kind "timeout" when the crew ended it for taking too long, "worker-died" when it died.
+        failure: Why: of kind "timeout" when the pool ended it for taking too long, "worker-died" when it died.
     """
 
     worker: str
@@ -53,12 +53,12 @@ class Lost:
 Event = Ready | Finished | Lost
 
 
-class Crew(Protocol):
-    """Workers that hold benches, each at one job at a time."""
+class WorkerPool(Protocol):
+    """Workers that hold sessions, each at one job at a time."""
 
     @property
     def size(self) -> int:
-        """How many workers there are, idle, busy or opening their bench."""
+        """How many workers there are, idle, busy or opening their session."""
         ...
 
     @property
@@ -80,7 +80,7 @@ class Crew(Protocol):
         """The next thing that happened, or nothing within `timeout` seconds.
 
         Raises:
-            HpoBenchError: If a worker cannot open its bench.
+            HpoBenchError: If a worker cannot open its session.
         """
         ...
 

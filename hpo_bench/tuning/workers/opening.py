@@ -6,7 +6,7 @@ from hpo_bench.merging.devices import devices
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.workers import processes
-from hpo_bench.tuning.workers.base import Crew
+from hpo_bench.tuning.workers.base import WorkerPool
 from hpo_bench.tuning.workers.session import PairOpener
 
 
@@ -22,7 +22,7 @@ def check_workers(options: RunOptions) -> None:
 
 def open_workers(
     pair: Pair, options: RunOptions, *, mask_seed: int, logs: Path, coefficients: tuple[str, ...] = ()
-) -> Crew:
+) -> WorkerPool:
     """Open processes of this machine, or actors on a Ray cluster, that each load the pair.
 
     Args:
@@ -34,12 +34,12 @@ def open_workers(
 
     Raises:
         UsageError: If there is no such device, or Ray is not installed.
-        LiveError: If the cluster cannot be reached.
+        TuningError: If the cluster cannot be reached.
     """
     opener = PairOpener(pair, mask_seed, options.threads, coefficients, options.trust_remote_code)
     if options.ray_address is None:
         places = devices(options.workers, options.device)
-        return processes.ProcessCrew(opener, devices=places, logs=logs)
-    from hpo_bench.tuning.workers.ray import RayCrew  # Ray is an extra
+        return processes.ProcessPool(opener, devices=places, logs=logs)
+    from hpo_bench.tuning.workers.ray import RayPool  # Ray is an extra
 
-    return RayCrew(opener, address=options.ray_address, workers=options.workers, device=options.device)
+    return RayPool(opener, address=options.ray_address, workers=options.workers, device=options.device)

@@ -18,9 +18,9 @@ from typing import Any
 
 import psutil
 
-from hpo_bench.errors import HpoBenchError, LiveError
-from hpo_bench.evaluation.command import LEASH
-from hpo_bench.tuning.trial import Cost, Failure, Job
+from hpo_bench.errors import HpoBenchError, TuningError
+from hpo_bench.evaluation.command import KILL_WITH_PARENT
+from hpo_bench.tuning.trial import Failure, Job, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import Opener
 
@@ -43,14 +43,14 @@ class _Worker:
     limit: float | None = None
 
 
-class ProcessCrew:
-    """Processes of this machine, each with a bench of its own.
+class ProcessPool:
+    """Processes of this machine, each with a session of its own.
 
     A process and not a thread, even for a single worker: an evaluator that hangs can be ended, and one that takes its
     process down does not take the tuner with it. A worker ends by itself when the tuner is gone.
 
     Args:
-        opener: Opens a bench in each process.
+        opener: Opens a session in each process.
         devices: A device for each worker; their number is that of the workers.
         logs: Folder for what the workers print.
     """
@@ -85,8 +85,8 @@ class ProcessCrew:
         """The next thing that happened.
 
         Raises:
-            LiveError: If a worker dies while it opens its bench.
-            HpoBenchError: If its bench cannot be opened.
+            TuningError: If a worker dies while it opens its session.
+            HpoBenchError: If its session cannot be opened.
         """
         now = time.monotonic()
         ends = [w.begun + w.limit for w in self._workers if w.job is not None and w.limit is not None]
@@ -133,7 +133,7 @@ class ProcessCrew:
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
         if not worker.ready:
             self.stop()
-            raise LiveError(f"{worker.name} ended {how} while it loaded the models; see {worker.log}")
+            raise TuningError(f"{worker.name} ended {how} while it loaded the models; see {worker.log}")
         hint = "; the system may have run out of memory" if code == -signal.SIGKILL else ""
         return self._replace(worker, "worker-died", f"{worker.name} ended {how}{hint}")
 
@@ -153,7 +153,7 @@ class ProcessCrew:
         self._workers[place] = self._open(worker.name, worker.device)
         if worker.job is None:
             return None
-        spent = Cost(eval_seconds=time.monotonic() - worker.begun)
+        spent = TrialCost(eval_seconds=time.monotonic() - worker.begun)
         return Lost(worker.name, worker.job, Failure(kind, reason, f"the end of {worker.log}:\n\n{tail}", spent))
 
     def _open(self, name: str, device: str) -> _Worker:
@@ -182,7 +182,7 @@ def _hidden_main() -> Iterator[None]:
 
 
 def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
-    """What a worker process does: open a bench, then answer one job after the other."""
+    """What a worker process does: open a session, then answer one job after the other."""
     if hasattr(os, "setsid"):
         os.setsid()  # what its evaluator starts is in its group, and ends with it
     # Ctrl-C reaches every process of the terminal, a queue's SIGTERM all of a job; when to end is the tuner's to say.
@@ -196,8 +196,8 @@ def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
     faulthandler.enable(output)
     threading.Thread(target=_follow_parent, daemon=True).start()
     try:
-        bench = opener(device)
-        pipe.send(bench.facts())
+        session = opener(device)
+        pipe.send(session.facts())
     except HpoBenchError as error:
         pipe.send(error)
         return
@@ -205,7 +205,7 @@ def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
         while True:
             job: Job = pipe.recv()
             print(f"--- {job.name}: {job.setting}", flush=True)  # noqa: T201, goes to the log
-            pipe.send(bench.run(job))
+            pipe.send(session.run(job))
 
 
 def _follow_parent() -> None:
@@ -234,12 +234,12 @@ def _kill(process: SpawnProcess) -> None:
 def _kill_started(worker: psutil.Process) -> None:
     """End a worker's children and theirs, in groups of their own as well.
 
-    A leash is left alone with what it holds: it ends by itself when its worker does, and clears up.
+    `kill_with_parent.py` is left alone with what it runs: it ends by itself when its worker does, and clears up.
     """
     with contextlib.suppress(psutil.Error):
         for child in worker.children():
             with contextlib.suppress(psutil.Error):
-                if str(LEASH) not in child.cmdline():
+                if str(KILL_WITH_PARENT) not in child.cmdline():
                     _kill_started(child)
                     child.kill()
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpo_bench.errors import HpoBenchError, LiveError, UsageError
-from hpo_bench.tuning.trial import Cost, Failure, Job
+from hpo_bench.errors import HpoBenchError, TuningError, UsageError
+from hpo_bench.tuning.trial import Failure, Job, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import Opener
 
@@ -19,21 +19,21 @@ except ImportError as error:
 
 
 class _Actor:
-    """What runs on a node: a bench on the device that Ray gave it."""
+    """What runs on a node: a session on the device that Ray gave it."""
 
     def __init__(self, opener: Opener, device: str | None) -> None:
         import torch
 
         # Ray shows an actor its own GPUs alone, so that the first is the right one.
-        self._bench = opener(device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
+        self._session = opener(device or ("cuda:0" if torch.cuda.is_available() else "cpu"))
 
     def facts(self) -> Any:
-        """What the bench knows."""
-        return self._bench.facts()
+        """What the session knows."""
+        return self._session.facts()
 
     def run(self, job: Job) -> Any:
         """Merge and evaluate."""
-        return self._bench.run(job)
+        return self._session.run(job)
 
 
 @dataclass(slots=True)
@@ -47,21 +47,21 @@ class _Worker:
     limit: float | None = None
 
 
-class RayCrew:
-    """Actors on a Ray cluster, each with a bench of its own that stays in memory.
+class RayPool:
+    """Actors on a Ray cluster, each with a session of its own that stays in memory.
 
     An actor is placed wherever the cluster has room, now or once a node has joined; one whose node is lost is opened
     again elsewhere, and its trial is given to another.
 
     Args:
-        opener: Opens a bench in each actor; the pair must be at the same path on every node, or on the hub.
+        opener: Opens a session in each actor; the pair must be at the same path on every node, or on the hub.
         address: Of the cluster, such as "auto" or "10.0.0.1:6379".
         workers: How many actors.
         gpus: GPUs of each; by default one where the cluster has any.
-        device: What each opens its bench on; by default its GPU, else the CPU.
+        device: What each opens its session on; by default its GPU, else the CPU.
 
     Raises:
-        LiveError: If the cluster cannot be reached.
+        TuningError: If the cluster cannot be reached.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class RayCrew:
             if self._began:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise LiveError(
+            raise TuningError(
                 f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}; if it runs, RAY_AUTH_MODE "
                 "and RAY_AUTH_TOKEN must be the same here as where it was started"
             ) from error
@@ -103,7 +103,7 @@ class RayCrew:
         """The next thing that happened.
 
         Raises:
-            LiveError: If a bench cannot be opened.
+            TuningError: If a session cannot be opened.
             HpoBenchError: Likewise, for reasons of ours.
         """
         waiting = {worker.waiting: worker for worker in self._workers if worker.waiting is not None}
@@ -133,7 +133,7 @@ class RayCrew:
         try:
             answer: Any = ray.get(worker.waiting)
         except RayTaskError as error:
-            # What a bench raises when it is opened; a job's own errors are failures and no exceptions.
+            # What a session raises when it is opened; a job's own errors are failures and no exceptions.
             raise _cause(error) from error
         except RayActorError as error:
             if (cause := _opening_error(error)) is not None:
@@ -145,7 +145,7 @@ class RayCrew:
             self._renew(worker)
             return None
         except RayError as error:
-            raise LiveError(f"the Ray cluster fails: {str(error).splitlines()[0]}") from error
+            raise TuningError(f"the Ray cluster fails: {str(error).splitlines()[0]}") from error
         worker.waiting = None
         if not worker.ready:
             worker.ready = True
@@ -154,7 +154,7 @@ class RayCrew:
         return None if job is None else Finished(worker.name, job, answer)
 
     def _replace(self, worker: _Worker, job: Job, kind: str, reason: str) -> Lost:
-        spent = Cost(eval_seconds=time.monotonic() - worker.begun)
+        spent = TrialCost(eval_seconds=time.monotonic() - worker.begun)
         ray.kill(worker.actor)
         self._renew(worker)
         return Lost(worker.name, job, Failure(kind, reason, "see the logs of the Ray cluster", spent))
@@ -177,4 +177,4 @@ def _cause(error: RayTaskError) -> Exception:
     cause = error.cause
     if isinstance(cause, HpoBenchError):
         return cause
-    return LiveError(f"a worker cannot open the pair: {type(cause).__name__}: {cause}")
+    return TuningError(f"a worker cannot open the pair: {type(cause).__name__}: {cause}")

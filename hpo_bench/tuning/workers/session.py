@@ -1,4 +1,4 @@
-"""A worker's bench: a pair that stays in memory, merged and evaluated again and again."""
+"""A worker's session: a pair that stays in memory, merged and evaluated again and again."""
 
 import gc
 import time
@@ -13,15 +13,15 @@ from hpo_bench.errors import EvaluationError, MergeError
 from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
 from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
+from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.rehearsal import HANDFUL, rehearse
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class Merger(Protocol):
         ...
 
 
-class Bench(Protocol):
+class WorkerSession(Protocol):
     """What a worker process holds."""
 
     def run(self, job: Job) -> Success | Failure:
@@ -46,12 +46,12 @@ class Bench(Protocol):
         ...
 
 
-Opener = Callable[[str], Bench]
-"""Opens a bench on a device ("cpu", "cuda:0", ...); travels to the worker by pickle."""
+Opener = Callable[[str], WorkerSession]
+"""Opens a session on a device ("cpu", "cuda:0", ...); travels to the worker by pickle."""
 
 
 @dataclass(frozen=True, slots=True)
-class ModelBench:
+class PairSession:
     """A live model, what merges into it, and what scores it.
 
     Attributes:
@@ -72,7 +72,7 @@ class ModelBench:
         return {**{side: len(self.evaluator.examples(side)) for side in sides}, **self.known}
 
     def run(self, job: Job) -> Success | Failure:
-        """Merge, then answer each split's examples, or rehearse.
+        """Merge, then answer each split's examples, or ask a handful before anything is paid for.
 
         Out of memory, the evaluation is tried once more in batches of half the size; a smaller batch that worked is
         kept. Whatever else goes wrong is a failure and no score.
@@ -85,13 +85,13 @@ class ModelBench:
             merged = time.perf_counter() - begin
             if isinstance(self.evaluator, Informed):
                 self.evaluator.inform(job.setting)
-            if job.rehearsal:
-                rehearsal, note = self._with_room(
-                    HANDFUL, lambda: rehearse(self.evaluator, self.model, self._once, job.examples)
+            if job.preflight:
+                preflight, note = self._with_room(
+                    HANDFUL, lambda: run_preflight(self.evaluator, self.model, self._once, job.examples)
                 )
                 seconds = time.perf_counter() - begin - merged
-                cost = Cost(merge_seconds=merged, eval_seconds=seconds, dollars=rehearsal.dollars)
-                return Success({}, fingerprint, cost, note, rehearsal)
+                cost = TrialCost(merge_seconds=merged, eval_seconds=seconds, dollars=preflight.dollars)
+                return Success({}, fingerprint, cost, note, preflight)
             answers, notes = {}, []
             for split in job.splits:
                 examples = self.evaluator.examples(split)
@@ -99,12 +99,14 @@ class ModelBench:
                 paid += outcome.dollars
                 answers[split] = _answers(outcome)
                 notes += [note] if note else []
-            cost = Cost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
+            cost = TrialCost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
             return Success(answers, fingerprint, cost, "; ".join(notes))
         except Exception as error:  # whatever a user's evaluator or a broken device may raise
             seconds = time.perf_counter() - begin
             paid += getattr(error, "dollars", 0.0)
-            cost = Cost(merge_seconds=merged or seconds, eval_seconds=seconds - merged if merged else 0.0, dollars=paid)
+            cost = TrialCost(
+                merge_seconds=merged or seconds, eval_seconds=seconds - merged if merged else 0.0, dollars=paid
+            )
             failed = replace(failure_of(error), cost=cost)
         # Only out of the handler are the error's frames, and with them the tensors of a full device, let go.
         self._make_room()
@@ -175,13 +177,13 @@ COEFFICIENTS = {"nan": nan.coefficients, "metagpt": metagpt.coefficients}
 
 @dataclass(frozen=True, slots=True)
 class PairOpener:
-    """Opens benches on a pair.
+    """Opens sessions on a pair.
 
     Attributes:
         pair: What to merge.
         mask_seed: Seed of DARE's masks.
         threads: CPU threads of each worker.
-        coefficients: Of which keys of `COEFFICIENTS` the bench should know the coefficients.
+        coefficients: Of which keys of `COEFFICIENTS` the session should know the coefficients.
         trust_remote_code: Whether the user allows code that comes with the VLM to run.
     """
 
@@ -191,7 +193,7 @@ class PairOpener:
     coefficients: tuple[str, ...] = ()
     trust_remote_code: bool = False
 
-    def __call__(self, device: str) -> ModelBench:
+    def __call__(self, device: str) -> PairSession:
         """Load the pair to a device and open its evaluator.
 
         Raises:
@@ -208,7 +210,7 @@ class PairOpener:
         known: Mapping[str, Any] = {"coefficients": self._coefficients(loaded)} if self.coefficients else {}
         merger = Resident(loaded, mask_seed=self.mask_seed)
         merger.self_test()
-        return ModelBench(loaded.vlm, merger, evaluator, known)
+        return PairSession(loaded.vlm, merger, evaluator, known)
 
     def _coefficients(self, loaded: LoadedPair) -> dict[str, tuple[float, float]]:
         vectors = TaskVectors.of(loaded)

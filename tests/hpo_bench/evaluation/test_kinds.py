@@ -15,7 +15,7 @@ import torch
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Informed, checked
-from hpo_bench.evaluation.command import LEASH
+from hpo_bench.evaluation.command import KILL_WITH_PARENT
 from hpo_bench.evaluation.examples import Example, read_examples, write_examples
 from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.options import without_secrets
@@ -255,8 +255,8 @@ time.sleep(60)
 """
 OWNER = """
 import os, subprocess, sys, time
-end, leash = os.pipe()
-subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=end)
+reading, writing = os.pipe()
+subprocess.Popen([sys.executable, *sys.argv[1:]], stdin=reading)
 time.sleep(60)
 """
 
@@ -265,7 +265,7 @@ def test_a_command_and_its_children_end_with_a_worker_that_is_killed(tmp_path: P
     (tmp_path / "endless.py").write_text(ENDLESS)
     (tmp_path / "model").mkdir()
     words = [sys.executable, str(tmp_path / "endless.py"), str(tmp_path / "pids")]
-    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(LEASH), str(tmp_path / "model"), *words])
+    owner = subprocess.Popen([sys.executable, "-c", OWNER, str(KILL_WITH_PARENT), str(tmp_path / "model"), *words])
     pids: list[int] = []
     end = time.monotonic() + 60
     while len(pids) < 2 and time.monotonic() < end:

@@ -57,8 +57,8 @@ def likeliest(loaded: LoadedPair) -> list[list[int]]:
     """What the model would say at each position of the right answers, asked in batches of seven."""
     scorer = ExactMatch(Prompts(loaded.processor), batch_size=7)
     told = scorer.dialogue(loaded.vlm, families.examples(15))
-    assert list(told.together) == list(told.alone)
-    return list(told.together)
+    assert list(told.batched) == list(told.single)
+    return list(told.batched)
 
 
 @pytest.mark.parametrize("name", RENDERED)

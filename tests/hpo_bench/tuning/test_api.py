@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from live_toys import InlineCrew, success
+from tuning_toys import InlinePool, success
 
 from hpo_bench.cli.tune import command
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Job, Success
 from hpo_bench.tuning.tune import tune
@@ -30,7 +30,7 @@ def test_options_are_those_of_the_command() -> None:
 def test_a_pair_is_tuned_quietly_and_looked_at(
     small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(processes, "ProcessCrew", lambda *_, **__: InlineCrew())
+    monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool())
     options = {"optimizer": "sobol", "starts": [(0.5, 0.25)], "studies": tmp_path, "study": "s"}
     study = tune(small_pair, trials=3, **options)
     assert capsys.readouterr().out == ""
@@ -42,7 +42,7 @@ def test_a_pair_is_tuned_quietly_and_looked_at(
     assert frame.loc[0, ["vl_weight", "exp_weight"]].tolist() == [0.5, 0.25]
     assert frame["score"].tolist() == [trial.score for trial in study.trials]
     assert frame["density"].isna().all()
-    told = Origin.read(study.folder)
+    told = StudyOrigin.read(study.folder)
     assert told.command[:2] == ("hpo-bench", "tune")
     assert told.command[3:] == (
         "--optimizer", "sobol", "--trials", "3", "--start", "0.5,0.25", "--study", "s", "--studies", str(tmp_path),
@@ -59,7 +59,7 @@ def test_ctrl_c_ends_it_after_the_running_trial(
             os.kill(os.getpid(), signal.SIGINT)
         return success(job)
 
-    monkeypatch.setattr(processes, "ProcessCrew", lambda *_, **__: InlineCrew(run=run))
+    monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool(run=run))
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match="study s goes on where it stopped"):
         tune(small_pair, optimizer="sobol", trials=4, studies=tmp_path, study="s")

@@ -13,10 +13,10 @@ import families
 import pytest
 import torch
 from click.testing import CliRunner
-from live_toys import InlineCrew
 from rich.console import Console
 from safetensors.torch import save_file
 from transformers import AutoModelForImageTextToText
+from tuning_toys import InlinePool
 
 from hpo_bench.cli import cli
 from hpo_bench.evaluation.examples import write_examples
@@ -29,7 +29,7 @@ from hpo_bench.merging.processor import load_processor
 from hpo_bench.tuning import run as tuning
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.workers.session import PairOpener
 
@@ -80,10 +80,10 @@ def run(pair: Pair, studies: Path, trials: int) -> str:
     """Tune in this process; what was shown."""
     console = Console(file=StringIO(), width=200)
     config, options = StudyConfig.of(pair, optimizer="sobol"), RunOptions(trials=trials, study="s", studies=studies)
-    origin = Origin(str(pair.folder), str(studies), ("hpo-bench", "tune", str(pair.folder)))
+    origin = StudyOrigin(str(pair.folder), str(studies), ("hpo-bench", "tune", str(pair.folder)))
     tuning.run(
         pair, config, options, console=console, origin=origin,
-        open_crew=lambda *_: InlineCrew(run=PairOpener(pair)("cpu").run),
+        open_pool=lambda *_: InlinePool(run=PairOpener(pair)("cpu").run),
     )  # fmt: skip
     return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 

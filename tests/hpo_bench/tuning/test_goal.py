@@ -6,25 +6,25 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from live_toys import CATEGORIES, EXAMPLES, IDS, InlineCrew, config
+from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.budget import Limits
+from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.posterior import Choice, beliefs, choices, recommend, zone
-from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.posterior import TradeOff, beliefs, near_optimal, recommend, trade_offs
+from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import sentences
-from hpo_bench.tuning.progress import Board, Silent
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.progress import Silent, StudyProgress
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 from optimizers import Optimizer
 from optimizers.gp_bo import GpBo
 from optimizers.registry import get
@@ -41,19 +41,23 @@ def answers(setting: MergeSetting) -> Answers:
 
 
 def success(job: Job) -> Success:
-    return Success(dict.fromkeys(job.splits, answers(job.setting)), f"weights of {job.setting}", Cost(eval_seconds=1))
+    return Success(
+        dict.fromkeys(job.splits, answers(job.setting)), f"weights of {job.setting}", TrialCost(eval_seconds=1)
+    )
 
 
 def goal() -> Goal:
     return Goal(KEEP, answers(baselines.BASE))
 
 
-def tune(folder: Path, crew: InlineCrew, *, kind: type[Optimizer], trials: int, keep: Keep = KEEP) -> Tuner:
+def tune(folder: Path, pool: InlinePool, *, kind: type[Optimizer], trials: int, keep: Keep = KEEP) -> Tuner:
     store = TrialStore(folder, folder.name)
     known = store.config or store.begin(config(keep=keep, optimizer=kind.name, optimizer_version=kind.version))
-    base = baselines.score(folder, [baselines.BASE], crew, Brake(), limit=60.0, splits=("validation",))
-    contest = Contest.of(known, kind, budget=trials, goal=Goal(known.keep, base[baselines.BASE]["validation"]))
-    tuner = Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=trials), brake=Brake(), screen=Silent())
+    base = baselines.score(folder, [baselines.BASE], pool, Interrupt(), limit=60.0, splits=("validation",))
+    race = Race.of(known, kind, budget=trials, goal=Goal(known.keep, base[baselines.BASE]["validation"]))
+    tuner = Tuner(
+        store=store, race=race, pool=pool, budget=Budget(trials=trials), interrupt=Interrupt(), screen=Silent()
+    )
     tuner.run()
     return tuner
 
@@ -62,11 +66,11 @@ def tune(folder: Path, crew: InlineCrew, *, kind: type[Optimizer], trials: int, 
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A SYNTHETIC study of twenty trials by constrained GP-BO, tuned and judged."""
     folder = tmp_path_factory.mktemp("tuning") / "kept"
-    crew = InlineCrew(run=success)
-    tune(folder, crew, kind=GpBo, trials=20)
-    Origin("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general")).write(folder)
+    pool = InlinePool(run=success)
+    tune(folder, pool, kind=GpBo, trials=20)
+    StudyOrigin("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general")).write(folder)
     store = TrialStore(folder, "kept")
-    judge(store, crew, Brake())
+    conclude(store, pool, Interrupt())
     return Study.open("kept", folder.parent)
 
 
@@ -96,9 +100,9 @@ def test_goals_without_sense_are_refused() -> None:
         Keep("general", -1.0)
     with pytest.raises(UsageError, match="needs the category"):
         Keep("")
-    with pytest.raises(LiveError, match=r"to keep 'generl' .* there are: general \(30\), skill \(30\)"):
+    with pytest.raises(TuningError, match=r"to keep 'generl' .* there are: general \(30\), skill \(30\)"):
         Keep("generl").sides(answers(baselines.BASE))
-    with pytest.raises(LiveError, match="base VLM was not evaluated"):
+    with pytest.raises(TuningError, match="base VLM was not evaluated"):
         Goal(KEEP).standing(answers(baselines.BASE))
 
 
@@ -114,7 +118,7 @@ def test_the_search_closes_in_on_the_best_that_keeps_enough(study: Study) -> Non
     assert chosen.trial.margin is not None
     assert chosen.trial.margin > -0.005
     assert (chosen.trial.score or 0.0) > best - 0.015
-    near = zone(study.config, beliefs(study.config, trials)[0])
+    near = near_optimal(study.config, beliefs(study.config, trials)[0])
     assert near is not None
     assert all(
         (goal().standing(answers(MergeSetting("ta", *s))).margin or 0.0) > -0.02 for s in near.settings[near.inside]
@@ -134,8 +138,8 @@ def test_killed_and_resumed_the_trace_is_the_same(study: Study, tmp_path: Path) 
 
     for _ in range(2):
         with pytest.raises(KillError):
-            tune(tmp_path / "cut", InlineCrew(run=run), kind=GpBo, trials=20)
-    tune(tmp_path / "cut", InlineCrew(run=run), kind=GpBo, trials=20)
+            tune(tmp_path / "cut", InlinePool(run=run), kind=GpBo, trials=20)
+    tune(tmp_path / "cut", InlinePool(run=run), kind=GpBo, trials=20)
     trace = [(t.number, t.setting, t.score, t.kept, t.margin) for t in TrialStore(tmp_path / "cut", "cut").trials()]
     assert trace == [(t.number, t.setting, t.score, t.kept, t.margin) for t in study.store.trials()]
 
@@ -173,31 +177,31 @@ def test_nothing_feasible_is_said_and_the_likeliest_recommended(tmp_path: Path) 
         worse = {s: replace(a, scores=np.where(GENERAL, a.scores - 0.4, a.scores)) for s, a in found.answers.items()}
         return replace(found, answers=worse)
 
-    crew = InlineCrew(run=run)
-    tuner = tune(folder, crew, kind=GpBo, trials=8)
-    assert tuner.board.best == {}
-    assert "best none yet" in line(tuner.board, tuner.board.finished[0])
-    assert "too little" in line(tuner.board, tuner.board.finished[0])
-    verdict = judge(TrialStore(folder, "hard"), crew, Brake())
-    complete = [trial for trial in tuner.board.finished if trial.margin is not None]
+    pool = InlinePool(run=run)
+    tuner = tune(folder, pool, kind=GpBo, trials=8)
+    assert tuner.progress.best == {}
+    assert "best none yet" in line(tuner.progress, tuner.progress.finished[0])
+    assert "too little" in line(tuner.progress, tuner.progress.finished[0])
+    result = conclude(TrialStore(folder, "hard"), pool, Interrupt())
+    complete = [trial for trial in tuner.progress.finished if trial.margin is not None]
     margins = {trial.number: trial.margin or 0.0 for trial in complete}
-    assert margins[verdict.recommended] > np.median(list(margins.values()))
-    told = " ".join(sentences(verdict))
+    assert margins[result.recommended] > np.median(list(margins.values()))
+    told = " ".join(sentences(result))
     assert "no setting that was tried likely keeps that" in told
     assert "too much is lost" in told
 
 
 def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
-    verdict = Verdict.read(study.store.folder)
-    assert verdict is not None
-    assert verdict.keep == KEEP
-    lines = {one.name: one.kept for one in verdict.lines}
+    result = TuningResult.read(study.store.folder)
+    assert result is not None
+    assert result.keep == KEEP
+    lines = {one.name: one.kept for one in result.merges}
     base, swapped = lines["base VLM"], lines["expert swapped in"]
     assert base is not None
     assert swapped is not None
     assert base.lost == 0.0
     assert swapped.lost == pytest.approx(0.9 - 0.5)
-    assert any("Category general had to be kept" in sentence for sentence in sentences(verdict))
+    assert any("Category general had to be kept" in sentence for sentence in sentences(result))
     page = study.write_report().read_text(encoding="utf-8")
     assert "below the VLM" in page
     assert "general, test" in page
@@ -205,11 +209,11 @@ def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
 
 
 def test_front_holds_what_no_trial_beats_in_both_goals(study: Study) -> None:
-    found = choices(beliefs(study.config, study.store.trials()))
+    found = trade_offs(beliefs(study.config, study.store.trials()))
     assert [choice.kept for choice in found] == sorted((choice.kept for choice in found), reverse=True)
     assert len(found) == 20
 
-    def beaten(one: Choice) -> bool:
+    def beaten(one: TradeOff) -> bool:
         return any(
             other.score >= one.score and other.kept >= one.kept and (other.score, other.kept) != (one.score, one.kept)
             for other in found
@@ -228,7 +232,7 @@ def test_without_an_ability_to_keep_there_is_no_front(tmp_path: Path) -> None:
         setting = MergeSetting("ta", 0.2 * index, 0.5)
         running = store.start(setting, asked_after=index, worker="w")
         store.complete(running, success(Job(f"trial {index}", setting)), told_as=index)
-    assert choices(beliefs(plain, store.trials())) == []
+    assert trade_offs(beliefs(plain, store.trials())) == []
 
 
 def test_optuna_knows_which_trials_keep_enough(study: Study) -> None:
@@ -238,9 +242,9 @@ def test_optuna_knows_which_trials_keep_enough(study: Study) -> None:
 
 
 def test_best_so_far_is_among_those_that_keep_enough(study: Study) -> None:
-    board = Board(Limits(trials=20), 1)
+    progress = StudyProgress(Budget(trials=20), 1)
     for trial in study.store.trials():
-        board.put(trial)
+        progress.put(trial)
     kept = [trial.score for trial in study.store.trials() if trial.feasible and trial.score is not None]
-    assert board.highest == max(kept)
-    assert board.least == pytest.approx(0.8)
+    assert progress.highest == max(kept)
+    assert progress.least == pytest.approx(0.8)

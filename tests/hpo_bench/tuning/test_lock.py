@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.tuning import lock
 from hpo_bench.tuning.storage_url import with_driver
 
@@ -36,7 +36,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def test_a_second_tuner_of_one_study_is_refused_and_others_are_not(url: str) -> None:
     with lock.in_storage(url, "mine"):
         with (
-            pytest.raises(LiveError, match=r"study 'mine' in .* is being tuned by another process"),
+            pytest.raises(TuningError, match=r"study 'mine' in .* is being tuned by another process"),
             lock.in_storage(url, "mine"),
         ):
             pytest.fail("held twice")
@@ -51,7 +51,7 @@ def test_what_a_killed_tuner_held_is_free(url: str) -> None:
     try:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(LiveError), lock.in_storage(url, "mine"):
+        with pytest.raises(TuningError), lock.in_storage(url, "mine"):
             pytest.fail("held twice")
         holder.send_signal(signal.SIGKILL)
         holder.wait()
@@ -59,7 +59,7 @@ def test_what_a_killed_tuner_held_is_free(url: str) -> None:
             try:
                 with lock.in_storage(url, "mine"):
                     return
-            except LiveError:
+            except TuningError:
                 time.sleep(0.05)
         pytest.fail("a killed process still holds the study")
     finally:
@@ -70,7 +70,7 @@ def test_a_folder_is_held_once(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     with (
         lock.in_folder(folder),
-        pytest.raises(LiveError, match="is being tuned by another process"),
+        pytest.raises(TuningError, match="is being tuned by another process"),
         lock.in_folder(folder),
     ):
         pytest.fail("held twice")
@@ -79,7 +79,7 @@ def test_a_folder_is_held_once(tmp_path: Path) -> None:
 def test_databases_that_do_not_answer_are_named_without_their_password() -> None:
     pytest.importorskip("psycopg2")
     with (
-        pytest.raises(LiveError, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:9/none cannot be locked"),
+        pytest.raises(TuningError, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:9/none cannot be locked"),
         lock.in_storage("postgresql://me:secret@127.0.0.1:9/none", "mine"),
     ):
         pytest.fail("there is no database")

@@ -8,20 +8,20 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from live_toys import InlineCrew, config, success
+from tuning_toys import InlinePool, config, success
 
 from hpo_bench.display.console import PlainConsole
-from hpo_bench.errors import LiveError
-from hpo_bench.tuning.budget import Limits
+from hpo_bench.errors import TuningError
+from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Ending, Tuner
 from hpo_bench.tuning.progress import Silent
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.trial import Cost, Failure, Job, Success, Trial
+from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from optimizers.registry import get
 
 
@@ -31,27 +31,27 @@ class KillError(BaseException):
 
 def tune(
     folder: Path,
-    crew: InlineCrew,
+    pool: InlinePool,
     *,
     trials: int = 12,
     study: StudyConfig | None = None,
-    brake: Brake | None = None,
+    interrupt: Interrupt | None = None,
     **options: object,
 ) -> tuple[Ending, list[Trial]]:
     store = TrialStore(folder, "study")
     known = store.config or store.begin(study or config())
-    limits = options.pop("limits", None) or Limits(trials=trials)
-    budget = planned(store, limits)
+    budget = options.pop("budget", None) or Budget(trials=trials)
+    plan = planned(store, budget)
     tuner = Tuner(
         store=store,
-        contest=Contest.of(known, get(known.optimizer), budget=budget),
-        crew=crew,
-        limits=limits,
-        brake=brake or Brake(),
+        race=Race.of(known, get(known.optimizer), budget=plan),
+        pool=pool,
+        budget=budget,
+        interrupt=interrupt or Interrupt(),
         screen=options.pop("screen", Silent()),  # pyright: ignore[reportArgumentType]
         **options,  # pyright: ignore[reportArgumentType]
     )
-    store.plan(budget)
+    store.plan(plan)
     ending = tuner.run()
     return ending, store.trials()
 
@@ -65,7 +65,7 @@ def failing(kinds: dict[str, str]) -> Callable[[Job], Success | Failure]:
 
 
 def test_budget_of_trials_is_spent_exactly(tmp_path: Path) -> None:
-    ending, trials = tune(tmp_path, InlineCrew(), trials=7)
+    ending, trials = tune(tmp_path, InlinePool(), trials=7)
     assert ending == "budget"
     assert [trial.number for trial in trials] == list(range(7))
     assert {trial.state for trial in trials} == {"complete"}
@@ -78,7 +78,7 @@ def test_killed_anywhere_and_resumed_the_trace_is_the_same(
 ) -> None:
     study = config(optimizer=optimizer, optimizer_version=get(optimizer).version)
     failures = {"trial 3": "raised"}
-    _, whole = tune(tmp_path / "whole", InlineCrew(run=failing(failures)), study=study)
+    _, whole = tune(tmp_path / "whole", InlinePool(run=failing(failures)), study=study)
     done = []
     for attempt in range(100):
         with monkeypatch.context() as patched:
@@ -104,7 +104,7 @@ def test_killed_anywhere_and_resumed_the_trace_is_the_same(
 
                 patched.setattr(TrialStore, "_finish", finish)
             try:
-                _, trials = tune(tmp_path / "cut", InlineCrew(run=run), study=study)
+                _, trials = tune(tmp_path / "cut", InlinePool(run=run), study=study)
                 break
             except KillError:
                 continue
@@ -129,20 +129,20 @@ def test_interleaved_workers_resume_to_the_same_proposals(tmp_path: Path) -> Non
         return success(job)
 
     with pytest.raises(KillError):
-        tune(tmp_path, InlineCrew(3, run, pick), study=study)
+        tune(tmp_path, InlinePool(3, run, pick), study=study)
     before = TrialStore(tmp_path, "study").trials()
     running = [trial for trial in before if trial.state == "running"]
     assert len(running) == 3
-    crew = InlineCrew(3, pick=pick)
-    _, after = tune(tmp_path, crew, study=study)
-    assert [job.name for job in crew.jobs[:3]] == [f"trial {trial.number}" for trial in running]
+    pool = InlinePool(3, pick=pick)
+    _, after = tune(tmp_path, pool, study=study)
+    assert [job.name for job in pool.jobs[:3]] == [f"trial {trial.number}" for trial in running]
     assert [trial.setting for trial in after[: len(before)]] == [trial.setting for trial in before]
     assert len(after) == 12
     assert sorted(trial.told_as for trial in after if trial.told_as is not None) == list(range(12))
 
 
 def test_failures_are_no_scores_and_are_told(tmp_path: Path) -> None:
-    _, trials = tune(tmp_path, InlineCrew(run=failing({"trial 2": "nan-logits", "trial 5": "judge"})), trials=8)
+    _, trials = tune(tmp_path, InlinePool(run=failing({"trial 2": "nan-logits", "trial 5": "judge"})), trials=8)
     assert [trial.kind for trial in trials if trial.state == "failed"] == ["nan-logits", "judge"]
     assert all(trial.score is None and trial.standard_error is None for trial in trials if trial.state == "failed")
     assert (tmp_path / trials[2].log).read_text().count("on purpose") == 1
@@ -150,9 +150,9 @@ def test_failures_are_no_scores_and_are_told(tmp_path: Path) -> None:
 
 def test_failures_in_a_row_stop_with_advice_and_the_same_command_goes_on(tmp_path: Path) -> None:
     broken = {f"trial {i}": "out-of-memory" for i in range(2, 6)}
-    with pytest.raises(LiveError, match=r"4 trials in a row failed.*lower `batch_size`.*trial-0005\.log"):
-        tune(tmp_path, InlineCrew(run=failing(broken)), patience=4)
-    _, trials = tune(tmp_path, InlineCrew(), patience=4)
+    with pytest.raises(TuningError, match=r"4 trials in a row failed.*lower `batch_size`.*trial-0005\.log"):
+        tune(tmp_path, InlinePool(run=failing(broken)), patience=4)
+    _, trials = tune(tmp_path, InlinePool(), patience=4)
     assert [trial.state for trial in trials].count("complete") == 8
     assert len(trials) == 12
 
@@ -166,54 +166,54 @@ def test_a_dead_worker_s_trial_is_given_to_another(tmp_path: Path) -> None:
             return Failure("worker-died", "killed")
         return success(job)
 
-    crew = InlineCrew(2, run)
-    _, trials = tune(tmp_path, crew, trials=6)
+    pool = InlinePool(2, run)
+    _, trials = tune(tmp_path, pool, trials=6)
     assert [trial.state for trial in trials] == ["complete"] * 4 + ["failed", "complete"]
     assert trials[4].kind == "worker-died"
-    assert [job.name for job in crew.jobs].count("trial 1") == 3
+    assert [job.name for job in pool.jobs].count("trial 1") == 3
     assert len(trials) == 6
 
 
 def test_no_worker_is_idle_while_there_is_budget(tmp_path: Path) -> None:
-    crew = InlineCrew(3)
+    pool = InlinePool(3)
     idle: list[int] = []
-    poll = crew.poll
+    poll = pool.poll
 
     def watched(timeout: float):
-        if len(crew.jobs) < 12 and not crew._opening:
-            idle.append(len(crew.idle))
+        if len(pool.jobs) < 12 and not pool._opening:
+            idle.append(len(pool.idle))
         return poll(timeout)
 
-    crew.poll = watched
-    tune(tmp_path, crew, study=config(optimizer="gp-bo", optimizer_version=get("gp-bo").version))
+    pool.poll = watched
+    tune(tmp_path, pool, study=config(optimizer="gp-bo", optimizer_version=get("gp-bo").version))
     assert set(idle) == {0}
 
 
 def test_hours_and_dollars_end_before_they_are_overspent(tmp_path: Path) -> None:
     # A toy trial takes three seconds.
-    _, by_time = tune(tmp_path / "hours", InlineCrew(), limits=Limits(trials=50, hours=10 / 3600))
-    _, by_money = tune(tmp_path / "money", InlineCrew(2), limits=Limits(trials=50, dollars=14.0, price=3600.0))
+    _, by_time = tune(tmp_path / "hours", InlinePool(), budget=Budget(trials=50, hours=10 / 3600))
+    _, by_money = tune(tmp_path / "money", InlinePool(2), budget=Budget(trials=50, dollars=14.0, price=3600.0))
     assert len(by_time) == 3
     assert len(by_money) == 4
 
 
 def test_a_raised_budget_goes_on_where_the_smaller_one_ended(tmp_path: Path) -> None:
     study = config(optimizer="gp-bo", optimizer_version=get("gp-bo").version)
-    tune(tmp_path / "a", InlineCrew(), trials=6, study=study)
-    _, more = tune(tmp_path / "a", InlineCrew(), trials=9, study=study)
-    _, whole = tune(tmp_path / "b", InlineCrew(), trials=9, study=study)
+    tune(tmp_path / "a", InlinePool(), trials=6, study=study)
+    _, more = tune(tmp_path / "a", InlinePool(), trials=9, study=study)
+    _, whole = tune(tmp_path / "b", InlinePool(), trials=9, study=study)
     assert traces(more) == traces(whole)
 
 
 def test_one_interrupt_ends_after_the_running_trial_and_two_at_once(tmp_path: Path) -> None:
-    with Brake() as brake:
+    with Interrupt() as interrupt:
 
         def run(job: Job) -> Success:
             if job.name == "trial 2":
                 signal.raise_signal(signal.SIGINT)
             return success(job)
 
-        ending, trials = tune(tmp_path, InlineCrew(run=run), brake=brake)
+        ending, trials = tune(tmp_path, InlinePool(run=run), interrupt=interrupt)
         assert ending == "interrupted"
         assert [trial.state for trial in trials] == ["complete"] * 3
         with pytest.raises(KeyboardInterrupt):
@@ -231,24 +231,24 @@ def test_after_a_kill_fewer_trials_may_be_asked_for(tmp_path: Path, optimizer: s
 
     study = config(optimizer=optimizer, optimizer_version=get(optimizer).version)
     with pytest.raises(KillError):
-        tune(tmp_path, InlineCrew(run=run), trials=25, study=study)
-    ending, fewer = tune(tmp_path, InlineCrew(), trials=4)
+        tune(tmp_path, InlinePool(run=run), trials=25, study=study)
+    ending, fewer = tune(tmp_path, InlinePool(), trials=4)
     assert (ending, [trial.state for trial in fewer]) == ("budget", ["complete"] * 6 + ["running"])
-    _, seven = tune(tmp_path, InlineCrew(), trials=7)
+    _, seven = tune(tmp_path, InlinePool(), trials=7)
     assert [trial.state for trial in seven] == ["complete"] * 7
-    _, whole = tune(tmp_path / "whole", InlineCrew(), trials=25, study=study)
-    _, all_of_it = tune(tmp_path, InlineCrew(), trials=25)
+    _, whole = tune(tmp_path / "whole", InlinePool(), trials=25, study=study)
+    _, all_of_it = tune(tmp_path, InlinePool(), trials=25)
     assert traces(all_of_it) == traces(whole)
 
 
 def test_trials_that_others_add_change_nothing(tmp_path: Path) -> None:
     study = config(optimizer="gp-bo", optimizer_version=get("gp-bo").version)
-    tune(tmp_path / "a", InlineCrew(), trials=5, study=study)
+    tune(tmp_path / "a", InlinePool(), trials=5, study=study)
     theirs = optuna.load_study(study_name="study", storage=TrialStore(tmp_path / "a", "study").url)
     theirs.enqueue_trial({"vl_weight": 1.0})
     theirs.add_trial(optuna.trial.create_trial(value=0.999))
-    _, more = tune(tmp_path / "a", InlineCrew(), trials=8)
-    _, whole = tune(tmp_path / "b", InlineCrew(), trials=8, study=study)
+    _, more = tune(tmp_path / "a", InlinePool(), trials=8)
+    _, whole = tune(tmp_path / "b", InlinePool(), trials=8, study=study)
     assert [trial.number for trial in more] == [0, 1, 2, 3, 4, 7, 8, 9]
     assert [trace[1:6] for trace in traces(more)] == [trace[1:6] for trace in traces(whole)]
 
@@ -261,7 +261,7 @@ def test_no_error_text_ends_the_tuner_or_floods_the_terminal(tmp_path: Path, tex
     for terminal in (True, False):
         console = PlainConsole(file=StringIO(), force_terminal=terminal, width=100)
         with screen(console, "[/pair] tuned") as shown:
-            _, trials = tune(tmp_path / str(terminal), InlineCrew(run=run), trials=3, screen=shown)
+            _, trials = tune(tmp_path / str(terminal), InlinePool(run=run), trials=3, screen=shown)
         assert trials[1].state == "failed"
         assert len(trials[1].reason) < 400
         assert "\n" not in trials[1].reason
@@ -273,40 +273,42 @@ def test_no_error_text_ends_the_tuner_or_floods_the_terminal(tmp_path: Path, tex
 
 
 def test_another_optimiser_s_trace_is_refused(tmp_path: Path) -> None:
-    tune(tmp_path, InlineCrew(), trials=5)
+    tune(tmp_path, InlinePool(), trials=5)
     store = TrialStore(tmp_path, "study")
-    contest = Contest.of(config(seed=1), get("random"), budget=12)
-    with pytest.raises(LiveError, match=r"trial 0 was proposed at ta .* now proposes ta"):
-        Tuner(store=store, contest=contest, crew=InlineCrew(), limits=Limits(trials=12), brake=Brake(), screen=Silent())
+    race = Race.of(config(seed=1), get("random"), budget=12)
+    with pytest.raises(TuningError, match=r"trial 0 was proposed at ta .* now proposes ta"):
+        Tuner(
+            store=store, race=race, pool=InlinePool(), budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()
+        )
 
 
 def test_deleted_trials_are_noticed(tmp_path: Path) -> None:
     store = TrialStore(tmp_path, "study")
     store.begin(config())
-    contest = Contest.of(config(), get("random"), budget=5)
-    proposal = contest.ask()
+    race = Race.of(config(), get("random"), budget=5)
+    proposal = race.ask()
     assert proposal is not None
     trial = store.start(proposal.setting, asked_after=1, worker="w")
     store.complete(trial, success(Job("trial 0", proposal.setting)), told_as=1)
-    with pytest.raises(LiveError, match="do not fit together"):
-        tune(tmp_path, InlineCrew())
+    with pytest.raises(TuningError, match="do not fit together"):
+        tune(tmp_path, InlinePool())
 
 
 def test_time_limit_follows_the_longest_trial(tmp_path: Path) -> None:
     def slow(job: Job) -> Success:
-        return Success(success(job).answers, "", Cost(eval_seconds=100.0))
+        return Success(success(job).answers, "", TrialCost(eval_seconds=100.0))
 
-    crew = InlineCrew(run=slow)
-    tune(tmp_path / "found", crew, trials=3)
-    assert crew.limits == [600.0, 1000.0, 1000.0]
-    crew = InlineCrew()
-    tune(tmp_path / "given", crew, trials=2, timeout=42.0)
-    assert crew.limits == [42.0, 42.0]
+    pool = InlinePool(run=slow)
+    tune(tmp_path / "found", pool, trials=3)
+    assert pool.limits == [600.0, 1000.0, 1000.0]
+    pool = InlinePool()
+    tune(tmp_path / "given", pool, trials=2, timeout=42.0)
+    assert pool.limits == [42.0, 42.0]
 
 
 def test_methods_race_and_the_worst_is_dropped(tmp_path: Path) -> None:
     study = config(methods=("ta", "dare", "ties"))
-    _, trials = tune(tmp_path / "whole", InlineCrew(), trials=36, study=study)
+    _, trials = tune(tmp_path / "whole", InlinePool(), trials=36, study=study)
     turns = {method: [t.number for t in trials if t.setting.method == method] for method in study.methods}
     assert len(turns["dare"]) == 10, "the synthetic DARE is far behind, and dropped after its heat"
     assert min(len(turns["ta"]), len(turns["ties"])) > 10
@@ -318,5 +320,5 @@ def test_methods_race_and_the_worst_is_dropped(tmp_path: Path) -> None:
         return success(job)
 
     with pytest.raises(KillError):
-        tune(tmp_path / "cut", InlineCrew(run=run), trials=36, study=study)
-    assert traces(tune(tmp_path / "cut", InlineCrew(), trials=36)[1]) == traces(trials)
+        tune(tmp_path / "cut", InlinePool(run=run), trials=36, study=study)
+    assert traces(tune(tmp_path / "cut", InlinePool(), trials=36)[1]) == traces(trials)

@@ -4,14 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
-from live_toys import InlineCrew, config
+from tuning_toys import InlinePool, config
 
-from hpo_bench.errors import LiveError
-from hpo_bench.tuning.budget import Limits
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.errors import TuningError
+from hpo_bench.tuning.budget import Budget
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.progress import FILE, PARTS, Overhead, Silent
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import TrialStore
 from optimizers.registry import get
 
@@ -21,15 +21,15 @@ def tune(folder: Path, trials: int) -> Overhead:
     known = store.config or store.begin(config())
     tuner = Tuner(
         store=store,
-        contest=Contest.of(known, get("random"), budget=20),
-        crew=InlineCrew(),
-        limits=Limits(trials=trials),
-        brake=Brake(),
+        race=Race.of(known, get("random"), budget=20),
+        pool=InlinePool(),
+        budget=Budget(trials=trials),
+        interrupt=Interrupt(),
         screen=Silent(),
     )
     tuner.run()
     store.close()
-    return tuner.board.overhead
+    return tuner.progress.overhead
 
 
 def test_sleep_takes_time_but_no_processor() -> None:
@@ -56,5 +56,5 @@ def test_accounts_are_kept_and_added_up_over_calls(tmp_path: Path) -> None:
 def test_without_a_file_nothing_was_spent_and_a_damaged_one_is_named(tmp_path: Path) -> None:
     assert Overhead.read(tmp_path) == Overhead()
     (tmp_path / FILE).write_text('{"trials": 3}')
-    with pytest.raises(LiveError, match=r"overhead\.json is damaged"):
+    with pytest.raises(TuningError, match=r"overhead\.json is damaged"):
         Overhead.read(tmp_path)

@@ -6,11 +6,11 @@ import pytest
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.forecast import Forecast, forecast
 from hpo_bench.tuning.trial import Failure
-from hpo_bench.tuning.workers.session import ModelBench
+from hpo_bench.tuning.workers.session import PairSession
 
 KNOWN = Forecast(
     load_seconds=60.0, merge_seconds=2.0, eval_seconds=34.0, validation=20, test=80, dollars=0.1, memory=2**30,
@@ -20,7 +20,7 @@ KNOWN = Forecast(
 
 def test_hours_and_dollars_follow_from_one_trial() -> None:
     # Five merges of 2 s, each answering 5 times as many examples.
-    assert KNOWN.verdict_seconds == pytest.approx(5 * (2 + 5 * 34))
+    assert KNOWN.result_seconds == pytest.approx(5 * (2 + 5 * 34))
     assert KNOWN.hours(100, workers=2) == pytest.approx((2 * 60 + 100 * 36 + 860) / 3600)
     judged = 0.1 * (100 + 5 * 5)
     assert KNOWN.money(100, price=2.5, workers=2) == pytest.approx(2.5 * KNOWN.hours(100, workers=2) + judged)
@@ -29,7 +29,7 @@ def test_hours_and_dollars_follow_from_one_trial() -> None:
 def test_a_pair_is_forecast_on_real_models(small_pair: Pair) -> None:
     result = CliRunner().invoke(cli, ["plan", str(small_pair.folder), "--price", "2", "--workers", "2"])
     assert result.exit_code == 0, result.output
-    for words in ("on cpu: loading", "memory", "disk", "the verdict on", "device-hours", "dollars"):
+    for words in ("on cpu: loading", "memory", "disk", "the result on", "device-hours", "dollars"):
         assert words in result.output
     assert [line.split()[0] for line in result.output.splitlines() if line.strip()[:1].isdigit()] == [
         "25", "40", "60", "100",
@@ -43,9 +43,9 @@ def test_examples_that_cannot_be_used_are_refused_before_anything_is_loaded(smal
 
 
 def test_a_trial_that_fails_is_no_forecast(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Broken(ModelBench):
+    class Broken(PairSession):
         def run(self, job):
             return Failure("raised", "no luck", "the traceback")
 
-    with pytest.raises(LiveError, match=r"fails \(raised\): no luck"):
+    with pytest.raises(TuningError, match=r"fails \(raised\): no luck"):
         forecast(small_pair, lambda device: Broken(None, None, None), "cpu")  # pyright: ignore[reportArgumentType]

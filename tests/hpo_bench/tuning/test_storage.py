@@ -10,13 +10,13 @@ import optuna
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from live_toys import answers, config, success
+from tuning_toys import answers, config, success
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success, read_answers, write_answers
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost, read_answers, write_answers
 
 SETTING = MergeSetting("ta", 0.3, 1.1)
 
@@ -37,7 +37,7 @@ def test_what_is_stored_is_read_again(store: TrialStore) -> None:
     assert reopened(store).trials() == [running]
     done = store.complete(running, success(Job("trial 0", SETTING)), told_as=0)
     other = store.start(MergeSetting("ta", 0.1, 0.2), asked_after=1, worker="worker-2")
-    failed = store.fail(other, Failure("timeout", "took too long", "stack", Cost(eval_seconds=9)), told_as=1)
+    failed = store.fail(other, Failure("timeout", "took too long", "stack", TrialCost(eval_seconds=9)), told_as=1)
     again = reopened(store)
     assert again.trials() == [done, failed]
     assert again.config == config()
@@ -80,7 +80,7 @@ def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: st
         else:
             text = json.dumps({**kept, **measured} if isinstance(measured, dict) and measured else measured)
             database.execute("UPDATE trial_user_attributes SET value_json = ? WHERE key = 'measured'", (text,))
-    with pytest.raises(LiveError, match=f"^trial 0 is damaged.*{words}.*; begin a study of another name"):
+    with pytest.raises(TuningError, match=f"^trial 0 is damaged.*{words}.*; begin a study of another name"):
         reopened(store).trials()
 
 
@@ -96,12 +96,12 @@ def test_damaged_answers_are_named(change: dict[str, list], tmp_path: Path) -> N
     write_answers(path, Answers(("a", "b"), ("x", "y"), np.ones(2), ("said", "this")))
     table = pq.read_table(path).to_pydict()
     pq.write_table(pa.table({**table, **change}), path)
-    with pytest.raises(LiveError, match=r"0000\.parquet: .*; put the file back$"):
+    with pytest.raises(TuningError, match=r"0000\.parquet: .*; put the file back$"):
         read_answers(path)
 
 
 def test_single_examples_have_no_standard_error(store: TrialStore) -> None:
-    single = Success({"validation": Answers(("a",), ("skill",), np.ones(1))}, "f", Cost())
+    single = Success({"validation": Answers(("a",), ("skill",), np.ones(1))}, "f", TrialCost())
     store.complete(store.start(SETTING, asked_after=0, worker="w"), single, told_as=0)
     assert reopened(store).trials()[0].standard_error is None
 
@@ -127,7 +127,7 @@ def test_studies_of_others_are_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'other.sqlite3'}"
     study = optuna.create_study(study_name="theirs", storage=url)
     study.add_trial(optuna.trial.create_trial(value=1.0))
-    with pytest.raises(LiveError, match="not made by hpo-bench"):
+    with pytest.raises(TuningError, match="not made by hpo-bench"):
         _ = TrialStore(tmp_path, "theirs", url=url).config
 
 
@@ -144,7 +144,7 @@ def test_a_study_of_another_direction_or_of_others_is_not_adopted(tmp_path: Path
         ("noted", "has others' trials"),
         ("queued", "has others' trials"),
     ):
-        with pytest.raises(LiveError, match=f"'{name}' in .* was not made by hpo-bench and {what}"):
+        with pytest.raises(TuningError, match=f"'{name}' in .* was not made by hpo-bench and {what}"):
             TrialStore(tmp_path / "s", name, url=url)
     # What a kill leaves between a study's creation and its configuration is begun again.
     optuna.create_study(study_name="bare", storage=url, direction="maximize")
@@ -177,14 +177,14 @@ def test_a_hyperparameter_that_others_gave_another_type_is_told(store: TrialStor
             distributions={"vl_weight": optuna.distributions.CategoricalDistribution(["much"])},
         )
     )
-    with pytest.raises(LiveError, match="cannot be written: "):
+    with pytest.raises(TuningError, match="cannot be written: "):
         store.start(SETTING, asked_after=0, worker="w")
 
 
 def test_damaged_settings_of_a_study_are_told(store: TrialStore) -> None:
     for damage in ("text", {"format": 1}, {"format": 1, "starts": []}):
         optuna.load_study(study_name="study", storage=store.url).set_user_attr("hpo_bench", damage)
-        with pytest.raises(LiveError, match="begun with is damaged"):
+        with pytest.raises(TuningError, match="begun with is damaged"):
             _ = reopened(store).config
 
 
@@ -193,7 +193,7 @@ def test_a_database_of_an_older_optuna_passes_on_the_advice(store: TrialStore) -
     with sqlite3.connect(store.folder / "study.sqlite3") as database:
         database.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
     database.close()
-    with pytest.raises(LiveError, match=r"optuna storage upgrade --storage 'sqlite:.*study\.sqlite3'"):
+    with pytest.raises(TuningError, match=r"optuna storage upgrade --storage 'sqlite:.*study\.sqlite3'"):
         reopened(store)
 
 
@@ -203,22 +203,22 @@ def test_an_empty_database_where_answers_lie_is_refused(store: TrialStore, tmp_p
     for name in ("other.db", "empty.db"):
         if name == "empty.db":
             (tmp_path / name).touch()
-        with pytest.raises(LiveError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
+        with pytest.raises(TuningError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
             TrialStore(store.folder, "study", url=f"sqlite:///{tmp_path / name}").begin(config())
     assert not (tmp_path / "other.db").exists()
     store.close()
     (store.folder / "study.sqlite3").unlink()
-    with pytest.raises(LiveError, match="holds the answers of 1 trials"):
+    with pytest.raises(TuningError, match="holds the answers of 1 trials"):
         reopened(store)
     assert store.answers_path(0).read_bytes() == before
 
 
 def test_reading_makes_nothing(store: TrialStore, tmp_path: Path) -> None:
-    with pytest.raises(LiveError, match=r"there is no database .* put it back$"):
+    with pytest.raises(TuningError, match=r"there is no database .* put it back$"):
         TrialStore(tmp_path / "nowhere", "study", existing=True)
     assert not (tmp_path / "nowhere").exists()
     (tmp_path / "empty.db").touch()
-    with pytest.raises(LiveError, match="cannot be opened"):
+    with pytest.raises(TuningError, match="cannot be opened"):
         TrialStore(tmp_path / "nowhere", "study", url=f"sqlite:///{tmp_path / 'empty.db'}", existing=True)
     assert not (tmp_path / "empty.db").stat().st_size
     assert TrialStore(store.folder, "study", existing=True).config == config()
@@ -234,7 +234,7 @@ def test_a_renamed_folder_keeps_its_study(store: TrialStore) -> None:
 @pytest.mark.parametrize("scores", [np.zeros(0), np.array([np.nan, 1.0])])
 def test_a_score_that_is_no_number_is_a_failure(store: TrialStore, scores: np.ndarray) -> None:
     ids = tuple(map(str, range(len(scores))))
-    bad = Success({"validation": Answers(ids, ids, scores)}, "f", Cost(eval_seconds=3.0))
+    bad = Success({"validation": Answers(ids, ids, scores)}, "f", TrialCost(eval_seconds=3.0))
     failed = store.complete(store.start(SETTING, asked_after=0, worker="w"), bad, told_as=0)
     assert (failed.state, failed.kind, failed.score, failed.cost.eval_seconds) == ("failed", "nonsense", None, 3.0)
     assert reopened(store).trials() == [failed]
@@ -244,7 +244,7 @@ def test_files_are_as_private_as_the_user_wants(store: TrialStore) -> None:
     before = os.umask(0o077)
     try:
         store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
-        Origin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
+        StudyOrigin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
     finally:
         os.umask(before)
     for path in (store.answers_path(0), store.folder / "origin.json"):
@@ -254,16 +254,16 @@ def test_files_are_as_private_as_the_user_wants(store: TrialStore) -> None:
 
 def test_storages_that_cannot_be_opened_say_so(tmp_path: Path) -> None:
     (tmp_path / "study.sqlite3").write_bytes(b"no database at all, but long enough to be looked at" * 100)
-    with pytest.raises(LiveError, match=r"study\.sqlite3 cannot be opened: .*not a database"):
+    with pytest.raises(TuningError, match=r"study\.sqlite3 cannot be opened: .*not a database"):
         TrialStore(tmp_path, "study")
-    with pytest.raises(LiveError, match="cannot be opened"):
+    with pytest.raises(TuningError, match="cannot be opened"):
         TrialStore(tmp_path, "study", url="nosuchdatabase://somewhere")
 
 
 def test_lost_answers_are_named(store: TrialStore) -> None:
     store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     store.answers_path(0).unlink()
-    with pytest.raises(LiveError, match=r"0000\.parquet: the answers of a trial cannot be read"):
+    with pytest.raises(TuningError, match=r"0000\.parquet: the answers of a trial cannot be read"):
         store.answers(0)
 
 

@@ -8,29 +8,29 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from live_toys import InlineCrew, answers, config, success
+from tuning_toys import InlinePool, answers, config, success
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import error_of_difference
-from hpo_bench.tuning.budget import Limits
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.budget import Budget
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.export import Exported
 from hpo_bench.tuning.outcome.page import changes, sides
-from hpo_bench.tuning.outcome.result import Verdict, judge
+from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.progress import Silent
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Answers, Cost, Job, Success, Trial
+from hpo_bench.tuning.trial import Answers, Job, Success, Trial, TrialCost
 from landscapes import catalogue
 from landscapes.errors import UnwritableError
 from optimizers.registry import get
@@ -42,51 +42,51 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("tuning") / "toy"
     store = TrialStore(folder, "toy")
     known = store.begin(config(methods=("ta", "ties")))
-    crew = InlineCrew()
-    contest = Contest.of(known, get("random"), budget=12)
-    Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=12), brake=Brake(), screen=Silent()).run()
-    judge(store, crew, Brake(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
-    Origin("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
+    pool = InlinePool()
+    race = Race.of(known, get("random"), budget=12)
+    Tuner(store=store, race=race, pool=pool, budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()).run()
+    conclude(store, pool, Interrupt(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
+    StudyOrigin("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
     return Study.open("toy", folder.parent)
 
 
-def test_verdict_compares_on_test_examples_and_is_kept(study: Study) -> None:
-    verdict = Verdict.read(study.store.folder)
-    assert verdict is not None
-    best, *others = verdict.lines
+def test_the_result_compares_on_test_examples_and_is_kept(study: Study) -> None:
+    result = TuningResult.read(study.store.folder)
+    assert result is not None
+    best, *others = result.merges
     assert best.name == "recommended"
     assert {"base VLM", "expert swapped in", "half and half", "mine"} <= {line.name for line in others}
     for line in others:
         difference = answers(MergeSetting(**best.setting)).scores - answers(MergeSetting(**line.setting)).scores
         assert line.behind == pytest.approx(difference.mean())
         assert line.behind_error == error_of_difference(difference)
-    assert verdict.reproduced
-    assert set(verdict.zones) == {"ta", "ties"}
+    assert result.reproduced
+    assert set(result.zones) == {"ta", "ties"}
 
 
 def test_what_was_judged_is_not_judged_again(study: Study) -> None:
     def refuse(job: Job) -> Success:
         raise AssertionError(f"{job.name} was scored again")
 
-    crew = InlineCrew(run=refuse)
-    before = Verdict.read(study.store.folder)
-    again = judge(study.store, crew, Brake(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
+    pool = InlinePool(run=refuse)
+    before = TuningResult.read(study.store.folder)
+    again = conclude(study.store, pool, Interrupt(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
     assert before is not None
-    assert replace(again, zones={}) == replace(before, zones={})
+    assert replace(again, near_optimal={}) == replace(before, near_optimal={})
 
 
 def test_answers_that_differ_are_noticed(study: Study, tmp_path: Path) -> None:
     def other(job: Job) -> Success:
         found = success(job)
         flipped = {split: Answers(a.ids, a.categories, 1 - a.scores) for split, a in found.answers.items()}
-        return Success(flipped, found.fingerprint, Cost())
+        return Success(flipped, found.fingerprint, TrialCost())
 
     store = TrialStore(tmp_path, "s")
     known = store.begin(config())
-    crew = InlineCrew()
-    contest = Contest.of(known, get("random"), budget=4)
-    Tuner(store=store, contest=contest, crew=crew, limits=Limits(trials=4), brake=Brake(), screen=Silent()).run()
-    assert not judge(store, InlineCrew(run=other), Brake()).reproduced
+    pool = InlinePool()
+    race = Race.of(known, get("random"), budget=4)
+    Tuner(store=store, race=race, pool=pool, budget=Budget(trials=4), interrupt=Interrupt(), screen=Silent()).run()
+    assert not conclude(store, InlinePool(run=other), Interrupt()).reproduced
 
 
 def test_tables_hold_each_method_s_trials(study: Study) -> None:
@@ -144,11 +144,11 @@ def test_unknown_and_unfinished_studies_are_named(study: Study, tmp_path: Path) 
     with pytest.raises(UsageError, match="did you mean 'toy'"):
         Study.open("tooy", study.store.folder.parent)
     TrialStore(tmp_path / "new", "new").begin(config())
-    Origin("synthetic", ".", ()).write(tmp_path / "new")
+    StudyOrigin("synthetic", ".", ()).write(tmp_path / "new")
     new = Study.open("new", tmp_path)
-    with pytest.raises(LiveError, match="not finished"):
+    with pytest.raises(TuningError, match="not finished"):
         new.write_report()
-    with pytest.raises(LiveError, match="not finished"):
+    with pytest.raises(TuningError, match="not finished"):
         new.export(tmp_path / "out")
 
 
@@ -161,8 +161,8 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     store.begin(config(pair=small_pair.name, checkpoints=small_pair.file_hashes()))
     found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
-    store.complete(trial, Success({"validation": found}, fingerprint, Cost()), told_as=0)
-    Origin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
+    store.complete(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
+    StudyOrigin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
     made = study.export(tmp_path / "out", trial=0)
     assert (made.trial.number, made.same, made.total, made.explained) == (0, len(found), len(found), True)
@@ -174,7 +174,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     assert "hpo-bench tune small" in card
     assert "| exp_weight | 0.9 |" in card
     assert f"answers {len(found)} of {len(found)} validation examples as recorded" in card
-    with pytest.raises(LiveError, match="no complete trial 3"):
+    with pytest.raises(TuningError, match="no complete trial 3"):
         study.export(tmp_path / "other", trial=3)
 
 

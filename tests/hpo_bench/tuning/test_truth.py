@@ -5,7 +5,7 @@ from pathlib import Path
 
 import families
 import pytest
-from live_toys import in_this_process
+from tuning_toys import in_this_process
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.evaluation.registry import open_evaluator
@@ -15,7 +15,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.run import run
 
 TRUTH = MergeSetting("ta", 0.6, 0.8)
@@ -46,9 +46,9 @@ def test_the_truth_scores_one_and_tuning_comes_back_to_it(tmp_path: Path, name: 
     assert max(scores[1:]) < 0.9
     trials, starts = (30, ()) if forced else (3, NEAR)
     options = RunOptions(trials=trials, studies=tmp_path / "tuning", study="truth")
-    origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
-    verdict = run(
+    origin = StudyOrigin(str(pair.folder), str(pair.folder), ("hpo-bench",))
+    result = run(
         pair, StudyConfig.of(pair, starts=starts), options,
-        console=PlainConsole(quiet=True), origin=origin, open_crew=in_this_process(pair),
+        console=PlainConsole(quiet=True), origin=origin, open_pool=in_this_process(pair),
     )  # fmt: skip
-    assert verdict.lines[0].validation >= 0.9
+    assert result.merges[0].validation >= 0.9

@@ -11,17 +11,17 @@ import numpy as np
 import optuna
 import pytest
 from click.testing import CliRunner, Result
-from live_toys import CATEGORIES, IDS, InlineCrew, config, success
+from tuning_toys import CATEGORIES, IDS, InlinePool, config, success
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.examples import of_split, read_examples, write_examples
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.origin import Origin
-from hpo_bench.tuning.outcome.result import Verdict
+from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers import processes
 
 Tune = Callable[..., Result]
@@ -33,7 +33,7 @@ def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
     monkeypatch.chdir(tmp_path)
 
     def called(*options: str, pair: str = str(small_pair.folder), run: Callable[[Job], Success | Failure] = success):
-        monkeypatch.setattr(processes, "ProcessCrew", lambda *_, **__: InlineCrew(run=run))
+        monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool(run=run))
         words = ["tune", pair, "--study", "s", "-o", "sobol", "--trials", "3", *options]
         monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
         return CliRunner().invoke(cli, words)
@@ -59,7 +59,7 @@ def test_what_is_refused_leaves_nothing(tune: Tune, small_pair: Pair, tmp_path: 
         ({"pair": " "}, ("--demo",), "name a pair, or say --demo"),
     ):
         result = tune(*options, **words)
-        assert isinstance(result.exception, UsageError | LiveError), (options, result.output)
+        assert isinstance(result.exception, UsageError | TuningError), (options, result.output)
         assert message in str(result.exception)
         assert "hunter2" not in str(result.exception)
     assert not list(tmp_path.rglob("study.sqlite3"))
@@ -86,7 +86,7 @@ def test_a_relative_file_is_the_same_from_another_folder(
     assert {path: path.read_bytes() for path in answers} == answers
     study = Study.open("s", tmp_path / "tuning")
     assert len(study.store.trials()) == 3
-    assert Origin.read(study.folder).url == f"sqlite:///{tmp_path / 'x.db'}"
+    assert StudyOrigin.read(study.folder).url == f"sqlite:///{tmp_path / 'x.db'}"
 
 
 def test_a_password_is_in_no_file_and_on_no_screen(tune: Tune, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_url_whose_password_was_not_kept_is_asked_for(
 ) -> None:
     assert tune("--storage", f"sqlite:///{tmp_path / 'x.db'}").exit_code == 0
     folder = tmp_path / "tuning" / "s"
-    Origin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(folder)
+    StudyOrigin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(folder)
     with pytest.raises(UsageError, match=r"postgresql://me:\*\*\*@host/db, whose password .* HPO_BENCH_STORAGE"):
         Study.open("s", tmp_path / "tuning")
     monkeypatch.setenv("HPO_BENCH_STORAGE", f"sqlite:///{tmp_path / 'x.db'}")
@@ -118,7 +118,7 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     said = tuple(f"answer {i} [/b]" for i in range(len(IDS)))
 
     def same(job: Job) -> Success:
-        return Success(dict.fromkeys(job.splits, Answers(IDS, CATEGORIES, scores, said)), "f", Cost())
+        return Success(dict.fromkeys(job.splits, Answers(IDS, CATEGORIES, scores, said)), "f", TrialCost())
 
     result = tune("--trials", "5", run=same)
     assert result.exit_code == 0, result.output
@@ -127,9 +127,9 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     assert "'answer 0 [/b]'" in result.output, "answers are shown"
     assert "Recommended:" not in result.output
     assert "of the box" not in result.output
-    verdict = Verdict.read(tmp_path / "tuning" / "s")
-    assert verdict is not None
-    assert (verdict.luck, verdict.distinguished, len(verdict.samples)) == (1.0, False, 5)
+    result = TuningResult.read(tmp_path / "tuning" / "s")
+    assert result is not None
+    assert (result.luck, result.distinguished, len(result.examples)) == (1.0, False, 5)
     assert CliRunner().invoke(cli, ["report", "s"]).exit_code == 0
     page = (tmp_path / "tuning" / "s" / "report.html").read_text(encoding="utf-8")
     assert "No change is recommended" in page
@@ -137,17 +137,17 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     assert "Recommended:" in tune("--study", "other").output, "merges that differ are told apart"
 
 
-def test_test_examples_without_a_score_end_the_study_without_a_verdict(tune: Tune, tmp_path: Path) -> None:
+def test_test_examples_without_a_score_end_the_study_without_a_result(tune: Tune, tmp_path: Path) -> None:
     none = Answers(IDS, CATEGORIES, np.full(len(IDS), np.nan))
 
     def run(job: Job) -> Success:
         found = success(job)
-        return Success({**found.answers, **({"test": none} if "test" in job.splits else {})}, "f", Cost())
+        return Success({**found.answers, **({"test": none} if "test" in job.splits else {})}, "f", TrialCost())
 
     result = tune(run=run)
-    assert isinstance(result.exception, LiveError)
+    assert isinstance(result.exception, TuningError)
     assert "no mean score" in str(result.exception)
-    assert not (tmp_path / "tuning" / "s" / "verdict.json").exists()
+    assert not (tmp_path / "tuning" / "s" / "result.json").exists()
     assert "Recommended" in tune().output, "nothing that is no score was kept"
 
 
@@ -161,15 +161,30 @@ def test_a_plan_counts_examples_before_it_loads(small_pair: Pair, monkeypatch: p
     assert "makes 0 validation and" in str(result.exception)
 
 
-def test_a_verdict_of_before_is_read(tune: Tune, tmp_path: Path) -> None:
+def test_what_studies_of_0_1_have_on_disk_is_read(tune: Tune, tmp_path: Path) -> None:
     assert tune().exit_code == 0
-    file = tmp_path / "tuning" / "s" / "verdict.json"
-    values = json.loads(file.read_text())
+    folder = tmp_path / "tuning" / "s"
+    expected = TuningResult.read(folder)
+    assert expected is not None
+    of_now = {"merges": "lines", "near_optimal": "zones", "examples": "samples"}
+    values = {of_now.get(key, key): value for key, value in json.loads((folder / "result.json").read_text()).items()}
+    (folder / "result.json").unlink()
+    (folder / "verdict.json").write_text(json.dumps(values))
+    (folder / "preflight.json").rename(folder / "rehearsal.json")
+    assert TuningResult.read(folder) == expected
+    assert "is finished" in tune().output
+    jobs: list[Job] = []
+    more = tune("--trials", "4", run=lambda job: jobs.append(job) or success(job))
+    assert more.exit_code == 0, more.output
+    assert jobs
+    assert not any(job.preflight for job in jobs), "the base VLM was asked before"
+    assert not (folder / "verdict.json").exists(), "there is one result"
     del values["luck"], values["samples"]
-    file.write_text(json.dumps(values))
-    verdict = Verdict.read(file.parent)
-    assert verdict is not None
-    assert verdict.distinguished
+    (folder / "result.json").unlink()
+    (folder / "verdict.json").write_text(json.dumps(values))
+    found = TuningResult.read(folder)
+    assert found is not None
+    assert found.distinguished
 
 
 def test_one_trial_from_optuna_locks_nothing(tune: Tune, tmp_path: Path) -> None:
@@ -189,7 +204,7 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     assert tune().exit_code == 0
     moved = small_pair.folder.rename(tmp_path / "moved")
     folder = (tmp_path / "tuning" / "s").rename(tmp_path / "copied")
-    gone = Origin.read(Study.open("copied", tmp_path).folder)
+    gone = StudyOrigin.read(Study.open("copied", tmp_path).folder)
     with pytest.raises(UsageError, match=r"no more at .*small; say where it is with --pair"):
         gone.find()
     told = Study.open(str(folder), Path("nowhere"), pair=str(moved)).pair
@@ -198,7 +213,7 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     assert "--pair" in CliRunner().invoke(cli, ["export", "--help"]).output
     # The command that tunes it tells it for good.
     assert "is finished" in tune("--studies", str(tmp_path), "--study", "copied", pair=str(moved)).output
-    assert Origin.read(Study.open("copied", tmp_path).folder).find().folder == moved
+    assert StudyOrigin.read(Study.open("copied", tmp_path).folder).find().folder == moved
 
 
 def _begin(url: str, folder: Path, name: str, gate) -> None:

@@ -1,4 +1,4 @@
-"""`hpo-bench tune` from the first trial to the verdict, on real models."""
+"""`hpo-bench tune` from the first trial to the result, on real models."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning import lock
-from hpo_bench.tuning.budget import Limits
+from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.storage import TrialStore
 from optimizers.errors import UnknownOptimizerError
 
@@ -33,18 +33,18 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert len({trial.fingerprint for trial in trials}) == 4
     validation = store.answers(0)
     assert 0 < len(validation) < 40
-    verdict = json.loads((studies / "s" / "verdict.json").read_text())
-    lines = {line["name"]: line for line in verdict["lines"]}
+    result = json.loads((studies / "s" / "result.json").read_text())
+    lines = {line["name"]: line for line in result["merges"]}
     assert {"recommended", "base VLM", "expert swapped in", "half and half"} <= set(lines)
     assert lines["half and half"]["validation"] == trials[1].score, "the same merge scores the same"
-    assert verdict["reproduced"] is True
+    assert result["reproduced"] is True
     assert lines["recommended"]["behind"] == 0.0
 
     again = tune(small_pair, studies, *options, "--trials", "4")
     assert "is finished" in again.output
     assert "base VLM" in again.output
     other = tune(small_pair, studies, *options, "--seed", "7", "--coefficients", "0,1")
-    assert isinstance(other.exception, LiveError)
+    assert isinstance(other.exception, TuningError)
     assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)
     assert store.trials() == trials
 
@@ -85,14 +85,14 @@ def test_a_price_that_is_none_is_refused(small_pair: Pair, tmp_path: Path, comma
     assert result.exit_code == 2
     assert "Invalid value for '--price'" in result.output
     with pytest.raises(UsageError, match="price of an hour must be finite"):
-        Limits(trials=1, dollars=1.0, price=float(price))
+        Budget(trials=1, dollars=1.0, price=float(price))
 
 
 def test_a_storage_that_another_folder_tunes_on_is_refused(small_pair: Pair, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'shared.sqlite3'}"
     with lock.in_storage(url, "s"):
         result = tune(small_pair, tmp_path / "mine", "--storage", url, "--trials", "2")
-    assert isinstance(result.exception, LiveError)
+    assert isinstance(result.exception, TuningError)
     assert "is being tuned by another process" in str(result.exception)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.trial import Answers
 
@@ -45,5 +45,5 @@ def test_one_merge_that_is_better_is_told_apart() -> None:
 
 
 def test_merges_that_answered_other_questions_are_not_compared() -> None:
-    with pytest.raises(LiveError, match="different examples"):
+    with pytest.raises(TuningError, match="different examples"):
         chance_of_luck([Answers(("a", "b"), ("", ""), np.ones(2)), Answers(("a", "c"), ("", ""), np.ones(2))])

@@ -9,7 +9,7 @@ from typing import Any
 import killing
 import pytest
 from click.testing import CliRunner
-from live_toys import config
+from tuning_toys import config
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError, UsageError
@@ -20,9 +20,9 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.origin import Origin
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import Answers, Cost, Success
+from hpo_bench.tuning.trial import Answers, Success, TrialCost
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +40,9 @@ def study(shipped: Pair, loaded: LoadedPair, tmp_path_factory: pytest.TempPathFa
     store.begin(config(pair=pair.name, checkpoints=pair.file_hashes()))
     found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
-    store.complete(trial, Success({"validation": found}, fingerprint, Cost()), told_as=0)
+    store.complete(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     store.close()
-    Origin(str(pair.folder), ".", ("hpo-bench", "tune", "small")).write(folder / "s")
+    StudyOrigin(str(pair.folder), ".", ("hpo-bench", "tune", "small")).write(folder / "s")
     return folder / "s"
 
 

@@ -1,14 +1,14 @@
-"""Recommendations and near-optimal zones."""
+"""Recommendations and near-optimal settingss."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from live_toys import answers, config
+from tuning_toys import answers, config
 
-from hpo_bench.errors import LiveError
+from hpo_bench.errors import TuningError
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.outcome.posterior import beliefs, recommend, zone
+from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.trial import Trial
 
 
@@ -59,15 +59,15 @@ def test_failures_and_few_trials_do_no_harm() -> None:
     )
     held = beliefs(config(), [*two, failed])
     assert recommend(held).trial.score == max(trial.score or 0.0 for trial in two)
-    assert zone(config(), held[0]) is None
-    with pytest.raises(LiveError, match="nothing to recommend"):
+    assert near_optimal(config(), held[0]) is None
+    with pytest.raises(TuningError, match="nothing to recommend"):
         recommend(beliefs(config(), [failed]))
 
 
 def test_zone_holds_what_is_within_a_standard_error_of_the_best() -> None:
     study = config()
     held = beliefs(study, trials(40))[0]
-    found = zone(study, held)
+    found = near_optimal(study, held)
     assert found is not None
     # The bowl falls by one standard error, 0.02, at a distance of 0.258: 0.209 of the box of 1.96.
     assert found.share == pytest.approx(np.pi * 0.258**2 / 1.96, rel=0.25)

@@ -9,34 +9,34 @@ from pathlib import Path
 
 import psutil
 import pytest
-from live_toys import BrokenOpener, ToyBench, ToyOpener, answers
+from tuning_toys import BrokenOpener, ToyOpener, ToySession, answers
 
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Job, Success
 from hpo_bench.tuning.workers.base import Finished, Lost, Ready
-from hpo_bench.tuning.workers.processes import ProcessCrew
+from hpo_bench.tuning.workers.processes import ProcessPool
 
 SETTING = MergeSetting("ta", 0.4, 0.9)
 UNGUARDED = """
 import sys
 from pathlib import Path
-from live_toys import ToyOpener
-from hpo_bench.tuning.workers.processes import ProcessCrew
+from tuning_toys import ToyOpener
+from hpo_bench.tuning.workers.processes import ProcessPool
 
 print("begun", flush=True)
-crew = ProcessCrew(ToyOpener(), devices=["cpu"], logs=Path(sys.argv[1]))
-while not crew.idle:
-    crew.poll(1.0)
-crew.stop()
+pool = ProcessPool(ToyOpener(), devices=["cpu"], logs=Path(sys.argv[1]))
+while not pool.idle:
+    pool.poll(1.0)
+pool.stop()
 print(sys.modules["__main__"].__file__)
 """
 
 
-def wait_for(crew: ProcessCrew, kind: type, seconds: float = 60.0):
+def wait_for(pool: ProcessPool, kind: type, seconds: float = 60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        event = crew.poll(0.2)
+        event = pool.poll(0.2)
         if isinstance(event, kind):
             return event
         assert event is None or isinstance(event, Ready), event
@@ -44,38 +44,38 @@ def wait_for(crew: ProcessCrew, kind: type, seconds: float = 60.0):
 
 
 def test_workers_answer_hang_die_and_are_replaced(tmp_path: Path) -> None:
-    bench = ToyBench(hang=("trial 1",), die={"trial 2": 1}, folder=str(tmp_path))
-    crew = ProcessCrew(ToyOpener(bench), devices=["cpu"], logs=tmp_path / "logs")
+    session = ToySession(hang=("trial 1",), die={"trial 2": 1}, folder=str(tmp_path))
+    pool = ProcessPool(ToyOpener(session), devices=["cpu"], logs=tmp_path / "logs")
     try:
-        assert wait_for(crew, Ready).facts["validation"] == 60
-        crew.submit("worker-1", Job("trial 0", SETTING))
-        assert crew.idle == []
-        done = wait_for(crew, Finished)
+        assert wait_for(pool, Ready).facts["validation"] == 60
+        pool.submit("worker-1", Job("trial 0", SETTING))
+        assert pool.idle == []
+        done = wait_for(pool, Finished)
         assert isinstance(done.result, Success)
         assert done.result.answers["validation"].scores.tolist() == answers(SETTING).scores.tolist()
 
         # As a queue that ends a job would.
         for which in (signal.SIGINT, signal.SIGTERM):
-            os.kill(crew._workers[0].process.pid, which)
-        crew.submit("worker-1", Job("trial 1", SETTING), limit=0.5)
-        lost = wait_for(crew, Lost)
+            os.kill(pool._workers[0].process.pid, which)
+        pool.submit("worker-1", Job("trial 1", SETTING), limit=0.5)
+        lost = wait_for(pool, Lost)
         assert (lost.job.name, lost.failure.kind) == ("trial 1", "timeout")
-        assert "live_toys.py" in lost.failure.details, "the log says where it hung"
+        assert "tuning_toys.py" in lost.failure.details, "the log says where it hung"
         assert lost.failure.cost.eval_seconds >= 0.5
 
-        wait_for(crew, Ready)
-        crew.submit("worker-1", Job("trial 2", SETTING))
-        lost = wait_for(crew, Lost)
+        wait_for(pool, Ready)
+        pool.submit("worker-1", Job("trial 2", SETTING))
+        lost = wait_for(pool, Lost)
         assert (lost.failure.kind, "exit code 3" in lost.failure.reason) == ("worker-died", True)
-        wait_for(crew, Ready)
-        crew.submit("worker-1", Job("trial 2", SETTING))
-        assert isinstance(wait_for(crew, Finished).result, Success)
+        wait_for(pool, Ready)
+        pool.submit("worker-1", Job("trial 2", SETTING))
+        assert isinstance(wait_for(pool, Finished).result, Success)
     finally:
-        crew.stop()
+        pool.stop()
 
 
 def started(folder: Path) -> list[int]:
-    """The ids of what a bench started, once all of it was."""
+    """The ids of what a session started, once all of it was."""
     for _ in range(600):
         ids = (folder / "children").read_text().split() if (folder / "children").exists() else []
         if len(ids) >= 2:
@@ -100,58 +100,58 @@ def gone(ids: list[int], seconds: float = 20.0) -> bool:
 
 
 def test_what_an_evaluator_started_ends_with_its_worker(tmp_path: Path) -> None:
-    bench = ToyBench(
+    session = ToySession(
         hang=("hangs", "stopped"), die={"dies": 1}, folder=str(tmp_path), spawn=("hangs", "dies", "stopped")
     )
-    crew = ProcessCrew(ToyOpener(bench), devices=["cpu"], logs=tmp_path / "logs")
+    pool = ProcessPool(ToyOpener(session), devices=["cpu"], logs=tmp_path / "logs")
     try:
-        wait_for(crew, Ready)
-        crew.submit("worker-1", Job("hangs", SETTING), limit=0.5)
-        assert wait_for(crew, Lost).failure.kind == "timeout"
+        wait_for(pool, Ready)
+        pool.submit("worker-1", Job("hangs", SETTING), limit=0.5)
+        assert wait_for(pool, Lost).failure.kind == "timeout"
         assert gone(started(tmp_path))
 
         (tmp_path / "children").unlink()
-        wait_for(crew, Ready)
+        wait_for(pool, Ready)
         # Its children hold its pipe open, so that nothing but the process itself tells of its end.
-        crew.submit("worker-1", Job("dies", SETTING))
-        assert wait_for(crew, Lost).failure.kind == "worker-died"
+        pool.submit("worker-1", Job("dies", SETTING))
+        assert wait_for(pool, Lost).failure.kind == "worker-died"
         assert gone(started(tmp_path)[:1]), "one that left its group and its parent behind cannot be found"
         for one in started(tmp_path)[1:]:
             os.kill(one, signal.SIGKILL)
 
         (tmp_path / "children").unlink()
-        wait_for(crew, Ready)
-        crew.submit("worker-1", Job("stopped", SETTING))
+        wait_for(pool, Ready)
+        pool.submit("worker-1", Job("stopped", SETTING))
         children = started(tmp_path)
     finally:
-        crew.stop()
+        pool.stop()
     assert gone(children)
 
 
 def test_an_answer_that_is_there_when_time_is_up_counts(tmp_path: Path) -> None:
-    crew = ProcessCrew(ToyOpener(), devices=["cpu"], logs=tmp_path)
+    pool = ProcessPool(ToyOpener(), devices=["cpu"], logs=tmp_path)
     try:
-        wait_for(crew, Ready)
-        crew.submit("worker-1", Job("trial 0", SETTING), limit=0.2)
+        wait_for(pool, Ready)
+        pool.submit("worker-1", Job("trial 0", SETTING), limit=0.2)
         time.sleep(2.0)  # the tuner was busy, or asleep
-        event = crew.poll(0.2)
+        event = pool.poll(0.2)
         assert isinstance(event, Finished), event
         assert isinstance(event.result, Success)
     finally:
-        crew.stop()
+        pool.stop()
 
 
 @pytest.mark.parametrize(
     ("device", "error", "message"),
-    [("nonsense", UsageError, "no such thing as nonsense"), ("dies", LiveError, "exit code 7 while it loaded")],
+    [("nonsense", UsageError, "no such thing as nonsense"), ("dies", TuningError, "exit code 7 while it loaded")],
 )
 def test_benches_that_do_not_open_are_errors(tmp_path: Path, device: str, error: type, message: str) -> None:
-    crew = ProcessCrew(BrokenOpener(), devices=[device], logs=tmp_path)
+    pool = ProcessPool(BrokenOpener(), devices=[device], logs=tmp_path)
     try:
         with pytest.raises(error, match=message):
-            wait_for(crew, Finished)
+            wait_for(pool, Finished)
     finally:
-        crew.stop()
+        pool.stop()
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
@@ -161,16 +161,16 @@ def test_workers_end_with_a_tuner_that_is_killed(tmp_path: Path) -> None:
         "import sys, time\n"
         f"sys.path[:0] = {[p for p in sys.path if p and 'tests/' not in p]!r}\n"
         "from pathlib import Path\n"
-        "from live_toys import ToyBench, ToyOpener\n"
-        "from hpo_bench.tuning.workers.processes import ProcessCrew\n"
+        "from tuning_toys import ToySession, ToyOpener\n"
+        "from hpo_bench.tuning.workers.processes import ProcessPool\n"
         "from hpo_bench.tuning.trial import Job\n"
         "from hpo_bench.merging.setting import MergeSetting\n"
         "if __name__ == '__main__':\n"
-        f"    bench = ToyBench(hang=('x',), spawn=('x',), folder={str(tmp_path)!r})\n"
-        f"    crew = ProcessCrew(ToyOpener(bench), devices=['cpu'], logs=Path({str(tmp_path)!r}))\n"
-        "    while not crew.idle: crew.poll(0.1)\n"
-        "    crew.submit('worker-1', Job('x', MergeSetting('ta', 1.0, 1.0)))\n"
-        "    print(crew._workers[0].process.pid, flush=True)\n"
+        f"    session = ToySession(hang=('x',), spawn=('x',), folder={str(tmp_path)!r})\n"
+        f"    pool = ProcessPool(ToyOpener(session), devices=['cpu'], logs=Path({str(tmp_path)!r}))\n"
+        "    while not pool.idle: pool.poll(0.1)\n"
+        "    pool.submit('worker-1', Job('x', MergeSetting('ta', 1.0, 1.0)))\n"
+        "    print(pool._workers[0].process.pid, flush=True)\n"
         "    time.sleep(60)\n"
     )
     root = str(Path(__file__).parents[4])

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from live_toys import ToyBench, ToyOpener, config
+from tuning_toys import ToyOpener, ToySession, config
 
-from hpo_bench.tuning.budget import Limits
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.budget import Budget
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.progress import Silent
-from hpo_bench.tuning.race import Contest
+from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import TrialStore
 from hpo_bench.tuning.trial import Trial
 from optimizers.registry import get
@@ -21,7 +21,7 @@ ray = pytest.importorskip("ray")
 def test_a_budget_is_finished_though_a_node_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
-    from hpo_bench.tuning.workers.ray import RayCrew
+    from hpo_bench.tuning.workers.ray import RayPool
 
     root = Path(__file__).parents[4]
     monkeypatch.setenv("PYTHONPATH", f"{root}:{root / 'tests'}")
@@ -37,37 +37,37 @@ def test_a_budget_is_finished_though_a_node_is_killed(tmp_path: Path, monkeypatc
             cluster.shutdown()
             if not patience:
                 raise
-    crew = RayCrew(ToyOpener(ToyBench(seconds=0.3)), address=cluster.address, workers=2)
+    pool = RayPool(ToyOpener(ToySession(seconds=0.3)), address=cluster.address, workers=2)
     killed: list[int] = []
 
     class Saboteur(Silent):
         """Kills a node when a few trials are done, and brings another."""
 
-        def show(self, board, finished: Trial | None = None) -> None:
+        def show(self, progress, finished: Trial | None = None) -> None:
             if finished is not None and finished.number >= 3 and not killed:
                 killed.append(finished.number)
                 cluster.remove_node(other, allow_graceful=False)
                 cluster.add_node(num_cpus=1, object_store_memory=10**8)
-            super().show(board, finished)
+            super().show(progress, finished)
 
     try:
         store = TrialStore(tmp_path, "study")
         known = store.begin(config())
         end = time.monotonic() + 120
-        while len(crew.idle) < 2 and time.monotonic() < end:
-            crew.poll(0.5)
-        limits = Limits(trials=10)
+        while len(pool.idle) < 2 and time.monotonic() < end:
+            pool.poll(0.5)
+        budget = Budget(trials=10)
         tuner = Tuner(
             store=store,
-            contest=Contest.of(known, get("random"), budget=10),
-            crew=crew,
-            limits=limits,
-            brake=Brake(),
+            race=Race.of(known, get("random"), budget=10),
+            pool=pool,
+            budget=budget,
+            interrupt=Interrupt(),
             screen=Saboteur(),
         )
         assert tuner.run() == "budget"
     finally:
-        crew.stop()
+        pool.stop()
         ray.shutdown()
         cluster.shutdown()
     trials = store.trials()

@@ -13,7 +13,7 @@ from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.examples import Example, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Failure, Job, Success
-from hpo_bench.tuning.workers.session import ModelBench
+from hpo_bench.tuning.workers.session import PairSession
 
 EXAMPLES = tuple(Example(f"e{i}", "skill", "?", (), "!") for i in range(8))
 JOB = Job("trial 0", MergeSetting("ta", 0.5, 0.5))
@@ -55,7 +55,7 @@ def right(model: Any, examples: Sequence[Example], size: int) -> Outcome:
 
 
 def run(act: Callable[..., Outcome], job: Job = JOB, model: Model | None = None) -> Success | Failure:
-    return ModelBench(model or Model(), Merger(), Scripted(act)).run(job)
+    return PairSession(model or Model(), Merger(), Scripted(act)).run(job)
 
 
 def failed(act: Callable[..., Outcome], **options: Any) -> Failure:

@@ -10,18 +10,18 @@ from typing import Any
 import optuna
 import pytest
 from click.testing import CliRunner
-from live_toys import in_this_process
+from tuning_toys import in_this_process
 
 from hpo_bench.cli import cli
 from hpo_bench.display.console import PlainConsole
-from hpo_bench.errors import LiveError, UsageError
+from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.examples import read_examples, write_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import Origin
-from hpo_bench.tuning.outcome.result import Verdict
-from hpo_bench.tuning.rehearsal import FILE
+from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.preflight import FILE
 from hpo_bench.tuning.run import dry_run, run
 from hpo_bench.tuning.storage import TrialStore
 
@@ -48,9 +48,9 @@ def ask(small_pair: Pair, tmp_path: Path) -> Callable[..., tuple[str, TrialStore
         options = RunOptions(trials=trials, studies=tmp_path / "tuning", study="mine")
         printed = StringIO()
         console = PlainConsole(file=printed, width=300)
-        origin = Origin(str(pair.folder), str(pair.folder), ("hpo-bench",))
+        origin = StudyOrigin(str(pair.folder), str(pair.folder), ("hpo-bench",))
         try:
-            run(pair, config, options, console=console, origin=origin, open_crew=in_this_process(pair))
+            run(pair, config, options, console=console, origin=origin, open_pool=in_this_process(pair))
         finally:
             store = TrialStore(tmp_path / "tuning" / "mine", "mine")
         return printed.getvalue(), store
@@ -75,7 +75,7 @@ def test_prompts_right_answers_and_answers_are_shown_once(
     path.write_text(path.read_text() + "{# as before #}")
     assert TITLE in ask(trials=4)[0]
     path.write_text("Question: " + path.read_text())
-    with pytest.raises(LiveError, match=r"is now asked as 'Question: <image> .* in the study's trials; put"):
+    with pytest.raises(TuningError, match=r"is now asked as 'Question: <image> .* in the study's trials; put"):
         ask(trials=5)
 
 
@@ -83,7 +83,7 @@ def test_answers_are_shown_where_nothing_differs_and_only_scores_are_kept(
     ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
 ) -> None:
     printed, store = ask()
-    verdict = Verdict.read(store.folder)
+    verdict = TuningResult.read(store.folder)
     assert verdict is not None
     assert not store.answers(0).responses, "one teacher-forced pass tells scores alone"
     assert not verdict.distinguished
@@ -114,12 +114,12 @@ def test_what_no_merge_could_mend_ends_the_study_before_a_trial(
     ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair, tmp_path: Path, function: str, message: str
 ) -> None:
     (small_pair.folder / "my_rehearsed_scores.py").write_text(FUNCTIONS)
-    with pytest.raises(LiveError, match=message):
+    with pytest.raises(TuningError, match=message):
         ask(kind="python", function=f"my_rehearsed_scores:{function}")
     store = TrialStore(tmp_path / "tuning" / "mine", "mine", existing=True)
     assert store.trials() == []
     assert not (store.folder / FILE).exists()
-    assert (store.folder / "logs" / "rehearsal.log").stat().st_size
+    assert (store.folder / "logs" / "preflight.log").stat().st_size
 
 
 def test_a_template_that_cannot_be_used_ends_it_as_well(
@@ -133,7 +133,7 @@ def test_a_template_that_cannot_be_used_ends_it_as_well(
 def test_a_dry_run_asks_and_leaves_nothing(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     opened = in_this_process(small_pair)
-    monkeypatch.setattr("hpo_bench.tuning.workers.processes.ProcessCrew", lambda *_, logs, **__: opened(logs, ()))
+    monkeypatch.setattr("hpo_bench.tuning.workers.processes.ProcessPool", lambda *_, logs, **__: opened(logs, ()))
     before = sorted(tmp_path.rglob("*"))
     ended = CliRunner().invoke(cli, ["tune", str(small_pair.folder), "--dry-run"])
     assert ended.exit_code == 0, ended.output
@@ -146,8 +146,8 @@ def test_a_dry_run_refuses_what_the_study_would(ask: Callable[..., tuple[str, Tr
     _, store = ask()
     other = StudyConfig.of(small_pair, methods=("ties",), optimizer="random")
     options = RunOptions(studies=store.folder.parent, study="mine")
-    with pytest.raises(LiveError, match="methods"):
-        dry_run(small_pair, other, options, console=PlainConsole(quiet=True), open_crew=in_this_process(small_pair))
+    with pytest.raises(TuningError, match="methods"):
+        dry_run(small_pair, other, options, console=PlainConsole(quiet=True), open_pool=in_this_process(small_pair))
 
 
 def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(
@@ -160,7 +160,9 @@ def test_one_example_that_cannot_be_asked_ends_a_study_before_any_trial(
     write_examples([*others, replace(last, question=f"{last.question} rare")], path)
     guard = "{% if ' rare' in messages | string %}{{ raise_exception('not this') }}{% endif %}"
     template.write_text(guard + template.read_text())
-    with pytest.raises(LiveError, match=rf"1 of 40 examples cannot be asked: example '{last.id}'.*TemplateError: not"):
+    with pytest.raises(
+        TuningError, match=rf"1 of 40 examples cannot be asked: example '{last.id}'.*TemplateError: not"
+    ):
         ask()
     assert not TrialStore(tmp_path / "tuning" / "mine", "mine", existing=True).trials()
 
@@ -178,8 +180,8 @@ def test_a_dry_run_refuses_a_storage_that_cannot_be_opened(
 ) -> None:
     config = StudyConfig.of(small_pair, optimizer="random")
     options = RunOptions(studies=tmp_path / "tuning", storage=url.format(tmp_path))
-    with pytest.raises(LiveError, match=f"cannot be opened: .*{message}"):
-        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=in_this_process(small_pair))
+    with pytest.raises(TuningError, match=f"cannot be opened: .*{message}"):
+        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_pool=in_this_process(small_pair))
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -190,9 +192,9 @@ def test_a_dry_run_refuses_another_program_s_study(small_pair: Pair, tmp_path: P
     url = f"sqlite:///{tmp_path / 'shared.db' if shared else folder / 'study.sqlite3'}"
     optuna.create_study(storage=url, study_name="mine", direction="minimize")
     options = RunOptions(studies=tmp_path / "tuning", study="mine", storage=url if shared else None)
-    for what in (dry_run, partial(run, origin=Origin("p", "p", ()))):
-        with pytest.raises(LiveError, match="was not made by hpo-bench and is to minimize; name another"):
-            what(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=refuse)
+    for what in (dry_run, partial(run, origin=StudyOrigin("p", "p", ()))):
+        with pytest.raises(TuningError, match="was not made by hpo-bench and is to minimize; name another"):
+            what(small_pair, config, options, console=PlainConsole(quiet=True), open_pool=refuse)
 
 
 def test_a_dry_run_refuses_answers_that_a_storage_knows_nothing_of(small_pair: Pair, tmp_path: Path) -> None:
@@ -200,8 +202,8 @@ def test_a_dry_run_refuses_answers_that_a_storage_knows_nothing_of(small_pair: P
     (tmp_path / "tuning" / "mine" / "trials").mkdir(parents=True)
     (tmp_path / "tuning" / "mine" / "trials" / "0000.parquet").touch()
     options = RunOptions(studies=tmp_path / "tuning", study="mine", storage=f"sqlite:///{tmp_path / 'new.db'}")
-    with pytest.raises(LiveError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
-        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_crew=refuse)
+    with pytest.raises(TuningError, match=r"holds the answers of 1 trials, and .* knows no study of theirs"):
+        dry_run(small_pair, config, options, console=PlainConsole(quiet=True), open_pool=refuse)
     assert not (tmp_path / "new.db").exists()
 
 

@@ -14,7 +14,7 @@ from hpo_bench.evaluation.base import Evaluator, Outcome, checked
 from hpo_bench.evaluation.examples import SPLITS, Example
 
 HANDFUL = 8
-ALONE_SECONDS = 60.0
+SINGLE_SECONDS = 60.0
 """For so long an evaluator is asked again about single examples."""
 
 _THOUGHTS = re.compile(r"(<(?:think|thinking|thought|reasoning)>)\s*$")
@@ -40,7 +40,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsal:
+class Preflight:
     """How a model did on a handful of examples.
 
     Attributes:
@@ -63,16 +63,16 @@ class Dialogue:
     Attributes:
         prompts: What the model reads, one text an example.
         said: What it says when it answers freely.
-        together: What its scores rest on, when examples share batches; one thing an example that can be compared.
-        alone: The same when each is asked by itself.
+        batched: What its scores rest on, when examples share batches; one thing an example that can be compared.
+        single: The same when each is asked by itself.
         manner: How the questions are put, for a sentence.
         notes: What a user should know.
     """
 
     prompts: Sequence[str]
     said: Sequence[str]
-    together: Sequence[Any]
-    alone: Sequence[Any]
+    batched: Sequence[Any]
+    single: Sequence[Any]
     manner: str
     notes: tuple[str, ...] = ()
 
@@ -105,12 +105,12 @@ def handful(examples: Sequence[Example], count: int = HANDFUL) -> tuple[Example,
     return tuple(order[place] for place in places)
 
 
-def rehearse(
+def run_preflight(
     evaluator: Evaluator,
     model: Any,
     evaluate: Callable[[Sequence[Example]], Outcome],
     ids: Sequence[str] = (),
-) -> Rehearsal:
+) -> Preflight:
     """Score a handful of validation examples, and check that each is answered as it is without the others.
 
     All others must at least be such as can be asked, where the evaluator can tell.
@@ -132,13 +132,13 @@ def rehearse(
     outcome = evaluate(examples)
     dollars = outcome.dollars
     if told is None:
-        alone = _alone(examples, evaluate)
-        dollars += sum(one.dollars for one in alone)
+        single = _one_by_one(examples, evaluate)
+        dollars += sum(one.dollars for one in single)
         told = Dialogue(
             prompts=[example.question for example in examples],
             said=outcome.responses or [""] * len(examples),
-            together=_told(outcome)[: len(alone)],
-            alone=[_told(one)[0] for one in alone],
+            batched=_told(outcome)[: len(single)],
+            single=[_told(one)[0] for one in single],
             manner="",
         )
     notes = [*told.notes, *_company(examples, told, model)]
@@ -155,11 +155,11 @@ def rehearse(
         notes.append(
             f"none of these {len(turns)} answers scores anything: see that they are asked and compared rightly"
         )
-    return Rehearsal(turns, told.manner, tuple(notes), dollars)
+    return Preflight(turns, told.manner, tuple(notes), dollars)
 
 
-def _alone(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:
-    end, found = time.monotonic() + ALONE_SECONDS, []
+def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:
+    end, found = time.monotonic() + SINGLE_SECONDS, []
     for example in examples:
         found.append(checked(evaluate([example]), [example]))
         if time.monotonic() > end:
@@ -175,16 +175,16 @@ def _told(outcome: Outcome) -> Sequence[Any]:
 
 def _company(examples: Sequence[Example], told: Dialogue, model: Any) -> list[str]:
     """Refuse answers that depend on company; in half precision rounding alone may change a few."""
-    pairs = zip(examples, told.together, told.alone, strict=False)
+    pairs = zip(examples, told.batched, told.single, strict=False)
     differing = [(example, one, other) for example, one, other in pairs if one != other]
     if not differing:
         return []
     example, one, other = differing[0]
     what = (
-        f"{len(differing)} of {len(told.alone)} examples are answered otherwise in a batch than by themselves, such as "
-        f"{example.id!r}: {str(one)[:80]} in company, {str(other)[:80]} alone"
+        f"{len(differing)} of {len(told.single)} examples are answered otherwise in a batch than by themselves, such "
+        f"as {example.id!r}: {str(one)[:80]} in company, {str(other)[:80]} alone"
     )
     rounded = getattr(model, "dtype", torch.float32) not in (torch.float32, torch.float64)
-    if rounded and len(differing) <= len(told.alone) / 2:
+    if rounded and len(differing) <= len(told.single) / 2:
         return [f"{what}; rounding in half precision does that, and `batch_size: 1` under `evaluation` avoids it"]
     raise EvaluationError(f"{what}; give `batch_size: 1` under `evaluation`, or mend the evaluator", kind="company")

@@ -14,7 +14,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.trial import Answers, Cost, Failure, Job, Success
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import PairOpener
 
@@ -45,11 +45,13 @@ def answers(setting: MergeSetting) -> Answers:
 
 def success(job: Job) -> Success:
     found = answers(job.setting)
-    return Success(dict.fromkeys(job.splits, found), f"weights of {job.setting}", Cost(merge_seconds=1, eval_seconds=2))
+    return Success(
+        dict.fromkeys(job.splits, found), f"weights of {job.setting}", TrialCost(merge_seconds=1, eval_seconds=2)
+    )
 
 
 @dataclass
-class ToyBench:
+class ToySession:
     """What a worker process holds; some jobs go wrong on purpose.
 
     Attributes:
@@ -87,20 +89,20 @@ class ToyBench:
 
 @dataclass(frozen=True)
 class ToyOpener:
-    bench: ToyBench = field(default_factory=ToyBench)
+    session: ToySession = field(default_factory=ToySession)
 
-    def __call__(self, device: str) -> ToyBench:
-        return self.bench
+    def __call__(self, device: str) -> ToySession:
+        return self.session
 
 
 class BrokenOpener:
-    def __call__(self, device: str) -> ToyBench:
+    def __call__(self, device: str) -> ToySession:
         if device == "dies":
             os._exit(7)
         raise UsageError(f"no such thing as {device}")
 
 
-class InlineCrew:
+class InlinePool:
     """Runs jobs in this process when it is polled, oldest first, or in an order that a test gives.
 
     Args:
@@ -150,10 +152,10 @@ class InlineCrew:
         self._ready.clear()
 
 
-def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlineCrew]:
+def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlinePool]:
     """Opens one worker that holds a real pair, and works in this process."""
 
-    def open_crew(logs: Path, wanted: tuple[str, ...]) -> InlineCrew:
-        return InlineCrew(run=PairOpener(pair, coefficients=wanted)("cpu").run)
+    def open_pool(logs: Path, wanted: tuple[str, ...]) -> InlinePool:
+        return InlinePool(run=PairOpener(pair, coefficients=wanted)("cpu").run)
 
-    return open_crew
+    return open_pool

@@ -13,20 +13,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hpo_bench.errors import LiveError
-from hpo_bench.evaluation.rehearsal import Rehearsal
+from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.interrupt import Brake
+from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome.baselines import BASE
 from hpo_bench.tuning.trial import Failure, Job, Success
-from hpo_bench.tuning.workers.base import Crew, Finished, Lost
+from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
-FILE = "rehearsal.json"
+FILE = "preflight.json"
+OLD_FILE = "rehearsal.json"
+"""Studies of hpo-bench 0.1 have it instead."""
 ATTEMPTS = 2
 """A worker that dies or hangs is given one more chance; an error of the evaluator's would come again."""
 _SMALL = ("*.json", "*.jinja", "*.txt", "*.model", "*.py")
@@ -38,8 +40,8 @@ def of_study(
     folder: Path,
     pair: Pair,
     config: StudyConfig,
-    crew: Crew,
-    brake: Brake,
+    pool: WorkerPool,
+    interrupt: Interrupt,
     console: Console,
     *,
     limit: float,
@@ -51,111 +53,112 @@ def of_study(
         folder: The study's, which keeps what came of it.
         pair: Whose VLM is asked.
         config: What the study was begun with.
-        crew: The workers, none of them busy.
-        brake: Ends it when pressed.
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
         console: Where to show it.
         limit: Seconds that it may take.
         begun: Whether the study has trials, which must have been asked as the next ones will be.
 
     Raises:
-        LiveError: If the base VLM cannot be evaluated, so that no merge can; or if the study's trials were asked in
+        TuningError: If the base VLM cannot be evaluated, so that no merge can; or if the study's trials were asked in
             another way.
-        KeyboardInterrupt: If the brake was pressed.
+        KeyboardInterrupt: If an end was asked for.
     """
     key, before = _key(pair, config), _read(folder)
     if before.get("key") == key:
         return
-    rehearsal = ask(crew, brake, limit=limit, logs=folder / "logs")
-    prompts = {turn.example: turn.prompt for turn in rehearsal.turns}
+    preflight = ask(pool, interrupt, limit=limit, logs=folder / "logs")
+    prompts = {turn.example: turn.prompt for turn in preflight.turns}
     old = before.get("prompts", {})
     for example in sorted(prompts.keys() & old.keys()) if begun else ():
         if prompts[example] != old[example]:
-            raise LiveError(
+            raise TuningError(
                 f"{folder}: example {example!r} is now asked as {_cut(prompts[example])!r}, and was asked as "
                 f"{_cut(old[example])!r} in the study's trials; put tokenizer and chat template back, or begin another "
                 "study with --study"
             )
-    show(rehearsal, console)
-    content = {"key": key, "prompts": prompts, **asdict(rehearsal)}
+    show(preflight, console)
+    content = {"key": key, "prompts": prompts, **asdict(preflight)}
     text = json.dumps(content, ensure_ascii=False, indent=1)
     write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8", errors="replace"))
+    (folder / OLD_FILE).unlink(missing_ok=True)
 
 
 def ask(
-    crew: Crew,
-    brake: Brake,
+    pool: WorkerPool,
+    interrupt: Interrupt,
     *,
     limit: float,
     logs: Path | None = None,
     setting: MergeSetting = BASE,
     examples: tuple[str, ...] = (),
-) -> Rehearsal:
+) -> Preflight:
     """Let a worker ask the base VLM, or another merge.
 
     Args:
-        crew: The workers, none of them busy.
-        brake: Ends it when pressed.
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
         limit: Seconds that it may take.
         logs: Where everything that is known of a failure goes, if anywhere.
         setting: The merge that is asked.
         examples: Ids of the questions; some of different lengths by default.
 
     Raises:
-        LiveError: If it cannot be evaluated.
-        KeyboardInterrupt: If the brake was pressed.
+        TuningError: If it cannot be evaluated.
+        KeyboardInterrupt: If an end was asked for.
     """
     name = "the base VLM before the first trial" if setting == BASE else "the recommended merge"
-    job = Job(name, setting, rehearsal=True, examples=examples)
+    job = Job(name, setting, preflight=True, examples=examples)
     attempts, waiting = 0, False
     while True:
-        if brake.pressed:
+        if interrupt.requested:
             raise KeyboardInterrupt
-        if not waiting and crew.idle:
-            crew.submit(crew.idle[0], job, limit=limit)
+        if not waiting and pool.idle:
+            pool.submit(pool.idle[0], job, limit=limit)
             waiting = True
-        event = crew.poll(0.25)
+        event = pool.poll(0.25)
         if not isinstance(event, Finished | Lost):
             continue
         waiting = False
         result = event.result if isinstance(event, Finished) else event.failure
         if isinstance(result, Success):
-            return result.rehearsal or Rehearsal((), "", ())
+            return result.preflight or Preflight((), "", ())
         attempts += 1
         if isinstance(event, Finished) or attempts == ATTEMPTS:
             raise _error(result, logs)
 
 
-def show(rehearsal: Rehearsal, console: Console) -> None:
+def show(preflight: Preflight, console: Console) -> None:
     """Print what was asked and said."""
-    if not rehearsal.turns:
+    if not preflight.turns:
         return
-    manner = f", asked {rehearsal.manner}" if rehearsal.manner else ""
-    paid = f", for ${rehearsal.dollars:.2f}" if rehearsal.dollars else ""
+    manner = f", asked {preflight.manner}" if preflight.manner else ""
+    paid = f", for ${preflight.dollars:.2f}" if preflight.dollars else ""
     console.print(
-        f"Before the first trial: the base VLM on {len(rehearsal.turns)} validation examples{manner}{paid}",
+        f"Before the first trial: the base VLM on {len(preflight.turns)} validation examples{manner}{paid}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("prompt", "right answer", "its answer"):
         table.add_column(head, overflow="fold")
     table.add_column("score", justify="right")
-    for turn in rehearsal.turns:
+    for turn in preflight.turns:
         # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
         texts = (Text(_cut(text)) for text in (turn.prompt, turn.right, turn.said))
         table.add_row(*texts, f"{turn.score:g}")
     console.print(table)
-    for note in rehearsal.notes:
+    for note in preflight.notes:
         console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
 
 
-def _error(failure: Failure, logs: Path | None) -> LiveError:
+def _error(failure: Failure, logs: Path | None) -> TuningError:
     what = f"the base VLM cannot be evaluated, and so no merge can: {failure.kind}: {failure.reason}"
     if logs is None:
-        return LiveError(what)
+        return TuningError(what)
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / "rehearsal.log"
+    log = logs / "preflight.log"
     log.write_text(failure.details or failure.reason, encoding="utf-8", errors="replace")
-    return LiveError(f"{what}; no trial was begun, and {log} has the details")
+    return TuningError(f"{what}; no trial was begun, and {log} has the details")
 
 
 def _cut(text: str) -> str:
@@ -177,8 +180,9 @@ def _key(pair: Pair, config: StudyConfig) -> str:
 
 
 def _read(folder: Path) -> Mapping[str, Any]:
+    path = folder / FILE
     try:
-        content = read_json(folder / FILE)
+        content = read_json(path if path.exists() else folder / OLD_FILE)
     except UnreadableError:
         return {}  # it is asked again
     prompts = content.get("prompts") if isinstance(content, dict) else None
