@@ -61,7 +61,7 @@ def test_the_result_compares_on_test_examples_and_is_kept(study: Study) -> None:
         assert line.behind == pytest.approx(difference.mean())
         assert line.behind_error == error_of_difference(difference)
     assert result.reproduced
-    assert set(result.zones) == {"ta", "ties"}
+    assert set(result.near_optimal) == {"ta", "ties"}
 
 
 def test_what_was_judged_is_not_judged_again(study: Study) -> None:
