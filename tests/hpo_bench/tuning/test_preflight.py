@@ -83,15 +83,15 @@ def test_answers_are_shown_where_nothing_differs_and_only_scores_are_kept(
     ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
 ) -> None:
     printed, store = ask()
-    verdict = TuningResult.read(store.folder)
-    assert verdict is not None
+    result = TuningResult.read(store.folder)
+    assert result is not None
     assert not store.answers(0).responses, "one teacher-forced pass tells scores alone"
-    assert not verdict.distinguished
-    assert len(verdict.samples) == 5
-    assert any(sample.base for sample in verdict.samples)  # some are empty, as the model ends its turn at once
-    for sample in verdict.samples:
-        assert f"{sample.id}: base VLM {sample.base!r} (" in printed or not sample.base
-        assert f", merge {sample.merge!r} (" in printed or not sample.merge
+    assert not result.distinguished
+    assert len(result.examples) == 5
+    assert any(example.base for example in result.examples)  # some are empty, as the model ends its turn at once
+    for example in result.examples:
+        assert f"{example.id}: base VLM {example.base!r} (" in printed or not example.base
+        assert f", merge {example.merge!r} (" in printed or not example.merge
 
 
 def test_a_missing_template_is_told(ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair) -> None:
