@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import UsageError
+from hpo_bench.merging.checkpoints.identification import INDEX
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
 from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +154,27 @@ class Pair:
 
     def file_hashes(self) -> dict[str, dict[str, str]]:
         """SHA-256 of every safetensors file of each role, and of the examples if there are any."""
-        files = {role: sorted(self._local(role).glob("*.safetensors")) for role in ROLES}
+        found = {}
+        for role in ROLES:
+            folder = self._local(role)
+            names = {path.name for path in folder.glob("*.safetensors")} | _shards_below(folder)
+            found[role] = {name: _sha256(folder / name) for name in sorted(names)}
         if self.examples_file is not None or "examples" in self.evaluation:
-            files["examples"] = [self.examples]
-        return {role: {path.name: _sha256(path) for path in paths} for role, paths in files.items()}
+            found["examples"] = {self.examples.name: _sha256(self.examples)}
+        return found
 
     def _local(self, role: str) -> Path:
         source = self.sources[role]
         return source if isinstance(source, Path) else source.fetch()
+
+
+def _shards_below(folder: Path) -> set[str]:
+    """Paths of the shards that lie in folders of the model's folder, where its index names such."""
+    try:
+        places = read_json(folder / INDEX)["weight_map"].values()
+        return {place for place in places if "/" in place and (folder / place).is_file()}
+    except (UnreadableError, KeyError, TypeError, AttributeError):  # told of when the checkpoint is opened
+        return set()
 
 
 def _sha256(path: Path) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
@@ -32,7 +32,7 @@ class TensorInfo:
     Attributes:
         shape: Its shape.
         dtype: Its dtype as stored.
-        file: Name of the shard that holds it.
+        file: Path of the shard that holds it, within the folder.
     """
 
     shape: tuple[int, ...]
@@ -61,7 +61,7 @@ class Checkpoint:
     Attributes:
         folder: Where it lies.
         tensors: Name on disk to what is known of the tensor.
-        files: Its shards, in order.
+        files: Paths of its shards within the folder, in order.
         index: Name of the file that names them; None where one file holds all.
         unread: Files of weights beside them that are not loaded, such as the shards of an older model.
     """
@@ -85,7 +85,7 @@ class Checkpoint:
         files, index, listed = _resolve(folder)
         tensors: dict[str, TensorInfo] = {}
         for file in files:
-            tensors |= _header(folder / file)
+            tensors |= _header(folder, file)
         if absent := sorted(listed - set(tensors)):
             raise MergeError(f"{folder}: lacks {absent[0]!r}, which {index} says it holds; fetch it anew")
         if not tensors:
@@ -152,24 +152,31 @@ def _resolve(folder: Path) -> tuple[tuple[str, ...], str | None, set[str]]:
         if not places or not isinstance(metadata, dict):
             raise TypeError("holds nothing")
         files = tuple(sorted(set(places.values())))
-        outside = [file for file in files if Path(file).name != file]
+        outside = [file for file in files if not _is_within(file)]
     except (KeyError, TypeError, AttributeError) as error:
         raise MergeError(
             f"{index}: is no safetensors index, which has a weight_map and metadata; fetch it anew"
         ) from error
     if outside:
-        raise MergeError(f"{index}: names {outside[0]!r}, which is not a file beside it")
+        raise MergeError(f"{index}: names {outside[0]!r}, which is no file beside or below it")
     for file in files:
         if not (folder / file).is_file():
             raise MergeError(f"{folder}: shard {file} is missing; fetch it anew")
     return files, named, set(places)
 
 
-def _header(path: Path) -> dict[str, TensorInfo]:
+def _is_within(file: str) -> bool:
+    """Whether a path leads from a folder to what is in it, in one way alone."""
+    path = PurePosixPath(file)
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and str(path) == file
+
+
+def _header(folder: Path, file: str) -> dict[str, TensorInfo]:
+    path = folder / file
     check_regular(path, wrong=MergeError)
     try:
-        with safe_open(path, framework="pt") as file:
-            entries = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no mapping)
+        with safe_open(path, framework="pt") as opened:
+            entries = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118 (safe_open is no mapping)
             described = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in entries.items()}
     except (SafetensorError, OSError) as error:
         raise MergeError(f"{path}: cannot be read, it may be truncated ({error}); fetch it anew") from error
@@ -178,4 +185,4 @@ def _header(path: Path) -> dict[str, TensorInfo]:
             raise MergeError(
                 f"{path}: {name} is stored as {dtype}; quantised checkpoints cannot be merged, use the original weights"
             )
-    return {name: TensorInfo(shape, _FLOATS[dtype], path.name) for name, (shape, dtype) in described.items()}
+    return {name: TensorInfo(shape, _FLOATS[dtype], file) for name, (shape, dtype) in described.items()}

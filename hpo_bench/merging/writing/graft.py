@@ -63,6 +63,7 @@ def graft(
                     tensors[name] = alignment.read("vlm", name)
             with safe_open(vlm.folder / file, framework="pt") as source:
                 metadata = source.metadata() or {"format": "pt"}
+            (scratch / file).parent.mkdir(parents=True, exist_ok=True)
             save_tensors(tensors, scratch / file, metadata=metadata)
         if vlm.index is not None:
             (scratch / vlm.index).write_text(index_text(vlm.tensors), encoding="utf-8")

@@ -82,6 +82,21 @@ def variant_beside(folder: Path) -> None:
     save(marked(folder, 2.0), folder / "model.fp16.safetensors")
 
 
+def shards_in_a_subfolder(folder: Path) -> None:
+    index = json.loads((folder / INDEX).read_text())
+    (folder / "weights" / "of-mine").mkdir(parents=True)
+    save(marked(folder, 3.0), folder / "all.safetensors")
+    for file in folder.glob("model-*.safetensors"):
+        file.rename(folder / "weights" / "of-mine" / file.name)
+    last = max((folder / "weights" / "of-mine").iterdir())
+    tensors = {**load_file(last), NORM: load_file(folder / "all.safetensors")[NORM]}
+    save(tensors, last)
+    (folder / "all.safetensors").unlink()
+    index["weight_map"] = {name: f"weights/of-mine/{file}" for name, file in index["weight_map"].items()}
+    index["weight_map"][NORM] = f"weights/of-mine/{last.name}"
+    (folder / INDEX).write_text(json.dumps(index))
+
+
 def place(folder: Path, shard: str) -> None:
     index = json.loads((folder / INDEX).read_text())
     index["weight_map"][NORM] = shard
@@ -97,6 +112,7 @@ def place(folder: Path, shard: str) -> None:
         tensor_in_another_shard_than_the_index_says,
         named_by_the_configuration,
         variant_beside,
+        shards_in_a_subfolder,
     ],
 )
 def test_what_transformers_loads_is_read(folder: Path, change: Callable[[Path], None], tmp_path: Path) -> None:
@@ -109,7 +125,7 @@ def test_what_transformers_loads_is_read(folder: Path, change: Callable[[Path], 
     assert read.tensor(NORM)[0] == 3.0
 
 
-@pytest.mark.parametrize("change", [single_beside_shards, tensor_in_two_shards, variant_beside])
+@pytest.mark.parametrize("change", [single_beside_shards, tensor_in_two_shards, variant_beside, shards_in_a_subfolder])
 def test_what_is_written_loads_as_the_merge(folder: Path, change: Callable[[Path], None], tmp_path: Path) -> None:
     change(folder / "vlm")
     out = stream_merge(Pair.read(folder), MergeSetting("ta", 1.0, 0.0), tmp_path / "out")
@@ -121,6 +137,14 @@ def test_what_is_written_loads_as_the_merge(folder: Path, change: Callable[[Path
     if after.index:
         places = json.loads((out / INDEX).read_text())["weight_map"]
         assert all(name in load_file(out / file) for name, file in places.items())
+
+
+def test_shards_in_a_subfolder_are_what_a_study_rests_on(folder: Path) -> None:
+    shards_in_a_subfolder(folder / "vlm")
+    before = Pair.read(folder).file_hashes()["vlm"]
+    assert {Path(file).parent.as_posix() for file in before} == {"weights/of-mine"}
+    (folder / "vlm" / min(before)).write_bytes(b"another")
+    assert Pair.read(folder).file_hashes()["vlm"] != before
 
 
 def test_files_that_are_not_loaded_are_named(folder: Path) -> None:
@@ -144,6 +168,10 @@ def up(index: dict[str, Any]) -> None:
     index["weight_map"][NORM] = "../expert/model-00001-of-00002.safetensors"
 
 
+def roundabout(index: dict[str, Any]) -> None:
+    index["weight_map"][NORM] = "./model-00001-of-00002.safetensors"
+
+
 def missing(index: dict[str, Any]) -> None:
     index["weight_map"][NORM] = "model-00009-of-00009.safetensors"
 
@@ -162,8 +190,9 @@ def empty(index: dict[str, Any]) -> None:
     [
         (no_metadata, "is no safetensors index, which has a weight_map and metadata"),
         (empty, "is no safetensors index"),
-        (absolute, "names '/etc/passwd', which is not a file beside it"),
-        (up, "names '../expert/model-00001-of-00002.safetensors', which is not a file beside it"),
+        (absolute, "names '/etc/passwd', which is no file beside or below it"),
+        (up, "names '../expert/model-00001-of-00002.safetensors', which is no file beside or below it"),
+        (roundabout, "names './model-00001-of-00002.safetensors', which is no file beside or below it"),
         (missing, "shard model-00009-of-00009.safetensors is missing"),
         (nowhere, "lacks 'model.nowhere.weight', which model.safetensors.index.json says it holds"),
     ],
