@@ -90,5 +90,9 @@ class MergeSetting:
             raise AttributeError(f"{self.label} has no {name}") from None
 
 
+BASE = MergeSetting("ta", 1.0, 0.0)
+"""The VLM as it is."""
+
+
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "no hyperparameters"

@@ -17,10 +17,9 @@ from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.outcome.baselines import BASE
 from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 from landscapes.errors import UnreadableError

@@ -14,6 +14,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import BASE
 from hpo_bench.tuning import lock, preflight, starts
 from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
@@ -226,8 +227,8 @@ def _goal(
     if config.keep is None:
         return Goal()
     limit = time_limit(timeout, store.trials())
-    scored = baselines.score(store.folder, [baselines.BASE], pool, interrupt, limit=limit, splits=("validation",))
-    base = scored[baselines.BASE]["validation"]
+    scored = baselines.score(store.folder, [BASE], pool, interrupt, limit=limit, splits=("validation",))
+    base = scored[BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
     return Goal(config.keep, base)
 

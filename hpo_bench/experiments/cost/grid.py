@@ -11,12 +11,12 @@ from scipy import stats
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import StudyOrigin
-from hpo_bench.tuning.outcome.baselines import BASE, answers_path, grid_name, grid_setting
+from hpo_bench.tuning.outcome.baselines import answers_path, grid_name, grid_setting
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.run import run

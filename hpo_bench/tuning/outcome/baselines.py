@@ -14,8 +14,6 @@ from landscapes import catalogue
 from landscapes.landscape import Landscape
 
 ATTEMPTS = 2
-BASE = MergeSetting("ta", 1.0, 0.0)
-"""The base VLM."""
 
 Scored = dict[MergeSetting, dict[str, Answers]]
 

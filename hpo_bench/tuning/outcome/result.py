@@ -11,7 +11,7 @@ import numpy as np
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
-from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
 from hpo_bench.tuning import preflight
 from hpo_bench.tuning.budget import time_limit
@@ -31,7 +31,7 @@ OLD_NAMES = {"lines": "merges", "zones": "near_optimal", "samples": "examples"}
 """What it calls things there."""
 EXAMPLES = 5
 REFERENCES = {
-    "base VLM": baselines.BASE,
+    "base VLM": BASE,
     "expert swapped in": MergeSetting("ta", 0.0, 1.0),
     "half and half": MergeSetting("ta", 0.5, 0.5),
 }
@@ -235,7 +235,7 @@ def conclude(
     settings |= {**REFERENCES, **(beside or {})}
     limit = time_limit(timeout, trials) / VALIDATION_SHARE
     scored = baselines.score(store.folder, list(settings.values()), pool, interrupt, limit=limit)
-    best, base = scored[chosen.setting], scored[baselines.BASE]
+    best, base = scored[chosen.setting], scored[BASE]
     seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
     told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
     luck = chance_of_luck(told)
@@ -267,9 +267,7 @@ def _examples(
     own, other = base["validation"], merge["validation"]
     shown = np.argsort(own.scores == other.scores, kind="stable")[:EXAMPLES]
     ids = tuple(own.ids[place] for place in shown)
-    said = [
-        _said(one, answers, ids, pool, interrupt, limit) for one, answers in ((baselines.BASE, own), (setting, other))
-    ]
+    said = [_said(one, answers, ids, pool, interrupt, limit) for one, answers in ((BASE, own), (setting, other))]
     return tuple(
         AnsweredExample(
             id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),

@@ -9,7 +9,7 @@ import pytest
 from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config
 
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
@@ -47,14 +47,14 @@ def success(job: Job) -> Success:
 
 
 def goal() -> Goal:
-    return Goal(KEEP, answers(baselines.BASE))
+    return Goal(KEEP, answers(BASE))
 
 
 def tune(folder: Path, pool: InlinePool, *, kind: type[Optimizer], trials: int, keep: Keep = KEEP) -> Tuner:
     store = TrialStore(folder, folder.name)
     known = store.config or store.begin(config(keep=keep, optimizer=kind.name, optimizer_version=kind.version))
-    base = baselines.score(folder, [baselines.BASE], pool, Interrupt(), limit=60.0, splits=("validation",))
-    race = Race.of(known, kind, budget=trials, goal=Goal(known.keep, base[baselines.BASE]["validation"]))
+    base = baselines.score(folder, [BASE], pool, Interrupt(), limit=60.0, splits=("validation",))
+    race = Race.of(known, kind, budget=trials, goal=Goal(known.keep, base[BASE]["validation"]))
     tuner = Tuner(
         store=store, race=race, pool=pool, budget=Budget(trials=trials), interrupt=Interrupt(), screen=Silent()
     )
@@ -78,7 +78,7 @@ def test_scores_are_those_of_the_other_examples_and_margins_are_paired() -> None
     found = answers(MergeSetting("ta", 1.0, 0.5))
     noisy = Answers(found.ids, found.categories, found.scores + np.where(np.arange(EXAMPLES) % 4, 0.04, -0.04))
     standing = goal().standing(noisy)
-    difference = (noisy.scores - answers(baselines.BASE).scores)[GENERAL]
+    difference = (noisy.scores - answers(BASE).scores)[GENERAL]
     assert standing.score == pytest.approx(noisy.scores[~GENERAL].mean())
     assert standing.kept == pytest.approx(noisy.scores[GENERAL].mean())
     assert standing.margin == pytest.approx(difference.mean() + 0.1)
@@ -88,7 +88,7 @@ def test_scores_are_those_of_the_other_examples_and_margins_are_paired() -> None
 
 
 def test_exactly_as_much_as_is_allowed_may_be_lost() -> None:
-    base = answers(baselines.BASE)
+    base = answers(BASE)
     for lost, margin in ((0.1, 0.0), (0.11, -0.01)):
         scores = np.where(GENERAL, base.scores - lost, base.scores)
         assert goal().standing(Answers(IDS, CATEGORIES, scores)).margin == pytest.approx(margin, abs=1e-12)
@@ -101,9 +101,9 @@ def test_goals_without_sense_are_refused() -> None:
     with pytest.raises(UsageError, match="needs the category"):
         Keep("")
     with pytest.raises(TuningError, match=r"to keep 'generl' .* there are: general \(30\), skill \(30\)"):
-        Keep("generl").sides(answers(baselines.BASE))
+        Keep("generl").sides(answers(BASE))
     with pytest.raises(TuningError, match="base VLM was not evaluated"):
-        Goal(KEEP).standing(answers(baselines.BASE))
+        Goal(KEEP).standing(answers(BASE))
 
 
 def test_the_search_closes_in_on_the_best_that_keeps_enough(study: Study) -> None:
@@ -172,7 +172,7 @@ def test_nothing_feasible_is_said_and_the_likeliest_recommended(tmp_path: Path) 
         if job.name == "trial 2":
             return Failure("raised", "on purpose")
         found = success(job)
-        if job.setting == baselines.BASE:
+        if job.setting == BASE:
             return found
         worse = {s: replace(a, scores=np.where(GENERAL, a.scores - 0.4, a.scores)) for s, a in found.answers.items()}
         return replace(found, answers=worse)
