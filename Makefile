@@ -5,7 +5,7 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench readme test lint nano clean help
+.PHONY: install bench readme test lint docs nano clean help
 
 help:  ## Show what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,9 +32,16 @@ lint: $(STAMP)  ## Lint, format, types and floors, without the tests
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 
+docs: $(VENV)/.docs  ## Build the documentation; it opens with site/index.html
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+$(VENV)/.docs: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[docs]'
+	@touch $@
+
 nano: $(STAMP)  ## Train every nano pair from nothing (resumable; needs npm)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nano]'
 	$(BIN)/hpo-bench nano build --all
 
-clean:  ## Remove the environment and the results
-	rm -rf $(VENV) results
+clean:  ## Remove the environment, the results and the built documentation
+	rm -rf $(VENV) results site

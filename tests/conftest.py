@@ -5,6 +5,12 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from hpo_bench.benchmark.store import ResultsFolder
 
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"
@@ -13,3 +19,16 @@ os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib")
 if "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the cache of the process that started them
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="hpo-bench-tests-")
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
+
+
+@pytest.fixture
+def quick_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A benchmark's page without the figures, which take seconds and are tested where they stand."""
+    from hpo_bench.files import sha256
+
+    def write_page(benchmark: object, content: dict, study: None, folder: "ResultsFolder", *, jobs: int) -> dict:
+        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimizers"].values()]))
+        return {page: sha256(page)}
+
+    monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
+    monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)

@@ -17,9 +17,7 @@ import synthetic
 
 import hpo_bench as hb
 from hpo_bench import api, search
-from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.errors import ResultsError, UsageError
-from hpo_bench.files import sha256
 from landscapes import space
 from landscapes.errors import InvalidSpaceError, UnknownLandscapeError
 from optimizers.base import Optimizer
@@ -149,18 +147,6 @@ def test_figures(result: hb.BenchmarkResult) -> None:
     assert len(result.plot().axes) == len(result.benchmark.checkpoints)
     with pytest.raises(UsageError, match="no figure is called 'curves'; there are: ror, regret_curves"):
         result.plot("curves")
-
-
-@pytest.fixture
-def quick_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the figures, which take seconds and are tested where they stand."""
-
-    def write_page(benchmark: object, content: dict, study: None, folder: ResultsFolder, *, jobs: int) -> dict:
-        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimizers"].values()]))
-        return {page: sha256(page)}
-
-    monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
-    monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)
 
 
 @pytest.mark.usefixtures("quick_page")
@@ -327,18 +313,6 @@ def test_a_pair_is_loaded_checked_and_merged(small_pair: hb.Pair, tmp_path: Path
         hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, stream=True, device="cpu", out=tmp_path / "other")
     with pytest.raises(UsageError, match="no dtype is called"):
         hb.check_pair(pair, dtype="float23", progress=False)
-
-
-@pytest.mark.usefixtures("quick_page")
-def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    code = readme.partition("## In Python")[2].partition("```python\n")[2].partition("```")[0]
-    assert 10 < len(code.splitlines()) < 20
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    exec(code, names)  # noqa: S102
-    assert names["better"].score >= names["best"].score
-    assert {path.name for path in tmp_path.iterdir()} == {"my-results", "merged"}
 
 
 def test_a_landscape_is_drawn_by_name_or_as_it_is(root: Path) -> None:

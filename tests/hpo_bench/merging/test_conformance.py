@@ -1,9 +1,9 @@
 """The nine methods and the README's conform, and the suite finds every fault that it says it looks for."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import documents
 import pytest
 import torch
 
@@ -20,10 +20,7 @@ def test_built_in_methods_conform(name: str) -> None:
 
 
 def test_the_readmes_method_conforms_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = Path(__file__).parents[3].joinpath("README.md").read_text("utf-8")
-    code = re.search(r"## Your own merge method\n\n```python\n(.*?)```", readme, re.S)
-    assert code is not None
-    tmp_path.joinpath("largest.py").write_text(code.group(1), "utf-8")
+    tmp_path.joinpath("largest.py").write_text(documents.titled("README.md", "largest.py"), "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     check_merge_method("largest:Largest")

@@ -1,0 +1,146 @@
+"""What MkDocs adds to the pages: the command reference, and what has its home in README.md or CITATION.cff.
+
+`commands.md` is made of the tree of commands at every build. In any page
+
+    <!-- README: Your own optimiser -->     becomes that section of README, without its heading
+    <!-- README: results -->                becomes what `make readme` puts there
+    <!-- CITATION.cff -->                   becomes BibTeX
+
+so that each has one home and is read in both places.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import yaml
+
+from hpo_bench.cli.tree import SECTIONS, cli
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = "commands.md"
+OPTION = r"(?<![\w`-])(--[a-z][\w-]*)(?![^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$)"
+"""Stands in running text, and not in code already."""
+
+
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
+    """Add the command reference."""
+    from mkdocs.structure.files import File
+
+    files.append(File.generated(config, COMMANDS, content=commands()))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put in what has its home elsewhere."""
+    return filled(markdown)
+
+
+def filled(markdown: str) -> str:
+    """A page with what its comments stand for.
+
+    Raises:
+        KeyError: If README has no such section.
+    """
+    markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1]), markdown)
+    return re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
+
+
+def section(title: str) -> str:
+    """A section of README, or its results, with links as they are from a page at the top of docs.
+
+    Raises:
+        KeyError: If there is none of that title.
+    """
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    if title == "results":
+        found = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", text, re.S)
+    else:
+        found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
+    if found is None:
+        raise KeyError(f"README.md has no section {title!r}")
+    return found[1].strip().replace("](docs/", "](") + "\n"
+
+
+def commands() -> str:
+    """The command reference as a page: every command with its arguments, options and examples."""
+    parts = ["# Commands", inspect.cleandoc(cli.help or ""), "Made of what `hpo-bench COMMAND --help` says."]
+    top = click.Context(cli, info_name="hpo-bench")
+    for title, names in SECTIONS.items():
+        parts.append(f"## {title}")
+        for name in names:
+            command = cli.get_command(top, name)
+            assert command is not None  # noqa: S101
+            parts += _command(command, top, name, level=3)
+    return "\n\n".join(parts) + "\n"
+
+
+def _command(command: click.Command, above: click.Context, name: str, *, level: int) -> Iterator[str]:
+    context = click.Context(command, parent=above, info_name=name)
+    yield f"{'#' * level} {context.command_path}"
+    yield re.sub(OPTION, r"`\1`", inspect.cleandoc(command.help or "").partition("\f")[0])
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    yield f"```text\n{usage}\n```"
+    records = filter(None, (one.get_help_record(context) for one in command.get_params(context)))
+    rows = [f"| {_code(names)} | {_cell(about)} |" for names, about in records if about]
+    yield "\n".join(["| option | |", "|---|---|", *rows])
+    if command.epilog:
+        examples = inspect.cleandoc(command.epilog.replace("\b", "")).removeprefix("Examples:")
+        examples = re.sub(r"^(\S.*?\S {2,})(?=\S)", r"\1# ", inspect.cleandoc(examples), flags=re.M)
+        yield f"```sh\n{examples}\n```"
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            found = command.get_command(context, inner)
+            assert found is not None  # noqa: S101
+            yield from _command(found, context, inner, level=level + 1)
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", r"\|")
+
+
+def _cell(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).replace("<", "&lt;")
+    text = re.sub(r"([|*\[\]])", r"\\\1", text)
+    return re.sub(OPTION, r"`\1`", text)
+
+
+def bibtex() -> str:
+    """This software and the study that it implements, as CITATION.cff names them."""
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    (study,) = cff["references"]
+    software = {
+        "title": f"{{{cff['title']}}}",
+        "author": " and ".join(map(_author, cff["authors"])),
+        "year": str(cff["date-released"])[:4],
+        "version": cff["version"],
+    }
+    arxiv = study["url"].rpartition("/")[2]
+    article = {
+        "title": f"{{{study['title']}}}",
+        "author": " and ".join(map(_author, study["authors"])),
+        "year": study["year"],
+        "eprint": arxiv,
+        "archivePrefix": "arXiv",
+        "url": study["url"],
+    }
+    first = study["authors"][0]["family-names"].lower()
+    return (
+        _entry("software", "hpo-bench", software) + "\n" + _entry("misc", f"{first}{study['year']}injection", article)
+    )
+
+
+def _author(person: dict[str, str]) -> str:
+    return f"{{{person['name']}}}" if "name" in person else f"{person['family-names']}, {person['given-names']}"
+
+
+def _entry(kind: str, key: str, fields: dict[str, Any]) -> str:
+    lines = "".join(f"  {name:<13} = {{{value}}},\n" for name, value in fields.items())
+    return f"@{kind}{{{key},\n{lines}}}\n"

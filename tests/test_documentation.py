@@ -1,0 +1,180 @@
+"""What README and the pages under docs tell readers to type works."""
+
+import re
+import runpy
+import shutil
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from documents import ROOT, blocks, commands, mentioned, pages
+
+from hpo_bench.cli import tree
+from hpo_bench.cli.options import Command
+from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.merging import find
+from hpo_bench.merging.pair import Pair
+
+HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
+MOMENTS = ("doctor", "merge", "plan", "landscapes list", "landscapes show", "landscapes add", "landscapes remove")
+"""Commands that are run on every page, where all that a line names is there."""
+SMALL = {"tune": ["--trials", "2"], "report": [], "export": []}
+"""Commands that are run on one page alone, and what makes them small. All others are only parsed."""
+ONE_PAGE = ROOT / "docs" / "quickstart.md"
+
+
+def names(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def command_of(words: list[str]) -> tuple[str, click.Command, click.Context, list[str]]:
+    """The command that a line calls, and what is left of the line."""
+    context, path = click.Context(tree.cli, info_name="hpo-bench"), []
+    command: click.Command = tree.cli
+    words = list(words)
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(context, words[0])
+        assert found is not None, f"no command is called {words[0]}"
+        command, context = found, click.Context(found, parent=context, info_name=words[0])
+        path.append(words.pop(0))
+    return " ".join(path), command, context, words
+
+
+def parse(words: list[str], *, whole: bool) -> None:
+    """Let click read a line, which does not run it.
+
+    Args:
+        words: What follows the program's name.
+        whole: Whether nothing may be missing, as where the line stands by itself.
+    """
+    _, command, context, rest = command_of(words)
+    formerly = command.formerly if isinstance(command, Command) else {}
+    assert not {word.partition("=")[0] for word in rest} & formerly.keys(), f"an option of before: {words}"
+    if isinstance(command, click.Group) and not rest:
+        return
+    try:
+        command.make_context(context.info_name, rest, parent=context.parent)
+    except click.exceptions.Exit:
+        pass  # --help and --version
+    except click.MissingParameter:
+        if whole:
+            raise
+
+
+def is_here(words: list[str]) -> bool:
+    """Whether a line names nothing that a reader must put in its place."""
+    made_up = (
+        re.fullmatch(r"[A-Z]+|my-.*|(path|tuning)/.*|.*\.(yaml|csv|parquet)|.*://.*|\S+:\d+", word) for word in words
+    )
+    return all(found is None or Path(found[0]).exists() for found in made_up)
+
+
+@pytest.mark.parametrize("page", pages(), ids=names)
+def test_every_command_line_is_one(page: Path) -> None:
+    text = page.read_text("utf-8")
+    for block in blocks(text):
+        for words in commands(block):
+            parse(words, whole=True)
+    for words in mentioned(text):
+        parse(words, whole=False)
+
+
+def test_the_examples_of_every_command_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("results").mkdir()  # which `landscapes study` wants to be there
+    found = [words for block in blocks(HOOKS["commands"]()) for words in commands(block)]
+    assert len(found) > 60
+    for words in found:
+        parse(words, whole=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("hpo-bench tune --demo --trails 3", "No such option"),
+        ("hpo-bench tune --demo --trials many", "not a valid integer"),
+        ("hpo-bench tuen --demo", "no command is called tuen"),
+        ("hpo-bench merge ja-llama --out merged", "method"),
+        ("hpo-bench run --address 10.0.0.1:6379", "an option of before"),
+        ("hpo-bench report one two", "unexpected extra argument"),
+    ],
+)
+def test_a_wrong_line_is_found(line: str, wrong: str) -> None:
+    (block,) = blocks(f"```sh\n{line}  # a comment\n```\n")
+    (words,) = commands(block)
+    with pytest.raises((AssertionError, click.UsageError)) as found:
+        parse(words, whole=True)
+    told = found.value.format_message() if isinstance(found.value, click.UsageError) else str(found.value)
+    assert wrong.lower() in told.lower()
+
+
+@pytest.fixture(scope="module")
+def few_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ships of pairs, with sixty examples each."""
+    folder = tmp_path_factory.mktemp("shipped")
+    shutil.copytree(find.SHIPPED, folder, dirs_exist_ok=True)
+    for manifest in folder.glob("*/pair.yaml"):
+        pair = Pair.read(manifest)
+        write_examples(read_examples(pair.examples)[:60], pair.examples)
+    return folder
+
+
+@pytest.mark.usefixtures("quick_page")
+@pytest.mark.parametrize("page", [page for page in pages() if any(blocks(page.read_text("utf-8")))], ids=names)
+def test_what_a_page_shows_runs(
+    page: Path, few_questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are saved, Python runs in one namespace a page, and commands that take moments run, in the page's order."""
+    monkeypatch.setattr(find, "SHIPPED", few_questions)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    namespace: dict = {"__name__": "__main__"}
+    for block in blocks(page.read_text("utf-8")):
+        where = f"{names(page)}, line {block.line}"
+        if block.title:
+            Path(block.title).parent.mkdir(parents=True, exist_ok=True)
+            Path(block.title).write_text(block.code, "utf-8")
+        elif block.language == "python":
+            exec(compile(block.code, where, "exec"), namespace)  # noqa: S102
+        for words in commands(block):
+            path = command_of(words)[0]
+            if is_here(words) and (path in MOMENTS or (page == ONE_PAGE and path in SMALL)):
+                assert tree.run([*words, *SMALL.get(path, [])]) == 0, (where, words)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    def files(node: object) -> list[str]:
+        if isinstance(node, dict):
+            node = list(node.values())
+        return [node] if isinstance(node, str) else [file for one in node for file in files(one)]
+
+    listed = files(yaml.safe_load((ROOT / "mkdocs.yml").read_text("utf-8"))["nav"])
+    there = [str(page.relative_to(ROOT / "docs")) for page in (ROOT / "docs").rglob("*.md")]
+    assert sorted(listed) == sorted([*there, HOOKS["COMMANDS"]])
+
+
+def test_what_pages_take_from_elsewhere_is_there() -> None:
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert "<!-- README" not in HOOKS["filled"](page.read_text("utf-8")), page
+    with pytest.raises(KeyError, match="no section 'Prices'"):
+        HOOKS["filled"]("<!-- README: Prices -->")
+
+
+def test_bibtex_says_what_the_citation_file_says() -> None:
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    text = HOOKS["bibtex"]()
+    assert cff["title"] in text
+    assert cff["references"][0]["title"] in text
+    assert "Xu, Zhiyu and Wang, Lean and " in text
+    assert re.search(r"eprint +=\s*\{2605\.19523\}", text)
+
+
+def test_the_command_reference_has_every_command_and_option() -> None:
+    text = HOOKS["commands"]()
+    for name in tree.COMMANDS:
+        _, command, context, _ = command_of([name])
+        assert f"### hpo-bench {name}\n" in text
+        for option in command.get_params(context):
+            record = option.get_help_record(context)
+            assert record is None or not record[1] or f"`{record[0]}`".replace("|", r"\|") in text, (name, option.name)
