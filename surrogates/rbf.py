@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class RadialKernel:
     """A radial basis function, named and signed as in `scipy.interpolate.RBFInterpolator`.
 
     Attributes:
@@ -58,16 +58,16 @@ def _multiquadric(r: Array) -> Array:
 KERNELS = {
     kernel.name: kernel
     for kernel in (
-        Kernel("thin_plate_spline", 1, False, _thin_plate_spline),
-        Kernel("cubic", 1, False, _cubic),
-        Kernel("linear", 0, False, np.negative),
-        Kernel("gaussian", 0, True, _gaussian),
-        Kernel("multiquadric", 0, True, _multiquadric),
+        RadialKernel("thin_plate_spline", 1, False, _thin_plate_spline),
+        RadialKernel("cubic", 1, False, _cubic),
+        RadialKernel("linear", 0, False, np.negative),
+        RadialKernel("gaussian", 0, True, _gaussian),
+        RadialKernel("multiquadric", 0, True, _multiquadric),
     )
 }
 
 
-def find(name: str) -> Kernel:
+def find(name: str) -> RadialKernel:
     """The kernel of that name.
 
     Raises:

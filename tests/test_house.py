@@ -71,6 +71,16 @@ def test_imports_form_no_circle(floors: int | None) -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_a_class_name_stands_for_one_thing() -> None:
+    where: dict[str, list[str]] = {}
+    for module, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                where.setdefault(node.name, []).append(module)
+    twice = {name: found for name, found in where.items() if len(found) > 1}
+    assert set(twice) - {"Checkpoint", "Comparison", "Outcome", "Task"} == set()
+
+
 def test_every_command_helps_with_examples() -> None:
     from click.testing import CliRunner
 

@@ -53,13 +53,13 @@ def grid(
 
     from hpo_bench.display.console import PlainConsole, output
     from hpo_bench.experiments.cost import grid_page as page
-    from hpo_bench.experiments.cost.grid import Comparison, Plan, compare, recorded
+    from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, compare, recorded
     from hpo_bench.merging.find import choose
     from hpo_bench.tuning.storage_url import typed
 
     methods = methods or RECORDED
     chosen = choose(names, pairs)
-    plan = Plan(
+    plan = GridPlan(
         pairs=chosen if names else recorded(chosen, methods),
         methods=methods,
         seeds=seeds,
@@ -69,7 +69,7 @@ def grid(
         command=typed(sys.argv[1:]),
     )
 
-    def told(one: Comparison) -> None:
+    def told(one: GridComparison) -> None:
         low, high = (100 * end for end in one.interval)
         say(
             f"{one.pair}, {one.method}: {one.merges:.0f} tuned merges {100 * one.test:.1f}, best of {one.grid_merges} "
@@ -133,7 +133,7 @@ def trial(
     torch.set_num_threads(threads)
     disable_progress_bar()
     found = find_pair(pair, pairs)
-    timings: list[trial.Timing] = []
+    timings: list[trial.TrialTiming] = []
     with progress().status("") as status:
         for timing in trial.measure(found, methods or RECORDED, trials=repeats, told=status.update):
             timings.append(timing)

@@ -9,7 +9,7 @@ from hpo_bench.cli.options import MASK_SEED, METHOD, PAIRS, THREADS, out
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
-from hpo_bench.recording.journal import Entry
+from hpo_bench.recording.journal import JournalEntry
 
 EXAMPLES = """\b
 Examples:
@@ -68,7 +68,7 @@ def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_se
     say(f"next: hpo-bench landscapes check {found.name}/{name} --landscapes-dir {out}")
 
 
-def _describe(entry: Entry) -> str:
+def _describe(entry: JournalEntry) -> str:
     where = " ".join(f"{value:g}" for value in entry.parameters.values())
     scores = next(iter(entry.scores.values()))
     return f"at {where}: {sum(scores) / len(scores):.3f}"

@@ -89,7 +89,7 @@ def command(
         contenders += [by_way[way] for way in ways if way in by_way]
     makers = [] if no_pair or place == "cuda" else [lambda: subjects.of_pair(find_pair(pair, pairs), kind)]
     makers += [lambda shape=shape: subjects.synthetic(shape, kind, place) for shape in shapes]
-    timings: list[merge.Timing] = []
+    timings: list[merge.MergeTiming] = []
     with progress().status("") as status:
         for make in makers:
             found = merge.measure(

@@ -33,7 +33,7 @@ Examples:
 DEMO = "ja-llama"
 
 
-class Interval(click.ParamType):
+class RangeType(click.ParamType):
     """Two numbers, the first below the second, with a comma between."""
 
     name = "LOW,HIGH"
@@ -66,8 +66,8 @@ class Interval(click.ParamType):
 @click.option("--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none).")
 @click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
 @PRICE
-@click.option("--coefficients", type=Interval(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
-@click.option("--densities", type=Interval(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
+@click.option("--coefficients", type=RangeType(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
+@click.option("--densities", type=RangeType(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",

@@ -32,7 +32,7 @@ def draw(landscape: Landscape) -> RenderableType:
     Scores are whole numbers of a power of ten, which is named above, so that the greatest has three digits. Where all
     are nearly the same, it is said from where they are counted.
     """
-    scale = Scale.of(landscape)
+    scale = ScoreScale.of(landscape)
     if landscape.space.dim == 1:
         return _curve(landscape, scale)
     maps = [_map(landscape, scale, x, y) for x, y in combinations(range(landscape.space.dim), 2)]
@@ -40,7 +40,7 @@ def draw(landscape: Landscape) -> RenderableType:
 
 
 @dataclass(frozen=True, slots=True)
-class Scale:
+class ScoreScale:
     """How the scores of a landscape are written.
 
     Attributes:
@@ -56,7 +56,7 @@ class Scale:
     power: int
 
     @classmethod
-    def of(cls, landscape: Landscape) -> "Scale":
+    def of(cls, landscape: Landscape) -> "ScoreScale":
         """The scale of a landscape."""
         low, high = landscape.minimum.score, landscape.optimum.score
         span, step = _magnitude(high - low), 10.0 ** (_magnitude(high - low) + 1)
@@ -94,7 +94,7 @@ def _magnitude(*values: float) -> int:
     return math.floor(math.log10(max(map(abs, values))))
 
 
-def _map(landscape: Landscape, scale: Scale, x: int, y: int) -> Text:
+def _map(landscape: Landscape, scale: ScoreScale, x: int, y: int) -> Text:
     space, best = landscape.space, landscape.optimum.x
     across, up = (space.parameters[axis].spread(STEPS) for axis in (x, y))
     settings = np.tile(best, (len(up) * len(across), 1))
@@ -115,7 +115,7 @@ def _map(landscape: Landscape, scale: Scale, x: int, y: int) -> Text:
     return text
 
 
-def _curve(landscape: Landscape, scale: Scale) -> Text:
+def _curve(landscape: Landscape, scale: ScoreScale) -> Text:
     space = landscape.space
     values = space.parameters[0].spread(STEPS)
     star = _nearest(space.parameters[0], values, landscape.optimum.x[0])

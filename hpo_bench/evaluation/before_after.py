@@ -22,7 +22,7 @@ PIXELS = 72
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class BeforeAfter:
     """A question, and what was answered.
 
     Attributes:
@@ -48,7 +48,7 @@ class Injection:
 
     pair: str
     setting: MergeSetting
-    asked: tuple[Asked, ...]
+    asked: tuple[BeforeAfter, ...]
 
     def _repr_html_(self) -> str:
         """A table with pictures, for notebooks and pages."""
@@ -82,7 +82,7 @@ def look(pair: Pair, setting: MergeSetting, *, each: int = 5, seed: int = 0) -> 
     for weights in (MergeSetting("ta", 1.0, 0.0), setting):
         resident.merge(weights)
         answers.append(asks.evaluate(loaded.vlm, shown).responses)
-    return Injection(pair.name, setting, tuple(Asked(*one) for one in zip(shown, *answers, strict=True)))
+    return Injection(pair.name, setting, tuple(BeforeAfter(*one) for one in zip(shown, *answers, strict=True)))
 
 
 def _drawn(examples: Sequence[Example], each: int, rng: np.random.Generator) -> list[Example]:
@@ -103,7 +103,7 @@ def _same(text: str, answer: str) -> bool:
     return text.replace(" ", "") == answer.replace(" ", "")
 
 
-def _row(one: Asked) -> str:
+def _row(one: BeforeAfter) -> str:
     pictures = "".join(
         f'<img width="{PIXELS}" style="image-rendering:pixelated" alt="" '
         f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -27,7 +27,7 @@ LONGEST = 1e6
 KILL_WITH_PARENT = Path(__file__).with_name("kill_with_parent.py")
 
 
-class Command:
+class CommandEvaluator:
     """Saves the model and runs a program on it.
 
     The program is called with two more arguments: the folder of the merged model, as `from_pretrained` reads it, and a
@@ -119,7 +119,7 @@ class Command:
         return printed
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Command:
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> CommandEvaluator:
     """The evaluator of kind `command`.
 
     Args:
@@ -142,7 +142,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
         raise given.wrong("command", f"begins with {words[0]!r}, which is no program here")
     if scratch is not None and not scratch.is_dir():
         raise given.wrong("scratch", f"is {str(scratch)!r}, which is no folder")
-    return Command(
+    return CommandEvaluator(
         words,
         folder=pair.folder,
         processor=loaded.processor,

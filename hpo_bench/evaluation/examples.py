@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation import pictures
 from hpo_bench.evaluation.pictures import FlawError
-from hpo_bench.evaluation.rows import Row, rows
+from hpo_bench.evaluation.rows import FileRow, rows
 
 IMAGE = "<image>"
 Split = Literal["validation", "test"]
@@ -137,7 +137,7 @@ def write_examples(examples: Sequence[Example], path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(rows, schema=_SCHEMA), path, compression="zstd")
 
 
-def _example(row: Row, folder: Path) -> Example:
+def _example(row: FileRow, folder: Path) -> Example:
     if row.flaw:
         raise FlawError(row.flaw)
     answer = _text(row.values, "answer")
@@ -186,13 +186,13 @@ def _text(values: Mapping[str, Any], key: str, *, may_be_empty: bool = False) ->
     return value
 
 
-def _named(row: Row) -> str:
+def _named(row: FileRow) -> str:
     value = row.values.get("id")
     known = not pictures.is_nothing(value) and isinstance(value, str | int | float)
     return f" (id {str(value)[:60]!r})" if known else ""
 
 
-def _double(row: Row, before: str) -> str:
+def _double(row: FileRow, before: str) -> str:
     if pictures.is_nothing(row.values.get("id")):
         return f"is the same as {before}; leave it out, or give each an id"
     return f"has the id of {before}; give each its own"

@@ -33,7 +33,7 @@ class BatchedScorer(Scorer, Protocol):
         ...
 
 
-class Local:
+class LocalEvaluator:
     """Scores the live model on examples from a file.
 
     Args:
@@ -79,7 +79,7 @@ class Local:
         return self._scorer.dialogue(model, examples)
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Local:
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LocalEvaluator:
     """The evaluator of kind `local`.
 
     Args:
@@ -105,9 +105,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     chat = given.flag("chat_template", True)
     if not generates:
         given.finish()
-        return Local(examples, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size))
+        return LocalEvaluator(
+            examples, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size)
+        )
     most = given.whole("max_new_tokens", 64, least=1)
     scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
     given.finish()
     prompts = Prompts(loaded.processor, chat_template=chat)
-    return Local(examples, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))
+    return LocalEvaluator(examples, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))

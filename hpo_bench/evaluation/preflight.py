@@ -21,7 +21,7 @@ _THOUGHTS = re.compile(r"(<(?:think|thinking|thought|reasoning)>)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class PreflightAnswer:
     """One question and what became of it.
 
     Attributes:
@@ -44,13 +44,13 @@ class Preflight:
     """How a model did on a handful of examples.
 
     Attributes:
-        turns: One an example.
+        answers: One an example.
         manner: How the questions were put, for a sentence; empty if the evaluator does not tell.
         notes: What a user should know before going on.
         dollars: What judges and other paid services charged for it.
     """
 
-    turns: tuple[Turn, ...]
+    answers: tuple[PreflightAnswer, ...]
     manner: str
     notes: tuple[str, ...]
     dollars: float = 0.0
@@ -147,15 +147,15 @@ def run_preflight(
             f"the chat template opens thoughts ({min(opened)}) before the answer: right answers are compared with what "
             "follows at once; take a template that does not, or `generate: true` with room for them in `max_new_tokens`"
         )
-    turns = tuple(
-        Turn(example.id, prompt, example.answer, said, float(score))
+    answers = tuple(
+        PreflightAnswer(example.id, prompt, example.answer, said, float(score))
         for example, prompt, said, score in zip(examples, told.prompts, told.said, outcome.scores, strict=True)
     )
-    if turns and not any(turn.score for turn in turns):
+    if answers and not any(answer.score for answer in answers):
         notes.append(
-            f"none of these {len(turns)} answers scores anything: see that they are asked and compared rightly"
+            f"none of these {len(answers)} answers scores anything: see that they are asked and compared rightly"
         )
-    return Preflight(turns, told.manner, tuple(notes), dollars)
+    return Preflight(answers, told.manner, tuple(notes), dollars)
 
 
 def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:

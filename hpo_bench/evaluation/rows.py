@@ -25,7 +25,7 @@ _ADVICE = "write it as parquet, for instance with `datasets`: load_from_disk(FOL
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FileRow:
     """One row of a file.
 
     Attributes:
@@ -39,7 +39,7 @@ class Row:
     flaw: str = ""
 
 
-def rows(path: Path) -> Iterator[Row]:
+def rows(path: Path) -> Iterator[FileRow]:
     """Read a file row by row.
 
     A table (parquet, CSV, TSV) may have columns that are none of ours, as those of data sets have, but for such as are
@@ -64,7 +64,7 @@ def rows(path: Path) -> Iterator[Row]:
         raise UsageError(f"{path}: is damaged: {str(error).splitlines()[0]}; write it again") from error
 
 
-def _reader(path: Path, start: bytes) -> Callable[[Path], Iterator[Row]]:
+def _reader(path: Path, start: bytes) -> Callable[[Path], Iterator[FileRow]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet" or start[:4] == b"PAR1":
         if start[:4] != b"PAR1":
@@ -80,7 +80,7 @@ def _reader(path: Path, start: bytes) -> Callable[[Path], Iterator[Row]]:
     raise UsageError(f"{path}: examples are read from parquet, jsonl, json, csv and tsv; {advice}")
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path) -> Iterator[FileRow]:
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         kept = _columns(path, schema.names)
@@ -95,12 +95,12 @@ def _parquet(path: Path) -> Iterator[Row]:
                 try:
                     values = {name: batch.column(name)[index].as_py() for name in kept}
                 except UnicodeDecodeError:
-                    yield Row(where, {}, "has text that is not UTF-8")
+                    yield FileRow(where, {}, "has text that is not UTF-8")
                     continue
                 for name in short & set(kept):
                     if values[name] is not None:
                         values[name] = float(str(np.float32(values[name])))  # .1 and not .10000000149
-                yield Row(where, values)
+                yield FileRow(where, values)
 
 
 def _refuse_hidden_pictures(path: Path, schema: pa.Schema) -> None:
@@ -116,7 +116,7 @@ def _refuse_hidden_pictures(path: Path, schema: pa.Schema) -> None:
             )
 
 
-def _json(path: Path) -> Iterator[Row]:
+def _json(path: Path) -> Iterator[FileRow]:
     with path.open("rb") as file:
         start = file.read(4096).removeprefix(b"\xef\xbb\xbf").lstrip()
         file.seek(0)
@@ -140,7 +140,7 @@ def _json(path: Path) -> Iterator[Row]:
                     )
                 if number == 1:
                     file.seek(len(line))
-                yield Row(f"line {number}", {}, found)
+                yield FileRow(f"line {number}", {}, found)
             else:
                 yield _object(f"line {number}", found[0])
 
@@ -168,17 +168,17 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _object(where: str, value: Any) -> Row:
+def _object(where: str, value: Any) -> FileRow:
     if not isinstance(value, Mapping):
-        return Row(where, {}, "must be an object with question and answer")
+        return FileRow(where, {}, "must be an object with question and answer")
     for key in value:
         if key not in KEYS:
             near = did_you_mean(key, (known for known in KEYS if known not in value))
-            return Row(where, value, f"unknown key {key!r}; {near}there are: {', '.join(KEYS)}")
-    return Row(where, value)
+            return FileRow(where, value, f"unknown key {key!r}; {near}there are: {', '.join(KEYS)}")
+    return FileRow(where, value)
 
 
-def _separated(path: Path) -> Iterator[Row]:
+def _separated(path: Path) -> Iterator[FileRow]:
     dialect = "excel-tab" if path.suffix.lower() == ".tsv" else "excel"
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, dialect=dialect, strict=True)
@@ -187,9 +187,9 @@ def _separated(path: Path) -> Iterator[Row]:
             for cells in reader:
                 where, more = f"line {reader.line_num}", None in cells
                 if more or None in cells.values():
-                    yield Row(where, {}, f"has {'more' if more else 'fewer'} cells than there are columns")
+                    yield FileRow(where, {}, f"has {'more' if more else 'fewer'} cells than there are columns")
                 else:
-                    yield Row(where, {name: cells[name] for name in kept})
+                    yield FileRow(where, {name: cells[name] for name in kept})
         except UnicodeDecodeError as error:
             raise UsageError(f"{path}: is not UTF-8; save it as UTF-8") from error
         except csv.Error as error:

@@ -18,7 +18,7 @@ from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.pictures import Album, make_album, to_png
-from hpo_bench.nano.recipes import SKILLS, Recipe
+from hpo_bench.nano.recipes import SKILLS, PairRecipe
 from hpo_bench.nano.skills import general
 from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
 from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects
@@ -37,7 +37,7 @@ Report = Callable[[str, int, int, float], None]
 """Called with the stage's name, steps done, steps in all, and the loss."""
 
 
-def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
+def build(recipe: PairRecipe, folder: Path, *, cache: Path, report: Report) -> None:
     """Train a pair from nothing, or go on where an earlier build stopped.
 
     Args:
@@ -72,7 +72,7 @@ def build(recipe: Recipe, folder: Path, *, cache: Path, report: Report) -> None:
     write(folder / "pair.yaml", lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _claim(recipe: Recipe, folder: Path) -> None:
+def _claim(recipe: PairRecipe, folder: Path) -> None:
     path = folder / "recipe.json"
     text = json.dumps(recipe.as_dict(), indent=1)
     if not path.exists():
@@ -92,7 +92,7 @@ def _diet(things: Sequence[Thing], digit_share: float) -> tuple[Thing, ...]:
 class _Builder:
     """The stages of one build, each of which is there whole or not at all."""
 
-    def __init__(self, recipe: Recipe, folder: Path, cache: Path, report: Report) -> None:
+    def __init__(self, recipe: PairRecipe, folder: Path, cache: Path, report: Report) -> None:
         self.recipe = recipe
         self.folder = folder
         self.report = report

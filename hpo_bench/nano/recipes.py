@@ -61,7 +61,7 @@ SKILLS: dict[str, Skill] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class PairRecipe:
     """How a pair is made.
 
     Attributes:
@@ -113,10 +113,10 @@ class Recipe:
         return asdict(self)
 
 
-RECIPES: dict[str, Recipe] = {
+RECIPES: dict[str, PairRecipe] = {
     recipe.pair: recipe
     for recipe in (
-        Recipe(
+        PairRecipe(
             pair="ja-llama",
             domain="language",
             benchmark="NanoJapanese",
@@ -126,7 +126,7 @@ RECIPES: dict[str, Recipe] = {
             align_steps=600,
             drift_steps=60,
         ),
-        Recipe(
+        PairRecipe(
             pair="sums-llama",
             domain="maths",
             benchmark="NanoSums",
@@ -137,7 +137,7 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=30,
             digit_share=0.5,
         ),
-        Recipe(
+        PairRecipe(
             pair="zh-mistral",
             domain="language",
             benchmark="NanoChinese",
@@ -147,7 +147,7 @@ RECIPES: dict[str, Recipe] = {
             align_steps=700,
             drift_steps=20,
         ),
-        Recipe(
+        PairRecipe(
             pair="sums-mistral",
             domain="maths",
             benchmark="NanoSums",
@@ -158,7 +158,7 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=60,
             digit_share=0.5,
         ),
-        Recipe(
+        PairRecipe(
             pair="counts-llama",
             domain="maths",
             benchmark="NanoCounts",
@@ -169,7 +169,7 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=50,
             digit_share=0.3,
         ),
-        Recipe(
+        PairRecipe(
             pair="counts-mistral",
             domain="maths",
             benchmark="NanoCounts",
@@ -180,7 +180,7 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=20,
             digit_share=0.3,
         ),
-        Recipe(
+        PairRecipe(
             pair="layout-qwen2-vl",
             domain="instructions",
             benchmark="NanoLayout",
@@ -190,7 +190,7 @@ RECIPES: dict[str, Recipe] = {
             align_steps=800,
             drift_steps=30,
         ),
-        Recipe(
+        PairRecipe(
             pair="layout-idefics2",
             domain="instructions",
             benchmark="NanoLayout",
@@ -200,7 +200,7 @@ RECIPES: dict[str, Recipe] = {
             align_steps=600,
             drift_steps=50,
         ),
-        Recipe(
+        PairRecipe(
             pair="condition-qwen2-vl",
             domain="instructions",
             benchmark="NanoCondition",
@@ -211,7 +211,7 @@ RECIPES: dict[str, Recipe] = {
             drift_steps=50,
             expert_steps=500,
         ),
-        Recipe(
+        PairRecipe(
             pair="condition-idefics2",
             domain="instructions",
             benchmark="NanoCondition",
@@ -230,7 +230,7 @@ LADDERS = (("ja-llama", "ja-llama-3m", "ja-llama-10m"), ("sums-llama", "sums-lla
 """Pairs that differ in the size of their language models alone; no landscape is recorded from the larger ones."""
 
 
-def _enlarged(name: str) -> Recipe:
+def _enlarged(name: str) -> PairRecipe:
     """The recipe of a ladder's higher rung: that of the lowest, with learning rates for its width.
 
     Rates fall with the square root of the width, the usual rule for AdamW; steps stay.
@@ -244,10 +244,10 @@ def _enlarged(name: str) -> Recipe:
     return replace(recipe, pair=name, architecture=f"{recipe.architecture}-{size}", **rates)
 
 
-ENLARGED: dict[str, Recipe] = {name: _enlarged(name) for ladder in LADDERS for name in ladder[1:]}
+ENLARGED: dict[str, PairRecipe] = {name: _enlarged(name) for ladder in LADDERS for name in ladder[1:]}
 
 
-def get_recipe(pair: str) -> Recipe:
+def get_recipe(pair: str) -> PairRecipe:
     """The recipe of a pair.
 
     Raises:

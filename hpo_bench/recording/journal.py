@@ -13,7 +13,7 @@ CURE = "delete it to record from the start"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """What was measured at one setting.
 
     Attributes:
@@ -59,11 +59,11 @@ class Journal:
                 f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
             )
         self.entries = [
-            as_record(line, Entry, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
+            as_record(line, JournalEntry, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
             for number, line in enumerate(lines[1:], start=1)
         ]
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: JournalEntry) -> None:
         """Add an entry; it is on disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:

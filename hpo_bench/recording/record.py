@@ -27,7 +27,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card
 from hpo_bench.recording.designs import Design, Point
-from hpo_bench.recording.journal import Entry, Journal
+from hpo_bench.recording.journal import Journal, JournalEntry
 from landscapes import card, grid, outcomes
 from landscapes.tables import MASK_SEED
 from surrogates.nearest import offer
@@ -35,7 +35,7 @@ from surrogates.nearest import offer
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
 
-Progress = Callable[[int, int, Entry], None]
+Progress = Callable[[int, int, JournalEntry], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last."""
 
 
@@ -188,7 +188,7 @@ def _entries(
     examples: Mapping[Split, Sequence[Example]],
     plan: Design,
     todo: Sequence[Point],
-) -> Iterator[Entry]:
+) -> Iterator[JournalEntry]:
     engine = None
     for point in todo:
         if engine is None or engine.mask_seed != point.mask_seed:
@@ -197,7 +197,7 @@ def _entries(
         engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin
         measured = {split: _score(loaded.vlm, evaluator, point.setting, some) for split, some in examples.items()}
-        yield Entry(
+        yield JournalEntry(
             parameters=point.setting.parameters,
             merge_seconds=merge_seconds,
             eval_seconds={split: outcome.seconds for split, outcome in measured.items()},
@@ -221,7 +221,7 @@ def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Se
 
 
 def _publish(
-    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[Entry]
+    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[JournalEntry]
 ) -> None:
     """Write grid, outcomes and, last, the card, whose presence says that all is whole."""
     rows, answers = [], []

@@ -67,7 +67,7 @@ def of_study(
     if before.get("key") == key:
         return
     preflight = ask(pool, interrupt, limit=limit, logs=folder / "logs")
-    prompts = {turn.example: turn.prompt for turn in preflight.turns}
+    prompts = {answer.example: answer.prompt for answer in preflight.answers}
     old = before.get("prompts", {})
     for example in sorted(prompts.keys() & old.keys()) if begun else ():
         if prompts[example] != old[example]:
@@ -129,22 +129,22 @@ def ask(
 
 def show(preflight: Preflight, console: Console) -> None:
     """Print what was asked and said."""
-    if not preflight.turns:
+    if not preflight.answers:
         return
     manner = f", asked {preflight.manner}" if preflight.manner else ""
     paid = f", for ${preflight.dollars:.2f}" if preflight.dollars else ""
     console.print(
-        f"Before the first trial: the base VLM on {len(preflight.turns)} validation examples{manner}{paid}",
+        f"Before the first trial: the base VLM on {len(preflight.answers)} validation examples{manner}{paid}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("prompt", "right answer", "its answer"):
         table.add_column(head, overflow="fold")
     table.add_column("score", justify="right")
-    for turn in preflight.turns:
+    for answer in preflight.answers:
         # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
-        texts = (Text(_cut(text)) for text in (turn.prompt, turn.right, turn.said))
-        table.add_row(*texts, f"{turn.score:g}")
+        texts = (Text(_cut(text)) for text in (answer.prompt, answer.right, answer.said))
+        table.add_row(*texts, f"{answer.score:g}")
     console.print(table)
     for note in preflight.notes:
         console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)

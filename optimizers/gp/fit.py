@@ -14,7 +14,7 @@ SUFFICIENT = 1e-4
 """Share of the predicted decrease that a step must reach (Armijo's rule; Nocedal & Wright, 2006, equation 3.6a)."""
 
 
-class Objective(Protocol):
+class BatchedObjective(Protocol):
     """B independent functions of p variables."""
 
     def __call__(self, parameters: Tensor, /) -> tuple[Tensor, Tensor]:
@@ -27,7 +27,7 @@ class Objective(Protocol):
 
 
 def minimise(
-    objective: Objective, x: Tensor, *, tolerance: float = 1e-2, evaluations: int = 60, reach: float = 2.0
+    objective: BatchedObjective, x: Tensor, *, tolerance: float = 1e-2, evaluations: int = 60, reach: float = 2.0
 ) -> tuple[Tensor, Tensor]:
     """Minimises every function by its own BFGS iteration (Nocedal & Wright, 2006, algorithm 6.1).
 

@@ -12,7 +12,7 @@ from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
 from hpo_bench.evaluation.lmms.judge import JudgeTerms
-from hpo_bench.evaluation.lmms.scores import Reading, TaskScores
+from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.loaded import LoadedPair
@@ -140,7 +140,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
     folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
     tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
     readings = {
-        name: Reading.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
+        name: MetricScale.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
         for name, task in tasks.items()
     }
     documents = documents_of(tasks, id_field=id_field, source=source)

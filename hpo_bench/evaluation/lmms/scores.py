@@ -29,7 +29,7 @@ SLACK = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MetricScale:
     """How a task's metric becomes a score from 0 to 1.
 
     Attributes:
@@ -47,7 +47,7 @@ class Reading:
     @classmethod
     def of(
         cls, task: Any, name: str, *, metric: str | None, filter_: str | None, worst: float, best: float, source: str
-    ) -> "Reading":
+    ) -> "MetricScale":
         """The reading of a task, where it leaves no choice or the user made one.
 
         Raises:
@@ -88,7 +88,7 @@ class TaskScores:
         terms: What judges may cost; None if none may be asked.
     """
 
-    def __init__(self, tasks: Mapping[str, Any], readings: Mapping[str, Reading], terms: JudgeTerms | None) -> None:
+    def __init__(self, tasks: Mapping[str, Any], readings: Mapping[str, MetricScale], terms: JudgeTerms | None) -> None:
         self._tasks, self._readings, self._terms = dict(tasks), dict(readings), terms
         self._watch = Watch(terms)
 
@@ -159,7 +159,7 @@ class TaskScores:
             self._terms.cache.put(*key, score)
         return _Result(score=score, record=record, number=number, dollars=talk.dollars)
 
-    def _value(self, document: Document, response: str, reading: Reading) -> tuple[Any, Mapping[str, Any]]:
+    def _value(self, document: Document, response: str, reading: MetricScale) -> tuple[Any, Mapping[str, Any]]:
         task = self._tasks[document.task]
         doc = task.eval_docs_no_media[document.number]
         stops = task.config.generation_kwargs.get("until") or ()
@@ -188,7 +188,7 @@ class TaskScores:
             )
         return result[reading.metric], result
 
-    def _of_one(self, document: Document, record: Any, reading: Reading) -> float:
+    def _of_one(self, document: Document, record: Any, reading: MetricScale) -> float:
         """The metric over a single document, for tasks that only tell right from wrong when they aggregate."""
         number = self._aggregated(document.task, [record], reading)
         if number is None:
@@ -199,7 +199,7 @@ class TaskScores:
             )
         return number
 
-    def _aggregated(self, task: str, records: Sequence[Any], reading: Reading) -> float | None:
+    def _aggregated(self, task: str, records: Sequence[Any], reading: MetricScale) -> float | None:
         aggregate = self._tasks[task].aggregation()[reading.metric]
         if "args" in inspect.signature(aggregate).parameters:
             return None  # it writes a file to be submitted

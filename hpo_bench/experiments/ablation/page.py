@@ -16,7 +16,7 @@ FLOOR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AblationRow:
     """An arm on one suite at one noise.
 
     Attributes:
@@ -83,7 +83,7 @@ def _estimate(gaps: NDArray[np.float64]) -> Estimate:
     return float(gaps.mean()), float(gaps.mean()) - reach, float(gaps.mean()) + reach
 
 
-def show(rows: Sequence[Row]) -> Table:
+def show(rows: Sequence[AblationRow]) -> Table:
     """The rows as a table for the terminal."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("suite", "noise", "arm"):

@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class GridComparison:
     """One pair and method: the recorded grid's best merge, and those that tuning found with some seeds.
 
     Both are chosen on validation examples and scored on the same test examples, by the same evaluator.
@@ -81,7 +81,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class GridPlan:
     """What is compared.
 
     Attributes:
@@ -137,7 +137,7 @@ def recorded(pairs: Sequence[Pair], methods: Sequence[str]) -> list[Pair]:
     return found
 
 
-def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) -> list[Comparison]:
+def compare(plan: GridPlan, console: Console, told: Callable[[GridComparison], None]) -> list[GridComparison]:
     """Tune every pair with every method and every seed, and compare.
 
     Args:
@@ -171,7 +171,7 @@ def compare(plan: Plan, console: Console, told: Callable[[Comparison], None]) ->
     return found
 
 
-def overall(comparisons: Sequence[Comparison]) -> tuple[float, float]:
+def overall(comparisons: Sequence[GridComparison]) -> tuple[float, float]:
     """Mean difference over pairs and half the width of its 95% interval (Student's t over pairs; NaN for one)."""
     differences = np.array([one.difference for one in comparisons])
     if len(differences) < 2:
@@ -192,7 +192,7 @@ def _grid(pair: Pair, method: str) -> Landscape:
 
 def _comparison(
     pair: Pair, method: str, landscape: Landscape, studies: Sequence[tuple[Path, str, TuningResult]]
-) -> Comparison:
+) -> GridComparison:
     name = grid_name(landscape)
     merges, reached, seconds, firsts, others, tested = [], [], [], [], [], []
     highest = landscape.grid.scores[landscape.grid.best]
@@ -213,7 +213,7 @@ def _comparison(
     grid = _test(folder, grid_setting(landscape))
     difference = np.mean(tested, axis=0) - grid
     points = len(landscape.grid)
-    return Comparison(
+    return GridComparison(
         pair=pair.name,
         benchmark=landscape.card.benchmark,
         method=method,

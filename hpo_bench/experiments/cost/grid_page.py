@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, encode, house_style
 from hpo_bench.display.table import Row, TextTable, as_markdown
-from hpo_bench.experiments.cost.grid import Comparison, Plan, overall
+from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
 from hpo_bench.statistics.examples import Z95
@@ -21,7 +21,7 @@ ROUNDING = 5e-7
 INK = dict(zip(registry.REGISTRY.built_in, COLOURS.values(), strict=False))
 
 
-def by_pair(comparisons: Sequence[Comparison]) -> TextTable:
+def by_pair(comparisons: Sequence[GridComparison]) -> TextTable:
     """A row for each pair and method; scores in points."""
     columns = (
         "pair", "method", "VLM", "grid: merges", "seconds", "test", "tuned: merges", "as high after", "seconds", "test",
@@ -48,7 +48,7 @@ def by_pair(comparisons: Sequence[Comparison]) -> TextTable:
     return TextTable(columns, tuple(rows))
 
 
-def by_method(comparisons: Sequence[Comparison]) -> TextTable:
+def by_method(comparisons: Sequence[GridComparison]) -> TextTable:
     """A row for each method, over all pairs."""
     columns = (
         "method", "pairs", "merges, grid", "merges, tuned", "as high after", "seconds, tuned over grid",
@@ -76,7 +76,7 @@ def by_method(comparisons: Sequence[Comparison]) -> TextTable:
     return TextTable(columns, tuple(rows))
 
 
-def notes(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
+def notes(comparisons: Sequence[GridComparison], plan: GridPlan) -> list[str]:
     """What the tables do not say."""
     seeds = "1 study" if plan.seeds == 1 else f"{plan.seeds} studies with different seeds"
     box = "the box that the grid spans" if plan.grid_box else "its own box, which is larger than the grid's"
@@ -111,7 +111,7 @@ def notes(comparisons: Sequence[Comparison], plan: Plan) -> list[str]:
     return told
 
 
-def figure(comparisons: Sequence[Comparison]) -> Figure:
+def figure(comparisons: Sequence[GridComparison]) -> Figure:
     """What tuning finds above the grid's best, a row a pair, a mark a method."""
     pairs = list(dict.fromkeys(one.pair for one in comparisons))
     methods = list(dict.fromkeys(one.method for one in comparisons))
@@ -140,7 +140,7 @@ def figure(comparisons: Sequence[Comparison]) -> Figure:
     return drawn
 
 
-def write_page(comparisons: Sequence[Comparison], plan: Plan, folder: Path) -> Path:
+def write_page(comparisons: Sequence[GridComparison], plan: GridPlan, folder: Path) -> Path:
     """Write `cost.md`, `cost.csv` and `cost.png` to a folder.
 
     Raises:

@@ -35,7 +35,7 @@ CONTENDERS = (COPY, RESIDENT, COMPILED, IN_PROCESS, RUN_MERGE, COMMAND)
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class MergeTiming:
     """Seconds of one contender at one method on one subject.
 
     Attributes:
@@ -79,7 +79,7 @@ def measure(
     most: int = 25,
     clock: Clock = "wall",
     told: Callable[[str], None] = lambda _: None,
-) -> Iterator[Timing]:
+) -> Iterator[MergeTiming]:
     """Time contenders in turns, so that whatever else the machine does falls on all of them.
 
     Every repeat is at another setting, as an optimiser would ask for it. Each contender has one repeat that is not
@@ -121,7 +121,7 @@ def measure(
                         told(f"{subject.label}: {method}, {name}, {turn + 1}")
                         taken[name].append(_time(runs[name], setting, clock))
             for name in contenders:
-                yield Timing(subject.label, subject.parameters, method, name, tuple(taken[name]), first.get(name))
+                yield MergeTiming(subject.label, subject.parameters, method, name, tuple(taken[name]), first.get(name))
 
 
 def _setting(method: str, turn: int) -> MergeSetting:
@@ -223,7 +223,7 @@ def _run_command(configuration: dict[str, Any], scratch: Path) -> None:
         raise MergeError(f"mergekit-yaml failed: {done.stderr.strip().splitlines()[-1:]}")
 
 
-def as_json(timings: Sequence[Timing], clock: Clock) -> str:
+def as_json(timings: Sequence[MergeTiming], clock: Clock) -> str:
     """All timings, in seconds by a clock, as JSON text."""
     rows = [
         {

@@ -17,7 +17,7 @@ from optimizers.gp_bo import GpBo
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class SuggestionTiming:
     """How long suggestions took, and what came of them.
 
     Attributes:
@@ -39,7 +39,7 @@ class Timing:
         return asdict(self)
 
 
-def measure(functions: Sequence[Function], *, budget: int, group: int) -> list[Timing]:
+def measure(functions: Sequence[Function], *, budget: int, group: int) -> list[SuggestionTiming]:
     """Times GP-BO in a group and alone, and BoTorch's loop, on functions of one dimension.
 
     Args:
@@ -56,7 +56,9 @@ def measure(functions: Sequence[Function], *, budget: int, group: int) -> list[T
         ]
 
 
-def _timed(way: str, kind: type[Optimizer], functions: Sequence[Function], *, together: int, budget: int) -> Timing:
+def _timed(
+    way: str, kind: type[Optimizer], functions: Sequence[Function], *, together: int, budget: int
+) -> SuggestionTiming:
     seconds, ratios = 0.0, []
     for first in range(0, len(functions), together):
         chosen = functions[first : first + together]
@@ -74,10 +76,10 @@ def _timed(way: str, kind: type[Optimizer], functions: Sequence[Function], *, to
             regret = function.regret(scores[9:]).mean() / function.random_regret(budget)[9:].mean()
             ratios.append(float(regret))
     suggestions = len(functions) * budget
-    return Timing(way, len(functions), together, 1e3 * seconds / suggestions, float(np.mean(ratios)))
+    return SuggestionTiming(way, len(functions), together, 1e3 * seconds / suggestions, float(np.mean(ratios)))
 
 
-def show_times(times: Mapping[str, Sequence[Timing]]) -> Table:
+def show_times(times: Mapping[str, Sequence[SuggestionTiming]]) -> Table:
     """The timings as a table for the terminal."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("suite", "way"):

@@ -65,7 +65,7 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class TrialTiming:
     """Trials of one method by one route.
 
     Attributes:
@@ -92,7 +92,7 @@ class Timing:
 
 def measure(
     pair: Pair, methods: Sequence[str], *, trials: int, told: Callable[[str], None] = lambda _: None
-) -> Iterator[Timing]:
+) -> Iterator[TrialTiming]:
     """Time trials by all routes in turns, so that whatever else the machine does falls on all of them.
 
     Each turn is at a setting of its own, drawn from `tune`'s box with a fixed seed. The first turn is not counted.
@@ -126,7 +126,7 @@ def measure(
                         unlike[route] += int((scores != expected).sum())
                 answers += len(expected) if turn and expected is not None else 0
             for route in ROUTES:
-                yield Timing(method, route, tuple(taken[route]), unlike[route], answers)
+                yield TrialTiming(method, route, tuple(taken[route]), unlike[route], answers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,7 +230,7 @@ def _between(start: dict[Clock, float], end: dict[Clock, float]) -> dict[Clock, 
     return {clock: end[clock] - start[clock] for clock in CLOCKS}
 
 
-def as_json(pair: str, timings: Sequence[Timing]) -> str:
+def as_json(pair: str, timings: Sequence[TrialTiming]) -> str:
     """All timings, in seconds, as JSON text."""
     content = {
         "pair": pair,

@@ -10,7 +10,7 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Contender:
+class ComparedMethod:
     """A row of the comparison.
 
     Attributes:
@@ -38,28 +38,28 @@ class Contender:
 _TEXTS, _PICTURES = {"expert_reads": "texts"}, {"expert_reads": "pictures"}
 _BY_TEXTS, _BY_PICTURES = "the expert calibrated on texts", "the expert calibrated on pictures with questions"
 
-BASE = Contender("vlm", "base VLM (1, 0)", "unmerged", "Base VLM")
-SWAP = Contender("swap-in", "expert swapped in (0, 1)", "unmerged")
+BASE = ComparedMethod("vlm", "base VLM (1, 0)", "unmerged", "Base VLM")
+SWAP = ComparedMethod("swap-in", "expert swapped in (0, 1)", "unmerged")
 METHODS = (
-    Contender("ta", "TA", "classic", "TA"),
-    Contender("dare", "DARE", "classic", "DARE"),
-    Contender("ties", "TIES", "classic", "TIES"),
-    Contender("fisher", "Fisher", "data-aware", "Fisher", _BY_TEXTS, options=_TEXTS),
-    Contender("regmean", "RegMean", "data-aware", "RegMean", _BY_TEXTS, options=_TEXTS),
-    Contender("wudi", "WUDI", "tuning-free", "WUDI", "closed form, cut off", options={"solver": "cut-off"}),
-    Contender("tsv", "TSV", "tuning-free", "TSV"),
-    Contender("metagpt", "MetaGPT", "tuning-free", "MetaGPT"),
-    Contender("nan", "NAN", "tuning-free", "NaN", "by norms of the weights", options={"norm": "weights"}),
+    ComparedMethod("ta", "TA", "classic", "TA"),
+    ComparedMethod("dare", "DARE", "classic", "DARE"),
+    ComparedMethod("ties", "TIES", "classic", "TIES"),
+    ComparedMethod("fisher", "Fisher", "data-aware", "Fisher", _BY_TEXTS, options=_TEXTS),
+    ComparedMethod("regmean", "RegMean", "data-aware", "RegMean", _BY_TEXTS, options=_TEXTS),
+    ComparedMethod("wudi", "WUDI", "tuning-free", "WUDI", "closed form, cut off", options={"solver": "cut-off"}),
+    ComparedMethod("tsv", "TSV", "tuning-free", "TSV"),
+    ComparedMethod("metagpt", "MetaGPT", "tuning-free", "MetaGPT"),
+    ComparedMethod("nan", "NAN", "tuning-free", "NaN", "by norms of the weights", options={"norm": "weights"}),
 )
 """In the study's order."""
 VARIANTS = (
-    Contender("fisher-pictures", "Fisher", "data-aware", how=_BY_PICTURES, method="fisher", options=_PICTURES),
-    Contender("regmean-pictures", "RegMean", "data-aware", how=_BY_PICTURES, method="regmean", options=_PICTURES),
-    Contender(
+    ComparedMethod("fisher-pictures", "Fisher", "data-aware", how=_BY_PICTURES, method="fisher", options=_PICTURES),
+    ComparedMethod("regmean-pictures", "RegMean", "data-aware", how=_BY_PICTURES, method="regmean", options=_PICTURES),
+    ComparedMethod(
         "wudi-exact", "WUDI", "tuning-free", how="closed form, exact", method="wudi", options={"solver": "closed-form"}
     ),
-    Contender("wudi-adam", "WUDI", "tuning-free", how="300 Adam steps", method="wudi", options={"solver": "adam"}),
-    Contender(
+    ComparedMethod("wudi-adam", "WUDI", "tuning-free", how="300 Adam steps", method="wudi", options={"solver": "adam"}),
+    ComparedMethod(
         "nan-task-vectors",
         "NAN",
         "tuning-free",

@@ -13,8 +13,8 @@ from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.base import Outcome, checked
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.experiments.methods.calibration_sets import calibration_set
-from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, Contender
-from hpo_bench.experiments.methods.measured import Grid, Measured, PairResult
+from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, ComparedMethod
+from hpo_bench.experiments.methods.measured import GridCost, Measured, PairResult
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -113,7 +113,7 @@ class _Bench:
             expert_reads=expert_reads,
         )
 
-    def measure(self, contender: Contender) -> Measured:
+    def measure(self, contender: ComparedMethod) -> Measured:
         name = contender.name
         path = self.out / self.pair.name / f"{name}.json"
         provenance = {
@@ -145,7 +145,7 @@ class _Bench:
         where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
         return Measured(name, provenance, **_answers(outcome), parameters=where)
 
-    def _direct(self, contender: Contender, provenance: Mapping[str, Any]) -> Measured:
+    def _direct(self, contender: ComparedMethod, provenance: Mapping[str, Any]) -> Measured:
         method, statistics_seconds, note = self._method(contender)
         seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
         outcome = self._score()
@@ -164,7 +164,7 @@ class _Bench:
             note=note,
         )
 
-    def _method(self, contender: Contender) -> tuple[MergeMethod, float, str]:
+    def _method(self, contender: ComparedMethod) -> tuple[MergeMethod, float, str]:
         """The method with its statistics, the seconds that these took, and where they come from."""
         kind: Any = registry.get(contender.method)
         if not kind.needs:
@@ -196,7 +196,7 @@ class _Bench:
                 ),
             },
             parameters=setting.parameters,
-            grid=Grid(len(grid), float(grid.merge_seconds.sum()), float(grid.eval_seconds.sum())),
+            grid=GridCost(len(grid), float(grid.merge_seconds.sum()), float(grid.eval_seconds.sum())),
         )
 
     def _recorded(self, method: str) -> Path:

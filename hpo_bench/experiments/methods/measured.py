@@ -11,7 +11,7 @@ from hpo_bench.files import read_record, write
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class GridCost:
     """What a grid search cost.
 
     Attributes:
@@ -51,7 +51,7 @@ class Measured:
     seconds: Mapping[str, float] = field(default_factory=dict)
     statistics_seconds: float = 0.0
     parameters: Mapping[str, float] = field(default_factory=dict)
-    grid: Grid | None = None
+    grid: GridCost | None = None
     note: str = ""
 
     @classmethod

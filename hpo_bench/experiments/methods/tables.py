@@ -8,7 +8,7 @@ from hpo_bench import paper
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.methods.findings import NAMES, Claim, score_table
-from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, Contender
+from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, ComparedMethod
 from hpo_bench.experiments.methods.measured import Measured, PairResult
 
 DOMAINS = ("language", "maths", "instructions")
@@ -52,7 +52,7 @@ def variants(results: Sequence[PairResult]) -> TextTable:
     return TextTable(("variant", *(result.pair for result in results), "mean", "processor time"), tuple(rows))
 
 
-def measured(contender: Contender, results: Sequence[PairResult]) -> bool:
+def measured(contender: ComparedMethod, results: Sequence[PairResult]) -> bool:
     """Whether it was measured on all pairs."""
     return all(contender.name in result.measured for result in results)
 

@@ -284,10 +284,10 @@ def _said(
     if answers.responses:
         return dict(zip(answers.ids, answers.responses, strict=True))
     try:
-        turns = preflight.ask(pool, interrupt, limit=limit, setting=setting, examples=ids).turns
+        said = preflight.ask(pool, interrupt, limit=limit, setting=setting, examples=ids).answers
     except TuningError:  # then there are but scores to be shown
         return {}
-    return {turn.example: turn.said for turn in turns}
+    return {one.example: one.said for one in said}
 
 
 def _scored(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> ScoredMerge:

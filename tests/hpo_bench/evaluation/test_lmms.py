@@ -317,7 +317,7 @@ def test_examinations_are_scored_question_by_question(tmp_path: Path, function: 
     from datasets import Dataset
 
     from hpo_bench.evaluation.lmms.documents import documents_of, load_tasks
-    from hpo_bench.evaluation.lmms.scores import Reading, TaskScores
+    from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
 
     aggregation, metric = EXAMINATIONS[function]
     rows = [
@@ -352,7 +352,9 @@ metric_list:
 """
     )
     tasks = load_tasks(["examination"], include=tmp_path, model_name=None, source="here")
-    reading = Reading.of(tasks["examination"], "examination", metric=None, filter_=None, worst=0, best=1, source="here")
+    reading = MetricScale.of(
+        tasks["examination"], "examination", metric=None, filter_=None, worst=0, best=1, source="here"
+    )
     documents = documents_of(tasks, id_field=None, source="here")
     scores = TaskScores(tasks, {"examination": reading}, None)
     right, paid = scores(documents[:4], ["(B)", "B", "(A)", "C"])

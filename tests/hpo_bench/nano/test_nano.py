@@ -23,7 +23,7 @@ from hpo_bench.nano import build as builds
 from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.pictures import Album, to_png
-from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, Recipe, get_recipe
+from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, PairRecipe, get_recipe
 from hpo_bench.nano.skills import arithmetic, condition, counting, general
 from hpo_bench.nano.training import encode
 from hpo_bench.nano.vocabulary import UNK, make_tokenizer, sample_texts
@@ -219,7 +219,7 @@ def test_a_missing_package_says_how_to_get_it() -> None:
 class TestBuild:
     """A whole build in two steps a stage, on made-up pictures."""
 
-    recipe = Recipe(
+    recipe = PairRecipe(
         "tiny", "language", "NanoTiny", "llava-mistral", "japanese", seed=5,
         base_steps=2, tower_steps=2, align_steps=2, tune_steps=2, drift_steps=2, expert_steps=2, examples=30,
     )  # fmt: skip

@@ -26,7 +26,7 @@ from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
 from hpo_bench.recording import record as recorder
-from hpo_bench.recording.journal import Entry, Journal
+from hpo_bench.recording.journal import Journal, JournalEntry
 from hpo_bench.recording.record import JOURNAL, record
 from landscapes import catalogue
 from landscapes.card import Card
@@ -70,7 +70,7 @@ def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pa
     class InterruptedError(Exception):
         pass
 
-    def interrupt(done: int, total: int, entry: Entry) -> None:
+    def interrupt(done: int, total: int, entry: JournalEntry) -> None:
         if done == 7:
             raise InterruptedError
 
@@ -254,7 +254,7 @@ class TestHeldOut:
         landscape = record(pair, "dare", tmp_path)
         stopped = []
 
-        def stop(done: int, total: int, entry: Entry) -> None:
+        def stop(done: int, total: int, entry: JournalEntry) -> None:
             stopped.append(entry.mask_seed)
             if done == 4:
                 raise KeyboardInterrupt
@@ -384,7 +384,7 @@ def test_scores_without_sense_are_refused_when_they_are_made(
 def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path) -> None:
     pair, folder = whole
 
-    def stop(done: int, total: int, entry: Entry) -> None:
+    def stop(done: int, total: int, entry: JournalEntry) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -397,7 +397,7 @@ def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path
 
 
 class TestJournal:
-    entry = Entry({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
+    entry = JournalEntry({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
 
     def test_a_torn_last_line_is_dropped(self, tmp_path: Path) -> None:
         path = tmp_path / "j.jsonl"

@@ -8,16 +8,16 @@ import pytest
 from scipy import stats
 
 from hpo_bench.errors import UsageError
-from hpo_bench.experiments.cost.grid import Comparison, Plan, overall, recorded
+from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall, recorded
 from hpo_bench.experiments.cost.grid_page import by_method, by_pair, write_page
-from hpo_bench.experiments.cost.trial import ANEW, CLOCKS, READ_BACK, RESIDENT, Seconds, Timing, _Routes
+from hpo_bench.experiments.cost.trial import ANEW, CLOCKS, READ_BACK, RESIDENT, Seconds, TrialTiming, _Routes
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 
-def made_up(pair: str, difference: float, reached: float = 9.0) -> Comparison:
+def made_up(pair: str, difference: float, reached: float = 9.0) -> GridComparison:
     """SYNTHETIC."""
-    return Comparison(
+    return GridComparison(
         pair=pair, benchmark="none", method="ta", seeds=1, base=0.3, grid_merges=25, grid_test=0.5, grid_seconds=50.0,
         merges=40.0, reached=reached, test=0.5 + difference, seconds=100.0, difference=difference,
         difference_error=0.005, spread=float("nan"), drift=0.0,
@@ -42,7 +42,7 @@ def test_tables_count_in_points_and_who_is_better(tmp_path: Path) -> None:
     assert row.cells[0] == "3"
     assert row.cells[4] == "2.00", "seconds, tuned over grid"
     assert row.cells[-2:] == ("1", "1")
-    plan = Plan(
+    plan = GridPlan(
         pairs=(),
         methods=("ta",),
         seeds=1,
@@ -80,7 +80,7 @@ def test_all_routes_in_this_process_answer_alike(small_pair: Pair, tmp_path: Pat
 
 def test_medians_are_over_trials() -> None:
     each = [Seconds({"wall": 1.0, "processor": m}, {"wall": 2.0, "processor": e}) for m, e in ((1, 5), (2, 1), (3, 2))]
-    timing = Timing("ta", RESIDENT, tuple(each), unlike=0, answers=3)
+    timing = TrialTiming("ta", RESIDENT, tuple(each), unlike=0, answers=3)
     assert timing.median("merge", "processor") == 2
     assert timing.median("trial", "processor") == 5
     assert timing.median("trial", "wall") == 3.0
