@@ -12,6 +12,7 @@ from surrogates.nearest import did_you_mean
 SECTIONS = {
     "Tune a merge": {
         "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
+        "examples": "Read questions of your own, whatever file they are in, and see how they are understood.",
         "plan": "Forecast what tuning a pair will take.",
         "tune": "Find the best merge of a pair for a budget.",
         "report": "Write a page about a study.",

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers.utils.logging import disable_progress_bar
 
-from hpo_bench.evaluation.examples import Example, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.prompts import Prompts
+from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -76,7 +77,7 @@ def look(pair: Pair, setting: MergeSetting, *, each: int = 5, seed: int = 0) -> 
     """
     disable_progress_bar()  # transformers would draw its own between ours
     loaded = LoadedPair.load(pair)
-    shown = _drawn(of_split(read_examples(pair.examples), "test"), each, np.random.default_rng(seed))
+    shown = _drawn(of_split(read_own(pair).examples, "test"), each, np.random.default_rng(seed))
     asks, resident = Generation(Prompts(loaded.processor), _exact, max_new_tokens=12), Resident(loaded)
     answers = []
     for weights in (MergeSetting("ta", 1.0, 0.0), setting):

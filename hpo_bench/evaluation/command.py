@@ -15,8 +15,10 @@ import numpy as np
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Outcome
-from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -125,8 +127,8 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     Args:
         pair: The program runs in its folder.
         loaded: Its processor is saved beside the model.
-        options: `command`, a list; `examples`, as for `local`; `parameters`, handed on; `seconds` (3600); `scratch`, a
-            folder with room for a model.
+        options: `command`, a list; `examples` and names of its columns, as for `local`; `parameters`, handed on;
+            `seconds` (3600); `scratch`, a folder with room for a model.
 
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
@@ -134,7 +136,8 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     words = given.words("command", None)
-    given.known("examples")
+    for known in ("examples", *OPTIONS):
+        given.known(known)
     parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1, most=LONGEST)
     scratch = Path(given.word("scratch", None)) if given.has("scratch") else None
     given.finish()
@@ -146,7 +149,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
         words,
         folder=pair.folder,
         processor=loaded.processor,
-        examples=read_examples(pair.examples),
+        examples=read_own(pair).examples,
         parameters=parameters,
         seconds=seconds,
         scratch=scratch,

@@ -4,7 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from typing import Any, Protocol
@@ -89,7 +89,7 @@ class ExactMatch:
         self._batches: OrderedDict[tuple[int, tuple[str, ...]], list[_Batch]] = OrderedDict()
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
-        """Score each example 1 if the answer would be exactly right, else 0.
+        """Score each example 1 if the answer would be exactly one of the right ones, else 0.
 
         Args:
             model: A Hugging Face VLM whose inner `model` gives last hidden states.
@@ -99,15 +99,18 @@ class ExactMatch:
             EvaluationError: If the model's states are not finite, so that it has no most likely answer.
         """
         begin = time.perf_counter()
-        scores = np.ones(len(examples))
+        variants, owners = _one_answer_each(examples)
+        scores = np.ones(len(variants))
         ends = torch.tensor(self.prompts.ends(model), device=model.device)
         with torch.inference_mode(), by_onednn(model):
-            for batch in self._prepared(model, examples):
+            for batch in self._prepared(model, variants):
                 likeliest = _likeliest(model, batch)
                 stops = (batch.targets == _END) & torch.isin(likeliest, ends)
                 wrong = (likeliest != batch.targets) & ~stops
                 scores[batch.members[batch.rows[wrong].cpu().numpy()]] = 0.0
-        return Outcome(tuple(examples), scores, time.perf_counter() - begin)
+        best = np.zeros(len(examples))
+        np.maximum.at(best, owners, scores)
+        return Outcome(tuple(examples), best, time.perf_counter() - begin)
 
     def check(self, examples: Sequence[Example]) -> None:
         """See that every example can be asked.
@@ -218,6 +221,17 @@ class ExactMatch:
         device = text.device
         tensors = (torch.tensor(values, device=device) for values in (rows, positions, targets))
         return _Batch(text, np.array(members), *tensors)
+
+
+def _one_answer_each(examples: Sequence[Example]) -> tuple[list[Example], list[int]]:
+    """Each example once for every right answer, as a model gives one answer alone; and whose variant each is."""
+    variants, owners = [], []
+    for place, example in enumerate(examples):
+        for answer in dict.fromkeys(example.answers):
+            other = answer != example.answer
+            variants.append(replace(example, id=f"{example.id}\0{answer}", answer=answer) if other else example)
+            owners.append(place)
+    return variants, owners
 
 
 def _likeliest(model: Any, batch: "_Batch") -> torch.Tensor:

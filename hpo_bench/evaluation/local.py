@@ -1,6 +1,7 @@
 """Evaluations of kind `local`: the pair's own examples, answered and scored in this process."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from hpo_bench.evaluation.base import Outcome, Scorer
@@ -12,7 +13,9 @@ from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts
-from hpo_bench.evaluation.registry import read_benchmark
+from hpo_bench.evaluation.reading.benchmark import Benchmark
+from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 
@@ -37,13 +40,12 @@ class LocalEvaluator:
     """Scores the live model on examples from a file.
 
     Args:
-        examples: The whole benchmark, both splits.
+        benchmark: Both splits, and how they were understood.
         scorer: What answers and scores.
     """
 
-    def __init__(self, examples: Sequence[Example], scorer: BatchedScorer) -> None:
-        self._examples = tuple(examples)
-        self._scorer = scorer
+    def __init__(self, benchmark: Benchmark, scorer: BatchedScorer) -> None:
+        self._benchmark, self._scorer = benchmark, scorer
 
     @property
     def batch_size(self) -> int:
@@ -56,7 +58,7 @@ class LocalEvaluator:
 
     def examples(self, split: Split) -> Sequence[Example]:
         """The examples on one side of the split."""
-        return of_split(self._examples, split)
+        return of_split(self._benchmark.examples, split)
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
         """Score the model.
@@ -75,8 +77,9 @@ class LocalEvaluator:
         self._scorer.check(examples)
 
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
-        """What is asked and said about some examples."""
-        return self._scorer.dialogue(model, examples)
+        """What is asked and said about some examples, and how the benchmark was understood."""
+        told = self._scorer.dialogue(model, examples)
+        return replace(told, notes=(*self._benchmark.notes, *told.notes))
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LocalEvaluator:
@@ -85,10 +88,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     Args:
         pair: Where relative paths begin.
         loaded: Its processor encodes.
-        options: `examples`, a file (default: the pair's own; see `read_examples`); `metric`, one of exact_match
-            (default), multiple_choice, contains, numeric and judge; `generate`, whether answers are decoded (default:
-            for every metric but exact_match, which one teacher-forced pass tells); `batch_size`; `chat_template`
-            (true), whether questions go through the processor's; and for generated answers `max_new_tokens` (64).
+        options: `examples`, a file or folder (default: the pair's own; see `read_table`), and what its columns are
+            called (see `Columns`); `metric`, one of exact_match (default), multiple_choice, contains, numeric and
+            judge; `generate`, whether answers are decoded (default: for every metric but exact_match, which one
+            teacher-forced pass tells); `batch_size`; `chat_template` (true), whether questions go through the
+            processor's; and for generated answers `max_new_tokens` (64).
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
@@ -96,8 +100,9 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
-    given.known("examples")
-    examples = read_benchmark(pair) or ()
+    for known in ("examples", *OPTIONS):
+        given.known(known)
+    benchmark = read_own(pair)
     generates = given.flag("generate", metric != TEACHER_FORCED)
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")
@@ -106,10 +111,10 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     if not generates:
         given.finish()
         return LocalEvaluator(
-            examples, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size)
+            benchmark, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size)
         )
     most = given.whole("max_new_tokens", 64, least=1)
     scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
     given.finish()
     prompts = Prompts(loaded.processor, chat_template=chat)
-    return LocalEvaluator(examples, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))
+    return LocalEvaluator(benchmark, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))

@@ -153,4 +153,5 @@ class ByRule:
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
         """Scores, for nothing."""
         pairs = zip(examples, responses, strict=True)
-        return np.array([self.metric(response, example.answer) for example, response in pairs]), 0.0
+        scores = [max(self.metric(said, answer) for answer in example.answers) for example, said in pairs]
+        return np.array(scores), 0.0

@@ -11,8 +11,10 @@ import numpy as np
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Outcome
-from hpo_bench.evaluation.examples import Example, Split, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.options import Options, shown
+from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 
@@ -63,7 +65,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
     Args:
         pair: Its folder is searched for the module first.
         loaded: Its processor is handed to the function.
-        options: `function`, as module:name; `examples`, as for `local`.
+        options: `function`, as module:name; `examples` and names of its columns, as for `local`.
 
     Raises:
         UsageError: If there is no such function, or an option makes no sense.
@@ -71,9 +73,10 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     address = given.word("function", None)
-    given.known("examples")
+    for known in ("examples", *OPTIONS):
+        given.known(known)
     given.finish()
-    examples = read_examples(pair.examples)
+    examples = read_own(pair).examples
     return PythonFunction(_find(address, pair, source), loaded.processor, examples)
 
 

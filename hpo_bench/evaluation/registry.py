@@ -5,8 +5,11 @@ from typing import Any, cast
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
-from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
+from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading.benchmark import Benchmark, read_table
+from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.registry import Registry
@@ -70,11 +73,21 @@ def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
     kind = _kind(pair)
     if kind == LMMS or (kind not in EVALUATORS.built_in and not pair.examples.exists()):
         return None
-    examples = read_examples(pair.examples)
-    if kind == DEFAULT:
-        answers = ((one.id, one.answer) for one in examples)
+    return read_own(pair).examples
+
+
+def read_own(pair: Pair) -> Benchmark:
+    """The examples that a pair names, and how they were understood.
+
+    Raises:
+        UsageError: As `read_benchmark`.
+    """
+    options = Options(section(pair), source=f"{pair.folder / 'pair.yaml'}, evaluation")
+    found = read_table(pair.examples, Columns.of(options))
+    if _kind(pair) == DEFAULT:
+        answers = ((one.id, answer) for one in found.examples for answer in one.answers)
         check_answers(str(section(pair).get("metric")), answers, str(pair.examples))
-    return examples
+    return found
 
 
 def section(pair: Pair) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """A VLM, an expert and their common base: where they lie, and all three in memory."""
 
+import glob
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.source import HubModel, parse_path, parse_source
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
+
+_PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ class Pair:
 
     @property
     def examples(self) -> Path:
-        """The benchmark's examples: the file that the evaluation names, or else the pair's own.
+        """The benchmark's examples: what the evaluation names (a file, a folder, or a pattern), or else the pair's own.
 
         Raises:
             UsageError: If neither names one, or what the evaluation names is not there.
@@ -125,6 +128,10 @@ class Pair:
             where = f"{self.file or self.folder / FILE}, evaluation"
             if not isinstance(named, str):
                 raise UsageError(f"{where}: examples must be a path, not {str(named)[:80]!r}")
+            if glob.has_magic(named) and not (self.folder / named).exists():
+                # The fixed part must be there, and everything that the pattern finds lies below it.
+                fixed, _, _ = named.partition(next(part for part in Path(named).parts if glob.has_magic(part)))
+                return parse_path(fixed or ".", self.folder, confined=True, where=where) / named[len(fixed) :]
             return parse_path(named, self.folder, confined=True, where=where)
         if self.examples_file is None:
             raise UsageError(
@@ -160,8 +167,22 @@ class Pair:
             names = {path.name for path in folder.glob("*.safetensors")} | _shards_below(folder)
             found[role] = {name: _sha256(folder / name) for name in sorted(names)}
         if self.examples_file is not None or "examples" in self.evaluation:
-            found["examples"] = {self.examples.name: _sha256(self.examples)}
+            found["examples"] = {name: _sha256(path) for name, path in self._examples_files().items()}
         return found
+
+    def _examples_files(self) -> dict[str, Path]:
+        """What decides the examples, but for pictures that lie beside them, by path from where they all lie."""
+        place, annotations = self.examples, self.evaluation.get("annotations")
+        if place.is_file():
+            root, files = place.parent, [place]
+        elif place.is_dir():
+            root, files = place, [path for path in place.rglob("*") if path.suffix.lower() not in _PICTURES]
+        else:
+            root = next(folder for folder in place.parents if not glob.has_magic(str(folder)))
+            files = [Path(name) for name in glob.glob(str(place), recursive=True)]
+        if isinstance(annotations, str):
+            files.append(root / annotations)
+        return {path.relative_to(root).as_posix(): path for path in sorted(files) if path.is_file()}
 
     def _local(self, role: str) -> Path:
         source = self.sources[role]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.find import SHIPPED
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair

@@ -13,7 +13,8 @@ import numpy as np
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.calibration import CalibrationSet, statistics
-from hpo_bench.evaluation.examples import SPLITS, Example, read_examples
+from hpo_bench.evaluation.examples import SPLITS, Example
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod, Statistics

@@ -1,5 +1,6 @@
 """Splitting by hash, and exact match against real greedy decoding."""
 
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -9,8 +10,9 @@ from PIL import Image
 
 from hpo_bench.evaluation.base import Outcome
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import Example, of_split, read_examples
+from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.prompts import Prompts
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -53,6 +55,18 @@ def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: L
     ]
     assert scores.tolist() == [float(value) for value in right]
     assert 0 < sum(right) < len(right)
+
+
+def test_any_of_several_right_answers_is_right(shipped: Pair, loaded: LoadedPair) -> None:
+    loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
+    examples = read_examples(shipped.examples)[:24]
+    evaluator = ExactMatch(Prompts(loaded.processor))
+    alone = evaluator.evaluate(loaded.vlm, examples).scores
+    wrong = [replace(example, answer="3 4 5", others=("犬", example.answer, "犬")) for example in examples]
+    assert 0 < alone.sum() < len(alone)
+    assert evaluator.evaluate(loaded.vlm, wrong).scores.tolist() == alone.tolist()
+    fresh = ExactMatch(Prompts(loaded.processor))  # inputs are kept by id
+    assert fresh.evaluate(loaded.vlm, [replace(one, others=()) for one in wrong]).scores.sum() == 0
 
 
 def test_scores_do_not_depend_on_company_or_order(shipped: Pair, loaded: LoadedPair) -> None:

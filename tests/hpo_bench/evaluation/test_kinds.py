@@ -16,10 +16,11 @@ import torch
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Informed, checked
 from hpo_bench.evaluation.command import KILL_WITH_PARENT
-from hpo_bench.evaluation.examples import Example, read_examples, write_examples
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.python_function import PythonFunction
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
@@ -111,8 +112,8 @@ def test_the_examples_that_an_evaluation_names_are_those_of_the_pair(small_pair:
     ("line", "message"),
     [
         ("nonsense", "line 1: is not JSON"),
-        ('{"question": "?"}', "answer is missing"),
-        ('{"question": "?", "answer": "!", "colour": 1}', "unknown key 'colour'"),
+        ('{"question": "?"}', "has no column 'answer'"),
+        ('{"question": "?", "answer": "!", "categry": 1}', "did you mean 'category'"),
         ('{"question": "?", "answer": "!", "image": "../x.png"}', "leads out of the folder"),
         ('{"question": "<image>", "answer": "!"}', "1 times <image>"),
         (

@@ -16,7 +16,7 @@ pytest.importorskip("lmms_eval", reason="needs the extra lmms")
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import checked
-from hpo_bench.evaluation.examples import read_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair

@@ -150,3 +150,21 @@ def test_a_mistyped_pair_gets_the_nearest_name(tmp_path: Path) -> None:
 def test_a_pair_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="hpo-bench nano build sums-llama"):
         find_pair("sums-llama", tmp_path)
+
+
+def test_examples_may_be_a_folder_or_a_pattern_and_all_that_decides_them_is_hashed(copied: Path) -> None:
+    shards = copied / "set" / "data"
+    shards.mkdir(parents=True)
+    for name in ("test-0.jsonl", "test-1.jsonl", "train-0.jsonl", "bird.png", "answers.json"):
+        (shards / name).write_text(name)
+    change(copied, evaluation={"kind": "local", "examples": "set/data/test-*.jsonl", "annotations": "answers.json"})
+    pattern = Pair.read(copied)
+    assert pattern.examples == (shards / "test-*.jsonl").resolve()
+    assert list(pattern.file_hashes()["examples"]) == ["answers.json", "test-0.jsonl", "test-1.jsonl"]
+    change(copied, evaluation={"kind": "local", "examples": "set"})
+    assert list(Pair.read(copied).file_hashes()["examples"]) == [
+        f"data/{name}" for name in ("answers.json", "test-0.jsonl", "test-1.jsonl", "train-0.jsonl")
+    ]
+    change(copied, evaluation={"kind": "local", "examples": "../*/set/*.jsonl"})
+    with pytest.raises(UsageError, match="leads out of the pair's folder"):
+        _ = Pair.read(copied).examples

@@ -18,7 +18,8 @@ from filelock import FileLock
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.dare import Dare

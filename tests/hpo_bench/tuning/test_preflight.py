@@ -15,7 +15,8 @@ from tuning_toys import in_this_process
 from hpo_bench.cli import cli
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions

@@ -15,7 +15,8 @@ from tuning_toys import CATEGORIES, IDS, InlinePool, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.evaluation.examples import of_split, read_examples, write_examples
+from hpo_bench.evaluation.examples import of_split, write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult

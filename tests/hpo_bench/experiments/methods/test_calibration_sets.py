@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.evaluation.examples import Example, of_split, read_examples, write_examples
+from hpo_bench.evaluation.examples import Example, of_split, write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.experiments.methods.calibration_sets import FILE, calibration_set
 from hpo_bench.merging.pair import Pair
 

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.experiments.methods import measure
 from hpo_bench.experiments.methods.lineup import EVERYBODY, METHODS, VARIANTS
 from hpo_bench.merging.loaded import LoadedPair

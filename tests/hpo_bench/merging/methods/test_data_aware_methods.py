@@ -7,7 +7,8 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.calibration import CalibrationSet
-from hpo_bench.evaluation.examples import Example, read_examples
+from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean

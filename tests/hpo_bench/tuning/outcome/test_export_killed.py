@@ -13,7 +13,8 @@ from tuning_toys import config
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.engine.resident import Resident

@@ -12,6 +12,8 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, listed
+
 MOST_PIXELS = 89_478_485
 """Above so many pixels (a quarter of a gigabyte of RGB) Pillow warns of a decompression bomb; no VLM sees as many."""
 # Not whatever Pillow knows: for some formats it starts another program.
@@ -20,28 +22,30 @@ _PLAIN = {"RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr"}
 _UNBOUNDED = {"I": "32 bits", "F": "fractions"}
 """Modes without a brightest value; Pillow takes 255 for it, and shows most such pictures all white or all black."""
 _THREADS = 8
+# PNG, JPEG, WebP, GIF, TIFF and BMP.
+_BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "SUkqA", "TU0AK", "Qk")
+_SHORTEST = 64
+"""So long is no path that begins as one of these does, and no picture in base64 is shorter."""
 
 
-class FlawError(ValueError):
-    """What is wrong with an example; whoever reads the file says where it stands."""
-
-
-def gather(image: Any, images: Any, folder: Path) -> tuple[bytes, ...]:
+def gather(value: Any, folder: Path) -> tuple[bytes, ...]:
     """The pictures of an example.
 
     Args:
-        image: One picture, or a list of them, or nothing. A picture is bytes; a path from the examples' folder; a
-            `data:image/...;base64,` text; or a mapping with `bytes` or `path`, as Hugging Face datasets have it.
-        images: Likewise.
+        value: One picture, or a list of them, or nothing. A picture is bytes; a path from the examples' folder; base64,
+            with or without `data:image/...;base64,` before it; or a mapping with `bytes`, `path` or `url`, as Hugging
+            Face datasets and chat messages have it.
         folder: Where paths begin, and what they must not lead out of.
 
     Raises:
-        FlawError: If both are given, or a picture is none of these or cannot be read.
+        FlawError: If a picture is none of these or cannot be read.
     """
-    first, second = _listed(image), _listed(images)
-    if first and second:
-        raise FlawError("has both image and images; put all pictures into images")
-    return tuple(_content(one, folder, f"picture {place}") for place, one in enumerate(first or second, start=1))
+    return tuple(_content(one, folder, f"picture {place}") for place, one in enumerate(several(value), start=1))
+
+
+def is_base64(value: Any) -> bool:
+    """Whether a text is a picture in base64 without a word of what it is, as tables have it, and no path."""
+    return isinstance(value, str) and len(value) >= _SHORTEST and value.startswith(_BEGINNINGS)
 
 
 def verify(pictures: Sequence[bytes]) -> list[str]:
@@ -60,16 +64,13 @@ def verify(pictures: Sequence[bytes]) -> list[str]:
     return [found[picture] for picture in pictures]
 
 
-def is_nothing(value: Any) -> bool:
-    """Whether a cell is empty: null, NaN, or text without a letter."""
-    return value is None or value != value or (isinstance(value, str) and not value.strip())
-
-
-def _listed(value: Any) -> list[Any]:
+def several(value: Any) -> list[Any]:
+    """What stands in a cell for pictures, one by one; none where it is empty."""
+    value = listed(value)
     if isinstance(value, list | tuple):
         return list(value)
     if is_nothing(value) or (
-        isinstance(value, Mapping) and set(value) <= {"bytes", "path"} and not any(value.values())
+        isinstance(value, Mapping) and set(value) <= {"bytes", "path", "url"} and not any(value.values())
     ):
         return []
     return [value]
@@ -80,7 +81,7 @@ def _content(value: Any, folder: Path, what: str) -> bytes:
         inner = value.get("bytes")
         if isinstance(inner, str):
             return _decoded(inner, what)
-        value = value.get("path") if inner is None else inner
+        value = inner if inner is not None else value.get("path", value.get("url"))
     if is_nothing(value):
         raise FlawError(f"{what} is null; leave it out")
     if isinstance(value, bytes):
@@ -89,6 +90,8 @@ def _content(value: Any, folder: Path, what: str) -> bytes:
         raise FlawError(f"{what} is {type(value).__name__}; it must be bytes, a path, or a mapping with bytes or path")
     if value.startswith("data:"):
         return _decoded(value.partition(",")[2], what)
+    if is_base64(value):
+        return _decoded("".join(value.split()), what)
     if value.startswith(("http://", "https://")):
         raise FlawError(f"{what} is an address; download it into the examples' folder and give its path")
     return _file(value, folder, what)

@@ -1,0 +1,145 @@
+"""Multiple choice: choices as people write them, and answers as a letter, an index or a text."""
+
+import re
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, listed, text
+
+LETTERS = string.ascii_uppercase
+INSTRUCTION = "Answer with the option's letter from the given choices directly."
+"""As LLaVA, lmms-eval and VLMEvalKit ask."""
+_LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+_LABELS = ("label", "labels", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What there is to choose from.
+
+    Attributes:
+        texts: Each choice, without its letter.
+        labels: What the data call them; letters where they say nothing.
+    """
+
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        """One a line, each with its letter."""
+        return "\n".join(f"{letter}. {said}" for letter, said in zip(LETTERS, self.texts, strict=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A row's choices, and its answer as it stands there."""
+
+    choices: Choices
+    answer: Any
+
+
+def parse(value: Any, *, columns: bool = False) -> Choices | None:
+    """Choices as they stand in a cell.
+
+    Args:
+        value: A list of texts; such a list written as a text; texts by letter; or labels and texts, as lists under
+            `label` and `text` or as a list of such pairs.
+        columns: Whether each had a column, so that those behind the last are empty.
+
+    Returns:
+        None where there is nothing to choose.
+
+    Raises:
+        FlawError: If they are none of these, or one is empty, or there are too many.
+    """
+    value = listed(value)
+    if is_nothing(value) or (isinstance(value, list | tuple | Mapping) and not value):
+        return None
+    labels: Sequence[Any] | None = None
+    if isinstance(value, Mapping):
+        key = next((key for key in _LABELS if key in value), "")
+        if key and isinstance(value.get("text"), list | tuple):
+            labels, value = value[key], value["text"]
+        else:
+            value = {key: said for key, said in value.items() if not is_nothing(said)}
+            labels, value = list(value), list(value.values())
+    if not isinstance(value, list | tuple):
+        raise FlawError(f"choices are {type(value).__name__}; write a list of texts")
+    values = list(value)
+    if values and all(isinstance(one, Mapping) and "text" in one for one in values):
+        key = next((key for key in _LABELS if key in values[0]), "")
+        labels, values = ([one.get(key) for one in values] if key else None), [one["text"] for one in values]
+    while columns and values and is_nothing(values[-1]):
+        values.pop()
+    if not values:
+        return None
+    if not 2 <= len(values) <= len(LETTERS):
+        raise FlawError(f"there are {len(values)} choices; there must be 2 to {len(LETTERS)}")
+    if labels is not None and len(labels) != len(values):
+        raise FlawError(f"{len(values)} choices have {len(labels)} labels")
+    texts = tuple(text(one, f"choice {letter}").strip() for one, letter in zip(values, LETTERS, strict=False))
+    return Choices(texts, tuple(LETTERS[: len(texts)] if labels is None else [text(one, "a label") for one in labels]))
+
+
+def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str], str]:
+    """The right letter of each row.
+
+    Answers are read in one way throughout: as letters (or the data's own labels), as texts of choices, or as indices.
+    Which one, all rows together tell, as one row alone may fit several: "1" is a text and an index. Of those that fit
+    most rows letters go first, then indices if the answers are numbers, then texts, then indices.
+
+    Args:
+        rows: By place.
+
+    Returns:
+        Letters by place, what is wrong with those rows that have none by place, and how answers were read, in words.
+    """
+    if not rows:
+        return {}, {}, ""
+    whole = all(isinstance(one.answer, int | float) for one in rows.values())
+    order = [0, 2, 3, 1] if whole else [0, 1, 2, 3]
+    ways = [
+        ("letters", _by_label),
+        ("texts of choices", _by_text),
+        ("indices from 0", lambda one: _by_index(one, 0)),
+        ("indices from 1", lambda one: _by_index(one, 1)),
+    ]
+    read = {place: [way(one) for one in rows.values()] for place, (_, way) in enumerate(ways)}
+    best = max(order, key=lambda place: (sum(letter != "" for letter in read[place]), -order.index(place)))
+    letters, flaws = {}, {}
+    for (where, one), letter in zip(rows.items(), read[best], strict=True):
+        if letter:
+            letters[where] = letter
+        else:
+            shown = ", ".join(repr(said[:20]) for said in one.choices.texts)
+            flaws[where] = (
+                f"answer {str(one.answer)[:40]!r} is none of the choices {shown}, where answers are {ways[best][0]}"
+            )
+    return letters, flaws, ways[best][0]
+
+
+def _by_label(one: Answered) -> str:
+    said = "" if isinstance(one.answer, float) else str(one.answer).strip()
+    if said in one.choices.labels:
+        return LETTERS[one.choices.labels.index(said)]
+    found = _LETTER.fullmatch(said)
+    place = LETTERS.index(found[1].upper()) if found else len(LETTERS)
+    own = one.choices.labels == tuple(LETTERS[: len(one.choices.labels)])
+    return LETTERS[place] if own and place < len(one.choices.texts) else ""
+
+
+def _by_text(one: Answered) -> str:
+    said = text(one.answer, "answer").strip()
+    places = [place for place, choice in enumerate(one.choices.texts) if choice == said]
+    if not places:
+        places = [place for place, choice in enumerate(one.choices.texts) if choice.casefold() == said.casefold()]
+    return LETTERS[places[0]] if len(places) == 1 else ""
+
+
+def _by_index(one: Answered, first: int) -> str:
+    said = text(one.answer, "answer").strip()
+    place = int(said) - first if said.isdecimal() else -1
+    return LETTERS[place] if 0 <= place < len(one.choices.texts) else ""

@@ -1,0 +1,78 @@
+"""Chats as OpenAI and LLaVA write them: a question, its pictures and its answer from the first turns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hpo_bench.evaluation.reading.rows import FlawError, listed, text
+
+IMAGE = "<image>"
+_PLACES = ("image", "image_url", "path", "url")
+_ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The first question of a chat and what was answered.
+
+    Attributes:
+        question: With `<image>` where a picture goes, if the chat says where.
+        images: What its parts give as pictures; empty where they stand in a column of their own.
+        answer: The first answer.
+        system: What the chat tells the model beforehand.
+        more: Whether there are further turns.
+    """
+
+    question: str
+    images: tuple[Any, ...]
+    answer: str
+    system: str
+    more: bool
+
+
+def parse(value: Any) -> Conversation:
+    """Read a chat.
+
+    Args:
+        value: A list of turns: `role` and `content`, a text or parts of `type` text, image or image_url; or `from` and
+            `value`.
+
+    Raises:
+        FlawError: If it is no such list, or does not go from a question to an answer.
+    """
+    value = listed(value)
+    if not isinstance(value, list | tuple) or not value:
+        raise FlawError("its chat is no list of turns")
+    turns = [_turn(one) for one in value]
+    system = "\n".join(said for role, said, _ in turns if role == "system")
+    spoken = [turn for turn in turns if turn[0] != "system"]
+    roles = [role for role, _, _ in spoken]
+    if roles[:2] != ["user", "assistant"]:
+        raise FlawError(f"its chat goes {', '.join(map(repr, roles[:3])) or 'nowhere'}, and not from user to assistant")
+    (_, question, images), (_, answer, shown) = spoken[:2]
+    if shown:
+        raise FlawError("its answer has a picture")
+    return Conversation(question, images, answer, system, len(spoken) > 2)
+
+
+def _turn(value: Any) -> tuple[str, str, tuple[Any, ...]]:
+    if not isinstance(value, Mapping):
+        raise FlawError(f"a turn of its chat is {type(value).__name__}, not a mapping with role and content")
+    role, said = value.get("role", value.get("from")), value.get("content", value.get("value"))
+    role = _ROLES.get(str(role), str(role))
+    if role not in ("system", "user", "assistant"):
+        raise FlawError(f"a turn of its chat is by {role!r}, who is none of system, user and assistant")
+    if not isinstance(said, list | tuple):
+        return role, text(said, f"what {role} says", may_be_empty=role == "system"), ()
+    texts, images = [], []
+    for part in said:
+        kind = part.get("type") if isinstance(part, Mapping) else None
+        if kind == "text":
+            texts.append(text(part.get("text"), f"what {role} says", may_be_empty=True))
+        elif kind in ("image", "image_url"):
+            texts.append(IMAGE)
+            shown = next((part[key] for key in _PLACES if part.get(key) is not None), None)
+            images += [] if shown is None else [shown]
+        else:
+            raise FlawError(f"a part of its chat is of type {kind!r}; there are: text, image, image_url")
+    return role, "".join(texts), tuple(images)
