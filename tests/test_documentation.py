@@ -12,7 +12,8 @@ from documents import ROOT, blocks, commands, mentioned, pages
 
 from hpo_bench.cli import tree
 from hpo_bench.cli.options import Command
-from hpo_bench.evaluation.examples import read_examples, write_examples
+from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging import find
 from hpo_bench.merging.pair import Pair
 

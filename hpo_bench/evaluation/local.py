@@ -13,7 +13,7 @@ from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts
-from hpo_bench.evaluation.reading.benchmark import Benchmark
+from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.reading.columns import OPTIONS
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
@@ -44,7 +44,7 @@ class LocalEvaluator:
         scorer: What answers and scores.
     """
 
-    def __init__(self, benchmark: Benchmark, scorer: BatchedScorer) -> None:
+    def __init__(self, benchmark: ExampleSet, scorer: BatchedScorer) -> None:
         self._benchmark, self._scorer = benchmark, scorer
 
     @property

@@ -8,7 +8,7 @@ from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
 from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading.benchmark import Benchmark, read_table
+from hpo_bench.evaluation.reading.benchmark import ExampleSet, read_table
 from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -76,7 +76,7 @@ def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
     return read_own(pair).examples
 
 
-def read_own(pair: Pair) -> Benchmark:
+def read_own(pair: Pair) -> ExampleSet:
     """The examples that a pair names, and how they were understood.
 
     Raises:

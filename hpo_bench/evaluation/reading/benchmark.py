@@ -29,7 +29,7 @@ _NOTHING = FoundColumns({}, lettered=False, kept=(), ignored=(), asks_choices=Fa
 
 
 @dataclass(frozen=True, slots=True)
-class Benchmark:
+class ExampleSet:
     """Examples, and how they were understood.
 
     Attributes:
@@ -46,7 +46,7 @@ def read_examples(path: Path, columns: Columns | None = None) -> tuple[Example, 
     return read_table(path, columns).examples
 
 
-def read_table(path: Path, columns: Columns | None = None, *, images: Path | None = None) -> Benchmark:
+def read_table(path: Path, columns: Columns | None = None, *, images: Path | None = None) -> ExampleSet:
     """Read and verify examples: every text, and every picture by decoding it.
 
     A row has `question` and `answer`, or a chat under `messages` or `conversations`, and may have `image` or `images`,
@@ -84,7 +84,7 @@ def read_table(path: Path, columns: Columns | None = None, *, images: Path | Non
         raise UsageError(
             f"{path}: {len(some)} of {len(places)} examples cannot be used: {'; '.join(some[:_NAMED])}{more}"
         )
-    return Benchmark(tuple(examples), tuple(reader.notes))
+    return ExampleSet(tuple(examples), tuple(reader.notes))
 
 
 @dataclass(frozen=True, slots=True)

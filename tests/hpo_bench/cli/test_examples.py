@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from documents import ROOT, blocks, commands
 from PIL import Image
 
 from hpo_bench.cli.examples import command
@@ -20,7 +21,7 @@ from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.reading.columns import Columns
 
-PAGE = Path(__file__).parents[3] / "docs" / "examples.md"
+PAGE = ROOT / "docs" / "examples.md"
 COUNT = 40
 STRUCT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
@@ -110,12 +111,11 @@ def run(*words: str) -> Result:
 def test_every_block_of_the_page_works(data: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(data)
     page = PAGE.read_text(encoding="utf-8")
-    commands = re.findall(r"^    (hpo-bench examples .*)$", page, re.MULTILINE)
-    assert len(commands) == 11
-    for line in commands:
-        # What a shell would leave to the program, and `\n` within quotes as it is.
-        words = shlex.split(line)[2:]
-        assert run(*words).exit_code == 0, line
+    typed = [words for block in blocks(page) for words in commands(block)]
+    assert len(typed) == 11
+    for words in typed:
+        assert words[0] == "examples"
+        assert run(*words[1:]).exit_code == 0, words
     sections = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     assert len(sections) == 3
     for section in sections:
