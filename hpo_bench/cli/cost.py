@@ -55,7 +55,7 @@ def grid(
     from hpo_bench.experiments.cost import grid_page as page
     from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, compare, recorded
     from hpo_bench.merging.find import choose
-    from hpo_bench.tuning.storage_url import typed
+    from hpo_bench.tuning.storage.url import typed
 
     methods = methods or RECORDED
     chosen = choose(names, pairs)

@@ -12,7 +12,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import PATIENCE
 from hpo_bench.tuning.progress import Overhead, Screen, StudyProgress
 from hpo_bench.tuning.race import Proposal, Race, describe, replay
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 
@@ -167,10 +167,7 @@ class Tuner:
             result = event.result
         told_as, clock = self._race.told, self.progress.overhead
         with clock.of("store"):
-            if isinstance(result, Success):
-                trial = self._store.complete(trial, result, told_as=told_as, goal=self._race.goal)
-            else:
-                trial = self._store.fail(trial, result, told_as=told_as)
+            trial = self._store.finish(trial, result, told_as=told_as, goal=self._race.goal)
         with clock.of("tell"):
             answers = result.answers["validation"] if isinstance(result, Success) and trial.score is not None else None
             self._race.tell(proposal, trial, answers)

@@ -10,7 +10,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.origin import STUDIES
-from hpo_bench.tuning.storage_url import VARIABLE, opened
+from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000
 """Where only money or time limits a study."""

@@ -9,7 +9,7 @@ from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.storage_url import VARIABLE, is_whole, opened, shown, sqlite_file
+from hpo_bench.tuning.storage.url import VARIABLE, is_whole, opened, shown, sqlite_file
 
 STUDIES = Path("tuning")
 """Where studies lie, each in a folder of its own, unless another place is named."""

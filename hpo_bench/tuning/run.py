@@ -15,7 +15,7 @@ from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
-from hpo_bench.tuning import lock, preflight, starts
+from hpo_bench.tuning import preflight, starts
 from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, check_examples
@@ -28,8 +28,10 @@ from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.storage import TrialStore, check_reachable
-from hpo_bench.tuning.storage_url import opened
+from hpo_bench.tuning.storage import lock
+from hpo_bench.tuning.storage.opening import check_reachable
+from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.opening import check_workers, open_workers

@@ -14,7 +14,7 @@ from hpo_bench.tuning.origin import FILE, STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome.export import Exported, export
 from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 from surrogates.nearest import did_you_mean
 

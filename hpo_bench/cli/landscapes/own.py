@@ -78,7 +78,7 @@ def add(
     Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
     what the columns mean is known.
     """
-    from hpo_bench.tuning.storage_url import typed
+    from hpo_bench.tuning.storage.url import typed
     from landscapes.importing import default_name, import_table
     from landscapes.sweep import Reading, parse_examples, parse_kinds, parse_space
 

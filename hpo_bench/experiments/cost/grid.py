@@ -21,8 +21,8 @@ from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.run import run
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
-from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import read_answers
+from hpo_bench.tuning.storage.answers import read_answers
+from hpo_bench.tuning.storage.store import TrialStore
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 

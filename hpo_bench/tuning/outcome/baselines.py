@@ -8,7 +8,8 @@ from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, read_answers, write_answers
+from hpo_bench.tuning.storage.answers import read_answers, write_answers
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 from landscapes import catalogue
 from landscapes.landscape import Landscape

@@ -20,7 +20,7 @@ from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 
 CARD = "README.md"

@@ -24,8 +24,9 @@ from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
-from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import Answers, Trial, read_answers
+from hpo_bench.tuning.storage.answers import read_answers
+from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.trial import Answers, Trial
 
 FILE = "report.html"
 SHOWN = 12

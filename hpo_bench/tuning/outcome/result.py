@@ -20,7 +20,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Answers, differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
 

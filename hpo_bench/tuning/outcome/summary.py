@@ -16,7 +16,7 @@ from hpo_bench.tuning.outcome.posterior import within_scores
 from hpo_bench.tuning.outcome.result import AnsweredExample, Kept, TuningResult
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.terminal import clock
 from optimizers.gp.constraint import LIKELY
 

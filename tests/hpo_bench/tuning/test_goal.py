@@ -21,7 +21,7 @@ from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.progress import Silent, StudyProgress
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
 from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
@@ -231,7 +231,7 @@ def test_without_an_ability_to_keep_there_is_no_front(tmp_path: Path) -> None:
     for index in range(4):
         setting = MergeSetting("ta", 0.2 * index, 0.5)
         running = store.start(setting, asked_after=index, worker="w")
-        store.complete(running, success(Job(f"trial {index}", setting)), told_as=index)
+        store.finish(running, success(Job(f"trial {index}", setting)), told_as=index)
     assert trade_offs(beliefs(plain, store.trials())) == []
 
 

@@ -19,7 +19,7 @@ from hpo_bench.tuning.loop import Ending, Tuner
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.run import planned
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from optimizers.registry import get
@@ -96,13 +96,13 @@ def test_killed_anywhere_and_resumed_the_trace_is_the_same(
                 return failing(failures)(job)
 
             if kill == "storing":
-                keep = TrialStore._finish
+                keep = TrialStore._keep
 
                 def finish(self, *arguments, keep=keep):
                     strike()
                     return keep(self, *arguments)
 
-                patched.setattr(TrialStore, "_finish", finish)
+                patched.setattr(TrialStore, "_keep", finish)
             try:
                 _, trials = tune(tmp_path / "cut", InlinePool(run=run), study=study)
                 break
@@ -289,7 +289,7 @@ def test_deleted_trials_are_noticed(tmp_path: Path) -> None:
     proposal = race.ask()
     assert proposal is not None
     trial = store.start(proposal.setting, asked_after=1, worker="w")
-    store.complete(trial, success(Job("trial 0", proposal.setting)), told_as=1)
+    store.finish(trial, success(Job("trial 0", proposal.setting)), told_as=1)
     with pytest.raises(TuningError, match="do not fit together"):
         tune(tmp_path, InlinePool())
 

@@ -12,7 +12,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.progress import FILE, PARTS, Overhead, Silent
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from optimizers.registry import get
 
 

@@ -24,7 +24,7 @@ from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.preflight import FILE
 from hpo_bench.tuning.run import dry_run, run
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 
 TITLE = "Before the first trial: the base VLM on 8 validation examples"
 FUNCTIONS = """

@@ -28,7 +28,7 @@ from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Answers, Job, Success, Trial, TrialCost
 from landscapes import catalogue
@@ -161,7 +161,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     store.begin(config(pair=small_pair.name, checkpoints=small_pair.file_hashes()))
     found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
-    store.complete(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
+    store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     StudyOrigin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
     made = study.export(tmp_path / "out", trial=0)

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning import lock
 from hpo_bench.tuning.budget import Budget
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage import lock
+from hpo_bench.tuning.storage.store import TrialStore
 from optimizers.errors import UnknownOptimizerError
 
 

@@ -22,7 +22,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.origin import StudyOrigin
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Answers, Success, TrialCost
 
 
@@ -41,7 +41,7 @@ def study(shipped: Pair, loaded: LoadedPair, tmp_path_factory: pytest.TempPathFa
     store.begin(config(pair=pair.name, checkpoints=pair.file_hashes()))
     found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
-    store.complete(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
+    store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     store.close()
     StudyOrigin(str(pair.folder), ".", ("hpo-bench", "tune", "small")).write(folder / "s")
     return folder / "s"

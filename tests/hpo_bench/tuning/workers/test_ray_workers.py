@@ -11,7 +11,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.storage import TrialStore
+from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 from optimizers.registry import get
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import TuningError
-from hpo_bench.tuning import lock
-from hpo_bench.tuning.storage_url import with_driver
+from hpo_bench.tuning.storage import lock
+from hpo_bench.tuning.storage.url import with_driver
 
 POSTGRES = os.environ.get("HPO_BENCH_TEST_POSTGRES")
 """URL of a database that tests may use."""
 HOLDER = """
 import sys, time
-from hpo_bench.tuning import lock
+from hpo_bench.tuning.storage import lock
 with lock.in_storage(sys.argv[1], sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)

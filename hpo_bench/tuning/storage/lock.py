@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from hpo_bench.errors import TuningError
-from hpo_bench.tuning.storage_url import scrubbed, shown, sqlite_file, with_driver
+from hpo_bench.tuning.storage.url import scrubbed, shown, sqlite_file, with_driver
 
 LOCK = ".tuning.lock"
 TABLES, TABLES_SECONDS = "~tables", 60.0
@@ -46,7 +46,7 @@ def in_storage(url: str, study: str) -> Iterator[None]:
     file is locked. Other databases have nothing that is alike, and are not held.
 
     Args:
-        url: An Optuna storage, as `storage_url.opened` gives it.
+        url: An Optuna storage, as `url.opened` gives it.
         study: The study's name.
 
     Raises:
@@ -66,7 +66,7 @@ def making_tables(url: str) -> Iterator[None]:
     """Wait until no other process makes the tables of a storage, which two at once fail at.
 
     Args:
-        url: An Optuna storage, as `storage_url.opened` gives it.
+        url: An Optuna storage, as `url.opened` gives it.
 
     Raises:
         TuningError: If the database does not answer.

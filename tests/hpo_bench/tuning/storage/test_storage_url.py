@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import UsageError
-from hpo_bench.tuning.storage_url import masked, of_file, opened, scrubbed, shown, sqlite_file, typed
+from hpo_bench.tuning.storage.url import masked, of_file, opened, scrubbed, shown, sqlite_file, typed
 
 SECRETS = (
     "postgresql://me:hunter2@host/db",

@@ -15,8 +15,9 @@ from tuning_toys import answers, config, success
 from hpo_bench.errors import TuningError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.origin import StudyOrigin
-from hpo_bench.tuning.storage import TrialStore
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost, read_answers, write_answers
+from hpo_bench.tuning.storage.answers import read_answers, write_answers
+from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 
 SETTING = MergeSetting("ta", 0.3, 1.1)
 
@@ -35,9 +36,9 @@ def reopened(store: TrialStore) -> TrialStore:
 def test_what_is_stored_is_read_again(store: TrialStore) -> None:
     running = store.start(SETTING, asked_after=0, worker="worker-1")
     assert reopened(store).trials() == [running]
-    done = store.complete(running, success(Job("trial 0", SETTING)), told_as=0)
+    done = store.finish(running, success(Job("trial 0", SETTING)), told_as=0)
     other = store.start(MergeSetting("ta", 0.1, 0.2), asked_after=1, worker="worker-2")
-    failed = store.fail(other, Failure("timeout", "took too long", "stack", TrialCost(eval_seconds=9)), told_as=1)
+    failed = store.finish(other, Failure("timeout", "took too long", "stack", TrialCost(eval_seconds=9)), told_as=1)
     again = reopened(store)
     assert again.trials() == [done, failed]
     assert again.config == config()
@@ -49,7 +50,7 @@ def test_what_is_stored_is_read_again(store: TrialStore) -> None:
 
 
 def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
-    done = store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    done = store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     study = optuna.load_study(study_name="study", storage=store.url)
     assert study.direction == optuna.study.StudyDirection.MAXIMIZE
     assert study.best_value == done.score
@@ -71,7 +72,7 @@ def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
     ],
 )
 def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: str, store: TrialStore) -> None:
-    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     with sqlite3.connect(store.folder / "study.sqlite3") as database:
         find = "SELECT value_json FROM trial_user_attributes WHERE key = 'measured'"
         kept = json.loads(database.execute(find).fetchone()[0])
@@ -102,7 +103,7 @@ def test_damaged_answers_are_named(change: dict[str, list], tmp_path: Path) -> N
 
 def test_single_examples_have_no_standard_error(store: TrialStore) -> None:
     single = Success({"validation": Answers(("a",), ("skill",), np.ones(1))}, "f", TrialCost())
-    store.complete(store.start(SETTING, asked_after=0, worker="w"), single, told_as=0)
+    store.finish(store.start(SETTING, asked_after=0, worker="w"), single, told_as=0)
     assert reopened(store).trials()[0].standard_error is None
 
 
@@ -114,12 +115,12 @@ def test_answers_are_there_before_a_trial_is_complete(store: TrialStore, monkeyp
 
     monkeypatch.setattr(store._storage, "set_trial_state_values", crash)
     with pytest.raises(KeyboardInterrupt):
-        store.complete(running, success(Job("trial 0", SETTING)), told_as=0)
+        store.finish(running, success(Job("trial 0", SETTING)), told_as=0)
     again = reopened(store)
     assert [trial.state for trial in again.trials()] == ["running"]
     assert again.answers(0).scores.tolist() == answers(SETTING).scores.tolist()
     # Run again, it ends like any other.
-    again.complete(again.trials()[0], success(Job("trial 0", SETTING)), told_as=0)
+    again.finish(again.trials()[0], success(Job("trial 0", SETTING)), told_as=0)
     assert [trial.state for trial in reopened(store).trials()] == ["complete"]
 
 
@@ -152,7 +153,7 @@ def test_a_study_of_another_direction_or_of_others_is_not_adopted(tmp_path: Path
 
 
 def test_trials_of_others_are_passed_over(store: TrialStore) -> None:
-    done = store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    done = store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     study = optuna.load_study(study_name="study", storage=store.url)
     study.enqueue_trial({"method": "ta", "vl_weight": 0.1, "exp_weight": 0.1})
     study.add_trial(optuna.trial.create_trial(value=7.0))
@@ -198,7 +199,7 @@ def test_a_database_of_an_older_optuna_passes_on_the_advice(store: TrialStore) -
 
 
 def test_an_empty_database_where_answers_lie_is_refused(store: TrialStore, tmp_path: Path) -> None:
-    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     before = store.answers_path(0).read_bytes()
     for name in ("other.db", "empty.db"):
         if name == "empty.db":
@@ -235,7 +236,7 @@ def test_a_renamed_folder_keeps_its_study(store: TrialStore) -> None:
 def test_a_score_that_is_no_number_is_a_failure(store: TrialStore, scores: np.ndarray) -> None:
     ids = tuple(map(str, range(len(scores))))
     bad = Success({"validation": Answers(ids, ids, scores)}, "f", TrialCost(eval_seconds=3.0))
-    failed = store.complete(store.start(SETTING, asked_after=0, worker="w"), bad, told_as=0)
+    failed = store.finish(store.start(SETTING, asked_after=0, worker="w"), bad, told_as=0)
     assert (failed.state, failed.kind, failed.score, failed.cost.eval_seconds) == ("failed", "nonsense", None, 3.0)
     assert reopened(store).trials() == [failed]
 
@@ -243,7 +244,7 @@ def test_a_score_that_is_no_number_is_a_failure(store: TrialStore, scores: np.nd
 def test_files_are_as_private_as_the_user_wants(store: TrialStore) -> None:
     before = os.umask(0o077)
     try:
-        store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
+        store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
         StudyOrigin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
     finally:
         os.umask(before)
@@ -261,7 +262,7 @@ def test_storages_that_cannot_be_opened_say_so(tmp_path: Path) -> None:
 
 
 def test_lost_answers_are_named(store: TrialStore) -> None:
-    store.complete(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     store.answers_path(0).unlink()
     with pytest.raises(TuningError, match=r"0000\.parquet: the answers of a trial cannot be read"):
         store.answers(0)
@@ -270,7 +271,7 @@ def test_lost_answers_are_named(store: TrialStore) -> None:
 def test_another_worker_is_remembered(store: TrialStore) -> None:
     running = store.start(SETTING, asked_after=0, worker="worker-1")
     moved = store.assign(running, "worker-2")
-    done = store.complete(moved, success(Job("trial 0", SETTING)), told_as=0)
+    done = store.finish(moved, success(Job("trial 0", SETTING)), told_as=0)
     assert done.worker == "worker-2"
     assert reopened(store).trials() == [done]
 
