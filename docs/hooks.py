@@ -23,6 +23,7 @@ from hpo_bench.cli.tree import SECTIONS, cli
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = "commands.md"
@@ -38,23 +39,32 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
     return files
 
 
-def on_page_markdown(markdown: str, **_: Any) -> str:
+def on_page_markdown(markdown: str, *, page: "Page", **_: Any) -> str:
     """Put in what has its home elsewhere."""
-    return filled(markdown)
+    return filled(markdown, page.file.src_uri)
 
 
-def filled(markdown: str) -> str:
+def filled(markdown: str, place: str) -> str:
     """A page with what its comments stand for.
+
+    Args:
+        markdown: The page as it is written.
+        place: Its path below docs.
 
     Raises:
         KeyError: If README has no such section.
     """
-    markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1]), markdown)
+    top = "../" * place.count("/")
+    markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1], top), markdown)
     return re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
 
 
-def section(title: str) -> str:
-    """A section of README, or its results, with links as they are from a page at the top of docs.
+def section(title: str, top: str) -> str:
+    """A section of README, or its results.
+
+    Args:
+        title: Its heading, or "results".
+        top: How docs is named in links from the page that it goes into.
 
     Raises:
         KeyError: If there is none of that title.
@@ -66,7 +76,7 @@ def section(title: str) -> str:
         found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     if found is None:
         raise KeyError(f"README.md has no section {title!r}")
-    return found[1].strip().replace("](docs/", "](") + "\n"
+    return found[1].strip().replace("](docs/", f"]({top}") + "\n"
 
 
 def commands() -> str:

@@ -64,3 +64,21 @@ def mentioned(text: str) -> Iterator[list[str]]:
     """What follows the program's name where the running text calls it."""
     for found in re.findall(rf"(?<!`)`{PROGRAM} ([^`]+)`(?!`)", FENCE.sub("", text)):
         yield shlex.split(found.replace("\n", " "), comments=True)
+
+
+def tables(text: str) -> dict[str, list[str]]:
+    """What stands in code in the first column of the table below each heading, in its order; the first table alone."""
+    found: dict[str, list[str]] = {}
+    heading, rows = "", 0
+    for line in FENCE.sub("", text).splitlines():
+        if line.startswith("#"):
+            heading, rows = line.lstrip("# "), 0
+        elif line.startswith("|"):
+            rows += 1
+            first = re.split(r"(?<!\\)\|", line)[1]
+            if rows > 2:
+                found.setdefault(heading, []).extend(re.findall(r"`([^`]+)`", first))
+        elif rows and line:
+            heading = line  # the text before a further table
+            rows = 0
+    return found

@@ -15,6 +15,7 @@ from hpo_bench.cli.options import Command
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging import find
+from hpo_bench.merging.manifest import read_manifest
 from hpo_bench.merging.pair import Pair
 
 HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
@@ -27,6 +28,12 @@ ONE_PAGE = ROOT / "docs" / "quickstart.md"
 
 def names(page: Path) -> str:
     return str(page.relative_to(ROOT))
+
+
+def as_read(page: Path) -> str:
+    """A page with all that readers see on it."""
+    text = page.read_text("utf-8")
+    return HOOKS["filled"](text, str(page.relative_to(ROOT / "docs"))) if page.is_relative_to(ROOT / "docs") else text
 
 
 def command_of(words: list[str]) -> tuple[str, click.Command, click.Context, list[str]]:
@@ -64,16 +71,16 @@ def parse(words: list[str], *, whole: bool) -> None:
 
 
 def is_here(words: list[str]) -> bool:
-    """Whether a line names nothing that a reader must put in its place."""
-    made_up = (
-        re.fullmatch(r"[A-Z]+|my-.*|(path|tuning)/.*|.*\.(yaml|csv|parquet)|.*://.*|\S+:\d+", word) for word in words
-    )
-    return all(found is None or Path(found[0]).exists() for found in made_up)
+    """Whether a line names nothing that a reader puts there, or that lines before it did not make."""
+    if any(re.fullmatch(r"[A-Z]+|my-.*|.*://.*|\S+:\d+", word) for word in words):
+        return False
+    files = (word for word in words if re.fullmatch(r"(path|tuning)/.*|.*\.(yaml|csv|parquet)", word))
+    return all(Path(file).exists() for file in files)
 
 
 @pytest.mark.parametrize("page", pages(), ids=names)
 def test_every_command_line_is_one(page: Path) -> None:
-    text = page.read_text("utf-8")
+    text = as_read(page)
     for block in blocks(text):
         for words in commands(block):
             parse(words, whole=True)
@@ -122,7 +129,7 @@ def few_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.usefixtures("quick_page")
-@pytest.mark.parametrize("page", [page for page in pages() if any(blocks(page.read_text("utf-8")))], ids=names)
+@pytest.mark.parametrize("page", [page for page in pages() if any(blocks(as_read(page)))], ids=names)
 def test_what_a_page_shows_runs(
     page: Path, few_questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,11 +138,13 @@ def test_what_a_page_shows_runs(
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     namespace: dict = {"__name__": "__main__"}
-    for block in blocks(page.read_text("utf-8")):
+    for block in blocks(as_read(page)):
         where = f"{names(page)}, line {block.line}"
         if block.title:
             Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.code, "utf-8")
+            if block.title.endswith("pair.yaml"):
+                read_manifest(Path(block.title))
         elif block.language == "python":
             exec(compile(block.code, where, "exec"), namespace)  # noqa: S102
         for words in commands(block):
@@ -157,9 +166,11 @@ def test_every_page_is_in_the_navigation() -> None:
 
 def test_what_pages_take_from_elsewhere_is_there() -> None:
     for page in (ROOT / "docs").rglob("*.md"):
-        assert "<!-- README" not in HOOKS["filled"](page.read_text("utf-8")), page
+        assert not re.search("<!-- (README|CITATION)", as_read(page)), page
     with pytest.raises(KeyError, match="no section 'Prices'"):
-        HOOKS["filled"]("<!-- README: Prices -->")
+        HOOKS["filled"]("<!-- README: Prices -->", "index.md")
+    results = HOOKS["filled"]("<!-- README: results -->", "own/page.md")
+    assert "](../intervals.md)" in results
 
 
 def test_bibtex_says_what_the_citation_file_says() -> None:

@@ -1,0 +1,108 @@
+"""Columns and keys that the pages name are those that the code reads and writes."""
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pandas as pd
+import pytest
+import synthetic
+from documents import ROOT, tables
+
+import hpo_bench as hb
+from hpo_bench.evaluation import command, local, python_function
+from hpo_bench.evaluation.judging import judge
+from hpo_bench.evaluation.lmms import evaluator
+from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.experiments.readme import LEFT_OUT
+from hpo_bench.merging.manifest import KEYS
+from hpo_bench.merging.scope import MergeScope
+from hpo_bench.tuning import trial
+from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.outcome.to_landscape import write_tables
+from landscapes import grid, outcomes
+from landscapes.card import Card, CardParameter
+
+FORMATS = tables((ROOT / "docs" / "formats.md").read_text("utf-8"))
+EVALUATORS = tables((ROOT / "docs" / "evaluators.md").read_text("utf-8"))
+AXES = ["vl_weight", "exp_weight"]
+
+
+def keys(record: type[Any], *, without: tuple[str, ...] = ()) -> list[str]:
+    return [field.name for field in fields(record) if field.name not in without]
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> hb.BenchmarkResult:
+    root = tmp_path_factory.mktemp("grids")
+    synthetic.record(root, "smooth-a/ta")
+    return hb.run_benchmark(["random"], landscapes_dir=root, seeds=1, budget=3, progress=False)
+
+
+def test_of_runs(result: hb.BenchmarkResult) -> None:
+    assert [name for name in result.runs.columns if name not in AXES] == FORMATS["runs.parquet"]
+
+
+def test_of_a_summary(result: hb.BenchmarkResult) -> None:
+    assert set(FORMATS["summary.json"]) == {*result.summary, *LEFT_OUT}
+
+
+def test_of_landscapes(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path, "smooth-a/ta")
+    for file in (grid.FILE, outcomes.FILE):
+        columns = [name for name in pd.read_parquet(folder / file).columns if name not in AXES]
+        assert columns == [name for name in FORMATS[file] if name != "mask_seed"]
+        assert "mask_seed" in FORMATS[file]
+    assert FORMATS["card.yaml"] == keys(Card, without=("path",))
+    assert FORMATS["A parameter of the card:"] == keys(CardParameter)
+
+
+def test_of_pairs() -> None:
+    assert sorted(FORMATS["pair.yaml"]) == sorted(KEYS)
+    assert FORMATS["The section `merge`:"] == keys(MergeScope)
+
+
+@pytest.mark.parametrize(
+    ("kind", "module"),
+    [
+        ("local", local),
+        ("A judge", judge),
+        ("lmms-eval", evaluator),
+        ("python", python_function),
+        ("command", command),
+    ],
+)
+def test_of_evaluations(kind: str, module: ModuleType) -> None:
+    """Every option that the code asks for is called by its name where it does."""
+    source = inspect.getsource(module)
+    asked = set(re.findall(r'given\.(?:word|words|whole|number|flag|mapping|known)\(\s*"(\w+)"', source))
+    assert set(EVALUATORS[kind]) >= asked
+    assert [name for name in EVALUATORS[kind] if f'"{name}"' not in source] == []
+
+
+def test_of_metrics() -> None:
+    assert set(EVALUATORS["Metrics"]) == {*METRICS, judge.JUDGE}
+
+
+@pytest.mark.parametrize(
+    ("table", "function"), [("trials-METHOD.csv", write_tables), ("study.to_frame()", hb.Study.to_frame)]
+)
+def test_of_tables_of_trials(table: str, function: Callable[..., Any]) -> None:
+    """Their keys stand where the rows are made."""
+    source = inspect.getsource(function)
+    written = set(re.findall(r'"(\w+)":', source)) - {"trial"}
+    assert set(FORMATS[table]) >= written
+    assert [name for name in FORMATS[table] if f'"{name}"' not in source] == []
+
+
+def test_of_studies(tmp_path: Path) -> None:
+    answers = trial.Answers(("a",), ("skill",), pd.Series([1.0]).to_numpy(), ("yes",))
+    trial.write_answers(tmp_path / "0000.parquet", answers)
+    assert list(pd.read_parquet(tmp_path / "0000.parquet").columns) == FORMATS["trials/NNNN.parquet"]
+    assert FORMATS["result.json"] == keys(TuningResult)
+    assert FORMATS["origin.json"] == keys(StudyOrigin)
