@@ -111,5 +111,7 @@ def test_links_of_what_is_read_lead_somewhere() -> None:
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text("utf-8"))]
     assert len(links) > 20
-    broken = [(page.name, link) for page, link in links if "://" not in link and not (page.parent / link).exists()]
+    made = ROOT / "docs" / "commands.md"  # at every build of the documentation
+    places = [(page.name, link, (page.parent / link).resolve()) for page, link in links if "://" not in link]
+    broken = [(name, link) for name, link, place in places if place != made and not place.exists()]
     assert broken == []
