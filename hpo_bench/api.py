@@ -1,7 +1,7 @@
 """What `import hpo_bench as hb` offers: functions that load, compare, tune and merge; each one's own text says how."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,7 +145,7 @@ def run_benchmark(
 
 def load_pair(
     name: str | None = None, *, base: str | None = None, vlm: str | None = None, expert: str | None = None,
-    pairs: str | Path = "nano",
+    pairs: str | Path = "nano", language_prefixes: Mapping[str, str] | None = None,
 ) -> "Pair":  # fmt: skip
     """A VLM, an expert and the base that both come from; no model is loaded yet.
 
@@ -155,6 +155,8 @@ def load_pair(
         vlm: Likewise.
         expert: Likewise.
         pairs: Where built nano pairs lie.
+        language_prefixes: How names of the VLM's language tensors begin, and how a language model's do, such as
+            `{"model.language_model.": "model."}`; by default as the pair says, or else found by the base.
 
     Raises:
         UsageError: If there is none, or its description cannot be used.
@@ -165,7 +167,7 @@ def load_pair(
     """
     from hpo_bench.merging.find import given
 
-    return given(name, base=base, vlm=vlm, expert=expert, built=Path(pairs))
+    return given(name, base=base, vlm=vlm, expert=expert, built=Path(pairs), language_prefixes=language_prefixes)
 
 
 def check_pair(

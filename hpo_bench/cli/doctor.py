@@ -16,12 +16,14 @@ Examples:
   hpo-bench doctor zh-llava-mistral-7b                 a pair of the study's; fetches its models
   hpo-bench doctor --base base --vlm vlm --expert hf://owner/expert
   hpo-bench doctor my-pair.yaml --candidate-base other-base --json
+  hpo-bench doctor my-pair.yaml --all                  every tensor by name
 """
 
 
 @click.command(epilog=EXAMPLES)
 @a_pair
 @click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
+@click.option("--all", "every", is_flag=True, help="Name every tensor of the VLM, merged or kept.")
 @DTYPE
 @TRUST_REMOTE_CODE
 @JSON
@@ -31,8 +33,10 @@ def command(
     base: str | None,
     vlm: str | None,
     expert: str | None,
+    language_prefixes: tuple[tuple[str, str], ...],
     pairs: Path,
     candidates: tuple[str, ...],
+    every: bool,
     dtype: str | None,
     trust_remote_code: bool,
     as_json: bool,
@@ -47,15 +51,15 @@ def command(
     from hpo_bench.merging.doctor.page import show
 
     diagnosis = hb.check_pair(
-        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs),
+        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)),
         candidates=candidates,
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
     if as_json:
-        say(json.dumps(diagnosis.as_dict(), indent=1, ensure_ascii=False))
+        say(json.dumps(diagnosis.as_dict(every=every), indent=1, ensure_ascii=False))
     else:
         # A pipe has no width of its own, and the tables need about this much.
-        show(diagnosis, output(width=130))
+        show(diagnosis, output(width=130), every=every)
     if not diagnosis.fit:
         sys.exit(1)

@@ -28,14 +28,23 @@ def command() -> None:
 @command.command(epilog=EXAMPLES)
 @a_pair
 @out("base, vlm and expert", required=True)
-def extract(*, pair: str | None, base: str | None, vlm: str | None, expert: str | None, pairs: Path, out: Path) -> None:
+def extract(
+    *,
+    pair: str | None,
+    base: str | None,
+    vlm: str | None,
+    expert: str | None,
+    language_prefixes: tuple[tuple[str, str], ...],
+    pairs: Path,
+    out: Path,
+) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
     from hpo_bench.merging.find import given
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import extract as write
 
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs, language_prefixes=dict(language_prefixes))
     check_free(out, apart_from=found.folders)
     alignment = Alignment.of(found)
     alignment.check()
@@ -54,6 +63,7 @@ def onto(
     base: str | None,
     vlm: str | None,
     expert: str | None,
+    language_prefixes: tuple[tuple[str, str], ...],
     pairs: Path,
     language: Path,
     out: Path,
@@ -67,7 +77,7 @@ def onto(
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import graft
 
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs)
+    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs, language_prefixes=dict(language_prefixes))
     check_free(out, apart_from=(*found.folders, language))
     alignment = Alignment.of(found)
     alignment.check()

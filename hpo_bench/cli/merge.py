@@ -58,6 +58,7 @@ def command(
     base: str | None,
     vlm: str | None,
     expert: str | None,
+    language_prefixes: tuple[tuple[str, str], ...],
     pairs: Path,
     method: str,
     vl_weight: float | None,
@@ -83,8 +84,11 @@ def command(
     import hpo_bench as hb
 
     begin = time.monotonic()
+    found = hb.load_pair(
+        pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)
+    )
     hb.merge(
-        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs), method, out=out, samples=samples,
+        found, method, out=out, samples=samples,
         mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
         **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},
     )  # fmt: skip

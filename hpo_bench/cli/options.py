@@ -237,14 +237,33 @@ def runs_folder(command: str = "") -> Decorator:
     )  # fmt: skip
 
 
+class Prefix(click.ParamType):
+    """How names of a VLM's language tensors begin, and how a language model's do, with an equals sign between."""
+
+    name = "VLM=MODEL"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Both."""
+        if isinstance(value, tuple):
+            return value
+        vlm, equals, model = str(value).partition("=")
+        if not equals or not all(each == "" or each.endswith(".") for each in (vlm, model)):
+            self.fail(f"{value!r} is no pair of prefixes, each with its dot, such as a.b.=model.", param, ctx)
+        return vlm, model
+
+
 def a_pair(function: click.decorators.FC) -> click.decorators.FC:
     """PAIR, or --base, --vlm and --expert, and where built pairs lie: what `hpo_bench.merging.find.given` takes."""
     for option in (
         PAIRS,
+        click.option(
+            "--language-prefix", "language_prefixes", type=Prefix(), multiple=True, metavar="VLM=MODEL",
+            help="How names of the VLM's language tensors begin, and a language model's; repeatable.  [default: found]",
+        ),
         click.option("--expert", metavar="PLACE", help="Expert language model."),
         click.option("--vlm", metavar="PLACE", help="Vision-language model."),
         click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name."),
         click.argument("pair", required=False),
-    ):
+    ):  # fmt: skip
         function = option(function)
     return function

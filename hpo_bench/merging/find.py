@@ -1,6 +1,7 @@
 """Finding a pair by what a user types: a name, a folder, a file, or three paths."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
@@ -45,7 +46,15 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
 
-def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | None, built: Path = BUILT) -> Pair:
+def given(
+    name: str | None,
+    *,
+    base: str | None,
+    vlm: str | None,
+    expert: str | None,
+    built: Path = BUILT,
+    language_prefixes: Mapping[str, str] | None = None,
+) -> Pair:
     """A pair by name, or by three places.
 
     Args:
@@ -54,6 +63,8 @@ def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | 
         vlm: Likewise.
         expert: Likewise.
         built: Where built nano pairs lie.
+        language_prefixes: How names of the VLM's language tensors begin, and how a language model's do, in place of
+            what the pair says; empty or None for that.
 
     Raises:
         UsageError: If both or neither are given, or the three are not complete.
@@ -62,11 +73,12 @@ def given(name: str | None, *, base: str | None, vlm: str | None, expert: str | 
     if name is not None:
         if any(places.values()):
             raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
-        return find_pair(name, built)
+        pair = find_pair(name, built)
+        return replace(pair, language_prefixes=dict(language_prefixes)) if language_prefixes else pair
     if base is None or vlm is None or expert is None:
         missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
         raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")
-    return Pair.of(base=base, vlm=vlm, expert=expert)
+    return Pair.of(base=base, vlm=vlm, expert=expert, language_prefixes=language_prefixes)
 
 
 def study_names() -> tuple[str, ...]:

@@ -9,9 +9,11 @@ import torch
 
 from hpo_bench.display.words import first_line, gib, some
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, language_tensors
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.alignment import Alignment, check_finite
+from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.plausibility import check_base
+from hpo_bench.merging.checkpoints.skeleton import auto_class
 from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.memory import check_memory, weight_bytes
 from hpo_bench.merging.pair import Pair
@@ -72,7 +74,8 @@ class LoadedPair:
         check_base(alignment)
         _check_fits(alignment, kept, device)
         trusted = trust_remote_code and pair.trust_remote_code
-        vlm = _load_vlm(pair.vlm, kept, trusted).to(device) if device else _load_vlm(pair.vlm, kept, trusted)
+        vlm = _load_vlm(pair.vlm, alignment.configurations["vlm"], kept, trusted)
+        vlm = vlm.to(device) if device else vlm
         processor = load_processor(pair.vlm, trusted=trusted)
         state = vlm.state_dict()
         names = _names_in_memory(state, alignment)
@@ -101,7 +104,7 @@ class LoadedPair:
 
 
 def _check_fits(alignment: Alignment, dtype: torch.dtype, device: torch.device | str | None) -> None:
-    vlm, merged = alignment.checkpoints["vlm"].elements, alignment.elements(alignment.merged)
+    vlm, merged = alignment.models["vlm"].checkpoint.elements, alignment.elements(alignment.merged)
     needed = weight_bytes(vlm, merged, dtype)
     half = "" if dtype.itemsize < 4 else f"in bfloat16 it needs {gib(weight_bytes(vlm, merged, torch.bfloat16))}; "
     check_memory(
@@ -112,11 +115,9 @@ def _check_fits(alignment: Alignment, dtype: torch.dtype, device: torch.device |
     )
 
 
-def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
-    from transformers import AutoModelForImageTextToText
-
+def _load_vlm(folder: Path, configuration: Configuration, dtype: torch.dtype, trusted: bool) -> Any:
     try:
-        loaded: Any = AutoModelForImageTextToText.from_pretrained(
+        loaded: Any = auto_class(configuration.whole, sees=configuration.sees).from_pretrained(
             folder,
             dtype=dtype,
             use_safetensors=True,
@@ -137,7 +138,7 @@ def _load_vlm(folder: Path, dtype: torch.dtype, trusted: bool) -> Any:
 
 def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) -> dict[str, str]:
     """VLM name in memory to language model name, of what is merged, in the order of the model."""
-    found = language_tensors(state, alignment.prefixes)
+    found = dict(alignment.backbone.names)
     if EMBEDDINGS in found and HEAD in found:
         tied = state[found[EMBEDDINGS]].data_ptr() == state[found[HEAD]].data_ptr()
         if tied != alignment.names["vlm"].tied:
@@ -150,11 +151,4 @@ def _names_in_memory(state: Mapping[str, torch.Tensor], alignment: Alignment) ->
             )
         if tied:
             found.pop(HEAD)
-    if set(found) != set(alignment.language):
-        live, stored = set(found), set(alignment.language)
-        raise MergeError(
-            "the VLM's language tensors have other names in memory than its files say: only in memory "
-            f"{some(live - stored)}; only in its files {some(stored - live)}; "
-            "give `language_prefixes` for both in pair.yaml"
-        )
     return {found[theirs]: theirs for theirs in found if theirs in set(alignment.merged)}

@@ -36,8 +36,8 @@ class Pair:
         merge: What of the language backbone is merged, and in which dtype.
         evaluation: How merges are evaluated, as written in the file.
         calibration: Data for methods that look at activations or gradients, as written in the file.
-        language_prefixes: For an architecture that is not built in: how names of the VLM's language tensors begin, in
-            memory and on disk, and how the language model's do; `{model.language_model.: model., lm_head.: lm_head.}`.
+        language_prefixes: How names of the VLM's language tensors begin, in memory or on disk, and how the language
+            model's do, as in `{model.language_model.: model., lm_head.: lm_head.}`; empty where they are to be found.
         trust_remote_code: Whether code that comes with the VLM is needed; it runs only if the user allows it as well.
     """
 
@@ -90,7 +90,16 @@ class Pair:
         )
 
     @classmethod
-    def of(cls, *, base: str, vlm: str, expert: str, name: str = "pair", merge: MergeScope | None = None) -> "Pair":
+    def of(
+        cls,
+        *,
+        base: str,
+        vlm: str,
+        expert: str,
+        name: str = "pair",
+        merge: MergeScope | None = None,
+        language_prefixes: Mapping[str, str] | None = None,
+    ) -> "Pair":
         """A pair of three paths or hub models (`hf://owner/name`), which may lie anywhere.
 
         Raises:
@@ -99,7 +108,13 @@ class Pair:
         here = Path.cwd()
         given = {"base": base, "vlm": vlm, "expert": expert}
         sources = {role: parse_source(text, here, confined=False, where=f"--{role}") for role, text in given.items()}
-        return cls(folder=here, name=name, sources=sources, merge=merge or MergeScope())
+        return cls(
+            folder=here,
+            name=name,
+            sources=sources,
+            merge=merge or MergeScope(),
+            language_prefixes=language_prefixes or {},
+        )
 
     @property
     def base(self) -> Path:
@@ -143,7 +158,10 @@ class Pair:
     @property
     def arguments(self) -> str:
         """How a command is told of this pair."""
-        return self.name if self.file else " ".join(f"--{role} {source}" for role, source in self.sources.items())
+        if self.file:
+            return self.name
+        prefixes = [f"--language-prefix {ours}={theirs}" for ours, theirs in self.language_prefixes.items()]
+        return " ".join([*(f"--{role} {source}" for role, source in self.sources.items()), *prefixes])
 
     @property
     def folders(self) -> tuple[Path, ...]:

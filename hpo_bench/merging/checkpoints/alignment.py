@@ -3,23 +3,24 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError, NotFiniteError
-from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, prefixes_of
+from hpo_bench.merging.architectures import BY_ROW, EMBEDDINGS, HEAD
+from hpo_bench.merging.checkpoints.backbone import Backbone, explicit_backbone, find_backbone, language_names, strays_of
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, compare, compare_functions
 from hpo_bench.merging.checkpoints.identification import made_of
+from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
+from hpo_bench.merging.checkpoints.skeleton import Shape, Skeleton
 from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
 
 if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
-
-_BY_ROW = (EMBEDDINGS, HEAD, "lm_head.bias")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +37,18 @@ class Alignment:
     """Three checkpoints whose tensors are known to each other; only headers and tokenizers have been read.
 
     Attributes:
-        checkpoints: Of "base", "vlm" and "expert".
+        models: Of "base", "vlm" and "expert".
         configurations: The same.
-        prefixes: How names of the VLM begin, and those of the language model.
+        backbone: The VLM's language tensors, as they were found or given.
         names: What is called how in each.
         merged: Language model names of the tensors that are merged, in the VLM's order.
         vocabularies: Rows by token, of embeddings and head, as far as they are merged.
         findings: What is wrong or should be known.
     """
 
-    checkpoints: Mapping[str, Checkpoint]
+    models: Mapping[str, StoredModel]
     configurations: Mapping[str, Configuration]
-    prefixes: Mapping[str, str]
+    backbone: Backbone
     names: Mapping[str, Naming]
     merged: tuple[str, ...]
     vocabularies: Mapping[str, VocabularyMap]
@@ -68,37 +69,51 @@ class Alignment:
             role: Configuration.read(folder, trust_remote_code=trusted) for role, folder in folders.items()
         }
         _check_roles(configurations, checkpoints, explicit=bool(pair.language_prefixes))
-        prefixes = prefixes_of(configurations["vlm"].model_type, pair.language_prefixes)
-        names = {
-            role: Naming.of(
-                checkpoint, says_tied=configurations[role].tied, prefixes=prefixes if role == "vlm" else None
-            )
+        models = {
+            role: StoredModel.of(checkpoint, Skeleton.of(configurations[role], trust_remote_code=trusted))
             for role, checkpoint in checkpoints.items()
         }
-        findings = [*_overruled(configurations, names), *_unread(checkpoints)]
+        language = {
+            role: language_names(models[role].skeleton, configurations[role].text) for role in ("base", "expert")
+        }
+        text = configurations["vlm"].text
+        if pair.language_prefixes:
+            backbone = explicit_backbone(models["vlm"], text, pair.language_prefixes)
+        else:
+            backbone = find_backbone(models["vlm"], text, _shapes(models["base"], language["base"]))
+        language["vlm"] = dict(backbone.names)
+        names = {
+            role: Naming.of(model, language[role], says_tied=configurations[role].tied)
+            for role, model in models.items()
+        }
+        findings = [*_overruled(configurations, names), *_unread(models), *_unused(models)]
         configurations = {role: each.as_stored(tied=names[role].tied) for role, each in configurations.items()}
         findings += compare(configurations)
-        language = names["vlm"].names
-        if not names["vlm"].tied and HEAD not in language and HEAD not in names["base"].names:
+        stored = names["vlm"].names
+        if not names["vlm"].tied and HEAD not in stored and HEAD not in names["base"].names:
             said = "the VLM stores no head, and its configuration does not say `tie_word_embeddings: true`"
             findings.append(Finding("error", said))
+        strays = {"vlm": strays_of(models["vlm"], backbone.names, text)}
+        strays |= {
+            role: strays_of(models[role], language[role], configurations[role].text) for role in ("base", "expert")
+        }
         for role in ("base", "expert"):
-            findings += _missing(role, names)
-            findings += _misshapen(role, language, checkpoints["vlm"], names[role], checkpoints[role])
+            findings += _missing(role, names, strays)
+            findings += _misshapen(role, stored, models["vlm"], names[role], models[role])
         if not any(finding.severity == "error" for finding in findings):
             findings += compare_functions(configurations)
-        merged = tuple(name for name in language if pair.merge.takes(name))
+        merged = tuple(name for name in stored if pair.merge.takes(name))
         vocabularies: dict[str, VocabularyMap] = {}
-        by_row = [name for name in _BY_ROW if name in merged]
+        by_row = [name for name in BY_ROW if name in merged]
         if by_row and not any(f.severity == "error" for f in findings):
             tokens = {role: read_vocabulary(folder) for role, folder in folders.items()}
-            rows = {name: _rows(name, checkpoints, names) for name in by_row}
+            rows = {name: _rows(name, models, names) for name in by_row}
             for name in by_row:
                 alike = next((other for other in vocabularies if rows[other] == rows[name]), None)
                 vocabularies[name] = vocabularies[alike] if alike else VocabularyMap.of(**tokens, rows=rows[name])
             findings += _strangers(vocabularies[by_row[0]])
-        findings += _half_grown(checkpoints, configurations, names)
-        return cls(checkpoints, configurations, prefixes, names, merged, vocabularies, tuple(findings))
+        findings += _half_grown(models, configurations, names)
+        return cls(models, configurations, backbone, names, merged, vocabularies, tuple(findings))
 
     def check(self) -> None:
         """Refuse checkpoints that do not fit together.
@@ -120,26 +135,33 @@ class Alignment:
             MergeError: If one cannot be read.
         """
         base, vlm, expert = (self.read(role, self.names[role].place(name)) for role in ("base", "vlm", "expert"))
-        if name in _BY_ROW:
+        if name in BY_ROW:
             if name not in self.vocabularies:
                 raise MergeError(f"{name} is left out of this merge, so its rows were not matched")
             base, expert = self.vocabularies[name].align(vlm, base, expert)
         return Triple(base=base, vlm=vlm, expert=expert)
 
     def read(self, role: str, name: str) -> torch.Tensor:
-        """Read one tensor of one checkpoint, by its name on disk.
+        """Read one tensor of one model, by its name in memory.
 
         Raises:
             NotFiniteError: If it holds NaN or infinity.
             MergeError: If it cannot be read.
         """
-        tensor = self.checkpoints[role].tensor(name)
-        check_finite(tensor, f"{self.checkpoints[role].folder}: {name}")
+        tensor = self.models[role].tensor(name)
+        check_finite(tensor, f"{self.models[role].folder}: {self.models[role].place(name)}")
+        return tensor
+
+    def read_copied(self, stored: str) -> torch.Tensor:
+        """Read one of the VLM's tensors that is not merged, by its name on disk; errors as for `read`."""
+        checkpoint = self.models["vlm"].checkpoint
+        tensor = checkpoint.tensor(stored)
+        check_finite(tensor, f"{checkpoint.folder}: {stored}")
         return tensor
 
     @property
     def language(self) -> Mapping[str, str]:
-        """Language model name to the VLM's name on disk, for every language tensor; a tied VLM has no head."""
+        """Language model name to the VLM's name in memory, for every language tensor; a tied VLM has no head."""
         return self.names["vlm"].names
 
     @property
@@ -157,23 +179,23 @@ class Alignment:
         """Names on disk of the VLM's tensors that are not merged, language or not: a merge has them bit for bit."""
         merged = set(self.merged)
         stored = self.names["vlm"].stored
-        return tuple(name for name in self.checkpoints["vlm"].tensors if stored.get(name) not in merged)
+        return tuple(name for name in self.models["vlm"].checkpoint.tensors if stored.get(name) not in merged)
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """Where the three checkpoints lie."""
-        return tuple(checkpoint.folder for checkpoint in self.checkpoints.values())
+        return tuple(model.folder for model in self.models.values())
 
     @property
     def stored_dtype(self) -> torch.dtype:
         """What the VLM's language tensors are stored in; the widest, should they differ."""
-        tensors = self.checkpoints["vlm"].tensors
+        tensors = self.models["vlm"].tensors
         dtypes = {tensors[name].dtype for name in self.language.values()}
         return max(dtypes, key=lambda dtype: torch.finfo(dtype).bits)
 
     def elements(self, names: Iterable[str]) -> int:
         """How many weights the tensors of these language model names have."""
-        tensors = self.checkpoints["vlm"].tensors
+        tensors = self.models["vlm"].tensors
         return sum(tensors[self.language[name]].elements for name in names)
 
 
@@ -210,8 +232,15 @@ def _check_roles(
             )
 
 
-def _rows(name: str, checkpoints: Mapping[str, Checkpoint], names: Mapping[str, Naming]) -> dict[str, int]:
-    return {role: checkpoint.tensors[names[role].place(name)].shape[0] for role, checkpoint in checkpoints.items()}
+def _shapes(model: StoredModel, language: Mapping[str, str]) -> dict[str, Shape]:
+    return {
+        name: model.tensors[ours].shape if ours in model.tensors else model.skeleton.shapes[ours]
+        for name, ours in language.items()
+    }
+
+
+def _rows(name: str, models: Mapping[str, StoredModel], names: Mapping[str, Naming]) -> dict[str, int]:
+    return {role: model.tensors[names[role].place(name)].shape[0] for role, model in models.items()}
 
 
 def _overruled(configurations: Mapping[str, Configuration], names: Mapping[str, Naming]) -> list[Finding]:
@@ -227,7 +256,8 @@ def _overruled(configurations: Mapping[str, Configuration], names: Mapping[str, 
     ]
 
 
-def _unread(checkpoints: Mapping[str, Checkpoint]) -> list[Finding]:
+def _unread(models: Mapping[str, StoredModel]) -> list[Finding]:
+    checkpoints = {role: model.checkpoint for role, model in models.items()}
     return [
         Finding(
             "warning",
@@ -239,9 +269,22 @@ def _unread(checkpoints: Mapping[str, Checkpoint]) -> list[Finding]:
     ]
 
 
-def _missing(role: str, names: Mapping[str, Naming]) -> list[Finding]:
+def _unused(models: Mapping[str, StoredModel]) -> list[Finding]:
+    """What transformers leaves out when it loads: old buffers, layers that guess further tokens, and faults."""
+    return [
+        Finding(
+            "note",
+            f"the {role} stores {len(model.unused)} tensors that its class in transformers does not take, and a merge "
+            f"{'keeps as they are' if role == 'vlm' else 'leaves out'}: {some([*model.unused.values()])}",
+        )
+        for role, model in models.items()
+        if model.unused
+    ]
+
+
+def _missing(role: str, names: Mapping[str, Naming], strays: Mapping[str, set[str]]) -> list[Finding]:
     """Names without a counterpart. A tied head is the embeddings, on whichever side."""
-    ours, theirs = set(names["vlm"].names), set(names[role].names)
+    ours, theirs = (set(names[each].names) | strays[each] for each in ("vlm", role))
     if names["vlm"].tied:
         theirs -= {HEAD}
     elif names[role].tied:
@@ -255,14 +298,14 @@ def _missing(role: str, names: Mapping[str, Naming]) -> list[Finding]:
 
 
 def _misshapen(
-    role: str, language: Mapping[str, str], vlm: Checkpoint, naming: Naming, other: Checkpoint
+    role: str, language: Mapping[str, str], vlm: StoredModel, naming: Naming, other: StoredModel
 ) -> list[Finding]:
     findings = []
     for name, ours in language.items():
         if name not in naming.names:
             continue
         here, there = vlm.tensors[ours].shape, other.tensors[naming.names[name]].shape
-        alike = here[1:] == there[1:] and len(here) == len(there) if name in _BY_ROW else here == there
+        alike = here[1:] == there[1:] and len(here) == len(there) if name in BY_ROW else here == there
         if not alike:
             findings.append(Finding("error", f"{name} is {here} in the VLM and {there} in the {role}"))
     if len(findings) > 3:
@@ -272,19 +315,21 @@ def _misshapen(
 
 
 def _half_grown(
-    checkpoints: Mapping[str, Checkpoint], configurations: Mapping[str, Configuration], names: Mapping[str, Naming]
+    models: Mapping[str, StoredModel], configurations: Mapping[str, Configuration], names: Mapping[str, Naming]
 ) -> list[Finding]:
     """Embeddings, head and configuration that do not have the same vocabulary, which transformers cannot load."""
     findings = []
-    for role, checkpoint in checkpoints.items():
-        rows = {
-            part: checkpoint.tensors[names[role].names[name]].shape[0]
+    for role, model in models.items():
+        ours = {
+            part: names[role].names[name]
             for part, name in (("embeddings", EMBEDDINGS), ("head", HEAD))
             if name in names[role].names
         }
-        rows["configuration"] = configurations[role].facts["vocabulary"] or 0
-        if len({*rows.values()} - {0}) < 2:
+        # The class says how many rows there must be: Mllama's embeddings have eight more than its head.
+        if all(model.tensors[name].shape[:1] == model.skeleton.shapes[name][:1] for name in ours.values()):
             continue
+        rows: dict[str, Any] = {part: model.tensors[name].shape[0] for part, name in ours.items()}
+        rows["configuration"] = configurations[role].facts["vocabulary"]
         counts = ", ".join(f"{part} {count}" for part, count in rows.items())
         what = f"the {role}'s embeddings, head and configuration do not have as many rows ({counts})"
         if role == "vlm":

@@ -85,7 +85,7 @@ class Checkpoint:
         files, index, listed = _resolve(folder)
         tensors: dict[str, TensorInfo] = {}
         for file in files:
-            tensors |= _header(folder, file)
+            tensors |= header(folder, file)
         if absent := sorted(listed - set(tensors)):
             raise MergeError(f"{folder}: lacks {absent[0]!r}, which {index} says it holds; fetch it anew")
         if not tensors:
@@ -115,7 +115,7 @@ class Checkpoint:
         file = self.tensors[name].file
         try:
             if file not in self._open:
-                self._open[file] = safe_open(self.folder / file, framework="pt")
+                self._open[file] = open_tensors(self.folder / file)
             return self._open[file].get_tensor(name)
         except (SafetensorError, OSError) as error:
             raise MergeError(f"{self.folder / file}: {name} cannot be read: {error}") from error
@@ -171,7 +171,17 @@ def _is_within(file: str) -> bool:
     return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and str(path) == file
 
 
-def _header(folder: Path, file: str) -> dict[str, TensorInfo]:
+def open_tensors(path: Path) -> Any:
+    """A file of safetensors, whose tensors are read when asked for."""
+    return safe_open(path, framework="pt")
+
+
+def header(folder: Path, file: str) -> dict[str, TensorInfo]:
+    """What a file of safetensors in a folder says of its tensors, by name.
+
+    Raises:
+        MergeError: If it cannot be read, or holds quantised weights.
+    """
     path = folder / file
     check_regular(path, wrong=MergeError)
     try:

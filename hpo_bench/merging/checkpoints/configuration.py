@@ -11,12 +11,14 @@ from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
 from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
 
 # Weights of equal shape mean something else when one of these differs.
-_FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation")
+_FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation", "experts")
+_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 # What `facts` hold, by the names that configurations have for it.
 _COMPARED = (
     *("num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act"),
     *("rope_parameters", "rope_theta", "sliding_window", "use_sliding_window", "rms_norm_eps", "tie_word_embeddings"),
     *("max_position_embeddings", "vocab_size", "intermediate_size"),
+    *_EXPERTS,
 )
 
 
@@ -44,6 +46,7 @@ class Configuration:
         parent: Where the file says that the language model came from, or "".
         facts: By name, what is compared.
         text: transformers' configuration of the language model.
+        whole: That of the whole model.
         sees: Whether it is of a model that is also shown pictures.
     """
 
@@ -52,6 +55,7 @@ class Configuration:
     parent: str
     facts: Mapping[str, Any]
     text: Any = field(repr=False)
+    whole: Any = field(repr=False)
     sees: bool
 
     @classmethod
@@ -81,12 +85,13 @@ class Configuration:
         rope = {k: v for k, v in (getattr(text, "rope_parameters", None) or {}).items() if k != "mrope_section"}
         facts = {
             "architecture": text.model_type,
-            "layers": getattr(text, "num_hidden_layers", None),
+            "layers": _layers(text),
             "hidden size": hidden,
             "attention heads": heads,
             "key-value heads": getattr(text, "num_key_value_heads", None),
             "head size": getattr(text, "head_dim", None) or (hidden // heads if hidden and heads else None),
             "activation": getattr(text, "hidden_act", None),
+            "experts": next(filter(None, (getattr(text, name, None) for name in _EXPERTS)), None),
             "rope theta": rope.pop("rope_theta", getattr(text, "rope_theta", None)),
             "rope scaling": _scaling(rope),
             "sliding window": _window(text),
@@ -97,7 +102,7 @@ class Configuration:
         }
         parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
         sees = getattr(config, "vision_config", None) is not None or config.model_type in IMAGE_TEXT_TO_TEXT
-        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, sees)
+        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, config, sees)
 
     def as_stored(self, *, tied: bool) -> "Configuration":
         """The same with what the weights tell of the head, which is what counts."""
@@ -163,6 +168,12 @@ _TIES = {
     True: "the VLM's head is its embeddings, so the {role}'s own head is left out",
     False: "the {role}'s embeddings also serve as its head",
 }
+
+
+def _layers(text: Any) -> int | None:
+    """Layers of the language model, without those that a VLM has between them."""
+    count = getattr(text, "num_hidden_layers", None)
+    return count - len(getattr(text, "cross_attention_layers", None) or ()) if count else count
 
 
 def _scaling(rope: Mapping[str, Any]) -> str | None:

@@ -7,19 +7,23 @@ then answer depends on their code alone; and which of the numbers that differ en
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 import torch
 
 from hpo_bench.display.words import first_line
+from hpo_bench.merging.quiet import quiet
 
 _LAYERS, _ROWS, _WIDTH, _EXPERTS = 4, 32, 64, 8
 _TOKENS = 12
 _WINDOW = "sliding_window"
+_EMBEDDINGS = "embed_tokens.weight"
+_INSERTED = "cross_attention_layers"  # beside those of the language model, and skipped where there are no pictures
+_DEPTHS = ("num_hidden_layers", "num_blocks", "depth")
 _TOLERANCE = 1e-4  # relative; what the order of operations makes of float32 stays far below
 _NO_ARGUMENTS = ("model_type", "transformers_version", "architectures", "dtype", "torch_dtype", "_name_or_path")
 _NO_PART = ("use_cache", "initializer_range", "attention_dropout", "bos_token_id", "eos_token_id", "pad_token_id")
@@ -67,8 +71,7 @@ def _tells_apart(vlm: _Written, other: _Written) -> str:
     ours, theirs = _small(vlm.values), _small(other.values)
     try:
         one, two = _Model(vlm.kind, ours), _Model(other.kind, _with(theirs, ours, ours))
-        if one.shapes != two.shapes:
-            names = sorted(name for name in {*one.shapes, *two.shapes} if one.shapes.get(name) != two.shapes.get(name))
+        if names := _unlike(one.shapes, two.shapes):
             return f"which have other weights, such as {names[0]}"
         return "" if _close(one.answer(), two.answer()) else "which compute otherwise with the same weights"
     except Exception as error:  # whatever transformers' classes raise for what they cannot make
@@ -106,25 +109,43 @@ def _numbers_apart(vlm: _Written, other: _Written, besides: frozenset[str]) -> t
 
 
 class _Model:
-    """A small language model without a head, with random weights that follow from their names' order."""
+    """A small language model without a head, with random weights that follow from their names."""
 
     def __init__(self, kind: type, values: Mapping[str, Any]) -> None:
-        from transformers import AutoModel
+        import transformers
+        from transformers import MODEL_MAPPING, AutoModel
 
         arguments = {name: value for name, value in values.items() if name not in _NO_ARGUMENTS}
-        with torch.random.fork_rng(devices=[]), _silence():
-            model = AutoModel.from_config(kind(**arguments), attn_implementation="eager")
+        with torch.random.fork_rng(devices=[]), quiet():
+            # Mllama's language model is no model of its own to transformers.
+            inner = (
+                None if kind in MODEL_MAPPING else getattr(transformers, kind.__name__.replace("Config", "Model"), None)
+            )
+            make = AutoModel.from_config if inner is None else inner._from_config  # what `from_config` calls
+            model = make(kind(**arguments), attn_implementation="eager")
         self._model = model.float().eval()
         state = self._model.state_dict()
         self.shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
-        generator = torch.Generator().manual_seed(0)
-        for name in sorted(state):
-            state[name].copy_(0.3 * torch.randn(self.shapes[name], generator=generator))
+        for name, shape in self.shapes.items():
+            generator = torch.Generator().manual_seed(crc32(name.encode()))
+            rows = max(shape[0], 2 * _ROWS) if name == _EMBEDDINGS else shape[0] if shape else 1
+            drawn = torch.randn((rows, *shape[1:]), generator=generator)
+            state[name].copy_(0.3 * (drawn[: shape[0]] if shape else drawn[0]))
 
     @torch.no_grad()
     def answer(self) -> torch.Tensor:
         """The last layer's output."""
         return self._model(input_ids=torch.arange(1, 1 + _TOKENS)[None], use_cache=False).last_hidden_state
+
+
+def _unlike(one: Mapping[str, tuple[int, ...]], other: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Names of weights that only one has or has in another shape, in parts that both have.
+
+    A model that is shown pictures may hold their encoder beside its layers, and further rows for them.
+    """
+    parts = {name.partition(".")[0] for name in one} & {name.partition(".")[0] for name in other}
+    names = sorted(name for name in {*one, *other} if name.partition(".")[0] in parts)
+    return [name for name in names if name != _EMBEDDINGS and one.get(name) != other.get(name)]
 
 
 def _small(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,17 +154,16 @@ def _small(values: Mapping[str, Any]) -> dict[str, Any]:
     groups = values.get("num_key_value_heads") or heads
     size = values.get("head_dim") or values["hidden_size"] // heads
     fewer = 2 if groups == heads else 4
-    small = {
-        name: value[:_LAYERS] if isinstance(value, list) and len(value) == layers else value
-        for name, value in values.items()
-    }
+    small = {name: _fewer(name, value, layers) for name, value in values.items()}
+    if values.get(_INSERTED):
+        layers, small[_INSERTED] = layers - len(values[_INSERTED]), []
     small |= {name: _WIDTH for name, value in values.items() if "intermediate_size" in name and value}
     small |= {
         name: min(values[name], _EXPERTS)
         for name in ("num_experts", "num_local_experts", "n_routed_experts")
         if values.get(name)
     }
-    small |= dict.fromkeys(name for name in values if name.endswith("_token_id"))
+    small = {name: value for name, value in small.items() if not name.endswith("_token_id")} | {"pad_token_id": None}
     small |= {
         "num_hidden_layers": min(layers, _LAYERS),
         "num_attention_heads": fewer,
@@ -157,6 +177,15 @@ def _small(values: Mapping[str, Any]) -> dict[str, Any]:
     return small
 
 
+def _fewer(name: str, value: Any, layers: int) -> Any:
+    """A value for few layers; what looks at pictures and listens beside them is not asked, and has one."""
+    if isinstance(value, list) and len(value) == layers:
+        return value[:_LAYERS]
+    if isinstance(value, dict) and name in ("vision_config", "audio_config"):
+        return {key: 1 if key in _DEPTHS else each for key, each in value.items()}
+    return value
+
+
 def _with(values: Mapping[str, Any], others: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     """Values, with those of others under some of the names that both have."""
     return {**values, **{name: others[name] for name in names if name in values and name in others}}
@@ -164,16 +193,3 @@ def _with(values: Mapping[str, Any], others: Mapping[str, Any], names: Iterable[
 
 def _close(one: torch.Tensor, other: torch.Tensor) -> bool:
     return bool((one - other).abs().max() <= _TOLERANCE * one.abs().max())
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Transformers warns of what one class makes of another's numbers."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)

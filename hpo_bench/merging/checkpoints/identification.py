@@ -31,7 +31,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     Raises:
         MergeError: If there is none, or it is no mapping.
     """
-    return _mapping(folder / CONFIG)
+    return read_mapping(folder / CONFIG)
 
 
 def check_is_model(folder: Path) -> None:
@@ -81,7 +81,7 @@ _ORIGINAL_FORMAT = (
 
 
 def _adapter(folder: Path) -> str:
-    content = _mapping(folder / ADAPTER)
+    content = read_mapping(folder / ADAPTER)
     kind = str(content.get("peft_type") or "LoRA").replace("LORA", "LoRA")
     parent = content.get("base_model_name_or_path") or "a model that it does not name"
     merged = "merge it in (peft's `merge_and_unload`, then `save_pretrained`) and give that folder"
@@ -144,7 +144,12 @@ def _found(folder: Path, *patterns: str) -> list[str]:
     return sorted(str(path.relative_to(folder)) for pattern in patterns for path in folder.glob(pattern))
 
 
-def _mapping(path: Path) -> dict[str, Any]:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """A file of JSON that holds a mapping.
+
+    Raises:
+        MergeError: If it does not.
+    """
     content = read_json(path, wrong=MergeError)
     if not isinstance(content, dict):
         raise MergeError(f"{path}: is not a mapping; fetch it anew")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
-from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, is_weight, language_tensors
-from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
+from hpo_bench.merging.checkpoints.model import StoredModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Naming:
     """The language tensors of one checkpoint.
 
     Attributes:
-        names: Language model name to the name on disk, for every weight; of tied ones the embeddings alone.
+        names: Language model name to the name in memory, for every weight that is stored; of tied ones the embeddings
+            alone.
         stored: The name on disk to the language model name; a head that is stored beside the embeddings it is tied to
             has their name.
         tied: Whether the head is the embeddings.
@@ -29,37 +30,34 @@ class Naming:
     tied: bool
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, *, says_tied: bool, prefixes: Mapping[str, str] | None = None) -> "Naming":
+    def of(cls, model: StoredModel, language: Mapping[str, str], *, says_tied: bool) -> "Naming":
         """Name the language tensors of a checkpoint; where it says that they are tied, both matrices are read.
 
         Args:
-            checkpoint: Of a VLM or a language model.
+            model: A VLM or a language model.
+            language: Language model name to the name in memory.
             says_tied: Whether its configuration says that the head is the embeddings.
-            prefixes: Of a VLM, how its names begin and those of a language model; None for a language model.
 
         Raises:
-            MergeError: If names are ambiguous, none is language, or a tensor cannot be read.
+            MergeError: If a tensor cannot be read.
         """
-        if prefixes is None:
-            names = {name: name for name in checkpoint.tensors if is_weight(name)}
-        else:
-            names = language_tensors(checkpoint.tensors, prefixes)
-        stored = {place: name for name, place in names.items()}
+        names = {name: ours for name, ours in language.items() if ours in model.tensors}
+        stored = {part: name for name, ours in names.items() for part in model.sources[ours].parts}
         embeddings, head = names.get(EMBEDDINGS), names.get(HEAD)
-        if not says_tied or (embeddings and head and not _equal(checkpoint, embeddings, head)):
+        if not says_tied or (embeddings and head and not _equal(model, embeddings, head)):
             return cls(names, stored, tied=False)
         if head:
-            stored[head] = EMBEDDINGS
-            names = {EMBEDDINGS if name == HEAD else name: place for name, place in names.items()}
+            stored |= dict.fromkeys(model.sources[head].parts, EMBEDDINGS)
+            names = {EMBEDDINGS if name == HEAD else name: ours for name, ours in names.items()}
             names[EMBEDDINGS] = embeddings or head
         return cls(names, stored, tied=True)
 
     def place(self, name: str) -> str:
-        """The name on disk of what a language model name stands for; a tied head's is that of the embeddings."""
+        """The name in memory of what a language model name stands for; a tied head's is that of the embeddings."""
         return self.names[EMBEDDINGS if name == HEAD and self.tied else name]
 
 
-def _equal(checkpoint: Checkpoint, one: str, other: str) -> bool:
-    if checkpoint.tensors[one].shape != checkpoint.tensors[other].shape:
+def _equal(model: StoredModel, one: str, other: str) -> bool:
+    if model.tensors[one].shape != model.tensors[other].shape:
         return False
-    return torch.equal(checkpoint.tensor(one), checkpoint.tensor(other))
+    return torch.equal(model.tensor(one), model.tensor(other))

@@ -96,7 +96,7 @@ class Diagnosis:
                     "tensors": len(names),
                     "weights": self.alignment.elements(names),
                     "merged": names[0] in self.alignment.merged,
-                    "vlm": self.alignment.language[names[0]],
+                    "vlm": self.alignment.models["vlm"].place(self.alignment.language[names[0]]),
                     "language_model": names[0],
                 }
         return kinds
@@ -104,13 +104,22 @@ class Diagnosis:
     def kept(self) -> dict[str, Any]:
         """What is not language: how many tensors, how many weights, and how their names begin."""
         language = self.alignment.names["vlm"].stored
-        rest = [name for name in self.alignment.checkpoints["vlm"].tensors if name not in language]
+        rest = [name for name in self.alignment.models["vlm"].checkpoint.tensors if name not in language]
         starts = {".".join(name.split(".")[: 2 if name.startswith("model.") else 1]) for name in rest}
-        weights = sum(self.alignment.checkpoints["vlm"].tensors[name].elements for name in rest)
+        weights = sum(self.alignment.models["vlm"].checkpoint.tensors[name].elements for name in rest)
         return {"tensors": len(rest), "weights": weights, "prefixes": sorted(starts)}
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+    def tensors(self) -> dict[str, str | None]:
+        """Every tensor that the VLM stores, in its files' order: its language model name, or None if it is kept."""
+        alignment = self.alignment
+        return {name: alignment.merged_name(name) for name in alignment.models["vlm"].checkpoint.tensors}
+
+    def as_dict(self, *, every: bool = False) -> dict[str, Any]:
+        """Everything, as JSON can hold it.
+
+        Args:
+            every: Whether to name every tensor of the VLM.
+        """
         vocabulary = self.alignment.vocabulary
         matrix = total(self.products, matrices(self.products))
         return {
@@ -121,14 +130,16 @@ class Diagnosis:
             "checkpoints": {
                 role: {
                     "source": str(self.pair.sources[role]),
-                    "weights": checkpoint.elements,
-                    "bytes": checkpoint.bytes,
-                    "shards": len(checkpoint.files),
+                    "weights": model.checkpoint.elements,
+                    "bytes": model.checkpoint.bytes,
+                    "shards": len(model.checkpoint.files),
                     "parent": self.alignment.configurations[role].parent,
                 }
-                for role, checkpoint in self.alignment.checkpoints.items()
+                for role, model in self.alignment.models.items()
             },
+            "language_prefixes": dict(self.alignment.backbone.prefixes),
             "mapping": self.by_kind(),
+            **({"tensors": self.tensors()} if every else {}),
             "kept": self.kept(),
             "vocabulary": None
             if vocabulary is None
@@ -195,7 +206,7 @@ def diagnose(
                 )
             )
     findings += _processor(pair, trusted=trust_remote_code and pair.trust_remote_code)
-    vlm, stored = alignment.checkpoints["vlm"], alignment.stored_dtype
+    vlm, stored = alignment.models["vlm"].checkpoint, alignment.stored_dtype
     sizes = [alignment.elements([name]) for name in alignment.merged]
     memory = {name: resident_bytes(vlm.elements, sizes, DTYPES[name] or stored) for name in DTYPES}
     free, disk_free = available_memory(), free_disk(Path.cwd())
@@ -250,7 +261,7 @@ def _read(alignment: Alignment, progress: Progress) -> tuple[dict[str, Products]
             if done <= len(merged):
                 products[name] = Products.of(alignment.triple(name))
             else:
-                alignment.read("vlm", name)
+                alignment.read_copied(name)
         except NotFiniteError as error:
             unsound.append(str(error))
         progress(done, len(merged) + len(copied))

@@ -18,12 +18,20 @@ _MOST_LAYERS = 8
 _COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
-def show(diagnosis: Diagnosis, console: PlainConsole) -> None:
-    """Print the page."""
+def show(diagnosis: Diagnosis, console: PlainConsole, *, every: bool = False) -> None:
+    """Print the page.
+
+    Args:
+        diagnosis: What to print.
+        console: Where.
+        every: Whether to name every tensor of the VLM.
+    """
     console.print(diagnosis.pair.name, style="bold")
     for table in (_models(diagnosis), _mapping(diagnosis), _vocabulary(diagnosis), _configuration(diagnosis)):
         if table is not None:
             console.print(table)
+    if every:
+        console.print(_tensors(diagnosis))
     if diagnosis.products:
         console.print(_layers(diagnosis))
         _base(diagnosis, console)
@@ -50,7 +58,7 @@ _IN = {"float32": "in float32", "bfloat16": "in bfloat16", "stored": "as stored"
 def _models(diagnosis: Diagnosis) -> Table:
     table = _table("", "weights", "on disk", "shards", "from", right=(1, 2, 3))
     for role in ROLES:
-        checkpoint = diagnosis.alignment.checkpoints[role]
+        checkpoint = diagnosis.alignment.models[role].checkpoint
         parent = diagnosis.alignment.configurations[role].parent
         origin = str(diagnosis.pair.sources[role]) + (f" (says: from {parent})" if parent else "")
         size = _count(checkpoint.elements)
@@ -64,8 +72,22 @@ def _mapping(diagnosis: Diagnosis) -> Table:
         state = "merged" if row["merged"] else "the VLM's own"
         sample = f"{row['vlm']} -> {row['language_model']}"
         table.add_row(kind, str(row["tensors"]), _count(row["weights"]), state, sample)
+    alignment = diagnosis.alignment
+    prefixes = ", ".join(f"{ours or '(nothing)'} -> {theirs}" for ours, theirs in alignment.backbone.prefixes.items())
+    how = "as given" if diagnosis.pair.language_prefixes else "found by the base's names and shapes"
+    inserted = len(alignment.backbone.inserted)
+    between = f"; {inserted} tensors of layers that the VLM has between them are kept" if inserted else ""
+    table.caption = f"names of the VLM in memory begin {prefixes}, {how}{between}"
     kept = diagnosis.kept()
     table.add_row("all others", str(kept["tensors"]), _count(kept["weights"]), "copied", ", ".join(kept["prefixes"]))
+    return table
+
+
+def _tensors(diagnosis: Diagnosis) -> Table:
+    """Each tensor that the VLM stores."""
+    table = _table("tensor of the VLM", "in base and expert, or kept")
+    for name, theirs in diagnosis.tensors().items():
+        table.add_row(name, theirs or "kept", style="" if theirs else "dim")
     return table
 
 

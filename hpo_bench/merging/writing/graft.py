@@ -11,6 +11,7 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo, index_text
 from hpo_bench.merging.checkpoints.identification import INDEX
+from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.memory import check_disk
 from hpo_bench.merging.writing.auxiliary import TOKENIZER, auxiliary_files, copy_auxiliary
@@ -44,23 +45,24 @@ def graft(
         MergeError: If the disk is too small, or a weight, merged or copied, is NaN or has another shape. Nothing is
             left behind then.
     """
-    vlm = alignment.checkpoints["vlm"]
+    model = alignment.models["vlm"]
+    vlm = model.checkpoint
     check_disk(vlm.bytes, folder, "the merged model")
     auxiliary_files(vlm.folder)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
         copy_auxiliary(vlm.folder, scratch)
+        owners = {part: ours for ours, source in model.sources.items() for part in source.parts}
+        waiting: dict[str, torch.Tensor] = {}  # parts of what is stored in several, until their turn
         for file in vlm.files:
             tensors: dict[str, torch.Tensor] = {}
-            written: set[str] = set()
             for name in vlm.of_file(file):
                 theirs = alignment.merged_name(name)
-                if theirs is not None:
-                    new = _checked(language(theirs), vlm.tensors[name], theirs)
-                    # A head that is stored beside the embeddings it is tied to: a file holds no tensor twice.
-                    tensors[name] = new.clone() if theirs in written else new
-                    written.add(theirs)
-                else:
-                    tensors[name] = alignment.read("vlm", name)
+                if theirs is None:
+                    tensors[name] = alignment.read_copied(name)
+                    continue
+                if name not in waiting:
+                    waiting |= _parts(model, owners[name], language(theirs), theirs)
+                tensors[name] = _checked(waiting.pop(name), vlm.tensors[name], theirs)
             with safe_open(vlm.folder / file, framework="pt") as source:
                 metadata = source.metadata() or {"format": "pt"}
             (scratch / file).parent.mkdir(parents=True, exist_ok=True)
@@ -74,10 +76,25 @@ def graft(
     return folder
 
 
+def _parts(model: StoredModel, ours: str, new: torch.Tensor, name: str) -> dict[str, torch.Tensor]:
+    """What the VLM stores of new weights, by name on disk.
+
+    Args:
+        model: The VLM.
+        ours: Its name in memory for them.
+        new: The weights, as they are in memory.
+        name: Of the weights in a language model, for messages.
+    """
+    if tuple(new.shape) != model.tensors[ours].shape:
+        raise MergeError(
+            f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {model.tensors[ours].shape}"
+        )
+    return model.parts(ours, new.detach().to("cpu"))
+
+
 def _checked(new: torch.Tensor, old: TensorInfo, name: str) -> torch.Tensor:
-    if tuple(new.shape) != old.shape:
-        raise MergeError(f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {old.shape}")
-    stored = new.detach().to(device="cpu", dtype=old.dtype).contiguous()
+    # A copy, since a head is stored beside the embeddings that it is tied to, and no file may hold a tensor twice.
+    stored = new.to(dtype=old.dtype, copy=True).contiguous()
     if not torch.isfinite(stored).all():
         raise MergeError(
             f"{name}: merged weights are NaN, infinite or too large for {str(old.dtype).removeprefix('torch.')}; "
@@ -106,7 +123,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
     itemsize = alignment.stored_dtype.itemsize
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
     config = _config(alignment)
-    vlm = alignment.checkpoints["vlm"].folder
+    vlm = alignment.models["vlm"].folder
     auxiliary_files(vlm, TOKENIZER)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
         writers = {role: _Shards(scratch / role) for role in ROLES}
@@ -127,7 +144,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
 
 def _config(alignment: Alignment) -> Mapping[str, object]:
     """The base's configuration with the VLM's vocabulary and ties: weights of all three go by the same one."""
-    base, vlm = alignment.checkpoints["base"], alignment.configurations["vlm"]
+    base, vlm = alignment.models["base"], alignment.configurations["vlm"]
     config = read_json(base.folder / "config.json", wrong=MergeError)
     config["vocab_size"] = vlm.facts["vocabulary"]
     config["tie_word_embeddings"] = vlm.tied

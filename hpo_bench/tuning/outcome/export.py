@@ -109,7 +109,7 @@ def export(
 
     def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
         types = provenance["merged_in"], provenance["stored_in"]
-        checked.append(_check(store, chosen, pair, loaded, finished, types, device, trust_remote_code))
+        checked.append(_check(store, chosen, pair, loaded, finished, types, device))
         return {CARD: f"{card(store, chosen, result, licence=pair.licence)}\n{checked[0].sentence}\n"}
 
     export_merge(
@@ -190,17 +190,13 @@ def _check(
     folder: Path,
     types: tuple[str, str],
     device: str,
-    trusted: bool,
 ) -> Exported:
-    from transformers import AutoModelForImageTextToText
-
     # Another object than the one that was merged into: what was written is what is answered with.
-    vlm: Any = AutoModelForImageTextToText.from_pretrained(
+    vlm: Any = type(loaded.vlm).from_pretrained(
         folder,
         dtype=next(iter(loaded.vlm.parameters())).dtype,
         use_safetensors=True,
         local_files_only=True,
-        trust_remote_code=trusted and pair.trust_remote_code,
     )
     vlm = vlm.eval()
     vlm.to(device)

@@ -59,7 +59,7 @@ def test_a_merge_changes_language_alone_and_is_what_the_formula_says(
     out = export_merge(pair, loaded, MergeSetting("ta", 0.5, 0.75), tmp_path / "out", {"study": "a study"})
     alignment = Alignment.of(pair)
     before, after = Checkpoint.open(pair.vlm), Checkpoint.open(out)
-    language = {ours: theirs for theirs, ours in alignment.language.items()}
+    language = alignment.names["vlm"].stored
     changed = set()
     for name in before.tensors:
         if name in language:

@@ -28,6 +28,7 @@ def glm(kind: str, **rope: Any) -> Any:
         (glm("glm4v", mrope_section=[8, 12, 12]), glm("glm4")),
         (text("qwen2_vl"), text("qwen2")),
         (text("llama"), text("mistral")),
+        (text("mllama"), text("llama")),
     ],
     ids=lambda config: config.model_type,
 )
@@ -44,7 +45,6 @@ def test_layers_under_another_name_are_the_same(vlm: Any, other: Any) -> None:
         ("cohere", "cohere2", "which compute otherwise with the same weights"),  # rotations
         ("llama", "qwen2", "which have other weights, such as layers.0.self_attn.k_proj.bias"),
         ("qwen2", "qwen3", "which have other weights, such as layers.0.self_attn.k_norm.weight"),
-        ("mllama", "llama", "and whether they compute alike cannot be tried: "),
     ],
 )
 def test_layers_that_compute_otherwise_are_told_apart(vlm: str, other: str, why: str) -> None:

@@ -14,11 +14,14 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, PREFIXES
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.backbone import language_names
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
+from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
+from hpo_bench.merging.checkpoints.skeleton import Skeleton
 from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -109,9 +112,10 @@ def test_a_head_is_what_transformers_makes_of_it(
     reconfigure(folder, top=top, text=text)
     rewrite(folder, change)
     configuration = Configuration.read(folder)
-    prefixes = PREFIXES[family] if role == "vlm" else None
-    checkpoint = Checkpoint.open(folder)
-    naming = Naming.of(checkpoint, says_tied=configuration.tied, prefixes=prefixes)
+    checkpoint = StoredModel.of(Checkpoint.open(folder), Skeleton.of(configuration))
+    naming = Naming.of(
+        checkpoint, language_names(checkpoint.skeleton, configuration.text), says_tied=configuration.tied
+    )
     auto: Any = AutoModelForImageTextToText if role == "vlm" else AutoModelForCausalLM
     model, info = auto.from_pretrained(folder, dtype="auto", use_safetensors=True, output_loading_info=True)
     absent = {name for name in (EMBEDDINGS, HEAD) if not naming.tied and name not in naming.names}

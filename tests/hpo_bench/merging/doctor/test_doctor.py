@@ -62,7 +62,7 @@ def test_a_sound_pair_is_fit(folder: Path) -> None:
         "embeddings": 1, "attention": 8, "mlp": 6, "norms": 5, "head": 1,
     }  # fmt: skip
     assert diagnosis.kept()["prefixes"] == ["image_newline", "multi_modal_projector", "vision_tower"]
-    vlm = diagnosis.alignment.checkpoints["vlm"]
+    vlm = diagnosis.alignment.models["vlm"].checkpoint
     assert sum(row["weights"] for row in kinds.values()) + diagnosis.kept()["weights"] == vlm.elements
     assert list(diagnosis.by_layer()) == ["embeddings", "0", "1", "norm", "head"]
 
@@ -235,7 +235,7 @@ def test_of_many_broken_tensors_some_are_named_and_all_are_counted(folder: Path)
     rewrite(folder / "vlm", poison)
     diagnosis = diagnose(Pair.read(folder))
     messages = [f.message for f in diagnosis.findings if f.severity == "error"]
-    whole = len(diagnosis.alignment.checkpoints["vlm"].tensors)
+    whole = len(diagnosis.alignment.models["vlm"].checkpoint.tensors)
     assert len(messages) == 4
     assert messages[-1] == f"and {whole - 3} more tensors hold weights that are NaN or infinite"
 
