@@ -14,6 +14,7 @@ from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.prompts import Prompts, chunks
+from hpo_bench.evaluation.thoughts import opened_by, without_thoughts
 
 LOOP, TURNS = 6, 5
 """A response is endless when its last tokens are one block of at most so many tokens, so many times over."""
@@ -31,16 +32,28 @@ class Generation:
         prompts: Frames questions as the model was trained to read them.
         scores: What scores responses.
         batch_size: How many examples are answered at once.
-        max_new_tokens: Where an answer is cut.
+        max_new_tokens: Where an answer is cut, thoughts and all.
+        stop: Texts that end an answer, and do not belong to it; in thoughts they end nothing.
+        strip_thinking: Whether thoughts between tags such as `<think>` are left out of what is scored.
 
     Attributes:
         prompts: The same.
         batch_size: The same; may be lowered when memory runs out.
     """
 
-    def __init__(self, prompts: Prompts, scores: Scores, *, batch_size: int = 16, max_new_tokens: int = 64) -> None:
+    def __init__(
+        self,
+        prompts: Prompts,
+        scores: Scores,
+        *,
+        batch_size: int = 16,
+        max_new_tokens: int = 64,
+        stop: Sequence[str] = (),
+        strip_thinking: bool = True,
+    ) -> None:
         self.prompts, self.batch_size = prompts, batch_size
         self._scores, self._max_new_tokens = scores, max_new_tokens
+        self._stop, self._strip = tuple(stop), strip_thinking
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
         """Answer and score each example.
@@ -72,7 +85,13 @@ class Generation:
         said, _ = self.respond(model, examples)
         single = [self.respond(model, [example])[0][0] for example in examples]
         prompts = [self.prompts.text(example) for example in examples]
-        return Dialogue(prompts, said, said, single, self.prompts.manner)
+        notes = ()
+        if self._strip and (empty := sum(not one for one in said)):
+            notes = (
+                f"{empty} of {len(said)} answers are empty; where a model ends within its thoughts, give it more room "
+                f"by `max_new_tokens` ({self._max_new_tokens}) under `evaluation`, or try `enable_thinking: false`",
+            )
+        return Dialogue(prompts, said, said, single, self.prompts.manner, notes)
 
     def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
         """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""
@@ -83,11 +102,23 @@ class Generation:
             batch_size=self.batch_size,
             max_new_tokens=self._max_new_tokens,
             asked=self._asked,
+            spoken=self._spoken,
+            stop=self._stop,
         )
+
+    def _spoken(self, said: str, prompt: str) -> str:
+        """What of a model's words are no thoughts."""
+        return without_thoughts(said, opened_by(prompt)) if self._strip else said
 
     def _asked(self, example: Example) -> Example:
         """The example as it is asked."""
         return example
+
+
+def cut(text: str, stop: Sequence[str]) -> str:
+    """The text before the first of some texts in it."""
+    ends = [place for one in stop if (place := text.find(one)) >= 0]
+    return text[: min(ends)].strip() if ends else text
 
 
 def respond(
@@ -98,6 +129,8 @@ def respond(
     batch_size: int,
     max_new_tokens: int,
     asked: Callable[[Example], Example] = lambda example: example,
+    spoken: Callable[[str, str], str] = lambda said, prompt: said,
+    stop: Sequence[str] = (),
 ) -> tuple[list[str], NDArray[np.bool_]]:
     """Let a model answer, in batches.
 
@@ -108,6 +141,8 @@ def respond(
         batch_size: How many are answered at once.
         max_new_tokens: Where an answer is cut.
         asked: Makes of an example what is asked, a batch at a time.
+        spoken: What of a model's words, told with the prompt, are no thoughts.
+        stop: Texts that end an answer, and do not belong to it.
 
     Returns:
         What the model says to each example, and which answers were cut for repeating themselves, of shape (n,).
@@ -120,6 +155,8 @@ def respond(
             inputs = prompts.ask(model, [questions[i] for i in some]).inputs
             length = inputs["input_ids"].shape[1]
             loops = Loops(length, [*ends, prompts.padding])
+            texts = [prompts.text(questions[i]) for i in some]
+            stops = [Stops(length, stop, texts, prompts.decode, spoken)] if stop else []
             with torch.inference_mode():
                 tokens = model.generate(
                     **inputs,
@@ -130,11 +167,47 @@ def respond(
                     no_repeat_ngram_size=0,
                     eos_token_id=list(ends),
                     pad_token_id=prompts.padding,
-                    stopping_criteria=[loops],
+                    stopping_criteria=[loops, *stops],
                 )
-            for place, row, astray in zip(some, tokens[:, length:], loops.found.tolist(), strict=True):
-                responses[members[place]], endless[members[place]] = prompts.decode(row), astray
+            for place, text, row, astray in zip(some, texts, tokens[:, length:], loops.found.tolist(), strict=True):
+                responses[members[place]] = cut(spoken(prompts.decode(row), text), stop)
+                endless[members[place]] = astray
     return responses, endless
+
+
+class Stops:
+    """Ends answers at texts: a stopping criterion for `generate`.
+
+    Args:
+        asked: How many tokens of each row are the question.
+        stop: The texts.
+        prompts: The questions, which may open thoughts.
+        decode: What tokens say.
+        spoken: As for `respond`.
+    """
+
+    def __init__(
+        self,
+        asked: int,
+        stop: Sequence[str],
+        prompts: Sequence[str],
+        decode: Callable[[torch.Tensor], str],
+        spoken: Callable[[str, str], str],
+    ) -> None:
+        self._asked, self._stop, self._prompts = asked, tuple(stop), tuple(prompts)
+        self._decode, self._spoken = decode, spoken
+        self._tail = max(map(len, stop)) + 4  # no token says less than a part of a letter
+        self._over = [False] * len(prompts)
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Which rows are over."""
+        for row, said in enumerate(input_ids[:, self._asked :]):
+            tail = self._decode(said[-self._tail :])
+            # Trailing spaces are not decoded: what follows them tells.
+            if not self._over[row] and any(one.strip() in tail for one in self._stop):
+                spoken = self._spoken(self._decode(said), self._prompts[row])
+                self._over[row] = any(one in spoken for one in self._stop)
+        return torch.tensor(self._over, device=input_ids.device)
 
 
 class Loops:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
+from hpo_bench.display.words import first_line
 from hpo_bench.evaluation.base import Outcome, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
@@ -91,8 +92,10 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
         options: `examples`, a file or folder (default: the pair's own; see `read_table`), and what its columns are
             called (see `Columns`); `metric`, one of exact_match (default), multiple_choice, contains, numeric and
             judge; `generate`, whether answers are decoded (default: for every metric but exact_match, which one
-            teacher-forced pass tells); `batch_size`; `chat_template` (true), whether questions go through the
-            processor's; and for generated answers `max_new_tokens` (64).
+            teacher-forced pass tells); `batch_size`; `attention`, such as eager, sdpa or flash_attention_2;
+            `chat_template` (true), whether questions go through the processor's, and for that `system_prompt` and
+            `enable_thinking`; and for generated answers `max_new_tokens` (64), `stop`, texts that end an answer, and
+            `strip_thinking` (true), whether thoughts are left out of what is scored.
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
@@ -107,14 +110,34 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")
     batch_size = given.whole("batch_size", 16 if generates else 128, least=1)
-    chat = given.flag("chat_template", True)
+    chat: dict[str, Any] = {"chat_template": given.flag("chat_template", True)}
+    if given.has("system_prompt"):
+        chat["system_prompt"] = given.word("system_prompt", None)
+    if given.has("enable_thinking"):
+        chat["enable_thinking"] = given.flag("enable_thinking", True)
+    attention = given.word("attention", None) if given.has("attention") else ""
     if not generates:
+        for needless in ("max_new_tokens", "stop", "strip_thinking"):
+            if given.has(needless):
+                raise given.wrong(needless, "is about generated answers; say `generate: true`, or leave it out")
         given.finish()
-        return LocalEvaluator(
-            benchmark, ExactMatch(Prompts(loaded.processor, chat_template=chat), batch_size=batch_size)
-        )
+        _attend(loaded.vlm, attention, given)
+        return LocalEvaluator(benchmark, ExactMatch(Prompts(loaded.processor, **chat), batch_size=batch_size))
     most = given.whole("max_new_tokens", 64, least=1)
     scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
+    stop, strip = given.words("stop", ()), given.flag("strip_thinking", True)
     given.finish()
-    prompts = Prompts(loaded.processor, chat_template=chat)
-    return LocalEvaluator(benchmark, Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most))
+    _attend(loaded.vlm, attention, given)
+    prompts = Prompts(loaded.processor, **chat)
+    scorer = Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most, stop=stop, strip_thinking=strip)
+    return LocalEvaluator(benchmark, scorer)
+
+
+def _attend(model: Any, attention: str, given: Options) -> None:
+    """Let a model compute attention in the way that the user names."""
+    if not attention:
+        return
+    try:
+        model.set_attn_implementation(attention)
+    except (ValueError, ImportError, AttributeError) as error:
+        raise given.wrong("attention", f"cannot be {attention!r} here: {first_line(error)}") from error

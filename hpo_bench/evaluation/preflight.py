@@ -1,23 +1,21 @@
 """A few questions before anything is paid for: what is asked, what the model says, and whether company changes it."""
 
-import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Evaluator, Outcome, checked
+from hpo_bench.evaluation.base import Batched, Evaluator, Outcome, checked
 from hpo_bench.evaluation.examples import SPLITS, Example
+from hpo_bench.evaluation.thoughts import opened_by
 
 HANDFUL = 8
 SINGLE_SECONDS = 60.0
 """For so long an evaluator is asked again about single examples."""
-
-_THOUGHTS = re.compile(r"(<(?:think|thinking|thought|reasoning)>)\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +46,14 @@ class Preflight:
         manner: How the questions were put, for a sentence; empty if the evaluator does not tell.
         notes: What a user should know before going on.
         dollars: What judges and other paid services charged for it.
+        backend: What computed it, by name: the device, the dtype, the kind of attention, and the size of batches.
     """
 
     answers: tuple[PreflightAnswer, ...]
     manner: str
     notes: tuple[str, ...]
     dollars: float = 0.0
+    backend: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +124,7 @@ def run_preflight(
     Raises:
         EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
     """
+    backend = backend_of(model, evaluator)
     if isinstance(evaluator, Outspoken):
         evaluator.check([example for split in SPLITS for example in evaluator.examples(split)])
     known = evaluator.examples("validation")
@@ -142,7 +143,7 @@ def run_preflight(
             manner="",
         )
     notes = [*told.notes, *_company(examples, told, model)]
-    if opened := {found[1] for prompt in told.prompts if (found := _THOUGHTS.search(prompt))}:
+    if not outcome.responses and (opened := {opened_by(prompt) for prompt in told.prompts} - {""}):
         notes.append(
             f"the chat template opens thoughts ({min(opened)}) before the answer: right answers are compared with what "
             "follows at once; take a template that does not, or `generate: true` with room for them in `max_new_tokens`"
@@ -155,7 +156,25 @@ def run_preflight(
         notes.append(
             f"none of these {len(answers)} answers scores anything: see that they are asked and compared rightly"
         )
-    return Preflight(answers, told.manner, tuple(notes), dollars)
+    return Preflight(answers, told.manner, tuple(notes), dollars, backend)
+
+
+def backend_of(model: Any, evaluator: Evaluator) -> dict[str, str]:
+    """What of a machine and a library decides the last bits of answers, and with them some answers.
+
+    Args:
+        model: A Hugging Face model, or anything; what it does not tell is left out.
+        evaluator: Whose batches are told where it has any.
+    """
+    device, dtype = getattr(model, "device", None), getattr(model, "dtype", None)
+    attention = getattr(getattr(model, "config", None), "_attn_implementation", None)
+    found = {
+        "device": torch.cuda.get_device_name(device) if getattr(device, "type", "") == "cuda" else device,
+        "dtype": None if dtype is None else str(dtype).removeprefix("torch."),
+        "attention": attention,
+        "batch_size": evaluator.batch_size if isinstance(evaluator, Batched) else None,
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
 
 
 def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:

@@ -50,13 +50,22 @@ class Prompts:
     Args:
         processor: The VLM's Hugging Face processor.
         chat_template: False to ask the bare text although there is a template.
+        system_prompt: What the model is told before every question; "" for what the template says by itself.
+        enable_thinking: Whether the template lets the model think before it answers; None for the template's own way.
 
     Raises:
-        UsageError: If there is no processor, its template cannot be rendered or places no pictures, or nothing in its
-            vocabulary stands for a picture.
+        UsageError: If there is no processor, its template cannot be rendered or places no pictures, nothing in its
+            vocabulary stands for a picture, or the template knows no system prompt or no `enable_thinking`.
     """
 
-    def __init__(self, processor: Any, *, chat_template: bool = True) -> None:
+    def __init__(
+        self,
+        processor: Any,
+        *,
+        chat_template: bool = True,
+        system_prompt: str = "",
+        enable_thinking: bool | None = None,
+    ) -> None:
         if getattr(processor, "tokenizer", None) is None:
             raise UsageError(
                 "the VLM's folder holds no processor for pictures and text (processor_config.json or "
@@ -69,9 +78,14 @@ class Prompts:
         self._image = self._tokens[0] if self._tokens else IMAGE
         self._content: Callable[[Parts], Any] | None = None
         self._glue, self._close = " ", ""
+        self._told: list[dict[str, Any]] = []
+        self._switches = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+        self._check_switches(chat_template)
         if chat_template and template_of(processor) is not None:
             self._content = self._find_content()
             self._glue, self._close = self._find_answer(self._content)
+        if system_prompt:
+            self._told = self._find_system(system_prompt)
         self._behind = self._added_behind()
 
     @property
@@ -106,7 +120,7 @@ class Prompts:
         if self._content is None:
             rendered = question.replace(IMAGE, self._image)
         else:
-            rendered = self._render([{"role": "user", "content": self._content(_parts(question))}])
+            rendered = self._render([*self._told, {"role": "user", "content": self._content(_parts(question))}])
         places = rendered.count(self._image)
         if places != len(example.images):
             raise EvaluationError(
@@ -273,7 +287,31 @@ class Prompts:
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
         framer = self._processor if getattr(self._processor, "chat_template", None) else self._tokenizer
-        return framer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False)
+        return framer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False, **self._switches)
+
+    def _check_switches(self, chat_template: bool) -> None:
+        template = template_of(self._processor) if chat_template else None
+        known = template.values() if isinstance(template, Mapping) else [template]
+        for switch in self._switches:
+            if not any(switch in str(one) for one in known):
+                what = "there is no chat template" if template is None else "the chat template does not know it"
+                raise UsageError(f"`{switch}` under `evaluation` changes nothing, as {what}; leave it out")
+
+    def _find_system(self, prompt: str) -> list[dict[str, Any]]:
+        """The message that tells the model something beforehand, in the form in which the template takes it."""
+        cure = "put it into every question instead, as in `question: '...{question}'` under `evaluation`"
+        if self._content is None:
+            raise UsageError(f"a system prompt needs a chat template, and questions are asked without one; {cure}")
+        asked = {"role": "user", "content": self._content([{"type": "text", "text": _PROBE}])}
+        for said in (self._content([{"type": "text", "text": prompt}]), prompt):
+            told = [{"role": "system", "content": said}]
+            try:
+                rendered = self._render([*told, asked])
+            except Exception:  # noqa: S112, whatever a template's own code raises
+                continue
+            if rendered.count(prompt.strip()) == 1 and "'type'" not in rendered:
+                return told
+        raise UsageError(f"the chat template of the VLM's processor takes no system prompt; {cure}")
 
     def _find_content(self) -> Callable[[Parts], Any]:
         """The form in which the template takes a message: it then shows the text once, and one place for a picture."""

@@ -192,12 +192,14 @@ class StudyConfig:
         changed = [key for key in ours if ours[key] != theirs[key] and key != "starts"]
         if not changed:
             return
-        told = [
-            "files of the pair"
-            if key == "checkpoints"
-            else f"{key} ({_short(theirs[key])} then, {_short(ours[key])} now)"
-            for key in changed
-        ]
+        told = []
+        for key in changed:
+            if key == "checkpoints":
+                told.append("files of the pair")
+            elif key == "evaluation":
+                told += _changed("evaluation", theirs[key], ours[key])
+            else:
+                told.append(f"{key} ({_short(theirs[key])} then, {_short(ours[key])} now)")
         raise TuningError(
             f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
             "--study"
@@ -208,6 +210,12 @@ def _range(given: Sequence[float]) -> Range:
     if len(given) != 2:
         raise UsageError(f"a range is two numbers such as 0,1.4, not {given!r}")
     return float(given[0]), float(given[1])
+
+
+def _changed(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Which options of a section differ, and what they were."""
+    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
+    return [f"{section}.{key} ({_short(then.get(key))} then, {_short(now.get(key))} now)" for key in keys]
 
 
 def _short(value: Any) -> str:

@@ -45,6 +45,7 @@ def of_study(
     *,
     limit: float,
     begun: bool,
+    device: str = "",
 ) -> None:
     """Ask before the first trial, or again when something has changed since.
 
@@ -57,13 +58,14 @@ def of_study(
         console: Where to show it.
         limit: Seconds that it may take.
         begun: Whether the study has trials, which must have been asked as the next ones will be.
+        device: Where the workers run, as a kind of device; another one is asked again.
 
     Raises:
         TuningError: If the base VLM cannot be evaluated, so that no merge can; or if the study's trials were asked in
-            another way.
+            another way, or answered by another backend.
         KeyboardInterrupt: If an end was asked for.
     """
-    key, before = _key(pair, config), _read(folder)
+    key, before = _key(pair, config, device), _read(folder)
     if before.get("key") == key:
         return
     preflight = ask(pool, interrupt, limit=limit, logs=folder / "logs")
@@ -76,6 +78,14 @@ def of_study(
                 f"{_cut(old[example])!r} in the study's trials; put tokenizer and chat template back, or begin another "
                 "study with --study"
             )
+    used, now = before.get("backend", {}), preflight.backend
+    if begun and (other := [name for name in now if used.get(name, now[name]) != now[name]]):
+        told = ", ".join(f"{name} {used[name]} (now {now[name]})" for name in other)
+        raise TuningError(
+            f"{folder}: the study's trials were made with {told}, and answers differ by that as they do by merges; ask "
+            "for the same again (--device, `dtype` under `merge`, `attention` and `batch_size` under `evaluation` in "
+            "the pair.yaml), or begin another study with --study"
+        )
     show(preflight, console)
     content = {"key": key, "prompts": prompts, **asdict(preflight)}
     text = json.dumps(content, ensure_ascii=False, indent=1)
@@ -166,10 +176,10 @@ def _cut(text: str) -> str:
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN // 2]} ... {line[-_SHOWN // 2 :]}"
 
 
-def _key(pair: Pair, config: StudyConfig) -> str:
+def _key(pair: Pair, config: StudyConfig, device: str) -> str:
     """Of all that decides what is asked and how it is answered."""
     digest = hashlib.sha256()
-    plain = {"checkpoints": dict(config.checkpoints), "evaluation": dict(config.evaluation)}
+    plain = {"checkpoints": dict(config.checkpoints), "evaluation": dict(config.evaluation), "device": device}
     digest.update(json.dumps(plain, sort_keys=True, default=str).encode("utf-8", "surrogatepass"))
     for package in ("hpo-bench", "torch", "transformers"):
         digest.update(version(package).encode())
@@ -185,5 +195,8 @@ def _read(folder: Path) -> Mapping[str, Any]:
     except UnreadableError:
         return {}  # it is asked again
     prompts = content.get("prompts") if isinstance(content, dict) else None
-    whole = isinstance(prompts, dict) and all(isinstance(one, str) for one in prompts.values())
+    backend = content.get("backend", {}) if isinstance(content, dict) else None
+    whole = all(
+        isinstance(told, dict) and all(isinstance(one, str) for one in told.values()) for told in (prompts, backend)
+    )
     return content if whole else {}

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.preflight import Preflight
+from hpo_bench.merging.devices import devices
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
@@ -123,7 +124,9 @@ def run(
         trials = store.trials()
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
-        preflight.of_study(folder, pair, known, pool, interrupt, console, limit=limit, begun=begun)
+        preflight.of_study(
+            folder, pair, known, pool, interrupt, console, limit=limit, begun=begun, device=_kind_of_device(options)
+        )
         goal = _goal(known, store, pool, interrupt, options.timeout)
         plan = planned(store, budget)
         race = Race.of(known, config.kind, budget=plan, goal=goal)
@@ -202,6 +205,13 @@ def planned(store: TrialStore, budget: Budget) -> int:
 
 def _opener(pair: Pair, config: StudyConfig, options: RunOptions) -> PoolOpener:
     return lambda logs, needed: open_workers(pair, options, mask_seed=config.mask_seed, logs=logs, coefficients=needed)
+
+
+def _kind_of_device(options: RunOptions) -> str:
+    """What the workers compute on: "cpu", "cuda", ...; or the cluster, whose devices are not known here."""
+    if options.ray_address is not None:
+        return "ray"
+    return devices(1, options.device)[0].partition(":")[0]
 
 
 def _same(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:

@@ -117,7 +117,7 @@ def test_every_block_of_the_page_works(data: Path, monkeypatch: pytest.MonkeyPat
         assert words[0] == "examples"
         assert run(*words[1:]).exit_code == 0, words
     sections = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    assert len(sections) == 3
+    assert len(sections) == 4
     for section in sections:
         told = yaml.safe_load(section)["evaluation"]
         assert len(read_examples(data / told["examples"], Columns.of(Options(told, source="page")))) >= COUNT

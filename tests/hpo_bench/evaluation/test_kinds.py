@@ -291,3 +291,29 @@ def test_scores_are_the_same_after_running_out_of_memory(small_pair: Pair, merge
     whole = evaluator.evaluate(merged.vlm, examples).scores
     evaluator.batch_size = 5
     assert np.array_equal(evaluator.evaluate(merged.vlm, examples).scores, whole)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"stop": ["\n"]}, r"stop is about generated answers; say `generate: true`"),
+        ({"strip_thinking": True}, r"strip_thinking is about generated answers"),
+        ({"attention": "telepathy"}, r"attention cannot be 'telepathy' here"),
+        ({"enable_thinking": False}, r"`enable_thinking` under `evaluation` changes nothing"),
+    ],
+)
+def test_chat_options_that_change_nothing_are_refused(
+    small_pair: Pair, merged: LoadedPair, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        open_evaluator(with_evaluation(small_pair, **options), merged)
+
+
+def test_attention_is_computed_as_asked(small_pair: Pair, merged: LoadedPair) -> None:
+    before = merged.vlm.config._attn_implementation
+    try:
+        open_evaluator(with_evaluation(small_pair, attention="eager"), merged)
+        assert merged.vlm.config._attn_implementation == "eager"
+        assert merged.vlm.config.text_config._attn_implementation == "eager"
+    finally:
+        merged.vlm.set_attn_implementation(before)

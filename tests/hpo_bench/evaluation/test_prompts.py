@@ -237,3 +237,102 @@ def test_pictures_of_16_bits_keep_their_shades() -> None:
     file = BytesIO()
     Image.fromarray(shades).save(file, "PNG")
     assert np.array_equal(np.asarray(opened(file.getvalue()))[..., 0], shades >> 8)
+
+
+def test_a_system_prompt_stands_before_the_question_where_the_template_takes_one() -> None:
+    asked = Prompts(families.processor("qwen2_vl"), system_prompt="Be brief.").text(TWO)
+    assert asked.startswith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\ncompare ")
+    assert (
+        Prompts(families.processor("llava_next"), system_prompt="Be brief.")
+        .text(TWO)
+        .startswith("<<SYS>>\nBe brief.\n<</SYS>>\n\n[INST] ")
+    )
+    deaf = families.processor("qwen2_vl")
+    deaf.chat_template = (
+        "{% for message in messages if message['role'] != 'system' %}{% for part in message['content'] %}"
+        "{{ '<|image_pad|>' if part['type'] == 'image' else part['text'] }}{% endfor %}{% endfor %}"
+    )
+    with pytest.raises(UsageError, match=r"takes no system prompt; put it into every question instead, as in `quest"):
+        Prompts(deaf, system_prompt="Be brief.")
+    with pytest.raises(UsageError, match="a system prompt needs a chat template"):
+        Prompts(families.processor("qwen2_vl"), chat_template=False, system_prompt="Be brief.")
+
+
+def test_thinking_is_switched_where_the_template_has_a_switch() -> None:
+    processor = families.processor("qwen2_vl")
+    with pytest.raises(UsageError, match=r"`enable_thinking` .* changes nothing, as the chat template does not know"):
+        Prompts(processor, enable_thinking=False)
+    processor.chat_template += (
+        "{% if add_generation_prompt and enable_thinking is defined and enable_thinking is false %}"
+        "{{ '<think>\n\n</think>\n\n' }}{% endif %}"
+    )
+    plain = Prompts(processor).text(TWO)
+    assert Prompts(processor, enable_thinking=False).text(TWO) == f"{plain}<think>\n\n</think>\n\n"
+    assert Prompts(processor, enable_thinking=True).text(TWO) == plain
+    with pytest.raises(UsageError, match="changes nothing, as there is no chat template"):
+        Prompts(processor, chat_template=False, enable_thinking=True)
+
+
+class Writes:
+    """Stands for a model that writes prepared tokens; a token is a letter's number."""
+
+    generation_config = type("Config", (), {"eos_token_id": 0})
+    device, dtype = torch.device("cpu"), torch.float32
+
+    def __init__(self, *texts: str) -> None:
+        self.texts, self.steps = texts, 0
+
+    def generate(self, input_ids: torch.Tensor, *, max_new_tokens: int, stopping_criteria: list, **_: object):
+        over = torch.zeros(len(self.texts), dtype=torch.bool)
+        for place in range(max_new_tokens):
+            letters = [ord(text[place]) if place < len(text) else 0 for text in self.texts]
+            step = torch.where(over, 0, torch.tensor(letters))
+            input_ids = torch.cat([input_ids, step[:, None]], 1)
+            over |= (step == 0) | torch.stack([one(input_ids, None) for one in stopping_criteria]).any(0)
+            self.steps = place + 1
+            if over.all():
+                break
+        return input_ids
+
+
+class Letters:
+    """Stands for `Prompts`."""
+
+    padding, manner = 0, ""
+
+    def __init__(self, prompt: str = "?") -> None:
+        self.prompt = prompt
+
+    def text(self, example: Example) -> str:
+        return self.prompt
+
+    def ends(self, model: object) -> tuple[int, ...]:
+        return (0,)
+
+    def decode(self, tokens: torch.Tensor) -> str:
+        return "".join(chr(token) for token in tokens.tolist() if token).strip()
+
+    def ask(self, model: object, examples: list[Example]) -> object:
+        return type("Asked", (), {"inputs": {"input_ids": torch.full((len(examples), 1), 63)}})
+
+
+@pytest.mark.parametrize(
+    ("prompt", "text", "answer", "steps"),
+    [
+        ("?", "42\nWhy", "42", 4),
+        ("?", "<think>a\nb</think>42\nWhy", "42", 22),
+        ("<think>\n", "a\nb</think>42\nWhy", "42", 15),
+        ("<think>\n", "a\nb\nc", "", 5),
+        ("?", "42 END of it", "42", 6),
+    ],
+)
+def test_answers_end_at_texts_but_thoughts_do_not(prompt: str, text: str, answer: str, steps: int) -> None:
+    model = Writes(text)
+    scores = ByRule(METRICS["exact_match"])
+    generation = Generation(Letters(prompt), scores, max_new_tokens=len(text), stop=("\n", "END"))  # type: ignore[arg-type]
+    assert generation.respond(model, [Example("a", "all", "?", (), "42")])[0] == [answer]
+    assert model.steps == steps
+    said = generation.dialogue(model, [Example("a", "all", "?", (), "42")])
+    assert bool(said.notes) == (not answer)
+    plain = Generation(Letters(prompt), scores, max_new_tokens=len(text), strip_thinking=False)  # type: ignore[arg-type]
+    assert plain.respond(model, [Example("a", "all", "?", (), "42")])[0] == [text]

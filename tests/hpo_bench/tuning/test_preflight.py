@@ -1,5 +1,6 @@
 """The base VLM is asked before any trial: what is asked is shown, and what cannot be asked ends the study at once."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -216,3 +217,24 @@ def test_a_template_that_opens_thoughts_is_told(ask: Callable[..., tuple[str, Tr
     template = prompts(small_pair.folder)
     template.write_text(template.read_text() + "{% if add_generation_prompt %}{{ '<think>\\n' }}{% endif %}")
     assert "Note: the chat template opens thoughts (<think>) before the answer" in ask()[0]
+
+
+def test_another_backend_does_not_go_on_with_a_study(
+    ask: Callable[..., tuple[str, TrialStore]], small_pair: Pair
+) -> None:
+    _, store = ask()
+    told = json.loads((store.folder / FILE).read_text())
+    assert told["backend"] == {"device": "cpu", "dtype": "float32", "attention": "sdpa", "batch_size": "128"}
+    told |= {"key": "of another device", "backend": {**told["backend"], "device": "NVIDIA H100", "batch_size": "16"}}
+    (store.folder / FILE).write_text(json.dumps(told))
+    with pytest.raises(
+        TuningError, match=r"made with device NVIDIA H100 \(now cpu\), batch_size 16 \(now 128\), and"
+    ) as e:
+        ask(trials=3)
+    assert "--device, `dtype` under `merge`, `attention` and `batch_size` under `evaluation`" in str(e.value)
+
+
+def test_what_changed_in_an_evaluation_is_named(ask: Callable[..., tuple[str, TrialStore]]) -> None:
+    ask(batch_size=64)
+    with pytest.raises(TuningError, match=r"begun with other evaluation\.batch_size \(64 then, 32 now\); ask for"):
+        ask(batch_size=32)

@@ -1,0 +1,27 @@
+"""Thoughts that a model writes before its answer, between tags such as `<think>` and `</think>`."""
+
+import re
+
+_TAGS = "think|thinking|thought|reasoning"
+_OPENED = re.compile(rf"(<(?:{_TAGS})>)\s*$")
+_WHOLE = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL)
+_BEFORE = re.compile(rf".*</(?:{_TAGS})>", re.DOTALL)
+_UNENDED = re.compile(rf"<(?:{_TAGS})>.*", re.DOTALL)
+
+
+def opened_by(prompt: str) -> str:
+    """The tag with which a prompt opens the answer's thoughts, so that none stands in the answer; "" if it does not."""
+    found = _OPENED.search(prompt)
+    return found[1] if found else ""
+
+
+def without_thoughts(text: str, opened: str = "") -> str:
+    """What is said when thoughts are over; nothing where they never are.
+
+    Args:
+        text: What a model wrote.
+        opened: The tag that the prompt opened, if any.
+    """
+    said = _WHOLE.sub("", f"{opened}{text}")
+    # Some models close thoughts that they never opened.
+    return _UNENDED.sub("", _BEFORE.sub("", said)).strip()
