@@ -76,7 +76,8 @@ def section(title: str, top: str) -> str:
         found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     if found is None:
         raise KeyError(f"README.md has no section {title!r}")
-    return found[1].strip().replace("](docs/", f"]({top}") + "\n"
+    text = re.sub(r"\s+More: \[[^\]]+\]\([^)]+\)\.", "", found[1])  # which leads from there to here
+    return text.strip().replace("](docs/", f"]({top}") + "\n"
 
 
 def commands() -> str:

@@ -10,6 +10,8 @@ import pytest
 import yaml
 from documents import ROOT, blocks, commands, mentioned, pages
 
+import hpo_bench as hb
+import optimizers
 from hpo_bench.cli import tree
 from hpo_bench.cli.options import Command
 from hpo_bench.evaluation.examples import write_examples
@@ -171,6 +173,14 @@ def test_what_pages_take_from_elsewhere_is_there() -> None:
         HOOKS["filled"]("<!-- README: Prices -->", "index.md")
     results = HOOKS["filled"]("<!-- README: results -->", "own/page.md")
     assert "](../intervals.md)" in results
+
+
+def test_the_api_reference_has_every_public_name() -> None:
+    pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
+    shown = set(re.findall(r"^::: (.+)$", pages, re.M))
+    homes = {name: f"{home}.{name}" for name, home in hb._HOMES.items()}
+    homes |= {kind.__name__: f"{kind.__module__}.{kind.__name__}" for kind in optimizers.available().values()}
+    assert {name for name, home in homes.items() if not {home, home.rpartition(".")[0]} & shown} == set()
 
 
 def test_bibtex_says_what_the_citation_file_says() -> None:

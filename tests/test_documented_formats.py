@@ -21,10 +21,11 @@ from hpo_bench.evaluation.metrics import METRICS
 from hpo_bench.experiments.readme import LEFT_OUT
 from hpo_bench.merging.manifest import KEYS
 from hpo_bench.merging.scope import MergeScope
-from hpo_bench.tuning import trial
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.to_landscape import write_tables
+from hpo_bench.tuning.storage.answers import write_answers
+from hpo_bench.tuning.trial import Answers
 from landscapes import grid, outcomes
 from landscapes.card import Card, CardParameter
 
@@ -101,8 +102,8 @@ def test_of_tables_of_trials(table: str, function: Callable[..., Any]) -> None:
 
 
 def test_of_studies(tmp_path: Path) -> None:
-    answers = trial.Answers(("a",), ("skill",), pd.Series([1.0]).to_numpy(), ("yes",))
-    trial.write_answers(tmp_path / "0000.parquet", answers)
+    answers = Answers(("a",), ("skill",), pd.Series([1.0]).to_numpy(), ("yes",))
+    write_answers(tmp_path / "0000.parquet", answers)
     assert list(pd.read_parquet(tmp_path / "0000.parquet").columns) == FORMATS["trials/NNNN.parquet"]
     assert FORMATS["result.json"] == keys(TuningResult)
     assert FORMATS["origin.json"] == keys(StudyOrigin)
