@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from hpo_bench.errors import HpoBenchError, ResultsError
+from hpo_bench.errors import HpoBenchError, ResultsError, UsageError
 from landscapes.errors import UnreadableError
 from landscapes.written import parse_json, read_bytes, read_json
 
@@ -54,6 +54,53 @@ def write(path: Path, save: Callable[[Path], object]) -> str:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise ResultsError(f"cannot write {path}: {error.strerror or error}; stored runs are kept") from error
+
+
+def check_folder(folder: Path) -> None:
+    """See that files can be written into a folder, which need not be there yet, before the work that they are of.
+
+    Raises:
+        UsageError: If it is something else, or cannot be made or written to.
+    """
+    if os.path.lexists(folder) and not folder.is_dir():
+        what = "a link that leads nowhere" if not folder.exists() else "a file"
+        raise UsageError(f"{folder} is {what} and not a folder; name a folder, which need not be there yet")
+    _check_room(folder, folder)
+
+
+def check_file(path: Path) -> None:
+    """See that a file can be written, before the work that it is of.
+
+    Raises:
+        UsageError: If it is something else, or cannot be made or written.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file in it, such as {path / 'out.json'}")
+    if os.path.lexists(path) and not path.is_file():
+        raise UsageError(f"{path} is neither a file nor absent; name another")
+    if path.is_file() and not os.access(path, os.W_OK):
+        raise UsageError(f"{path} may not be written; name another, or change its permissions")
+    _check_room(path.parent, path)
+
+
+def _check_room(folder: Path, wanted: Path) -> None:
+    """See that something can be made in a folder, or in the nearest above it that there is."""
+    try:
+        nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if _is_there(one))
+    except (OSError, ValueError) as error:  # a name that is too long, or with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{wanted} cannot be used: {reason}; choose another") from error
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(f"{wanted} cannot be made: {nearest} is not a folder that you may write to; choose another")
+
+
+def _is_there(path: Path) -> bool:
+    """Whether anything is in a place, even a link that leads nowhere."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def sha256(path: Path) -> str:

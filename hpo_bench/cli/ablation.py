@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, JSON, Command, seeds, suites
+from hpo_bench.cli.options import JOBS, JSON, Command, Written, seeds, suites
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
@@ -41,7 +41,7 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 )
 @JOBS
 @JSON
-@click.option("--out", type=click.Path(path_type=Path), hidden=True)
+@click.option("--out", type=Written(folder=False), hidden=True)
 @click.option("--quick", is_flag=True, help="Four arms on three functions of each suite, one seed.")
 @click.option("--speed", is_flag=True, help="Time GP-BO in a group of 100 and alone beside BoTorch's loop instead.")
 def command(

@@ -5,7 +5,19 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, Group, methods, out, seeds
+from hpo_bench.cli.options import (
+    FOLDER,
+    JSON,
+    JSON_FILE,
+    PAIRS,
+    RECORDED,
+    THREADS,
+    Command,
+    Group,
+    methods,
+    out,
+    seeds,
+)
 from hpo_bench.display.printing import say
 from hpo_bench.files import folder_of
 
@@ -30,7 +42,7 @@ def command() -> None:
 @PAIRS
 @out("page, figure, table and studies; a study that is finished is not made again", default=folder_of("cost"))
 @click.option(
-    "--studies", type=click.Path(path_type=Path), metavar="DIR",
+    "--studies", type=FOLDER, metavar="DIR",
     help="Folder in which each study has its own.  [default: OUT/studies]",
 )  # fmt: skip
 def grid(

@@ -4,6 +4,7 @@ What differs between commands stands behind a semicolon in an option's help, or 
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from hpo_bench.display.printing import say
-from hpo_bench.files import RESULTS, folder_of
+from hpo_bench.files import RESULTS, check_file, check_folder, folder_of
 from surrogates.nearest import offer
 
 
@@ -96,6 +97,24 @@ class Money(click.FloatRange):
         return number
 
 
+class Written(click.Path):
+    """A place that a command writes to at its end; whether it can is seen before any work.
+
+    Args:
+        folder: Whether it is a folder, which need not be there yet.
+    """
+
+    def __init__(self, *, folder: bool) -> None:
+        super().__init__(path_type=Path)
+        self.folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check_folder(path) if self.folder else check_file(path)
+        return path
+
+
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 JSON_FILE_NAME = "--json-file"
 FOLDER = click.Path(path_type=Path)
@@ -157,7 +176,7 @@ TRUST_REMOTE_CODE = click.option(
     "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and no tables.")
-JSON_FILE = click.option(JSON_FILE_NAME, type=click.Path(path_type=Path), hidden=True)
+JSON_FILE = click.option(JSON_FILE_NAME, type=Written(folder=False), hidden=True)
 """Where `--json FILE` once wrote to."""
 
 
@@ -221,7 +240,7 @@ def out(what: str, *, default: Path | None = None, shown: str | None = None, req
     """
     end = f"  [default: {default or shown}]" if default or shown else ""
     return click.option(
-        "--out", type=click.Path(path_type=Path), default=default, required=required, metavar="DIR",
+        "--out", type=Written(folder=True), default=default, required=required, metavar="DIR",
         help=f"Folder to write; {what}.{end}",
     )  # fmt: skip
 
@@ -232,7 +251,8 @@ PAGE_FOLDER = out("page and figures", shown="with the runs")
 def runs_folder(command: str = "") -> Decorator:
     """Where a command stores runs as they are made, by default in a folder of its own."""
     return click.option(
-        "--results", type=FOLDER, default=folder_of(command) if command else RESULTS, show_default=True, metavar="DIR",
+        "--results", type=Written(folder=True), default=folder_of(command) if command else RESULTS, show_default=True,
+        metavar="DIR",
         help="Folder of runs; what is there is not made again.",
     )  # fmt: skip
 

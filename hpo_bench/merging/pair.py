@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.checkpoints.identification import INDEX
 from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
 from hpo_bench.merging.scope import MergeScope
-from hpo_bench.merging.source import HubModel, parse_path, parse_source
+from hpo_bench.merging.source import INDEX, HubModel, parse_path, parse_source
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError, UsageError
 
+INDEX = "model.safetensors.index.json"
+"""Beside a model's shards, says which tensor is in which."""
 SCHEME = "hf://"
 # Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.
 _WANTED = (

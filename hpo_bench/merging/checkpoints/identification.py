@@ -5,10 +5,10 @@ from typing import Any
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.source import INDEX
 from landscapes.written import read_json
 
 CONFIG = "config.json"
-INDEX = "model.safetensors.index.json"
 SINGLE = "model.safetensors"
 ADAPTER = "adapter_config.json"
 _CARD = "README.md"

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from hpo_bench import cli
+from hpo_bench.cli.options import Written
 from hpo_bench.cli.tree import cli as tree
 from hpo_bench.merging.find import SHIPPED
 from landscapes.catalogue import ROOT
@@ -133,6 +134,37 @@ def test_words_that_make_no_sense_are_refused(words: tuple[str, ...], here: Path
     told = refused(list(words), here, capfd)
     assert " ".join(("hpo-bench", *(word for word in words if not word.startswith("-")))).split()[0] in told
     assert "--help" in told
+
+
+WRITTEN = [
+    (path, max(one.opts, key=len), one.type.folder)
+    for path, command in commands()
+    for one in command.params
+    if isinstance(one.type, Written)
+]
+
+
+@pytest.mark.parametrize(("path", "option", "folder"), WRITTEN, ids=lambda one: str(one))
+def test_places_to_write_are_looked_at_before_any_work(
+    path: tuple[str, ...], option: str, folder: bool, here: Path, capfd: pytest.CaptureFixture
+) -> None:
+    file, link = here / "a-file", here / "a-link"
+    file.write_text("of mine")
+    link.symlink_to("nowhere")
+    for place in (file / "below", file / "far" / "below", file if folder else here, link if folder else link / "x"):
+        refused([*path, option, str(place)], here, capfd, names=str(place))
+
+
+def test_every_command_that_writes_says_where_in_one_way() -> None:
+    """`--landscapes-dir`, `--pairs` and `--studies` are read as well, and looked at by those who read them."""
+    assert {path[-1] for path, _, _ in WRITTEN} >= {
+        "ablation", "export", "extract", "grid", "merge", "methods", "onto", "peers", "ranking", "record", "run",
+        "scale", "speed", "study", "trial",
+    }  # fmt: skip
+    for path, command in commands():
+        for one in command.params:
+            if one.opts[-1] in ("--out", "--json-file"):
+                assert isinstance(one.type, Written), path
 
 
 DEEP = "[" * 3000 + "]" * 3000

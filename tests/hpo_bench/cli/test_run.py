@@ -165,7 +165,7 @@ def test_results_that_cannot_be_written(hpo_bench, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = hpo_bench(*QUICK, "--results", tmp_path / "file" / "results")
     assert code == 2
-    assert "cannot make" in err
+    assert "cannot be made" in err
 
 
 def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):

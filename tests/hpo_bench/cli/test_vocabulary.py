@@ -12,6 +12,7 @@ from hpo_bench.cli.tree import cli
 MAY_DIFFER = {
     ("--out", "default"): "each command writes to a place of its own",
     ("--results", "default"): "each command keeps its runs in a folder of its own",
+    ("--results", "type"): "`landscapes study` reads runs, the others write them",
     ("--seeds", "default"): "a study takes minutes, a run on a surrogate a hundredth of a second",
     ("--studies", "default"): "`cost grid` makes its studies beside its page",
     ("--device", "default"): "one merge, made once, is made on the CPU, where most memory is",
