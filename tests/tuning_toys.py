@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import PairOpener
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,40 +13,65 @@ from hpo_bench.merging.setting import MergeSetting
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """How a model did on some examples.
+class Answers:
+    """How a model did, example by example: what an evaluator gives, a trial keeps and a table of scores sums up.
 
     Attributes:
-        examples: Which ones, n of them.
+        ids: Of the n examples.
+        categories: Theirs.
         scores: One score in [0, 1] each, higher is better, of shape (n,).
-        seconds: Wall time of the evaluation.
-        responses: What the model answered, one text an example; empty where the evaluator does not generate.
+        responses: What the model said, one text an example; empty where the evaluator does not generate.
         dollars: What a judge or another paid service charged for it.
     """
 
-    examples: tuple[Example, ...]
+    ids: tuple[str, ...]
+    categories: tuple[str, ...]
     scores: NDArray[np.float64]
-    seconds: float
     responses: tuple[str, ...] = ()
     dollars: float = 0.0
 
+    @classmethod
+    def of(
+        cls,
+        examples: Sequence[Example],
+        scores: NDArray[np.float64],
+        responses: Sequence[str] = (),
+        *,
+        dollars: float = 0.0,
+    ) -> Self:
+        """Answers to examples, in their order; see the attributes."""
+        ids, categories = (tuple(getattr(one, name) for one in examples) for name in ("id", "category"))
+        return cls(ids, categories, scores, tuple(responses), dollars)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
     @property
     def score(self) -> float:
-        """The mean score."""
-        return float(self.scores.mean())
+        """The mean score; NaN where there is none."""
+        return float(self.scores.mean()) if len(self.scores) else float("nan")
 
     @property
     def standard_error(self) -> float:
-        """Standard error of the mean, from the spread over examples; NaN for a single one."""
+        """Of the mean, from the spread over examples; NaN for a single one."""
         if len(self.scores) < 2:
             return float("nan")
         return float(self.scores.std(ddof=1) / np.sqrt(len(self.scores)))
+
+    def only(self, which: NDArray[np.bool_]) -> Self:
+        """Those for which `which`, of shape (n,), is true; what was charged is not theirs alone, and left out."""
+
+        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(value for value, taken in zip(values, which, strict=True) if taken)
+
+        responses = chosen(self.responses) if self.responses else ()
+        return type(self)(chosen(self.ids), chosen(self.categories), self.scores[which], responses)
 
 
 class Scorer(Protocol):
     """Scores a model on any subset of examples."""
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Score the model on each of the examples, to be maximised.
 
         Raises:
@@ -83,24 +108,24 @@ class Informed(Protocol):
         ...
 
 
-def checked(outcome: Any, examples: Sequence[Example]) -> Outcome:
-    """Refuse an outcome that makes no sense.
+def checked(answers: Any, examples: Sequence[Example]) -> Answers:
+    """Refuse answers that make no sense.
 
     Args:
-        outcome: What an evaluator returned.
+        answers: What an evaluator returned.
         examples: What it was asked about.
 
     Returns:
-        The same outcome.
+        The same answers.
 
     Raises:
-        EvaluationError: If it is about other examples, or not every score is a number from 0 to 1.
+        EvaluationError: If they are to other examples, or not every score is a number from 0 to 1.
     """
-    if not isinstance(outcome, Outcome):
-        raise EvaluationError(f"the evaluator returned {type(outcome).__name__}, not an Outcome", kind="nonsense")
-    if [example.id for example in outcome.examples] != [example.id for example in examples]:
+    if not isinstance(answers, Answers):
+        raise EvaluationError(f"the evaluator returned {type(answers).__name__}, not Answers", kind="nonsense")
+    if list(answers.ids) != [example.id for example in examples]:
         raise EvaluationError("the evaluator answered other examples than it was asked about", kind="nonsense")
-    scores = np.asarray(outcome.scores)
+    scores = np.asarray(answers.scores)
     if scores.shape != (len(examples),):
         raise EvaluationError(f"{len(examples)} examples have scores of shape {scores.shape}", kind="nonsense")
     bad = ~((scores >= 0) & (scores <= 1))  # so that NaN is bad as well
@@ -111,8 +136,8 @@ def checked(outcome: Any, examples: Sequence[Example]) -> Outcome:
             "from 0 to 1 either",
             kind="nonsense",
         )
-    if len(outcome.responses) not in (0, len(examples)):
-        raise EvaluationError(f"{len(examples)} examples have {len(outcome.responses)} responses", kind="nonsense")
-    if not 0 <= outcome.dollars < float("inf"):
-        raise EvaluationError(f"the evaluation is said to have cost {outcome.dollars} dollars", kind="nonsense")
-    return outcome
+    if len(answers.responses) not in (0, len(examples)):
+        raise EvaluationError(f"{len(examples)} examples have {len(answers.responses)} responses", kind="nonsense")
+    if not 0 <= answers.dollars < float("inf"):
+        raise EvaluationError(f"the evaluation is said to have cost {answers.dollars} dollars", kind="nonsense")
+    return answers

@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.columns import OPTIONS
@@ -72,13 +71,12 @@ class CommandEvaluator:
         """The examples on one side of the split."""
         return of_split(self._examples, split)
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Save, run, and read what it prints.
 
         Raises:
             EvaluationError: If it fails, takes too long, or prints no scores.
         """
-        begin = time.perf_counter()
         place = Path(tempfile.mkdtemp(prefix="hpo-bench-", dir=self._scratch))
         try:
             model.save_pretrained(place / "model")
@@ -96,7 +94,7 @@ class CommandEvaluator:
         finally:
             shutil.rmtree(place, ignore_errors=True)
         scores, responses, dollars = _read(printed, examples)
-        return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
+        return Answers.of(examples, scores, responses, dollars=dollars)
 
     def _run(self, place: Path) -> str:
         words = [*self._words, str(place / "model"), str(place / "ask.json")]

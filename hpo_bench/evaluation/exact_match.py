@@ -1,6 +1,5 @@
 """Exact match of the whole answer, by one teacher-forced forward pass."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from torch import nn
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
 from hpo_bench.evaluation.generation import respond
@@ -88,7 +87,7 @@ class ExactMatch:
         self._may_keep = True
         self._batches: OrderedDict[tuple[int, tuple[str, ...]], list[_Batch]] = OrderedDict()
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Score each example 1 if the answer would be exactly one of the right ones, else 0.
 
         Args:
@@ -98,7 +97,6 @@ class ExactMatch:
         Raises:
             EvaluationError: If the model's states are not finite, so that it has no most likely answer.
         """
-        begin = time.perf_counter()
         variants, owners = _one_answer_each(examples)
         scores = np.ones(len(variants))
         ends = torch.tensor(self.prompts.ends(model), device=model.device)
@@ -110,7 +108,7 @@ class ExactMatch:
                 scores[batch.members[batch.rows[wrong].cpu().numpy()]] = 0.0
         best = np.zeros(len(examples))
         np.maximum.at(best, owners, scores)
-        return Outcome(tuple(examples), best, time.perf_counter() - begin)
+        return Answers.of(examples, best)
 
     def check(self, examples: Sequence[Example]) -> None:
         """See that every example can be asked.

@@ -1,6 +1,5 @@
 """Answers by greedy decoding, in batches, cut where they have gone astray."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.preflight import Dialogue
@@ -55,13 +54,12 @@ class Generation:
         self._scores, self._max_new_tokens = scores, max_new_tokens
         self._stop, self._strip = tuple(stop), strip_thinking
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Answer and score each example.
 
         Raises:
             EvaluationError: If most answers are endless, or responses cannot be scored.
         """
-        begin = time.perf_counter()
         responses, endless = self.respond(model, examples)
         if len(examples) and endless.mean() > ENDLESS_SHARE:
             sample = responses[int(endless.argmax())][-60:]
@@ -70,7 +68,7 @@ class Generation:
                 kind="endless",
             )
         scores, dollars = self._scores(examples, responses)
-        return Outcome(tuple(examples), scores, time.perf_counter() - begin, tuple(responses), dollars)
+        return Answers.of(examples, scores, responses, dollars=dollars)
 
     def check(self, examples: Sequence[Example]) -> None:
         """See that every example can be asked.

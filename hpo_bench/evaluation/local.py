@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from hpo_bench.display.words import first_line
-from hpo_bench.evaluation.base import Outcome, Scorer
+from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
@@ -61,7 +61,7 @@ class LocalEvaluator:
         """The examples on one side of the split."""
         return of_split(self._benchmark.examples, split)
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Score the model.
 
         Raises:

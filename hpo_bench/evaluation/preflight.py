@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Batched, Evaluator, Outcome, checked
+from hpo_bench.evaluation.base import Answers, Batched, Evaluator, checked
 from hpo_bench.evaluation.examples import SPLITS, Example
 from hpo_bench.evaluation.thoughts import opened_by
 
@@ -108,7 +108,7 @@ def handful(examples: Sequence[Example], count: int = HANDFUL) -> tuple[Example,
 def run_preflight(
     evaluator: Evaluator,
     model: Any,
-    evaluate: Callable[[Sequence[Example]], Outcome],
+    evaluate: Callable[[Sequence[Example]], Answers],
     ids: Sequence[str] = (),
 ) -> Preflight:
     """Score a handful of validation examples, and check that each is answered as it is without the others.
@@ -130,15 +130,15 @@ def run_preflight(
     known = evaluator.examples("validation")
     examples = [one for one in known if one.id in ids] if ids else handful(known)
     told = evaluator.dialogue(model, examples) if isinstance(evaluator, Outspoken) else None
-    outcome = evaluate(examples)
-    dollars = outcome.dollars
+    scored = evaluate(examples)
+    dollars = scored.dollars
     if told is None:
         single = _one_by_one(examples, evaluate)
         dollars += sum(one.dollars for one in single)
         told = Dialogue(
             prompts=[example.question for example in examples],
-            said=outcome.responses or [""] * len(examples),
-            batched=_told(outcome)[: len(single)],
+            said=scored.responses or [""] * len(examples),
+            batched=_told(scored)[: len(single)],
             single=[_told(one)[0] for one in single],
             manner="",
         )
@@ -150,7 +150,7 @@ def run_preflight(
         )
     answers = tuple(
         PreflightAnswer(example.id, prompt, example.answer, said, float(score))
-        for example, prompt, said, score in zip(examples, told.prompts, told.said, outcome.scores, strict=True)
+        for example, prompt, said, score in zip(examples, told.prompts, told.said, scored.scores, strict=True)
     )
     if answers and not any(answer.score for answer in answers):
         notes.append(
@@ -177,7 +177,7 @@ def backend_of(model: Any, evaluator: Evaluator) -> dict[str, str]:
     return {name: str(value) for name, value in found.items() if value is not None}
 
 
-def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Outcome]) -> list[Outcome]:
+def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Example]], Answers]) -> list[Answers]:
     end, found = time.monotonic() + SINGLE_SECONDS, []
     for example in examples:
         found.append(checked(evaluate([example]), [example]))
@@ -186,10 +186,10 @@ def _one_by_one(examples: Sequence[Example], evaluate: Callable[[Sequence[Exampl
     return found
 
 
-def _told(outcome: Outcome) -> Sequence[Any]:
+def _told(scored: Answers) -> Sequence[Any]:
     """What there is of each example to compare: its score, and the response if there is one."""
-    scores = outcome.scores.tolist()
-    return list(zip(scores, outcome.responses, strict=True)) if outcome.responses else scores
+    scores = scored.scores.tolist()
+    return list(zip(scores, scored.responses, strict=True)) if scored.responses else scores
 
 
 def _company(examples: Sequence[Example], told: Dialogue, model: Any) -> list[str]:

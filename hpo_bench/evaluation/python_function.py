@@ -1,7 +1,6 @@
 """Evaluations of kind `python`: a function of the user's."""
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -10,7 +9,7 @@ import numpy as np
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.options import Options, shown
 from hpo_bench.evaluation.reading.columns import OPTIONS
@@ -36,13 +35,12 @@ class PythonFunction:
         """The examples on one side of the split."""
         return of_split(self._examples, split)
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Call the function.
 
         Raises:
             EvaluationError: If what it returns are no scores.
         """
-        begin = time.perf_counter()
         returned = self._function(model, self._processor, list(examples))
         found = returned if isinstance(returned, Mapping) else {"scores": returned}
         try:
@@ -56,7 +54,7 @@ class PythonFunction:
                 f"the function returned {shown(returned)}, which are no scores ({type(error).__name__}: {error})",
                 kind="nonsense",
             ) from error
-        return Outcome(tuple(examples), scores, time.perf_counter() - begin, responses, dollars)
+        return Answers.of(examples, scores, responses, dollars=dollars)
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> PythonFunction:

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.base import Evaluator, Informed, Outcome, checked
+from hpo_bench.evaluation.base import Answers, Evaluator, Informed, checked
 from hpo_bench.evaluation.examples import Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.options import without_secrets
@@ -196,23 +196,27 @@ def _entries(
         begin = time.perf_counter()
         engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin
-        measured = {split: _score(loaded.vlm, evaluator, point.setting, some) for split, some in examples.items()}
+        scores, eval_seconds = {}, {}
+        for split, some in examples.items():
+            begin = time.perf_counter()
+            scores[split] = _score(loaded.vlm, evaluator, point.setting, some).scores.tolist()
+            eval_seconds[split] = time.perf_counter() - begin
         yield JournalEntry(
             parameters=point.setting.parameters,
             merge_seconds=merge_seconds,
-            eval_seconds={split: outcome.seconds for split, outcome in measured.items()},
-            scores={split: outcome.scores.tolist() for split, outcome in measured.items()},
+            eval_seconds=eval_seconds,
+            scores=scores,
             mask_seed=point.mask_seed if plan.many_masks else None,
         )
 
 
-def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Outcome:
+def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Answers:
     try:
         if isinstance(evaluator, Informed):
             evaluator.inform(setting)
         with finite_logits(model):
-            outcome = evaluator.evaluate(model, examples)
-        return checked(outcome, examples)
+            answers = evaluator.evaluate(model, examples)
+        return checked(answers, examples)
     except HpoBenchError:
         raise
     except Exception as error:  # whatever a user's evaluator may raise

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
 from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.trial import Answers, paired_difference
+from hpo_bench.tuning.trial import paired_difference
 
 POINT = 0.01
 """A point, in units of the score."""

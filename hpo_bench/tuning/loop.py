@@ -11,7 +11,7 @@ from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import PATIENCE
 from hpo_bench.tuning.progress import Overhead, Screen, StudyProgress
-from hpo_bench.tuning.race import Proposal, Race, describe, replay
+from hpo_bench.tuning.race import Race, describe, replay
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
@@ -89,7 +89,7 @@ class Tuner:
         self._again = deque(replay(race, trials, store.answers))
         for trial in sorted(trials, key=lambda trial: (trial.told_as is None, trial.told_as)):
             self.progress.put(trial)
-        self._running: dict[str, tuple[Trial, Proposal]] = {}
+        self._running: dict[str, Trial] = {}
         self._deaths: Counter[int] = Counter()
         self._streak = 0
         self._spoken: set[str] = set(race.dropped)
@@ -137,23 +137,22 @@ class Tuner:
             if not self._more:
                 break
             if self._again:
-                trial, proposal = self._again.popleft()
-                trial = self._store.assign(trial, worker)
+                trial = self._store.assign(self._again.popleft(), worker)
             else:
                 with clock.of("ask"):
-                    proposal = self._race.ask()
-                if proposal is None:
+                    setting = self._race.ask()
+                if setting is None:
                     break
                 with clock.of("store"):
-                    trial = self._store.start(proposal.setting, asked_after=self._race.told, worker=worker)
-            self._running[worker] = (trial, proposal)
+                    trial = self._store.start(setting, asked_after=self._race.told, worker=worker)
+            self._running[worker] = trial
             self.progress.put(trial)
             self.progress.begun[trial.number] = time.monotonic()
             limit = time_limit(self._timeout, self.progress.trials.values())
             self._pool.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
 
     def _take(self, event: Finished | Lost) -> None:
-        trial, proposal = self._running.pop(event.worker)
+        trial = self._running.pop(event.worker)
         del self.progress.begun[trial.number]
         if isinstance(event, Lost):
             result: Success | Failure = event.failure
@@ -161,7 +160,7 @@ class Tuner:
                 self._deaths[trial.number] += 1
                 if self._deaths[trial.number] < LIVES:
                     self._say(f"{event.failure.reason}; trial {trial.number} is given to another")
-                    self._again.appendleft((trial, proposal))
+                    self._again.appendleft(trial)
                     return
         else:
             result = event.result
@@ -170,7 +169,7 @@ class Tuner:
             trial = self._store.finish(trial, result, told_as=told_as, goal=self._race.goal)
         with clock.of("tell"):
             answers = result.answers["validation"] if isinstance(result, Success) and trial.score is not None else None
-            self._race.tell(proposal, trial, answers)
+            self._race.tell(trial, answers)
         self.progress.put(trial)
         clock.trials += 1
         for method, why in self._race.dropped.items():

@@ -1,17 +1,19 @@
 """One optimiser a merge method, racing for one budget."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.space import MergeSpace
-from hpo_bench.tuning.trial import Answers, Trial, paired_difference
+from hpo_bench.tuning.trial import Trial, paired_difference
 from optimizers import Optimizer, Point
 
 HEAT = 10
@@ -20,29 +22,22 @@ CRITICAL = 2.576
 """A method is dropped when it is behind by so many standard errors: 1 in 100 by chance, as it is tested often."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Proposal:
-    """What an optimiser wants to know.
-
-    Attributes:
-        method: Whose optimiser.
-        x: The point in its unit cube.
-        setting: What to merge there.
-    """
-
-    method: str
-    x: Point
-    setting: MergeSetting
-
-
 @dataclass(slots=True)
 class _Arm:
     space: MergeSpace
     optimizer: Optimizer
+    asked: dict[MergeSetting, deque[Point]] = field(default_factory=dict)
     results: int = 0
     best: Answers | None = None
     known: list[tuple[Point, Answers]] = field(default_factory=list)
     kept: list[tuple[Point, Answers]] = field(default_factory=list)
+
+    def ask(self) -> MergeSetting:
+        """The next setting; the point that it lies at is kept, as no way back finds its last bits."""
+        x = self.optimizer.ask()
+        setting = self.space.setting(x)
+        self.asked.setdefault(setting, deque()).append(x)
+        return setting
 
     @property
     def can_ask(self) -> bool:
@@ -114,27 +109,23 @@ class Race:
         """Whether anything is left to be asked, now or when pending results have come in."""
         return any(arm.optimizer.asked < arm.optimizer.budget for _, arm in self._alive())
 
-    def ask(self) -> Proposal | None:
+    def ask(self) -> MergeSetting | None:
         """The next setting, of the method that had the fewest turns; None if no optimiser can propose now."""
         able = [(arm.optimizer.asked, method) for method, arm in self._alive() if arm.can_ask]
         if not able:
             return None
         # The first of equals, in the order of the study.
-        method = min(able, key=lambda one: one[0])[1]
-        arm = self.arms[method]
-        x = arm.optimizer.ask()
-        return Proposal(method, x, arm.space.setting(x))
+        return self.arms[min(able, key=lambda one: one[0])[1]].ask()
 
-    def tell(self, proposal: Proposal, trial: Trial, answers: Answers | None) -> None:
+    def tell(self, trial: Trial, answers: Answers | None) -> None:
         """Give a result to the optimiser that asked for it.
 
         Args:
-            proposal: What was asked.
-            trial: What came of it; failures are told as NaN.
+            trial: What came of a setting that was asked for; failures are told as NaN.
             answers: Its answers to the validation examples; None if it failed.
         """
-        arm = self.arms[proposal.method]
-        x = proposal.x
+        arm = self.arms[trial.setting.method]
+        x = arm.asked[trial.setting].popleft()
         found, kept = (None, None) if answers is None else (self.goal.improved(answers), self.goal.kept(answers))
         error = arm.noise(x, found, arm.known)
         constraint = {}
@@ -172,7 +163,7 @@ class Race:
                 )
 
 
-def replay(race: Race, trials: Sequence[Trial], answers: Callable[[int], Answers]) -> list[tuple[Trial, Proposal]]:
+def replay(race: Race, trials: Sequence[Trial], answers: Callable[[int], Answers]) -> list[Trial]:
     """Take a race to where a study stopped, by asking and telling again all that was asked and told.
 
     Args:
@@ -187,29 +178,29 @@ def replay(race: Race, trials: Sequence[Trial], answers: Callable[[int], Answers
         TuningError: If the optimiser now proposes something else, or the trials have a gap.
     """
     finished = iter(sorted((t for t in trials if t.told_as is not None), key=lambda t: t.told_as or 0))
-    asked: dict[int, Proposal] = {}
+    asked: set[int] = set()
 
     def tell_next() -> None:
         trial = next(finished, None)
         if trial is None or trial.number not in asked:
             raise TuningError("the study's trials do not fit together: some were deleted; begin another with --study")
-        race.tell(asked[trial.number], trial, None if trial.score is None else answers(trial.number))
+        race.tell(trial, None if trial.score is None else answers(trial.number))
 
     for trial in trials:
         while race.told < trial.asked_after:
             tell_next()
-        proposal = race.ask()
-        if proposal is None or proposal.setting != trial.setting:
+        setting = race.ask()
+        if setting != trial.setting:
             raise TuningError(
                 f"trial {trial.number} was proposed at {describe(trial.setting)}, and the optimiser now proposes "
-                f"{describe(proposal.setting) if proposal else 'nothing'} in its place; another version of it, or "
-                "another budget that it plans by, began the study, or a trial was deleted: continue with those, or "
-                "begin another with --study"
+                f"{describe(setting) if setting else 'nothing'} in its place; another version of it, or another budget "
+                "that it plans by, began the study, or a trial was deleted: continue with those, or begin another with "
+                "--study"
             )
-        asked[trial.number] = proposal
+        asked.add(trial.number)
     while race.told < sum(trial.told_as is not None for trial in trials):
         tell_next()
-    return [(trial, asked[trial.number]) for trial in trials if trial.state == "running"]
+    return [trial for trial in trials if trial.state == "running"]
 
 
 def describe(setting: MergeSetting) -> str:

@@ -1,13 +1,14 @@
 """What is known of a trial: one merge, one evaluation."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.setting import MergeSetting
@@ -34,47 +35,6 @@ class Job:
     splits: tuple[Split, ...] = ("validation",)
     preflight: bool = False
     examples: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Answers:
-    """How a merge did on one split, example by example.
-
-    Attributes:
-        ids: Of the n examples.
-        categories: Theirs.
-        scores: In [0, 1], of shape (n,).
-        responses: What the model said; empty where the evaluator does not generate.
-    """
-
-    ids: tuple[str, ...]
-    categories: tuple[str, ...]
-    scores: NDArray[np.float64]
-    responses: tuple[str, ...] = ()
-
-    @property
-    def score(self) -> float:
-        """The mean score; NaN where there is none."""
-        return float(self.scores.mean()) if len(self.scores) else float("nan")
-
-    @property
-    def standard_error(self) -> float:
-        """Of the mean, from the spread over examples; NaN for a single one."""
-        if len(self.scores) < 2:
-            return float("nan")
-        return float(self.scores.std(ddof=1) / np.sqrt(len(self.scores)))
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def only(self, which: NDArray[np.bool_]) -> Self:
-        """Those for which `which`, of shape (n,), is true."""
-
-        def chosen(values: tuple[str, ...]) -> tuple[str, ...]:
-            return tuple(value for value, taken in zip(values, which, strict=True) if taken)
-
-        responses = chosen(self.responses) if self.responses else ()
-        return type(self)(chosen(self.ids), chosen(self.categories), self.scores[which], responses)
 
 
 def differences(one: Answers, other: Answers) -> NDArray[np.float64]:

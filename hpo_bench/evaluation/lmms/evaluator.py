@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
@@ -76,7 +76,7 @@ class LmmsEval:
         """The documents on one side of the split, without their pictures."""
         return of_split(self._documents, split)
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Answer and score each document.
 
         Raises:
@@ -88,19 +88,19 @@ class LmmsEval:
             raise EvaluationError(f"no task has a document {unknown[0]!r}")
         caps = [self._caps[self._by_id[example.id].task] for example in examples]
         scores, responses = np.zeros(len(examples)), [""] * len(examples)
-        seconds = dollars = 0.0
+        dollars = 0.0
         for cap in sorted(set(caps)):
             members = [place for place, its in enumerate(caps) if its == cap]
             try:
-                outcome = self._generations[cap].evaluate(model, [self._by_id[examples[i].id] for i in members])
+                found = self._generations[cap].evaluate(model, [self._by_id[examples[i].id] for i in members])
             except EvaluationError as error:
                 error.dollars += dollars
                 raise
-            scores[members] = outcome.scores
-            for member, response in zip(members, outcome.responses, strict=True):
+            scores[members] = found.scores
+            for member, response in zip(members, found.responses, strict=True):
                 responses[member] = response
-            seconds, dollars = seconds + outcome.seconds, dollars + outcome.dollars
-        return Outcome(tuple(examples), scores, seconds, tuple(responses), dollars)
+            dollars += found.dollars
+        return Answers.of(examples, scores, responses, dollars=dollars)
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LmmsEval:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hpo_bench.evaluation import calibration
-from hpo_bench.evaluation.base import Outcome, checked
+from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.experiments.methods.calibration_sets import calibration_set
 from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, ComparedMethod
@@ -141,14 +141,13 @@ class _Bench:
 
     def _unmerged(self, name: str, provenance: Mapping[str, Any]) -> Measured:
         self.loaded.write_language(self.loaded.tuned if name == BASE.name else self.loaded.expert)
-        outcome = self._score()
         where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
-        return Measured(name, provenance, **_answers(outcome), parameters=where)
+        return Measured(name, provenance, **self._answers(), parameters=where)
 
     def _direct(self, contender: ComparedMethod, provenance: Mapping[str, Any]) -> Measured:
         method, statistics_seconds, note = self._method(contender)
         seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
-        outcome = self._score()
+        answers = self._answers()
         chosen: tuple[float, ...] = ()
         if isinstance(method, metagpt.MetaGPT):
             chosen = metagpt.coefficients(self.vectors)
@@ -157,7 +156,7 @@ class _Bench:
         return Measured(
             contender.name,
             provenance,
-            **_answers(outcome),
+            **answers,
             seconds={"here": seconds},
             statistics_seconds=statistics_seconds,
             parameters=dict(zip(("vl_weight", "exp_weight"), chosen, strict=False)),
@@ -212,19 +211,16 @@ class _Bench:
             progress=lambda done, total, _: self.progress(done, total, f"{self.pair.name}: recording {method}"),
         )
 
-    def _score(self) -> Outcome:
+    def _answers(self) -> dict[str, Any]:
         """Of the live VLM as it is."""
         examples = self.evaluator.examples(TEST)
-        return checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples)
-
-
-def _answers(outcome: Outcome) -> dict[str, Any]:
-    ids = [example.id for example in outcome.examples]
-    return {
-        "scores": dict(zip(ids, np.asarray(outcome.scores, float).tolist(), strict=True)),
-        "categories": {example.id: example.category for example in outcome.examples},
-        "eval_seconds": outcome.seconds,
-    }
+        begin = time.perf_counter()
+        found = checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples)
+        return {
+            "scores": dict(zip(found.ids, np.asarray(found.scores, float).tolist(), strict=True)),
+            "categories": dict(zip(found.ids, found.categories, strict=True)),
+            "eval_seconds": time.perf_counter() - begin,
+        }
 
 
 def _seconds(merge: Callable[[], object]) -> float:

@@ -5,11 +5,12 @@ from math import isfinite
 from pathlib import Path
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success
+from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 from landscapes import catalogue
 from landscapes.landscape import Landscape

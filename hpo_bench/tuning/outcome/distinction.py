@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import f as f_distribution
 
 from hpo_bench.errors import TuningError
-from hpo_bench.tuning.trial import Answers
+from hpo_bench.evaluation.base import Answers
 
 LEVEL = 0.05
 """Merges count as told apart where equally good ones would look so different in fewer cases than this."""

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.display.figures import encode
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
@@ -26,7 +27,7 @@ from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Answers, Trial
+from hpo_bench.tuning.trial import Trial
 
 FILE = "report.html"
 SHOWN = 12

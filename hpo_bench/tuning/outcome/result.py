@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import BASE, MergeSetting
@@ -21,7 +22,7 @@ from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Answers, differences, plain
+from hpo_bench.tuning.trial import differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
 
 FILE = "result.json"

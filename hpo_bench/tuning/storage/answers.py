@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.files import write
-from hpo_bench.tuning.trial import Answers, writable
+from hpo_bench.tuning.trial import writable
 from landscapes.errors import UnreadableError
 from landscapes.written import check_regular
 

@@ -11,6 +11,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
@@ -26,7 +27,7 @@ from hpo_bench.tuning.storage.opening import (
     write_ahead,
 )
 from hpo_bench.tuning.storage.url import VARIABLE, of_file, opened, shown, sqlite_file
-from hpo_bench.tuning.trial import Answers, Failure, Success, Trial, plain
+from hpo_bench.tuning.trial import Failure, Success, Trial, plain
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""

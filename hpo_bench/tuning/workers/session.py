@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
-from hpo_bench.evaluation.base import Batched, Evaluator, Informed, Outcome, checked
+from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Informed, checked
 from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
@@ -21,7 +21,7 @@ from hpo_bench.merging.methods import metagpt, nan
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 
 T = TypeVar("T")
 
@@ -95,9 +95,8 @@ class PairSession:
             answers, notes = {}, []
             for split in job.splits:
                 examples = self.evaluator.examples(split)
-                outcome, note = self._with_room(len(examples), lambda of=examples: self._once(of))
-                paid += outcome.dollars
-                answers[split] = _answers(outcome)
+                answers[split], note = self._with_room(len(examples), lambda of=examples: self._once(of))
+                paid += answers[split].dollars
                 notes += [note] if note else []
             cost = TrialCost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
             return Success(answers, fingerprint, cost, "; ".join(notes))
@@ -124,10 +123,10 @@ class PairSession:
         self.evaluator.batch_size = size // 2
         return evaluate(), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
 
-    def _once(self, examples: Sequence[Example]) -> Outcome:
+    def _once(self, examples: Sequence[Example]) -> Answers:
         with finite_logits(self.model):
-            outcome = self.evaluator.evaluate(self.model, examples)
-        return checked(outcome, examples)
+            answers = self.evaluator.evaluate(self.model, examples)
+        return checked(answers, examples)
 
     def _settle(self) -> None:
         # Devices work behind the clock's back.
@@ -160,15 +159,6 @@ def failure_of(error: BaseException) -> Failure:
     first = next((line for line in str(error).splitlines() if line.strip()), "no message")
     named = first if isinstance(error, EvaluationError | MergeError) else f"{type(error).__name__}: {first}"
     return Failure(kind, named, "".join(traceback.format_exception(error)))
-
-
-def _answers(outcome: Outcome) -> Answers:
-    return Answers(
-        ids=tuple(example.id for example in outcome.examples),
-        categories=tuple(example.category for example in outcome.examples),
-        scores=outcome.scores,
-        responses=outcome.responses,
-    )
 
 
 COEFFICIENTS = {"nan": nan.coefficients, "metagpt": metagpt.coefficients}

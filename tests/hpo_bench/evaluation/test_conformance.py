@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.registry import EVALUATORS
 from hpo_bench.testing import ConformanceError, check_evaluator
@@ -21,7 +21,7 @@ class Sound:
         return SIDES[split]
 
     def evaluate(self, model, examples):
-        return Outcome(tuple(examples), np.array([float(one.answer) / 4 for one in examples]), 0.0)
+        return Answers.of(examples, np.array([float(one.answer) / 4 for one in examples]))
 
 
 class Overlapping(Sound):
@@ -31,19 +31,19 @@ class Overlapping(Sound):
 
 class Beyond(Sound):
     def evaluate(self, model, examples):
-        return Outcome(tuple(examples), np.full(len(examples), 1.5), 0.0)
+        return Answers.of(examples, np.full(len(examples), 1.5))
 
 
 class Moody(Sound):
     turns = itertools.count(1)
 
     def evaluate(self, model, examples):
-        return Outcome(tuple(examples), np.full(len(examples), 1 / next(self.turns)), 0.0)
+        return Answers.of(examples, np.full(len(examples), 1 / next(self.turns)))
 
 
 class Positional(Sound):
     def evaluate(self, model, examples):
-        return Outcome(tuple(examples), np.linspace(0, 1, len(examples)), 0.0)
+        return Answers.of(examples, np.linspace(0, 1, len(examples)))
 
 
 def test_a_sound_evaluator_conforms() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.prompts import Prompts
@@ -28,9 +28,9 @@ def test_a_fifth_is_validation_whatever_the_order() -> None:
 
 
 def test_standard_error_is_that_of_the_mean() -> None:
-    outcome = Outcome((), np.array([0.0, 1.0, 1.0, 1.0]), 0.0)
-    assert outcome.score == 0.75
-    assert outcome.standard_error == pytest.approx(0.25)
+    answers = Answers.of((), np.array([0.0, 1.0, 1.0, 1.0]))
+    assert answers.score == 0.75
+    assert answers.standard_error == pytest.approx(0.25)
 
 
 def generated(loaded: LoadedPair, example: Example) -> str:

@@ -9,6 +9,7 @@ import pytest
 from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config
 
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
@@ -24,7 +25,7 @@ from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from optimizers import Optimizer
 from optimizers.gp_bo import GpBo
 from optimizers.registry import get

@@ -286,10 +286,10 @@ def test_deleted_trials_are_noticed(tmp_path: Path) -> None:
     store = TrialStore(tmp_path, "study")
     store.begin(config())
     race = Race.of(config(), get("random"), budget=5)
-    proposal = race.ask()
-    assert proposal is not None
-    trial = store.start(proposal.setting, asked_after=1, worker="w")
-    store.finish(trial, success(Job("trial 0", proposal.setting)), told_as=1)
+    setting = race.ask()
+    assert setting is not None
+    trial = store.start(setting, asked_after=1, worker="w")
+    store.finish(trial, success(Job("trial 0", setting)), told_as=1)
     with pytest.raises(TuningError, match="do not fit together"):
         tune(tmp_path, InlinePool())
 

@@ -12,6 +12,7 @@ from tuning_toys import InlinePool, answers, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -30,7 +31,7 @@ from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Answers, Job, Success, Trial, TrialCost
+from hpo_bench.tuning.trial import Job, Success, Trial, TrialCost
 from landscapes import catalogue
 from landscapes.errors import UnwritableError
 from optimizers.registry import get
@@ -156,17 +157,16 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     setting = MergeSetting("ta", 0.4, 0.9)
     fingerprint = Resident(loaded).merge(setting)
     evaluator = open_evaluator(small_pair, loaded)
-    outcome = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
+    found = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
     store = TrialStore(tmp_path / "s", "s")
     store.begin(config(pair=small_pair.name, checkpoints=small_pair.file_hashes()))
-    found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
     store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     StudyOrigin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
     made = study.export(tmp_path / "out", trial=0)
     assert (made.trial.number, made.same, made.total, made.explained) == (0, len(found), len(found), True)
-    assert made.score == pytest.approx(outcome.scores.mean())
+    assert made.score == pytest.approx(found.scores.mean())
     provenance = json.loads((tmp_path / "out" / "hpo_bench.json").read_text())
     assert provenance["fingerprint"] == fingerprint
     assert (provenance["study"], provenance["trial"]) == ("s", 0)

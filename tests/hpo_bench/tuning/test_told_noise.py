@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.tuning.race import _Arm
-from hpo_bench.tuning.trial import Answers
 from landscapes import catalogue
 
 Array = NDArray[np.float64]

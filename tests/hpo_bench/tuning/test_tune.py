@@ -15,6 +15,7 @@ from tuning_toys import CATEGORIES, IDS, InlinePool, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import of_split, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
@@ -22,7 +23,7 @@ from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers import processes
 
 Tune = Callable[..., Result]

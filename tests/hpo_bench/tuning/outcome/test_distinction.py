@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import ttest_rel
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
-from hpo_bench.tuning.trial import Answers
 
 
 def scored(scores: np.ndarray) -> list[Answers]:

@@ -23,7 +23,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Answers, Success, TrialCost
+from hpo_bench.tuning.trial import Success, TrialCost
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,9 @@ def study(shipped: Pair, loaded: LoadedPair, tmp_path_factory: pytest.TempPathFa
     setting = MergeSetting("ta", 0.4, 0.9)
     fingerprint = Resident(loaded).merge(setting)
     evaluator = open_evaluator(pair, loaded)
-    outcome = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
+    found = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
     store = TrialStore(folder / "s", "s")
     store.begin(config(pair=pair.name, checkpoints=pair.file_hashes()))
-    found = Answers(tuple(e.id for e in outcome.examples), tuple(e.category for e in outcome.examples), outcome.scores)
     trial = store.start(setting, asked_after=0, worker="w")
     store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     store.close()

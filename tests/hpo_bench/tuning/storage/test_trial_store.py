@@ -13,11 +13,12 @@ import pytest
 from tuning_toys import answers, config, success
 
 from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 
 SETTING = MergeSetting("ta", 0.3, 1.1)
 

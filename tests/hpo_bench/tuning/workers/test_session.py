@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.base import Outcome
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Failure, Job, Success
@@ -39,26 +39,26 @@ class Merger:
 class Scripted:
     """Evaluates as a test says."""
 
-    act: Callable[[Any, Sequence[Example], int], Outcome]
+    act: Callable[[Any, Sequence[Example], int], Answers]
     batch_size: int = 100
 
     def examples(self, split: Split) -> Sequence[Example]:
         return EXAMPLES if split == "validation" else EXAMPLES[:3]
 
-    def evaluate(self, model: Any, examples: Sequence[Example]) -> Outcome:
+    def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         return self.act(model, examples, self.batch_size)
 
 
-def right(model: Any, examples: Sequence[Example], size: int) -> Outcome:
+def right(model: Any, examples: Sequence[Example], size: int) -> Answers:
     model.head(torch.ones(1, 2))
-    return Outcome(tuple(examples), np.ones(len(examples)), 0.1, dollars=0.25)
+    return Answers.of(examples, np.ones(len(examples)), dollars=0.25)
 
 
-def run(act: Callable[..., Outcome], job: Job = JOB, model: Model | None = None) -> Success | Failure:
+def run(act: Callable[..., Answers], job: Job = JOB, model: Model | None = None) -> Success | Failure:
     return PairSession(model or Model(), Merger(), Scripted(act)).run(job)
 
 
-def failed(act: Callable[..., Outcome], **options: Any) -> Failure:
+def failed(act: Callable[..., Answers], **options: Any) -> Failure:
     result = run(act, **options)
     assert isinstance(result, Failure)
     return result
@@ -74,7 +74,7 @@ def test_each_split_is_answered_and_paid() -> None:
 def test_out_of_memory_is_tried_once_more_with_half_the_batch() -> None:
     sizes = []
 
-    def full(model: Any, examples: Sequence[Example], size: int) -> Outcome:
+    def full(model: Any, examples: Sequence[Example], size: int) -> Answers:
         sizes.append(size)
         if size > 4:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -87,7 +87,7 @@ def test_out_of_memory_is_tried_once_more_with_half_the_batch() -> None:
 
 
 def test_out_of_memory_twice_is_a_failure() -> None:
-    def full(*_: Any) -> Outcome:
+    def full(*_: Any) -> Answers:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     result = failed(full)
@@ -105,7 +105,7 @@ def test_logits_that_are_no_numbers_are_a_failure(value: float) -> None:
 
 
 def test_what_an_evaluator_raises_is_a_failure_with_its_traceback() -> None:
-    def broken(*_: Any) -> Outcome:
+    def broken(*_: Any) -> Answers:
         raise ZeroDivisionError("division by zero")
 
     result = failed(broken)
@@ -114,24 +114,24 @@ def test_what_an_evaluator_raises_is_a_failure_with_its_traceback() -> None:
 
 
 def test_failures_keep_their_kind() -> None:
-    def judged(*_: Any) -> Outcome:
+    def judged(*_: Any) -> Answers:
         raise EvaluationError("the judge does not answer", kind="judge")
 
     assert failed(judged).kind == "judge"
 
 
 @pytest.mark.parametrize(
-    "outcome",
+    "answers",
     [
         None,
         0.7,
-        Outcome(EXAMPLES[::-1], np.ones(8), 0.1),
-        Outcome(EXAMPLES, np.ones(7), 0.1),
-        Outcome(EXAMPLES, np.full(8, np.nan), 0.1),
-        Outcome(EXAMPLES, np.linspace(0, 1.1, 8), 0.1),
-        Outcome(EXAMPLES, np.ones(8), 0.1, responses=("yes",)),
-        Outcome(EXAMPLES, np.ones(8), 0.1, dollars=-1.0),
+        Answers.of(EXAMPLES[::-1], np.ones(8)),
+        Answers.of(EXAMPLES, np.ones(7)),
+        Answers.of(EXAMPLES, np.full(8, np.nan)),
+        Answers.of(EXAMPLES, np.linspace(0, 1.1, 8)),
+        Answers.of(EXAMPLES, np.ones(8), ("yes",)),
+        Answers.of(EXAMPLES, np.ones(8), dollars=-1.0),
     ],
 )
-def test_nonsense_is_a_failure(outcome: Any) -> None:
-    assert failed(lambda *_: outcome).kind == "nonsense"
+def test_nonsense_is_a_failure(answers: Any) -> None:
+    assert failed(lambda *_: answers).kind == "nonsense"
