@@ -143,7 +143,7 @@ def run_preflight(
             manner="",
         )
     notes = [*told.notes, *_company(examples, told, model)]
-    if not outcome.responses and (opened := {opened_by(prompt) for prompt in told.prompts} - {""}):
+    if not scored.responses and (opened := {opened_by(prompt) for prompt in told.prompts} - {""}):
         notes.append(
             f"the chat template opens thoughts ({min(opened)}) before the answer: right answers are compared with what "
             "follows at once; take a template that does not, or `generate: true` with room for them in `max_new_tokens`"
