@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.regret import random_searches
-from hpo_bench.experiments.ablation.page import Row, compare
+from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.workers import each, one_thread
 from landscapes.functions import Function
 from optimizers.base import Optimizer
@@ -132,7 +132,7 @@ def _random(function: Function, budget: int, *, noise: float) -> Array:
 
 def conduct(
     arms: Sequence[Arm], functions: Mapping[str, Sequence[Function]], *, noises: Sequence[float], seeds: int, jobs: int
-) -> list[Row]:
+) -> list[AblationRow]:
     """Runs every arm on every suite at every noise.
 
     Args:
@@ -156,7 +156,7 @@ def conduct(
             ratios = list(outcome.ratios.values())
             difference, factor = compare(ratios, reference)
             rows.append(
-                Row(
+                AblationRow(
                     suite=suite,
                     noise=noise,
                     arm=arm.name,

@@ -136,7 +136,6 @@ def lose_tokenizer(folder: Path) -> None:
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
         (lose_tokenizer, "its tokenizer cannot be read"),
     ],
-    ids=str,
 )
 def test_a_spoilt_checkpoint_is_refused_and_nothing_is_written(
     folder: Path, role: str, spoil: Callable[[Path], None], message: str, tmp_path: Path
