@@ -119,6 +119,10 @@ Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 JSON_FILE_NAME = "--json-file"
 FOLDER = click.Path(path_type=Path)
 PRICE = click.option("--price", type=Money(), default=0.0, help="Dollars that an hour of a GPU costs.")
+PUBLISHED = click.option(
+    "--published", type=float, metavar="SCORE",
+    help="The base VLM's published score, from 0 to 100; more than 3 standard errors away from ours is told.",
+)  # fmt: skip
 PAIRS = click.option(
     "--pairs", type=FOLDER, default=Path("nano"), show_default=True, metavar="DIR",
     help="Folder where `hpo-bench nano build` puts its pairs.",

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import PAIRS, PRICE, THREADS, TRUST_REMOTE_CODE, WORKERS, device
+from hpo_bench.cli.options import PAIRS, PRICE, PUBLISHED, THREADS, TRUST_REMOTE_CODE, WORKERS, device
 
 EXAMPLES = """\b
 Examples:
   hpo-bench plan ja-llama
   hpo-bench plan path/to/pair.yaml --price 2.5 --workers 4
+  hpo-bench plan path/to/pair.yaml --published 37.5        the base VLM's score elsewhere, beside ours
 """
 TRIALS = (25, 40, 60, 100)
 """The study's small grid, its two budgets, and its large grid."""
@@ -17,6 +18,7 @@ TRIALS = (25, 40, 60, 100)
 
 @click.command(epilog=EXAMPLES)
 @click.argument("pair")
+@PUBLISHED
 @PRICE
 @WORKERS
 @device()
@@ -24,9 +26,21 @@ TRIALS = (25, 40, 60, 100)
 @PAIRS
 @TRUST_REMOTE_CODE
 def command(
-    *, pair: str, price: float, workers: int, device: str | None, threads: int, pairs: Path, trust_remote_code: bool
+    *,
+    pair: str,
+    published: float | None,
+    price: float,
+    workers: int,
+    device: str | None,
+    threads: int,
+    pairs: Path,
+    trust_remote_code: bool,
 ) -> None:
-    """Forecast hours, memory, disk and dollars of tuning PAIR from one timed trial."""
+    """Forecast hours, memory, disk and dollars of tuning PAIR from one timed trial.
+
+    First the base VLM, the expert swapped in and half-and-half are asked a handful of questions: see that they are put
+    and scored as they should be.
+    """
     from rich import box
     from rich.table import Table
 
@@ -36,15 +50,28 @@ def command(
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.forecast import forecast
     from hpo_bench.tuning.goal import check_examples
+    from hpo_bench.tuning.references import ask_references, check_published, compare_published, show_references
     from hpo_bench.tuning.terminal import clock
-    from hpo_bench.tuning.workers.session import PairOpener
+    from hpo_bench.tuning.workers.session import PairOpener, WorkerSession
 
     found = find_pair(pair, pairs)
+    if published is not None:
+        check_published(published)
     check_examples(found)
     place = devices(1, device)[0]
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
-    made = forecast(found, opener, place)
+    sessions = []
+
+    def opened(device: str) -> WorkerSession:
+        sessions.append(opener(device))
+        return sessions[0]
+
+    made = forecast(found, opened, place)
     console = PlainConsole()
+    show_references(ask_references(sessions[0].run), console)
+    if published is not None:
+        far, told = compare_published(sessions[0].run, published)
+        console.print(f"{'Warning: ' * far}{told}", highlight=False, soft_wrap=True)
     for line in (
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",

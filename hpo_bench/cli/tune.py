@@ -8,6 +8,7 @@ from hpo_bench.cli.options import (
     MASK_SEED,
     PAIRS,
     PRICE,
+    PUBLISHED,
     RAY_ADDRESS,
     STUDIES,
     THREADS,
@@ -28,6 +29,7 @@ Examples:
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
   hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
+  hpo-bench tune my-pair --dry-run --published 37.5       and whether the base VLM scores as published
   hpo-bench tune my-pair --workers 4                      four GPUs of this machine
 """
 DEMO = "ja-llama"
@@ -108,8 +110,9 @@ class RangeType(click.ParamType):
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="Ask the base VLM a handful of questions, as always before the first trial, and stop.",
+    help="Ask the base VLM, the expert swapped in and half-and-half a handful of questions, and stop.",
 )
+@PUBLISHED
 @PAIRS
 @TRUST_REMOTE_CODE
 def command(
@@ -117,6 +120,7 @@ def command(
     pair: str | None,
     demo: bool,
     dry_run: bool,
+    published: float | None,
     methods: tuple[str, ...],
     starts: tuple[str, ...],
     origins: tuple[str, ...],
@@ -131,6 +135,8 @@ def command(
     """
     from hpo_bench.errors import UsageError
 
+    if published is not None and not dry_run:
+        raise UsageError("--published goes with --dry-run, which scores the base VLM on its own")
     named = DEMO if demo else pair
     if named is None or (demo and pair is not None):
         raise UsageError("name a pair, or say --demo")
@@ -143,7 +149,7 @@ def command(
     if demo:
         options["study"] = options["study"] or "demo"
     if dry_run:
-        tune.dry_run(named, **options)
+        tune.dry_run(named, published=published, **options)
         say("nothing was tried; the same command without --dry-run begins")
         return
     tune.tune(named, beside=grid_best(DEMO) if demo else None, progress=True, **options)

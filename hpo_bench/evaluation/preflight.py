@@ -113,7 +113,7 @@ def run_preflight(
 ) -> Preflight:
     """Score a handful of validation examples, and check that each is answered as it is without the others.
 
-    All others must at least be such as can be asked, where the evaluator can tell.
+    All others must at least be such as can be asked, where the evaluator can tell and no examples are named.
 
     Args:
         evaluator: What scores.
@@ -125,7 +125,7 @@ def run_preflight(
         EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
     """
     backend = backend_of(model, evaluator)
-    if isinstance(evaluator, Outspoken):
+    if isinstance(evaluator, Outspoken) and not ids:
         evaluator.check([example for split in SPLITS for example in evaluator.examples(split)])
     known = evaluator.examples("validation")
     examples = [one for one in known if one.id in ids] if ids else handful(known)

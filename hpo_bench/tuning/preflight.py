@@ -74,8 +74,8 @@ def of_study(
     for example in sorted(prompts.keys() & old.keys()) if begun else ():
         if prompts[example] != old[example]:
             raise TuningError(
-                f"{folder}: example {example!r} is now asked as {_cut(prompts[example])!r}, and was asked as "
-                f"{_cut(old[example])!r} in the study's trials; put tokenizer and chat template back, or begin another "
+                f"{folder}: example {example!r} is now asked as {cut(prompts[example])!r}, and was asked as "
+                f"{cut(old[example])!r} in the study's trials; put tokenizer and chat template back, or begin another "
                 "study with --study"
             )
     used, now = before.get("backend", {}), preflight.backend
@@ -118,6 +118,24 @@ def ask(
     """
     name = "the base VLM before the first trial" if setting == BASE else "the recommended merge"
     job = Job(name, setting, preflight=True, examples=examples)
+    result = result_of(pool, interrupt, job, limit=limit)
+    if isinstance(result, Success):
+        return result.preflight or Preflight((), "", ())
+    raise _error(result, logs)
+
+
+def result_of(pool: WorkerPool, interrupt: Interrupt, job: Job, *, limit: float) -> Success | Failure:
+    """Let a worker do a job; one that dies or hangs is given one more chance.
+
+    Args:
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
+        job: What to do.
+        limit: Seconds that it may take.
+
+    Raises:
+        KeyboardInterrupt: If an end was asked for.
+    """
     attempts, waiting = 0, False
     while True:
         if interrupt.requested:
@@ -130,11 +148,9 @@ def ask(
             continue
         waiting = False
         result = event.result if isinstance(event, Finished) else event.failure
-        if isinstance(result, Success):
-            return result.preflight or Preflight((), "", ())
         attempts += 1
         if isinstance(event, Finished) or attempts == ATTEMPTS:
-            raise _error(result, logs)
+            return result
 
 
 def show(preflight: Preflight, console: Console) -> None:
@@ -153,10 +169,15 @@ def show(preflight: Preflight, console: Console) -> None:
     table.add_column("score", justify="right")
     for answer in preflight.answers:
         # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
-        texts = (Text(_cut(text)) for text in (answer.prompt, answer.right, answer.said))
+        texts = (Text(cut(text)) for text in (answer.prompt, answer.right, answer.said))
         table.add_row(*texts, f"{answer.score:g}")
     console.print(table)
-    for note in preflight.notes:
+    show_notes(preflight.notes, console)
+
+
+def show_notes(notes: tuple[str, ...], console: Console) -> None:
+    """Print what a user should know."""
+    for note in notes:
         console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -170,8 +191,8 @@ def _error(failure: Failure, logs: Path | None) -> TuningError:
     return TuningError(f"{what}; no trial was begun, and {log} has the details")
 
 
-def _cut(text: str) -> str:
-    """In one line, and where it is long without its middle."""
+def cut(text: str) -> str:
+    """A text in one line, and where it is long without its middle."""
     line = text.replace("\n", "\\n")
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN // 2]} ... {line[-_SHOWN // 2 :]}"
 

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,12 +12,11 @@ import torch
 from rich.console import Console
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.devices import devices
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
-from hpo_bench.tuning import preflight, starts
+from hpo_bench.tuning import preflight, references, starts
 from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, check_examples
@@ -29,6 +29,7 @@ from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.race import Race
+from hpo_bench.tuning.references import Reference
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.opening import check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
@@ -155,9 +156,15 @@ def run(
 
 
 def dry_run(
-    pair: Pair, config: StudyConfig, options: RunOptions, *, console: Console, open_pool: PoolOpener | None = None
-) -> Preflight:
-    """Do all that comes before the first trial, and leave nothing behind.
+    pair: Pair,
+    config: StudyConfig,
+    options: RunOptions,
+    *,
+    console: Console,
+    open_pool: PoolOpener | None = None,
+    published: float | None = None,
+) -> tuple[Reference, ...]:
+    """Do all that comes before the first trial, for what there is without tuning too, and leave nothing behind.
 
     Args:
         pair: What would be merged.
@@ -165,12 +172,15 @@ def dry_run(
         options: How they would be made.
         console: Where to show what is asked and said.
         open_pool: Opens the workers; by default those that the options ask for.
+        published: The base VLM's score elsewhere, from 0 to 100, to be set against ours.
 
     Raises:
         UsageError: If an option makes no sense.
         TuningError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
         OptimizerError: If there is no such optimiser, or it refuses the box.
     """
+    if published is not None:
+        references.check_published(published)
     check(pair, config, options)
     folder = options.folder(config)
     with one_thread(), ExitStack() as stack:
@@ -181,8 +191,12 @@ def dry_run(
         interrupt = stack.enter_context(Interrupt())
         pool = (open_pool or _opener(pair, config, options))(logs, ())
         stack.callback(pool.stop)
-        asked = preflight.ask(pool, interrupt, limit=time_limit(options.timeout, ()))
-        preflight.show(asked, console)
+        do = partial(preflight.result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
+        asked = references.ask_references(do)
+        references.show_references(asked, console)
+        if published is not None:
+            far, told = references.compare_published(do, published)
+            console.print(f"{'Warning: ' * far}{told}", highlight=False, soft_wrap=True)
         return asked
 
 

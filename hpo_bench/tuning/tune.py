@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.display.console import PlainConsole
-from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -15,6 +14,7 @@ from hpo_bench.tuning import run
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
+from hpo_bench.tuning.references import Reference
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
@@ -118,18 +118,25 @@ def tune(
     return Study.open(options.name(config), options.studies, pair=found)
 
 
-def dry_run(pair: Pair | str | Path, *, progress: bool = True, **options: Any) -> Preflight:
-    """Ask the base VLM a handful of questions, as `tune` does before the first trial, and leave nothing behind.
+def dry_run(
+    pair: Pair | str | Path, *, published: float | None = None, progress: bool = True, **options: Any
+) -> tuple[Reference, ...]:
+    """Ask what there is without tuning a handful of questions, before the first trial, and leave nothing behind.
+
+    These are the base VLM, the expert swapped in, and half-and-half.
 
     Args:
         pair: As for `tune`.
+        published: The base VLM's score elsewhere, from 0 to 100, to be set against its score on the validation
+            examples here.
         progress: Whether to print what was asked and said.
         options: As for `tune`.
 
     Raises:
         HpoBenchError: As `tune` does, or if the base VLM cannot be evaluated.
     """
-    return run.dry_run(*_wanted(pair, **options), console=PlainConsole(quiet=not progress))
+    console = PlainConsole(quiet=not progress)
+    return run.dry_run(*_wanted(pair, **options), console=console, published=published)
 
 
 def _wanted(

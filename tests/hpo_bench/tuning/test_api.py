@@ -20,7 +20,7 @@ from hpo_bench.tuning.workers import processes
 def test_options_are_those_of_the_command() -> None:
     ours = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
     typed = command.make_context("tune", ["a-pair"]).params
-    assert set(typed) - set(ours) == {"demo", "dry_run", "origins"}
+    assert set(typed) - set(ours) == {"demo", "dry_run", "origins", "published"}
     assert set(ours) - set(typed) == {"beside", "progress"}
     assert {name: typed[name] for name in typed if name in ours and name not in ("pair", "methods")} == {
         name: default for name, default in ours.items() if name in typed and name not in ("pair", "methods")

@@ -29,7 +29,16 @@ def test_hours_and_dollars_follow_from_one_trial() -> None:
 def test_a_pair_is_forecast_on_real_models(small_pair: Pair) -> None:
     result = CliRunner().invoke(cli, ["plan", str(small_pair.folder), "--price", "2", "--workers", "2"])
     assert result.exit_code == 0, result.output
-    for words in ("on cpu: loading", "memory", "disk", "the result on", "device-hours", "dollars"):
+    for words in (
+        "Without tuning, on 8 validation examples",
+        "expert swapped in: score",
+        "on cpu: loading",
+        "memory",
+        "disk",
+        "the result on",
+        "device-hours",
+        "dollars",
+    ):
         assert words in result.output
     assert [line.split()[0] for line in result.output.splitlines() if line.strip()[:1].isdigit()] == [
         "25", "40", "60", "100",
