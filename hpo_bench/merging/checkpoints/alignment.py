@@ -11,12 +11,11 @@ from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import BY_ROW, EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.backbone import Backbone, explicit_backbone, find_backbone, language_names, strays_of
-from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, compare, compare_functions
-from hpo_bench.merging.checkpoints.identification import made_of
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
-from hpo_bench.merging.checkpoints.skeleton import Shape, Skeleton
+from hpo_bench.merging.checkpoints.opening import Opened, open_models
+from hpo_bench.merging.checkpoints.skeleton import Shape
 from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
 
 if TYPE_CHECKING:
@@ -64,15 +63,14 @@ class Alignment:
         """
         trusted = trust_remote_code and pair.trust_remote_code
         folders = {"base": pair.base, "vlm": pair.vlm, "expert": pair.expert}
-        checkpoints = {role: Checkpoint.open(folder) for role, folder in folders.items()}
-        configurations = {
-            role: Configuration.read(folder, trust_remote_code=trusted) for role, folder in folders.items()
-        }
-        _check_roles(configurations, checkpoints, explicit=bool(pair.language_prefixes))
-        models = {
-            role: StoredModel.of(checkpoint, Skeleton.of(configurations[role], trust_remote_code=trusted))
-            for role, checkpoint in checkpoints.items()
-        }
+        opened = open_models(
+            folders,
+            {role: str(source) for role, source in pair.sources.items()},
+            explicit=bool(pair.language_prefixes),
+            trust_remote_code=trusted,
+        )
+        models = {role: one.model for role, one in opened.items()}
+        configurations = {role: one.configuration for role, one in opened.items()}
         language = {
             role: language_names(models[role].skeleton, configurations[role].text) for role in ("base", "expert")
         }
@@ -86,7 +84,7 @@ class Alignment:
             role: Naming.of(model, language[role], says_tied=configurations[role].tied)
             for role, model in models.items()
         }
-        findings = [*_overruled(configurations, names), *_unread(models), *_unused(models)]
+        findings = [*_overruled(configurations, names), *_unread(models), *_unused(models), *_taken(opened)]
         configurations = {role: each.as_stored(tied=names[role].tied) for role, each in configurations.items()}
         findings += compare(configurations)
         stored = names["vlm"].names
@@ -106,7 +104,7 @@ class Alignment:
         vocabularies: dict[str, VocabularyMap] = {}
         by_row = [name for name in BY_ROW if name in merged]
         if by_row and not any(f.severity == "error" for f in findings):
-            tokens = {role: read_vocabulary(folder) for role, folder in folders.items()}
+            tokens = {role: read_vocabulary(one.tokenizer) for role, one in opened.items()}
             rows = {name: _rows(name, models, names) for name in by_row}
             for name in by_row:
                 alike = next((other for other in vocabularies if rows[other] == rows[name]), None)
@@ -211,27 +209,6 @@ def check_finite(tensor: torch.Tensor, what: str) -> None:
         raise NotFiniteError(f"{what} holds {bad} weights that are NaN or infinite; fetch it anew, or ask its authors")
 
 
-def _check_roles(
-    configurations: Mapping[str, Configuration], checkpoints: Mapping[str, Checkpoint], *, explicit: bool
-) -> None:
-    if not configurations["vlm"].sees and not explicit:
-        swapped = next((role for role in ("expert", "base") if configurations[role].sees), None)
-        raise MergeError(
-            f"{checkpoints['vlm'].folder} is given as the VLM and is a language model "
-            f"({configurations['vlm'].model_type}){made_of(checkpoints['vlm'].folder)}; "
-            + (f"are VLM and {swapped} swapped?" if swapped else "give the vision-language model")
-        )
-    for role in ("base", "expert"):
-        if configurations[role].sees:
-            folder = checkpoints[role].folder
-            taken_out = f"hpo-bench graft extract --base BASE --vlm {folder} --expert BASE --out parts"
-            raise MergeError(
-                f"{folder} is given as the {role} and is a vision-language model ({configurations[role].model_type})"
-                f"{made_of(folder)}; give a language model, such as its language backbone, which `{taken_out}` writes "
-                "as parts/vlm"
-            )
-
-
 def _shapes(model: StoredModel, language: Mapping[str, str]) -> dict[str, Shape]:
     return {
         name: model.tensors[ours].shape if ours in model.tensors else model.skeleton.shapes[ours]
@@ -267,6 +244,20 @@ def _unread(models: Mapping[str, StoredModel]) -> list[Finding]:
         for role, checkpoint in checkpoints.items()
         if checkpoint.unread
     ]
+
+
+def _taken(opened: Mapping[str, Opened]) -> list[Finding]:
+    """What base and expert are, where that is not plainly a language model."""
+    findings = []
+    for role in ("base", "expert"):
+        if note := opened[role].model.note:
+            findings.append(Finding("note", f"the {role} is {note}"))
+        if opened[role].configuration.sees:
+            kind = opened[role].configuration.model_type
+            findings.append(
+                Finding("note", f"the {role} is itself a VLM ({kind}), of which the language part is taken")
+            )
+    return findings
 
 
 def _unused(models: Mapping[str, StoredModel]) -> list[Finding]:

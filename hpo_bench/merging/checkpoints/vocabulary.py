@@ -123,6 +123,11 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
         ) from error
 
 
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer of its own."""
+    return any((folder / name).is_file() for name in (_FILE, "tokenizer.model", "vocab.json"))
+
+
 def _added(folder: Path) -> dict[str, int]:
     """Tokens that are in the tokenizer's configuration alone, as some fine-tunes leave theirs."""
     path = folder / _CONFIGURATION

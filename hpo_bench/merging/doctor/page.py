@@ -60,7 +60,9 @@ def _models(diagnosis: Diagnosis) -> Table:
     for role in ROLES:
         checkpoint = diagnosis.alignment.models[role].checkpoint
         parent = diagnosis.alignment.configurations[role].parent
-        origin = str(diagnosis.pair.sources[role]) + (f" (says: from {parent})" if parent else "")
+        note = diagnosis.alignment.models[role].note
+        said = "; ".join(filter(None, (note, parent and f"says: from {parent}")))
+        origin = str(diagnosis.pair.sources[role]) + (f" ({said})" if said else "")
         size = _count(checkpoint.elements)
         table.add_row(role, size, gib(checkpoint.bytes), str(len(checkpoint.files)), origin)
     return table

@@ -122,7 +122,8 @@ def extract(alignment: Alignment, folder: Path) -> Path:
     """
     itemsize = alignment.stored_dtype.itemsize
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
-    config = _config(alignment)
+    plain = next((role for role in ("base", "expert") if not alignment.configurations[role].sees), None)
+    config = _config(alignment, plain)
     vlm = alignment.models["vlm"].folder
     auxiliary_files(vlm, TOKENIZER)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
@@ -134,7 +135,8 @@ def extract(alignment: Alignment, folder: Path) -> Path:
             else:
                 tensors = dict.fromkeys(ROLES, alignment.read("vlm", alignment.language[name]))
             for role, tensor in tensors.items():
-                writers[role].add(name, tensor)
+                for place, part in _as_stored(alignment, plain, name, tensor).items():
+                    writers[role].add(place, part)
         for role, writer in writers.items():
             writer.finish()
             (scratch / role / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
@@ -142,13 +144,36 @@ def extract(alignment: Alignment, folder: Path) -> Path:
     return folder
 
 
-def _config(alignment: Alignment) -> Mapping[str, object]:
-    """The base's configuration with the VLM's vocabulary and ties: weights of all three go by the same one."""
-    base, vlm = alignment.models["base"], alignment.configurations["vlm"]
-    config = read_json(base.folder / "config.json", wrong=MergeError)
+def _config(alignment: Alignment, plain: str | None) -> Mapping[str, object]:
+    """A language model's configuration with the VLM's vocabulary and ties: weights of all three go by the same one.
+
+    Args:
+        alignment: Of the pair.
+        plain: Which of base and expert is a language model, and not the language part of a VLM; None if neither is.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+
+    vlm = alignment.configurations["vlm"]
+    if plain is not None:
+        config = read_json(alignment.models[plain].checkpoint.folder / "config.json", wrong=MergeError)
+    else:
+        text = alignment.configurations["base"].text
+        if text.model_type not in CAUSAL:
+            raise MergeError(
+                f"transformers has no language model of the kind {text.model_type!r}, so the VLMs' language parts "
+                "cannot be written as one; give a language model as the base"
+            )
+        config = {**text.to_dict(), "architectures": [CAUSAL[text.model_type]]}
     config["vocab_size"] = vlm.facts["vocabulary"]
     config["tie_word_embeddings"] = vlm.tied
     return config
+
+
+def _as_stored(alignment: Alignment, plain: str | None, name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A language tensor under the names and in the shapes in which that language model stores it."""
+    if plain is None or name not in alignment.names[plain].names:
+        return {name: tensor}
+    return alignment.models[plain].parts(alignment.names[plain].place(name), tensor)
 
 
 class _Shards:

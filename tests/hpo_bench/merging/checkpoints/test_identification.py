@@ -9,10 +9,8 @@ from typing import Any
 import pytest
 import random_models
 import torch
-from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
-from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError
 from hpo_bench.merging import processor as processors
 from hpo_bench.merging.doctor.diagnosis import diagnose
@@ -139,7 +137,10 @@ def variant(folder: Path) -> None:
 
 MERGED_IN = r"merge it in \(peft's `merge_and_unload`, then `save_pretrained`\) and give that folder"
 KINDS = [
-    (adapter, rf"is a LoRA adapter of owner/parent and no model of its own; {MERGED_IN}"),
+    (
+        adapter,  # which an expert may be, of this base
+        rf"is (a LoRA adapter of owner/parent and no model of its own; {MERGED_IN}|no LoRA of this base: .* of own)",
+    ),
     (adapter_beside_the_model, rf"a LoRA adapter of owner/parent, which transformers adds .*; {MERGED_IN}, or move"),
     (gguf, r"no config\.json; model-Q4_K_M\.gguf is in GGUF, .*, of owner/parent; use the original weights"),
     (gguf_with_configuration, r"ggml-model-f16\.gguf is in GGUF, .*, of owner/parent; use the original weights"),
@@ -178,22 +179,15 @@ def test_it_is_said_what_it_is_of_what_and_what_to_do(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("role", ["base", "expert"])
-def test_a_vlm_is_no_language_model_and_says_where_its_own_is(folder: Path, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "said"), [("base", "the VLM's language layers are the base's"), ("expert", "nearer to the expert than")]
+)
+def test_the_vlm_itself_as_base_or_expert_is_told_of(folder: Path, role: str, said: str) -> None:
     shutil.rmtree(folder / role)
     shutil.copytree(folder / "vlm", folder / role)
-    card(folder / role)
-    message = rf"given as the {role} and is a vision-language model \(llava\), of owner/parent; .*graft extract"
-    with pytest.raises(MergeError, match=message):
-        diagnose(Pair.read(folder))
-
-
-def test_what_its_message_proposes_makes_a_language_model_of_a_vlm(folder: Path, tmp_path: Path) -> None:
-    given = ["--base", folder / "base", "--vlm", folder / "vlm", "--expert", folder / "base", "--out", tmp_path / "p"]
-    result = CliRunner().invoke(cli, ["graft", "extract", *map(str, given)])
-    assert result.exit_code == 0, result.output
-    places = {"base": folder / "base", "vlm": folder / "vlm", "expert": tmp_path / "p" / "vlm"}
-    assert diagnose(Pair.of(**{role: str(place) for role, place in places.items()})).alignment.merged
+    told = " ".join(finding.message for finding in diagnose(Pair.read(folder)).findings)
+    assert f"the {role} is itself a VLM (llava), of which the language part is taken" in told
+    assert said in told
 
 
 def test_a_language_model_is_no_vlm(folder: Path) -> None:

@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import backbones
 import pytest
 import random_models
 import torch
 import yaml
 from click.testing import CliRunner
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from hpo_bench.cli import cli
 from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
@@ -97,3 +99,23 @@ def test_streaming_and_memory_write_the_same_dare(tmp_path: Path) -> None:
     memory, streamed = Checkpoint.open(tmp_path / "memory"), Checkpoint.open(tmp_path / "streamed")
     for name in memory.tensors:
         assert torch.equal(memory.tensor(name), streamed.tensor(name)), name
+
+
+@pytest.mark.parametrize(("family", "base"), [("qwen3-vl-moe", "base"), ("gemma3", "vlm")])
+def test_extracted_models_load_whatever_the_base_is(family: str, base: str, tmp_path: Path) -> None:
+    """Experts stored one by one, and a VLM as the base."""
+    folder = backbones.build(tmp_path / "pair", family)
+    given = {"base": folder / base, "vlm": folder / "vlm", "expert": folder / "expert"}
+    if base == "vlm":
+        given["expert"] = folder / "vlm"
+    invoke(
+        "graft", "extract", *(text for role, place in given.items() for text in (f"--{role}", place)),
+        "--out", tmp_path / "parts",
+    )  # fmt: skip
+    vlm = AutoModelForImageTextToText.from_pretrained(folder / "vlm")
+    loaded, info = AutoModelForCausalLM.from_pretrained(tmp_path / "parts" / "vlm", output_loading_info=True)
+    assert not info["missing_keys"]
+    assert not info["unexpected_keys"]
+    state = vlm.state_dict()
+    for name, weight in loaded.state_dict().items():
+        assert torch.equal(weight, state[backbones.in_vlm(backbones.FAMILIES[family], name)]), name

@@ -1,0 +1,201 @@
+"""A language model that is a LoRA of the base: low-rank steps, added to the base's weights as they are read.
+
+What peft's `merge_and_unload` makes of a base that is loaded in float32 (Hu et al., 2021): weight + scale * B @ A, with
+scale = alpha / r, or alpha / sqrt(r) if it is rank-stabilised (Kalajdzievski, 2023). Nothing is written, and nothing
+rounded to the base's dtype, in which short steps would be lost.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hpo_bench.display.words import some
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.checkpoint import TensorInfo, header, open_tensors
+from hpo_bench.merging.checkpoints.identification import ADAPTER, read_mapping
+from hpo_bench.merging.checkpoints.model import StoredModel
+
+_WEIGHTS = "adapter_model.safetensors"
+_PREFIX = "base_model.model."
+_A, _B = ".lora_A.weight", ".lora_B.weight"
+_ROWS_A, _ROWS_B = ".lora_embedding_A", ".lora_embedding_B"
+# What changes more than weights, or weights by more than a product of two matrices.
+_OTHERS = {
+    "use_dora": "DoRA, which scales columns as well",
+    "use_qalora": "QA-LoRA, which is for quantised weights",
+    "use_bdlora": "a block-diagonal LoRA",
+    "target_parameters": "a LoRA of fused parameters",
+    "trainable_token_indices": "a LoRA with trained tokens",
+    "layer_replication": "a LoRA of repeated layers",
+    "alora_invocation_tokens": "an activated LoRA, which is switched on by tokens",
+    "arrow_config": "an Arrow router over LoRAs",
+    "kasa_config": "KaSA",
+    "velora_config": "VeLoRA",
+    "monteclora_config": "MonteCLoRA",
+}
+# Other beginnings change the base's own weights, so that what was trained does not fit the base as it is published.
+_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What is added to one weight: names of both matrices, and by how much."""
+
+    a: str
+    b: str
+    scale: float
+    by_row: bool = False
+    transposed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AdaptedModel(StoredModel):
+    """A base with a LoRA; what is stored is the base's.
+
+    Attributes:
+        adapter: Folder of the LoRA.
+        steps: What is added to which tensor in memory.
+        replaced: What stands instead of a tensor in memory, by its name in the adapter.
+    """
+
+    adapter: Path = field(default_factory=Path)
+    steps: Mapping[str, _Step] = field(default_factory=dict)
+    replaced: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def on(cls, base: StoredModel, folder: Path, *, base_source: str) -> "AdaptedModel":
+        """Lay an adapter over its base.
+
+        Args:
+            base: The base.
+            folder: With `adapter_config.json` and `adapter_model.safetensors`.
+            base_source: Where the base is from, as a user wrote it, for messages.
+
+        Raises:
+            MergeError: If the adapter is no LoRA that can be merged, or is one of another base.
+        """
+        config = read_mapping(folder / ADAPTER)
+        _check_kind(config, folder)
+        _check_base(config, folder, base_source)
+        if not (folder / _WEIGHTS).is_file():
+            raise MergeError(f"{folder}: lacks {_WEIGHTS}; an adapter in a pickle is refused, since that may run code")
+        stored = header(folder, _WEIGHTS)
+        steps: dict[str, _Step] = {}
+        replaced: dict[str, str] = {}
+        strange: list[str] = []
+        for name in stored:
+            own = name.removeprefix(_PREFIX).replace(".modules_to_save.", ".").replace(".base_layer.", ".")
+            if name.endswith((_B, _ROWS_B)):
+                continue
+            if name.endswith((_A, _ROWS_A)):
+                rows = name.endswith(_ROWS_A)
+                a, b = (_ROWS_A, _ROWS_B) if rows else (_A, _B)
+                module = own.removesuffix(a)
+                ours = _in_memory(base, module + ".weight")
+                other = name.removesuffix(a) + b
+                if ours is None or other not in stored:
+                    strange.append(module)
+                    continue
+                rank = stored[name].shape[0]
+                fan = type(base.skeleton.model.get_submodule(ours.removesuffix(".weight"))).__name__ == "Conv1D"
+                steps[ours] = _Step(name, other, _scale(config, module, rank), by_row=rows, transposed=fan)
+            elif ".lora_" in name:
+                raise MergeError(f"{folder}: {name} is more than a LoRA's two matrices; merge it in with peft")
+            elif (ours := _in_memory(base, own)) is not None:
+                replaced[ours] = name
+            else:
+                strange.append(own)
+        if strange or not (steps or replaced):
+            raise MergeError(
+                f"{folder} is no LoRA of this base: {some(strange) or 'nothing'} of it is not in {base.folder}; it "
+                f"says that it is of {config.get('base_model_name_or_path') or 'a model that it does not name'}"
+            )
+        tensors = dict(base.tensors)
+        for ours, step in steps.items():
+            a, b, rows = stored[step.a].shape, stored[step.b].shape, tensors[ours].shape
+            made = (a[1], b[0]) if step.by_row or step.transposed else (b[0], a[1])
+            if len(a) != 2 or len(b) != 2 or a[0] != b[1] or (ours not in (*replaced,) and made != rows):
+                raise MergeError(
+                    f"{folder} is no LoRA of this base: {ours} is {rows} in {base.folder}, and its step {made}"
+                )
+            tensors[ours] = TensorInfo(rows, torch.float32, _WEIGHTS)
+        for ours, name in replaced.items():
+            tensors[ours] = TensorInfo(stored[name].shape, stored[name].dtype, _WEIGHTS)
+        return cls(
+            checkpoint=base.checkpoint, skeleton=base.skeleton, sources=base.sources, tensors=tensors,
+            unused=base.unused, note=_described(config, steps, replaced), adapter=folder, steps=steps,
+            replaced=replaced,
+        )  # fmt: skip
+
+    @property
+    def folder(self) -> Path:
+        """Where the adapter lies."""
+        return self.adapter
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """Read one tensor with the adapter's step, by its name in memory; errors as for the base's."""
+        adapter = open_tensors(self.adapter / _WEIGHTS)
+        own = self.replaced.get(name)
+        # Dataclasses with slots are made anew, and `super()` would still be of the first.
+        tensor = adapter.get_tensor(own) if own else StoredModel.tensor(self, name)
+        if (step := self.steps.get(name)) is None:
+            return tensor
+        a, b = (adapter.get_tensor(each).float() for each in (step.a, step.b))
+        delta = (b @ a) * step.scale
+        return tensor.float() + (delta.T if step.by_row or step.transposed else delta)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model of its own."""
+    return (folder / ADAPTER).is_file() and not any(folder.glob("model*.safetensors"))
+
+
+def _in_memory(base: StoredModel, name: str) -> str | None:
+    """The base's name in memory for what an adapter calls a tensor, perhaps by an older version's names."""
+    sources, _ = base.skeleton.sources([name])
+    return next((ours for ours, source in sources.items() if source.converter is None), None)
+
+
+def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
+    """What the product is multiplied by, of one module."""
+    patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
+    key = next((key for key in patterns if re.match(rf"(.*\.)?({key})$", module)), None)
+    alpha = patterns[key] if key is not None else config.get("lora_alpha", 8)
+    return alpha / (sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def _check_kind(config: Mapping[str, Any], folder: Path) -> None:
+    kind = str(config.get("peft_type") or "LORA")
+    what = next((words for key, words in _OTHERS.items() if config.get(key)), "")
+    if kind.upper() != "LORA":
+        what = f"of the kind {kind}"
+    beginning = config.get("init_lora_weights", True)
+    if beginning not in _BEGINNINGS:
+        what = f"a LoRA that began with {beginning}, which changes the base's own weights"
+    if what:
+        raise MergeError(
+            f"{folder / ADAPTER}: this adapter is {what}; merge it in (peft's `merge_and_unload`, then "
+            "`save_pretrained`) and give that folder"
+        )
+
+
+def _check_base(config: Mapping[str, Any], folder: Path, base_source: str) -> None:
+    """Refuse an adapter that says it is of another model of the hub than the base."""
+    said = str(config.get("base_model_name_or_path") or "")
+    given = base_source.removeprefix("hf://").partition("@")[0]
+    if base_source.startswith("hf://") and re.fullmatch(r"[\w.-]+/[\w.-]+", said) and said.lower() != given.lower():
+        raise MergeError(
+            f"{folder} is a LoRA of {said}, and the base is {given}; merge it into its own model (peft's "
+            "`merge_and_unload`, then `save_pretrained`) and give that folder, or give its model as the base"
+        )
+
+
+def _described(config: Mapping[str, Any], steps: Mapping[str, _Step], replaced: Mapping[str, str]) -> str:
+    ranks = sorted({config.get("r"), *(config.get("rank_pattern") or {}).values()} - {None})
+    more = f" and {len(replaced)} of its own" if replaced else ""
+    return f"a LoRA of rank {', '.join(map(str, ranks)) or '?'} on the base: {len(steps)} matrices{more}"

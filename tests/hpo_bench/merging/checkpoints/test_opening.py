@@ -1,0 +1,212 @@
+"""Base and expert as people have them: VLMs of the family, and LoRAs, compared with what peft makes of them."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import backbones
+import pytest
+import torch
+import transformers
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.adapter import AdaptedModel
+from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
+from hpo_bench.merging.checkpoints.configuration import Configuration
+from hpo_bench.merging.checkpoints.model import StoredModel
+from hpo_bench.merging.checkpoints.skeleton import Skeleton
+from hpo_bench.merging.doctor.diagnosis import diagnose
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.writing.export import export_merge, stream_merge
+
+LINEAR = ["q_proj", "v_proj", "down_proj"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    @cache
+    def build(name: str, noise: float = 0.05, tied: bool = False) -> Path:
+        return backbones.build(tmp_path_factory.mktemp("pair"), name, noise=noise, tied=tied)
+
+    return build
+
+
+def lora(base: Path, folder: Path, **options: Any) -> Path:
+    """A LoRA of random weights, as peft writes it."""
+    torch.manual_seed(1)
+    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": LINEAR, "init_lora_weights": False}
+    model: Any = get_peft_model(plain, LoraConfig(**(settings | options)))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_" in name:
+                weight.mul_(0.1)
+            elif weight.requires_grad:
+                weight.add_(0.05 * torch.randn_like(weight))
+    model.save_pretrained(folder)
+    return folder
+
+
+def stored(folder: Path) -> StoredModel:
+    return StoredModel.of(Checkpoint.open(folder), Skeleton.of(Configuration.read(folder)))
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "rank-stabilised": {"use_rslora": True},
+    "patterns": {"alpha_pattern": {"q_proj": 3}, "rank_pattern": {r"layers\.1\.mlp\.down_proj": 2}},
+    "head and norm of its own": {"modules_to_save": ["lm_head", "norm"]},
+    "embeddings": {"target_modules": [*LINEAR, "embed_tokens"]},
+    "biases": {"bias": "all"},
+    "biases of its own layers": {"bias": "lora_only"},
+    "every linear layer": {"target_modules": "all-linear"},
+}
+
+
+@pytest.mark.parametrize("options", CASES.values(), ids=CASES)
+def test_a_lora_is_what_peft_makes_of_it(options: dict, made: Callable[..., Path], tmp_path: Path) -> None:
+    base = made("qwen2-vl") / "base"
+    folder = lora(base, tmp_path / "lora", **options)
+    model = AdaptedModel.on(stored(base), folder, base_source="base")
+    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    merged: Any = PeftModel.from_pretrained(plain, folder).merge_and_unload()
+    changed = 0
+    for name, weight in merged.state_dict().items():
+        torch.testing.assert_close(model.tensor(name).float(), weight, rtol=1e-6, atol=1e-7, msg=name)
+        assert model.tensors[name].shape == tuple(weight.shape)
+        changed += not torch.equal(weight, stored(base).tensor(name).float())
+    assert changed >= 3
+
+
+def test_a_step_is_scale_times_b_times_a(made: Callable[..., Path], tmp_path: Path) -> None:
+    base = made("qwen2-vl") / "base"
+    folder = lora(base, tmp_path / "lora", use_rslora=True)
+    name = "model.layers.1.self_attn.v_proj.weight"
+    weights = load_file(folder / "adapter_model.safetensors")
+    a, b = (weights[f"base_model.model.model.layers.1.self_attn.v_proj.lora_{each}.weight"].double() for each in "AB")
+    expected = stored(base).tensor(name).double() + 8 / 4**0.5 * b @ a
+    found = AdaptedModel.on(stored(base), folder, base_source="base").tensor(name)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_layers_that_store_their_weights_transposed_are_known(tmp_path: Path) -> None:
+    config = transformers.GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=20, n_positions=16)
+    torch.manual_seed(0)
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path / "base")
+    folder = lora(tmp_path / "base", tmp_path / "lora", target_modules=["c_attn"], fan_in_fan_out=True)
+    model = AdaptedModel.on(stored(tmp_path / "base"), folder, base_source="base")
+    plain = AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.float32)
+    merged: Any = PeftModel.from_pretrained(plain, folder).merge_and_unload()
+    name = "transformer.h.0.attn.c_attn.weight"
+    torch.testing.assert_close(model.tensor(name), merged.state_dict()[name])
+    assert not torch.equal(model.tensor(name), stored(tmp_path / "base").tensor(name))
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_lora_is_merged_as_the_expert_that_it_makes(made: Callable[..., Path], tied: bool, tmp_path: Path) -> None:
+    pair = Pair.read(made("qwen3-vl", tied=tied))
+    folder = lora(pair.base, tmp_path / "lora")
+    merged = AutoModelForCausalLM.from_pretrained(pair.base, dtype=torch.float32)
+    PeftModel.from_pretrained(merged, folder).merge_and_unload().save_pretrained(tmp_path / "full")  # type: ignore[reportCallIssue]
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(pair.base / file, tmp_path / "full")
+    sources = {"lora": folder, "full": tmp_path / "full"}
+    pairs = {
+        kind: Pair.of(base=str(pair.base), vlm=str(pair.vlm), expert=str(place)) for kind, place in sources.items()
+    }
+    diagnosis = diagnose(pairs["lora"])
+    assert diagnosis.fit
+    note = "the expert is a LoRA of rank 4 on the base: 6 matrices"
+    assert note in [finding.message for finding in diagnosis.findings]
+    setting = MergeSetting("ta", 0.5, 0.75)
+    outs = {
+        kind: Checkpoint.open(export_merge(each, LoadedPair.load(each), setting, tmp_path / f"of-{kind}"))
+        for kind, each in pairs.items()
+    }
+    outs["streamed"] = Checkpoint.open(stream_merge(pairs["lora"], setting, tmp_path / "streamed"))
+    for name in outs["lora"].tensors:
+        assert torch.equal(outs["lora"].tensor(name), outs["full"].tensor(name)), name
+        assert torch.equal(outs["lora"].tensor(name), outs["streamed"].tensor(name)), name
+
+
+def reconfigure(folder: Path, **values: Any) -> None:
+    file = folder / "adapter_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | values))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"use_dora": True}, "this adapter is DoRA, which scales columns as well; merge it in"),
+        ({"peft_type": "IA3"}, "this adapter is of the kind IA3; merge it in"),
+        ({"init_lora_weights": "pissa"}, "began with pissa, which changes the base's own weights; merge it in"),
+        ({"alora_invocation_tokens": [1, 2]}, "is an activated LoRA"),
+        ({"layer_replication": [[0, 2]]}, "is a LoRA of repeated layers"),
+    ],
+)
+def test_adapters_that_are_more_are_refused(
+    values: dict, message: str, made: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = made("qwen2-vl") / "base"
+    folder = lora(base, tmp_path / "lora")
+    reconfigure(folder, **values)
+    with pytest.raises(MergeError, match=message):
+        AdaptedModel.on(stored(base), folder, base_source="base")
+
+
+def test_a_lora_of_another_base_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
+    folder = lora(made("qwen2-vl") / "base", tmp_path / "lora")
+    reconfigure(folder, base_model_name_or_path="owner/other")
+    base = stored(made("qwen2-vl") / "base")
+    assert AdaptedModel.on(base, folder, base_source="some/folder").steps
+    assert AdaptedModel.on(base, folder, base_source="hf://Owner/other@main").steps
+    with pytest.raises(
+        MergeError, match=r"is a LoRA of owner/other, and the base is owner/base; merge it into its own"
+    ):
+        AdaptedModel.on(base, folder, base_source="hf://owner/base")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    wider = {name: torch.cat([each, each], 1) if "lora_A" in name else each for name, each in tensors.items()}
+    save_file(wider, folder / "adapter_model.safetensors")
+    with pytest.raises(
+        MergeError, match=r"no LoRA of this base: .*down_proj.weight is \(32, 48\) in .*its step \(32, 96\)"
+    ):
+        AdaptedModel.on(base, folder, base_source="base")
+    deeper = {name.replace("layers.1.", "layers.7."): each for name, each in tensors.items()}
+    save_file(deeper, folder / "adapter_model.safetensors")
+    with pytest.raises(MergeError, match=r"no LoRA of this base: model.layers.7.*it says that it is of owner/other"):
+        AdaptedModel.on(base, folder, base_source="base")
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(MergeError, match=r"lacks adapter_model.safetensors; an adapter in a pickle is refused"):
+        AdaptedModel.on(base, folder, base_source="base")
+
+
+@pytest.mark.parametrize("family", ["gemma3", "qwen2-vl", "mllama"])
+def test_of_a_vlm_as_base_or_expert_the_language_part_is_taken(family: str, made: Callable[..., Path]) -> None:
+    noisy, exact = made(family), made(family, noise=0.0)
+    text = Pair.of(base=str(noisy / "base"), vlm=str(noisy / "vlm"), expert=str(noisy / "expert"))
+    as_base = replace(text, sources={**text.sources, "base": exact / "vlm"})
+    expected, found = Alignment.of(text), Alignment.of(as_base)
+    found.check()
+    assert "the base is itself a VLM" in " ".join(finding.message for finding in found.findings)
+    assert found.merged == expected.merged
+    words = slice(0, backbones.WORDS + 3)
+    for name in found.merged:
+        one, other = found.triple(name), expected.triple(name)
+        rows = words if "embed_tokens" in name or "lm_head" in name else slice(None)
+        assert torch.equal(one.base[rows], other.base[rows]), name
+        assert torch.equal(one.vlm, other.vlm)
+    as_expert = Alignment.of(replace(text, sources={**text.sources, "vlm": exact / "vlm", "expert": noisy / "vlm"}))
+    as_expert.check()
+    for name in as_expert.merged:
+        rows = words if "embed_tokens" in name or "lm_head" in name else slice(None)
+        assert torch.equal(as_expert.triple(name).expert[rows], expected.triple(name).vlm[rows]), name
