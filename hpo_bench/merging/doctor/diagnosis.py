@@ -12,6 +12,7 @@ from hpo_bench.merging.architectures import KINDS, kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.configuration import Finding
 from hpo_bench.merging.checkpoints.plausibility import Products, Progress, judge, matrices, measure, total
+from hpo_bench.merging.doctor.distances import PUBLISHED, by_kind, suggest
 from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.memory import available_memory, free_disk
@@ -149,6 +150,8 @@ class Diagnosis:
                 for fact in self.alignment.configurations["vlm"].facts
             },
             "layers": {layer: _numbers(products) for layer, products in self.by_layer().items()},
+            "kinds": {kind: _numbers(each) for kind, each in by_kind(self.products).items()},
+            "published": {one.name: {kind: list(ends) for kind, ends in one.sizes.items()} for one in PUBLISHED},
             "base": _numbers(matrix) if self.products else None,
             "candidates": [
                 {"name": c.name, "vlm": c.vlm, "expert": c.expert}
@@ -192,7 +195,7 @@ def diagnose(
         products, unsound = _read(alignment, progress)
         findings += unsound
     if not _errors(findings):
-        findings += judge(total(products, matrices(products)))
+        findings += [*judge(total(products, matrices(products))), *suggest(products)]
         own = _candidate(str(pair.sources["base"]), total(products, matrices(products)))
         others = [_try(pair, name, source, trust_remote_code, progress) for name, source in (candidates or {}).items()]
         compared = tuple(sorted([own, *others], key=lambda candidate: candidate.distance)) if others else ()

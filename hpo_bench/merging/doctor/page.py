@@ -11,6 +11,7 @@ from hpo_bench.display.printing import escaped
 from hpo_bench.display.words import gib
 from hpo_bench.merging.checkpoints.plausibility import Products, matrices, total
 from hpo_bench.merging.doctor.diagnosis import Diagnosis
+from hpo_bench.merging.doctor.distances import PUBLISHED, by_kind
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.scope import DTYPES
 
@@ -34,6 +35,7 @@ def show(diagnosis: Diagnosis, console: PlainConsole, *, every: bool = False) ->
         console.print(_tensors(diagnosis))
     if diagnosis.products:
         console.print(_layers(diagnosis))
+        console.print(_kinds(diagnosis))
         _base(diagnosis, console)
     needed = ", ".join(f"{gib(diagnosis.memory[name])} {_IN[name]}" for name in DTYPES)
     console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.")
@@ -136,6 +138,17 @@ def _layers(diagnosis: Diagnosis) -> Table:
             f"{products.size('expert'):.1%}",
             cosine,
         )
+    return table
+
+
+def _kinds(diagnosis: Diagnosis) -> Table:
+    """Lengths by kind of tensor, beside those of published VLMs."""
+    published = [one.name for one in PUBLISHED]
+    table = _table("of |base|, by kind", "VLM", "expert", *published, right=range(1, 3 + len(published)))
+    for kind, products in by_kind(diagnosis.products).items():
+        sizes = (f"{products.size('vlm'):.1%}", f"{products.size('expert'):.1%}")
+        table.add_row(kind, *sizes, *(one.shown(kind) for one in PUBLISHED))
+    table.caption = "published: Qwen3-VL-8B from Qwen3-8B, Qwen2.5-VL-7B from Qwen2.5-7B-Instruct"
     return table
 
 
