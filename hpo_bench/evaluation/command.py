@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
     """
+    return read_options(pair, options)(loaded)
+
+
+def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], CommandEvaluator]:
+    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     words = given.words("command", None)
@@ -143,7 +148,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
         raise given.wrong("command", f"begins with {words[0]!r}, which is no program here")
     if scratch is not None and not scratch.is_dir():
         raise given.wrong("scratch", f"is {str(scratch)!r}, which is no folder")
-    return CommandEvaluator(
+    return lambda loaded: CommandEvaluator(
         words,
         folder=pair.folder,
         processor=loaded.processor,

@@ -1,6 +1,6 @@
 """Evaluations of kind `local`: the pair's own examples, answered and scored in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -9,7 +9,7 @@ from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.judging.judge import JUDGE, open_judge
+from hpo_bench.evaluation.judging.judge import JUDGE, read_judge
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.preflight import Dialogue
@@ -99,13 +99,18 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
+        EvaluationError: If the judge does not answer.
     """
+    return read_options(pair, options)(loaded)
+
+
+def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LocalEvaluator]:
+    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
     for known in ("examples", *OPTIONS):
         given.known(known)
-    benchmark = read_own(pair)
     generates = given.flag("generate", metric != TEACHER_FORCED)
     if not generates and metric != TEACHER_FORCED:
         raise given.wrong("generate", f"must be true for the metric {metric}")
@@ -120,17 +125,26 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
         for needless in ("max_new_tokens", "stop", "strip_thinking"):
             if given.has(needless):
                 raise given.wrong(needless, "is about generated answers; say `generate: true`, or leave it out")
-        given.finish()
-        _attend(loaded.vlm, attention, given)
-        return LocalEvaluator(benchmark, ExactMatch(Prompts(loaded.processor, **chat), batch_size=batch_size))
-    most = given.whole("max_new_tokens", 64, least=1)
-    scores = open_judge(given.mapping("judge"), source) if metric == JUDGE else ByRule(METRICS[metric])
-    stop, strip = given.words("stop", ()), given.flag("strip_thinking", True)
+    most = given.whole("max_new_tokens", 64, least=1) if generates else 0
+    judge = read_judge(given.mapping("judge"), source) if metric == JUDGE else None
+    stop, strip = (given.words("stop", ()), given.flag("strip_thinking", True)) if generates else ((), True)
     given.finish()
-    _attend(loaded.vlm, attention, given)
-    prompts = Prompts(loaded.processor, **chat)
-    scorer = Generation(prompts, scores, batch_size=batch_size, max_new_tokens=most, stop=stop, strip_thinking=strip)
-    return LocalEvaluator(benchmark, scorer)
+
+    def opened(loaded: LoadedPair) -> LocalEvaluator:
+        benchmark = read_own(pair)
+        _attend(loaded.vlm, attention, given)
+        prompts = Prompts(loaded.processor, **chat)
+        if not generates:
+            return LocalEvaluator(benchmark, ExactMatch(prompts, batch_size=batch_size))
+        scores = ByRule(METRICS[metric]) if judge is None else judge.ready()
+        return LocalEvaluator(
+            benchmark,
+            Generation(
+                prompts, scores, batch_size=batch_size, max_new_tokens=most, stop=stop, strip_thinking=strip
+            ),
+        )  # fmt: skip
+
+    return opened
 
 
 def _attend(model: Any, attention: str, given: Options) -> None:

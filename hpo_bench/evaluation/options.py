@@ -101,7 +101,8 @@ class Options:
         return tuple(listed)
 
     def has(self, key: str) -> bool:
-        """Whether the section says anything about it."""
+        """Whether the section says anything about an option, which it may."""
+        self._known.append(key)
         return key in self._values
 
     def known(self, key: str) -> None:

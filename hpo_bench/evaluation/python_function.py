@@ -68,14 +68,18 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
     Raises:
         UsageError: If there is no such function, or an option makes no sense.
     """
+    return read_options(pair, options)(loaded)
+
+
+def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], PythonFunction]:
+    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     address = given.word("function", None)
     for known in ("examples", *OPTIONS):
         given.known(known)
     given.finish()
-    examples = read_own(pair).examples
-    return PythonFunction(_find(address, pair, source), loaded.processor, examples)
+    return lambda loaded: PythonFunction(_find(address, pair, source), loaded.processor, read_own(pair).examples)
 
 
 def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:

@@ -1,5 +1,6 @@
 """Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -60,6 +61,21 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
     return EVALUATORS.get(kind)(pair, loaded, options)
 
 
+def check_options(pair: Pair) -> None:
+    """Refuse options of an evaluation that make no sense, before a model is loaded.
+
+    What a kind makes of its options is told by the function `read_options` beside the one that opens it, where its
+    module has one: it takes the pair and the options.
+
+    Raises:
+        UsageError: If the kind is unknown, or an option is unknown or makes no sense.
+    """
+    opener = EVALUATORS.get(_kind(pair))
+    read = getattr(sys.modules.get(getattr(opener, "__module__", "")), "read_options", None)
+    if read is not None:
+        read(pair, {key: value for key, value in section(pair).items() if key != "kind"})
+
+
 def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
     """The examples that merges of a pair will be asked about, read and verified before a model is loaded.
 
@@ -67,9 +83,10 @@ def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
         Both splits; None where the evaluator has questions of its own.
 
     Raises:
-        UsageError: If the kind is unknown, or the examples are missing or cannot be used, or the metric could find no
-            response right.
+        UsageError: If the kind or an option is unknown, or the examples are missing or cannot be used, or the metric
+            could find no response right.
     """
+    check_options(pair)
     kind = _kind(pair)
     if kind == LMMS or (kind not in EVALUATORS.built_in and not pair.examples.exists()):
         return None

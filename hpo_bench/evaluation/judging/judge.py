@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,15 +85,20 @@ class Judge:
         marks = [verdict.mark / self.scale for prompt in prompts if (verdict := known[prompt]) is not None]
         return np.array(marks), paid
 
-    def check(self) -> None:
+    def ready(self) -> Self:
         """Ask one question, so that a wrong key is known before the first merge.
+
+        Returns:
+            The judge, whose cache is there.
 
         Raises:
             EvaluationError: If the judge does not answer as it should.
         """
+        self.cache.make()
         test = self._prompt("What is 1 + 1?", "2", "2")
         if self._known(test) is None:
             self._ask(test)
+        return self
 
     def _prompt(self, question: str, answer: str, response: str) -> str:
         # In one pass, and not by str.format: questions and responses hold braces of their own.
@@ -156,8 +161,8 @@ class Judge:
         return verdict if verdict is not None and 0 <= verdict.mark <= self.scale else None
 
 
-def open_judge(options: Mapping[str, Any], source: str) -> Judge:
-    """A judge from the `judge:` section of an evaluation.
+def read_judge(options: Mapping[str, Any], source: str) -> Judge:
+    """A judge from the `judge:` section of an evaluation, who is asked nothing before he is `ready`.
 
     Args:
         options: `url`, `model`, `key_variable` (the environment variable that holds the key), `prompt`, `scale`,
@@ -167,7 +172,6 @@ def open_judge(options: Mapping[str, Any], source: str) -> Judge:
 
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
-        EvaluationError: If the judge does not answer.
     """
     given = Options(options, source=f"{source}, judge")
     url = given.word("url", None).rstrip("/")
@@ -195,6 +199,4 @@ def open_judge(options: Mapping[str, Any], source: str) -> Judge:
         cache=JudgeCache.of(given.word("cache", CACHE)),
     )
     given.finish()
-    judge.cache.make()
-    judge.check()
     return judge

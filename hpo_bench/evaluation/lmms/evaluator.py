@@ -1,6 +1,6 @@
 """Evaluations of kind `lmms-eval`: tasks of that package or in its format, on the live model in this process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
             asked without terms.
         EvaluationError: If a task's data or judge is not there, or it gives no score by document.
     """
+    return read_options(pair, options)(loaded)
+
+
+def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LmmsEval]:
+    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
     names = given.words("tasks", None)
@@ -136,21 +141,27 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
     given.finish()
     if best <= worst:
         raise given.wrong("best", f"is {best:g}, not above worst, {worst:g}")
-    prompts = Prompts(loaded.processor, chat_template=chat)
-    folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
-    tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
-    readings = {
-        name: MetricScale.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
-        for name, task in tasks.items()
-    }
-    documents = documents_of(tasks, id_field=id_field, source=source)
-    scores = TaskScores(tasks, readings, terms)
-    scores.check(documents)
-    caps = {
-        name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
-    }
-    generations = {
-        cap: TaskGeneration(tasks, prompts, scores, batch_size=batch_size, max_new_tokens=cap)
-        for cap in set(caps.values())
-    }
-    return LmmsEval(documents, generations, caps)
+
+    def opened(loaded: LoadedPair) -> LmmsEval:
+        if terms is not None:
+            terms.cache.make()
+        prompts = Prompts(loaded.processor, chat_template=chat)
+        folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
+        tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
+        readings = {
+            name: MetricScale.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
+            for name, task in tasks.items()
+        }
+        documents = documents_of(tasks, id_field=id_field, source=source)
+        scores = TaskScores(tasks, readings, terms)
+        scores.check(documents)
+        caps = {
+            name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
+        }
+        generations = {
+            cap: TaskGeneration(tasks, prompts, scores, batch_size=batch_size, max_new_tokens=cap)
+            for cap in set(caps.values())
+        }
+        return LmmsEval(documents, generations, caps)
+
+    return opened

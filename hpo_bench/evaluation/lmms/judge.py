@@ -73,7 +73,6 @@ class JudgeTerms:
             cache=JudgeCache.of(given.word("cache", CACHE)),
         )
         given.finish()
-        terms.cache.make()
         return terms
 
 

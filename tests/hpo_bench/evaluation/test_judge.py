@@ -14,7 +14,7 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging import chat
 from hpo_bench.evaluation.judging.cache import JudgeCache
-from hpo_bench.evaluation.judging.judge import Judge, open_judge
+from hpo_bench.evaluation.judging.judge import Judge, read_judge
 from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Watch
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]
@@ -75,7 +75,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def judge(server: Server, tmp_path: Path, **changes: Any) -> Judge:
     options = {"url": server.url, "model": "m", "price_in": 10_000.0, "price_out": 0.0, "max_dollars": 100.0}
-    return open_judge({**options, "cache": str(tmp_path / "cache"), **changes}, "pair.yaml")
+    return read_judge({**options, "cache": str(tmp_path / "cache"), **changes}, "pair.yaml").ready()
 
 
 def test_answers_are_judged_and_paid_once(server: Server, tmp_path: Path) -> None:
@@ -260,6 +260,7 @@ def test_requests_of_tasks_follow_no_redirect_either(
     )
     other = Server()
     server.status, server.location = 302, other.url
+    terms.cache.make()
     watch = Watch(terms)
     sends = partial(watch._send, stay={"allow_redirects": False})
     try:

@@ -26,6 +26,10 @@ from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.recording.record import record
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.run import check
 
 
 def with_evaluation(pair: Pair, **evaluation: Any) -> Pair:
@@ -94,6 +98,39 @@ def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair)
     assert read_examples(small_pair.folder / "mine.jsonl") == known
     evaluator = open_evaluator(with_evaluation(small_pair, examples="mine.jsonl"), merged)
     assert sum(len(evaluator.examples(split)) for split in ("validation", "test")) == 12
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "message"),
+    [
+        ({"batchsize": 3}, "did you mean 'batch_size'"),
+        ({"generate": "yes"}, "generate must be true or false, not 'yes'"),
+        ({"metric": "judge", "judge": {"url": "https://judge/v1", "modell": "m"}}, r"judge: model is missing"),
+        (
+            {"metric": "judge", "judge": {
+                "url": "https://judge/v1", "model": "m", "price_in": 1, "price_out": 1, "max_dollars": 1, "scal": 5,
+            }},
+            r"judge: there is no option 'scal'; did you mean 'scale'",
+        ),
+        ({"kind": "python", "function": "a:b", "colour": 1}, "there is no option 'colour'"),
+        ({"kind": "command", "command": ["true"], "second": 4}, "did you mean 'seconds'"),
+        ({"kind": "command", "command": ["no-such-program"]}, "which is no program here"),
+        ({"kind": "lmms-eval", "tasks": "mmmu", "id_filed": "id"}, "did you mean 'id_field'"),
+        ({"kind": "lmms-eval", "tasks": "mmmu", "worst": 2}, "not above worst"),
+    ],
+)  # fmt: skip
+def test_options_are_read_before_a_model_is_loaded(
+    small_pair: Pair, monkeypatch: pytest.MonkeyPatch, evaluation: dict, message: str
+) -> None:
+    """And before anybody is asked, a cache made, or a program run."""
+    monkeypatch.setattr(LoadedPair, "load", None)
+    monkeypatch.setattr("hpo_bench.evaluation.judging.judge.Judge.ready", None)
+    pair = with_evaluation(small_pair, **evaluation)
+    config = StudyConfig.of(pair, optimizer="random")
+    with pytest.raises(UsageError, match=message):
+        check(pair, config, RunOptions(studies=small_pair.folder / "tuning"))
+    with pytest.raises(UsageError, match=message):
+        record(pair, "ta", small_pair.folder / "out")
 
 
 def test_the_examples_that_an_evaluation_names_are_those_of_the_pair(small_pair: Pair) -> None:
