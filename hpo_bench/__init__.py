@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
     from hpo_bench.search import Maximum, maximize
+    from hpo_bench.tuning.spending import plan_spending
     from hpo_bench.tuning.study import Study
     from hpo_bench.tuning.trial import Trial
     from hpo_bench.tuning.tune import tune
@@ -63,6 +64,7 @@ _HOMES = {
     "load_study": "hpo_bench.api",
     "maximize": "hpo_bench.search",
     "merge": "hpo_bench.api",
+    "plan_spending": "hpo_bench.tuning.spending",
     "plot_landscape": "hpo_bench.api",
     "run_benchmark": "hpo_bench.api",
     "tune": "hpo_bench.tuning.tune",
@@ -89,6 +91,7 @@ __all__ = [
     "load_study",
     "maximize",
     "merge",
+    "plan_spending",
     "plot_landscape",
     "run_benchmark",
     "tune",

@@ -123,6 +123,10 @@ PUBLISHED = click.option(
     "--published", type=float, metavar="SCORE",
     help="The base VLM's published score, from 0 to 100; more than 3 standard errors away from ours is told.",
 )  # fmt: skip
+GPU_HOURS = click.option(
+    "--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none)."
+)
+DOLLARS = click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
 PAIRS = click.option(
     "--pairs", type=FOLDER, default=Path("nano"), show_default=True, metavar="DIR",
     help="Folder where `hpo-bench nano build` puts its pairs.",

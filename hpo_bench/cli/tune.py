@@ -5,6 +5,8 @@ from typing import Any
 import click
 
 from hpo_bench.cli.options import (
+    DOLLARS,
+    GPU_HOURS,
     MASK_SEED,
     PAIRS,
     PRICE,
@@ -65,8 +67,8 @@ class RangeType(click.ParamType):
     help="An optimiser by name, or your own as module:Class.",
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: 40 in 2-D, 60 in 3-D]")
-@click.option("--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none).")
-@click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
+@GPU_HOURS
+@DOLLARS
 @PRICE
 @click.option("--coefficients", type=RangeType(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
 @click.option("--densities", type=RangeType(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")

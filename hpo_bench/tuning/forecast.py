@@ -12,6 +12,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
+from hpo_bench.tuning.spending import Spending, plan_spending
 from hpo_bench.tuning.trial import Failure, Job
 from hpo_bench.tuning.workers.session import Opener
 
@@ -62,6 +63,31 @@ class Forecast:
         """Dollars of a study; a judge's cache will make that less."""
         judged = self.dollars * (trials + RESULT_MERGES * self._share)
         return self.hours(trials, workers=workers) * price + judged
+
+    def spending(
+        self, *, dim: int, hours: float | None = None, dollars: float | None = None, price: float = 0.0
+    ) -> Spending:
+        """The best use of a budget for trials, by what a merge and an example took.
+
+        Args:
+            dim: Number of hyperparameters.
+            hours: Of a device; this or dollars.
+            dollars: For devices and judges.
+            price: Dollars an hour of a device.
+
+        Raises:
+            UsageError: If the budget buys nothing.
+        """
+        return plan_spending(
+            self.validation + self.test,
+            dim=dim,
+            seconds=None if hours is None else 3600 * hours,
+            dollars=dollars,
+            merge_seconds=self.merge_seconds,
+            example_seconds=self.eval_seconds / max(self.validation, 1),
+            hourly=price,
+            example_dollars=self.dollars / max(self.validation, 1),
+        )
 
     @property
     def _share(self) -> float:

@@ -41,8 +41,28 @@ def test_a_pair_is_forecast_on_real_models(small_pair: Pair) -> None:
     ):
         assert words in result.output
     assert [line.split()[0] for line in result.output.splitlines() if line.strip()[:1].isdigit()] == [
-        "25", "40", "60", "100",
+        "8", "16", "25", "40", "60", "100",
     ]  # fmt: skip
+    assert "loss, TA" in result.output
+    assert "do not tell two good settings apart" in result.output
+    assert "the cost of 40 trials is spent best on" in result.output
+
+
+def test_a_budget_is_spent_as_well_as_what_was_timed_allows() -> None:
+    # An example takes 1.7 s and half a cent, a merge 2 s.
+    plan = KNOWN.spending(dim=2, hours=0.5)
+    assert plan.seconds <= 1800
+    assert plan.seconds == pytest.approx(plan.settings * (2 + 1.7 * plan.examples))
+    paid = KNOWN.spending(dim=2, dollars=3.0, price=2.5)
+    assert paid.dollars <= 3.0
+    assert paid.dollars == pytest.approx(paid.seconds / 3600 * 2.5 + paid.evaluations * 0.005)
+
+
+def test_one_budget_and_one_that_costs_something(small_pair: Pair) -> None:
+    both = CliRunner().invoke(cli, ["plan", str(small_pair.folder), "--gpu-hours", "1", "--dollars", "2"])
+    assert isinstance(both.exception, UsageError)
+    free = CliRunner().invoke(cli, ["plan", str(small_pair.folder), "--dollars", "2"])
+    assert "--dollars needs --price" in str(free.exception)
 
 
 def test_examples_that_cannot_be_used_are_refused_before_anything_is_loaded(small_pair: Pair) -> None:

@@ -1,0 +1,45 @@
+"""`hpo-bench spending`: few settings on many examples, or many on few."""
+
+from pathlib import Path
+
+import click
+
+from hpo_bench.cli.options import THREADS, out
+from hpo_bench.display.console import progress
+from hpo_bench.display.printing import say
+from hpo_bench.display.steps import Steps
+from hpo_bench.files import folder_of
+
+EXAMPLES = """\b
+Examples:
+  hpo-bench spending                          all plans; a quarter of an hour, interrupt it at any time
+  hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
+  hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
+"""
+
+
+@click.command(epilog=EXAMPLES)
+@out("page and replays; what is there is not replayed again", default=folder_of("spending"))
+@click.option("--draws", type=click.IntRange(min=1), metavar="N", help="Random halves of each landscape's examples.")
+@click.option(
+    "--sweep", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="Per-example answers along one coefficient: a parquet file with task, prompt, alpha, id and correct.",
+)  # fmt: skip
+@THREADS
+def command(*, out: Path, draws: int | None, sweep: Path | None, threads: int) -> None:
+    """Replay plans that spend the same example evaluations, and see what each loses on unseen examples.
+
+    A plan says how many settings are scored on how many examples: GP-BO and the other optimisers with every setting on
+    the same examples, grids, successive halving, Hyperband, F-race, UCB-E and HbBoPs. Truth is what thousands of
+    examples that the plan never saw say, at hundreds of settings that were merged for real.
+    """
+    import torch
+
+    from hpo_bench.experiments.spending.measure import Measurement
+    from hpo_bench.experiments.spending.page import write_page
+
+    torch.set_num_threads(threads)
+    with Steps(progress(), "spending") as steps:
+        measured = Measurement(out, sweep, draws)
+        rows, honest = measured.run(steps.show), measured.honest(steps.show)
+    say(f"page: {write_page(rows, honest, out)}")

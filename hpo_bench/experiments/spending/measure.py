@@ -1,0 +1,193 @@
+"""Replays every plan on every pool, and keeps what came of it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from hpo_bench.errors import ResultsError
+from hpo_bench.experiments.spending import honesty
+from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, Pool, dense, shipped, sweeps
+from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
+from hpo_bench.experiments.spending.whole import Step, Whole
+from hpo_bench.files import write
+from landscapes.files import read_parquet
+
+BUDGETS = (400, 800, 1600, 3200, 6400, 12800)
+"""Example evaluations at which plans are compared."""
+EXAMPLES = {DENSE: (20, 40, 80, 160, 320, 400, 800, 1280, 1600), SHIPPED: (40, 80, 160, 400, 800, 1600)}
+TRIALS = (3, 4, 5, 8, 10, 16, 20, 25, 32, 40)
+DRAWS = {DENSE: 8, SHIPPED: 3, SWEEPS: 40}
+"""Random halves of the examples of each pool."""
+OPTIMIZERS = ("gp-bo", "cma-es", "pattern-search", "powell", "sobol", "random")
+GRIDS = {2: {"25-point grid": 5, "100-point grid": 10}, 3: {"100-point grid": (5, 5, 4)}}
+STUDY_EXAMPLES = (20, 40, 160)
+"""For other optimisers than GP-BO: a fifth of 800 examples, as the study splits, and an eighth and a quarter of it."""
+SLOW_BUDGETS = (1600, 6400)
+"""For HbBoPs."""
+HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
+"""Examples in all, of which honest scores are measured."""
+WORLDS = 400
+NEARLY = 0.98
+"""Half of a pool may be a few examples short of a round number."""
+PLAN_VERSION = 1
+Told = Callable[[int, int, str], None]
+
+
+class Strategy(Protocol):
+    """A way to spend a budget, or to score every setting on so many examples."""
+
+    def run(self, draws: Sequence[Draw], size: int, /) -> Iterator[Step]:
+        """Replay each draw."""
+        ...
+
+
+@dataclass(frozen=True)
+class Replay:
+    """One plan at one size on all pools of one source and dimension.
+
+    Attributes:
+        source: Where the pools are from.
+        dim: Of the pools.
+        name: Of the plan.
+        plan: The plan.
+        size: Examples of a setting, or a budget in evaluations.
+        draws: Of each pool.
+    """
+
+    source: str
+    dim: int
+    name: str
+    plan: Strategy
+    size: int
+    draws: int
+
+    @property
+    def file(self) -> str:
+        """Where its rows are kept, below the folder."""
+        return f"{self.source}/{self.name}-{self.dim}d-{self.size}-{self.draws}-v{PLAN_VERSION}.parquet"
+
+
+@dataclass
+class Measurement:
+    """What is to be measured, and where it is kept.
+
+    Attributes:
+        folder: One file a job, whole or not at all: a second run makes what is missing.
+        sweep: A file of sweeps recorded elsewhere, if there is one.
+        draws: Of each pool; by default as in `DRAWS`.
+    """
+
+    folder: Path
+    sweep: Path | None = None
+    draws: int | None = None
+    _pools: dict[str, list[Pool]] = field(default_factory=dict)
+
+    @cached_property
+    def jobs(self) -> list[Replay]:
+        """All of them, cheap ones first."""
+        found = []
+        for source, dim in ((DENSE, 2), (SHIPPED, 2), (SHIPPED, 3)):
+            found += self._of(source, dim)
+        if self.sweep is not None:
+            found += [
+                Replay(SWEEPS, 1, "every setting", Whole("grid", (11,), {"levels": 11}), m, self._draws(SWEEPS))
+                for m in SWEPT
+            ]
+        return found
+
+    def run(self, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of the plans' replays; all rows, one a recommendation."""
+        frames = []
+        for done, job in enumerate(self.jobs):
+            told(done, len(self.jobs), f"{job.source}, {job.name}, {job.size}")
+            frames.append(self._kept(self.folder / job.file, COLUMNS, lambda job=job: self._rows(job)))
+        told(len(self.jobs), len(self.jobs), "done")
+        return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+
+    def honest(self, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of honest scores beside the truth, on fine grids and in simulated worlds; all rows."""
+        sizes = [(source, examples) for source in (DENSE, "worlds") for examples in HONEST[source]]
+        frames = []
+        for done, (source, examples) in enumerate(sizes):
+            told(done, len(sizes), f"{source}, {examples} examples")
+            count = self.draws or (WORLDS if source == "worlds" else DRAWS[DENSE])
+
+            def make(source: str = source, examples: int = examples, count: int = count) -> pd.DataFrame:
+                if source == "worlds":
+                    return honesty.in_worlds(count, examples)
+                return honesty.on_pools(self._source(DENSE), examples, draws=count)
+
+            path = self.folder / "honesty" / f"{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            frames.append(self._kept(path, honesty.COLUMNS, make))
+        told(len(sizes), len(sizes), "done")
+        return pd.concat(frames, ignore_index=True)
+
+    @staticmethod
+    def _kept(path: Path, columns: Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Rows of a file, which is made if it is not there."""
+        if not path.exists():
+            rows = make()
+            write(path, lambda unfinished: rows.to_parquet(unfinished, index=False))
+        frame = read_parquet(path)
+        if missing := set(columns) - set(frame.columns):
+            raise ResultsError(f"{path} is no measurement: it lacks {sorted(missing)[0]}; delete it")
+        return frame
+
+    def _of(self, source: str, dim: int) -> list[Replay]:
+        most, draws = (40 if dim == 2 else 60), self._draws(source)
+        trials = tuple(sorted({*TRIALS, most}))
+        found = [Replay(source, dim, "gp-bo", Whole("gp-bo", trials), m, draws) for m in EXAMPLES[source]]
+        for name in OPTIMIZERS[1:]:
+            found += [Replay(source, dim, name, Whole(name, trials), m, draws) for m in STUDY_EXAMPLES]
+        for name, levels in GRIDS[dim].items():
+            size = 1
+            for level in (levels,) * dim if isinstance(levels, int) else levels:
+                size *= level
+            plan = Whole("grid", (size,), {"levels": levels})
+            found += [Replay(source, dim, name, plan, m, draws) for m in STUDY_EXAMPLES]
+        racers = {"successive halving": Halving(), "Hyperband": Hyperband(), "F-race": FRace(), "UCB-E": UcbE()}
+        for name, plan in racers.items():
+            found += [Replay(source, dim, name, plan, budget, draws) for budget in BUDGETS]
+        if source == DENSE:  # every one of its many settings needs a fit: minutes, where the others take seconds
+            found += [Replay(source, dim, "HbBoPs", HbBops(), budget, min(2, draws)) for budget in SLOW_BUDGETS]
+        return found
+
+    def _draws(self, source: str) -> int:
+        return self.draws or DRAWS[source]
+
+    def _rows(self, job: Replay) -> pd.DataFrame:
+        pools = [one for one in self._source(job.source) if one.dim == job.dim]
+        draws = [one.draw(seed) for one in pools for seed in range(job.draws)]
+        if isinstance(job.plan, Whole):
+            draws = [one for one in draws if one.seen.shape[1] >= NEARLY * job.size]
+        return pd.DataFrame(
+            [_row(job, draws[step.draw], step) for step in job.plan.run(draws, job.size)] if draws else [],
+            columns=list(COLUMNS),
+        )
+
+    def _source(self, name: str) -> list[Pool]:
+        if name not in self._pools:
+            self._pools.clear()  # one at a time: they take a few hundred megabytes
+            kinds = {DENSE: dense, SHIPPED: shipped, SWEEPS: lambda: sweeps(self.sweep or Path())}
+            self._pools[name] = list(kinds[name]())
+        return self._pools[name]
+
+
+SWEPT = (20, 40, 80, 160, 400, 800, 1600)
+COLUMNS = (
+    "source", "plan", "dim", "pool", "pair", "domain", "draw", "rule", "size", "settings", "examples", "evaluations",
+    "loss", "gain", "optimism",
+)  # fmt: skip
+
+
+def _row(job: Replay, draw: Draw, step: Step) -> tuple[object, ...]:
+    pool, truth = draw.pool, float(draw.truth[step.place])
+    return (
+        job.source, job.name, pool.dim, pool.name, pool.pair, pool.domain, draw.seed, step.rule, job.size,
+        step.settings, step.examples, step.evaluations,
+        100 * (draw.best - truth), 100 * (truth - draw.base), 100 * (step.reported - truth),
+    )  # fmt: skip

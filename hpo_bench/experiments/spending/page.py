@@ -1,0 +1,278 @@
+"""What every plan loses, as a page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.words import UNDEFINED
+from hpo_bench.experiments.spending.fit import cells, check, choice, fit
+from hpo_bench.experiments.spending.measure import BUDGETS
+from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS
+from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
+from hpo_bench.files import write
+from hpo_bench.statistics.examples import Z95
+from hpo_bench.statistics.intervals import TAILS
+
+PAGE = "spending.md"
+STUDY_TRIALS = {2: 40, 3: 60}
+SPLIT = 160
+"""A fifth of 800 examples, as the study splits."""
+
+
+def write_page(rows: pd.DataFrame, honest: pd.DataFrame, folder: Path) -> Path:
+    """Write the page.
+
+    Args:
+        rows: As `Measurement.run` gives them.
+        honest: As `Measurement.honest` gives them.
+        folder: Where it goes.
+    """
+    path = folder / PAGE
+    text = page(rows, honest)
+    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    return path
+
+
+def page(rows: pd.DataFrame, honest: pd.DataFrame) -> str:
+    """All tables, in Markdown."""
+    parts = [HEAD, *_in_short(rows)]
+    for source, title in TITLES.items():
+        own = rows[rows["source"] == source]
+        if own.empty:
+            continue
+        parts.append(f"## {title}\n")
+        if source == SWEEPS:
+            parts += [SWEPT, as_markdown(swept(own)), ""]
+            continue
+        for dim in sorted(own["dim"].unique()):
+            here = own[own["dim"] == dim]
+            name = DIMENSIONS[int(dim)]
+            parts += [
+                f"### {name}\n",
+                "GP-BO, highest posterior mean, by examples (rows) and settings (columns):\n",
+                as_markdown(losses(here)),
+                "\nThe same money spent in other ways, by example evaluations in all:\n",
+                as_markdown(rivals(here)),
+                "",
+                as_markdown(reported(here)),
+                "",
+                model_words(here, dim=int(dim)),
+            ]
+    parts += [HONEST, as_markdown(honesty_table(honest)), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def honesty_table(rows: pd.DataFrame) -> TextTable:
+    """How often intervals of honest scores hold the truth, what they promise too much, and what is lost."""
+    held = rows.assign(holds=rows["miss"].abs() <= Z95 * rows["error"])
+    found = []
+    for (source, examples, way, settings), own in held.groupby(["source", "examples", "way", "settings"]):
+        figures = (
+            f"{100 * own['holds'].mean():.1f}%",
+            f"{own['miss'].mean():+.2f} ± {own['miss'].std() / len(own) ** 0.5:.2f}",
+            f"{own['error'].mean():.2f}",
+            f"{own['loss'].mean():.2f}",
+        )
+        found.append(Row(str(source), (str(examples), str(settings), str(way), str(len(own)), *figures)))
+    heads = ("on", "examples", "settings", "way", "replays", "interval holds", "score too high by", "its error", "loss")
+    return TextTable(heads, tuple(found))
+
+
+def _in_short(rows: pd.DataFrame) -> list[str]:
+    """The plan against the study's protocol, once for each kind of landscapes."""
+    kinds = rows[rows["source"] != SWEEPS].groupby(["source", "dim"], sort=True)
+    found = {(source, int(dim)): beside_the_study(own, dim=int(dim)) for (source, dim), own in kinds}  # pyright: ignore
+    return [
+        *(f"- {TITLES[source]}, {DIMENSIONS[dim].lower()}. {words}" for (source, dim), words in found.items() if words),
+        "",
+    ]
+
+
+def losses(rows: pd.DataFrame) -> TextTable:
+    """Mean losses of GP-BO in points, by examples and settings."""
+    table = _mean(_gp_bo(rows), ["size", "settings"], "loss").unstack()
+    heads = ("examples", *(str(int(count)) for count in table.columns))
+    return TextTable(heads, tuple(Row(str(int(size)), tuple(map(_points, line))) for size, line in _lines(table)))
+
+
+def rivals(rows: pd.DataFrame) -> TextTable:
+    """Loss at equal example evaluations, with 95% intervals over pairs."""
+    found = [Row("**planned** (model fitted to other pairs)", _cells(planned(rows)))]
+    others = rows[rows["plan"] != "gp-bo"]
+    for rule in (HIGHEST, MEAN):
+        for size in (SPLIT, SPLIT // 4, SPLIT // 8):
+            own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == rule) & (rows["size"] == size)]
+            if not own.empty:
+                found.append(Row(f"gp-bo, {size} examples, {rule}", _cells(_by_budget(own))))
+    for plan in others["plan"].unique():
+        own = others[others["plan"] == plan]
+        if own["settings"].nunique() == 1 or set(own["size"]) <= set(BUDGETS):
+            sizes = [None] if set(own["size"]) <= set(BUDGETS) else sorted(own["size"].unique())[::-1]
+        else:
+            sizes = sorted(own["size"].unique())[::-1]
+        for size in sizes:
+            one = own if size is None else own[own["size"] == size]
+            name, within = (plan, _by_size(one)) if size is None else (f"{plan}, {int(size)} examples", _by_budget(one))
+            if not within:
+                name, within = f"{name}, {one['evaluations'].max():,} evaluations", {BUDGETS[-1]: one}
+            found.append(Row(name, _cells(within)))
+    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+
+
+def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, pd.DataFrame]:
+    """GP-BO's rows with the settings and examples that the model chooses for a budget, fitted to the other pairs."""
+    table, own = cells(rows), _gp_bo(rows)
+    found: dict[int, list[pd.DataFrame]] = {budget: [] for budget in budgets}
+    for pair in table["pair"].unique():
+        model = fit(table[table["pair"] != pair]) if table["pair"].nunique() > 1 else fit(table)
+        for budget in budgets:
+            settings, size = choice(model, table, budget)
+            found[budget].append(own[(own["pair"] == pair) & (own["settings"] == settings) & (own["size"] == size)])
+    return {budget: pd.concat(parts) for budget, parts in found.items()}
+
+
+def beside_the_study(rows: pd.DataFrame, *, dim: int) -> str:
+    """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it."""
+    cost = STUDY_TRIALS[dim] * SPLIT
+    own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
+    study = _pooled(own[own["settings"] == STUDY_TRIALS[dim]], "loss")
+    if study.empty:
+        return ""
+    equal, fifth = (_pooled(one, "loss") for one in planned(rows, (cost, cost // 5)).values())
+    return (
+        f"The study's protocol, {STUDY_TRIALS[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
+        f"evaluations and loses {_interval(study)}; the plan at that cost {_interval(equal)}, a difference of "
+        f"{_interval(equal - study)}; and at a fifth of it {_interval(fifth)}, {_interval(fifth - study)}."
+    )
+
+
+def reported(rows: pd.DataFrame) -> TextTable:
+    """What the score on the examples that were tuned on promises too much, and how often the VLM as it is is beaten."""
+    own = _gp_bo(rows)
+    own = own[own["settings"].isin([8, 16, 40])]
+    kept = [
+        Row(
+            f"{int(size)} examples",
+            tuple(
+                f"{_pooled(one, 'optimism').mean():+.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
+                for _, one in part.groupby("settings")
+            ),
+        )
+        for size, part in own.groupby("size")
+    ]
+    heads = ("reported score too high by, better than the VLM in", "8 settings", "16", "40")
+    return TextTable(heads, tuple(kept))
+
+
+def model_words(rows: pd.DataFrame, *, dim: int) -> str:
+    """The fitted model and how it does on what it was not fitted to."""
+    table = cells(rows)
+    model = fit(table)
+    words = [
+        f"Model in {dim}-D: expected loss = {model.search:.2f} exp((8 - settings) / {model.pace:.1f}) "
+        f"+ {model.luck:.2f} (examples / 400)^-1/2 points."
+    ]
+    for by in ("pair", "domain"):
+        if table[by].nunique() < 2:
+            continue
+        found = check(table, by=by, budgets=BUDGETS)
+        words.append(
+            f"Fitted without each {by} in turn, it misses mean losses by {100 * found.error:.0f}%, and what it chooses "
+            "loses "
+            + ", ".join(f"{found.chosen[b]:.2f} ({found.hindsight[b]:.2f})" for b in BUDGETS)
+            + f" points at {', '.join(f'{b:,}' for b in BUDGETS)} evaluations (in brackets the best in hindsight)."
+        )
+    return " ".join(words) + "\n"
+
+
+def swept(rows: pd.DataFrame) -> TextTable:
+    """Loss of the highest of all settings by task and examples."""
+    table = _mean(rows, ["pool", "size"], "loss").unstack()
+    heads = ("task", *(str(int(size)) for size in table.columns))
+    return TextTable(heads, tuple(Row(str(name), tuple(map(_points, line))) for name, line in _lines(table)))
+
+
+def _gp_bo(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[(rows["plan"] == "gp-bo") & (rows["rule"] == MEAN)]
+
+
+def _lines(table: pd.DataFrame) -> list[tuple[float, np.ndarray]]:
+    return list(zip(table.index, table.to_numpy(float), strict=True))
+
+
+def _mean(rows: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
+    """Means over draws, then pools, then pairs."""
+    by_pool = rows.groupby([*keys, "pair", "pool"])[value].mean()
+    return by_pool.groupby([*keys, "pair"]).mean().groupby(list(keys)).mean()
+
+
+def _pooled(rows: pd.DataFrame, value: str) -> pd.Series:
+    """A value's mean by pair."""
+    return rows.groupby(["pair", "pool"])[value].mean().groupby("pair").mean()
+
+
+def _by_budget(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """The last recommendation within each budget, where it spends more than half of it."""
+    found = {}
+    for budget in BUDGETS:
+        own = rows[(rows["evaluations"] <= budget) & (rows["evaluations"] > budget / 2)]
+        if not own.empty:
+            found[budget] = own[own["settings"] == own.groupby(["pool", "draw"])["settings"].transform("max")]
+    return found
+
+
+def _by_size(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    return {budget: rows[rows["size"] == budget] for budget in BUDGETS if (rows["size"] == budget).any()}
+
+
+def _cells(found: dict[int, pd.DataFrame]) -> tuple[str, ...]:
+    return tuple(_interval(_pooled(found[budget], "loss")) if budget in found else UNDEFINED for budget in BUDGETS)
+
+
+def _interval(values: pd.Series) -> str:
+    """A mean over pairs with Student's 95% interval."""
+    mean = values.mean()
+    if len(values) < 2:
+        return _points(mean)
+    reach = student.ppf(TAILS[1], len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{mean:.2f} [{mean - reach:.2f}, {mean + reach:.2f}]"
+
+
+def _points(value: float) -> str:
+    return UNDEFINED if np.isnan(value) else f"{value:.2f}"
+
+
+HONEST = """\
+## An honest score
+
+Every example may be tuned on: for each of five folds the recommendation is made anew from the answers to the others and
+scored on this one (`hpo_bench.statistics.cross_fitting`). Beside it the study's way: tuned on a fifth of the same
+examples, scored on the others. The settings that were tried are the same for all folds, so that a little of the
+search's own luck stays in. On recorded answers the truth is what unseen examples say, whose own error is in the error.
+"""
+DIMENSIONS = {2: "Two hyperparameters", 3: "Three hyperparameters"}
+TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes that ship", SWEEPS: "Sweeps of larger models"}
+SWEPT = """\
+Eleven interpolations of an 8B audio-language model with its base language model (`--sweep`; made from the answers in
+github.com/gladia-research-group/model-merging-NatureLM-audio at 202db6b, MIT). Every setting is scored on so many
+examples and the highest score picked; loss by task and prompt, 40 draws:
+"""
+HEAD = """\
+# Few settings on many examples, or many on few
+
+Made by `hpo-bench spending`. What tuning loses is measured on real answers of nano pairs: of each landscape every
+recorded setting answered the same 3,200 test examples. A replay draws half of them to tune on and keeps the other half
+unseen; a plan scores settings on the first so many of its half, and recommends one. *Loss* is how many points of
+accuracy that one scores below the best setting on the unseen examples; the best is the one with the highest score over
+all examples, which is lucky by about .1 points itself. *Evaluations* are settings times examples. Intervals are 95%,
+over pairs.
+
+Proposals are rounded to the nearest recorded setting. Every optimiser is told what `tune` tells it. Successive halving
+(27 settings, the best 9, the best 3), Hyperband (eta 3), F-race (25 settings, a test at .05 every ten examples), UCB-E
+(25 settings, without the low-rank factorisation) and HbBoPs (eta 2; two draws) pay only for examples that a setting had
+not answered before. BoTorch's knowledge gradient and Optuna's Terminator were not run.
+"""

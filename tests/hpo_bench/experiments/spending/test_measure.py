@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from toys_of_spending import pool
+
+from hpo_bench.errors import ResultsError
+from hpo_bench.experiments.spending import honesty, measure
+from hpo_bench.experiments.spending.fit import check, choice, fit
+from hpo_bench.experiments.spending.honesty import honest, world
+from hpo_bench.experiments.spending.page import write_page
+from hpo_bench.tuning.spending import LossModel
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pools, and few plans of few trials."""
+    monkeypatch.setattr(measure, "dense", lambda: [pool(), pool(name="two/ta", seed=1)])
+    monkeypatch.setattr(measure, "shipped", list)
+    monkeypatch.setattr(measure, "EXAMPLES", {"dense": (40, 160), "landscapes": ()})
+    monkeypatch.setattr(measure, "OPTIMIZERS", ("gp-bo", "random"))
+    monkeypatch.setattr(measure, "BUDGETS", (400,))
+    monkeypatch.setattr(measure, "SLOW_BUDGETS", ())
+    monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "worlds": (60,)})
+    monkeypatch.setattr(honesty, "TRIALS", (8,))
+    monkeypatch.setattr(measure, "TRIALS", (5, 8))
+    monkeypatch.setattr(measure, "GRIDS", {2: {"25-point grid": 5}, 3: {}})
+
+
+@pytest.mark.usefixtures("small")
+def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, honest_rows = _both(tmp_path)
+    assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(rows["plan"])
+    assert (rows["evaluations"] > 0).all()
+    assert (honest_rows["error"] > 0).all()
+    text = write_page(rows, honest_rows, tmp_path).read_text(encoding="utf-8")
+    assert "**planned**" in text
+    assert "| nan" not in text
+    monkeypatch.setattr(measure, "dense", lambda: pytest.fail("replayed again"))
+    pd.testing.assert_frame_equal(rows, _both(tmp_path)[0])
+
+
+def _both(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    made = measure.Measurement(folder, draws=1)
+    return made.run(), made.honest()
+
+
+@pytest.mark.usefixtures("small")
+def test_a_damaged_measurement_is_named(tmp_path: Path) -> None:
+    job = measure.Measurement(tmp_path, draws=1).jobs[0]
+    (tmp_path / job.file).parent.mkdir()
+    pd.DataFrame({"loss": [1.0]}).to_parquet(tmp_path / job.file)
+    with pytest.raises(ResultsError, match="is no measurement"):
+        measure.Measurement(tmp_path, draws=1).run()
+
+
+def _table(model: LossModel) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(
+        {"pair": pair, "domain": pair[0], "settings": t, "size": m, "loss": model.loss(t, m) * rng.lognormal(0, 0.05)}
+        for pair in ("a1", "a2", "b1", "b2") for t in (5, 8, 16, 40) for m in (80, 320, 800)
+    )  # fmt: skip
+
+
+def test_the_model_is_found_again() -> None:
+    model = LossModel(0.4, 3.0, 0.7)
+    found = fit(_table(model))
+    assert found.search == pytest.approx(0.4, rel=0.1)
+    assert found.pace == pytest.approx(3.0, rel=0.2)
+    assert found.luck == pytest.approx(0.7, rel=0.1)
+    assert choice(model, _table(model), 6400) == (16, 320)
+    assert choice(LossModel(0.1, 2.0, 0.7), _table(model), 6400) == (8, 800)
+    checked = check(_table(model), by="pair", budgets=(1600, 6400))
+    assert checked.error < 0.1
+    assert all(checked.chosen[b] >= checked.hindsight[b] for b in (1600, 6400))
+
+
+def test_truth_of_a_world_is_what_many_examples_say() -> None:
+    one, truth = world(0, 5000)
+    np.testing.assert_allclose(one.worth, truth, atol=0.03)  # four standard errors of 10,000 examples, and a little
+
+
+def test_honest_scores_are_of_the_recommended_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(honesty, "TRIALS", (8, 10))
+    draws = [pool().draw(seed) for seed in range(2)]
+    found = list(honest(draws, 200))
+    assert {(one.way, one.settings) for one in found} == {
+        (w, t) for w in (honesty.CROSS_FITTED, honesty.SPLIT_OFF) for t in (8, 10)
+    }
+    for one in found:
+        assert abs(one.score - draws[one.draw].truth[one.place]) < 4 * one.error + 0.05
