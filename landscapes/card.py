@@ -1,5 +1,6 @@
 """The card of a landscape: what was merged, how it was measured, and how to record it again."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -50,6 +51,8 @@ class CardParameter(Parameter):
     def __post_init__(self) -> None:
         # Spelled out, because super() without arguments does not work in a dataclass with slots.
         Parameter.__post_init__(self)
+        if not all(isinstance(level, int | float) and math.isfinite(level) for level in self.levels):
+            raise InvalidSpaceError(f"levels of {self.name} must be finite numbers, not {str(list(self.levels))[:80]}")
         if any(b <= a for a, b in zip(self.levels, self.levels[1:], strict=False)):
             raise InvalidSpaceError(f"levels of {self.name} must increase, not {list(self.levels)}")
         if self.levels and not (self.low <= self.levels[0] and self.levels[-1] <= self.high):

@@ -198,7 +198,7 @@ def read_table(path: Path) -> pd.DataFrame:
         frame.columns = pd.Index(names)
         return frame
     if suffix != ".csv":
-        raise InvalidGridError(f"{path} must be a .csv or .parquet file")
+        raise InvalidGridError(f"{path} must be a .csv or .parquet file; save the table as one of them")
     text = read_text(path, wrong=InvalidGridError)
     try:
         lines = [line for line in csv.reader(io.StringIO(text, newline=""), skipinitialspace=True) if line]

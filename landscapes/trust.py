@@ -184,7 +184,9 @@ def _inside(landscape: Measurable, truth: Truth) -> tuple[Array, Array]:
     """Settings inside the recorded box, of shape (m, d), and their real scores, of shape (m,)."""
     inside = landscape.space.contains(truth.grid.X)
     if not inside.any():
-        raise InvalidGridError(f"{truth.grid.path} has no setting inside the box of {landscape.grid.path}")
+        raise InvalidGridError(
+            f"{truth.grid.path} has no setting inside the box of {landscape.grid.path}; record it again"
+        )
     return truth.grid.X[inside], truth.grid.scores[inside]
 
 

@@ -120,6 +120,8 @@ def _said(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:  # a folder that cannot be written, a disk that is full
         what = f"{error.filename}: {error.strerror}"
         return f"{what}; check that the path is right, may be read and written, and has room"
+    if isinstance(error, RuntimeError) and str(error).startswith("Symlink loop from "):  # Python's up to 3.12
+        return f"{str(error).removeprefix('Symlink loop from ')}: links lead in a circle; remove one of them"
     if isinstance(error, MemoryError):
         return "this machine has not enough memory for it; use fewer or smaller things at a time"
     name = type(error).__name__

@@ -10,6 +10,7 @@ from hpo_bench.errors import UsageError
 from surrogates.nearest import offer
 
 _SHOWN = 80
+_USER = re.compile(r"://[^/\s]*@")
 _SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
 
 
@@ -98,6 +99,8 @@ class Options:
         listed = [value] if isinstance(value, str) else value
         if not isinstance(listed, list | tuple) or not all(isinstance(one, str) and one for one in listed):
             raise self.wrong(key, f"must be a list of texts, not {shown(value)}")
+        if default is None and not listed:
+            raise self.wrong(key, "must be at least one text, not an empty list")
         return tuple(listed)
 
     def has(self, key: str) -> bool:
@@ -143,7 +146,12 @@ def shown(value: object) -> str:
 
 
 def without_secrets(value: Any) -> Any:
-    """The same with "***" for what stands under keys such as `api_key`, `token` or `password`, at any depth."""
+    """The same with "***" for what stands under keys such as `api_key`, `token` or `password`, at any depth.
+
+    So does what stands before the `@` of a URL, wherever a text has one.
+    """
+    if isinstance(value, str):
+        return _USER.sub("://***@", value)
     if isinstance(value, Mapping):
         return {
             key: "***" if isinstance(key, str) and _SECRET.search(key) else without_secrets(inner)

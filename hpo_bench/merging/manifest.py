@@ -31,7 +31,8 @@ def read_manifest(file: Path) -> dict[str, Any]:
             raise UsageError(f"{file}: unknown key {key!r}; {hint}")
     for key in ("name", *ROLES):
         if not isinstance(content.get(key), str):
-            raise UsageError(f"{file}: key {key!r} is missing or not text")
+            what = "the pair's name" if key == "name" else "a folder beside it, or hf://owner/name"
+            raise UsageError(f"{file}: key {key!r} is missing or not text; write {what}")
     wanted: dict[str, type] = {
         **dict.fromkeys(("examples", *TEXTS), str),
         **dict.fromkeys(SECTIONS, dict),

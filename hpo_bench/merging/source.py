@@ -1,5 +1,6 @@
 """Where a checkpoint lies: in a local folder, or on the Hugging Face hub."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,11 @@ def parse_source(text: str, folder: Path, *, confined: bool, where: str) -> Path
 
 def parse_path(text: str, folder: Path, *, confined: bool, where: str) -> Path:
     """Read a local path as a user writes it; arguments and errors as for `parse_source`."""
-    path = (folder / text).resolve()
+    path = Path(os.path.realpath(folder / text))  # which does not mind links in a circle
     if confined and not path.is_relative_to(folder.resolve()):
-        raise UsageError(f"{where}: {text!r} leads out of the pair's folder")
+        raise UsageError(f"{where}: {text!r} leads out of the pair's folder; put what it names there")
     if not path.exists():
         near = _NEARLY.fullmatch(text)
-        hint = f"; for a model on the hub write {SCHEME}{near[1]}" if near else ""
-        raise UsageError(f"{where}: {text!r} does not exist in {folder}{hint}")
+        hint = f"for a model on the hub write {SCHEME}{near[1]}" if near else "check the path"
+        raise UsageError(f"{where}: {text!r} does not exist in {folder}; {hint}")
     return path

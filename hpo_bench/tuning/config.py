@@ -150,20 +150,24 @@ class StudyConfig:
         return {"format": FORMAT, **_plain(asdict(self))}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "what the study was begun with") -> Self:
         """What `as_dict` gave.
+
+        Args:
+            values: That.
+            where: What to call it in messages.
 
         Raises:
             TuningError: If it comes from another version of hpo-bench, or is damaged.
         """
-        where, cure = "what the study was begun with", "begin another with --study"
+        cure = "begin another with --study"
         if not isinstance(values, Mapping):
             raise TuningError(f"{where} is damaged; {cure}")
         values = dict(values)
         if (found := values.pop("format", None)) != FORMAT:
             raise TuningError(
-                f"the study has format {found!r} and this hpo-bench reads format {FORMAT}; continue it with the "
-                "version that began it"
+                f"{where} has format {found!r} and this hpo-bench reads format {FORMAT}; continue it with the version "
+                "that began it"
             )
         config = as_record(values, cls, where=where, wrong=TuningError, cure=cure)
         try:

@@ -2,8 +2,9 @@
 
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +15,9 @@ from landscapes.terms import DOMAINS, METHODS, OWN
 
 if TYPE_CHECKING:
     from landscapes.landscape import Landscape
+
+Space = tuple[dict[str, tuple[float, float] | None], dict[str, frozenset[str]]]
+"""The ranges of hyperparameters, and which of them are log or int."""
 
 ADDING = """\b
 Examples:
@@ -33,15 +37,56 @@ Examples:
 """
 
 
+class Read(click.ParamType):
+    """Text that a function of the library reads, whose complaint then names the option.
+
+    Args:
+        name: What it is called in help.
+        reader: The function.
+    """
+
+    def __init__(self, name: str, reader: Callable[[str], Any]) -> None:
+        self.name, self._reader = name, reader
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What the function makes of it."""
+        from landscapes.errors import LandscapeError
+
+        try:
+            return self._reader(value) if isinstance(value, str) else value
+        except LandscapeError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _space(text: str) -> Space:
+    from landscapes.sweep import parse_kinds, parse_space
+
+    return parse_space(text), parse_kinds(text)
+
+
+def _examples(text: str) -> int | str:
+    from landscapes.sweep import parse_examples
+
+    return parse_examples(text)
+
+
 @click.command(cls=Command, formerly={"--dir": "--out"}, epilog=ADDING)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option(
-    "--space", help='Columns of the hyperparameters, 1 to 6, with ranges, scales and kinds: "lr=1e-6..1 log,n int,b".'
+    "--space",
+    type=Read("TEXT", _space),
+    metavar="TEXT",
+    help='Columns of the hyperparameters, 1 to 6, with ranges, scales and kinds: "lr=1e-6..1 log,n int,b".',
 )
 @click.option("--metric", help="Column of the scores.")
 @click.option("--minimise", is_flag=True, help="Lower scores are better: they are negated.")
 @click.option("--error", metavar="COLUMN", help="Column of standard errors of the scores.")
-@click.option("--examples", metavar="N|COLUMN", help="How many examples each score is a mean of.")
+@click.option(
+    "--examples",
+    type=Read("N|COLUMN", _examples),
+    metavar="N|COLUMN",
+    help="How many examples each score is a mean of.",
+)
 @click.option("--split", metavar="COLUMN", help="Column that says validation or test.  [default: all validation]")
 @click.option("--average", is_flag=True, help="Average rows of one setting, instead of refusing them.")
 @click.option("--drop-failed", is_flag=True, help="Leave out failed and unfinished rows, and those without a score.")
@@ -56,11 +101,11 @@ Examples:
 @out("your landscapes; in the default one, every command finds them by name", default=OWN)
 def add(
     table: Path,
-    space: str | None,
+    space: Space | None,
     metric: str | None,
     minimise: bool,
     error: str | None,
-    examples: str | None,
+    examples: int | str | None,
     split: str | None,
     average: bool,
     drop_failed: bool,
@@ -80,7 +125,7 @@ def add(
     """
     from hpo_bench.tuning.storage.url import typed
     from landscapes.importing import default_name, import_table
-    from landscapes.sweep import Reading, parse_examples, parse_kinds, parse_space
+    from landscapes.sweep import Reading
 
     given = {key: value for key, value in about.items() if value is not None}
     command = shlex.join(typed(sys.argv[1:]))
@@ -102,9 +147,10 @@ def add(
         raise click.UsageError(
             "a table needs --space and --metric: which columns the hyperparameters and scores are in"
         )
+    ranges, kinds = space
     reading = Reading(
-        parameters=parse_space(space), metric=metric, minimise=minimise, error=error, split=split, average=average,
-        examples=None if examples is None else parse_examples(examples), kinds=parse_kinds(space), state=state,
+        parameters=ranges, metric=metric, minimise=minimise, error=error, split=split, average=average,
+        examples=examples, kinds=kinds, state=state,
         drop_failed=drop_failed,
     )  # fmt: skip
     landscape = import_table(

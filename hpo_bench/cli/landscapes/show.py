@@ -36,15 +36,16 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
         from hpo_bench.display.console import output
         from hpo_bench.display.terminal_map import draw
 
-        output(width=180).print(draw(landscape))
-        say(landscape_map.caption(landscape))
+        drawn, caption = draw(landscape), landscape_map.caption(landscape)  # both, as each may find a file damaged
+        output(width=180).print(drawn)
+        say(caption)
         return
     kinds, stem = ("png", "svg"), out / landscape.name.replace("/", "-")
     if (kind := out.suffix.removeprefix(".").lower()) in kinds:
         say("--out is now a folder, into which the map goes as PNG and SVG", err=True)
         kinds, stem = (kind,), out.with_suffix("")
-    files = landscape_map.encoded(landscape)
+    files, caption = landscape_map.encoded(landscape), landscape_map.caption(landscape)
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
     for path in paths:
         write(path, lambda partial, path=path: partial.write_bytes(files[path.suffix[1:]]))
-    say(f"{landscape_map.caption(landscape)} Drawn in {' and '.join(map(str, paths))}")
+    say(f"{caption} Drawn in {' and '.join(map(str, paths))}")

@@ -72,7 +72,7 @@ def read_table(path: Path, columns: Columns | None = None, *, images: Path | Non
     found = find_columns(table, columns, annotations.names if annotations else ()) if table.names else _NOTHING
     rows = list(table.rows(found.kept))
     if not rows:
-        raise UsageError(f"{path}: holds no examples")
+        raise UsageError(f"{path}: holds no examples; add some")
     if annotations:
         rows = [annotations.add(row, found) for row in rows]
     places = [f"{row.where}{_named(row, found)}" for row in rows]

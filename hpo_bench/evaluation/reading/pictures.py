@@ -107,7 +107,7 @@ def _decoded(text: str, what: str) -> bytes:
 def _file(name: str, folder: Path, what: str) -> bytes:
     shown = repr(name if len(name) <= 80 else f"{name[:77]}...")
     try:
-        path = (folder / name).resolve()
+        path = Path(os.path.realpath(folder / name))  # which does not mind links in a circle
         if not path.is_relative_to(folder.resolve()):
             raise FlawError(
                 f"{what}, {shown}, leads out of the folder of the examples; put it there, or give its bytes"

@@ -138,7 +138,10 @@ def explicit_backbone(vlm: StoredModel, config: Any, prefixes: Mapping[str, str]
             )
         names[name] = ours
     if not names:
-        raise MergeError(f"no tensor of the VLM begins with {' or '.join(map(repr, prefixes))}: nothing is language")
+        raise MergeError(
+            f"no tensor of the VLM begins with {' or '.join(map(repr, prefixes))}: nothing is language; mend "
+            "language_prefixes in its pair.yaml"
+        )
     return Backbone(names, prefixes, tuple(inserted))
 
 

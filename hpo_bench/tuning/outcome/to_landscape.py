@@ -47,7 +47,9 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
     files = {}
     for method, table in rows.items():
         path = store.folder / f"trials-{registry.get(method).name}.csv"
-        write(path, lambda place, table=table: pd.DataFrame(table).to_csv(place, index=False))
+        text = pd.DataFrame(table).to_csv(index=False)
+        if not (path.is_file() and path.read_text(encoding="utf-8") == text):
+            write(path, lambda place, text=text: place.write_text(text, encoding="utf-8"))
         files[method] = path
     return files
 

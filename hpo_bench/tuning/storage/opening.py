@@ -11,7 +11,8 @@ from optuna.study import StudyDirection
 from sqlalchemy import Connection, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
-from hpo_bench.errors import TuningError
+from hpo_bench.display.words import first_line
+from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.url import scrubbed, shown, sqlite_file, with_driver
 
@@ -152,6 +153,15 @@ def guarded(url: str, done: str) -> Iterator[None]:
     except RuntimeError as error:  # a database of another version of Optuna's, and its advice
         advice = " ".join(str(error).split()).replace("$STORAGE_URL", f"'{shown(url)}'")
         raise TuningError(f"{shown(url)} cannot be {done}: {advice}") from error
+    except HpoBenchError:
+        raise
+    except Exception as error:
+        # Optuna and SQLAlchemy assume that nobody else wrote there, and trip over what they cannot have written.
+        why = scrubbed(f"{type(error).__name__}: {first_line(error)}", url)
+        raise TuningError(
+            f"{shown(url)} cannot be {done}: what is in it is damaged ({why}); put a copy of before in its place, or "
+            "begin a study of another name with --study"
+        ) from error
 
 
 @contextlib.contextmanager

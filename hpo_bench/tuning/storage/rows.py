@@ -69,8 +69,12 @@ def state(trial: Trial) -> TrialState:
     return next(theirs for theirs, ours in STATES.items() if ours == trial.state)
 
 
-def read(frozen: FrozenTrial) -> Trial | None:
+def read(frozen: FrozenTrial, *, where: str) -> Trial | None:
     """One of our trials; None for one that somebody else made, or ended while it ran.
+
+    Args:
+        frozen: As Optuna has it.
+        where: What to call it in messages.
 
     Raises:
         TuningError: If it is ours, and damaged.
@@ -79,7 +83,6 @@ def read(frozen: FrozenTrial) -> Trial | None:
     ours = {*_PROPOSED} <= set(attrs) and "method" in frozen.params
     if not ours or known_state is None or (known_state != "running" and MEASURED not in attrs):
         return None
-    where = f"trial {frozen.number}"
     try:
         setting = MergeSetting(**frozen.params)
     except (TypeError, UsageError) as error:

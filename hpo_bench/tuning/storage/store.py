@@ -106,7 +106,7 @@ class TrialStore:
         if self._config is None and self._study is not None:
             stored = self._attributes.get(CONFIG)
             if stored is not None:
-                self._config = StudyConfig.from_dict(stored)
+                self._config = StudyConfig.from_dict(stored, where=f"what {self._place} was begun with")
         return self._config
 
     @property
@@ -130,7 +130,7 @@ class TrialStore:
         planned = self._attributes.get(PLANNED, 0)
         if not isinstance(planned, int):
             raise TuningError(
-                f"how many trials study {self.name!r} planned for is damaged ({str(planned)[:40]!r} is no number); "
+                f"how many trials {self._place} planned for is damaged ({str(planned)[:40]!r} is no number); "
                 "begin another with --study"
             )
         return planned
@@ -236,7 +236,7 @@ class TrialStore:
         Raises:
             TuningError: If the storage cannot be read, or a trial is damaged.
         """
-        return [trial for frozen in self._frozen() if (trial := rows.read(frozen)) is not None]
+        return [trial for frozen in self._frozen() if (trial := self._read(frozen)) is not None]
 
     def foreign(self) -> list[int]:
         """Numbers of the trials that others made, or that others ended while we ran them.
@@ -244,9 +244,9 @@ class TrialStore:
         Raises:
             TuningError: If the storage cannot be read, or a trial is damaged.
         """
-        return (
-            [frozen.number for frozen in self._frozen() if rows.read(frozen) is None] if self._study is not None else []
-        )
+        if self._study is None:
+            return []
+        return [frozen.number for frozen in self._frozen() if self._read(frozen) is None]
 
     def answers(self, number: int) -> Answers:
         """The answers of a complete trial.
@@ -259,6 +259,13 @@ class TrialStore:
     def answers_path(self, number: int) -> Path:
         """Where the answers of a trial are."""
         return self.folder / "trials" / f"{number:04d}.parquet"
+
+    def _read(self, frozen: FrozenTrial) -> Trial | None:
+        return rows.read(frozen, where=f"{self._place}, trial {frozen.number},")
+
+    @property
+    def _place(self) -> str:
+        return f"study {self.name!r} in {shown(self.url)}"
 
     @property
     def _known(self) -> int:

@@ -160,9 +160,8 @@ def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.Monke
     run("add", path, "--space", "a,b", "--metric", "f1")
     assert isinstance(run("add", path, "--space", "a,b", "--metric", "f1").exception, UnwritableError)
     for examples in ("-3", "10.5", "²"):
-        wrong = run("add", path, "--space", "a,b", "--metric", "f1", "--name", "x/y", "--examples", examples).exception
-        assert isinstance(wrong, InvalidGridError)
-        assert examples in str(wrong)
+        wrong = run("add", path, "--space", "a,b", "--metric", "f1", "--name", "x/y", "--examples", examples)
+        assert f"Invalid value for '--examples': {examples} examples make no score" in wrong.stderr
     unnamed = path.rename(tmp_path / "学习率.csv")
     assert "--name PAIR/METHOD" in str(run("add", unnamed, "--space", "a,b", "--metric", "f1").exception)
     spaced = unnamed.rename(tmp_path / "my sweep.csv")

@@ -179,6 +179,7 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
         ({"examples": "../outside.parquet"}, "leads out of"),
         ({"kind": "python", "function": "nowhere:none"}, "no function at"),
         ({"kind": "command"}, "command is missing"),
+        ({"kind": "command", "command": []}, "command must be at least one text"),
         ({"kind": "command", "command": "no-such-program-here"}, "which is no program here"),
         ({"kind": "command", "command": "sh", "seconds": float("inf")}, "seconds must be a finite number from 0.1"),
         ({"kind": "command", "command": "sh", "seconds": 10**400}, "seconds must be a finite number from 0.1"),

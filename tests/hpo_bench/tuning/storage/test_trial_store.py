@@ -82,7 +82,10 @@ def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: st
         else:
             text = json.dumps({**kept, **measured} if isinstance(measured, dict) and measured else measured)
             database.execute("UPDATE trial_user_attributes SET value_json = ? WHERE key = 'measured'", (text,))
-    with pytest.raises(TuningError, match=f"^trial 0 is damaged.*{words}.*; begin a study of another name"):
+    with pytest.raises(
+        TuningError,
+        match=f"^study .* in sqlite:.*study.sqlite3, trial 0, is damaged.*{words}.*; begin a study of another name",
+    ):
         reopened(store).trials()
 
 
