@@ -15,7 +15,7 @@ Every file is written under another name and then renamed, so a file that is the
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,9 +32,10 @@ from hpo_bench.errors import ResultsError
 from hpo_bench.files import OTHERS, PREFIX, save_json, write
 from landscapes.errors import UnreadableError
 from landscapes.functions.problems import Problem
-from landscapes.written import read_json
+from landscapes.written import check_regular, read_json
 
 STALE_SECONDS = 3600.0
+CURE = "delete it, and its runs will be made again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,8 @@ class ResultsFolder:
             mine = sorted(_keys(table) & missing.keys())
             if mine:
                 tables.append(table.filter(pc.field("key").isin(mine)))
+                if flaw := _flaw(tables[-1], [missing[key] for key in mine]):
+                    raise ResultsError(f"{part} is corrupt ({flaw}); {CURE}")
                 missing = {key: run for key, run in missing.items() if key not in mine}
         if missing:
             one = next(iter(missing.values()))
@@ -158,16 +161,107 @@ class ResultsFolder:
         return pa.concat_tables(tables, promote_options="default")
 
 
+def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
+    """The runs that the last command asked for, as `assemble` gave them.
+
+    Args:
+        path: `runs.parquet` of a results folder.
+        landscapes: Some of those that they may be of, whose hyperparameters must be there.
+
+    Raises:
+        ResultsError: If it is missing or damaged.
+    """
+    cure = f"`hpo-bench run --results {path.parent}` makes it anew"
+    try:
+        check_regular(path)
+        # Until 0.2 the column had the British name.
+        table = pq.read_table(path)
+        table = table.rename_columns(["optimizer" if name == "optimiser" else name for name in table.column_names])
+    except UnreadableError as error:
+        raise ResultsError(f"{error}; {cure}") from error
+    except (OSError, pa.ArrowException) as error:
+        raise ResultsError(f"{path} is damaged; {cure}") from error
+    flaw = _wrong_columns(table.schema, ("landscape", "optimizer", "seed", "t", "score", "regret"))
+    frame = pd.DataFrame() if flaw else table.to_pandas(ignore_metadata=True)
+    if not flaw and np.isinf(frame[["score", "regret"]].to_numpy(np.float64)).any():
+        flaw = "a score is infinite"
+    if not flaw and len(frame):
+        budgets = frame.groupby(["landscape", "optimizer", "seed"])["t"].agg(["count", "nunique", "min", "max"])
+        whole = (budgets["min"] == 1) & (budgets[["count", "nunique"]].eq(budgets["max"], axis=0).all(axis=1))
+        if not whole.all() or (budgets.groupby("landscape")["max"].nunique() > 1).any():
+            flaw = "a run lacks evaluations, or has one twice"
+    for landscape in () if flaw else landscapes:
+        mine = frame[frame["landscape"] == landscape.name]
+        flaw = flaw or next((f"it has no numbers {n!r}" for n in landscape.space.names if not _numeric(mine, n)), "")
+    if flaw:
+        raise ResultsError(f"{path} is damaged ({flaw}); {cure}")
+    return frame
+
+
+def _numeric(frame: pd.DataFrame, name: str) -> bool:
+    """Whether a column has a finite number in each row."""
+    if frame.empty:
+        return True
+    return name in frame and frame[name].dtype.kind in "fi" and bool(np.isfinite(frame[name]).all())
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(plain) or pa.types.is_large_string(plain)
+
+
+_COLUMNS: Mapping[str, Callable[[pa.DataType], bool]] = {
+    "key": _is_text,
+    "t": pa.types.is_integer,
+    "score": pa.types.is_floating,
+    "restart": pa.types.is_integer,
+    "restart_reason": lambda kind: _is_text(kind) or pa.types.is_null(kind),
+    "ask_seconds": pa.types.is_floating,
+}
+"""Of a part, with what their values are; besides there are the hyperparameters."""
+_IN_RUNS: Mapping[str, Callable[[pa.DataType], bool]] = {
+    "landscape": _is_text, "optimizer": _is_text, "seed": pa.types.is_integer, "regret": pa.types.is_floating,
+}  # fmt: skip
+"""Of `runs.parquet`, those that a part has not."""
+
+
+def _wrong_columns(schema: pa.Schema, names: Sequence[str]) -> str:
+    """Which of some columns is not there once, or holds something else; "" if all are as they should be."""
+    kinds = {**_COLUMNS, **_IN_RUNS}
+    for name in names:
+        if schema.names.count(name) != 1:
+            return f"it has {schema.names.count(name) or 'no'} columns {name!r}"
+        if not kinds[name](schema.field(name).type):
+            return f"column {name!r} holds {schema.field(name).type}"
+    return ""
+
+
+def _flaw(table: pa.Table, runs: Sequence[Run]) -> str:
+    """What is wrong with stored evaluations of some runs; "" if nothing is."""
+    if pc.any(pc.is_inf(table["score"]), min_count=0).as_py():  # one that failed has none
+        return "a score is infinite"
+    plain = pa.table({"key": table["key"].cast(pa.string()), "t": table["t"]})
+    counted = plain.group_by("key").aggregate([("t", kind) for kind in ("count", "count_distinct", "min", "max")])
+    columns = [counted[name].to_pylist() for name in ("key", "t_count", "t_count_distinct", "t_min", "t_max")]
+    found = {key: rest for key, *rest in zip(*columns, strict=True)}
+    if any(found[run.key] != [run.budget, run.budget, 1, run.budget] for run in runs):
+        return "a run lacks evaluations, or has one twice"
+    return ""
+
+
 def _keys(table: pa.Table) -> set[str]:
     return set(table["key"].unique().to_pylist())
 
 
 def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
+        check_regular(part, wrong=ResultsError)
         file = pq.ParquetFile(part, page_checksum_verification=True)
+        if flaw := _wrong_columns(file.schema_arrow, columns or tuple(_COLUMNS)):
+            raise ResultsError(f"{part} is corrupt ({flaw}); {CURE}")
         return file.read(columns=list(columns) if columns else None)
     except (OSError, pa.ArrowException, KeyError) as error:
-        raise ResultsError(f"{part} is corrupt; delete it, and its runs will be made again") from error
+        raise ResultsError(f"{part} is corrupt; {CURE}") from error
 
 
 def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:
@@ -212,6 +306,8 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
         best[rows] = incumbent.ravel()
         regret[rows] = regret_of(by_name[str(name)], incumbent).ravel()
     names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))
+    if lacking := [name for name in names if name not in frame]:
+        raise ResultsError(f"stored runs have no column {lacking[0]!r}; delete the store, and they will be made again")
     return frame.assign(best_so_far=best, regret=regret)[
         [*about.columns[1:], "t", *names, "score", "best_so_far", "regret", "restart", "restart_reason", "ask_seconds"]
     ]

@@ -33,21 +33,16 @@ def study(
     and method (4.2.2), and whether what validation picks holds on test (appendix H); the last two need stored runs.
     """
     import joblib
-    import pandas as pd
 
     from hpo_bench.analyses.section import analyse
+    from hpo_bench.benchmark.store import read_runs
     from hpo_bench.display.figures import Shelf, encode, provenance
-    from hpo_bench.errors import ResultsError
     from landscapes import catalogue
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
     runs = None
     if results is not None:
-        path = results / "runs.parquet"
-        if not path.is_file():
-            raise ResultsError(f"{path} does not exist; make it with `hpo-bench run --results {results}`")
-        # Until 0.2 the column had the British name.
-        runs = pd.read_parquet(path).rename(columns={"optimiser": "optimizer"})
+        runs = read_runs(results / "runs.parquet", found)
     section = analyse(found, runs, jobs=jobs or joblib.cpu_count())
     for title, content in section.tables.items():
         print_table(content, title=title)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.cli.run import command as run_command
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import write
+from landscapes import catalogue
 
 
 def part(key, scores):
@@ -57,7 +59,7 @@ def test_stored_runs_come_back_and_only_those_asked_for(folder):
 def test_a_run_that_two_processes_stored_comes_once(folder):
     folder.add(pa.concat_tables([part("bb", [1.0]), part("cc", [2.0])]))
     folder.add(pa.concat_tables([part("aa", [0.0]), part("bb", [1.0])]))
-    loaded = folder.load([run(key) for key in ("aa", "bb", "cc")])
+    loaded = folder.load([run(key, budget=1) for key in ("aa", "bb", "cc")])
     assert sorted(loaded["score"].to_pylist()) == [0.0, 1.0, 2.0]
 
 
@@ -65,7 +67,11 @@ def test_groups_of_two_processes_that_overlap_are_both_kept(folder):
     folder.add(pa.concat_tables([part("aa", [0.0]), part("bb", [1.0])]))
     folder.add(pa.concat_tables([part("aa", [0.0]), part("cc", [2.0])]))
     assert folder.keys() == {"aa", "bb", "cc"}
-    assert sorted(folder.load([run(key) for key in ("aa", "bb", "cc")])["score"].to_pylist()) == [0.0, 1.0, 2.0]
+    assert sorted(folder.load([run(key, budget=1) for key in ("aa", "bb", "cc")])["score"].to_pylist()) == [
+        0.0,
+        1.0,
+        2.0,
+    ]
 
 
 def test_the_same_group_stored_twice_is_one_part(folder):
@@ -78,7 +84,7 @@ def test_runs_that_are_not_stored_are_named(folder):
     folder.add(part("aa", [0.1]))
     missing = [run("bb", landscape="smooth-b/dare", seed=7), run("cc")]
     with pytest.raises(ResultsError, match=r"2 of 3 runs are missing from .*store, such as random on smooth-b/dare"):
-        folder.load([run("aa"), *missing])
+        folder.load([run("aa", budget=1), *missing])
     with pytest.raises(ResultsError, match="1 of 1 runs are missing"):
         folder.load([run("cc")])
 
@@ -115,6 +121,50 @@ def test_a_corrupt_part_is_named(folder):
     stored.write_bytes(b"PAR1 rubbish")
     with pytest.raises(ResultsError, match=rf"{stored.name} is corrupt; delete it"):
         folder.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda table: table.drop_columns(["key"]), "it has no columns 'key'"),
+        (lambda table: table.drop_columns(["ask_seconds"]), "it has no columns 'ask_seconds'"),
+        (lambda table: table.append_column("score", table["score"]), "it has 2 columns 'score'"),
+        (lambda table: table.set_column(1, "t", pa.array(["1", "2", "3"])), "column 't' holds string"),
+        (lambda table: table.slice(0, 2), "a run lacks evaluations, or has one twice"),
+        (lambda table: pa.concat_tables([table, table.slice(1, 1)]), "a run lacks evaluations, or has one twice"),
+        (lambda table: table.set_column(1, "t", pa.array([1, None, 3])), "a run lacks evaluations, or has one twice"),
+        (lambda table: table.set_column(4, "score", pa.array([0.1, np.inf, 0.3])), "a score is infinite"),
+    ],
+)
+def test_a_part_that_holds_something_else_is_named(folder, change, why):
+    folder.add(part("aa", [0.1, 0.2, 0.3]))
+    (stored,) = folder.store.iterdir()
+    pq.write_table(change(pq.read_table(stored)), stored)
+    with pytest.raises(ResultsError, match=rf"{stored.name} is corrupt \({why}\); delete it, and its runs"):
+        folder.load([run("aa")])
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda frame: frame.drop(columns="landscape"), "it has no columns 'landscape'"),
+        (lambda frame: frame.assign(regret="none"), "column 'regret' holds"),
+        (lambda frame: frame.assign(regret=np.inf), "a score is infinite"),
+        (lambda frame: frame.iloc[1:], "a run lacks evaluations"),
+        (lambda frame: frame.drop(columns="vl_weight"), "it has no numbers 'vl_weight'"),
+        (lambda frame: frame.assign(vl_weight=[0.5, np.nan]), "it has no numbers 'vl_weight'"),
+    ],
+)
+def test_runs_that_hold_something_else_are_refused_with_the_command_that_makes_them(tmp_path, change, why):
+    (only,) = catalogue.load_all(["ja-llama/ta"])
+    frame = pd.DataFrame({"landscape": only.name, "optimizer": "random", "seed": 0, "t": [1, 2], "score": 0.5})
+    frame = frame.assign(regret=0.1, vl_weight=0.5, exp_weight=0.5)
+    path = tmp_path / "runs.parquet"
+    frame.to_parquet(path)
+    assert len(store.read_runs(path, [only])) == 2
+    change(frame).to_parquet(path)
+    with pytest.raises(ResultsError, match=rf"runs.parquet is damaged \(.*{why}.*\); `hpo-bench run --results"):
+        store.read_runs(path, [only])
 
 
 def test_a_changed_bit_among_the_scores_is_noticed(folder):
