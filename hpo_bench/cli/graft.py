@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import Group, a_pair, out
+from hpo_bench.cli.options import Group, a_pair, a_vlm, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -12,6 +12,7 @@ Examples:
   hpo-bench graft extract ja-llama --out parts
   mergekit-yaml mergekit.yaml merged
   hpo-bench graft onto ja-llama --language merged --out ja-llama-merged
+  hpo-bench graft onto --vlm hf://Qwen/Qwen3.5-4B --language my-text-finetune --out my-vlm
 """
 
 
@@ -20,8 +21,8 @@ def command() -> None:
     """Take the language backbone out of a VLM for other tools, and put one back.
 
     mergekit cannot merge a VLM with a language model: it exits 0 and writes a nearly empty model. These two commands
-    are what goes before and after it. PAIR is the name of a pair, a YAML file, or a folder with a pair.yaml; or give
-    --base, --vlm and --expert.
+    are what goes before and after it; and `onto` by itself puts a text fine-tune of a VLM back into it. PAIR is the
+    name of a pair, a YAML file, or a folder with a pair.yaml; or give --base, --vlm and --expert.
     """
 
 
@@ -52,36 +53,31 @@ def extract(
 
 
 @command.command(epilog=EXAMPLES)
-@a_pair
+@a_vlm
 @click.option(
-    "--language", type=click.Path(path_type=Path), required=True, help="Language model with the VLM's vocabulary rows."
+    "--language", required=True, metavar="PLACE", help="Language model to put in: a folder, or hf://owner/name."
 )
 @out("the VLM", required=True)
 def onto(
     *,
     pair: str | None,
-    base: str | None,
     vlm: str | None,
-    expert: str | None,
     language_prefixes: tuple[tuple[str, str], ...],
     pairs: Path,
-    language: Path,
+    language: str,
     out: Path,
 ) -> None:
-    """Write the VLM with another language backbone; everything else is the VLM's, bit for bit."""
-    from hpo_bench.display.words import some
-    from hpo_bench.errors import MergeError
-    from hpo_bench.merging.checkpoints.alignment import Alignment
-    from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
-    from hpo_bench.merging.find import given
-    from hpo_bench.merging.writing.folder import check_free
-    from hpo_bench.merging.writing.graft import graft
+    """Write a VLM with other language weights, such as a text fine-tune of its own; all else is the VLM's, bit for bit.
 
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs, language_prefixes=dict(language_prefixes))
-    check_free(out, apart_from=(*found.folders, language))
-    alignment = Alignment.of(found)
-    alignment.check()
-    merged = Checkpoint.open(language)
-    if missing := set(alignment.merged) - set(merged.tensors):
-        raise MergeError(f"{language}: lacks language tensors of the VLM: {some(missing)}")
-    say(f"{graft(alignment, merged.tensor, out)} holds the VLM with the language of {language}")
+    The VLM is PAIR's or --vlm. The language model may come in any layout that transformers reads: as a language model,
+    or under the VLM's own names. Rows are matched by token; processor, chat template and generation defaults are the
+    VLM's.
+    """
+    from hpo_bench.merging.find import vlm_of
+    from hpo_bench.merging.source import parse_source
+    from hpo_bench.merging.writing.put_back import put_back
+
+    found = vlm_of(pair, vlm=vlm, built=pairs, language_prefixes=dict(language_prefixes))
+    place = parse_source(language, Path.cwd(), confined=False, where="--language")
+    distance = put_back(found, place, out)
+    say(f"{out} holds the VLM with the language of {language}, {distance:.1%} from its own")

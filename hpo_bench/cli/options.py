@@ -280,18 +280,30 @@ class Prefix(click.ParamType):
         return vlm, model
 
 
+_VLM = click.option("--vlm", metavar="PLACE", help="Vision-language model.")
+_PAIR = click.argument("pair", required=False)
+_LANGUAGE_PREFIXES = click.option(
+    "--language-prefix", "language_prefixes", type=Prefix(), multiple=True, metavar="VLM=MODEL",
+    help="How names of the VLM's language tensors begin, and a language model's; repeatable.  [default: found]",
+)  # fmt: skip
+
+
 def a_pair(function: click.decorators.FC) -> click.decorators.FC:
     """PAIR, or --base, --vlm and --expert, and where built pairs lie: what `hpo_bench.merging.find.given` takes."""
     for option in (
         PAIRS,
-        click.option(
-            "--language-prefix", "language_prefixes", type=Prefix(), multiple=True, metavar="VLM=MODEL",
-            help="How names of the VLM's language tensors begin, and a language model's; repeatable.  [default: found]",
-        ),
+        _LANGUAGE_PREFIXES,
         click.option("--expert", metavar="PLACE", help="Expert language model."),
-        click.option("--vlm", metavar="PLACE", help="Vision-language model."),
+        _VLM,
         click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name."),
-        click.argument("pair", required=False),
-    ):  # fmt: skip
+        _PAIR,
+    ):
+        function = option(function)
+    return function
+
+
+def a_vlm(function: click.decorators.FC) -> click.decorators.FC:
+    """PAIR or --vlm, and where built pairs lie: what `hpo_bench.merging.find.vlm_of` takes."""
+    for option in (PAIRS, _LANGUAGE_PREFIXES, _VLM, _PAIR):
         function = option(function)
     return function

@@ -72,13 +72,32 @@ def given(
     places = {"base": base, "vlm": vlm, "expert": expert}
     if name is not None:
         if any(places.values()):
-            raise UsageError("give either PAIR or --base, --vlm and --expert, not both")
+            raise UsageError("give either PAIR or its models' places (--vlm and the like), not both")
         pair = find_pair(name, built)
         return replace(pair, language_prefixes=dict(language_prefixes)) if language_prefixes else pair
     if base is None or vlm is None or expert is None:
         missing = ", ".join(f"--{role}" for role in ROLES if places[role] is None)
         raise UsageError(f"give PAIR, or all of --base, --vlm and --expert (missing: {missing})")
     return Pair.of(base=base, vlm=vlm, expert=expert, language_prefixes=language_prefixes)
+
+
+def vlm_of(
+    name: str | None, *, vlm: str | None, built: Path = BUILT, language_prefixes: Mapping[str, str] | None = None
+) -> Pair:
+    """A pair of which the VLM alone counts, by the pair's name or the VLM's place.
+
+    Args:
+        name: As for `find_pair`.
+        vlm: A folder, or hf://owner/name; stands for base and expert as well.
+        built: Where built nano pairs lie.
+        language_prefixes: As for `given`.
+
+    Raises:
+        UsageError: If both or neither are given, or there is none.
+    """
+    if vlm is None and name is None:
+        raise UsageError("give PAIR or --vlm")
+    return given(name, base=vlm, vlm=vlm, expert=vlm, built=built, language_prefixes=language_prefixes)
 
 
 def study_names() -> tuple[str, ...]:

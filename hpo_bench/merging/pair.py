@@ -2,7 +2,7 @@
 
 import glob
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,18 @@ class Pair:
     @property
     def arguments(self) -> str:
         """How a command is told of this pair."""
+        return self._told(ROLES)
+
+    @property
+    def arguments_of_vlm(self) -> str:
+        """How a command that asks for a VLM alone is told of this pair's."""
+        return self._told(("vlm",))
+
+    def _told(self, roles: Iterable[str]) -> str:
         if self.file:
             return self.name
         prefixes = [f"--language-prefix {ours}={theirs}" for ours, theirs in self.language_prefixes.items()]
-        return " ".join([*(f"--{role} {source}" for role, source in self.sources.items()), *prefixes])
+        return " ".join([*(f"--{role} {self.sources[role]}" for role in roles), *prefixes])
 
     @property
     def folders(self) -> tuple[Path, ...]:

@@ -111,6 +111,13 @@ def matrices(names: Iterable[str]) -> list[str]:
     return [name for name in names if kind_of(name) in ("attention", "mlp")]
 
 
+def middle(alignment: Alignment) -> list[str]:
+    """Those of the middle layer, which is soon read; empty if nothing of the layers is merged."""
+    names = matrices(alignment.merged)
+    layers = sorted({int(layer_of(name)) for name in names})
+    return [name for name in names if layer_of(name) == str(layers[len(layers) // 2])] if layers else []
+
+
 def total(products: Mapping[str, Products], names: Iterable[str] | None = None) -> Products:
     """Over several tensors as one vector."""
     return sum((products[name] for name in (products if names is None else names)), Products())
@@ -168,11 +175,8 @@ def check_base(alignment: Alignment) -> None:
     Raises:
         MergeError: If they are not.
     """
-    names = matrices(alignment.merged)
-    layers = sorted({int(layer_of(name)) for name in names})
-    if not layers:
+    if not (names := middle(alignment)):
         return
-    middle = str(layers[len(layers) // 2])
-    findings = judge(total(measure(alignment, [name for name in names if layer_of(name) == middle])))
+    findings = judge(total(measure(alignment, names)))
     if reasons := [finding.message for finding in findings if finding.severity == "error"]:
         raise MergeError("; ".join(reasons))

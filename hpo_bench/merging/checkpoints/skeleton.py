@@ -29,6 +29,7 @@ from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.quiet import quiet
 
 Shape = tuple[int, ...]
+_LANGUAGE = "language_model."
 # Buffers that old checkpoints hold and that follow from the configuration.
 _NO_WEIGHT = (".rotary_emb.inv_freq", ".attn.masked_bias", ".attn.bias")
 
@@ -97,6 +98,8 @@ class Skeleton:
             name, pattern = rename_source_key(place, renamings, converters, prefix, self.shapes)
             if name not in self.shapes and place in self.shapes:
                 name, pattern = rename_source_key(place, [], [], prefix, self.shapes)
+            if name not in self.shapes:
+                name = self._elsewhere(name)
             if name in self.shapes:
                 groups.setdefault(name, []).append((place, pattern))
             else:
@@ -110,6 +113,14 @@ class Skeleton:
             else:  # of two that are stored for one, transformers too takes the last
                 found[name] = Source(parts[-1:])
         return {name: found[name] for name in self.shapes if name in found}, unused
+
+    def _elsewhere(self, name: str) -> str:
+        """A name in memory for one of a text fine-tune's that has kept its VLM's names or configuration, but not both.
+
+        transformers loads such a folder with other classes than its configuration says, or not at all.
+        """
+        without = name.replace(_LANGUAGE, "", 1) if _LANGUAGE in name else self.body + name.removeprefix("model.")
+        return without if without in self.shapes else name
 
     def foresees(self, name: str) -> bool:
         """Whether the class knows that checkpoints hold a tensor that it does not take, or it is no weight at all."""

@@ -113,7 +113,7 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
         f"{setting.label} with mergekit: the language backbone of this merge.",
         f"1. hpo-bench graft extract {pair.arguments} --out parts",
         f"2. mergekit-yaml {FILE} merged --no-write-model-card",
-        f"3. hpo-bench graft onto {pair.arguments} --language merged --out {pair.name}-merged",
+        f"3. hpo-bench graft onto {pair.arguments_of_vlm} --language merged --out {pair.name}-merged",
     ]
     if note := setting.kind.mergekit_note:
         lines.append(note)

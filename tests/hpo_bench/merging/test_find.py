@@ -87,7 +87,7 @@ def test_three_places_are_found_from_where_the_user_is(shipped: Pair, monkeypatc
     ("arguments", "message"),
     [
         (("zh-llava-mistral-7", None, None, None), "did you mean 'zh-llava-mistral-7b'"),
-        (("ja-llama", "base", None, None), "either PAIR or --base, --vlm and --expert, not both"),
+        (("ja-llama", "base", None, None), "either PAIR or its models' places .*, not both"),
         ((None, "base", None, "expert"), "missing: --vlm"),
         (("nowhere/pair.yaml", None, None, None), "nowhere/pair.yaml does not exist"),
     ],

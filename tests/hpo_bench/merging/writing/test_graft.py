@@ -1,6 +1,10 @@
 """The way through mergekit and back gives what the merge command gives, and says how."""
 
+import json
+import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import backbones
 import pytest
@@ -8,6 +12,7 @@ import random_models
 import torch
 import yaml
 from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 from hpo_bench.cli import cli
@@ -66,13 +71,86 @@ def at_threshold(triple: Triple, density: float) -> torch.Tensor:
     return found
 
 
-def test_a_model_that_lacks_language_is_not_grafted(tmp_path: Path) -> None:
-    folder = random_models.build(tmp_path / "pair", "llava")
+def layouts(folder: Path, family: str, to: Path) -> dict[str, Path]:
+    """A text fine-tune in the layouts that it circulates in: as a language model, or under its VLM's names."""
+    made = {"text": folder / "expert"}
+    tensors = {
+        name: each for file in (folder / "expert").glob("*.safetensors") for name, each in load_file(file).items()
+    }
+    ours = {backbones.in_vlm(backbones.FAMILIES[family], name): each for name, each in tensors.items()}
+    for name, config, stored in (
+        ("names of the VLM", folder / "expert", ours),
+        ("names and configuration of the VLM", folder / "vlm", ours),
+        ("configuration of the VLM", folder / "vlm", tensors),
+    ):
+        made[name] = to / name
+        made[name].mkdir(parents=True)
+        for file in ("tokenizer.json", "tokenizer_config.json"):
+            shutil.copy(folder / "expert" / file, made[name])
+        shutil.copy(config / "config.json", made[name])
+        save_file(stored, made[name] / "model.safetensors", metadata={"format": "pt"})
+    return made
+
+
+@pytest.mark.parametrize(("family", "tied"), [("qwen3.5", False), ("gemma4", True), ("gemma3", True)])
+def test_a_text_fine_tune_is_put_back_in_every_layout(family: str, tied: bool, tmp_path: Path) -> None:
+    folder = backbones.build(tmp_path / "pair", family, tied=tied)
+    others = {"generation_config.json": "{}", "preprocessor_config.json": "{}", "chat_template.jinja": "{{ x }}"}
+    for name, text in others.items():
+        (folder / "vlm" / name).write_text(text)
+    alignment = Alignment.of(Pair.of(base=str(folder / "expert"), vlm=str(folder / "vlm"), expert=str(folder / "base")))
+    vlm = Checkpoint.open(folder / "vlm")
+    for layout, place in layouts(folder, family, tmp_path / "circulating").items():
+        out = tmp_path / f"onto {layout}"
+        said = invoke("graft", "onto", "--vlm", folder / "vlm", "--language", place, "--out", out)
+        assert "% from its own" in said
+        written = Checkpoint.open(out)
+        assert written.tensors == vlm.tensors
+        for name in written.tensors:
+            theirs = alignment.merged_name(name)
+            expected = vlm.tensor(name) if theirs is None else alignment.triple(theirs).base
+            assert torch.equal(written.tensor(name), expected.to(torch.bfloat16)), (layout, name)
+        assert {name: (out / name).read_text() for name in others} == others
+        assert json.loads((out / "hpo_bench.json").read_text())["graft"]["language"] == str(place)
+    model = AutoModelForImageTextToText.from_pretrained(out, dtype=torch.float32)
+    assert torch.isfinite(model.lm_head.weight).all()
+
+
+def unrelated(folder: Path) -> Path:
+    """Another language model of the same shapes."""
+    for file in (folder / "base").glob("*.safetensors"):
+        tensors = load_file(file)
+        torch.manual_seed(9)
+        save_file({name: torch.randn_like(each) for name, each in tensors.items()}, file, metadata={"format": "pt"})
+    return folder / "base"
+
+
+@pytest.mark.parametrize(
+    ("language", "message"),
+    [
+        (
+            lambda folder: backbones.build(folder / "other", "qwen2-vl") / "base",
+            "lacks: .*q_norm|maps to: .*q_proj.bias",
+        ),
+        (unrelated, r"is no relative of the VLM's language part: the cosine between their weights is -?0.0"),
+        (lambda folder: folder / "vlm", ""),
+    ],
+    ids=["another family", "unrelated", "its own"],
+)
+def test_what_does_not_belong_into_the_vlm_is_refused(language: Any, message: str, tmp_path: Path) -> None:
+    folder = backbones.build(tmp_path / "pair", "qwen3-vl")
+    place = str(language(folder))
+    out = tmp_path / "out"
     result = CliRunner().invoke(
-        cli, ["graft", "onto", str(folder), "--language", str(folder / "vlm"), "--out", str(tmp_path / "out")]
+        cli, ["graft", "onto", "--vlm", str(folder / "vlm"), "--language", place, "--out", str(out)]
     )
-    assert "lacks language tensors of the VLM" in str(result.exception)
-    assert not (tmp_path / "out").exists()
+    if not message:
+        assert result.exit_code == 0, result.output
+        assert "0.0% from its own" in result.output
+        return
+    assert re.search(message, str(result.exception)), result.exception
+    assert "the expert" not in str(result.exception)
+    assert not out.exists()
 
 
 def test_extracted_models_load_and_hold_the_vlms_rows(tmp_path: Path) -> None:

@@ -1,0 +1,58 @@
+"""A fine-tune of a VLM's language part, put back into the VLM."""
+
+import json
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.plausibility import LEAST_LIKENESS, measure, middle, total
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.source import HubModel
+from hpo_bench.merging.writing.export import PROVENANCE
+from hpo_bench.merging.writing.folder import check_free
+from hpo_bench.merging.writing.graft import graft
+
+
+def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
+    """Write a pair's VLM with another language model's weights, such as a fine-tune of its own language part.
+
+    Rows are matched by token; what the VLM alone has stays, and so does what the pair leaves out of merges.
+
+    Args:
+        pair: Of which the VLM counts.
+        language: A language model, in any layout that transformers reads, or a VLM of which the language part is taken.
+        folder: Where the VLM goes; must not exist yet, or be empty.
+
+    Returns:
+        How far the VLM's own layers are from the new ones, as a share of those.
+
+    Raises:
+        UsageError: If the folder is taken or cannot be made.
+        MergeError: If the weights do not belong into this VLM, or one cannot be read or written. Nothing is left then.
+    """
+    check_free(folder, apart_from=(*pair.folders, *([language] if isinstance(language, Path) else [])))
+    alignment = Alignment.of(replace(pair, sources={"base": language, "vlm": pair.sources["vlm"], "expert": language}))
+    # The language model stands for base and expert, and what is wrong with it need be said once.
+    wrong = [f.message for f in alignment.findings if f.severity == "error" and "the expert" not in f.message]
+    if wrong:
+        said = "; ".join(wrong).replace("the base", "the language model")
+        raise MergeError(f"{language} cannot be put into this VLM: {said}")
+    products = total(measure(alignment, middle(alignment)))
+    if (likeness := products.likeness("vlm")) < LEAST_LIKENESS:
+        raise MergeError(
+            f"{language} is no relative of the VLM's language part: the cosine between their weights is "
+            f"{likeness:.2f}, where fine-tunes keep over 0.9; give a fine-tune of it"
+        )
+    told = {
+        "graft": {"vlm": str(pair.sources["vlm"]), "language": str(language), "scope": asdict(pair.merge)},
+        "versions": {name: version(name) for name in ("hpo-bench", "torch", "transformers", "safetensors")},
+    }
+    graft(
+        alignment,
+        lambda name: alignment.triple(name).base,
+        folder,
+        texts=lambda _: {PROVENANCE: json.dumps(told, indent=1, ensure_ascii=False) + "\n"},
+    )
+    return products.size("vlm")
