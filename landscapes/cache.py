@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import surrogates
+from landscapes.errors import UnreadableError
+from landscapes.written import read_json
 
 COMPUTE = ("numpy", "scipy", "scikit-learn")
 
@@ -53,8 +55,8 @@ def recall(key: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, A
 
 def _read(path: Path, digest: str) -> Mapping[str, Any] | None:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        content = read_json(path)
+    except UnreadableError:
         return None
     whole = isinstance(content, dict) and content.get("digest") == digest
     figures = content.get("figures") if whole else None

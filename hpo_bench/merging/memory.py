@@ -1,6 +1,7 @@
 """How much memory and disk there is, and refusals before either runs out."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -11,23 +12,40 @@ from hpo_bench.errors import MergeError
 
 _SPARE = 1.05
 """Headroom for what is read and converted on the way."""
-_LIMITS = (
-    (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")),
-    (Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"), Path("/sys/fs/cgroup/memory/memory.usage_in_bytes")),
-)
+_CONTAINERS = (
+    (Path("/sys/fs/cgroup"), "memory.max", "memory.current", ("inactive_file", "active_file")),
+    (
+        Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes", "memory.usage_in_bytes",
+        ("total_inactive_file", "total_active_file"),
+    ),
+)  # fmt: skip
+"""Of both versions of control groups: folder, limit, use, and what of the use are files that were read."""
 
 
 def available_memory(device: torch.device | str | None = None) -> int:
-    """Free bytes on a device: of the machine or, where it is less, of the container."""
+    """Free bytes on a device: of the machine or, where it is less, of the container.
+
+    What the kernel keeps of files that were read counts as free, as it does for the machine: it makes room of it.
+    """
     if device is not None and torch.device(device).type == "cuda":
         return torch.cuda.mem_get_info(torch.device(device))[0]
     free = psutil.virtual_memory().available
-    for limit, used in _LIMITS:
+    for folder, limit, use, files in _CONTAINERS:
         try:
-            free = min(free, int(limit.read_text()) - int(used.read_text()))
+            most, used = (int((folder / name).read_text()) for name in (limit, use))
         except (OSError, ValueError):  # no such controller, or the limit is "max"
             continue
+        free = min(free, most - max(used - _given_back(folder / "memory.stat", files), 0))
     return max(free, 0)
+
+
+def _given_back(stat: Path, kinds: Sequence[str]) -> int:
+    """Bytes of files that were read, which the kernel keeps as long as nobody needs the room."""
+    try:
+        rows = [line.split() for line in stat.read_text().splitlines()]
+        return sum(int(row[1]) for row in rows if len(row) == 2 and row[0] in kinds)
+    except (OSError, ValueError):
+        return 0
 
 
 def weight_bytes(vlm_elements: int, merged_elements: int, dtype: torch.dtype) -> int:

@@ -17,6 +17,7 @@ from filelock import FileLock
 from hpo_bench.display.printing import say
 from hpo_bench.errors import UsageError
 from hpo_bench.files import write
+from landscapes.written import parse_json, read_json
 
 SERVERS = Path(__file__).parent / "servers"
 READY = "ready.json"
@@ -86,7 +87,14 @@ class Apart:
         """
         if not self.ready:
             raise UsageError(f"the environment of {self.name} is not made; `hpo-bench run -o {self.name}` makes it")
-        return json.loads((self.folder / READY).read_text(encoding="utf-8"))[package.lower()]
+        content = read_json(self.folder / READY, wrong=UsageError)
+        version = content.get(package.lower()) if isinstance(content, dict) else None
+        if not isinstance(version, str):
+            raise UsageError(
+                f"{self.folder / READY} is damaged: it has no version of {package}; delete {self.folder}, and "
+                f"`hpo-bench run -o {self.name}` makes it anew"
+            )
+        return version
 
 
 class Server:
@@ -122,7 +130,9 @@ class Server:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the process of {self._name} ended with exit status {self._process.wait()}")
-        answer = json.loads(line)
+        answer = parse_json(line, where=f"what the process of {self._name} says", wrong=RuntimeError)
+        if not isinstance(answer, dict) or not ("error" in answer or {"answer", "seconds"} <= set(answer)):
+            raise RuntimeError(f"the process of {self._name} says {line[:80]!r}, which is no answer")
         if "error" in answer:
             raise RuntimeError(f"{self._name}: {answer['error']}")
         self.seconds += answer["seconds"]

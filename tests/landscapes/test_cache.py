@@ -1,6 +1,7 @@
 """What was measured is found again by content, and a broken cache never hurts. Numbers are SYNTHETIC."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,16 @@ def test_a_file_where_the_folder_should_be(folder: Path) -> None:
     cache.folder().parent.mkdir()
     cache.folder().write_text("no folder")
     assert look(folder)
+
+
+def test_a_pipe_in_the_cache_is_not_waited_for(folder: Path, measured: list[str]) -> None:
+    first = look(folder)
+    for path in cache.folder().glob("*.json"):
+        path.unlink()
+        os.mkfifo(path)
+    measured.clear()
+    assert look(folder) == first
+    assert "measure" in measured
 
 
 def test_nothing_half_written_is_left(folder: Path) -> None:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.reading.json_rows import json_rows
 from hpo_bench.evaluation.reading.rows import FileRow
+from landscapes.written import read_json
 
 _BATCH = 256
 _JSON, _TEXT, _ARROW = (".jsonl", ".ndjson", ".json"), (".csv", ".tsv"), (".arrow", ".feather")
@@ -168,10 +169,7 @@ def _together(path: Path, files: Sequence[Path]) -> ExampleTable:
 
 
 def _described(file: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{file}: cannot be read ({str(error).splitlines()[0]}); save the data set again") from error
+    found = read_json(file, wrong=UsageError)
     return found if isinstance(found, Mapping) else {}
 
 

@@ -16,6 +16,9 @@ for line in sys.stdin:
     message = json.loads(line)
     if message["do"] == "die":
         sys.exit(7)
+    if message["do"] == "babble":
+        print(message["x"], flush=True)
+        continue
     reply = {"error": "no such thing"} if message["do"] == "fail" else {"answer": message["x"] * 2, "seconds": 0.25}
     print(json.dumps(reply), flush=True)
 """
@@ -51,6 +54,25 @@ def test_what_goes_wrong_in_it_is_said(serve):
     assert server.call(do="double", x=3) == 6
     with pytest.raises(RuntimeError, match="the process of toy ended with exit status 7"):
         server.call(do="die")
+
+
+@pytest.mark.parametrize("said", ["a warning of some library", "[1]", '{"answer": 1}', "[" * 3000])
+def test_what_is_no_answer_is_said_to_be_none(serve, said):
+    with pytest.raises(RuntimeError, match="the process of toy"):
+        serve().call(do="babble", x=said)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "is not JSON"), ("[]", "has no version of smac"), ('{"smac": 1}', "is damaged"), ("[" * 3000, "too deeply")],
+)
+def test_a_damaged_list_of_versions_is_named(tmp_path, monkeypatch, content, message):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = Apart("smac", ("smac",))
+    made.folder.mkdir(parents=True)
+    (made.folder / environment.READY).write_text(content)
+    with pytest.raises(UsageError, match=rf"ready\.json.*{message}"):
+        made.version("smac")
 
 
 def wheel(folder):
