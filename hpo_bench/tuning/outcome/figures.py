@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from hpo_bench.display.figures import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.posterior import Recommendation, TradeOff, beliefs, near_optimal
+from hpo_bench.tuning.outcome.posterior import Recommendation, TradeOff, beliefs, near_optimal, predict
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.space import WEIGHTS
 from hpo_bench.tuning.trial import Trial
@@ -115,18 +115,18 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                 unit = np.tile(space.point(best.setting), (vl.size, 1))
                 unit[:, 0] = (vl.ravel() - low) / (high - low)
                 unit[:, 1] = (expert.ravel() - low) / (high - low)
-                means = belief.model.predict(unit)[0].reshape(vl.shape)
+                means = predict(belief.model, unit)[0].reshape(vl.shape)
                 mesh = axes.pcolormesh(
                     vl, expert, means.clip(0.0, 1.0), cmap="viridis", shading="gouraud", rasterized=True
                 )
                 figure.colorbar(mesh, ax=axes, label="posterior mean")
                 near = near_optimal(config, belief)
                 if near is not None:
-                    edge = float(near.means.max() - near.within)
+                    edge = float(near.means.max() - near.extent.within)
                     if means.min() < edge < means.max():
                         axes.contour(vl, expert, means, levels=[edge], colors="white", linewidths=1.4)
                 if belief.margins is not None:
-                    left = belief.margins.predict(unit)[0].reshape(vl.shape)
+                    left = predict(belief.margins, unit)[0].reshape(vl.shape)
                     if left.min() < 0.0 < left.max():
                         axes.contour(vl, expert, left, levels=[0.0], colors=LOST, linewidths=1.4, linestyles="--")
                         axes.contourf(vl, expert, left, levels=[left.min(), 0.0], colors="none", hatches=["//"])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from botorch.models import SingleTaskGP
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from numpy.typing import NDArray
 from scipy.stats import qmc
@@ -14,13 +15,30 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.trial import Trial
 from optimizers.gp.constraint import LIKELY, chance
-from optimizers.gp.model import Model
+from optimizers.gp_bo import GpBo
 
 Array = NDArray[np.float64]
 
 SAMPLE_BITS = 13
 LEAST_TRIALS = 3
 """A model of fewer results says nothing."""
+AT_ONCE = 512
+"""So many points are looked at together, which takes some memory for each and every result."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearOptimal:
+    """How far the settings of one method reach that are as good as the best; see `NearOptimalSet`.
+
+    Attributes:
+        share: Share of the method's box that they are.
+        ranges: For each hyperparameter the lowest and the highest value among them.
+        within: How far below the best a posterior mean may be, in score units.
+    """
+
+    share: float
+    ranges: Mapping[str, tuple[float, float]]
+    within: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,18 +50,14 @@ class NearOptimalSet:
 
     Attributes:
         method: Whose box.
-        share: Share of the box that lies in it.
-        ranges: For each hyperparameter the lowest and the highest value in it.
-        within: How far below the best a posterior mean may be, in score units.
+        extent: How far it reaches.
         settings: An even sample of the box, of shape (n, d), in the hyperparameters' own units.
         means: Posterior means there, of shape (n,).
         inside: Which of these lie in the near-optimal set, of shape (n,).
     """
 
     method: str
-    share: float
-    ranges: Mapping[str, tuple[float, float]]
-    within: float
+    extent: NearOptimal
     settings: Array
     means: Array
     inside: NDArray[np.bool_]
@@ -61,15 +75,17 @@ class Belief:
         model: The posterior; None where there are too few trials for one, and the means are the scores.
         chances: Probabilities that these settings lose no more than allowed of what must be kept; 1 where nothing must.
         margins: The posterior of the margin; None where nothing must be kept, or there are too few trials.
+        margin_means: Its means at these settings; None likewise.
     """
 
     method: str
     trials: Sequence[Trial]
     means: Array
     deviations: Array
-    model: Model | None
+    model: SingleTaskGP | None
     chances: Array
-    margins: Model | None = None
+    margins: SingleTaskGP | None = None
+    margin_means: Array | None = None
 
     @classmethod
     def of(cls, config: StudyConfig, method: str, trials: Sequence[Trial]) -> "Belief | None":
@@ -83,14 +99,15 @@ class Belief:
             return cls(method, done, scores, errors, None, np.array([float(trial.feasible) for trial in done]))
         space = config.space(method)
         X = np.array([space.point(trial.setting) for trial in done])
-        model = Model.fit(X, scores, errors)
-        means, deviations = model.predict(X)
+        model = fitted(X, scores, errors)
+        means, deviations = predict(model, X)
         if config.keep is None:
             return cls(method, done, means, deviations, model, np.ones(len(done)))
         left = np.array([trial.margin for trial in done], dtype=np.float64)
         doubts = np.array([np.nan if trial.margin_error is None else trial.margin_error for trial in done])
-        margins = Model.fit(X, left, doubts)
-        return cls(method, done, means, deviations, model, chance(*margins.predict(X)), margins)
+        margins = fitted(X, left, doubts)
+        expected, doubt = predict(margins, X)
+        return cls(method, done, means, deviations, model, chance(expected, doubt), margins, expected)
 
     @property
     def best(self) -> int:
@@ -133,6 +150,37 @@ class Recommendation:
         return self.trial.setting
 
 
+def fitted(X: Array, values: Array, errors: Array) -> SingleTaskGP:
+    """GP-BO's model of results, whichever optimiser chose them.
+
+    Args:
+        X: Points in the unit cube, of shape (n, d).
+        values: What came of them, of shape (n,).
+        errors: Standard errors of that, of shape (n,); NaN where unknown.
+    """
+    optimizer = GpBo(X.shape[1], seed=0, budget=len(X))
+    for x, value, error in zip(X, values.tolist(), errors.tolist(), strict=True):
+        optimizer.tell(x, value, standard_error=None if np.isnan(error) else error, known=True)
+    return optimizer.model
+
+
+@torch.no_grad()
+def predict(model: SingleTaskGP, X: Array) -> tuple[Array, Array]:
+    """What a result would be without noise, and how sure that is.
+
+    Args:
+        model: The posterior.
+        X: Points in the unit cube, of shape (m, d).
+
+    Returns:
+        Means and standard deviations, each of shape (m,).
+    """
+    # One by one and not jointly, as nobody asks for the covariance of thousands of points.
+    parts = [model.posterior(part[:, None]) for part in torch.from_numpy(X).split(AT_ONCE)]
+    means, variances = (torch.cat([getattr(one, name)[:, 0, 0] for one in parts]) for name in ("mean", "variance"))
+    return means.numpy(), variances.sqrt().numpy()
+
+
 def beliefs(config: StudyConfig, trials: Sequence[Trial]) -> list[Belief]:
     """The posteriors of all methods that have a complete trial."""
     return [belief for method in config.methods if (belief := Belief.of(config, method, trials)) is not None]
@@ -168,9 +216,9 @@ def near_optimal(config: StudyConfig, belief: Belief) -> NearOptimalSet | None:
     best = belief.trials[belief.best]
     # The best trial itself belongs to the near-optimal set, however small that is.
     unit = np.concatenate((unit, space.point(best.setting)[None]))
-    means = belief.model.predict(unit)[0]
+    means = predict(belief.model, unit)[0]
     within = best.standard_error or 0.0
-    chances = np.ones(len(unit)) if belief.margins is None else chance(*belief.margins.predict(unit))
+    chances = np.ones(len(unit)) if belief.margins is None else chance(*predict(belief.margins, unit))
     likely = chances >= LIKELY
     inside = likely & (means >= means[likely].max(initial=-np.inf) - within)
     inside[-1] = True
@@ -180,7 +228,8 @@ def near_optimal(config: StudyConfig, belief: Belief) -> NearOptimalSet | None:
         name: (float(settings[inside, axis].min()), float(settings[inside, axis].max()))
         for axis, name in enumerate(names)
     }
-    return NearOptimalSet(belief.method, float(inside[:-1].mean()), ranges, within, settings, means, inside)
+    extent = NearOptimal(share=float(inside[:-1].mean()), ranges=ranges, within=within)
+    return NearOptimalSet(belief.method, extent, settings, means, inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,10 +260,7 @@ def trade_offs(held: Sequence[Belief]) -> list[TradeOff]:
     found = []
     for belief in held:
         raw = np.array([np.nan if trial.margin is None else trial.margin for trial in belief.trials])
-        margins = raw
-        if belief.margins is not None:
-            points = belief.margins.posterior.X[0].numpy()
-            margins = belief.margins.predict(points)[0]
+        margins = raw if belief.margin_means is None else belief.margin_means
         for index, trial in enumerate(belief.trials):
             if trial.kept is not None and trial.margin is not None:
                 least = trial.kept - trial.margin

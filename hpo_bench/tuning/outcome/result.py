@@ -20,7 +20,7 @@ from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
-from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
+from hpo_bench.tuning.outcome.posterior import NearOptimal, beliefs, near_optimal, recommend
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
@@ -115,21 +115,6 @@ class AnsweredExample:
     base_score: float
     merge: str
     merge_score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NearOptimal:
-    """The settings of one method that are as good as the best, as far as can be told; see `NearOptimalSet`.
-
-    Attributes:
-        share: Share of the method's box that they are.
-        ranges: For each hyperparameter the lowest and the highest value among them.
-        within: How far below the best a posterior mean may be, in score units.
-    """
-
-    share: float
-    ranges: Mapping[str, tuple[float, float]]
-    within: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +233,7 @@ def conclude(
         deviation=chosen.deviation,
         reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
         merges=tuple(_scored(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
-        near_optimal={n.method: NearOptimal(share=n.share, ranges=dict(n.ranges), within=n.within) for n in near},
+        near_optimal={one.method: one.extent for one in near},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
         luck=luck,

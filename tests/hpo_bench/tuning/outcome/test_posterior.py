@@ -70,8 +70,8 @@ def test_zone_holds_what_is_within_a_standard_error_of_the_best() -> None:
     found = near_optimal(study, held)
     assert found is not None
     # The bowl falls by one standard error, 0.02, at a distance of 0.258: 0.209 of the box of 1.96.
-    assert found.share == pytest.approx(np.pi * 0.258**2 / 1.96, rel=0.25)
-    low, high = found.ranges["vl_weight"]
+    assert found.extent.share == pytest.approx(np.pi * 0.258**2 / 1.96, rel=0.25)
+    low, high = found.extent.ranges["vl_weight"]
     assert low == pytest.approx(0.5 - 0.258, abs=0.1)
     assert high == pytest.approx(0.5 + 0.258, abs=0.1)
     assert found.inside[-1]
