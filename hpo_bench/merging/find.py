@@ -13,16 +13,15 @@ from surrogates.nearest import did_you_mean
 SHIPPED = Path(__file__).parents[1] / "nano" / "shipped"
 BUILT = Path("nano")
 
-
-STUDY = Path(__file__).parent / "pairs"
-"""The study's six pairs, of real models on the hub."""
+READY = Path(__file__).parent / "pairs"
+"""The study's six pairs and some of today's models, all of them on the hub and none of them run here."""
 
 
 def find_pair(name: str, built: Path = BUILT) -> Pair:
     """A pair by name or path.
 
     Args:
-        name: The name of a pair of the study's, a built or a shipped one; a YAML file; or a folder with a `pair.yaml`.
+        name: The name of a ready, a built or a shipped pair; a YAML file; or a folder with a `pair.yaml`.
         built: Where built nano pairs lie.
 
     Raises:
@@ -36,12 +35,12 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     for folder in (path, built / name, SHIPPED / name):
         if (folder / FILE).is_file():
             return Pair.read(folder)
-    if name in study_names():
-        return Pair.read(STUDY / f"{name}.yaml")
+    if name in ready_names():
+        return Pair.read(READY / f"{name}.yaml")
     trained = sorted({landscape.partition("/")[0] for landscape in catalogue.names()})
     if any(name == pair or name.startswith(f"{pair}-") for pair in trained):
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
-    known = [*sorted({*trained, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *study_names()]
+    known = [*sorted({*trained, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *ready_names()]
     hint = did_you_mean(name, known)
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
@@ -100,9 +99,9 @@ def vlm_of(
     return given(name, base=vlm, vlm=vlm, expert=vlm, built=built, language_prefixes=language_prefixes)
 
 
-def study_names() -> tuple[str, ...]:
-    """Names of the study's pairs."""
-    return tuple(sorted(path.stem for path in STUDY.glob("*.yaml")))
+def ready_names() -> tuple[str, ...]:
+    """Names of pairs of real models on the hub, whose files come with this package."""
+    return tuple(sorted(path.stem for path in READY.glob("*.yaml")))
 
 
 def choose(names: Sequence[str], built: Path) -> list[Pair]:

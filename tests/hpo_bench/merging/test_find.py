@@ -1,4 +1,4 @@
-"""Finding pairs, and the study's six."""
+"""Finding pairs, the study's six, and those of today's models."""
 
 import os
 from pathlib import Path
@@ -35,8 +35,55 @@ CALIBRATION = {
 }
 
 
-def test_the_studys_six_pairs_are_there() -> None:
-    assert set(find.study_names()) == set(STUDY)
+# Base, VLM and expert, and what is easily got wrong.
+TODAY = {
+    "ja-qwen3-vl-8b": (
+        ("Qwen/Qwen3-8B", "Qwen/Qwen3-VL-8B-Instruct", "tokyotech-llm/Qwen3-Swallow-8B-SFT-v0.2"),
+        ("--candidate-base hf://Qwen/Qwen3-8B-Base", "Rope theta is 5e6 in Qwen3-VL", "DeepStack"),
+    ),
+    "medical-gemma3-27b": (
+        ("google/gemma-3-27b-pt", "google/gemma-3-27b-it", "google/medgemma-27b-text-it"),
+        ("itself a VLM", "the VLM's task vector is zero", "262208", "tied"),
+    ),
+    "maths-qwen2.5-vl-7b": (
+        ("Qwen/Qwen2.5-7B", "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-Math-7B"),
+        ("without Instruct", "rope theta 1e4 and 4096 positions", "biases"),
+    ),
+    "maths-internvl3-8b": (
+        ("Qwen/Qwen2.5-7B", "OpenGVLab/InternVL3-8B-hf", "Qwen/Qwen2.5-Math-7B"),
+        ("not with their chat models", "internvl_chat", "151674", "rope theta 1e4"),
+    ),
+    "instructions-qwen3-vl-4b": (
+        ("Qwen/Qwen3-4B", "Qwen/Qwen3-VL-4B-Instruct", "Qwen/Qwen3-4B-Instruct-2507"),
+        ("embeddings are tied", "nothing is left to inject", "Rope theta is 5e6"),
+    ),
+}
+
+
+def test_the_studys_six_pairs_and_those_of_today_are_there() -> None:
+    assert set(find.ready_names()) == {*STUDY, *TODAY}
+
+
+@pytest.mark.parametrize("name", TODAY)
+def test_a_pair_of_today_says_what_it_is_of_what_is_easily_got_wrong_and_that_it_never_ran(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: pytest.fail("nothing was asked for yet"))
+    pair = find.find_pair(name)
+    models, traps = TODAY[name]
+    assert pair.name == name
+    assert tuple(pair.sources.values()) == tuple(map(HubModel, models))
+    told = " ".join(pair.traps)
+    for words in traps:
+        assert words in told
+    assert "- " not in told  # a word that was torn at its hyphen
+    assert pair.file is not None
+    assert "never run here" in " ".join(pair.file.read_text("utf-8").split())
+    assert "not yet run on the weights" in pair.notes
+    assert f"hpo-bench doctor {name}" in pair.notes
+    assert pair.licence.startswith("weights ")
+    assert pair.evaluation["kind"] == "lmms-eval"
+    assert pair.merge.dtype == "bfloat16"
 
 
 @pytest.mark.parametrize("name", STUDY)
