@@ -99,7 +99,7 @@ def _command(command: click.Command, above: click.Context, name: str, *, level: 
     yield re.sub(OPTION, r"`\1`", inspect.cleandoc(command.help or "").partition("\f")[0])
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield f"```text\n{usage}\n```"
-    records = filter(None, (one.get_help_record(context) for one in command.get_params(context)))
+    records = filter(None, (one.get_help_record(context) for one in command.params))  # --help aside
     rows = [f"| {_code(names)} | {_cell(about)} |" for names, about in records if about]
     yield "\n".join(["| option | |", "|---|---|", *rows])
     if command.epilog:

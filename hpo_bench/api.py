@@ -34,7 +34,7 @@ def load_landscape(name: str, *, surrogate: str | None = None, landscapes_dir: s
         LandscapeError: If there is none of that name, or its files cannot be used.
         SurrogateError: If there is no such surrogate.
 
-    Example:
+    Examples:
         >>> landscape = load_landscape("ja-llama/ta")
         >>> landscape.space.names
         ('vl_weight', 'exp_weight')
@@ -106,7 +106,7 @@ def run_benchmark(
         OptimizerError: If an optimiser is unknown or is none.
         SurrogateError: If the surrogate is unknown.
 
-    Example:
+    Examples:
         >>> result = run_benchmark(["gp-bo", "random"], landscapes="ja-*", seeds=10)  # doctest: +SKIP
         >>> result.headline.xs("end", level="at")  # doctest: +SKIP
     """
@@ -161,7 +161,7 @@ def load_pair(
     Raises:
         UsageError: If there is none, or its description cannot be used.
 
-    Example:
+    Examples:
         >>> load_pair("ja-llama").domain
         'language'
     """
@@ -246,7 +246,7 @@ def merge(
         UsageError: If the setting makes no sense, or the folder is taken.
         MergeError: If the models cannot be merged.
 
-    Example:
+    Examples:
         >>> merge("ja-llama", "ta", vl_weight=0.6, exp_weight=0.8, out="merged")  # doctest: +SKIP
     """
     from hpo_bench.merging.setting import MergeSetting

@@ -45,7 +45,7 @@ class Sampler(BaseSampler):
         OptimizerError: If there is no such optimiser.
         InvalidSpaceError: If the space makes no sense.
 
-    Example:
+    Examples:
         >>> optuna.logging.set_verbosity(optuna.logging.WARNING)
         >>> study = optuna.create_study(direction="maximize", sampler=Sampler("gp-bo", space={"x": (0, 1)}, seed=0))
         >>> study.optimize(lambda trial: -((trial.suggest_float("x", 0, 1) - 0.3) ** 2), n_trials=12)

@@ -71,7 +71,7 @@ def maximize(
         InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
         OptimizerError: If there is no such optimiser, or no evaluation succeeded.
 
-    Example:
+    Examples:
         >>> best = maximize(lambda x, n: -((x - 0.3) ** 2) - n, {"x": (0, 1), "n": (1, 4, "int")}, trials=16)
         >>> best.parameters["n"], abs(best.parameters["x"] - 0.3) < 0.1
         (1, True)

@@ -138,7 +138,7 @@ class SearchSpace:
         Raises:
             InvalidSpaceError: If a range is no such tuple or makes no sense; the message names the parameter.
 
-        Example:
+        Examples:
             >>> SearchSpace.of({"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}).names
             ('lr', 'layers')
         """

@@ -183,6 +183,14 @@ def test_the_api_reference_has_every_public_name() -> None:
     assert {name for name, home in homes.items() if not {home, home.rpartition(".")[0]} & shown} == set()
 
 
+def test_examples_in_docstrings_are_shown_as_code() -> None:
+    """Which they are under this heading alone."""
+    files = [
+        file for top in ("optimizers", "surrogates", "landscapes", "hpo_bench") for file in (ROOT / top).rglob("*.py")
+    ]
+    assert [file for file in files if re.search(r"^ +Example:$", file.read_text("utf-8"), re.M)] == []
+
+
 def test_bibtex_says_what_the_citation_file_says() -> None:
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     text = HOOKS["bibtex"]()
@@ -197,6 +205,6 @@ def test_the_command_reference_has_every_command_and_option() -> None:
     for name in tree.COMMANDS:
         _, command, context, _ = command_of([name])
         assert f"### hpo-bench {name}\n" in text
-        for option in command.get_params(context):
+        for option in command.params:
             record = option.get_help_record(context)
             assert record is None or not record[1] or f"`{record[0]}`".replace("|", r"\|") in text, (name, option.name)

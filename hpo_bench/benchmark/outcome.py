@@ -55,7 +55,7 @@ class BenchmarkResult:
         the end, or the mean from the tenth on ("t>=10"). Columns are `median_ror` and `ratio_of_means` with the ends of
         their 95% intervals; NaN where something is undefined, as intervals over fewer than six pairs are.
 
-        Example:
+        Examples:
             >>> result.headline.xs("end", level="at")  # doctest: +SKIP
         """
         rows = {
