@@ -23,7 +23,7 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @a_pair
 @click.option("--candidate-base", "candidates", multiple=True, metavar="PLACE", help="Another base; repeatable.")
-@click.option("--all", "every", is_flag=True, help="Name every tensor of the VLM, merged or kept.")
+@click.option("--all", "every", is_flag=True, help="All of them; the VLM's tensors, by name, merged or kept.")
 @DTYPE
 @TRUST_REMOTE_CODE
 @JSON

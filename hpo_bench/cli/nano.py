@@ -34,7 +34,7 @@ def list_pairs() -> None:
 
 @command.command(cls=Command, formerly={"--out": "--pairs"}, epilog=EXAMPLES)
 @click.argument("pair", required=False)
-@click.option("--all", "everything", is_flag=True, help="Build every pair, one after the other.")
+@click.option("--all", "everything", is_flag=True, help="All of them; pairs, built one after the other.")
 @PAIRS
 @THREADS
 def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None:
