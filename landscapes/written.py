@@ -25,22 +25,22 @@ YAML_LIMIT = MEBIBYTE
 """Of YAML, which is written by hand and slow to read."""
 
 
-def check_regular(path: Path, *, wrong: type[Exception] = UnreadableError) -> None:
+def check_regular(path: Path, *, at_most: int | None = None, wrong: type[Exception] = UnreadableError) -> None:
     """See that another library may open a file: that it is there, and is no folder, pipe, socket or device.
 
     Args:
         path: The file; a link stands for what it leads to.
+        at_most: Bytes that such a file may have; any number by default.
         wrong: What to raise.
 
     Raises:
-        wrong: If it is not a regular file.
+        wrong: If it is not a regular file, or too large.
     """
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except (OSError, ValueError) as error:
         raise wrong(f"{path} {_reason(error)}") from error
-    if not stat.S_ISREG(mode):
-        raise wrong(f"{path} {_kind(mode)}")
+    _check(path, status, at_most, wrong)
 
 
 def read_bytes(path: Path, *, at_most: int = TEXT_LIMIT, wrong: type[Exception] = UnreadableError) -> bytes:
@@ -58,13 +58,7 @@ def read_bytes(path: Path, *, at_most: int = TEXT_LIMIT, wrong: type[Exception] 
         # Without waiting for a writer, should it be a pipe.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise wrong(f"{path} {_kind(status.st_mode)}")
-            if status.st_size > at_most:
-                raise wrong(
-                    f"{path} has {status.st_size:,} bytes, and such a file at most {at_most:,}; is it the right one?"
-                )
+            _check(path, os.fstat(handle), at_most, wrong)
             with open(handle, "rb", closefd=False) as file:
                 return file.read()
         finally:
@@ -177,3 +171,10 @@ def _kind(mode: int) -> str:
     kinds = ((stat.S_ISFIFO, "pipe"), (stat.S_ISSOCK, "socket"))
     kind = next((name for test, name in kinds if test(mode)), "device")
     return f"is a {kind} and not a file; write its content to a file and name that"
+
+
+def _check(path: Path, status: os.stat_result, at_most: int | None, wrong: type[Exception]) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise wrong(f"{path} {_kind(status.st_mode)}")
+    if at_most is not None and status.st_size > at_most:
+        raise wrong(f"{path} has {status.st_size:,} bytes, and such a file at most {at_most:,}; is it the right one?")

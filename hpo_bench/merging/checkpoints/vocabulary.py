@@ -21,10 +21,12 @@ import torch
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
-from landscapes.written import check_regular, read_json
+from landscapes.written import TEXT_LIMIT, check_regular, read_json
 
 _FILE = "tokenizer.json"
 _CONFIGURATION = "tokenizer_config.json"
+_STEMS = ("tokenizer", "vocab", "merges", "added_tokens", "special_tokens")
+"""How the names of a tokenizer's files begin."""
 LEAST_SHARED = 0.9
 """Fine-tunes add or drop some tokens; vocabularies that share less of the smaller one come from two families."""
 
@@ -111,8 +113,10 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
     from transformers import AutoTokenizer
 
     try:
+        for path in folder.glob("*"):
+            if path.name.startswith(_STEMS):
+                check_regular(path, at_most=TEXT_LIMIT)
         if (folder / _FILE).exists():
-            check_regular(folder / _FILE)
             return Tokenizer.from_file(str(folder / _FILE)).get_vocab(with_added_tokens=True) | _added(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_vocab()
     except Exception as error:  # whatever a missing or broken file makes transformers raise
