@@ -207,6 +207,11 @@ def read_table(path: Path) -> pd.DataFrame:
     if not lines:
         raise InvalidGridError(f"{path} is empty; its first line must name the columns")
     names, rows = _different([name.strip() for name in lines[0]], path), lines[1:]
+    if other := next((mark for mark in _OTHER_MARKS if len(names) < lines[0][0].count(mark) + 1), None):
+        raise InvalidGridError(
+            f"{path} has {_OTHER_MARKS[other]} between its columns, as some spreadsheets write it; save it with "
+            "commas between columns and points in numbers, or as parquet"
+        )
     for number, row in enumerate(rows, start=1):
         if len(row) != len(names):
             raise InvalidGridError(
@@ -214,6 +219,10 @@ def read_table(path: Path) -> pd.DataFrame:
                 f"{_advice(row, len(names))}"
             )
     return pd.DataFrame({name: [row[place] for row in rows] for place, name in enumerate(names) if name}, dtype=str)
+
+
+_OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+"""What stands between columns in files that are no CSV to us."""
 
 
 def _different(names: Sequence[str], path: Path) -> Sequence[str]:

@@ -10,7 +10,8 @@ CUTOFF = 0.5
 def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[str]:
     """Known names that are near a mistyped one, the nearest first.
 
-    Case, underscores, spaces and hyphens make no difference, and the beginning of a name is near to all of it.
+    Case, underscores, spaces and hyphens make no difference, and the beginning of a name is near to all of it, as
+    is its end behind a dot or a slash.
 
     Args:
         name: What was typed; anything, since a file may hold a number where a name is due.
@@ -22,8 +23,9 @@ def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[
         plain.setdefault(_plain(one), []).append(one)
     typed = _plain(str(name))[:100]  # longer is no name, and takes long to compare
     begun = [one for one in plain if len(typed) > 1 and one.startswith(typed)]
+    ends = [one for one in plain if typed and typed in (one.rpartition(".")[2], one.rpartition("/")[2])]
     close = difflib.get_close_matches(typed, plain, n=at_most, cutoff=CUTOFF)
-    found = [one for key in dict.fromkeys([*close, *begun]) for one in plain[key]]
+    found = [one for key in dict.fromkeys([*ends, *close, *begun]) for one in plain[key]]
     return list(dict.fromkeys(found))[:at_most]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import yaml
+from filelock import FileLock, Timeout
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerFast
 
 from hpo_bench.errors import UsageError
@@ -48,11 +49,19 @@ def build(recipe: PairRecipe, folder: Path, *, cache: Path, report: Report) -> N
         report: Told of progress.
 
     Raises:
-        UsageError: If the folder holds a build of another recipe, a package of the extra `nano` is missing, or
-            drawings cannot be had.
+        UsageError: If another process builds it, the folder holds a build of another recipe, a package of the extra
+            `nano` is missing, or drawings cannot be had.
     """
     builder = _Builder(recipe, folder, cache, report)
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):  # let go by the system when the process ends, however it ends
+            _build(recipe, folder, builder)
+    except Timeout as error:
+        raise UsageError(f"{folder} is being built by another process; wait for it, or stop it") from error
+
+
+def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
     _claim(recipe, folder)
     for stage in STAGES:
         if not builder.path(stage).exists():

@@ -237,6 +237,19 @@ def test_other_files_are_refused(tmp_path: Path, name: str, message: str) -> Non
         add(tmp_path / name, tmp_path / "own")
 
 
+@pytest.mark.parametrize(
+    ("head", "row", "word"),
+    [("lr;score", "0,1;0,5", "semicolons"), ("lr;score", "1;0,5", "semicolons"), ("lr\tscore", "1\t2", "tabs")],
+)
+def test_columns_apart_by_another_mark_are_told(tmp_path: Path, head: str, row: str, word: str) -> None:
+    (tmp_path / "sweep.csv").write_text(f"{head}\n{row}\n")
+    reading = Reading(parameters=parse_space("lr"), metric="score")
+    with pytest.raises(InvalidGridError, match=rf"sweep\.csv has {word} between its columns, .*; save it with commas"):
+        import_table(
+            tmp_path / "sweep.csv", reading, name="a/b", root=tmp_path / "own", replace=False, command="", about={}
+        )
+
+
 def test_strange_splits_are_named(tmp_path: Path) -> None:
     path = saved(tmp_path, sweep().assign(part=["train", *["val"] * 31]))
     with pytest.raises(InvalidGridError, match="row 1, column 'part': 'train' is no split; write validation"):

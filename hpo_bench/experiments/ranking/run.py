@@ -158,6 +158,8 @@ class Comparison:
                 again.
             InvalidGridError: If outcomes that noise needs were not recorded.
         """
+        for landscape in self.landscapes:
+            _ = landscape.weaknesses  # reads what was held out, which the page needs: before the work if it is damaged
         todo = [task for task in self.tasks if not task.path.exists()]
         total, made = sum(task.evaluations for task in todo), 0
         if jobs == 1:

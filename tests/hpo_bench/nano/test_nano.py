@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from PIL import Image
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
 
@@ -22,6 +23,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.nano import build as builds
 from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
+from hpo_bench.nano.build import build
 from hpo_bench.nano.pictures import Album, to_png
 from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, PairRecipe, get_recipe
 from hpo_bench.nano.skills import arithmetic, condition, counting, general
@@ -306,6 +308,15 @@ class Saved:
 
     def save_pretrained(self, folder: Path) -> None:
         (folder / self.name).write_text(self.name)
+
+
+def test_a_pair_is_built_by_one_process_at_a_time(tmp_path: Path) -> None:
+    with (
+        FileLock(tmp_path / "pair" / ".lock"),
+        pytest.raises(UsageError, match="pair is being built by another process; wait for it, or stop it"),
+    ):
+        build(get_recipe("ja-llama"), tmp_path / "pair", cache=tmp_path, report=lambda *_: None)
+    assert [path.name for path in (tmp_path / "pair").iterdir()] == [".lock"]
 
 
 def test_a_stage_is_written_through_no_link_and_a_recipe_stays(tmp_path: Path) -> None:

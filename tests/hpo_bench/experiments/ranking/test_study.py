@@ -16,6 +16,7 @@ from hpo_bench.cli import cli
 from hpo_bench.experiments.ranking import outcome, page
 from hpo_bench.experiments.ranking.run import Comparison
 from landscapes import catalogue
+from landscapes.errors import LandscapeError
 from optimizers.grid import Grid
 
 KINDS = ("thin_plate_spline", "linear", "noise")
@@ -33,6 +34,16 @@ def comparison(grids: Path, folder: Path, kinds=KINDS, seeds: int = 2) -> Compar
     return Comparison(
         contenders, catalogue.load_all(root=grids), kinds, folder, seeds=seeds, budget=12, pairs=grids / "none"
     )
+
+
+def test_what_the_page_needs_is_read_before_a_race(grids: Path, tmp_path: Path) -> None:
+    held_out = grids / "rugged-c" / "dare" / "held_out"
+    held_out.mkdir()
+    (held_out / "grid.parquet").write_bytes(b"damaged")
+    (held_out / "card.yaml").write_text("pair: [")
+    with pytest.raises(LandscapeError, match="held_out"):
+        comparison(grids, tmp_path / "out").run(jobs=1)
+    assert not (tmp_path / "out").exists()
 
 
 def test_races_are_made_once_and_go_on_where_they_stopped(grids: Path, tmp_path: Path) -> None:

@@ -1,0 +1,24 @@
+"""What may have been meant by a name that nothing has."""
+
+import pytest
+
+from surrogates.nearest import did_you_mean, nearest
+
+
+@pytest.mark.parametrize(
+    ("typed", "known", "meant"),
+    [
+        ("lr", ["epochs", "model.lr", "train/wd"], "model.lr"),
+        ("wd", ["epochs", "model.lr", "train/wd"], "train/wd"),
+        ("LR", ["lr.decay", "model.lr"], "model.lr"),
+        ("gp", ["gp-bo", "random"], "gp-bo"),
+        ("batchsize", ["batch_size", "metric"], "batch_size"),
+    ],
+)
+def test_the_nearest_is_named(typed: str, known: list[str], meant: str) -> None:
+    assert nearest(typed, known) == [meant]
+
+
+def test_nothing_near_is_not_guessed() -> None:
+    assert did_you_mean("colour", ["density", "metric"]) == ""
+    assert nearest("", ["a.", "b/"]) == []
