@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers.utils.logging import disable_progress_bar
 
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair

@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from hpo_bench.errors import MergeError
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import Statistics
 from hpo_bench.merging.methods.vectors import Weights

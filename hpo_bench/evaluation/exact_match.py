@@ -15,12 +15,12 @@ from torch import nn
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
+from hpo_bench.evaluation.asking.prompts import Prompts, chunks
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
 from hpo_bench.evaluation.generation import respond
 from hpo_bench.evaluation.preflight import Dialogue
-from hpo_bench.evaluation.prompts import Prompts, chunks
 
 # What torch.compile makes of a linear layer on a CPU. `torch.nn.functional.linear` reaches it for bfloat16 alone.
 _linear = getattr(torch.ops.mkldnn, "_linear_pointwise", None)

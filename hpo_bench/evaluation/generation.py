@@ -8,12 +8,12 @@ import torch
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.asking.prompts import Prompts, chunks
+from hpo_bench.evaluation.asking.thoughts import opened_by, without_thoughts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.preflight import Dialogue
-from hpo_bench.evaluation.prompts import Prompts, chunks
-from hpo_bench.evaluation.thoughts import opened_by, without_thoughts
 
 LOOP, TURNS = 6, 5
 """A response is endless when its last tokens are one block of at most so many tokens, so many times over."""

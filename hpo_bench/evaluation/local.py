@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from hpo_bench.display.words import first_line
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
@@ -13,7 +14,6 @@ from hpo_bench.evaluation.judging.judge import JUDGE, read_judge
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.preflight import Dialogue
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.reading.columns import OPTIONS
 from hpo_bench.evaluation.registry import read_own

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.asking.thoughts import opened_by
 from hpo_bench.evaluation.base import Answers, Batched, Evaluator, checked
 from hpo_bench.evaluation.examples import SPLITS, Example
-from hpo_bench.evaluation.thoughts import opened_by
 
 HANDFUL = 8
 SINGLE_SECONDS = 60.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from hpo_bench.errors import EvaluationError
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
@@ -14,7 +15,6 @@ from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, l
 from hpo_bench.evaluation.lmms.judge import JudgeTerms
 from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
 from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path

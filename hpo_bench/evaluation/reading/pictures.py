@@ -10,7 +10,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, listed
 
@@ -153,3 +154,21 @@ def _flaw(data: bytes) -> str:
 
 def _too_large(size: str) -> str:
     return f"has {size} pixels; more than {MOST_PIXELS // 10**6} million are refused: scale it down"
+
+
+def opened(data: bytes) -> Image.Image:
+    """A picture in the colours and the position in which models expect it.
+
+    Args:
+        data: A file of any format and mode that Pillow reads.
+    """
+    image = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    if image.mode.startswith("I;16"):  # Pillow would cut them off at 255, and almost all would be white
+        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def size(data: bytes) -> tuple[int, int]:
+    """Width and height as stored, of which only the header is read."""
+    with Image.open(BytesIO(data)) as image:
+        return image.size

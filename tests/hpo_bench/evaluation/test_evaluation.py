@@ -8,10 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair

@@ -6,9 +6,9 @@ import torch
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch, by_onednn
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair

@@ -12,12 +12,13 @@ from PIL import Image
 from tokenizers import processors
 
 from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import METRICS, ByRule
-from hpo_bench.evaluation.prompts import Prompts, opened
 from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.reading.pictures import opened
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair

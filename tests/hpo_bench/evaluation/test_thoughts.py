@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo_bench.evaluation.thoughts import opened_by, without_thoughts
+from hpo_bench.evaluation.asking.thoughts import opened_by, without_thoughts
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import ResultsError
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import of_split, write_examples
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.experiments import scale
 from hpo_bench.merging.engine.mergekit import merge

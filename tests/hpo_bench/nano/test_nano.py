@@ -12,9 +12,9 @@ from PIL import Image
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoProcessor
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.prompts import Prompts
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair

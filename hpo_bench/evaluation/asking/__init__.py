@@ -1,0 +1,1 @@
+"""How examples are put to a model: chat templates, prompts, and the thoughts that some models write first."""
