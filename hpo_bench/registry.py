@@ -77,7 +77,10 @@ class Registry(Generic[T]):
         try:
             found: Any = getattr(import_module(module), attribute)
         except (ImportError, AttributeError, ValueError) as error:
-            raise UsageError(f"there is no {self.what} at {shown!r}: {error}") from error
+            raise UsageError(
+                f"there is no {self.what} at {shown!r}: {error}; give module:Name, of a module that is in this folder "
+                "or installed"
+            ) from error
         except (Exception, SystemExit) as error:  # whatever the user's module may raise
             raise UsageError(
                 f"the {self.what} at {shown!r} cannot be imported: {type(error).__name__}: {error}; mend its module"

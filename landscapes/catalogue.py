@@ -123,7 +123,10 @@ def _unknown(name: str, places: dict[Path, list[str]]) -> UnknownLandscapeError:
     folders = " or ".join(str(folder) for folder in places)
     place = "" if ROOT in places else f" in {folders}"
     if not known:
-        return UnknownLandscapeError(f"no landscape is called {name!r}: none is recorded under {folders}")
+        return UnknownLandscapeError(
+            f"no landscape is called {name!r}: none is recorded under {folders}; name another folder with "
+            "--landscapes-dir"
+        )
     # A pair or a method alone is near, too, and stands for every landscape that has it.
     parts = {part for full in known for part in full.split("/")}
     near = nearest(name, [*known, *sorted(parts)], at_most=SUGGESTIONS)

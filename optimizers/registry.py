@@ -109,7 +109,9 @@ def _at(address: str) -> type[Optimizer]:
     try:
         found = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownOptimizerError(f"there is no optimiser at {address!r}: {error}") from error
+        raise UnknownOptimizerError(
+            f"there is no optimiser at {address!r}: {error}; give module:Class of a module in this folder or installed"
+        ) from error
     except (Exception, SystemExit) as error:  # whatever the user's module may raise
         raise UnknownOptimizerError(
             f"the optimiser at {address!r} cannot be imported: {type(error).__name__}: {error}; mend its module"

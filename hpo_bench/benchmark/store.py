@@ -171,7 +171,7 @@ def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
     Raises:
         ResultsError: If it is missing or damaged.
     """
-    cure = f"`hpo-bench run --results {path.parent}` makes it anew"
+    cure = f"make it with `hpo-bench run --results {path.parent}`"
     try:
         check_regular(path)
         # Until 0.2 the column had the British name.

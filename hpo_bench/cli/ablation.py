@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, JSON, Command, Written, seeds, suites
+from hpo_bench.cli.options import JOBS, JSON, Command, NumberRange, Written, seeds, suites
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
@@ -31,7 +31,7 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 )
 @suites("merge-like-2d, merge-like-3d (synthetic), bbob-2d or bbob-3d; by default all")
 @click.option("-a", "--arm", "arms", multiple=True, metavar="NAME", help="A choice; repeatable.  [default: all]")
-@click.option("--noise", "noises", multiple=True, type=click.FloatRange(0.0, 10.0), metavar="SHARE",
+@click.option("--noise", "noises", multiple=True, type=NumberRange(0.0, 10.0), metavar="SHARE",
     help="Standard deviation of an evaluation as a share of a function's spread; repeatable.  [default: 0 and 0.1]",
 )  # fmt: skip
 @click.option("--functions", type=click.IntRange(2, 24), help="Functions of each suite.  [default: 24]")

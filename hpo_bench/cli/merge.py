@@ -1,11 +1,13 @@
 """`hpo-bench merge`: one merge, written as a Hugging Face folder."""
 
+import inspect
+import math
 import time
 from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, a_pair, device, out
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, Number, a_pair, device, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -30,17 +32,20 @@ class NameAndValue(click.ParamType):
             return value
         name, _, number = str(value).partition("=")
         try:
-            return name, float(number)
+            found = float(number)
         except ValueError:
+            found = math.nan
+        if not name or not math.isfinite(found):
             self.fail(f"{value!r} is no name with a number, such as scale=0.5", param, ctx)
+        return name, found
 
 
 @click.command(epilog=EXAMPLES)
 @a_pair
 @METHOD
-@click.option("--vl-weight", type=float, help="Coefficient of the VLM's task vector, for ta, dare and ties.")
-@click.option("--exp-weight", type=float, help="Coefficient of the expert's task vector, likewise.")
-@click.option("--density", type=float, help="Share of each task vector that is kept, for dare and ties.")
+@click.option("--vl-weight", type=Number(), help="Coefficient of the VLM's task vector, for ta, dare and ties.")
+@click.option("--exp-weight", type=Number(), help="Coefficient of the expert's task vector, likewise.")
+@click.option("--density", type=Number(), help="Share of each task vector that is kept, for dare and ties.")
 @click.option(
     "--set", "others", type=NameAndValue(), multiple=True, metavar="NAME=VALUE",
     help="Another hyperparameter, of a method of your own; repeatable.",
@@ -83,6 +88,9 @@ def command(
     """
     import hpo_bench as hb
 
+    for name, _ in others:
+        if name in inspect.signature(hb.merge).parameters:
+            raise click.UsageError(f"--set is for hyperparameters, and {name} is none; see the other options")
     begin = time.monotonic()
     found = hb.load_pair(
         pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)

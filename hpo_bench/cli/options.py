@@ -83,18 +83,21 @@ class Choice(click.Choice[str]):
         return str(value)
 
 
-class Money(click.FloatRange):
-    """Dollars, finite and not negative: NaN or infinity would lift every limit."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0)
-
+class _Finite(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number.", param, ctx)
+            self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+class Number(_Finite, click.types.FloatParamType):
+    """A finite number: NaN compares with nothing, so that it would lift every limit."""
+
+
+class NumberRange(_Finite, click.FloatRange):
+    """A finite number in a range."""
 
 
 class Written(click.Path):
@@ -118,15 +121,15 @@ class Written(click.Path):
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 JSON_FILE_NAME = "--json-file"
 FOLDER = click.Path(path_type=Path)
-PRICE = click.option("--price", type=Money(), default=0.0, help="Dollars that an hour of a GPU costs.")
+PRICE = click.option("--price", type=NumberRange(min=0), default=0.0, help="Dollars that an hour of a GPU costs.")
 PUBLISHED = click.option(
-    "--published", type=float, metavar="SCORE",
+    "--published", type=Number(), metavar="SCORE",
     help="The base VLM's published score, from 0 to 100; more than 3 standard errors away from ours is told.",
 )  # fmt: skip
 GPU_HOURS = click.option(
-    "--gpu-hours", type=float, help="At most so many hours of a GPU (or of the CPU where there is none)."
+    "--gpu-hours", type=Number(), help="At most so many hours of a GPU (or of the CPU where there is none)."
 )
-DOLLARS = click.option("--dollars", type=float, help="At most so much money, for GPUs and judges together.")
+DOLLARS = click.option("--dollars", type=Number(), help="At most so much money, for GPUs and judges together.")
 PAIRS = click.option(
     "--pairs", type=FOLDER, default=Path("nano"), show_default=True, metavar="DIR",
     help="Folder where `hpo-bench nano build` puts its pairs.",

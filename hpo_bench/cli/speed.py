@@ -1,15 +1,30 @@
 """`hpo-bench speed`: how fast a re-merge is."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich import box
 from rich.table import Table
 
-from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Choice, Command, methods
+from hpo_bench.cli.options import (
+    DTYPE,
+    JSON,
+    JSON_FILE,
+    PAIRS,
+    RECORDED,
+    THREADS,
+    Choice,
+    Command,
+    NumberRange,
+    methods,
+)
 from hpo_bench.cli.options import device as device_option
 from hpo_bench.display.console import PlainConsole, progress
 from hpo_bench.display.printing import say
+
+if TYPE_CHECKING:
+    import torch
 
 EXAMPLES = """\b
 Examples:
@@ -39,7 +54,9 @@ Examples:
     help="Which of mergekit's ways to time (on a CPU); by default all three.",
 )
 @click.option("--clock", type=Choice(["wall", "cpu"]), default="wall", help="On a busy CPU, its own seconds.")
-@click.option("--seconds", type=float, default=3.0, show_default=True, help="Time a contender about this long.")
+@click.option(
+    "--seconds", type=NumberRange(min=0), default=3.0, show_default=True, help="Time a contender about this long."
+)
 @click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
 @THREADS
 @JSON
@@ -80,7 +97,7 @@ def command(
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")
     torch.set_num_threads(threads)
     disable_progress_bar()
-    kind = getattr(torch, dtype or ("float32" if place == "cpu" else "bfloat16"))
+    kind = _dtype(dtype or ("float32" if place == "cpu" else "bfloat16"))
     by_clock: merge.Clock = "cuda" if place == "cuda" else "cpu" if clock == "cpu" else "wall"
     contenders = [merge.COPY, merge.COMPILED if place == "cuda" else merge.RESIDENT]
     if place == "cpu":
@@ -109,6 +126,16 @@ def command(
         say(merge.as_json(timings, by_clock), nl=False)
     else:
         PlainConsole().print(_table(timings))
+
+
+def _dtype(name: str) -> "torch.dtype":
+    from hpo_bench.errors import UsageError
+    from hpo_bench.merging.scope import DTYPES, check_dtype
+
+    check_dtype(name)
+    if (kind := DTYPES[name]) is None:
+        raise UsageError("random weights are not stored; name a dtype such as float32")
+    return kind
 
 
 def _table(timings: list) -> Table:

@@ -1,5 +1,6 @@
 """`hpo-bench tune`: the best merge of a pair for a budget."""
 
+import math
 from typing import Any
 
 import click
@@ -17,6 +18,7 @@ from hpo_bench.cli.options import (
     TRUST_REMOTE_CODE,
     WORKERS,
     Command,
+    Number,
     device,
     methods,
 )
@@ -49,7 +51,9 @@ class RangeType(click.ParamType):
         try:
             low, high = map(float, str(value).split(","))
         except ValueError:
-            self.fail(f"{value!r} is no pair of numbers such as 0,1.4", param, ctx)
+            low = high = math.nan
+        if not -math.inf < low < high < math.inf:
+            self.fail(f"{value!r} is no pair of numbers, the first below the second, such as 0,1.4", param, ctx)
         return low, high
 
 
@@ -85,7 +89,7 @@ class RangeType(click.ParamType):
     help="An ability not to lose: maximise the score on the other examples under a limit on this category's.",
 )  # fmt: skip
 @click.option(
-    "--at-most-below", type=float, metavar="POINTS",
+    "--at-most-below", type=Number(), metavar="POINTS",
     help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
 )  # fmt: skip
 @click.option(
@@ -104,7 +108,7 @@ class RangeType(click.ParamType):
 @device("the GPUs in turn, else the CPU")
 @THREADS
 @click.option(
-    "--timeout", type=float, metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"
+    "--timeout", type=Number(), metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"
 )
 @click.option(
     "--patience", type=click.IntRange(min=1), default=5, show_default=True, help="Stop after so many failures in a row."

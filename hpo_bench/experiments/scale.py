@@ -1,7 +1,7 @@
 """Does injection still pay in larger models? A language and a maths pair at three sizes (the study's appendix D)."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.files import write
+from hpo_bench.files import read_record, write
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import nan
@@ -21,7 +21,6 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs
 from hpo_bench.statistics.examples import error_of_difference
-from landscapes.written import read_json
 
 STUDY = (
     "The study gained, at 2B, 7B and 72B parameters, +29.6, +40.8 and +36.0 points by NaN on instruction following "
@@ -82,6 +81,14 @@ class Rung:
     n_examples: int
     vlm: float
     gains: tuple[Gain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a file of measurements holds: of which files, and what."""
+
+    checkpoints: Mapping[str, Mapping[str, str]]
+    rung: Rung
 
 
 def climb(pairs: Iterable[Pair], folder: Path, *, progress: Progress = lambda *_: None) -> list[Rung]:
@@ -178,13 +185,9 @@ def _scores(evaluator: Evaluator, loaded: LoadedPair, split: Split) -> np.ndarra
 def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
     checkpoints = pair.file_hashes()
     if path.exists():
-        try:
-            content = read_json(path, wrong=ResultsError)
-            if content["checkpoints"] == checkpoints:
-                rung = content["rung"]
-                return Rung(**{**rung, "gains": tuple(Gain(**gain) for gain in rung["gains"])})
-        except (ValueError, KeyError, TypeError) as error:
-            raise ResultsError(f"{path}: is no measurement of a pair; delete it to measure again") from error
+        kept = read_record(path, _Kept, wrong=ResultsError, cure="delete it to measure again")
+        if kept.checkpoints == checkpoints:
+            return kept.rung
     rung = measure(pair, progress=progress)
     text = json.dumps({"checkpoints": checkpoints, "rung": asdict(rung)}, indent=1)
     write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))

@@ -1,8 +1,9 @@
 """One point of a merge's search space."""
 
-import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Real
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods import registry
@@ -45,8 +46,8 @@ class MergeSetting:
             value = given.get(name, one.default)
             if value is None:
                 raise UsageError(f"{kind.label} needs a {name}")
-            if not math.isfinite(value):
-                raise UsageError(f"{name} must be a number, not {value}")
+            if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= sys.float_info.max:
+                raise UsageError(f"{name} must be a finite number, not {str(value)[:40]}")
             if not one.takes(value):
                 raise UsageError(f"{name} must be {one.allowed}, not {value}")
             found.append(value)

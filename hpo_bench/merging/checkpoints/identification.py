@@ -6,7 +6,7 @@ from typing import Any
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.source import INDEX
-from landscapes.written import read_json
+from landscapes.written import TEXT_LIMIT, check_regular, read_json
 
 CONFIG = "config.json"
 SINGLE = "model.safetensors"
@@ -34,6 +34,9 @@ def read_config(folder: Path) -> dict[str, Any]:
     return read_mapping(folder / CONFIG)
 
 
+_TEXTS = (".json", ".jinja", ".txt")
+
+
 def check_is_model(folder: Path) -> None:
     """Refuse what is no folder of full weights in the layout of transformers.
 
@@ -47,6 +50,9 @@ def check_is_model(folder: Path) -> None:
         raise MergeError(f"{folder} {_adapter(folder)}")
     if not (folder / CONFIG).is_file():
         raise MergeError(f"{folder}: no {CONFIG}; {_without_configuration(folder)}")
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _TEXTS:  # transformers opens them whatever they are, and a pipe never ends
+            check_regular(path, at_most=TEXT_LIMIT, wrong=MergeError)
     if method := _quantised(folder):
         raise MergeError(
             f"{folder} is quantised ({method}){made_of(folder)}; a quantised checkpoint cannot be merged, since steps "

@@ -163,7 +163,9 @@ def test_runs_that_hold_something_else_are_refused_with_the_command_that_makes_t
     frame.to_parquet(path)
     assert len(store.read_runs(path, [only])) == 2
     change(frame).to_parquet(path)
-    with pytest.raises(ResultsError, match=rf"runs.parquet is damaged \(.*{why}.*\); `hpo-bench run --results"):
+    with pytest.raises(
+        ResultsError, match=rf"runs.parquet is damaged \(.*{why}.*\); make it with `hpo-bench run --results"
+    ):
         store.read_runs(path, [only])
 
 

@@ -14,8 +14,11 @@ import click
 import pytest
 
 from hpo_bench import cli
-from hpo_bench.cli.options import Written
+from hpo_bench.cli.landscapes.own import Read
+from hpo_bench.cli.merge import NameAndValue
+from hpo_bench.cli.options import Number, NumberRange, Written
 from hpo_bench.cli.tree import cli as tree
+from hpo_bench.cli.tune import RangeType
 from hpo_bench.merging.find import SHIPPED
 from landscapes.catalogue import ROOT
 
@@ -83,7 +86,10 @@ def commands(group: click.Group = tree, path: tuple[str, ...] = ()) -> Iterator[
 
 BAD: dict[type[click.ParamType], tuple[str, ...]] = {
     click.types.IntParamType: ("many", "1.5", "", "0x10", "9" * 5000),
-    click.types.FloatParamType: ("much", "", "1,5"),
+    click.types.FloatParamType: ("much", "", "1,5", "nan", "inf", "-1e400"),
+    RangeType: ("", "1", "1,0", "0,0", "nan,1", "0,inf", "1e400,2", "0,1,2", "a,b"),
+    NameAndValue: ("", "scale", "=1", "scale=", "scale=nan", "scale=1e400"),
+    Read: ("nan", "0", "-1", "1.5", "=1..2", "a=1..0", "a=nan..1", "a=0..1 log", "a,a", "a;b", "a=1"),
     click.Choice: ("no-such-word", ""),
 }
 """What no parameter of a type can be."""
@@ -125,6 +131,17 @@ def test_there_are_many_cases_and_every_option_is_in_them() -> None:
         if isinstance(one, click.Option) and not one.is_flag
     }
     assert every <= {words[: len(path)] for words in WORDS for path in [words[: len(words)], words[:-1]]}
+
+
+def test_no_option_takes_a_number_that_is_none() -> None:
+    """NaN compares with nothing, so that it lifts every limit; a type that refuses it is refused among the words."""
+    loose = {
+        f"{' '.join(path)} {max(one.opts, key=len)}"
+        for path, command in commands()
+        for one in command.params
+        if isinstance(one.type, click.types.FloatParamType) and not isinstance(one.type, Number | NumberRange)
+    }
+    assert loose == set()
 
 
 @pytest.mark.parametrize(
@@ -308,12 +325,18 @@ def models(here: Path) -> Path:
 MODEL = [
     pytest.param(name, make, id=f"{name} is {what}")
     for name in ("config.json", "model.safetensors.index.json", "tokenizer.json", "tokenizer_config.json")
-    for what, make in {**({} if name == "tokenizer_config.json" else NO_FILE), **NO_TEXT, **NO_JSON}.items()
+    for what, make in {**NO_FILE, **NO_TEXT, **NO_JSON}.items()
     if (name, what)
     not in {
         ("model.safetensors.index.json", "nothing"),
-        ("model.safetensors.index.json", "a link to nothing"),
+        ("tokenizer_config.json", "nothing"),
     }
+]
+# What transformers opens besides, which must not wait for a pipe either.
+MODEL += [
+    pytest.param(name, NO_FILE[what], id=f"{name} is {what}")
+    for name in ("chat_template.jinja", "generation_config.json", "merges.txt", "preprocessor_config.json")
+    for what in ("a pipe", "a device", "a folder", "a link to itself")
 ]
 MODEL += [
     pytest.param("model.safetensors", make, id=f"model.safetensors is {what}")

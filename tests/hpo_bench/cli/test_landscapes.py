@@ -154,12 +154,14 @@ def test_four_dimensions_are_drawn_two_by_two(tmp_path: Path, monkeypatch: pytes
 def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     path = table(tmp_path)
+    space = ("--space", "a,b", "--metric", "f1")
     wrong = run("add", path, "--space", "a,b", "--metric", "f2").exception
     assert isinstance(wrong, InvalidGridError)
     assert "did you mean 'f1'" in str(wrong)
     run("add", path, "--space", "a,b", "--metric", "f1")
     assert isinstance(run("add", path, "--space", "a,b", "--metric", "f1").exception, UnwritableError)
-    for examples in ("-3", "10.5", "²"):
+    assert "has no column '²'" in str(run("add", path, *space, "--name", "x/y", "--examples", "²").exception)
+    for examples in ("-3", "10.5"):
         wrong = run("add", path, "--space", "a,b", "--metric", "f1", "--name", "x/y", "--examples", examples)
         assert f"Invalid value for '--examples': {examples} examples make no score" in wrong.stderr
     unnamed = path.rename(tmp_path / "学习率.csv")

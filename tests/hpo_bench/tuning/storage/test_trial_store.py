@@ -90,6 +90,43 @@ def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: st
 
 
 @pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE trial_values SET value_type = 'INF_POS'",
+        "UPDATE trial_values SET value_type = 'none'",
+        "UPDATE trials SET state = 'NONE'",
+        "UPDATE trials SET datetime_start = 'noon'",
+        "UPDATE trial_params SET distribution_json = '{'",
+        'UPDATE trial_params SET distribution_json = \'{"name": "Mine", "attributes": {}}\'',
+        "UPDATE trial_params SET param_value = 'x' WHERE param_name = 'method'",
+        "UPDATE trial_params SET param_value = 7 WHERE param_name = 'method'",
+        "DELETE FROM trial_params WHERE param_name = 'vl_weight'",
+        "UPDATE trial_user_attributes SET value_json = '{'",
+        "UPDATE study_user_attributes SET value_json = '{'",
+        "UPDATE study_user_attributes SET value_json = '[]'",
+        "UPDATE study_directions SET direction = 'UP'",
+        "DROP TABLE trial_params",
+        "DROP TABLE trial_values",
+        "DROP TABLE studies",
+    ],
+)
+def test_a_database_that_others_damaged_is_named(damage: str, store: TrialStore) -> None:
+    store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    store.close()
+    with sqlite3.connect(store.folder / "study.sqlite3") as database:
+        database.execute(damage)
+
+    def read() -> None:
+        found = TrialStore(store.folder, store.name, existing=True)
+        assert found.config is not None
+        found.trials()
+
+    with pytest.raises(TuningError, match=r"study\.sqlite3.*; ") as refused:
+        read()
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"score": ["much", "x"]}, {"score": [None, 1.0]}, {"score": [float("inf"), 0.0]}, {"id": [None, "b"]},
