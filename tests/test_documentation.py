@@ -70,6 +70,9 @@ def parse(words: list[str], *, whole: bool) -> None:
     except click.MissingParameter:
         if whole:
             raise
+    except click.BadParameter as error:
+        if not error.message.endswith("does not exist."):  # a file or folder that readers have
+            raise
 
 
 def is_here(words: list[str]) -> bool:
@@ -90,9 +93,7 @@ def test_every_command_line_is_one(page: Path) -> None:
         parse(words, whole=False)
 
 
-def test_the_examples_of_every_command_are_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("results").mkdir()  # which `landscapes study` wants to be there
+def test_the_examples_of_every_command_are_ones() -> None:
     found = [words for block in blocks(HOOKS["commands"]()) for words in commands(block)]
     assert len(found) > 60
     for words in found:

@@ -152,7 +152,7 @@ def plan_spending(
         UsageError: If not just one budget is given, if that is one of time or money and nothing costs any, or if it
             does not buy five settings on twenty examples.
 
-    Example:
+    Examples:
         >>> plan = plan_spending(4000, evaluations=6400)
         >>> plan.settings < 20 and plan.examples > 320
         True
