@@ -29,7 +29,7 @@ _LONGEST = 400
 )  # fmt: skip
 @click.option(
     "--choices", metavar="COLUMN", multiple=True,
-    help="Choices: one column of lists, or one column each; repeatable.  [default: choices, options, or A, B, ...]",
+    help="Choices, in one column or one each; repeatable; '' for none.  [default: choices, options, or A, B, ...]",
 )  # fmt: skip
 @click.option("--category", metavar="COLUMN", default="", help="The category.  [default: category]")
 @click.option("--id", metavar="COLUMN", default="", help="The id.  [default: id, else the content's hash]")
@@ -106,6 +106,7 @@ def command(
             say("a pair.yaml finds pictures by paths from the examples alone: write both into one file with --to FILE")
             return
         told = {"examples": str(data)}
-        told |= {key: list(value) if isinstance(value, tuple) else value for key, value in named.items() if value}
+        told |= {key: value for key, value in named.items() if value}
+        told |= {key: [one for one in named[key] if one] for key in ("image", "choices") if named[key]}
     text = yaml.safe_dump({"evaluation": told}, allow_unicode=True, sort_keys=False, width=100)
     say(f"in a pair.yaml {'beside it' if to else 'in a folder above it'}:\n{text}", nl=False)

@@ -65,7 +65,7 @@ class Judge:
         Raises:
             EvaluationError: If the judge does not answer, does not answer with a number in its scale, or is too dear.
         """
-        prompts = [self._prompt(e.question, e.answer, said) for e, said in zip(examples, responses, strict=True)]
+        prompts = [self._prompt(e.question, _all(e), said) for e, said in zip(examples, responses, strict=True)]
         known = {prompt: self._known(prompt) for prompt in dict.fromkeys(prompts)}
         paid = 0.0
         with ThreadPoolExecutor(self.parallel) as pool:
@@ -159,6 +159,11 @@ class Judge:
         """What was said before, unless on another scale."""
         verdict = self.cache.get(self.model, self.chat.url, prompt)
         return verdict if verdict is not None and 0 <= verdict.mark <= self.scale else None
+
+
+def _all(example: Example) -> str:
+    """Every right answer, for a judge to read."""
+    return " / ".join(dict.fromkeys(example.answers))
 
 
 def read_judge(options: Mapping[str, Any], source: str) -> Judge:

@@ -116,7 +116,8 @@ def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str]
         else:
             shown = ", ".join(repr(said[:20]) for said in one.choices.texts)
             flaws[where] = (
-                f"answer {str(one.answer)[:40]!r} is none of the choices {shown}, where answers are {ways[best][0]}"
+                f"answer {str(one.answer)[:40]!r} is none of the choices {shown}, where answers are {ways[best][0]}; "
+                "name other `choices`, or none by `choices: []`"
             )
     return letters, flaws, ways[best][0]
 

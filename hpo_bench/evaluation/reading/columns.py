@@ -19,6 +19,8 @@ CHOICES = "choices"
 """What a pattern for questions calls the choices, which are no column of their own there."""
 OTHERS = "others"
 """The column in which examples that hpo-bench wrote have further right answers."""
+WITHOUT = ""
+"""In the place of a column: none, although there is one of a usual name."""
 _LETTERS = string.ascii_uppercase
 _MISSPELT = 0.76
 """As much alike two names must be for one to be the other misspelt: categories is category, age is no image."""
@@ -49,7 +51,8 @@ class Columns:
         question: The question; `{choices}` within a pattern is where its choices go.
         answer: The right answer; a list where there are several.
         image: The pictures, from one column or several.
-        choices: What there is to choose from: a column of lists, or one column a choice.
+        choices: What there is to choose from: a column of lists, or one column a choice. An empty name asks without
+            them, whatever columns there are.
         category: The category.
         id: The id.
         annotations: A second file, relative to the pair, whose rows have the same ids; its columns are called
@@ -81,7 +84,7 @@ class Columns:
             question=word("question"),
             answer=word("answer"),
             image=options.words("image", ()),
-            choices=options.words("choices", ()),
+            choices=options.words("choices", ()) or ((WITHOUT,) if options.has("choices") else ()),
             category=word("category"),
             id=word("id"),
             annotations=word("annotations"),
@@ -200,6 +203,8 @@ class _Finder:
 
     def choices(self, given: Sequence[str]) -> tuple[Get | None, bool]:
         """How choices are read, and whether each has a column."""
+        if tuple(given) == (WITHOUT,):
+            return None, False
         if not given:
             if usual := self.usual("choices"):
                 return self.column(usual), False
@@ -259,7 +264,7 @@ class _Finder:
     def refuse_misspelt(self, get: Mapping[str, Get]) -> None:
         """A column that is nearly one that could be read, and is not, was likely meant to be."""
         absent = [name for part, usual in _USUAL.items() if part not in get for name in usual]
-        absent = [name for name in absent if name not in ("options", "messages", "conversations")]
+        absent = [name for name in absent if name not in ("options", "messages", "conversations", *self._own)]
         for other in self._own:
             if other in self.used:
                 continue

@@ -280,3 +280,10 @@ def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Pa
     judge(server, tmp_path, scale=10.0)(EXAMPLES[:1], ["dog"])
     server.says = ""
     assert judge(server, tmp_path)(EXAMPLES[:1], ["dog"])[0].tolist() == [1.0]
+
+
+def test_a_judge_sees_every_right_answer_once() -> None:
+    from hpo_bench.evaluation.examples import Example
+    from hpo_bench.evaluation.judging.judge import _all
+
+    assert _all(Example("a", "all", "?", (), "two", others=("2", "two", "a pair"))) == "two / 2 / a pair"

@@ -17,6 +17,7 @@ from PIL import Image
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.metrics import METRICS, ByRule
+from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
 from hpo_bench.evaluation.reading.choices import INSTRUCTION
 from hpo_bench.evaluation.reading.columns import Columns
@@ -392,3 +393,22 @@ def test_columns_that_are_not_there_are_named(tmp_path: Path, columns: Columns, 
     path = as_lines(tmp_path / "e.jsonl", [{"text": "What", "answer": "a"}])
     with pytest.raises(UsageError, match=message):
         read_examples(path, columns)
+
+
+def test_choices_may_be_left_aside(tmp_path: Path) -> None:
+    rows = [{"question": "What?", "options": ["a cat", "a dog"], "answer": "a small dog"}]
+    path = as_lines(tmp_path / "e.jsonl", rows)
+    with pytest.raises(UsageError, match=r"is none of the choices .*, or none by `choices: \[\]`"):
+        read_examples(path)
+    columns = Columns.of(Options({"choices": []}, source=""))
+    assert [(one.question, one.answer) for one in read_examples(path, columns)] == [("What?", "a small dog")]
+
+
+@pytest.mark.parametrize("cut", [0, 3, 200, -40])
+def test_a_damaged_arrow_file_is_named_in_a_line(tmp_path: Path, cut: int) -> None:
+    folder = saved_to_disk(tmp_path / "test", pa.table({"question": ["a?"] * 99, "answer": ["x"] * 99}))
+    file = next(folder.glob("*.arrow"))
+    file.write_bytes(file.read_bytes()[:cut])
+    with pytest.raises(UsageError, match=r"data-00000-of-00001\.arrow: (is damaged|cannot be read)") as caught:
+        read_examples(folder)
+    assert "\n" not in str(caught.value)
