@@ -16,6 +16,7 @@ from PIL import Image
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import IMAGE, Example, Split
+from hpo_bench.evaluation.reading.pictures import in_rgb
 from surrogates.nearest import did_you_mean
 
 ID_FIELDS = ("id", "pid", "question_id", "qid", "sample_index", "index", "uid")
@@ -152,7 +153,7 @@ def _question(parts: Sequence[Mapping[str, Any]], pictures: int) -> str:
 
 def _png(picture: Image.Image) -> bytes:
     buffer = BytesIO()
-    picture.convert("RGB").save(buffer, "PNG", compress_level=0)  # it is decoded again at once
+    in_rgb(picture).save(buffer, "PNG", compress_level=0)  # it is decoded again at once
     return buffer.getvalue()
 
 

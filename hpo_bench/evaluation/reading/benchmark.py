@@ -84,6 +84,9 @@ def read_table(path: Path, columns: Columns | None = None, *, images: Path | Non
         raise UsageError(
             f"{path}: {len(some)} of {len(places)} examples cannot be used: {'; '.join(some[:_NAMED])}{more}"
         )
+    transparent = sum(map(pictures.is_transparent, {data for one in examples for data in one.images}))
+    if transparent:
+        reader.notes.append(f"{transparent} pictures are transparent, and lie on white, where processors put them")
     return ExampleSet(tuple(examples), tuple(reader.notes))
 
 

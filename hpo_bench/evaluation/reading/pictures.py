@@ -65,6 +65,12 @@ def verify(pictures: Sequence[bytes]) -> list[str]:
     return [found[picture] for picture in pictures]
 
 
+def is_transparent(data: bytes) -> bool:
+    """Whether a picture has transparent places, which lie on white when it is shown; only its header is read."""
+    with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        return picture.has_transparency_data
+
+
 def several(value: Any) -> list[Any]:
     """What stands in a cell for pictures, one by one; none where it is empty."""
     value = listed(value)
@@ -159,12 +165,22 @@ def _too_large(size: str) -> str:
 def opened(data: bytes) -> Image.Image:
     """A picture in the colours and the position in which models expect it.
 
+    What is transparent lies on white, as transformers' processors put it; its own colour, often black, was never seen.
+
     Args:
         data: A file of any format and mode that Pillow reads.
     """
-    image = ImageOps.exif_transpose(Image.open(BytesIO(data)))
+    return in_rgb(Image.open(BytesIO(data)))
+
+
+def in_rgb(picture: Image.Image) -> Image.Image:
+    """The same of a picture that Pillow has read."""
+    image = ImageOps.exif_transpose(picture)
     if image.mode.startswith("I;16"):  # Pillow would cut them off at 255, and almost all would be white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image.convert("RGB")
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 from tokenizers import processors
+from transformers.image_transforms import convert_to_rgb
 
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.asking.prompts import Prompts
@@ -18,7 +19,7 @@ from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.reading.benchmark import read_examples
-from hpo_bench.evaluation.reading.pictures import opened
+from hpo_bench.evaluation.reading.pictures import is_transparent, opened
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -182,6 +183,30 @@ def test_pictures_of_every_mode_become_rgb(mode: str) -> None:
     data = families.picture(np.random.default_rng(0), mode)
     assert Image.open(BytesIO(data)).mode == mode
     assert opened(data).mode == "RGB"
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_lies_on_white_as_processors_put_it(mode: str) -> None:
+    """A drawing as of a web page: dark lines, and around them nothing, whose stored colour is black."""
+    drawing = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    drawing.paste((20, 20, 20, 255), (2, 2, 4, 8))
+    drawing.paste((200, 200, 200, 128), (4, 2, 6, 8))
+    if mode == "P":
+        drawing = Image.new("P", (8, 8), 1)
+        drawing.putpalette([20, 20, 20, 0, 0, 0])
+        drawing.paste(0, (2, 2, 4, 8))
+    elif mode == "LA":
+        drawing = drawing.convert("LA")
+    file = BytesIO()
+    drawing.save(file, "PNG", **({"transparency": 1} if mode == "P" else {}))
+    read = Image.open(BytesIO(file.getvalue()))
+    seen = np.asarray(opened(file.getvalue()))
+    assert seen[0, 0].tolist() == [255, 255, 255]
+    assert seen[4, 3].tolist() == [20, 20, 20]
+    theirs = convert_to_rgb(read, return_numpy=True)
+    assert np.abs(seen.astype(int) - theirs).max() <= 1  # of halves, which Pillow and numpy round their own way
+    assert is_transparent(file.getvalue())
+    assert not is_transparent(families.picture(np.random.default_rng(0), "RGB"))
 
 
 @pytest.mark.parametrize("setting", [MergeSetting("ta", 0.6, 0.8), MergeSetting("ties", 0.8, 0.4, 0.4)])

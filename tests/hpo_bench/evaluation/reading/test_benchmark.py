@@ -24,7 +24,7 @@ from hpo_bench.evaluation.examples import (
     of_split,
     write_examples,
 )
-from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
 from hpo_bench.merging.find import SHIPPED
 
 
@@ -109,6 +109,13 @@ class TestPictures:
     def test_pictures_keep_the_bytes_they_came_in(self, tmp_path: Path, kind: str) -> None:
         data = encoded(kind)
         assert read_examples(parquet(tmp_path, {**TEXTS, "image": [data, None]}))[0].images == (data,)
+
+    def test_transparent_pictures_are_counted(self, tmp_path: Path) -> None:
+        clear = encoded(mode="LA", colour=(1, 0))  # type: ignore[arg-type]
+        assert (
+            "1 pictures are transparent, and lie on white, where processors put them"
+            in read_table(parquet(tmp_path, {**TEXTS, "image": [clear, encoded()]})).notes
+        )
 
     @pytest.mark.parametrize("mode", ["P", "LA", "I;16", "1"])
     def test_any_mode_of_pixels_will_do(self, tmp_path: Path, mode: str) -> None:
