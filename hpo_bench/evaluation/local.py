@@ -90,8 +90,8 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
         pair: Where relative paths begin.
         loaded: Its processor encodes.
         options: `examples`, a file or folder (default: the pair's own; see `read_table`), and what its columns are
-            called (see `Columns`); `metric`, one of exact_match (default), multiple_choice, contains, numeric and
-            judge; `generate`, whether answers are decoded (default: for every metric but exact_match, which one
+            called (see `Columns`); `metric`, one of exact_match (default), multiple_choice, contains, numeric, vqa
+            and judge; `generate`, whether answers are decoded (default: for every metric but exact_match, which one
             teacher-forced pass tells); `batch_size`; `attention`, such as eager, sdpa or flash_attention_2;
             `chat_template` (true), whether questions go through the processor's, and for that `system_prompt` and
             `enable_thinking`; and for generated answers `max_new_tokens` (64), `stop`, texts that end an answer, and

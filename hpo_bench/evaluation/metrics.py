@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import wraps
 from typing import Protocol
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example
 
-Metric = Callable[[str, str], float]
-"""Of a response and the right answer; 1 is right."""
+Metric = Callable[..., float]
+"""Of a response and one right answer or several; 1 is right."""
 
 TOLERANCE = 1e-3
 """Numbers that differ by less, relative to the right one, are equal: a benchmark rounds its answers."""
@@ -26,12 +27,31 @@ _CJK = r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 _CJK_SPACE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
 
 
+VOTERS = 10
+"""So many people answered each question of VQA."""
+_ARTICLES = re.compile(r"\b(?:a|an|the)\b")
+_MARKS = re.compile(r"[^\w\s'.]|(?<!\d)\.|\.(?!\d)")
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
+
+
+def _any_of(metric: Callable[[str, str], float]) -> Metric:
+    """Let a metric of one answer take several, of which the best counts."""
+
+    @wraps(metric)
+    def best(response: str, *answers: str) -> float:
+        return max(metric(response, answer) for answer in answers)
+
+    return best
+
+
 def normalised(text: str) -> str:
     """Compatibility form, lower case, single spaces (none in Chinese or Japanese), no quotes or full stop around it."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(_CJK_SPACE.sub("", folded).split()).strip(" \"'`.。")
 
 
+@_any_of
 def exact_match(response: str, answer: str) -> float:
     """Whether the response is the answer, but for case, spaces and a full stop."""
     wanted = normalised(answer)
@@ -40,6 +60,7 @@ def exact_match(response: str, answer: str) -> float:
     return float(normalised(response) == wanted)
 
 
+@_any_of
 def contains(response: str, answer: str) -> float:
     """Whether the answer stands in the response; as a word of its own, where it is one that spaces divide."""
     found, wanted = normalised(response), normalised(answer)
@@ -50,6 +71,7 @@ def contains(response: str, answer: str) -> float:
     return float(wanted in found)
 
 
+@_any_of
 def multiple_choice(response: str, answer: str) -> float:
     """Whether the letter that the response settles on is the answer's.
 
@@ -64,6 +86,7 @@ def multiple_choice(response: str, answer: str) -> float:
     return float(bool(alone) and alone[0] == wanted)
 
 
+@_any_of
 def numeric(response: str, answer: str) -> float:
     """Whether the last number of the response is the answer's, to one part in a thousand."""
     found, wanted = _last_number(response), _last_number(answer)
@@ -72,11 +95,32 @@ def numeric(response: str, answer: str) -> float:
     return float(math.isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=1e-9))
 
 
+def vqa(response: str, *answers: str) -> float:
+    """Accuracy as VQA has it (Antol et al., 2015): three of ten people who gave the answer make it right.
+
+    Each nine of the ten are asked whether three of them gave it, or else how many thirds; the mean counts. Case,
+    articles, marks and number words make no difference. Of fewer than ten answers any is right.
+    """
+    said, given = _plainly(response), [_plainly(answer) for answer in answers]
+    if len(given) < VOTERS:
+        return float(said in given)
+    alike = given.count(said)
+    without = [alike - (one == said) for one in given]
+    return sum(min(1.0, count / 3) for count in without) / len(given)
+
+
+def _plainly(text: str) -> str:
+    """A text as VQA's own evaluation compares it, but for its list of misspelt contractions."""
+    bare = _ARTICLES.sub(" ", _MARKS.sub(" ", normalised(text)))
+    return " ".join(_WORDS.get(word, word) for word in bare.split())
+
+
 METRICS: Mapping[str, Metric] = {
     "exact_match": exact_match,
     "multiple_choice": multiple_choice,
     "contains": contains,
     "numeric": numeric,
+    "vqa": vqa,
 }
 
 
@@ -145,7 +189,7 @@ class ByRule:
     """Scores each response by a metric.
 
     Attributes:
-        metric: Compares it with the answer.
+        metric: Compares it with the right answers.
     """
 
     metric: Metric
@@ -153,5 +197,5 @@ class ByRule:
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
         """Scores, for nothing."""
         pairs = zip(examples, responses, strict=True)
-        scores = [max(self.metric(said, answer) for answer in example.answers) for example, said in pairs]
+        scores = [self.metric(said, *example.answers) for example, said in pairs]
         return np.array(scores), 0.0

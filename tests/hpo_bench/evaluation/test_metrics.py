@@ -3,7 +3,7 @@
 import pytest
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.metrics import METRICS, check_answers, contains, exact_match, multiple_choice, numeric
+from hpo_bench.evaluation.metrics import METRICS, check_answers, contains, exact_match, multiple_choice, numeric, vqa
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,33 @@ def test_what_check_passes_can_be_right(metric: str) -> None:
     for answer in ("(B)", "c", "7") if metric == "multiple_choice" else ("3", "-1,200.5", "1/2"):
         check_answers(metric, [("a", answer)], "e.csv")
         assert metric == "judge" or METRICS[metric](answer, answer) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("response", "votes", "score"),
+    [
+        ("yes", 0, 0.0),
+        ("yes", 1, 0.3),
+        ("yes", 2, 0.6),
+        ("yes", 3, 0.9),
+        ("yes", 4, 1.0),
+        ("Yes.", 10, 1.0),
+    ],
+)
+def test_three_of_ten_people_make_an_answer_right(response: str, votes: int, score: float) -> None:
+    """As the evaluation of VQA averages over every nine of them."""
+    answers = ["yes"] * votes + ["no"] * (10 - votes)
+    assert vqa(response, *answers) == pytest.approx(score)
+
+
+@pytest.mark.parametrize(
+    ("response", "answer", "right"),
+    [("The two dogs!", "2 dogs", True), ("1.5", "1.5", True), ("1.5", "15", False), ("cat's", "cats", False)],
+)
+def test_articles_marks_and_number_words_make_no_difference_to_vqa(response: str, answer: str, right: bool) -> None:
+    assert vqa(response, answer) == right
+
+
+def test_any_of_several_answers_is_right_by_the_others() -> None:
+    assert exact_match("cat", "dog", "cat") == contains("a cat", "dog", "cat") == numeric("4", "3", "4") == 1.0
+    assert exact_match("cow", "dog", "cat") == 0.0
