@@ -31,6 +31,7 @@ from landscapes.card import Card, CardParameter
 
 FORMATS = tables((ROOT / "docs" / "formats.md").read_text("utf-8"))
 EVALUATORS = tables((ROOT / "docs" / "evaluators.md").read_text("utf-8"))
+ASKED = tables((ROOT / "docs" / "examples.md").read_text("utf-8").partition("## How they are asked")[2])
 AXES = ["vl_weight", "exp_weight"]
 
 
@@ -82,8 +83,9 @@ def test_of_evaluations(kind: str, module: ModuleType) -> None:
     """Every option that the code asks for is called by its name where it does."""
     source = inspect.getsource(module)
     asked = set(re.findall(r'given\.(?:word|words|whole|number|flag|mapping|known)\(\s*"(\w+)"', source))
-    assert set(EVALUATORS[kind]) >= asked
-    assert [name for name in EVALUATORS[kind] if f'"{name}"' not in source] == []
+    told = EVALUATORS[kind] + ([name for names in ASKED.values() for name in names] if kind == "local" else [])
+    assert set(told) >= asked
+    assert [name for name in told if f'"{name}"' not in source] == []
 
 
 def test_of_metrics() -> None:
