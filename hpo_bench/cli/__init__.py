@@ -85,7 +85,7 @@ def _ended(error: BaseException) -> int | str | None:
         return 1
     import click
 
-    from hpo_bench.display.printing import in_a_line
+    from hpo_bench.display.printing import in_a_line, without_passwords
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
@@ -95,7 +95,7 @@ def _ended(error: BaseException) -> int | str | None:
         import traceback
 
         traceback.print_exception(error)
-    _tell(f"error: {in_a_line(_said(error))}")
+    _tell(f"error: {in_a_line(without_passwords(_said(error)))}")
     return REFUSED
 
 

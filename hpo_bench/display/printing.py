@@ -11,6 +11,15 @@ _OBEYED = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2
 _IN_A_TEXT, _IN_A_LINE = re.compile(f"[{_OBEYED}]"), re.compile(f"[{_OBEYED}\t\n]")
 
 
+_USER = re.compile(r"(?<=//)[^/\s'\"]*@")
+_NAMED = re.compile(r"(?i)\b(password|passwd|pwd|secret|token|api_?key)=[^&;\s'\"]+")
+
+
+def without_passwords(text: str) -> str:
+    """The text with `***` for user and password of every URL in it, and for what a query of one calls a password."""
+    return _NAMED.sub(r"\1=***", _USER.sub("***@", text))
+
+
 def escaped(text: str) -> str:
     r"""The text with what a terminal would obey as `\u001b`, which JSON reads as it was; line feeds and tabs stay."""
     return _IN_A_TEXT.sub(_code, text)

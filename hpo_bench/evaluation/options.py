@@ -6,11 +6,11 @@ import sys
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from hpo_bench.display.printing import without_passwords
 from hpo_bench.errors import UsageError
 from surrogates.nearest import offer
 
 _SHOWN = 80
-_USER = re.compile(r"://[^/\s]*@")
 _SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
 
 
@@ -148,10 +148,10 @@ def shown(value: object) -> str:
 def without_secrets(value: Any) -> Any:
     """The same with "***" for what stands under keys such as `api_key`, `token` or `password`, at any depth.
 
-    So does what stands before the `@` of a URL, wherever a text has one.
+    So do users and passwords of URLs, wherever a text has some.
     """
     if isinstance(value, str):
-        return _USER.sub("://***@", value)
+        return without_passwords(value)
     if isinstance(value, Mapping):
         return {
             key: "***" if isinstance(key, str) and _SECRET.search(key) else without_secrets(inner)

@@ -184,6 +184,25 @@ def test_every_command_that_writes_says_where_in_one_way() -> None:
                 assert isinstance(one.type, Written), path
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("speed", "--device", "http://me:hunter2@host/x"),
+        ("tune", "http://me:hunter2@host/x"),
+        ("run", "-o", "http://me:hunter2@host/x"),
+        ("run", "-l", "postgresql://host/x?password=hunter2"),
+        ("tune", "ja-llama", "--storage", "nothing://me:hunter2@host/x"),
+        ("doctor", "--base", "http://me:hunter2@host/x", "--vlm", "x", "--expert", "x"),
+        ("landscapes", "show", "http://me:hunter2@host/x"),
+        ("report", "http://me:hunter2@host/x"),
+        ("hunter2://me:hunter2@host",),
+    ],
+    ids=" ".join,
+)
+def test_passwords_are_not_repeated(words: tuple[str, ...], here: Path, capfd: pytest.CaptureFixture) -> None:
+    assert "me:hunter2" not in refused(list(words), here, capfd).replace("password=hunter2", "me:hunter2")
+
+
 DEEP = "[" * 3000 + "]" * 3000
 
 
