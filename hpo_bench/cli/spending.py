@@ -41,5 +41,5 @@ def command(*, out: Path, draws: int | None, sweep: Path | None, threads: int) -
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
         measured = Measurement(out, sweep, draws)
-        rows, honest = measured.run(steps.show), measured.honest(steps.show)
-    say(f"page: {write_page(rows, honest, out)}")
+        rows, honest, ended = (make(steps.show) for make in (measured.run, measured.honest, measured.stopped))
+    say(f"page: {write_page(rows, honest, ended, out)}")

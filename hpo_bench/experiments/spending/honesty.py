@@ -58,7 +58,9 @@ def honest(draws: Sequence[Draw], examples: int) -> Iterator[Found]:
     fifth = [round(SHARE * m) for m in counts]
     for places in plan.replay(draws, fifth):
         if (trials := places.shape[1]) in TRIALS:
-            answers = [one.seen[taken, :m] for one, taken, m in zip(draws, places, fifth, strict=True)]
+            answers = [
+                one.seen[taken, :m].astype(np.float64) for one, taken, m in zip(draws, places, fifth, strict=True)
+            ]
             best = _chosen([one.pool.X[taken] for one, taken in zip(draws, places, strict=True)], answers)
             for at, (one, place, m) in enumerate(zip(draws, places[np.arange(len(draws)), best], fifth, strict=True)):
                 rest = one.seen[place, m : counts[at]].astype(float)

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
 import pandas as pd
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import honesty
+from hpo_bench.experiments.spending import honesty, stopping
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, Pool, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.whole import Step, Whole
@@ -20,6 +20,8 @@ BUDGETS = (400, 800, 1600, 3200, 6400, 12800)
 """Example evaluations at which plans are compared."""
 EXAMPLES = {DENSE: (20, 40, 80, 160, 320, 400, 800, 1280, 1600), SHIPPED: (40, 80, 160, 400, 800, 1600)}
 TRIALS = (3, 4, 5, 8, 10, 16, 20, 25, 32, 40)
+MOST = {2: 40, 3: 60}
+"""The study's trials, by number of hyperparameters."""
 DRAWS = {DENSE: 8, SHIPPED: 3, SWEEPS: 40}
 """Random halves of the examples of each pool."""
 OPTIMIZERS = ("gp-bo", "cma-es", "pattern-search", "powell", "sobol", "random")
@@ -31,6 +33,8 @@ SLOW_BUDGETS = (1600, 6400)
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
+STOPPED = ((DENSE, 2, 400, 8), (DENSE, 2, 1600, 8), (SHIPPED, 3, 400, 2), (SHIPPED, 3, 1600, 2))
+"""Pools, examples and draws on which stopping is measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
 PLAN_VERSION = 1
@@ -104,7 +108,7 @@ class Measurement:
         frames = []
         for done, job in enumerate(self.jobs):
             told(done, len(self.jobs), f"{job.source}, {job.name}, {job.size}")
-            frames.append(self._kept(self.folder / job.file, COLUMNS, lambda job=job: self._rows(job)))
+            frames.append(self._kept(self.folder / job.file, COLUMNS, partial(self._rows, job)))
         told(len(self.jobs), len(self.jobs), "done")
         return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
 
@@ -115,16 +119,31 @@ class Measurement:
         for done, (source, examples) in enumerate(sizes):
             told(done, len(sizes), f"{source}, {examples} examples")
             count = self.draws or (WORLDS if source == "worlds" else DRAWS[DENSE])
-
-            def make(source: str = source, examples: int = examples, count: int = count) -> pd.DataFrame:
-                if source == "worlds":
-                    return honesty.in_worlds(count, examples)
-                return honesty.on_pools(self._source(DENSE), examples, draws=count)
-
             path = self.folder / "honesty" / f"{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
-            frames.append(self._kept(path, honesty.COLUMNS, make))
+            frames.append(self._kept(path, honesty.COLUMNS, partial(self._honest, source, examples, count)))
         told(len(sizes), len(sizes), "done")
         return pd.concat(frames, ignore_index=True)
+
+    def stopped(self, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of tunings that would have ended earlier; all rows."""
+        frames = []
+        for done, (source, dim, examples, draws) in enumerate(STOPPED):
+            told(done, len(STOPPED), f"{source}, {examples} examples")
+            count = self.draws or draws
+            path = self.folder / "stopping" / f"{source}-{dim}d-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            make = partial(self._stopped, source, dim, examples, count)
+            frames.append(self._kept(path, stopping.COLUMNS, make))
+        told(len(STOPPED), len(STOPPED), "done")
+        return pd.concat(frames, ignore_index=True)
+
+    def _stopped(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:
+        pools = [one for one in self._source(source) if one.dim == dim]
+        return stopping.stopped(pools, examples, draws=draws, budget=MOST[dim])
+
+    def _honest(self, source: str, examples: int, count: int) -> pd.DataFrame:
+        if source == "worlds":
+            return honesty.in_worlds(count, examples)
+        return honesty.on_pools(self._source(DENSE), examples, draws=count)
 
     @staticmethod
     def _kept(path: Path, columns: Sequence[str], make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -138,8 +157,7 @@ class Measurement:
         return frame
 
     def _of(self, source: str, dim: int) -> list[Replay]:
-        most, draws = (40 if dim == 2 else 60), self._draws(source)
-        trials = tuple(sorted({*TRIALS, most}))
+        draws, trials = self._draws(source), tuple(sorted({*TRIALS, MOST[dim]}))
         found = [Replay(source, dim, "gp-bo", Whole("gp-bo", trials), m, draws) for m in EXAMPLES[source]]
         for name in OPTIMIZERS[1:]:
             found += [Replay(source, dim, name, Whole(name, trials), m, draws) for m in STUDY_EXAMPLES]

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit
-from hpo_bench.experiments.spending.measure import BUDGETS
+from hpo_bench.experiments.spending.measure import BUDGETS, MOST
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.files import write
@@ -18,26 +18,26 @@ from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import TAILS
 
 PAGE = "spending.md"
-STUDY_TRIALS = {2: 40, 3: 60}
 SPLIT = 160
 """A fifth of 800 examples, as the study splits."""
 
 
-def write_page(rows: pd.DataFrame, honest: pd.DataFrame, folder: Path) -> Path:
+def write_page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, folder: Path) -> Path:
     """Write the page.
 
     Args:
         rows: As `Measurement.run` gives them.
         honest: As `Measurement.honest` gives them.
+        ended: As `Measurement.stopped` gives them.
         folder: Where it goes.
     """
     path = folder / PAGE
-    text = page(rows, honest)
+    text = page(rows, honest, ended)
     write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
     return path
 
 
-def page(rows: pd.DataFrame, honest: pd.DataFrame) -> str:
+def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame) -> str:
     """All tables, in Markdown."""
     parts = [HEAD, *_in_short(rows)]
     for source, title in TITLES.items():
@@ -62,7 +62,7 @@ def page(rows: pd.DataFrame, honest: pd.DataFrame) -> str:
                 "",
                 model_words(here, dim=int(dim)),
             ]
-    parts += [HONEST, as_markdown(honesty_table(honest)), ""]
+    parts += [HONEST, as_markdown(honesty_table(honest)), "", STOPPING, as_markdown(stopping_table(ended)), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -84,19 +84,31 @@ def honesty_table(rows: pd.DataFrame) -> TextTable:
 
 def _in_short(rows: pd.DataFrame) -> list[str]:
     """The plan against the study's protocol, once for each kind of landscapes."""
-    kinds = rows[rows["source"] != SWEEPS].groupby(["source", "dim"], sort=True)
-    found = {(source, int(dim)): beside_the_study(own, dim=int(dim)) for (source, dim), own in kinds}  # pyright: ignore
-    return [
-        *(f"- {TITLES[source]}, {DIMENSIONS[dim].lower()}. {words}" for (source, dim), words in found.items() if words),
-        "",
-    ]
+    lines = []
+    for source in (DENSE, SHIPPED):
+        for dim, name in DIMENSIONS.items():
+            own = rows[(rows["source"] == source) & (rows["dim"] == dim)]
+            if not own.empty and (words := beside_the_study(own, dim=dim)):
+                lines.append(f"- {TITLES[source]}, {name.lower()}. {words}")
+    return [*lines, ""]
+
+
+def stopping_table(rows: pd.DataFrame) -> TextTable:
+    """What a threshold saves and what it loses, over pairs."""
+    found = []
+    for (dim, examples, threshold), own in rows.groupby(["dim", "examples", "threshold"]):
+        saved = own.assign(share=100 * own["settings"] / own["budget"], more=own["loss"] - own["later"])
+        figures = (f"{_pooled(saved, 'share').mean():.0f}%", _points(_pooled(own, "later").mean()))
+        found.append(Row(f"{dim}", (str(examples), f"{threshold:g}", *figures, _interval(_pooled(saved, "more")))))
+    heads = ("hyperparameters", "examples", "gain below", "of the settings", "loss at the end", "more lost by stopping")
+    return TextTable(heads, tuple(found))
 
 
 def losses(rows: pd.DataFrame) -> TextTable:
     """Mean losses of GP-BO in points, by examples and settings."""
-    table = _mean(_gp_bo(rows), ["size", "settings"], "loss").unstack()
-    heads = ("examples", *(str(int(count)) for count in table.columns))
-    return TextTable(heads, tuple(Row(str(int(size)), tuple(map(_points, line))) for size, line in _lines(table)))
+    table = _wide(_gp_bo(rows), "size", "settings")
+    heads = ("examples", *map(str, table.columns))
+    return TextTable(heads, tuple(Row(str(size), tuple(map(_points, line))) for size, line in _lines(table)))
 
 
 def rivals(rows: pd.DataFrame) -> TextTable:
@@ -137,14 +149,14 @@ def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, p
 
 def beside_the_study(rows: pd.DataFrame, *, dim: int) -> str:
     """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it."""
-    cost = STUDY_TRIALS[dim] * SPLIT
+    cost = MOST[dim] * SPLIT
     own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
-    study = _pooled(own[own["settings"] == STUDY_TRIALS[dim]], "loss")
+    study = _pooled(own[own["settings"] == MOST[dim]], "loss")
     if study.empty:
         return ""
     equal, fifth = (_pooled(one, "loss") for one in planned(rows, (cost, cost // 5)).values())
     return (
-        f"The study's protocol, {STUDY_TRIALS[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
+        f"The study's protocol, {MOST[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
         f"evaluations and loses {_interval(study)}; the plan at that cost {_interval(equal)}, a difference of "
         f"{_interval(equal - study)}; and at a fifth of it {_interval(fifth)}, {_interval(fifth - study)}."
     )
@@ -156,7 +168,7 @@ def reported(rows: pd.DataFrame) -> TextTable:
     own = own[own["settings"].isin([8, 16, 40])]
     kept = [
         Row(
-            f"{int(size)} examples",
+            f"{size} examples",
             tuple(
                 f"{_pooled(one, 'optimism').mean():+.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
                 for _, one in part.groupby("settings")
@@ -191,8 +203,8 @@ def model_words(rows: pd.DataFrame, *, dim: int) -> str:
 
 def swept(rows: pd.DataFrame) -> TextTable:
     """Loss of the highest of all settings by task and examples."""
-    table = _mean(rows, ["pool", "size"], "loss").unstack()
-    heads = ("task", *(str(int(size)) for size in table.columns))
+    table = _wide(rows, "pool", "size")
+    heads = ("task", *map(str, table.columns))
     return TextTable(heads, tuple(Row(str(name), tuple(map(_points, line))) for name, line in _lines(table)))
 
 
@@ -200,14 +212,16 @@ def _gp_bo(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["plan"] == "gp-bo") & (rows["rule"] == MEAN)]
 
 
-def _lines(table: pd.DataFrame) -> list[tuple[float, np.ndarray]]:
+def _lines(table: pd.DataFrame) -> list[tuple[object, np.ndarray]]:
     return list(zip(table.index, table.to_numpy(float), strict=True))
 
 
-def _mean(rows: pd.DataFrame, keys: Sequence[str], value: str) -> pd.DataFrame:
-    """Means over draws, then pools, then pairs."""
-    by_pool = rows.groupby([*keys, "pair", "pool"])[value].mean()
-    return by_pool.groupby([*keys, "pair"]).mean().groupby(list(keys)).mean()
+def _wide(rows: pd.DataFrame, down: str, across: str) -> pd.DataFrame:
+    """Losses as a table: means over draws, then pools, then pairs."""
+    keys = list(dict.fromkeys((down, across, "pair", "pool")))
+    by_pool = rows.groupby(keys)["loss"].mean().reset_index()
+    by_pair = by_pool.groupby(list(dict.fromkeys((down, across, "pair"))))["loss"].mean().reset_index()
+    return by_pair.pivot_table(index=down, columns=across, values="loss", aggfunc="mean")
 
 
 def _pooled(rows: pd.DataFrame, value: str) -> pd.Series:
@@ -255,6 +269,13 @@ examples, scored on the others. The settings that were tried are the same for al
 search's own luck stays in. On recorded answers the truth is what unseen examples say, whose own error is in the error.
 """
 DIMENSIONS = {2: "Two hyperparameters", 3: "Three hyperparameters"}
+STOPPING = """\
+## Stopping
+
+Tuning could end once one more setting is expected to gain little: the largest knowledge gradient in the box, beside the
+setting that is recommended. It sees one setting ahead: where many more are needed, more than the threshold is lost.
+`tune` does not do so.
+"""
 TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes that ship", SWEEPS: "Sweeps of larger models"}
 SWEPT = """\
 Eleven interpolations of an 8B audio-language model with its base language model (`--sweep`; made from the answers in

@@ -103,4 +103,4 @@ def _error(draw: Draw, place: int, taken: list[int], before: NDArray[np.float64]
     if not taken:
         return error_of_mean(own)
     nearest = taken[int(((before - x) ** 2).sum(axis=1).argmin())]
-    return error_of_difference(own - draw.seen[nearest, :examples]) / 2**0.5
+    return error_of_difference(own - draw.seen[nearest, :examples].astype(np.float64)) / 2**0.5
