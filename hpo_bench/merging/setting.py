@@ -47,7 +47,7 @@ class MergeSetting:
             if value is None:
                 raise UsageError(f"{kind.label} needs a {name}")
             if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= sys.float_info.max:
-                raise UsageError(f"{name} must be a finite number, not {str(value)[:40]}")
+                raise UsageError(f"{name} must be a finite number, not {_shown(value)}")
             if not one.takes(value):
                 raise UsageError(f"{name} must be {one.allowed}, not {value}")
             found.append(value)
@@ -93,6 +93,13 @@ class MergeSetting:
 
 BASE = MergeSetting("ta", 1.0, 0.0)
 """The VLM as it is."""
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:40]
+    except ValueError:  # Python writes out no integer of thousands of digits
+        return "an integer of thousands of digits"
 
 
 def _listed(names: Iterable[str]) -> str:

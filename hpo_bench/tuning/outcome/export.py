@@ -178,7 +178,7 @@ def _choose(store: TrialStore, number: int | None) -> tuple[Trial, TuningResult 
     wanted = result.recommended if number is None and result is not None else number
     trial = next((trial for trial in store.trials() if trial.number == wanted), None)
     if trial is None or trial.score is None:
-        raise TuningError(f"study {store.name} has no complete trial {wanted}")
+        raise TuningError(f"study {store.name} has no complete trial {wanted}; name another with --trial")
     return trial, result
 
 

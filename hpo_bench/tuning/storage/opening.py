@@ -27,14 +27,14 @@ def open_storage(url: str, *, held: bool) -> RDBStorage:
         url: The storage.
         held: Whether nobody else can open it now, as its folder is held.
     """
-    # Optuna tells of every trial that is created, on the terminal that our table is on.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _quiet()
     with contextlib.nullcontext() if held else lock.making_tables(url):
         return RDBStorage(with_driver(url), engine_kwargs=_options(url))
 
 
 def read_only(url: str) -> RDBStorage:
     """Open a storage and make nothing in it."""
+    _quiet()
     return RDBStorage(with_driver(url), engine_kwargs=_options(url), skip_table_creation=True)
 
 
@@ -173,6 +173,11 @@ def _connected(url: str) -> Iterator[Connection]:
                 yield connection
         finally:
             engine.dispose()
+
+
+def _quiet() -> None:
+    # Optuna tells of every trial that is created, on the terminal that our table is on, and of what it raises as well.
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 def _options(url: str) -> dict[str, Any]:

@@ -110,7 +110,9 @@ def test_what_was_measured_is_what_it_was_or_refused(measured: object, words: st
         "DROP TABLE studies",
     ],
 )
-def test_a_database_that_others_damaged_is_named(damage: str, store: TrialStore) -> None:
+def test_a_database_that_others_damaged_is_named(
+    damage: str, store: TrialStore, capfd: pytest.CaptureFixture[str]
+) -> None:
     store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
     store.close()
     with sqlite3.connect(store.folder / "study.sqlite3") as database:
@@ -124,6 +126,7 @@ def test_a_database_that_others_damaged_is_named(damage: str, store: TrialStore)
     with pytest.raises(TuningError, match=r"study\.sqlite3.*; ") as refused:
         read()
     assert "\n" not in str(refused.value)
+    assert capfd.readouterr().err == ""  # nor does Optuna tell of it
 
 
 @pytest.mark.parametrize(
