@@ -176,7 +176,7 @@ def vision_language_model(architecture: str, inner: Any, widths: Widths, tokens:
             hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2, num_attention_heads=4,
             image_size=24, patch_size=12, projection_dim=32,
         )  # fmt: skip
-        extra: dict[str, Any] = {"image_grid_pinpoints": [[24, 48]]} if architecture == "llava_next" else {}
+        extra: dict[str, Any] = {"image_grid_pinpoints": [[24, 48], [48, 24]]} if architecture == "llava_next" else {}
         config_class, model_class = {
             "llava": (LlavaConfig, LlavaForConditionalGeneration),
             "llava_next": (LlavaNextConfig, LlavaNextForConditionalGeneration),

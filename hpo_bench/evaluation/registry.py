@@ -13,6 +13,7 @@ from hpo_bench.evaluation.reading.benchmark import ExampleSet, read_table
 from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.processor import disagreements
 from hpo_bench.registry import Registry
 from surrogates.nearest import offer
 
@@ -52,9 +53,12 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
         loaded: The pair in memory, for its processor.
 
     Raises:
-        UsageError: If the kind is unknown, or an option is unknown or makes no sense.
+        UsageError: If the kind is unknown, an option is unknown or makes no sense, or the VLM's processor does not go
+            with its configuration.
         EvaluationError: If what the kind needs (a judge, a script) is not there.
     """
+    if apart := disagreements(loaded.processor, getattr(loaded.vlm, "config", None)):
+        raise UsageError(f"{pair.vlm}: {apart[0]}, so that not every picture can be shown; fetch both anew")
     options = dict(section(pair))
     kind = _kind(pair)
     options.pop("kind", None)

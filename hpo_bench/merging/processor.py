@@ -47,6 +47,46 @@ def load_processor(folder: Path, *, trusted: bool = False) -> Any:
         raise MergeError(f"{folder}: its processor cannot be loaded: {reason}") from error
 
 
+_SAME = {
+    "image_processor.image_grid_pinpoints": "image_grid_pinpoints",
+    "patch_size": "vision_config.patch_size",
+    "image_processor.patch_size": "vision_config.patch_size",
+    "image_processor.temporal_patch_size": "vision_config.temporal_patch_size",
+    "image_processor.merge_size": "vision_config.spatial_merge_size",
+    "spatial_merge_size": "spatial_merge_size",
+    "vision_feature_select_strategy": "vision_feature_select_strategy",
+    "image_seq_len": "perceiver_config.resampler_n_latents",
+    "image_seq_length": "mm_tokens_per_image",
+}
+"""What a processor counts places for a picture by, and by what the model fills them."""
+
+
+def disagreements(processor: Any, config: Any) -> list[str]:
+    """What processor and configuration of a VLM say otherwise of how many tokens a picture takes, for sentences.
+
+    The model raises then, at every picture or at those of certain sizes alone.
+
+    Args:
+        processor: A Hugging Face processor, or None.
+        config: The model's configuration.
+    """
+    found = []
+    for theirs, ours in _SAME.items():
+        counted, filled = _at(processor, theirs), _at(config, ours)
+        if counted is not None and filled is not None and counted != filled:
+            found.append(f"{theirs} is {counted} in its processor's files, and {ours} is {filled} in config.json")
+    return found
+
+
+def _at(thing: Any, path: str) -> Any:
+    """A number, a word, or a list of lists of numbers; None where there is none, or what cannot be compared."""
+    for name in path.split("."):
+        thing = getattr(thing, name, None)
+    if isinstance(thing, list | tuple):
+        return sorted(list(one) if isinstance(one, list | tuple) else [one] for one in thing)
+    return thing if isinstance(thing, int | str) else None
+
+
 def chat_template(processor: Any) -> Any:
     """The chat template that comes with a processor or its tokenizer; None if there is none."""
     own = getattr(processor, "chat_template", None)

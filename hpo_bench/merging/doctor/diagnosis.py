@@ -17,7 +17,7 @@ from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.memory import available_memory, free_disk
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.processor import chat_template, load_processor
+from hpo_bench.merging.processor import chat_template, disagreements, load_processor
 from hpo_bench.merging.scope import DTYPES, check_dtype
 from hpo_bench.merging.source import HubModel
 
@@ -208,7 +208,8 @@ def diagnose(
                     f"{nearest.distance:.1%} of the base's norm, against {own.distance:.1%}",
                 )
             )
-    findings += _processor(pair, trusted=trust_remote_code and pair.trust_remote_code)
+    trusted = trust_remote_code and pair.trust_remote_code
+    findings += _processor(pair, alignment.configurations["vlm"].whole, trusted=trusted)
     vlm, stored = alignment.models["vlm"].checkpoint, alignment.stored_dtype
     sizes = [alignment.elements([name]) for name in alignment.merged]
     memory = {name: resident_bytes(vlm.elements, sizes, DTYPES[name] or stored) for name in DTYPES}
@@ -237,7 +238,7 @@ def diagnose(
     )
 
 
-def _processor(pair: Pair, *, trusted: bool) -> list[Finding]:
+def _processor(pair: Pair, config: Any, *, trusted: bool) -> list[Finding]:
     """What is wrong with the VLM's processor, without which it cannot be shown a picture."""
     try:
         processor = load_processor(pair.vlm, trusted=trusted)
@@ -246,6 +247,8 @@ def _processor(pair: Pair, *, trusted: bool) -> list[Finding]:
     if processor is None:
         missing = f"{pair.vlm} holds no processor, so the VLM cannot be shown pictures: fetch processor_config.json or"
         return [Finding("warning", f"{missing} preprocessor_config.json")]
+    if apart := disagreements(processor, config):
+        return [Finding("error", f"{pair.vlm}: {one}; fetch both anew, from one place") for one in apart]
     if chat_template(processor) is None:
         bare = (
             f"{pair.vlm} has no chat template (chat_template.jinja), so questions are asked as bare texts; a VLM that"
