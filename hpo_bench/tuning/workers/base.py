@@ -1,10 +1,12 @@
 """Workers, as the tuner sees them."""
 
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from hpo_bench.tuning.trial import Failure, Job, Success
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,81 @@ class Lost:
 
 
 Event = Ready | Finished | Lost
+
+
+@dataclass(slots=True, kw_only=True)
+class Worker:
+    """One of a pool's workers, and what it is at.
+
+    Attributes:
+        name: What messages call it.
+        ready: Whether its session is open.
+        job: What it works on; None while it is idle or opens its session.
+        begun: When it was given that, on the monotonic clock.
+        limit: Seconds after which it is to be ended; None for never.
+    """
+
+    name: str
+    ready: bool = False
+    job: Job | None = None
+    begun: float = 0.0
+    limit: float | None = None
+
+    @property
+    def end(self) -> float:
+        """When it is to be ended, on the monotonic clock; infinite where it is not."""
+        return math.inf if self.job is None or self.limit is None else self.begun + self.limit
+
+    def answered(self, answer: Any) -> Ready | Finished | None:
+        """What its message means: the first one tells that its session is open, the others end jobs."""
+        if not self.ready:
+            self.ready = True
+            return Ready(self.name, answer)
+        job, self.job = self.job, None
+        return None if job is None else Finished(self.name, job, answer)
+
+    def lost(self, kind: str, reason: str, details: str) -> Lost | None:
+        """What its end means, which cost the time since its job began; nothing where it had none.
+
+        Args:
+            kind: The sort of failure.
+            reason: What went wrong, in a line.
+            details: What else is known.
+        """
+        if self.job is None:
+            return None
+        spent = TrialCost(eval_seconds=time.monotonic() - self.begun)
+        return Lost(self.name, self.job, Failure(kind, reason, details, spent))
+
+    @property
+    def too_long(self) -> str:
+        """A sentence on a job that took longer than it may."""
+        return f"{'' if self.job is None else self.job.name} took longer than {self.limit:.0f} s and was ended"
+
+
+W = TypeVar("W", bound=Worker)
+
+
+class PoolBase(Generic[W]):
+    """What pools of workers of any kind do alike; see `WorkerPool`."""
+
+    _workers: list[W]
+
+    @property
+    def size(self) -> int:
+        """How many workers there are."""
+        return len(self._workers)
+
+    @property
+    def idle(self) -> Sequence[str]:
+        """Those that wait for work."""
+        return [worker.name for worker in self._workers if worker.ready and worker.job is None]
+
+    def _give(self, name: str, job: Job, limit: float | None) -> W:
+        """Note that a worker has a job from now on, and say which that is."""
+        worker = next(one for one in self._workers if one.name == name)
+        worker.job, worker.begun, worker.limit = job, time.monotonic(), limit
+        return worker
 
 
 class WorkerPool(Protocol):

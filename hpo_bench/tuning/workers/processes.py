@@ -20,8 +20,8 @@ import psutil
 
 from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.evaluation.command import KILL_WITH_PARENT
-from hpo_bench.tuning.trial import Failure, Job, TrialCost
-from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
+from hpo_bench.tuning.trial import Job
+from hpo_bench.tuning.workers.base import Event, PoolBase, Worker
 from hpo_bench.tuning.workers.session import Opener
 
 LOG_TAIL = 4000
@@ -30,20 +30,15 @@ LAST_WORDS_SECONDS = 0.5
 """How long a worker that hangs may take to write down where."""
 
 
-@dataclass(slots=True)
-class _Worker:
-    name: str
+@dataclass(slots=True, kw_only=True)
+class _Process(Worker):
     device: str
     process: SpawnProcess
     pipe: Any
     log: Path
-    ready: bool = False
-    job: Job | None = None
-    begun: float = 0.0
-    limit: float | None = None
 
 
-class ProcessPool:
+class ProcessPool(PoolBase[_Process]):
     """Processes of this machine, each with a session of its own.
 
     A process and not a thread, even for a single worker: an evaluator that hangs can be ended, and one that takes its
@@ -63,20 +58,9 @@ class ProcessPool:
         logs.mkdir(parents=True, exist_ok=True)
         self._workers = [self._open(f"worker-{i + 1}", device) for i, device in enumerate(devices)]
 
-    @property
-    def size(self) -> int:
-        """How many workers there are."""
-        return len(self._workers)
-
-    @property
-    def idle(self) -> Sequence[str]:
-        """Those that wait for work."""
-        return [worker.name for worker in self._workers if worker.ready and worker.job is None]
-
     def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
         """Give an idle worker a job."""
-        one = next(one for one in self._workers if one.name == worker)
-        one.job, one.begun, one.limit = job, time.monotonic(), limit
+        one = self._give(worker, job, limit)
         # A worker that died while idle is noticed when its answer is waited for.
         with contextlib.suppress(OSError):
             one.pipe.send(job)
@@ -89,8 +73,7 @@ class ProcessPool:
             HpoBenchError: If its session cannot be opened.
         """
         now = time.monotonic()
-        ends = [w.begun + w.limit for w in self._workers if w.job is not None and w.limit is not None]
-        until = min([now + timeout, *ends])
+        until = min([now + timeout, *(worker.end for worker in self._workers)])
         woken = wait([worker.pipe for worker in self._workers], timeout=max(0.0, until - now))
         # What was answered counts, even where it came too late or was the last that a worker said.
         for worker in self._workers:
@@ -100,8 +83,8 @@ class ProcessPool:
             # A process of its evaluator's may hold the other end of its pipe, which then does not close.
             if worker.process.exitcode is not None and not worker.pipe.poll():
                 return self._died(worker)
-            if worker.job is not None and worker.limit is not None and time.monotonic() - worker.begun > worker.limit:
-                return self._timed_out(worker, worker.job)
+            if time.monotonic() > worker.end:
+                return self._timed_out(worker)
         return None
 
     def stop(self) -> None:
@@ -113,7 +96,7 @@ class ProcessPool:
             worker.pipe.close()
         self._workers = []
 
-    def _heard(self, worker: _Worker) -> Event | None:
+    def _heard(self, worker: _Process) -> Event | None:
         try:
             message = worker.pipe.recv()
         except (EOFError, OSError):
@@ -121,13 +104,9 @@ class ProcessPool:
         if isinstance(message, HpoBenchError):
             self.stop()
             raise message
-        if not worker.ready:
-            worker.ready = True
-            return Ready(worker.name, message)
-        job, worker.job = worker.job, None
-        return None if job is None else Finished(worker.name, job, message)
+        return worker.answered(message)
 
-    def _died(self, worker: _Worker) -> Event | None:
+    def _died(self, worker: _Process) -> Event | None:
         worker.process.join()
         code = worker.process.exitcode or 0
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
@@ -137,33 +116,30 @@ class ProcessPool:
         hint = "; the system may have run out of memory" if code == -signal.SIGKILL else ""
         return self._replace(worker, "worker-died", f"{worker.name} ended {how}{hint}")
 
-    def _timed_out(self, worker: _Worker, job: Job) -> Event | None:
+    def _timed_out(self, worker: _Process) -> Event | None:
         if worker.process.pid is not None and hasattr(signal, "SIGUSR1"):
             os.kill(worker.process.pid, signal.SIGUSR1)  # writes down where it hangs
             if worker.pipe.poll(LAST_WORDS_SECONDS):  # it was answering
                 return self._heard(worker)
-        return self._replace(worker, "timeout", f"{job.name} took longer than {worker.limit:.0f} s and was ended")
+        return self._replace(worker, "timeout", worker.too_long)
 
-    def _replace(self, worker: _Worker, kind: str, reason: str) -> Event | None:
+    def _replace(self, worker: _Process, kind: str, reason: str) -> Event | None:
         _kill(worker.process)
         worker.process.join()
         worker.pipe.close()
         place = self._workers.index(worker)
         tail = _tail(worker.log)
         self._workers[place] = self._open(worker.name, worker.device)
-        if worker.job is None:
-            return None
-        spent = TrialCost(eval_seconds=time.monotonic() - worker.begun)
-        return Lost(worker.name, worker.job, Failure(kind, reason, f"the end of {worker.log}:\n\n{tail}", spent))
+        return worker.lost(kind, reason, f"the end of {worker.log}:\n\n{tail}")
 
-    def _open(self, name: str, device: str) -> _Worker:
+    def _open(self, name: str, device: str) -> _Process:
         log = self._logs / f"{name}.log"
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(self._opener, device, theirs, log), name=name, daemon=True)
         with _hidden_main():
             process.start()
         theirs.close()
-        return _Worker(name, device, process, ours, log)
+        return _Process(name=name, device=device, process=process, pipe=ours, log=log)
 
 
 @contextlib.contextmanager

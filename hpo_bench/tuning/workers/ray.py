@@ -2,13 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from hpo_bench.errors import HpoBenchError, TuningError, UsageError
-from hpo_bench.tuning.trial import Failure, Job, TrialCost
-from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
+from hpo_bench.tuning.trial import Job
+from hpo_bench.tuning.workers.base import Event, PoolBase, Worker
 from hpo_bench.tuning.workers.session import Opener
 
 try:
@@ -36,18 +35,13 @@ class _Actor:
         return self._session.run(job)
 
 
-@dataclass(slots=True)
-class _Worker:
-    name: str
+@dataclass(slots=True, kw_only=True)
+class _RayWorker(Worker):
     actor: Any
     waiting: Any
-    ready: bool = False
-    job: Job | None = None
-    begun: float = 0.0
-    limit: float | None = None
 
 
-class RayPool:
+class RayPool(PoolBase[_RayWorker]):
     """Actors on a Ray cluster, each with a session of its own that stays in memory.
 
     An actor is placed wherever the cluster has room, now or once a node has joined; one whose node is lost is opened
@@ -83,20 +77,9 @@ class RayPool:
         self._opener, self._device = ray.put(opener), device
         self._workers = [self._open(f"worker-{i + 1}") for i in range(workers)]
 
-    @property
-    def size(self) -> int:
-        """How many workers there are."""
-        return len(self._workers)
-
-    @property
-    def idle(self) -> Sequence[str]:
-        """Those that wait for work."""
-        return [worker.name for worker in self._workers if worker.ready and worker.job is None]
-
     def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
         """Give an idle worker a job."""
-        one = next(one for one in self._workers if one.name == worker)
-        one.job, one.begun, one.limit = job, time.monotonic(), limit
+        one = self._give(worker, job, limit)
         one.waiting = one.actor.run.remote(job)
 
     def poll(self, timeout: float) -> Event | None:
@@ -116,9 +99,8 @@ class RayPool:
             return self._heard(waiting[done[0]])
         now = time.monotonic()
         for worker in self._workers:
-            if worker.job is not None and worker.limit is not None and now - worker.begun > worker.limit:
-                reason = f"{worker.job.name} took longer than {worker.limit:.0f} s and was ended"
-                return self._replace(worker, worker.job, "timeout", reason)
+            if now > worker.end:
+                return self._replace(worker, "timeout", worker.too_long)
         return None
 
     def stop(self) -> None:
@@ -129,7 +111,7 @@ class RayPool:
         if self._began:
             ray.shutdown()
 
-    def _heard(self, worker: _Worker) -> Event | None:
+    def _heard(self, worker: _RayWorker) -> Event | None:
         try:
             answer: Any = ray.get(worker.waiting)
         except RayTaskError as error:
@@ -138,33 +120,20 @@ class RayPool:
         except RayActorError as error:
             if (cause := _opening_error(error)) is not None:
                 raise cause from error
-            if worker.job is not None:
-                return self._replace(
-                    worker, worker.job, "worker-died", f"{worker.name} was lost with its node or process"
-                )
-            self._renew(worker)
-            return None
+            return self._replace(worker, "worker-died", f"{worker.name} was lost with its node or process")
         except RayError as error:
             raise TuningError(f"the Ray cluster fails: {str(error).splitlines()[0]}") from error
         worker.waiting = None
-        if not worker.ready:
-            worker.ready = True
-            return Ready(worker.name, answer)
-        job, worker.job = worker.job, None
-        return None if job is None else Finished(worker.name, job, answer)
+        return worker.answered(answer)
 
-    def _replace(self, worker: _Worker, job: Job, kind: str, reason: str) -> Lost:
-        spent = TrialCost(eval_seconds=time.monotonic() - worker.begun)
+    def _replace(self, worker: _RayWorker, kind: str, reason: str) -> Event | None:
         ray.kill(worker.actor)
-        self._renew(worker)
-        return Lost(worker.name, job, Failure(kind, reason, "see the logs of the Ray cluster", spent))
-
-    def _renew(self, worker: _Worker) -> None:
         self._workers[self._workers.index(worker)] = self._open(worker.name)
+        return worker.lost(kind, reason, "see the logs of the Ray cluster")
 
-    def _open(self, name: str) -> _Worker:
+    def _open(self, name: str) -> _RayWorker:
         actor: Any = self._kind.remote(self._opener, self._device)
-        return _Worker(name, actor, actor.facts.remote())
+        return _RayWorker(name=name, actor=actor, waiting=actor.facts.remote())
 
 
 def _opening_error(error: RayActorError) -> Exception | None:
