@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -178,8 +179,26 @@ class _Undisturbed(LokyBackend):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_DEAF = {"initializer": signal.signal, "initargs": (signal.SIGINT, signal.SIG_IGN)}
-"""For those that loky starts later in place of others, from a thread that must not touch signals."""
+PARENT_SECONDS = 1.0
+"""How often a worker looks whether the process is still there that it works for."""
+
+
+def _serve(parent: int) -> None:
+    """Begin as a worker: Ctrl-C is the parent's to hear, and without it nobody wants the work.
+
+    The signal is ignored already but in workers that loky starts later in place of others, from a thread that must not
+    touch signals. A parent that is killed cannot end its workers, which would finish their tasks for nobody.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)
+
+
 joblib.register_parallel_backend("undisturbed", _Undisturbed)
 
 
@@ -189,7 +208,8 @@ def pool(jobs: int) -> Iterator[None]:
     if jobs == 1:
         yield
         return
-    with warnings.catch_warnings(), joblib.parallel_config(backend="undisturbed", inner_max_num_threads=1, **_DEAF):
+    begun = {"initializer": _serve, "initargs": (os.getpid(),)}
+    with warnings.catch_warnings(), joblib.parallel_config(backend="undisturbed", inner_max_num_threads=1, **begun):
         # A worker that has come to import torch has grown as if it leaked memory; loky replaces it and nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
         yield

@@ -60,10 +60,15 @@ def _run(arguments: list[str]) -> int:
 
     from hpo_bench.cli.tree import run
 
-    with warnings.catch_warnings():
-        if not sys.warnoptions and os.environ.get(DEBUG) != "1":
-            warnings.simplefilter("ignore")  # they are for who writes code; what users need to know is said
+    if sys.warnoptions or os.environ.get(DEBUG) == "1":
         return run(arguments)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # they are for who writes code; what users need to know is said
+        os.environ["PYTHONWARNINGS"] = "ignore"  # and so for workers, and for those who tidy up after a kill
+        try:
+            return run(arguments)
+        finally:
+            os.environ.pop("PYTHONWARNINGS", None)
 
 
 def _interrupted() -> int:

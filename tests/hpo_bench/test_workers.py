@@ -1,0 +1,65 @@
+"""However a command with workers is ended, nothing of it stays: no process, and no word but the one line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+COMMAND = """
+import time
+from hpo_bench import cli
+from hpo_bench.cli import tree
+from hpo_bench.workers import Local
+tree.run = lambda _: len(list(Local(2).stream(time.sleep, [60.0] * 4)))  # as `run` and `ranking` do
+cli.main([])
+"""
+
+
+def group(leader: int) -> list[psutil.Process]:
+    """Who lives of a session."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if os.getsid(process.pid) == leader and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (ProcessLookupError, PermissionError, psutil.Error):
+            continue
+    return found
+
+
+def waited(condition: Callable[[], bool], *, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_outlives_a_command_that_was_ended(how: signal.Signals) -> None:
+    """Ctrl-C goes to all of a terminal's processes at once, a kill to one."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        workers = lambda: sum("popen_loky" in " ".join(one.cmdline()) for one in group(started.pid))  # noqa: E731
+        assert waited(lambda: workers() >= 2, seconds=60)
+        time.sleep(2)  # until they have begun
+        if how == signal.SIGINT:
+            os.killpg(started.pid, how)
+        else:
+            started.kill()
+        out, err = started.communicate(timeout=30)
+        assert started.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+        assert (out, err) == ("", "interrupted; give the same command again to go on\n" * (how == signal.SIGINT))
+        assert waited(lambda: not group(started.pid), seconds=15), group(started.pid)
+    finally:
+        for one in group(started.pid):
+            one.kill()
