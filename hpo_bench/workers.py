@@ -246,6 +246,30 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
     return [answers[place] for place in range(len(items))]
 
 
+def begin(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int) -> Callable[[], list[Answer]]:
+    """Begin with the function of every item, so that this process may do something else meanwhile.
+
+    Args:
+        function: Importable, so that workers find it.
+        items: Its arguments.
+        jobs: Worker processes of this machine. A single job, or few items, are done when they are asked for.
+
+    Returns:
+        What waits for all of them and gives them in order, as `each` does; to be called once.
+    """
+    stream = Local(jobs).stream(partial(_alone, function), list(enumerate(items)))
+    # The first answer starts the stream, which goes on by itself.
+    answers = dict([next(stream)]) if jobs > 1 and len(items) >= WORTH_WORKERS else None
+
+    def wait() -> list[Answer]:
+        if answers is None:
+            return each(function, items, jobs=1)
+        answers.update(stream)
+        return [answers[place] for place in range(len(items))]
+
+    return wait
+
+
 def _alone(function: Callable[[Item], Answer], numbered: tuple[int, Item]) -> tuple[int, Answer]:
     with one_thread():
         return numbered[0], function(numbered[1])

@@ -3,7 +3,6 @@
 import copy
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cached_property
@@ -12,9 +11,8 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
-from landscapes import cache
+from landscapes import cache, extremes
 from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.card import FITTED, Card
@@ -22,10 +20,9 @@ from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridE
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
-from landscapes.random_baseline import expected_regret
+from landscapes.problem import Problem
 from landscapes.recording import FOLDERS, Truth
 from landscapes.trust import Fidelity, judge, measure
-from surrogates import extrema
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
 from surrogates.extrema import Extremum
@@ -34,13 +31,8 @@ from surrogates.scale import are_equal
 
 Array = NDArray[np.float64]
 
-SAMPLE_BITS = 15
-"""The uniform sample behind Random's regret has 2 to this power points."""
-ROUNDING = 1e-9
-"""Negative regret that is rounding and nothing else, as a fraction of the landscape's range."""
 
-
-class Landscape:
+class Landscape(Problem):
     """The score of every setting in the recorded box, by a surrogate through the recorded scores.
 
     Scores are those of the card's tuning split, in the card's units, and to be maximised. Everything derived is
@@ -160,67 +152,18 @@ class Landscape:
         return judge(self.fidelity(), self.card)
 
     def score(self, x: ArrayLike) -> Array:
-        """Scores of settings.
-
-        Args:
-            x: Settings of shape (n, d) in the parameters' own units; or under their names, in any order, as a
-                DataFrame, a mapping or what else `landscapes.settings.as_array` takes.
-
-        Returns:
-            Scores of shape (n,) in the card's units, to be maximised.
-
-        Raises:
-            InvalidSpaceError: If the shape or a name is wrong or a setting lies outside the recorded box.
-        """
+        """Scores of settings, of shape (n,), in the card's units; see `Problem`."""
         return self.surrogate.predict(self.space.to_unit(x))
 
     @cached_property
     def optimum(self) -> Extremum:
         """The certified global maximum; `x` in the parameters' own units."""
-        return _extremum_of(self._measured["optimum"])
+        return _extremum_of(self._extremes["optimum"])
 
     @cached_property
     def minimum(self) -> Extremum:
         """The certified global minimum; `x` in the parameters' own units."""
-        return _extremum_of(self._measured["minimum"])
-
-    @property
-    def range(self) -> float:
-        """Maximum minus minimum score over the whole box, in score units."""
-        return self.optimum.score - self.minimum.score
-
-    def regret(self, scores: ArrayLike) -> Array:
-        """Normalised regret (f* - score) / (f* - f_min) of each score: 0 at the maximum, 1 at the minimum.
-
-        Args:
-            scores: Of any shape, in score units; NaN stays NaN.
-
-        Returns:
-            An array of that shape. A value below zero would mean that the certificate of the optimum is wrong;
-            rounding alone is set to zero.
-        """
-        best = self.optimum.score
-        regret = (best - np.asarray(scores, dtype=np.float64)) / self.range
-        # Beside a large offset the last digit of a score is worth more.
-        least = max(ROUNDING, 4 * float(np.spacing(abs(best))) / self.range)
-        return np.where(np.abs(regret) < least, 0.0, regret)
-
-    @cached_property
-    def regret_sample(self) -> Array:
-        """Normalised regrets of settings spread evenly over the box, increasing, of shape (2^15,), read-only.
-
-        A scrambled Sobol set, so that its empirical distribution is nearer to the true one than that of as many
-        random draws. Random's runs are draws with replacement from it.
-        """
-        # A fixed seed: Random's regret is a property of the landscape and must not vary between calls.
-        sample = qmc.Sobol(self.space.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
-        regret = np.sort(self.regret(self.surrogate.predict(self.space.snapped(sample))))
-        regret.flags.writeable = False
-        return regret
-
-    def random_regret(self, n: int) -> Array:
-        """Expected normalised regret of Random after 1 to n evaluations, of shape (n,); see `expected_regret`."""
-        return expected_regret(self.regret_sample, np.arange(1, n + 1))
+        return _extremum_of(self._extremes["minimum"])
 
     @cached_property
     def noise(self) -> float:
@@ -282,15 +225,8 @@ class Landscape:
         return Fidelity(**self._kept("fidelity", lambda: asdict(measure(self))))
 
     @cached_property
-    def _measured(self) -> Mapping[str, Any]:
-        """Both extremes, in plain values."""
-
-        def search() -> dict[str, dict[str, Any]]:
-            ends = {"optimum": extrema.maximum, "minimum": extrema.minimum}
-            found = {name: self._in_own_units(self._extremum(one)) for name, one in ends.items()}
-            return {name: {"x": one.x.tolist(), "score": one.score, "gap": one.gap} for name, one in found.items()}
-
-        return self._kept("extremes", search)
+    def _extremes(self) -> Mapping[str, Any]:
+        return self._kept("extremes", lambda: extremes.search(self.space, self.surrogate, nodes=self._nodes))
 
     def _kept(self, what: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Figures of a recording from the cache; others, or of surrogates from elsewhere, are computed every time."""
@@ -309,26 +245,8 @@ class Landscape:
     def _truth(self, design: str) -> Truth | None:
         return None if self.folder is None else Truth.read(self.folder, self.card, design=design)
 
-    def _extremum(self, search: Callable[..., Extremum]) -> Extremum:
-        """What a search over the cube finds, in standard units; among whole numbers alone, every one is looked at."""
-        counts = [p.high - p.low + 1 for p in self.space.parameters if p.integer]
-        if len(counts) == self.space.dim and math.prod(counts) <= 2**SAMPLE_BITS:
-            axes = [np.arange(p.low, p.high + 1) for p in self.space.parameters]
-            points = self.space.to_unit(
-                np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, self.space.dim)
-            )
-            scores = self.surrogate.standard(points)
-            place = scores.argmax() if search is extrema.maximum else scores.argmin()
-            return Extremum(x=points[place], score=float(scores[place]), gap=0.0)
-        return search(lambda u: self.surrogate.standard(self.space.snapped(u)), self.space.dim, nodes=self._nodes)
-
-    def _in_own_units(self, extremum: Extremum) -> Extremum:
-        scale = self.surrogate.scale
-        return Extremum(
-            x=self.space.from_unit(extremum.x[None])[0],
-            score=float(scale.from_standard(extremum.score)),
-            gap=float(scale.difference(extremum.gap)),
-        )
+    def _scores_in_cube(self, u: Array) -> Array:
+        return self.surrogate.predict(self.space.snapped(u))
 
     def _refuse_unspanned_box(self) -> None:
         # Beyond the outermost settings a surrogate extrapolates, and an optimiser would be sent after an artefact.

@@ -63,17 +63,11 @@ def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
     Raises:
         LandscapeError: If something recorded beside a landscape cannot be used.
     """
-    return each(_report, landscapes, jobs=jobs)
+    return each(report, landscapes, jobs=jobs)
 
 
-def section(landscapes: Sequence[Landscape], *, jobs: int = 1) -> dict[str, object]:
-    """What the page shows of it: the table, the rule, and how many are weak.
-
-    Args:
-        landscapes: Those that were run.
-        jobs: Worker processes.
-    """
-    reports = check(landscapes, jobs=jobs)
+def section(reports: Sequence[Report]) -> dict[str, object]:
+    """What the page shows of the landscapes that were run: the table, the rule, and how many are weak."""
     rule = RULE[0].upper() + RULE[1:]
     return {
         "fidelity": table(reports),
@@ -82,7 +76,12 @@ def section(landscapes: Sequence[Landscape], *, jobs: int = 1) -> dict[str, obje
     }
 
 
-def _report(landscape: Landscape) -> Report:
+def report(landscape: Landscape) -> Report:
+    """How far a landscape can be trusted.
+
+    Raises:
+        LandscapeError: If something recorded beside it cannot be used.
+    """
     found = maxima.find(landscape)
     return Report(
         name=landscape.name,

@@ -41,7 +41,8 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         jobs: Worker processes.
     """
     runs = runs if runs is not None and not runs.empty else None
-    analysed = each(_analysed, [(one, None if runs is None else _of(one, runs)) for one in landscapes], jobs=jobs)
+    parts = {} if runs is None else {name: runs.iloc[rows] for name, rows in runs.groupby("landscape").indices.items()}
+    analysed = each(_analysed, [(one, parts.get(one.name)) for one in landscapes], jobs=jobs)
     costs = [cost for mine, _, _ in analysed for cost in mine]
     found = [optimum for _, optimum, _ in analysed]
     tables: dict[str, TextTable] = {
@@ -87,10 +88,6 @@ def _analysed(
     landscape, runs = item
     moved = None if runs is None else transfer.measure([landscape], runs)
     return restrictions.costs([landscape]), optima.find(landscape), moved
-
-
-def _of(landscape: Landscape, runs: pd.DataFrame) -> pd.DataFrame:
-    return runs[runs["landscape"] == landscape.name]
 
 
 def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:

@@ -42,7 +42,7 @@ from hpo_bench.files import write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
-from hpo_bench.workers import each
+from hpo_bench.workers import begin
 from landscapes.landscape import Landscape
 
 PNG, SVG = "image/png", "image/svg+xml"
@@ -170,6 +170,8 @@ def write_report(
     """
     shelf, source = Shelf(folder.figures), provenance(benchmark.landscapes)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
+    # What is about one landscape alone takes longest, and workers make it while this process draws the rest.
+    about_each = begin(_about, recorded, jobs=jobs)
     main = [
         Shown(
             name,
@@ -181,19 +183,25 @@ def write_report(
         for name, figure in FIGURES.items()
         if recorded or not figure.recorded
     ]
-    maps = []
-    for landscape, drawn in zip(recorded, each(landscape_map.encoded, recorded, jobs=jobs), strict=True):
-        name = f"landscape_{landscape.name.replace('/', '_')}"
-        about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
-        maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
     study_figures = [
         Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
         for name, figure, caption, alt in (study.figures if study else ())
     ]
+    maps, reports = [], []
+    for landscape, (drawn, report) in zip(recorded, about_each(), strict=True):
+        name = f"landscape_{landscape.name.replace('/', '_')}"
+        about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
+        maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
+        reports.append(report)
     shelf.clear_others()
     text = render(
         benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
-        trust=fidelity.section(recorded, jobs=jobs), provenance=source,
+        trust=fidelity.section(reports), provenance=source,
     )  # fmt: skip
     page = folder.path / "index.html"
     return {**shelf.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}
+
+
+def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.Report]:
+    """The map of a landscape, and how far it can be trusted."""
+    return landscape_map.encoded(landscape), fidelity.report(landscape)

@@ -27,7 +27,8 @@ from hpo_bench.peers import registry as peers
 from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
-from landscapes.functions.problems import Problem, functions
+from landscapes.functions.problems import functions
+from landscapes.problem import Problem
 from landscapes.written import read_json
 from optimizers.base import Optimizer
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 from optimizers.base import Optimizer
 from optimizers.sobol import sobol_points
 
@@ -63,8 +63,10 @@ class Run:
         seed: Which repetition this is, from 0.
         budget: Evaluations.
         key: Content hash of everything that determines the trace.
+        generator_seed: The seed that the optimiser is given (`Problem.seed`).
         start: Where it begins, one of `STARTS`.
         noisy: Whether every evaluation has noise.
+        judged: See `Plan`.
     """
 
     optimizer: str
@@ -73,17 +75,10 @@ class Run:
     seed: int
     budget: int
     key: str
+    generator_seed: int
     start: str = "own"
     noisy: bool = False
-
-    @property
-    def generator_seed(self) -> int:
-        """The seed that the optimiser is given.
-
-        It depends on the landscape, because the same random points everywhere would make luck on one landscape luck on
-        all, and not on the optimiser, so that those which start at random start alike.
-        """
-        return _hash({"landscape": self.landscape, "seed": self.seed}, bits=31)
+    judged: tuple[int, ...] | None = None
 
     def make(self, kind: type[Optimizer]) -> Optimizer:
         """The optimiser of this run, nothing asked yet."""
@@ -96,11 +91,16 @@ class Run:
             return sobol_points(self.dim, DESIGN, np.random.default_rng([self.generator_seed]))[: self.budget]
         return None
 
-    def noise(self, problem: Problem) -> NDArray[np.float64]:
-        """What is added to the score of each evaluation, of shape (budget,); the same for all optimisers."""
-        if not self.noisy:
-            return np.zeros(self.budget)
-        return problem.noise * np.random.default_rng([self.generator_seed, 1]).standard_normal(self.budget)
+    def evaluator(self, problem: Problem) -> Callable[[NDArray[np.float64]], tuple[float, float | None]]:
+        """What evaluates settings of shape (d,), one after another: a score, and its standard error if it is noisy."""
+        if self.noisy:
+            return problem.noisily(self.generator_seed)
+        # One point a call: in a batch the last bit depends on the others, and then so would the trace.
+        return lambda x: (float(problem.score(x[None])[0]), None)
+
+    def is_judged(self, t: int) -> bool:
+        """Whether a recommendation is asked for after t evaluations."""
+        return self.noisy and (self.judged is None or t in (1, *self.judged, self.budget))
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +142,8 @@ class Plan:
         start: Where runs begin, one of `STARTS`.
         noisy: Whether optimisers see scores with the noise of one evaluation. Regret is then that of the setting that
             an optimiser would recommend, without noise.
+        judged: After how many evaluations, besides the first and the last, optimisers that see noise are asked for a
+            recommendation, which holds until the next; None for after each one. A model is fitted for every answer.
     """
 
     contenders: tuple[Contender, ...]
@@ -150,6 +152,7 @@ class Plan:
     budget: int | None
     start: str = "own"
     noisy: bool = False
+    judged: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -198,9 +201,11 @@ class Plan:
                         key["start"] = self.start
                     if self.noisy:
                         key["noise"] = float(landscape.noise)
+                        key |= {} if self.judged is None else {"judged": self.judged}
                     yield Run(
-                        contender.identity, landscape.name, dim, seed, budget, _digest(key), self.start, self.noisy
-                    )
+                        contender.identity, landscape.name, dim, seed, budget, _digest(key), landscape.seed(seed),
+                        self.start, self.noisy, self.judged,
+                    )  # fmt: skip
 
     def chunks(self, done: Iterable[str] = ()) -> list[Chunk]:
         """The runs that are still to be done, grouped, costliest first.
@@ -239,7 +244,3 @@ def _plain(value: object) -> object:
 
 def _digest(value: object) -> str:
     return hashlib.sha256(_canonical(value)).hexdigest()
-
-
-def _hash(value: object, *, bits: int) -> int:
-    return int.from_bytes(hashlib.sha256(_canonical(value)).digest()[:8]) >> (64 - bits)

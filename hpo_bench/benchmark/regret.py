@@ -7,7 +7,7 @@ lower is better. What Random is expected to reach needs no runs: `landscapes.ran
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 
 FloatArray = NDArray[np.float64]
 

@@ -15,7 +15,7 @@ from hpo_bench.statistics.comparisons import Comparison, compare
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
 from hpo_bench.statistics.ratios import REGRET_FLOOR
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 
 FloatArray = NDArray[np.float64]
 

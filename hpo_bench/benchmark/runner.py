@@ -16,7 +16,7 @@ from hpo_bench.display.progress import Progress
 from hpo_bench.display.words import counted
 from hpo_bench.errors import HpoBenchError
 from hpo_bench.workers import Workers, one_thread
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 from optimizers.base import Optimizer
 
 
@@ -112,7 +112,7 @@ def _advance(
     group = [run.make(kind) for run in runs]
     shape = (len(runs), budget)
     native, scores, seconds = np.empty((*shape, chunk.dim)), np.empty(shape), np.empty(shape)
-    noise = np.stack([run.noise(landscapes[run.landscape]) for run in runs])
+    evaluate = [run.evaluator(landscapes[run.landscape]) for run in runs]
     recommended = np.full(shape, np.nan)
     for t in range(budget):
         # Of the processor and not of the clock on the wall: what else the machine does is not the optimiser's doing.
@@ -123,11 +123,12 @@ def _advance(
         for name, rows in members.items():
             native[rows, t] = landscapes[name].space.from_unit(unit[rows])
         for row, (run, optimizer) in enumerate(zip(runs, group, strict=True)):
-            # One point a call: in a batch the last bit depends on the others, and then so would the trace.
-            problem = landscapes[run.landscape]
-            scores[row, t] = problem.score(native[row, t][None])[0] + noise[row, t]
-            optimizer.tell(points[row], float(scores[row, t]), standard_error=problem.noise if run.noisy else None)
-            if run.noisy and np.isfinite(scores[row, : t + 1]).any():
+            scores[row, t], error = evaluate[row](native[row, t])
+            optimizer.tell(points[row], float(scores[row, t]), standard_error=error)
+            if run.noisy and t:
+                recommended[row, t] = recommended[row, t - 1]
+            if run.is_judged(t + 1) and np.isfinite(scores[row, : t + 1]).any():
+                problem = landscapes[run.landscape]
                 recommended[row, t] = problem.score(problem.space.from_unit(optimizer.recommend()[None]))[0]
         if counter is not None:
             _count(counter, len(runs) * (t + 1))

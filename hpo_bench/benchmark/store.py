@@ -31,7 +31,7 @@ from hpo_bench.benchmark.regret import best_so_far, regret_of
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import OTHERS, PREFIX, save_json, write
 from landscapes.errors import UnreadableError
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 from landscapes.written import check_regular, read_json
 
 STALE_SECONDS = 3600.0

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, JSON, Command, NumberRange, Written, seeds, suites
-from hpo_bench.display.console import output
+from hpo_bench.cli.options import JOBS, JSON, Command, NumberRange, Written, runs_folder, seeds, suites
+from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -39,6 +39,7 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 @click.option(
     "--suite-seed", type=click.IntRange(0), default=SEED, show_default=True, metavar="N", help="Draws the functions."
 )
+@runs_folder("ablation")
 @JOBS
 @JSON
 @click.option("--out", type=Written(folder=False), hidden=True)
@@ -52,6 +53,7 @@ def command(
     functions: int | None,
     seeds: int | None,
     suite_seed: int,
+    results: Path,
     jobs: int | None,
     as_json: bool,
     out: Path | None,
@@ -60,7 +62,8 @@ def command(
 ) -> None:
     """Which of GP-BO's choices matter, each changed alone, by regret over random on held-out functions.
 
-    Deterministic but for the times. Intervals are 95%, paired over functions; `factor` is the quotient
+    Deterministic but for the times. Finished runs are stored at once, so the command may be interrupted at any time,
+    and goes on where it stopped. Intervals are 95%, paired over functions; `factor` is the quotient
     of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
     """
     # Imported here so that --help does not wait.
@@ -73,7 +76,7 @@ def command(
     count = functions or (3 if quick or speed else None)
     held_out = {name: suite(name, suite_seed, count=count) for name in suites or SUITES}
     if speed:
-        from hpo_bench.experiments.ablation.run import BUDGETS
+        from hpo_bench.benchmark.plan import BUDGETS
         from hpo_bench.experiments.cost.suggestion import measure, show_times
 
         times = {
@@ -83,15 +86,20 @@ def command(
         shown = show_times(times)
         content = {"timings": {name: [timing.plain() for timing in own] for name, own in times.items()}}
     else:
+        from hpo_bench.benchmark.store import ResultsFolder
+        from hpo_bench.display.progress import Progress
         from hpo_bench.experiments.ablation.page import show
         from hpo_bench.experiments.ablation.run import conduct
+        from hpo_bench.workers import Local
 
         rows = conduct(
             choices,
             held_out,
-            noises=noises or (0.0, 0.1),
+            shares=noises or (0.0, 0.1),
             seeds=seeds or (1 if quick else 2),
-            jobs=jobs or joblib.cpu_count(),
+            folder=ResultsFolder(results),
+            workers=Local(jobs or joblib.cpu_count()),
+            progress=Progress(progress()),
         )
         shown = show(rows)
         content = {"rows": [row.plain() for row in rows]}

@@ -13,7 +13,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hpo_bench.files import write
 from landscapes.catalogue import ROOT
-from landscapes.functions.problems import FunctionProblem, Problem
+from landscapes.functions.problems import FunctionProblem
+from landscapes.problem import Problem
 
 # Okabe and Ito (2008), told apart by colour-blind readers; the yardstick is grey because it competes with nobody.
 COLOURS = {

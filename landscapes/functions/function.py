@@ -8,16 +8,13 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import qmc
 
-from landscapes.landscape import ROUNDING
-from landscapes.random_baseline import expected_regret
 from surrogates.extrema import maximum, minimum
 
 Array = NDArray[np.float64]
 
 SAMPLE_BITS = 14
-"""The uniform sample behind Random's regret has 2 to this power points."""
+"""Samples of a function have 2 to this power points."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +62,6 @@ class Function:
     def score(self, X: ArrayLike) -> Array:
         """Values of shape (n,) at points of shape (n, dim) in the cube."""
         return self.f(np.asarray(X, dtype=np.float64))
-
-    def regret(self, scores: ArrayLike) -> Array:
-        """Normalised regret of values: 0 at the maximum, 1 at the minimum; the same shape.
-
-        Below zero the maximum was not one; rounding alone is set to zero.
-        """
-        regret = (self.f_max - np.asarray(scores, dtype=np.float64)) / (self.f_max - self.f_min)
-        return np.where(np.abs(regret) < ROUNDING, 0.0, regret)
-
-    def random_regret(self, n: int) -> Array:
-        """Expected normalised regret of Random after 1 to n evaluations, of shape (n,)."""
-        return expected_regret(self.regret_sample, np.arange(1, n + 1))
-
-    @cached_property
-    def regret_sample(self) -> Array:
-        """Regrets of points spread evenly over the cube (a scrambled Sobol set, as for landscapes), increasing."""
-        # A fixed seed: the baseline is a property of the function and must not vary between calls.
-        sample = qmc.Sobol(self.dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
-        return np.sort(self.regret(self.score(sample)))
 
     @cached_property
     def spread(self) -> float:

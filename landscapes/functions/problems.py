@@ -1,8 +1,7 @@
-"""What a benchmark runs on: recorded landscapes, or functions with known extremes behind the same attributes."""
+"""Functions of the unit cube as problems of a benchmark."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions import Function, members, suite
-from landscapes.landscape import Landscape
+from landscapes.functions.function import SAMPLE_BITS
+from landscapes.problem import Origin, Problem
 from landscapes.space import Parameter, SearchSpace
 from surrogates.extrema import Extremum
 from surrogates.nearest import offer
@@ -25,26 +25,14 @@ NOISE = 0.1
 """Standard deviation of the noise of a function, as a fraction of the spread of its values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a function comes from; its pair is what it has in common with others, its name if nothing is."""
-
-    pair: str
-    benchmark: str
-    domain: str = "other"
-    method: str = "other"
-    synthetic: bool = True
-
-
-class FunctionProblem:
-    """A function of `landscapes.functions` with those attributes of a `Landscape` that a benchmark asks for.
+class FunctionProblem(Problem):
+    """A function of the unit cube as a problem.
 
     Args:
         function: The function.
     """
 
-    outcomes_hash = ""
-    weaknesses: Sequence[str] = ()
+    sample_bits = SAMPLE_BITS
 
     def __init__(self, function: Function) -> None:
         self.function = function
@@ -55,16 +43,11 @@ class FunctionProblem:
         self.space = SearchSpace(tuple(Parameter(f"x{axis + 1}", 0.0, 1.0) for axis in range(function.dim)))
 
     def score(self, x: ArrayLike) -> Array:
-        """Scores of settings, of shape (n,); settings as for `Landscape.score`."""
+        """See `Problem`."""
         return self.function.score(self.space.to_unit(x))
 
-    def regret(self, scores: ArrayLike) -> Array:
-        """Normalised regret of scores; NaN stays NaN."""
-        return self.function.regret(scores)
-
-    def random_regret(self, n: int) -> Array:
-        """Expected regret of Random after 1 to n evaluations, of shape (n,)."""
-        return self.function.random_regret(n)
+    def _scores_in_cube(self, u: Array) -> Array:
+        return self.function.score(u)
 
     @property
     def optimum(self) -> Extremum:
@@ -77,24 +60,9 @@ class FunctionProblem:
         return Extremum(np.full(self.space.dim, np.nan), self.function.f_min, 0.0)
 
     @property
-    def range(self) -> float:
-        """Maximum minus minimum."""
-        return self.function.f_max - self.function.f_min
-
-    @property
-    def regret_sample(self) -> Array:
-        """Regrets of points spread evenly over the cube, increasing."""
-        return self.function.regret_sample
-
-    @property
     def noise(self) -> float:
         """Standard deviation of one evaluation in noisy benchmarks: a tenth of the spread of the function's values."""
         return NOISE * self.function.spread
-
-    @property
-    def regret_noise(self) -> float:
-        """Not known: without noise, every difference can be observed."""
-        return np.nan
 
     @cached_property
     def content_hash(self) -> str:
@@ -106,10 +74,6 @@ class FunctionProblem:
     def __getstate__(self) -> dict[str, Any]:
         """Without what is kept of earlier calls, which workers can do without."""
         return {key: value for key, value in self.__dict__.items() if key != "content_hash"}
-
-
-Problem = Landscape | FunctionProblem
-"""An objective with a known optimum."""
 
 
 def functions(names: Sequence[str], patterns: Sequence[str]) -> list[FunctionProblem]:

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 import synthetic_truth
 
-from landscapes import cache, landscape
+from landscapes import cache, extremes, landscape
 from landscapes.landscape import Landscape
 
 
@@ -30,7 +30,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return spy
 
-    for where, name in ((landscape.extrema, "maximum"), (landscape.extrema, "minimum"), (landscape, "measure")):
+    for where, name in ((extremes.extrema, "maximum"), (extremes.extrema, "minimum"), (landscape, "measure")):
         monkeypatch.setattr(where, name, watched(getattr(where, name), name))
     return done
 

@@ -1,25 +1,69 @@
-"""Runs arms on functions, in lockstep, without and with evaluation noise."""
+"""Runs arms on functions, without and with evaluation noise: the benchmark's own runs, on functions held out of it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from time import process_time
-from typing import Any
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.benchmark import runner
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.regret import random_searches
+from hpo_bench.benchmark.result import EARLY, SINCE, Benchmark
+from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ablation.page import AblationRow, compare
-from hpo_bench.workers import each, one_thread
+from hpo_bench.workers import Workers
 from landscapes.functions import Function
+from landscapes.functions.problems import FunctionProblem
 from optimizers.base import Optimizer
 
 Array = NDArray[np.float64]
 
-BUDGETS = {2: 40, 3: 60}
-"""Evaluations of a run, by dimension."""
-FROM = 10
-"""Regret is averaged over this evaluation and those after it."""
+
+class HeldOut(FunctionProblem):
+    """A function that arms are told apart on.
+
+    Every run of a suite has a seed of its own, whatever the suite, lest one lucky initial design count many times.
+
+    Args:
+        function: The function.
+        first: Seed of its first run.
+        share: Standard deviation of an evaluation, as a share of the function's spread.
+    """
+
+    def __init__(self, function: Function, *, first: int, share: float) -> None:
+        super().__init__(function)
+        self._first, self._share = first, share
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of an evaluation."""
+        return self._share * self.function.spread
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Of the function and what seeds its runs; noise is part of the runs' keys."""
+        return hashlib.sha256(f"{super().content_hash} held out, from {self._first}".encode()).hexdigest()
+
+    def seed(self, repetition: int) -> int:
+        """They are counted."""
+        return self._first + repetition
+
+    def noisily(self, seed: int) -> Callable[[Array], tuple[float, float]]:
+        """See `Problem`."""
+        rng, error = np.random.default_rng([seed, 7]), self.noise
+        return lambda x: (float(self.score(x[None])[0] + error * rng.standard_normal()), error)
+
+    def expected_regret(self, budget: int) -> Array:
+        """What Random is expected to lose after 1 to `budget` evaluations: exactly, or with noise by simulation."""
+        if not self._share:
+            return self.random_regret(budget)
+        rng = np.random.default_rng(0)
+        return random_searches(self.regret_sample, budget, rng=rng, noise=self.noise / self.range).mean(axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +74,18 @@ class Arm:
         name: What the table calls it.
         kind: The optimiser.
         changes: What is otherwise than in the default, in words.
-        options: Its options.
-        centre: Whether it is given the centre of the cube as its start, which is knowledge about the box.
+        start: Where its runs begin, as for `Plan`; the centre of the cube is knowledge about the box.
     """
 
     name: str
     kind: type[Optimizer]
     changes: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-    centre: bool = False
-
-    def begin(self, dim: int, *, seed: int, budget: int) -> Optimizer:
-        """A new run."""
-        start = np.full(dim, 0.5) if self.centre else None
-        return self.kind(dim, seed=seed, budget=budget, start=start, **self.options)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """An arm on functions of one dimension.
-
-    Attributes:
-        arm: The arm.
-        functions: The functions, of equal dimension.
-        seeds: Runs on each of them.
-        noise: Standard deviation of an evaluation, as a share of each function's spread.
-    """
-
-    arm: Arm
-    functions: tuple[Function, ...]
-    seeds: int
-    noise: float
+    start: str = "own"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a task.
+    """What an arm did on the functions of a suite.
 
     Attributes:
         ratios: By function: regret divided by that of Random, averaged over seeds and over evaluations from the tenth.
@@ -78,96 +98,93 @@ class Outcome:
     seconds: float
 
 
-def run(task: Task) -> Outcome:
-    """Makes the runs of a task, all in one group."""
-    with one_thread():
-        return _run(task)
+def run(
+    arm: Arm,
+    functions: Sequence[Function],
+    *,
+    seeds: int,
+    share: float,
+    folder: ResultsFolder,
+    workers: Workers,
+    progress: Progress,
+) -> Outcome:
+    """Makes what runs of an arm are missing, and says what came of all.
 
-
-def _run(task: Task) -> Outcome:
-    dim = task.functions[0].dim
-    budget = BUDGETS[dim]
-    cells = [(function, seed) for function in task.functions for seed in range(task.seeds)]
-    # Every run has a seed of its own, lest one lucky initial design count many times.
-    group = [task.arm.begin(dim, seed=row, budget=budget) for row in range(len(cells))]
-    luck = [np.random.default_rng([index, 7]) for index in range(len(cells))]
-    truth = np.empty((len(cells), budget))
-    chosen: dict[int, Array] = {}
-    seconds = 0.0
-    for t in range(budget):
-        begun = process_time()
-        points = task.arm.kind.ask_many(group)
-        seconds += process_time() - begun
-        for row, ((function, _), optimizer, x) in enumerate(zip(cells, group, points, strict=True)):
-            truth[row, t] = function.score(x[None])[0]
-            if task.noise:
-                error = task.noise * function.spread
-                optimizer.tell(x, truth[row, t] + error * luck[row].standard_normal(), standard_error=error)
-            else:
-                optimizer.tell(x, truth[row, t])
-        if task.noise and t + 1 in (FROM, 20, budget):
-            chosen[t + 1] = np.array([f.score(o.recommend()[None])[0] for (f, _), o in zip(cells, group, strict=True)])
-    if task.noise:
-        at = np.array(sorted(chosen))
-        scores = np.stack([chosen[t] for t in at], axis=1)
-    else:
-        at = np.arange(FROM, budget + 1)
-        scores = np.maximum.accumulate(truth, axis=1)[:, FROM - 1 :]
+    Args:
+        arm: The arm.
+        functions: The functions, of equal dimension.
+        seeds: Runs on each of them.
+        share: Standard deviation of an evaluation, as a share of each function's spread.
+        folder: Where runs are stored.
+        workers: Who makes them.
+        progress: Is told how far the work is.
+    """
+    problems = tuple(HeldOut(f, first=place * seeds, share=share) for place, f in enumerate(functions))
+    plan = Plan(
+        (Contender.find(arm.kind),), problems, seeds, budget=None, start=arm.start, noisy=bool(share), judged=EARLY
+    )
+    folder.open()
+    runner.run(plan, folder, workers=workers, progress=progress)
+    runs = list(plan.runs())
+    table = assemble(folder.load(runs), runs=runs, landscapes=problems)
+    finished, (contender,) = Benchmark(plan, table), plan.contenders
     ratios = {}
-    for place, function in enumerate(task.functions):
-        rows = slice(place * task.seeds, (place + 1) * task.seeds)
-        own = function.regret(scores[rows]).mean()
-        ratios[function.name] = float(own / _random(function, budget, noise=task.noise)[at - 1].mean())
-    return Outcome(ratios, seconds / (len(cells) * budget))
-
-
-def _random(function: Function, budget: int, *, noise: float) -> Array:
-    """What Random is expected to lose after 1 to `budget` evaluations: without noise exactly, with it by simulation."""
-    if not noise:
-        return function.random_regret(budget)
-    deviation = noise * function.spread / (function.f_max - function.f_min)
-    rng = np.random.default_rng(0)
-    return random_searches(function.regret_sample, budget, rng=rng, noise=deviation).mean(axis=0)
+    for problem in problems:
+        budget = plan.budget_of(problem)
+        at = np.array([*EARLY, budget]) if share else np.arange(SINCE, budget + 1)
+        own = np.take(finished.regret(problem.name, contender.identity), at - 1, axis=1).mean()
+        ratios[problem.name] = float(own / problem.expected_regret(budget)[at - 1].mean())
+    return Outcome(ratios, float(table["ask_seconds"].mean()))
 
 
 def conduct(
-    arms: Sequence[Arm], functions: Mapping[str, Sequence[Function]], *, noises: Sequence[float], seeds: int, jobs: int
+    arms: Sequence[Arm],
+    functions: Mapping[str, Sequence[Function]],
+    *,
+    shares: Sequence[float],
+    seeds: int,
+    folder: ResultsFolder,
+    workers: Workers,
+    progress: Progress,
 ) -> list[AblationRow]:
     """Runs every arm on every suite at every noise.
 
     Args:
         arms: The arms, the first of which is what the others are compared with.
         functions: Functions by suite.
-        noises: Standard deviations of an evaluation, in spreads of a function; 0 for none.
+        shares: Standard deviations of an evaluation, in spreads of a function; 0 for none.
         seeds: Runs of each arm on each function.
-        jobs: Worker processes.
+        folder: Where runs are stored; those that are there are not made again.
+        workers: Who makes them.
+        progress: Is told how far the work is.
 
     Returns:
         A row for each, in the order of the suites, noises and arms.
     """
-    cells = [(suite, noise) for suite in functions for noise in noises]
-    tasks = [Task(arm, tuple(functions[suite]), seeds, noise) for suite, noise in cells for arm in arms]
-    outcomes = dict(zip(((s, n, a.name) for s, n in cells for a in arms), each(run, tasks, jobs=jobs), strict=True))
     rows = []
-    for suite, noise in cells:
-        reference = list(outcomes[suite, noise, arms[0].name].ratios.values())
-        for arm in arms:
-            outcome = outcomes[suite, noise, arm.name]
-            ratios = list(outcome.ratios.values())
-            difference, factor = compare(ratios, reference)
-            rows.append(
-                AblationRow(
-                    suite=suite,
-                    noise=noise,
-                    arm=arm.name,
-                    changes=arm.changes,
-                    functions=len(ratios),
-                    mean=float(np.mean(ratios)),
-                    median=float(np.median(ratios)),
-                    difference=difference,
-                    factor=factor,
-                    better=int(np.sum(np.array(ratios) < np.array(reference))),
-                    milliseconds=1e3 * outcome.seconds,
+    for suite, members in functions.items():
+        for share in shares:
+            outcomes = [
+                run(arm, members, seeds=seeds, share=share, folder=folder, workers=workers, progress=progress)
+                for arm in arms
+            ]
+            reference = list(outcomes[0].ratios.values())
+            for arm, outcome in zip(arms, outcomes, strict=True):
+                ratios = list(outcome.ratios.values())
+                difference, factor = compare(ratios, reference)
+                rows.append(
+                    AblationRow(
+                        suite=suite,
+                        noise=share,
+                        arm=arm.name,
+                        changes=arm.changes,
+                        functions=len(ratios),
+                        mean=float(np.mean(ratios)),
+                        median=float(np.median(ratios)),
+                        difference=difference,
+                        factor=factor,
+                        better=int(np.sum(np.array(ratios) < np.array(reference))),
+                        milliseconds=1e3 * outcome.seconds,
+                    )
                 )
-            )
     return rows

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from hpo_bench.errors import UsageError
@@ -122,6 +123,20 @@ class Hvarfner(GpBo):
         )
 
 
+class InitialTwo(GpBo):
+    """Two points of the initial design instead of four."""
+
+    def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
+        super().__init__(dim, seed=seed, budget=budget, start=start, initial=2)
+
+
+class InitialEight(GpBo):
+    """Eight points of the initial design instead of four."""
+
+    def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
+        super().__init__(dim, seed=seed, budget=budget, start=start, initial=8)
+
+
 class Upper(GpBo):
     """Upper confidence bound, two standard deviations wide."""
 
@@ -236,9 +251,9 @@ ARMS = {
         Arm("matern-3/2", ThreeHalves, "kernel"),
         Arm("rbf", Smooth, "kernel"),
         Arm("botorch-priors", Hvarfner, "kernel and priors"),
-        Arm("initial-2", GpBo, "initial design", options={"initial": 2}),
-        Arm("initial-8", GpBo, "initial design", options={"initial": 8}),
-        Arm("centre", GpBo, "start at the centre: knowledge about the box", centre=True),
+        Arm("initial-2", InitialTwo, "initial design"),
+        Arm("initial-8", InitialEight, "initial design"),
+        Arm("centre", GpBo, "start at the centre: knowledge about the box", start="center"),
         Arm("ucb", Upper, "acquisition"),
         Arm("paired-ei", Paired, "acquisition under noise"),
         Arm("ascent", Polished, "search: gradient ascent in place of the last clouds"),

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from rich import box
 from rich.table import Table
 
+from hpo_bench.benchmark.result import SINCE
 from hpo_bench.peers.botorch_loop import BoTorch
 from hpo_bench.workers import one_thread
 from landscapes.functions import Function
+from landscapes.functions.problems import FunctionProblem
 from optimizers.base import Optimizer
 from optimizers.gp_bo import GpBo
 
@@ -73,7 +75,8 @@ def _timed(
                 run.tell(x, score)
                 best[row, t:] = np.maximum(best[row, t:], score)
         for function, scores in zip(chosen, best, strict=True):
-            regret = function.regret(scores[9:]).mean() / function.random_regret(budget)[9:].mean()
+            problem = FunctionProblem(function)
+            regret = problem.regret(scores[SINCE - 1 :]).mean() / problem.random_regret(budget)[SINCE - 1 :].mean()
             ratios.append(float(regret))
     suggestions = len(functions) * budget
     return SuggestionTiming(way, len(functions), together, 1e3 * seconds / suggestions, float(np.mean(ratios)))

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from landscapes import catalogue
-from landscapes.functions.problems import Problem, functions
+from landscapes.functions.problems import functions
+from landscapes.problem import Problem
 
 REFERENCE = "gp-bo"
 

@@ -16,7 +16,7 @@ from hpo_bench.statistics.comparisons import Comparison, holm
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, ratio_of_means
 from hpo_bench.workers import Workers
-from landscapes.functions.problems import Problem
+from landscapes.problem import Problem
 
 FloatArray = NDArray[np.float64]
 

@@ -1,18 +1,23 @@
 import json
+from io import StringIO
 
 import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from rich.console import Console
 
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.cli import cli
+from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
 from hpo_bench.experiments.ablation import variants
 from hpo_bench.experiments.ablation.ascent import climb, log_improvement_and_slope
-from hpo_bench.experiments.ablation.page import compare
-from hpo_bench.experiments.ablation.run import Arm, Task, conduct, run
+from hpo_bench.experiments.ablation.page import Row, compare
+from hpo_bench.experiments.ablation.run import Arm, Outcome, conduct, run
 from hpo_bench.experiments.ablation.variants import ARMS, DEFAULT, chosen
 from hpo_bench.experiments.cost.suggestion import measure, show_times
+from hpo_bench.workers import Local
 from landscapes.functions import Function
 from optimizers.gp.acquisition import LogExpectedImprovement
 from optimizers.gp.fit import LogPosterior, hyperparameters
@@ -33,6 +38,12 @@ def ridge(X):
 @pytest.fixture(scope="module")
 def functions():
     return tuple(Function.certified(suite="test-2d", name=f.__name__, dim=2, f=f) for f in (hill, ridge))
+
+
+def outcome(arm: Arm, functions, seeds: int, share: float, place) -> Outcome:
+    quiet = Progress(Console(quiet=True))
+    folder = ResultsFolder(place / "runs")
+    return run(arm, functions, seeds=seeds, share=share, folder=folder, workers=Local(1), progress=quiet)
 
 
 @pytest.fixture(scope="module")
@@ -74,16 +85,16 @@ def test_slopes_of_the_improvement_are_those_of_its_values(data) -> None:
     assert (acquisition(climbed[:, None])[:, 0] >= acquisition(places[:, :4]).amax(1)).all()
 
 
-def test_ratios_are_regret_over_exact_random(functions) -> None:
+def test_ratios_are_regret_over_exact_random(functions, tmp_path) -> None:
     """Random against Random's expectation, over many runs, is 1; Sobol points are better."""
-    ratios = run(Task(Arm("random", RandomSearch, ""), functions, 60, 0.0)).ratios
+    ratios = outcome(Arm("random", RandomSearch, ""), functions, 60, 0.0, tmp_path).ratios
     assert list(ratios) == ["hill", "ridge"]
     assert all(0.75 < ratio < 1.25 for ratio in ratios.values())
-    better = run(Task(Arm("sobol", Sobol, ""), functions, 20, 0.0)).ratios
+    better = outcome(Arm("sobol", Sobol, ""), functions, 20, 0.0, tmp_path).ratios
     assert sum(better.values()) < sum(ratios.values())
 
 
-def test_noise_and_the_centre_reach_the_optimiser(functions) -> None:
+def test_noise_and_the_centre_reach_the_optimiser(functions, tmp_path) -> None:
     class Keeps(RandomSearch):
         """Remembers its runs."""
 
@@ -93,10 +104,11 @@ def test_noise_and_the_centre_reach_the_optimiser(functions) -> None:
             super().__init__(*args, **kwargs)
             self.runs.append(self)
 
-    run(Task(Arm("keeps", Keeps, "", centre=True), functions, 1, 0.2))
-    X, scores = Keeps.runs[0].history
+    outcome(Arm("keeps", Keeps, "", start="center"), functions, 1, 0.2, tmp_path)
+    first = next(one for one in Keeps.runs if one.asked)  # the others told the plan their settings
+    X, scores = first.history
     assert X[0].tolist() == [0.5, 0.5]
-    assert np.allclose(Keeps.runs[0].standard_errors, 0.2 * functions[0].spread)
+    assert np.allclose(first.standard_errors, 0.2 * functions[0].spread)
     errors = (scores - functions[0].score(X)) / (0.2 * functions[0].spread)
     assert 0.6 < errors.std() < 1.5
 
@@ -111,10 +123,19 @@ def test_intervals_are_paired() -> None:
     assert one == (1.0, 1.0, 1.0)
 
 
-def test_a_study_has_a_row_for_each_and_is_the_same_again(functions) -> None:
+def test_a_study_has_a_row_for_each_and_is_the_same_again_without_a_run(functions, tmp_path) -> None:
     arms = [Arm("random", RandomSearch, ""), Arm("sobol", Sobol, "points")]
-    rows = conduct(arms, {"test-2d": functions}, noises=(0.0, 0.1), seeds=2, jobs=1)
-    again = conduct(arms, {"test-2d": functions}, noises=(0.0, 0.1), seeds=2, jobs=1)
+
+    def conducted(progress: Progress) -> list[Row]:
+        return conduct(
+            arms, {"test-2d": functions}, shares=(0.0, 0.1), seeds=2, folder=ResultsFolder(tmp_path),
+            workers=Local(1), progress=progress,
+        )  # fmt: skip
+
+    rows = conducted(Progress(Console(quiet=True)))
+    said = Console(file=StringIO())
+    again = conducted(Progress(said))
+    assert said.file.getvalue() == ""
     assert [(row.noise, row.arm) for row in rows] == [(0.0, "random"), (0.0, "sobol"), (0.1, "random"), (0.1, "sobol")]
     assert [row.mean for row in rows] == [row.mean for row in again]
     assert rows[0].difference == (0.0, 0.0, 0.0)
@@ -136,10 +157,9 @@ def test_every_variant_goes_another_way_than_the_default_and_repeats_itself(arm)
     assert np.array_equal(runs[0], runs[1]) == (arm.kind is variants.Luckiest)
 
 
-def test_random_under_noise_is_as_good_as_what_it_is_compared_with(functions) -> None:
+def test_random_under_noise_is_as_good_as_what_it_is_compared_with(functions, tmp_path) -> None:
     """200 searches by highest score: their mean is within some standard errors of the simulated one."""
-    task = Task(Arm("random", RandomSearch, "all"), tuple(functions[:1]), 200, 0.5)
-    (ratio,) = run(task).ratios.values()
+    (ratio,) = outcome(Arm("random", RandomSearch, "all"), functions[:1], 200, 0.5, tmp_path).ratios.values()
     assert 0.85 < ratio < 1.15
 
 
@@ -169,9 +189,9 @@ def test_the_command_writes_what_it_shows(tmp_path) -> None:
     shown = CliRunner().invoke(
         cli,
         ["ablation", "-s", "merge-like-2d", "--functions", "2", "--seeds", "1", "-a", "initial-8", "--noise", "0",
-         "-j", "1", "--out", str(out)],
+         "-j", "1", "--results", str(tmp_path / "runs"), "--out", str(out)],
     )  # fmt: skip
-    assert shown.stderr == "--out FILE is now --json > FILE\n"
+    assert shown.stderr.endswith("--out FILE is now --json > FILE\n")
     assert shown.exit_code == 0, shown.output
     rows = json.loads(out.read_text())["rows"]
     assert [row["arm"] for row in rows] == [DEFAULT, "initial-8"]
