@@ -185,13 +185,14 @@ def _adapter(kind: type) -> Any:
     return TypeAdapter(kind)
 
 
-def whole_lines(path: Path, *, wrong: type[Exception], cure: str) -> list[Any]:
+def whole_lines(path: Path, *, wrong: type[Exception], cure: str, mend: bool = True) -> list[Any]:
     """What a file of JSON lines holds that grows line by line; none if it is not there.
 
     A last line that a kill cut short is taken off the file, so that the next one begins where it should.
 
     Args:
         path: The file.
+        mend: Whether it is; not where another process may be at work on that line.
         wrong: What to raise.
         cure: What the user can do about a damaged file.
 
@@ -209,7 +210,7 @@ def whole_lines(path: Path, *, wrong: type[Exception], cure: str) -> list[Any]:
             parse_json(line.decode("utf-8", "replace"), where=f"{path}, line {number}")
             for number, line in enumerate(content[:end].split(b"\n")[:-1], start=1)
         ]
-        if end < len(content):  # and what is before it is whole
+        if mend and end < len(content):  # and what is before it is whole
             os.truncate(path, end)
         return lines
     except UnreadableError as error:

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted
+from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.ratios import mean_regret
 from landscapes.landscape import Landscape
@@ -62,16 +63,16 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
         agreement[landscape.name] = float(
             np.corrcoef(rankdata(landscape.grid.scores), rankdata(_in_order(landscape, other)))[0, 1]
         )
-        for optimizer, group in mine.groupby("optimizer", sort=False):
-            seeds = group["seed"].nunique()
-            scores = group["score"].to_numpy().reshape(seeds, -1)
-            X = group[list(landscape.space.names)].to_numpy(np.float64)
-            # Within rounding of the box, as the stored settings are.
-            there = other.regret(other.score(np.clip(X, other.space.low, other.space.high))).reshape(seeds, -1)
+        X = mine[list(landscape.space.names)].to_numpy(np.float64)
+        # Within rounding of the box, as the stored settings are.
+        mine = mine.assign(there=other.regret(other.score(np.clip(X, other.space.low, other.space.high))))
+        here, there = Cube.of(mine, "score"), Cube.of(mine, "there")
+        for optimizer in here.optimizers:
+            scores = here.curve(landscape.name, optimizer)
             held = _incumbent(scores)
-            rows = np.arange(seeds)[:, None]
-            validation.setdefault(str(optimizer), {})[landscape.name] = landscape.regret(scores[rows, held])
-            test.setdefault(str(optimizer), {})[landscape.name] = there[rows, held]
+            rows = np.arange(len(scores))[:, None]
+            validation.setdefault(optimizer, {})[landscape.name] = landscape.regret(scores[rows, held])
+            test.setdefault(optimizer, {})[landscape.name] = there.curve(landscape.name, optimizer)[rows, held]
     return Transfer(tuple(agreement), validation, test, agreement, ranges)
 
 

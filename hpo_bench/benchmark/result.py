@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.regret import random_searches
 from hpo_bench.statistics.comparisons import Comparison, compare
+from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
 from hpo_bench.statistics.ratios import REGRET_FLOOR
@@ -27,6 +28,11 @@ EARLY = (10, 20)
 """Evaluations at which smooth landscapes still tell optimisers apart."""
 REFERENCE = "gp-bo"
 """Whom the others are compared with, fixed beforehand; where it does not take part, whoever was named first."""
+
+
+def moments_of(budgets: NDArray[np.int64]) -> list[int | None]:
+    """The moments to look at runs of such budgets: those of `EARLY` before the least, and the end, which is None."""
+    return [*(t for t in EARLY if t < budgets.min()), None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,10 +69,7 @@ class Benchmark:
     def __init__(self, plan: Plan, runs: pd.DataFrame) -> None:
         self.plan = plan
         self.runs = runs
-        self._regret = {
-            (str(name), str(optimizer)): group["regret"].to_numpy().reshape(plan.seeds, -1)
-            for (name, optimizer), group in runs.groupby(["landscape", "optimizer"], sort=False)
-        }
+        self.regrets = self.cube("regret")
         self._luck: dict[str, FloatArray] = {}
 
     @property
@@ -138,18 +141,19 @@ class Benchmark:
             for landscape, budget in zip(self.landscapes, self.budgets, strict=True)
         ]
 
+    def cube(self, figure: str) -> Cube:
+        """A column of the runs by landscape, optimiser, seed and evaluation, in the order of the plan."""
+        names = [landscape.name for landscape in self.landscapes]
+        return Cube.of(self.runs, figure, problems=names, optimizers=list(self.labels))
+
     def regret(self, landscape: str, optimizer: str) -> FloatArray:
         """Regret after each evaluation of each run, shape (seeds, budget)."""
-        return self._regret[landscape, optimizer]
+        return self.regrets.curve(landscape, optimizer)
 
     @cached_property
     def moments(self) -> tuple[Checkpoint, ...]:
         """After 10 and 20 evaluations, where the budgets allow, and at the end."""
-        early = [t for t in EARLY if t < self.budgets.min()]
-        return (
-            *(self._moment(str(t), np.full_like(self.budgets, t)) for t in early),
-            self._moment(END, self.budgets),
-        )
+        return tuple(self._moment(t) for t in moments_of(self.budgets))
 
     @cached_property
     def overall(self) -> Checkpoint | None:
@@ -157,13 +161,7 @@ class Benchmark:
         if self.budgets.min() <= SINCE:
             return None
         random = np.array([curve[SINCE - 1 :].mean() for curve in self.random_curves])
-        regret = {
-            optimizer: np.stack(
-                [self.regret(ls.name, optimizer)[:, SINCE - 1 :].mean(axis=1) for ls in self.landscapes]
-            )
-            for optimizer in self.labels
-        }
-        return Checkpoint(OVERALL, self.budgets, random, random > self.noise, regret)
+        return Checkpoint(OVERALL, self.budgets, random, random > self.noise, self.regrets.since(SINCE))
 
     @property
     def checkpoints(self) -> tuple[Checkpoint, ...]:
@@ -175,15 +173,10 @@ class Benchmark:
         """The last moment."""
         return self.moments[-1]
 
-    def _moment(self, name: str, at: NDArray[np.int64]) -> Checkpoint:
+    def _moment(self, t: int | None) -> Checkpoint:
+        at = self.budgets if t is None else np.full_like(self.budgets, t)
         random = np.array([curve[t - 1] for curve, t in zip(self.random_curves, at, strict=True)])
-        regret = {
-            optimizer: np.stack(
-                [self.regret(ls.name, optimizer)[:, t - 1] for ls, t in zip(self.landscapes, at, strict=True)]
-            )
-            for optimizer in self.labels
-        }
-        return Checkpoint(name, at, random, random > self.noise, regret)
+        return Checkpoint(END if t is None else str(t), at, random, random > self.noise, self.regrets.at(t))
 
     def luck(self, point: Checkpoint) -> FloatArray:
         """Mean regrets of Random in simulated benchmarks like this one, shape (replicates, landscapes)."""

@@ -14,7 +14,7 @@ from hpo_bench.benchmark.plan import Chunk, Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.display.words import counted
-from hpo_bench.errors import HpoBenchError
+from hpo_bench.errors import HpoBenchError, ResultsError, UsageError
 from hpo_bench.workers import Workers, one_thread
 from landscapes.problem import Problem
 from optimizers.base import Optimizer
@@ -89,11 +89,14 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[P
 
     Raises:
         HpoBenchError: If the optimiser fails, or proposes what is no point of the unit cube.
+        UsageError: If the problem cannot be evaluated.
     """
     kind = Contender.find(chunk.given or chunk.optimizer).kind
     try:
         with one_thread():
             return _advance(chunk, kind, landscapes, counter)
+    except (UsageError, ResultsError):
+        raise  # of the problem, in a line of its own
     except Exception as error:
         # Whatever a user's optimiser raises is worth one clear line; the cause stays attached.
         where = f"{chunk.runs[0].landscape}, seed {chunk.runs[0].seed}"

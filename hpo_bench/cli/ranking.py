@@ -56,8 +56,8 @@ def command(
     """Run the same optimisers, budgets and seeds on several guises of each landscape, and compare the rankings.
 
     Guises are the surrogate under each kernel, a Gaussian process, noise (every evaluation on examples drawn anew) and,
-    with --real, real merges of the pair. Interrupted at any moment, the same command goes on where it stopped: every
-    race and every real evaluation is kept.
+    with --real, real merges of the pair. Interrupted at any moment, the same command goes on where it stopped: finished
+    groups of runs and every real evaluation are kept.
     """
     # Imported here so that --help does not wait.
     import joblib
@@ -65,12 +65,14 @@ def command(
     import optimizers
     from hpo_bench.benchmark.contender import Contender
     from hpo_bench.cli.landscapes.options import print_table
-    from hpo_bench.display.steps import Steps
+    from hpo_bench.display.progress import Progress
+    from hpo_bench.display.words import counted
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.ranking import outcome
-    from hpo_bench.experiments.ranking.objectives import NOISE, REAL
+    from hpo_bench.experiments.ranking.guises import NOISE, REAL
     from hpo_bench.experiments.ranking.page import write_page
     from hpo_bench.experiments.ranking.run import Comparison
+    from hpo_bench.workers import Local
     from landscapes import catalogue
     from surrogates import registry
     from surrogates.nearest import offer
@@ -81,15 +83,14 @@ def command(
     found = catalogue.load_all(patterns, root=landscapes_dir)
     if real:
         found = _built(found, pairs)
-    comparison = Comparison(
+    comparison = Comparison.of(
         [Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available())],
         found, (*(kinds or known), *([REAL] if real else [])), results, seeds=seeds, budget=budget, pairs=pairs,
     )  # fmt: skip
+    if (results / "races").exists():
+        say(f"{results / 'races'} is of an earlier version: its runs are made anew, and you may delete it", err=True)
     begin = time.monotonic()
-    with Steps(progress(), "evaluations") as steps:
-        made = comparison.run(
-            jobs=jobs or joblib.cpu_count(), told=lambda word, done, total: steps.show(done, total, word)
-        )
+    made = comparison.run(workers=Local(jobs or joblib.cpu_count()), progress=Progress(progress()))
     for point in comparison.points:
         when = "at the end of the budget" if point == "end" else f"after {point} evaluations"
         print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")
@@ -101,7 +102,7 @@ def command(
         print_table(outcome.table(without))
         say(outcome.sentence(without))
     page = write_page(comparison, out or results)
-    say(f"{made} of {len(comparison.tasks)} races made in {time.monotonic() - begin:.0f} s; page: {page}")
+    say(f"{made} of {counted(comparison.total, 'run')} made in {time.monotonic() - begin:.0f} s; page: {page}")
 
 
 def _built(landscapes: list, pairs: Path) -> list:

@@ -5,8 +5,8 @@ from dataclasses import asdict
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
-from hpo_bench.experiments.ranking.objectives import NOISE, REAL
-from hpo_bench.experiments.ranking.run import Comparison, at
+from hpo_bench.experiments.ranking.guises import NOISE, REAL
+from hpo_bench.experiments.ranking.run import Comparison
 from hpo_bench.statistics.agreement import Agreement
 from landscapes.trust import split
 
@@ -21,7 +21,7 @@ def name(kind: str) -> str:
 def table(comparison: Comparison) -> TextTable:
     """One row a guise: tau with the reference's ranking and who wins, at every checkpoint."""
     rows = []
-    for kind, of in comparison.agreements().items():
+    for kind, of in comparison.agreements.items():
         is_reference = kind == comparison.reference
         cells = [_tau(of[point], is_reference) for point in comparison.points]
         cells += [_winner(comparison, of[point], is_reference) for point in comparison.points]
@@ -33,7 +33,7 @@ def table(comparison: Comparison) -> TextTable:
 
 def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
     """Mean regret of each optimiser (row) under each guise (column) at a checkpoint."""
-    found = {kind: at(comparison.regrets(kind), point) for kind in comparison.kinds}
+    found = {kind: comparison.at(kind, point) for kind in comparison.kinds}
     rows = [
         Row(c.label, tuple(f"{found[kind][c.identity].mean():.3f}" for kind in comparison.kinds), c.identity)
         for c in comparison.contenders
@@ -63,11 +63,11 @@ def _figures(comparison: Comparison) -> dict:
         "landscapes": [landscape.name for landscape in comparison.landscapes],
         "agreement": {
             kind: {point: {k: _plain(v) for k, v in asdict(one).items()} for point, one in of.items()}
-            for kind, of in comparison.agreements().items()
+            for kind, of in comparison.agreements.items()
         },
         "mean_regret": {
             kind: {
-                point: {one: float(values.mean()) for one, values in at(comparison.regrets(kind), point).items()}
+                point: {one: float(values.mean()) for one, values in comparison.at(kind, point).items()}
                 for point in comparison.points
             }
             for kind in comparison.kinds
@@ -77,7 +77,7 @@ def _figures(comparison: Comparison) -> dict:
 
 def sentence(comparison: Comparison) -> str:
     """Whether the ranking survives, at the end of the budget, in a sentence."""
-    of = {kind: points["end"] for kind, points in comparison.agreements().items() if kind != comparison.reference}
+    of = {kind: points["end"] for kind, points in comparison.agreements.items() if kind != comparison.reference}
     if not of:
         return "There is nothing to compare with."
     kept = sum(one.same_winner for one in of.values())

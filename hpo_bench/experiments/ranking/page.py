@@ -9,9 +9,9 @@ from hpo_bench.display.figures import PAGE_INCHES, blank, colours, encode, house
 from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.ranking import outcome
-from hpo_bench.experiments.ranking.objectives import REAL
+from hpo_bench.experiments.ranking.guises import REAL
 from hpo_bench.experiments.ranking.outcome import name
-from hpo_bench.experiments.ranking.run import Comparison, at
+from hpo_bench.experiments.ranking.run import Comparison
 from hpo_bench.files import save_json, write
 from hpo_bench.statistics.agreement import FLOOR
 from landscapes.trust import MARK, marked
@@ -26,13 +26,12 @@ def draw(comparison: Comparison) -> Figure:
     """A panel a checkpoint, a column a guise, a line an optimiser."""
     labels = {c.identity: c.label for c in comparison.contenders}
     paint = colours(labels)
-    regrets = {kind: comparison.regrets(kind) for kind in comparison.kinds}
     with house_style():
         figure = blank(PAGE_INCHES, 4.6)
         axes = figure.subplots(1, len(comparison.points), sharey=True, squeeze=False)[0]
         for axis, point in zip(axes, comparison.points, strict=True):
             for one in labels:
-                means = [max(FLOOR, float(np.mean(at(regrets[kind], point)[one]))) for kind in comparison.kinds]
+                means = [max(FLOOR, float(np.mean(comparison.at(kind, point)[one]))) for kind in comparison.kinds]
                 axis.plot(range(len(means)), means, "o-", ms=4, lw=1.3, color=paint[one], clip_on=False)
             axis.set_yscale("log")
             axis.set_ylim(FLOOR, 1)

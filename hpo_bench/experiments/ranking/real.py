@@ -1,27 +1,32 @@
 """The real thing: every evaluation merges the pair's weights and answers the benchmark's questions."""
 
+import copy
+import glob
 import hashlib
 import json
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
+from uuid import uuid4
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.experiments.ranking.objectives import REAL
+from hpo_bench.experiments.ranking.guises import Guise
 from hpo_bench.files import as_record, whole_lines
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.landscape import Landscape
+from landscapes.settings import as_array
+from surrogates.extrema import Extremum
 
 Array = NDArray[np.float64]
 
@@ -34,25 +39,28 @@ class _Evaluated:
 
 
 class Cache:
-    """Scores by exact setting, in a file of JSON lines that survives a kill at any moment.
+    """Scores by exact setting, in files of JSON lines that survive a kill at any moment, one a process that writes.
 
     Args:
-        path: The file; a last line that a kill cut short is dropped.
-        belongs_to: What the scores are of; a file of something else is begun anew under another name.
+        folder: Where they lie.
+        name: How their names begin, and those of files of before.
+        belongs_to: What the scores are of; what is of something else has another name.
 
     Raises:
-        ResultsError: If the file is damaged.
+        ResultsError: If a file is damaged.
     """
 
-    def __init__(self, path: Path, *, belongs_to: str) -> None:
-        self._path = path.with_name(f"{path.stem}-{hashlib.sha256(belongs_to.encode()).hexdigest()[:12]}{path.suffix}")
+    def __init__(self, folder: Path, name: str, *, belongs_to: str) -> None:
+        digest = hashlib.sha256(belongs_to.encode()).hexdigest()[:12]
+        self._path = folder / f"{name}-{uuid4().hex[:8]}-{digest}.jsonl"
         self._scores: dict[tuple[float, ...], float] = {}
         self.seconds = 0.0
         cure = "delete it, and its evaluations are made again"
-        for number, line in enumerate(whole_lines(self._path, wrong=ResultsError, cure=cure), start=1):
-            entry = as_record(line, _Evaluated, where=f"{self._path}, line {number},", wrong=ResultsError, cure=cure)
-            self._scores[entry.x] = entry.score
-            self.seconds += entry.seconds
+        for path in sorted(folder.glob(f"{glob.escape(name)}-*{digest}.jsonl")):
+            for number, line in enumerate(whole_lines(path, wrong=ResultsError, cure=cure, mend=False), start=1):
+                entry = as_record(line, _Evaluated, where=f"{path}, line {number},", wrong=ResultsError, cure=cure)
+                self._scores[entry.x] = entry.score
+                self.seconds += entry.seconds
 
     def __len__(self) -> int:
         return len(self._scores)
@@ -73,66 +81,97 @@ class Cache:
         self.seconds += seconds
 
 
-class ForReal:
+class ForReal(Guise):
     """A landscape's pair, merged and evaluated on its tuning split at every setting that is asked for.
 
     Weights are merged in memory by mergekit's arithmetic with the masks that the landscape was recorded with, so that
-    recorded settings score what was recorded. Models are loaded when a setting is asked for that is not in the cache.
+    recorded settings score what was recorded. Models are loaded when a setting is asked for that was not evaluated
+    before; whatever the run, a setting has one score, because the examples are the same.
 
     Args:
         landscape: Its card says what was merged, and how.
         pair: The pair on disk.
-        cache: Where evaluations are kept.
-
-    Raises:
-        UsageError: If the pair's files are not those that the landscape was recorded from.
+        evaluations: Folder where evaluations are kept.
     """
 
-    kind = REAL
-    noisy = False
-
-    def __init__(self, landscape: Landscape, pair: Pair, cache: Path) -> None:
-        card = landscape.card
-        if pair.file_hashes() != {role: dict(files) for role, files in card.checkpoints.items()}:
-            raise UsageError(
-                f"the pair in {pair.folder} has other weights or examples than {landscape.name} was recorded from; "
-                f"record it again with `hpo-bench record {pair.name} --method {card.method}`"
-            )
-        self.landscape, self.space = landscape.name, landscape.space
-        self._card, self._pair = card, pair
+    def __init__(self, landscape: Landscape, pair: Pair, evaluations: Path) -> None:
+        super().__init__(landscape)
+        self._pair, self._evaluations = pair, evaluations
         self._split: Split = cast(Split, landscape.grid.split)
-        self.cache = Cache(cache, belongs_to=self.fingerprint)
+        self._top = float(landscape.grid.scores.max())
+        self._cache: Cache | None = None
         self._open: tuple | None = None
 
     @property
     def fingerprint(self) -> str:
         """Of checkpoints, options and split."""
-        options = {k: v for k, v in self._card.merge_options.items() if k != "engine"}
+        options = {k: v for k, v in self.card.merge_options.items() if k != "engine"}
         return json.dumps(
-            [self._card.name, dict(self._card.checkpoints), options, self._split], sort_keys=True, default=dict
+            [self.card.name, dict(self.card.checkpoints), options, self._split], sort_keys=True, default=dict
         )
 
-    def tell(self, x: Array, *, seed: int, t: int) -> tuple[float, None]:
-        """The score of a real merge; the same whatever the run, because the examples are."""
-        return self.truth(x), None
+    @property
+    def content_hash(self) -> str:
+        """Of the fingerprint."""
+        return hashlib.sha256(f"real merges {self.fingerprint}".encode()).hexdigest()
 
-    def truth(self, x: Array) -> float:
-        """The score of a real merge."""
+    @property
+    def optimum(self) -> Extremum:
+        """The best that was recorded, or is known to have been reached: nobody knows the real maximum."""
+        return Extremum(np.full(self.space.dim, np.nan), self._top, np.nan)
+
+    @property
+    def minimum(self) -> Extremum:
+        """The worst that was recorded."""
+        return Extremum(np.full(self.space.dim, np.nan), float(self.landscape.grid.scores.min()), np.nan)
+
+    def reaching(self, score: float) -> "ForReal":
+        """The same where somebody is known to have reached a score."""
+        other = copy.copy(self)
+        other._top = max(self._top, score)
+        return other
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of real merges."""
+        return np.array([self._score(one) for one in as_array(x, self.space.names)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without models, and what was read of evaluations, which others may have added to."""
+        return {**self.__dict__, "_cache": None, "_open": None}
+
+    @property
+    def cache(self) -> Cache:
+        """The evaluations that are kept."""
+        if self._cache is None:
+            self._cache = Cache(self._evaluations, self.name.replace("/", "_"), belongs_to=self.fingerprint)
+        return self._cache
+
+    def _score(self, x: Array) -> float:
         known = self.cache.get(x)
         if known is not None:
             return known
         begin = time.perf_counter()
         resident, evaluator, vlm, examples = self._models()
-        resident.merge(MergeSetting(self._card.method, **dict(zip(self.space.names, x.tolist(), strict=True))))
+        resident.merge(MergeSetting(self.card.method, **dict(zip(self.space.names, x.tolist(), strict=True))))
         score = evaluator.evaluate(vlm, examples).score
         self.cache.put(x, score, seconds=time.perf_counter() - begin)
         return score
 
     def _models(self) -> tuple:
+        """What merges and evaluates.
+
+        Raises:
+            UsageError: If the pair's files are not those that the landscape was recorded from.
+        """
         if self._open is None:
+            if self._pair.file_hashes() != {role: dict(files) for role, files in self.card.checkpoints.items()}:
+                raise UsageError(
+                    f"the pair in {self._pair.folder} has other weights or examples than {self.name} was recorded "
+                    f"from; record it again with `hpo-bench record {self._pair.name} --method {self.card.method}`"
+                )
             disable_progress_bar()  # transformers would draw its own across ours
             loaded = LoadedPair.load(self._pair)
-            seed = self._card.merge_options.get("mask_seed", 0)
+            seed = self.card.merge_options.get("mask_seed", 0)
             resident = Resident(loaded, masks="mergekit", mask_seed=seed if isinstance(seed, int) else 0)
             evaluator = open_evaluator(self._pair, loaded)
             self._open = (resident, evaluator, loaded.vlm, evaluator.examples(self._split))

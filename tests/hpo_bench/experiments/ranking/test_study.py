@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,16 @@ import synthetic
 from click.testing import CliRunner
 from joblib.externals.loky import get_reusable_executor
 from PIL import Image
+from rich.console import Console
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.cli import cli
+from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ranking import outcome, page
 from hpo_bench.experiments.ranking.run import Comparison
+from hpo_bench.workers import Local
 from landscapes import catalogue
 from landscapes.errors import LandscapeError
-from optimizers.grid import Grid
 
 KINDS = ("thin_plate_spline", "linear", "noise")
 
@@ -31,81 +34,80 @@ def grids(tmp_path: Path) -> Path:
 
 def comparison(grids: Path, folder: Path, kinds=KINDS, seeds: int = 2) -> Comparison:
     contenders = [Contender.find(name) for name in ("random", "pattern-search", "grid")]
-    return Comparison(
+    return Comparison.of(
         contenders, catalogue.load_all(root=grids), kinds, folder, seeds=seeds, budget=12, pairs=grids / "none"
     )
 
 
-def test_what_the_page_needs_is_read_before_a_race(grids: Path, tmp_path: Path) -> None:
+def run(made: Comparison, jobs: int = 1) -> int:
+    return made.run(workers=Local(jobs), progress=Progress(Console(quiet=True)))
+
+
+def test_what_the_page_needs_is_read_before_a_run(grids: Path, tmp_path: Path) -> None:
     held_out = grids / "rugged-c" / "dare" / "held_out"
     held_out.mkdir()
     (held_out / "grid.parquet").write_bytes(b"damaged")
     (held_out / "card.yaml").write_text("pair: [")
     with pytest.raises(LandscapeError, match="held_out"):
-        comparison(grids, tmp_path / "out").run(jobs=1)
+        run(comparison(grids, tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 
-def test_races_are_made_once_and_go_on_where_they_stopped(grids: Path, tmp_path: Path) -> None:
+def test_runs_are_made_once_and_go_on_where_they_stopped(grids: Path, tmp_path: Path) -> None:
     whole = comparison(grids, tmp_path / "whole")
-    assert whole.run(jobs=1) == len(whole.tasks) == 18
-    assert whole.run(jobs=1) == 0
+    assert run(whole) == whole.total == 36
+    assert run(whole) == 0
     half = comparison(grids, tmp_path / "half")
-
-    def interrupt(word: str, done: int, total: int) -> None:
-        if done > total / 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        half.run(jobs=1, told=interrupt)
-    left = half.run(jobs=1)
-    assert 0 < left < 18
+    assert run(replace(half, plans={kind: half.plans[kind] for kind in KINDS[:2]})) == 24
+    assert run(half) == 12
     assert outcome.as_json(half) == outcome.as_json(whole)
+
+
+def test_guises_are_the_benchmarks_own_runs(grids: Path, tmp_path: Path) -> None:
+    made = comparison(grids, tmp_path / "out")
+    run(made)
+    plan = replace(made.plans["linear"], judged=None)
+    again = list(replace(plan, landscapes=tuple(catalogue.load_all(root=grids, surrogate="linear"))).runs())
+    assert {one.key for one in again} <= made.folder.keys()
 
 
 def test_the_first_guise_is_the_reference_and_scores_are_the_benchmarks(grids: Path, tmp_path: Path) -> None:
     made = comparison(grids, tmp_path / "out")
-    made.run(jobs=1)
-    of = made.agreements()["thin_plate_spline"]["end"]
+    run(made)
+    of = made.agreements["thin_plate_spline"]["end"]
     assert (of.tau, of.same_winner) == (1.0, True)
-    regret = made.regrets("thin_plate_spline")
-    for values in regret.values():
-        assert [one.shape for one in values] == [(2, 12)] * 2
-        assert all((np.diff(one, axis=1) <= 0).all() for one in values)  # an incumbent never gets worse
-        assert all(one.min() >= 0 and one.max() <= 1 for one in values)
+    regret = made.cube("thin_plate_spline").values
+    assert regret.shape == (2, 3, 2, 12)
+    assert (np.diff(regret) <= 0).all()  # an incumbent never gets worse
+    assert ((regret >= 0) & (regret <= 1)).all()
     # What is recommended changes when it is asked for, and not in between.
-    held = [one for values in made.regrets("noise").values() for one in values]
-    assert all((one[:, 1:9] == one[:, :1]).all() and (one[:, 9:11] == one[:, 9:10]).all() for one in held)
-    noisy = np.concatenate([one.ravel() for values in made.regrets("noise").values() for one in values])
+    noisy = made.cube("noise").values
+    assert (noisy[..., 1:9] == noisy[..., :1]).all()
+    assert (noisy[..., 9:11] == noisy[..., 9:10]).all()
     assert ((noisy >= 0) & (noisy <= 1)).all()
     assert outcome.sentence(made).startswith("Against RBF, thin plate spline, at the end:")
 
 
 def test_rankings_are_given_with_and_without_weak_landscapes(grids: Path, tmp_path: Path, monkeypatch) -> None:
     made = comparison(grids, tmp_path / "out")
-    made.run(jobs=1)
+    run(made)
     assert outcome.sound(made) is None  # nothing is held out, so that both are weak
     assert "rugged-c/dare†, smooth-a/ta†" in page.text(made)
     monkeypatch.setattr(page.outcome, "split", lambda found: (found[1:], found[:1]))
     without = made.only(made.landscapes[1:])
-    assert without.regrets("linear")["grid"][0].tolist() == made.regrets("linear")["grid"][1].tolist()
+    name = without.landscapes[0].name
+    assert np.array_equal(without.cube("linear").curve(name, "grid"), made.cube("linear").curve(name, "grid"))
     assert "1 of 2 landscapes is not weak" in page.text(made)
     assert outcome.as_json(made)["without_weak"]["landscapes"] == ["smooth-a/ta"]
     assert outcome.as_json(made)["without_weak"]["agreement"] == outcome.as_json(without)["agreement"]
 
 
-def test_without_a_seed_one_run_is_enough_but_for_noise(grids: Path, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(Grid, "seeded", False)
-    made = comparison(grids, tmp_path / "out", kinds=("linear", "noise"))
-    made.run(jobs=1)
-    assert all((one == one[0]).all() for one in made.regrets("linear")["grid"])
-    assert not all((one == one[0]).all() for one in made.regrets("noise")["grid"])
-    assert not all((one == one[0]).all() for one in made.regrets("linear")["random"])
-
-
-def test_other_seeds_and_budgets_are_other_races(grids: Path, tmp_path: Path) -> None:
-    comparison(grids, tmp_path / "out").run(jobs=1)
-    assert comparison(grids, tmp_path / "out", seeds=3).run(jobs=1) == 18
+def test_other_seeds_and_budgets_are_other_runs(grids: Path, tmp_path: Path) -> None:
+    run(comparison(grids, tmp_path / "out"))
+    # Seeds that are there stay, as in any benchmark.
+    assert run(comparison(grids, tmp_path / "out", seeds=3)) == 18
+    shorter = replace(comparison(grids, tmp_path / "out").plans["linear"], budget=6)
+    assert run(replace(comparison(grids, tmp_path / "out"), plans={"linear": shorter})) == 12
 
 
 def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +116,7 @@ def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeyp
     shown = CliRunner().invoke(cli, words.split())
     assert shown.exit_code == 0, shown.output
     assert "Does the ranking survive?" in shown.output
-    assert "8 of 8 races made" in shown.output
+    assert "16 of 16 runs made" in shown.output
     folder = tmp_path / "results" / "ranking"
     content = json.loads((folder / "ranking.json").read_text())
     assert set(content["agreement"]) == {"cubic", "noise"}
@@ -125,7 +127,7 @@ def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeyp
     assert f"{content['mean_regret']['noise']['end']['sobol']:.3f} |" in page
     assert "real merges" not in page
     elsewhere = CliRunner().invoke(cli, [*words.split(), "--out", "docs"])
-    assert "0 of 8 races made" in elsewhere.output
+    assert "0 of 16 runs made" in elsewhere.output
     assert (tmp_path / "docs" / "ranking.md").read_text() == page
     wrong = CliRunner().invoke(cli, ["ranking", "--guise", "spline"])
     assert "no guise is called 'spline'" in str(wrong.exception)
@@ -151,7 +153,7 @@ class Mortal(Optimizer):
 """
 
 
-def test_a_worker_that_is_killed_costs_its_race_and_no_traceback(
+def test_a_worker_that_is_killed_costs_its_group_and_no_traceback(
     grids: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "doomed.py").write_text(MORTAL)
@@ -159,10 +161,10 @@ def test_a_worker_that_is_killed_costs_its_race_and_no_traceback(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
     get_reusable_executor().shutdown(wait=True)  # Workers of an earlier test know another environment.
-    made = Comparison(
+    made = Comparison.of(
         [Contender.find("doomed:Mortal")], catalogue.load_all(root=grids), ("linear",), tmp_path / "out",
         seeds=1, budget=6, pairs=grids / "none",
     )  # fmt: skip
-    assert made.run(jobs=2) == 2
-    assert made.run(jobs=2) == 0
+    assert run(made, jobs=2) == 2
+    assert run(made, jobs=2) == 0
     assert (tmp_path / "died").exists()
