@@ -73,7 +73,6 @@ def run_benchmark(
     suites: Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
-    sensitivity: bool = False,
     progress: bool = True,
 ) -> "BenchmarkResult":
     """Run optimisers on landscapes, every one with every seed, and compare them.
@@ -97,7 +96,6 @@ def run_benchmark(
         start: Where runs begin: "own" (where each optimiser would), "center" (of the box), or "design" (four points
             common to all).
         noisy: Whether optimisers see scores with the noise of one evaluation.
-        sensitivity: Whether to run everything under every other surrogate, too.
         progress: Whether to show on standard error how far it is.
 
     Raises:
@@ -116,7 +114,6 @@ def run_benchmark(
     from hpo_bench.benchmark.store import ResultsFolder
     from hpo_bench.display import console
     from hpo_bench.workers import Local, RayCluster
-    from surrogates import registry
 
     if report and results is None:
         raise UsageError("a report needs a results folder to be written to; or call write_report of what is returned")
@@ -131,7 +128,6 @@ def run_benchmark(
             identities=[optimizers] if isinstance(optimizers, str) else optimizers,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, suites=suites, start=start, noisy=noisy,
-            sensitivity=sensitivity,
         )  # fmt: skip
         return pipeline.execute(
             plan,
@@ -139,7 +135,6 @@ def run_benchmark(
             workers=workers,
             report=report,
             progress=console.progress() if progress else Console(quiet=True),
-            surrogates=registry.NAMES if sensitivity else (),
         )
 
 

@@ -17,7 +17,6 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.benchmark.sensitivity import sensitivity
 from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.benchmark.summary import summary
 from hpo_bench.display.progress import Progress
@@ -52,7 +51,6 @@ def plan(
     suites: Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
-    sensitivity: bool = False,
 ) -> Plan:
     """What the user asked for, checked.
 
@@ -67,7 +65,6 @@ def plan(
         suites: Test functions in place of landscapes.
         start: Where runs begin.
         noisy: Whether optimisers see noise.
-        sensitivity: Whether it shall be run under every other surrogate, too.
 
     Raises:
         HpoBenchError: If it makes no sense.
@@ -79,8 +76,6 @@ def plan(
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
     if suites and (surrogate or landscapes_dir):
         raise UsageError("a suite needs neither a surrogate nor a folder: leave out --surrogate and --landscapes-dir")
-    if suites and sensitivity:
-        raise UsageError("functions have no surrogate: leave out --sensitivity")
     found: Sequence[Problem] = (
         functions(suites, patterns)
         if suites
@@ -98,7 +93,6 @@ def execute(
     workers: Workers,
     report: bool,
     progress: Console,
-    surrogates: Sequence[str] = (),
 ) -> BenchmarkResult:
     """Make the runs that are missing, and whatever of tables, figures and page is not up to date.
 
@@ -108,7 +102,6 @@ def execute(
         workers: Who makes the runs.
         report: Whether figures and page are wanted.
         progress: Where to show progress.
-        surrogates: Other surrogates on which everything is run again, to see what depends on the choice.
 
     Raises:
         HpoBenchError: If an optimiser fails or the folder cannot be used.
@@ -116,7 +109,7 @@ def execute(
     begun = time.monotonic()
     runs = list(plan.runs())
     keys = {run.key for run in runs}
-    inputs = _inputs(plan, sorted(keys), surrogates)
+    inputs = _inputs(plan, sorted(keys))
     page = folder.path / "index.html" if report else None
     known = _known(folder, inputs, report=report)
     if keys <= folder.keys() and known is not None:
@@ -140,7 +133,6 @@ def execute(
         **summary(finished),
         # Test splits take as long as the landscapes themselves, so they come with the report alone.
         "unseen": None,
-        "sensitivity": sensitivity(finished, folder, surrogates, workers=workers, progress=Progress(progress)),
     }
     if report:
         progress.print("drawing the report", highlight=False)
@@ -154,15 +146,14 @@ def _prepared(landscape: Problem) -> Problem:
     return landscape
 
 
-def _inputs(plan: Plan, keys: list[str], surrogates: Sequence[str]) -> str:
+def _inputs(plan: Plan, keys: list[str]) -> str:
     """Content hash of all that tables and figures follow from.
 
     Args:
         plan: What is run.
         keys: Of its runs, sorted.
-        surrogates: Other surrogates that are asked for.
     """
-    digest = hashlib.sha256("".join((*keys, *surrogates)).encode())
+    digest = hashlib.sha256("".join(keys).encode())
     for landscape in plan.landscapes:
         digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
     for contender in plan.contenders:

@@ -211,19 +211,6 @@ def targets(content: Mapping) -> TextTable:
     return TextTable(("optimiser", *heads), rows)
 
 
-def sensitivity(content: Mapping) -> TextTable | None:
-    """Each optimiser's ratio of means under every surrogate; None if only one was run."""
-    found = content["sensitivity"]
-    if not found:
-        return None
-    rows = [
-        Row(one["label"], tuple(number(row["ratio_of_means"][identity]) for row in found), identity)
-        for identity, one in content["optimizers"].items()
-    ]
-    rows.append(Row("rank correlation (Kendall)", tuple(f"{row['kendall_tau']:.2f}" for row in found), faint=True))
-    return TextTable(("optimiser", *(row["surrogate"].replace("_", " ") for row in found)), tuple(rows))
-
-
 def above_noise(content: Mapping) -> TextTable | None:
     """The same ratios over the landscapes alone where Random's regret is above the noise of a comparison.
 

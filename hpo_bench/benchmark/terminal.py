@@ -13,7 +13,6 @@ from hpo_bench.benchmark.tables import (
     headline,
     noise_sentence,
     overall,
-    sensitivity,
     sound,
     sound_sentence,
     when,
@@ -50,8 +49,6 @@ def show(content: dict, console: Console) -> None:
     if (against := comparisons(content)) and len(against.rows) > 1:
         title = f"Advantage: the other's mean regret minus its own, over Random's ({when(overall(content))})"
         _print(against, title, console)
-    if shown := sensitivity(content):
-        _print(shown, "Ratio of means under other surrogates", console)
 
 
 def _print(content: TextTable, title: str, console: Console) -> None:

@@ -61,9 +61,7 @@ Examples:
 @click.option("--backend", type=Choice(["local", "ray"]), hidden=True)
 @SURROGATE
 @LANDSCAPES_DIR
-@click.option(
-    "--sensitivity", is_flag=True, help="Run everything under every other surrogate, too, and say what changes."
-)
+@click.option("--sensitivity", is_flag=True, hidden=True)
 @click.option("--no-report", is_flag=True, help="Only runs.parquet and summary.json: no figures and no page.")
 def command(
     *,
@@ -96,14 +94,17 @@ def command(
     import hpo_bench as hb
     from hpo_bench.benchmark.terminal import show
     from hpo_bench.display.words import counted
+    from hpo_bench.errors import UsageError
 
+    if sensitivity:
+        raise UsageError("--sensitivity is now a command: `hpo-bench ranking` runs every surrogate, and noise")
     if backend is not None:
         say("--backend ray is now --ray-address local", err=True)
         ray_address = ray_address or {"ray": "local", "local": None}[backend]
     result = hb.run_benchmark(
         identities, landscapes=patterns, seeds=seeds, budget=budget, results=results, report=not no_report,
         jobs=jobs or 0, ray_address=ray_address, surrogate=surrogate, landscapes_dir=landscapes_dir,
-        peers=with_peers, suites=suites, start=start, noisy=noisy, sensitivity=sensitivity,
+        peers=with_peers, suites=suites, start=start, noisy=noisy,
     )  # fmt: skip
     # A pipe has no width of its own, and the table needs about this much.
     show(result.summary, output(width=160))

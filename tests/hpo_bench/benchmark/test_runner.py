@@ -289,17 +289,6 @@ def test_a_function_in_two_dimensions_is_one_function_to_statistics():
     assert pair("merge-like-2d", "merge-like-2d/s0-01") != pair("merge-like-3d", "merge-like-3d/s0-01")
 
 
-def test_other_surrogates_are_run_on_the_same_recordings(root, tmp_path):
-    outcome = execute(make(root, "random", "sobol", budget=12), tmp_path / "results", surrogates=["cubic"])
-    first, second = outcome.summary["sensitivity"]
-    assert (first["surrogate"], second["surrogate"]) == ("thin_plate_spline", "cubic")
-    assert (
-        first["ratio_of_means"]["sobol"]
-        == outcome.summary["optimizers"]["sobol"]["at"]["t>=10"]["ratio_of_means_all"]["value"]
-    )
-    assert second["ratio_of_means"] != first["ratio_of_means"]
-
-
 def test_a_plugin_is_run_again_when_it_is_edited_or_released(root, tmp_path, monkeypatch):
     """By name it is found through its package, so neither an edit nor a new release may reuse old runs."""
     (module := tmp_path / "plugged_in.py").write_text(

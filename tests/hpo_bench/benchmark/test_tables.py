@@ -7,7 +7,6 @@ from hpo_bench.benchmark.tables import (
     headline,
     leader,
     noise_sentence,
-    sensitivity,
     sound,
     sound_sentence,
     targets,
@@ -40,7 +39,6 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
         "landscapes": [{}] * 4,
         "sound": 4,
         "noisy": False,
-        "sensitivity": [],
         "null_band": dict.fromkeys(counted, band),
         "exclusions": {point: {"counted": count, "excluded": 4 - count} for point, count in counted.items()},
         "optimizers": {
@@ -117,19 +115,6 @@ def test_comparisons_are_shown_with_their_verdicts():
 def test_targets_that_few_reach_are_said_so():
     table = targets(content(counted={"end": 4}))
     assert table.rows[0].cells == ("7", "100%", "8", "not reached", "20%", "190")
-
-
-def test_sensitivity_is_a_column_a_surrogate():
-    found = content(counted={"end": 4})
-    assert sensitivity(found) is None
-    ratios = {"gp-bo": 0.2, "random": 1.0}
-    found["sensitivity"] = [
-        {"surrogate": "thin_plate_spline", "kendall_tau": 1.0, "ratio_of_means": ratios, "median_ror": ratios},
-        {"surrogate": "gp", "kendall_tau": -1.0, "ratio_of_means": ratios, "median_ror": ratios},
-    ]
-    table = sensitivity(found)
-    assert table.columns == ("optimiser", "thin plate spline", "gp")
-    assert table.rows[-1].cells == ("1.00", "-1.00")
 
 
 def test_exclusions_are_counted_aloud():

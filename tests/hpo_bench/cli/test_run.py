@@ -183,7 +183,7 @@ def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--suite", "merge-like-2d", "--sensitivity"], "functions have no surrogate: leave out --sensitivity"),
+        (["--sensitivity"], "--sensitivity is now a command: `hpo-bench ranking`"),
         (["--suite", "bob"], "there are bbob and merge-like"),
     ],
 )
