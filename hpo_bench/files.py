@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -112,6 +112,43 @@ def sha256(path: Path) -> str:
 def save_json(path: Path, content: object) -> None:
     """Write plain JSON values; NaN and infinity are not."""
     path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The folder of figures.
+
+    Attributes:
+        folder: Where it is.
+        files: Every file that was kept, with the SHA-256 of its content.
+    """
+
+    folder: Path
+    files: dict[Path, str] = field(default_factory=dict)
+
+    def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Write a figure.
+
+        Args:
+            name: File name without suffix.
+            encoded: Its content by suffix.
+
+        Returns:
+            The same again.
+
+        Raises:
+            ResultsError: If it cannot be written.
+        """
+        for suffix, content in encoded.items():
+            file = self.folder / f"{name}.{suffix}"
+            self.files[file] = write(file, lambda path, content=content: path.write_bytes(content))
+        return encoded
+
+    def clear_others(self) -> None:
+        """Remove figures of an earlier report, about landscapes that this one does not have."""
+        for path in self.folder.glob("[!.]*"):
+            if path.suffix in {".png", ".svg"} and path not in self.files:
+                path.unlink(missing_ok=True)
 
 
 Record = TypeVar("Record")

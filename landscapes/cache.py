@@ -83,6 +83,6 @@ def _code() -> str:
     """Of all code that measures, and what it computes with."""
     digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in COMPUTE).encode())
     for package in (Path(__file__).parent, Path(str(surrogates.__file__)).parent):
-        for path in sorted(package.glob("*.py")):
+        for path in sorted(package.rglob("*.py")):
             digest.update(path.read_bytes())
     return digest.hexdigest()

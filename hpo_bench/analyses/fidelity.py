@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each

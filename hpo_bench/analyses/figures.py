@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.analyses.optima import Optimum
 from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS
 from landscapes.landscape import Landscape

@@ -35,9 +35,9 @@ from hpo_bench.benchmark.tables import (
     when,
 )
 from hpo_bench.display import landscape_map
-from hpo_bench.display.figures import Shelf, colours, encode, provenance
+from hpo_bench.display.figures import colours, encode, provenance
 from hpo_bench.display.words import counted
-from hpo_bench.files import write
+from hpo_bench.files import Shelf, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.benchmark.tables import when
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS, UNDEFINED, percent

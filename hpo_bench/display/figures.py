@@ -1,8 +1,7 @@
 """How all figures look, and what all of them say about their data."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
@@ -11,7 +10,6 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from hpo_bench.files import write
 from landscapes.catalogue import ROOT
 from landscapes.functions.problems import FunctionProblem
 from landscapes.problem import Problem
@@ -148,40 +146,3 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
             figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
             encoded[suffix] = buffer.getvalue()
     return encoded
-
-
-@dataclass(slots=True)
-class Shelf:
-    """The folder of figures.
-
-    Attributes:
-        folder: Where it is.
-        files: Every file that was kept, with the SHA-256 of its content.
-    """
-
-    folder: Path
-    files: dict[Path, str] = field(default_factory=dict)
-
-    def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """Write a figure.
-
-        Args:
-            name: File name without suffix.
-            encoded: What `encode` made of it.
-
-        Returns:
-            The same again.
-
-        Raises:
-            ResultsError: If it cannot be written.
-        """
-        for suffix, content in encoded.items():
-            file = self.folder / f"{name}.{suffix}"
-            self.files[file] = write(file, lambda path, content=content: path.write_bytes(content))
-        return encoded
-
-    def clear_others(self) -> None:
-        """Remove figures of an earlier report, about landscapes that this one does not have."""
-        for path in self.folder.glob("[!.]*"):
-            if path.suffix in {".png", ".svg"} and path not in self.files:
-                path.unlink(missing_ok=True)

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.statistics.intervals import TAILS
+from hpo_bench.statistics.luck import REPLICATES
+
 Array = NDArray[np.float64]
 
 FLOOR = 1e-3
 """Mean regrets below a thousandth of the range tie: no evaluation could tell them apart."""
-REPLICATES = 2000
-LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def agree(
     drawn = [_floored(_resampled(stack, weight, rng)) for stack in stacks]
     taus = tau_b(*drawn)
     known = taus[np.isfinite(taus)]
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]) if len(known) else (np.nan, np.nan)
+    low, high = np.quantile(known, TAILS) if len(known) else (np.nan, np.nan)
     first = [one == one.min(-1, keepdims=True) for one in means]
     resampled = [one == one.min(-1, keepdims=True) for one in drawn]
     return Agreement(

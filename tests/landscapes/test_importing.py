@@ -18,8 +18,7 @@ from landscapes.errors import (
     LandscapeError,
     UnwritableError,
 )
-from landscapes.importing import default_name, import_table, remove
-from landscapes.sweep import Reading, parse_examples, parse_space
+from landscapes.importing import Reading, default_name, import_table, parse_examples, parse_space, remove
 
 SPACE = {"lr": (0.0, 1.0), "density": None}
 

@@ -8,10 +8,9 @@ import pytest
 
 from landscapes.card import Card
 from landscapes.errors import InvalidCardError, InvalidGridError, InvalidSpaceError
-from landscapes.importing import import_table
+from landscapes.importing import Reading, asks_for_log, import_table, parse_kinds, parse_space, read_sweep
 from landscapes.landscape import Landscape
 from landscapes.space import Parameter, SearchSpace
-from landscapes.sweep import Reading, asks_for_log, parse_kinds, parse_space, read_sweep
 
 SPACE = SearchSpace(
     (Parameter("model.lr", 1e-6, 1e-1, scale="log"), Parameter("layers", 1, 8, integer=True), Parameter("b", -1.0, 3.0))

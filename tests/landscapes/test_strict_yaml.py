@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from landscapes import strict_yaml
+from landscapes.written import strict_yaml
 
 
 def wrong(text: str) -> str:

@@ -59,13 +59,13 @@ class Read(click.ParamType):
 
 
 def _space(text: str) -> Space:
-    from landscapes.sweep import parse_kinds, parse_space
+    from landscapes.importing import parse_kinds, parse_space
 
     return parse_space(text), parse_kinds(text)
 
 
 def _examples(text: str) -> int | str:
-    from landscapes.sweep import parse_examples
+    from landscapes.importing import parse_examples
 
     return parse_examples(text)
 
@@ -124,8 +124,7 @@ def add(
     what the columns mean is known.
     """
     from hpo_bench.tuning.storage.url import typed
-    from landscapes.importing import default_name, import_table
-    from landscapes.sweep import Reading
+    from landscapes.importing import Reading, default_name, import_table
 
     given = {key: value for key, value in about.items() if value is not None}
     command = shlex.join(typed(sys.argv[1:]))
@@ -161,7 +160,7 @@ def add(
 
 def _tell(landscape: "Landscape", root: Path) -> None:
     from hpo_bench.display.landscape_map import caption
-    from landscapes.sweep import asks_for_log
+    from landscapes.importing import asks_for_log
 
     say(f"{root / landscape.name}: {len(landscape.grid)} settings. {caption(landscape)}")
     if landscape.card.notes:

@@ -36,7 +36,8 @@ def study(
 
     from hpo_bench.analyses.section import analyse
     from hpo_bench.benchmark.store import read_runs
-    from hpo_bench.display.figures import Shelf, encode, provenance
+    from hpo_bench.display.figures import encode, provenance
+    from hpo_bench.files import Shelf
     from landscapes import catalogue
 
     found = catalogue.load_all(patterns, root=landscapes_dir)

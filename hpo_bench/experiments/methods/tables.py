@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.methods.findings import NAMES, Claim, score_table

@@ -10,8 +10,6 @@ from landscapes import catalogue
 from landscapes.functions.problems import functions
 from landscapes.problem import Problem
 
-REFERENCE = "gp-bo"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -9,12 +9,12 @@ from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.plan import DESIGN
 from hpo_bench.benchmark.regret import SEARCHES
-from hpo_bench.benchmark.result import OVERALL
+from hpo_bench.benchmark.result import OVERALL, REFERENCE
 from hpo_bench.benchmark.tables import ALONE, when
 from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, encode, house_style, provenance
 from hpo_bench.display.table import Row, TextTable, as_markdown
 from hpo_bench.display.words import interval, number, probability, seconds, verdicts
-from hpo_bench.experiments.peers.lineup import REFERENCE, Stage
+from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
 from hpo_bench.files import write
 from hpo_bench.peers.registry import find

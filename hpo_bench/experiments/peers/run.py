@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark import runner
-from hpo_bench.benchmark.result import Benchmark, Checkpoint
+from hpo_bench.benchmark.result import REFERENCE, Benchmark, Checkpoint
 from hpo_bench.benchmark.store import ResultsFolder, assemble
 from hpo_bench.display.progress import Progress
-from hpo_bench.experiments.peers.lineup import REFERENCE, Stage
+from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.statistics.comparisons import Comparison, holm
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, ratio_of_means

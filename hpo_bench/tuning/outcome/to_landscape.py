@@ -9,9 +9,8 @@ from hpo_bench.errors import UsageError
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.storage.store import TrialStore
-from landscapes.importing import import_table
+from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
-from landscapes.sweep import Reading
 from landscapes.terms import METHODS
 
 

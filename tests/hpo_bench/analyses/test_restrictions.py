@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from hpo_bench import paper
-from hpo_bench.analyses import restrictions
+from hpo_bench.analyses import paper, restrictions
 from landscapes.landscape import Landscape
 from landscapes.outcomes import Outcomes
 

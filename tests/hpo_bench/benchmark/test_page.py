@@ -7,7 +7,7 @@ import synthetic
 from PIL import Image
 from rich.console import Console
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.benchmark import pipeline
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan

@@ -38,7 +38,7 @@ def part(key, scores):
 
 
 def run(key, *, landscape="smooth-a/ta", seed=0, budget=3):
-    return Run("random", landscape, 2, seed, budget, key)
+    return Run("random", landscape, 2, seed, budget, key, generator_seed=seed)
 
 
 @pytest.fixture

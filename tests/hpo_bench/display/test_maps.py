@@ -14,9 +14,8 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 from hpo_bench.display import landscape_map, terminal_map
-from landscapes.importing import import_table
+from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
-from landscapes.sweep import Reading
 
 Make = Callable[..., Landscape]
 

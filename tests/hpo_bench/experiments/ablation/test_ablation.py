@@ -13,7 +13,7 @@ from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
 from hpo_bench.experiments.ablation import variants
 from hpo_bench.experiments.ablation.ascent import climb, log_improvement_and_slope
-from hpo_bench.experiments.ablation.page import Row, compare
+from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.experiments.ablation.run import Arm, Outcome, conduct, run
 from hpo_bench.experiments.ablation.variants import ARMS, DEFAULT, chosen
 from hpo_bench.experiments.cost.suggestion import measure, show_times
@@ -126,7 +126,7 @@ def test_intervals_are_paired() -> None:
 def test_a_study_has_a_row_for_each_and_is_the_same_again_without_a_run(functions, tmp_path) -> None:
     arms = [Arm("random", RandomSearch, ""), Arm("sobol", Sobol, "points")]
 
-    def conducted(progress: Progress) -> list[Row]:
+    def conducted(progress: Progress) -> list[AblationRow]:
         return conduct(
             arms, {"test-2d": functions}, shares=(0.0, 0.1), seeds=2, folder=ResultsFolder(tmp_path),
             workers=Local(1), progress=progress,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from hpo_bench import paper
+from hpo_bench.analyses import paper
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consistency, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS

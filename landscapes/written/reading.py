@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from landscapes import strict_yaml
 from landscapes.errors import UnreadableError
-from landscapes.plain import NotPlainError, check_plain, whole
+from landscapes.written import strict_yaml
+from landscapes.written.plain import NotPlainError, check_plain, whole
 
 MEBIBYTE = 2**20
 TEXT_LIMIT = 256 * MEBIBYTE

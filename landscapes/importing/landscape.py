@@ -18,8 +18,9 @@ from landscapes.card_checks import is_slug
 from landscapes.errors import FlatLandscapeError, InvalidCardError, UnwritableError
 from landscapes.files import replacing_folder
 from landscapes.grid import RecordedGrid
+from landscapes.importing.reading import Reading
+from landscapes.importing.sweep import Sweep, read_sweep
 from landscapes.landscape import Landscape
-from landscapes.sweep import Reading, Sweep, read_sweep
 
 
 def import_table(

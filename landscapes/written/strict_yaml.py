@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from landscapes.plain import DEPTH, NotPlainError, check_text, whole
+from landscapes.written.plain import DEPTH, NotPlainError, check_text, whole
 
 NODES = 100_000
 """Values in a file, those that an alias repeats as well."""

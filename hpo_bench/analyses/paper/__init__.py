@@ -61,6 +61,6 @@ def loocv() -> dict[str, dict[str, float]]:
 
 
 def _read(name: str) -> pd.DataFrame:
-    with (files("hpo_bench.paper") / f"{name}.csv").open(encoding="utf-8") as file:
+    with (files("hpo_bench.analyses.paper") / f"{name}.csv").open(encoding="utf-8") as file:
         # One of the methods is called NaN.
         return pd.read_csv(file, comment="#", keep_default_na=False)
