@@ -22,6 +22,8 @@ from landscapes.landscape import Landscape
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from hpo_bench.display.table import TextTable
+
 HEADLINES = ("median_ror", "ratio_of_means")
 """The figures of the headline, as the summary calls them."""
 
@@ -69,6 +71,26 @@ class BenchmarkResult:
         }
         index = pd.MultiIndex.from_tuples(rows, names=["optimizer", "at"])
         return pd.DataFrame(list(rows.values()), index=index, dtype=float)
+
+    @property
+    def tables(self) -> "dict[str, TextTable]":
+        """What the terminal and the page show, by name: headline, comparisons, ratios, targets, without_weak.
+
+        Each prints, and gives Markdown, LaTeX, CSV and a data frame; those that say nothing here are left out.
+
+        Example:
+            >>> print(result.tables["headline"].to_latex())  # doctest: +SKIP
+        """
+        from hpo_bench.benchmark import tables
+
+        found = {
+            "headline": tables.headline(self.summary),
+            "comparisons": tables.comparisons(self.summary),
+            "ratios": tables.ratios(self.summary, everywhere=True),
+            "targets": tables.targets(self.summary),
+            "without_weak": tables.sound(self.summary),
+        }
+        return {name: table for name, table in found.items() if table is not None}
 
     @cached_property
     def benchmark(self) -> Benchmark:

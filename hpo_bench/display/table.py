@@ -1,8 +1,18 @@
-"""A table that prints, and gives Markdown."""
+"""A table of text that prints, and gives Markdown, LaTeX, CSV and a data frame."""
 
+import csv
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
+IN_LATEX = {"≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "†": r"\dag{}", "±": r"$\pm$", "\u00a0": "~", "−": "$-$"}
+"""Signs that LaTeX knows by other names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +59,56 @@ class TextTable:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def lines(self) -> list[tuple[str, ...]]:
+        """Each row's head and cells."""
+        return [(row.head, *row.cells) for row in self.rows]
 
-def as_markdown(table: TextTable) -> str:
-    """A table in GitHub's Markdown."""
-    lines = ["| " + " | ".join(table.columns) + " |", "|---" * len(table.columns) + "|"]
-    lines += ["| " + " | ".join((row.head, *row.cells)) + " |" for row in table.rows]
-    return "\n".join(lines)
+    def to_markdown(self) -> str:
+        """In GitHub's Markdown."""
+        lines = [self.columns, ("---",) * len(self.columns), *self.lines]
+        return "\n".join(
+            "|" + "|".join(line) + "|" if line[0] == "---" else "| " + " | ".join(line) + " |" for line in lines
+        )
+
+    def to_csv(self) -> str:
+        """Comma-separated, with a line of heads."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.lines])
+        return text.getvalue()
+
+    def to_latex(self) -> str:
+        """A `tabular` with rules of the package `booktabs`, for a paper."""
+        text = self.to_frame().reset_index().to_latex(index=False, escape=True, column_format=self._aligned)
+        return text.translate(str.maketrans(IN_LATEX))
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Rows by their heads; cells are the text that is shown."""
+        import pandas as pd
+
+        index = pd.Index([row.head for row in self.rows], name=self.columns[0])
+        return pd.DataFrame([row.cells for row in self.rows], index=index, columns=list(self.columns[1:]))
+
+    def printed(self, *, title: str | None = None, fold: int | None = None) -> "Table":
+        """For a terminal.
+
+        Args:
+            title: Above it.
+            fold: Letters of a line of a head; None for as many as there are.
+        """
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        for place, head in enumerate(self.columns):
+            words = fill(head, fold) if fold else head
+            table.add_column(words, justify="right" if place else "left", no_wrap=not place)
+        for place, row in enumerate(self.rows):
+            if row.faint and place:
+                table.add_section()
+            table.add_row(row.head, *row.cells, style="dim" if row.faint else None)
+        return table
+
+    @property
+    def _aligned(self) -> str:
+        return "l" + "r" * (len(self.columns) - 1)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.files import write
 from hpo_bench.statistics.examples import Z95, error_of_difference
@@ -242,7 +242,9 @@ def others(replicates: int) -> TextTable:
 def page(replicates: int = REPLICATES) -> str:
     """The page in Markdown."""
     return (
-        "\n\n".join((ABOUT.strip(), as_markdown(by_pairs(replicates)), OTHERS.strip(), as_markdown(others(replicates))))
+        "\n\n".join(
+            (ABOUT.strip(), by_pairs(replicates).to_markdown(), OTHERS.strip(), others(replicates).to_markdown())
+        )
         + "\n"
     )
 

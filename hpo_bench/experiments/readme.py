@@ -20,7 +20,6 @@ from hpo_bench.benchmark.tables import (
     unseen_sentence,
     when,
 )
-from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted, interval, listed
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import RESULTS, save_json, write
@@ -54,11 +53,11 @@ def block(content: Mapping) -> str:
         f"{columns[0].upper()}{columns[1:]}."
     )
     parts = [
-        _first(content), unseen_sentence(content), about, as_markdown(headline(content)), noise_sentence(content),
+        _first(content), unseen_sentence(content), about, headline(content).to_markdown(), noise_sentence(content),
         f"{comparison_sentence(content)} {_equivalent(content)}".strip(),
     ]  # fmt: skip
     if table := sound(content):
-        parts += [sound_sentence(content), as_markdown(table), FEW]
+        parts += [sound_sentence(content), table.to_markdown(), FEW]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Split
@@ -175,7 +175,7 @@ def table(rungs: Sequence[Rung]) -> str:
             ]
         rows.append(Row(rung.pair, tuple(cells)))
     columns = ("pair", "language model", "examples", "VLM", "NAN at", "gain of NAN", "TA at", "gain of TA")
-    return as_markdown(TextTable(columns, tuple(rows)))
+    return TextTable(columns, tuple(rows)).to_markdown()
 
 
 def _scores(evaluator: Evaluator, loaded: LoadedPair, split: Split) -> np.ndarray:

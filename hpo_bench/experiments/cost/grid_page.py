@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, encode, house_style
-from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
@@ -151,8 +151,8 @@ def write_page(comparisons: Sequence[GridComparison], plan: GridPlan, folder: Pa
         "Table 2 of the study says what its full grids cost. Here the same grids, on nano pairs, stand against "
         "`hpo-bench tune`; made by", "",
         f"    {' '.join(plan.command)}", "", "![Differences in test score](cost.png)", "",
-        "## By method", "", as_markdown(by_method(comparisons)), "",
-        "## By pair", "", as_markdown(by_pair(comparisons)), "",
+        "## By method", "", by_method(comparisons).to_markdown(), "",
+        "## By pair", "", by_pair(comparisons).to_markdown(), "",
         *(line for note in notes(comparisons, plan) for line in (note, "")),
         SOURCE,
     ]  # fmt: skip

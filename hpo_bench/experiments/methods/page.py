@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.colors import TwoSlopeNorm
 
 from hpo_bench.display.figures import blank, encode, house_style
-from hpo_bench.display.table import TextTable, as_markdown
+from hpo_bench.display.table import TextTable
 from hpo_bench.experiments.methods import tables
 from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consistency, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, SWAP, VARIANTS
@@ -84,7 +84,7 @@ def write_page(results: Sequence[PairResult], folder: Path, *, source: str) -> P
     png = gains_figure(results, source)
     write(folder / FIGURE, lambda partial: partial.write_bytes(png))
     parts = ["# Nine merge methods", source, f"![Gain over the base VLM]({FIGURE})"]
-    parts += [f"## {title}\n\n{as_markdown(table)}" for title, table in contents(results).items()]
+    parts += [f"## {title}\n\n{table.to_markdown()}" for title, table in contents(results).items()]
     parts.append("\n".join(f"- {note}" for note in notes(results)))
     text = "\n\n".join(parts) + "\n"
     page = folder / PAGE

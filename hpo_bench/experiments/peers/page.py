@@ -12,7 +12,7 @@ from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import OVERALL, REFERENCE
 from hpo_bench.benchmark.tables import ALONE, when
 from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, encode, house_style, provenance
-from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import interval, number, probability, seconds, verdicts
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
@@ -135,9 +135,9 @@ def write_page(rounds: Sequence[Round], folder: Path) -> Path:
         parts += [f"## {stage.title}", source, notes(stage)]
         parts += [sentence(one), speed_sentence(found)]
         parts.append(f"![Regret over random against evaluations, GP-BO beside each peer]({stage.name}.png)")
-        parts += [f"### {title}\n\n{as_markdown(table)}" for title, table in tables(one).items()]
+        parts += [f"### {title}\n\n{table.to_markdown()}" for title, table in tables(one).items()]
     peers = dict.fromkeys(met.peer for one in rounds for met in one.meetings)
-    parts += ["## The peers", as_markdown(lineup(list(peers)))]
+    parts += ["## The peers", lineup(list(peers)).to_markdown()]
     text = "\n\n".join(filter(None, parts)) + "\n"
     write(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
     return folder / PAGE

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, colours, encode, house_style, provenance
-from hpo_bench.display.table import as_markdown
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.ranking import outcome
 from hpo_bench.experiments.ranking.guises import REAL
@@ -82,7 +81,7 @@ def text(comparison: Comparison) -> str:
         f"{runs}: {names}. {provenance(comparison.landscapes)}",
         f"![{CAPTION}](ranking.png)",
         "## Agreement of rankings",
-        as_markdown(outcome.table(comparison)),
+        outcome.table(comparison).to_markdown(),
     ]
     if without is not None:
         sound = len(without.landscapes)
@@ -90,12 +89,12 @@ def text(comparison: Comparison) -> str:
         kept = f"{sound} of {counted(landscapes, 'landscape')} {verb} not weak ({MARK})"
         parts += [
             f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
-            as_markdown(outcome.table(without)),
+            outcome.table(without).to_markdown(),
         ]
     parts.append("## Mean regret")
     for point in comparison.points:
         when = "At the end of the budget" if point == "end" else f"After {point} evaluations"
-        parts.append(f"### {when}\n\n{as_markdown(outcome.regret_table(comparison, point))}")
+        parts.append(f"### {when}\n\n{outcome.regret_table(comparison, point).to_markdown()}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from hpo_bench.display.table import Row, TextTable, as_markdown
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit
 from hpo_bench.experiments.spending.measure import BUDGETS, MOST
@@ -46,7 +46,7 @@ def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame) -> str:
             continue
         parts.append(f"## {title}\n")
         if source == SWEEPS:
-            parts += [SWEPT, as_markdown(swept(own)), ""]
+            parts += [SWEPT, swept(own).to_markdown(), ""]
             continue
         for dim in sorted(own["dim"].unique()):
             here = own[own["dim"] == dim]
@@ -54,15 +54,15 @@ def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame) -> str:
             parts += [
                 f"### {name}\n",
                 "GP-BO, highest posterior mean, by examples (rows) and settings (columns):\n",
-                as_markdown(losses(here)),
+                losses(here).to_markdown(),
                 "\nThe same money spent in other ways, by example evaluations in all:\n",
-                as_markdown(rivals(here)),
+                rivals(here).to_markdown(),
                 "",
-                as_markdown(reported(here)),
+                reported(here).to_markdown(),
                 "",
                 model_words(here, dim=int(dim)),
             ]
-    parts += [HONEST, as_markdown(honesty_table(honest)), "", STOPPING, as_markdown(stopping_table(ended)), ""]
+    parts += [HONEST, honesty_table(honest).to_markdown(), "", STOPPING, stopping_table(ended).to_markdown(), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
