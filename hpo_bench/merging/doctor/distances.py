@@ -52,8 +52,11 @@ PUBLISHED = (
 
 def by_kind(products: Mapping[str, Products]) -> dict[Kind, Products]:
     """Inner products by kind of tensor, of kinds that there are."""
-    names = {kind: [name for name in products if kind_of(name) == kind] for kind in KINDS}
-    return {kind: total(products, members) for kind, members in names.items() if members}
+    found: dict[Kind, Products] = {}
+    for kind in KINDS:
+        if names := [name for name in products if kind_of(name) == kind]:
+            found[kind] = total(products, names)
+    return found
 
 
 def suggest(products: Mapping[str, Products]) -> list[Finding]:

@@ -47,6 +47,8 @@ MERGED = [
 ]
 if os.environ.get("HPO_BENCH_ALL"):
     ONCE = MERGED = EVERY
+else:
+    ONCE = [case for case in ONCE if case[0] not in {name for name, _, _ in MERGED}] + MERGED
 
 
 def _id(case: tuple[str, str, bool]) -> str:
