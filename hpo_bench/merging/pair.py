@@ -189,6 +189,9 @@ class Pair:
         found = {}
         for role in ROLES:
             folder = self._local(role)
+            if folder.is_file():  # GGUF
+                found[role] = {folder.name: _sha256(folder)}
+                continue
             names = {path.name for path in folder.glob("*.safetensors")} | _shards_below(folder)
             found[role] = {name: _sha256(folder / name) for name in sorted(names)}
         if self.examples_file is not None or "examples" in self.evaluation:

@@ -66,9 +66,6 @@ class Configuration:
             MergeError: If it is damaged, or of an architecture that transformers does not know.
         """
         from transformers import AutoConfig
-        from transformers.models.auto.modeling_auto import (
-            MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as IMAGE_TEXT_TO_TEXT,
-        )
 
         raw = read_config(folder)
         try:
@@ -78,6 +75,21 @@ class Configuration:
             if str(raw.get("model_type", "")).startswith("llava_"):
                 hint = "; this is the LLaVA authors' own format: use the model's conversion under llava-hf"
             raise MergeError(f"{folder / CONFIG}: {first_line(error)}{hint}") from error
+        return cls.of(config, raw)
+
+    @classmethod
+    def of(cls, config: Any, raw: Mapping[str, Any] | None = None) -> "Configuration":
+        """What matters of a configuration of transformers'.
+
+        Args:
+            config: The configuration.
+            raw: As it is written; None if it is not.
+        """
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as IMAGE_TEXT_TO_TEXT,
+        )
+
+        raw = raw or {}
         text = config.get_text_config()
         nested = raw.get("text_config") or {}
         heads = getattr(text, "num_attention_heads", None)

@@ -1,4 +1,4 @@
-"""Base, VLM and expert as people have them: a model's folder, a VLM for its language part, or a LoRA of the base."""
+"""Base, VLM and expert as people have them: folders, a VLM's language part, a LoRA of the base, GGUF files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.adapter import AdaptedModel, is_adapter
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
+from hpo_bench.merging.checkpoints.gguf import is_gguf, open_gguf
 from hpo_bench.merging.checkpoints.identification import made_of
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.skeleton import Skeleton
@@ -21,7 +22,7 @@ class Opened:
     Attributes:
         model: Its tensors.
         configuration: Of the whole model.
-        tokenizer: Folder of its tokenizer.
+        tokenizer: Where its tokenizer is: a folder, or a GGUF file.
     """
 
     model: StoredModel
@@ -44,7 +45,8 @@ def open_models(
         MergeError: If one cannot be read, or is not of the kind that its role asks for.
     """
     lora = is_adapter(folders["expert"])
-    own = {role: folder for role, folder in folders.items() if not (role == "expert" and lora)}
+    unpacked = {role: open_gguf(place) for role, place in folders.items() if role != "vlm" and is_gguf(place)}
+    own = {role: folder for role, folder in folders.items() if role not in unpacked and not (role == "expert" and lora)}
     checkpoints = {role: Checkpoint.open(folder) for role, folder in own.items()}
     configurations = {
         role: Configuration.read(folder, trust_remote_code=trust_remote_code) for role, folder in own.items()
@@ -58,6 +60,7 @@ def open_models(
         )
         for role, checkpoint in checkpoints.items()
     }
+    opened |= {role: Opened(model, read, folders[role]) for role, (model, read) in unpacked.items()}
     if lora:
         base, folder = opened["base"], folders["expert"]
         adapted = AdaptedModel.on(base.model, folder, base_source=sources["base"])

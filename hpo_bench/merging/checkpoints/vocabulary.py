@@ -21,6 +21,7 @@ import torch
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.gguf import is_gguf, read_tokens
 from landscapes.written import TEXT_LIMIT, check_regular, read_json
 
 _FILE = "tokenizer.json"
@@ -118,6 +119,8 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
                 check_regular(path, at_most=TEXT_LIMIT)
         if (folder / _FILE).exists():
             return Tokenizer.from_file(str(folder / _FILE)).get_vocab(with_added_tokens=True) | _added(folder)
+        if is_gguf(folder):
+            return read_tokens(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_vocab()
     except Exception as error:  # whatever a missing or broken file makes transformers raise
         raise MergeError(

@@ -1,0 +1,90 @@
+"""Base and expert as GGUF files."""
+
+import json
+from pathlib import Path
+
+import backbones
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints import gguf as ours
+from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+
+NAMES = {
+    "model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k", "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+}  # fmt: skip
+
+
+def write(folder: Path, file: Path) -> Path:
+    """A Qwen2 as llama.cpp stores it, in float32."""
+    gguf = pytest.importorskip("gguf")
+    config = json.loads((folder / "config.json").read_text())
+    writer = gguf.GGUFWriter(file, "qwen2")
+    writer.add_context_length(64)
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(config["num_attention_heads"])
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_rope_freq_base(10000.0)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_vocab_size(config["vocab_size"])
+    vocabulary = json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_token_list(sorted(vocabulary, key=vocabulary.__getitem__))
+    writer.add_token_merges(["w 0"])
+    writer.add_token_types([1] * len(vocabulary))
+    for name, weight in AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict().items():
+        own, kind = name.rsplit(".", 1)
+        if own.startswith("model.layers."):
+            _, _, layer, rest = own.split(".", 3)
+            own = f"blk.{layer}.{NAMES[rest]}"
+        else:
+            own = NAMES[own]
+        writer.add_tensor(f"{own}.{kind}", weight.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return file
+
+
+def test_a_gguf_file_merges_as_the_model_that_it_was_made_of(tmp_path: Path) -> None:
+    folder = backbones.build(tmp_path / "pair", "qwen2-vl")
+    file = write(folder / "expert", tmp_path / "expert.gguf")
+    base, vlm = str(folder / "base"), str(folder / "vlm")
+    plain = LoadedPair.load(Pair.of(base=base, vlm=vlm, expert=str(folder / "expert")))
+    pair = Pair.of(base=base, vlm=vlm, expert=str(file))
+    alignment = Alignment.of(pair)
+    alignment.check()
+    assert "the expert is a GGUF file" in [finding.message for finding in alignment.findings]
+    loaded = LoadedPair.load(pair)
+    for name, weight in plain.expert.items():
+        torch.testing.assert_close(loaded.expert[name], weight, msg=name)
+    assert set(pair.file_hashes()["expert"]) == {"expert.gguf"}
+
+
+@pytest.mark.parametrize("role", ["base", "expert"])
+def test_without_the_package_it_is_said_how_to_get_it(
+    role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ours, "find_spec", lambda _: None)
+    folder = backbones.build(tmp_path / "pair", "qwen2-vl")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    places = {each: str(folder / each) for each in ("base", "vlm", "expert")} | {role: str(tmp_path / "model.gguf")}
+    with pytest.raises(MergeError, match=r"model.gguf is a GGUF file, which needs the package gguf: pip install"):
+        Alignment.of(Pair.of(**places))
+
+
+def test_a_broken_file_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(MergeError, match=r"model.gguf: cannot be read: .*; use the original weights"):
+        ours.open_gguf(tmp_path / "model.gguf")
