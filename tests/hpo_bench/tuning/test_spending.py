@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -65,3 +67,10 @@ def test_what_makes_no_plan_is_said(options: dict[str, float], message: str) -> 
 def test_small_splits_tell_little_apart() -> None:
     assert told_apart(160) == pytest.approx(3.46, abs=0.01)
     assert told_apart(640) == pytest.approx(told_apart(160) / 2)
+
+
+def test_the_models_are_those_of_the_page() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "spending" / "spending.md").read_text(encoding="utf-8")
+    for dim, model in MODELS.items():
+        formula = f"{model.search:.2f} exp((8 - settings) / {model.pace:.1f}) + {model.luck:.2f} (examples / 400)^-1/2"
+        assert f"Model in {dim}-D: expected loss = {formula} points" in text
