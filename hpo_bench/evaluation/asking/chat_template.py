@@ -74,7 +74,7 @@ class ChatTemplate:
         return self._render([*self._told, {"role": "user", "content": self._content(_parts(question))}])
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
-        framer = self._processor if getattr(self._processor, "chat_template", None) else self._tokenizer
+        framer = self._processor if getattr(self._processor, "chat_template", None) else self._processor.tokenizer
         return framer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False, **self._switches)
 
     def _check_switches(self, used: bool) -> None:

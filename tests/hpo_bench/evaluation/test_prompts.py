@@ -362,3 +362,11 @@ def test_answers_end_at_texts_but_thoughts_do_not(prompt: str, text: str, answer
     assert bool(said.notes) == (not answer)
     plain = Generation(Letters(prompt), scores, max_new_tokens=len(text), strip_thinking=False)  # type: ignore[arg-type]
     assert plain.respond(model, [Example("a", "all", "?", (), "42")])[0] == [text]
+
+
+def test_a_template_that_only_the_tokenizer_has_is_used() -> None:
+    processor = families.processor("qwen2_vl")
+    processor.tokenizer.chat_template, processor.chat_template = processor.chat_template, None
+    prompts = Prompts(processor)
+    assert prompts.framed
+    assert prompts.text(TWO) == RENDERED["qwen2_vl"][0]
