@@ -78,7 +78,7 @@ class BenchmarkResult:
 
         Each prints, and gives Markdown, LaTeX, CSV and a data frame; those that say nothing here are left out.
 
-        Example:
+        Examples:
             >>> print(result.tables["headline"].to_latex())  # doctest: +SKIP
         """
         from hpo_bench.benchmark import tables
