@@ -270,7 +270,7 @@ def merge(
     else:
         loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
         engine = Resident(loaded, mask_seed=mask_seed, statistics=calibrated(found, loaded, setting.kind, samples))
-        export_merge(found, loaded, setting, folder, engine=engine, trust_remote_code=trust_remote_code)
+        export_merge(found, loaded, setting, folder, engine=engine)
     return folder
 
 

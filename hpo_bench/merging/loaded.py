@@ -32,6 +32,7 @@ class LoadedPair:
         base: State of the base, by language model name, with the VLM's vocabulary rows.
         tuned: The VLM's own language weights, by language model name; a copy that merging does not touch.
         expert: State of the expert, by language model name, with the VLM's vocabulary rows.
+        alignment: How the three lie on disk; None for models made by hand, of which nothing can be written.
     """
 
     vlm: Any
@@ -40,6 +41,7 @@ class LoadedPair:
     base: dict[str, torch.Tensor]
     tuned: dict[str, torch.Tensor]
     expert: dict[str, torch.Tensor]
+    alignment: Alignment | None = None
 
     @classmethod
     def load(
@@ -88,7 +90,9 @@ class LoadedPair:
             base[theirs] = triple.base.to(device=device, dtype=kept)
             expert[theirs] = triple.expert.to(device=device, dtype=kept)
             tuned[theirs] = state[ours].clone()
-        return cls(vlm=vlm, processor=processor, names=names, base=base, tuned=tuned, expert=expert)
+        return cls(
+            vlm=vlm, processor=processor, names=names, base=base, tuned=tuned, expert=expert, alignment=alignment
+        )
 
     def write_language(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Put language weights, by language model name, into the live VLM in place."""

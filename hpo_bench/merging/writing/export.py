@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.plausibility import check_base
 from hpo_bench.merging.engine.mergekit import FILE, text
@@ -35,7 +36,6 @@ def export_merge(
     *,
     mask_seed: int = 0,
     engine: Resident | None = None,
-    trust_remote_code: bool = False,
     further: Further = lambda *_: {},
 ) -> Path:
     """Merge, and write the merged VLM as `from_pretrained` reads it.
@@ -51,7 +51,6 @@ def export_merge(
         provenance: What else to keep in `hpo_bench.json`, such as the study and the score; anything JSON can hold.
         mask_seed: Seed of DARE's masks.
         engine: What merges the loaded pair, with a mask seed of its own; by default a new one in mergekit's arithmetic.
-        trust_remote_code: As for `LoadedPair.load`.
         further: Makes what else belongs into the folder, texts by file name, of a folder that loads as the finished one
             will and of what `hpo_bench.json` says; only after it has the folder its name.
 
@@ -65,8 +64,8 @@ def export_merge(
         MergeError: If the disk is too small or a merged weight is NaN. Nothing is left behind then.
     """
     check_free(folder, apart_from=pair.folders)
-    alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
-    alignment.check()
+    if (alignment := loaded.alignment) is None:
+        raise MergeError("models that were not loaded from a pair's folders cannot be written; use LoadedPair.load")
     engine = engine or Resident(loaded, mask_seed=mask_seed)
     fingerprint = engine.merge(setting)
     weights = loaded.read_language()

@@ -119,7 +119,6 @@ def export(
         folder,
         provenance,
         mask_seed=config.mask_seed,
-        trust_remote_code=trust_remote_code,
         further=describe,  # the folder has its name when all of it is there, and has been asked
     )
     return replace(checked[0], folder=folder)
