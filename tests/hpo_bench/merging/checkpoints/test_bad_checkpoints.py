@@ -125,7 +125,7 @@ def lose_tokenizer(folder: Path) -> None:
         (cut_header, "cannot be read, it may be truncated"),
         (lose_index, "but not their model.safetensors.index.json"),
         (break_index, "is no safetensors index"),
-        (lead_out, "is not a file beside it"),
+        (lead_out, "which is no file beside or below it"),
         (mislead, "lacks 'model.nowhere.weight'"),
         (pickle, "pytorch_model.bin is a pickle, and loading a pickle runs whatever code"),
         (quantise, "is stored as I8; quantised checkpoints cannot be merged"),
