@@ -95,6 +95,6 @@ def _numbers(values: Any, what: object) -> Array:
         )
         if not text:
             return np.asarray(array, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InvalidSpaceError(f"{what!s} must be numbers: {error}") from error
     raise InvalidSpaceError(f"{what!s} must be numbers, not {array.dtype if array.dtype.kind != 'O' else 'text'}")

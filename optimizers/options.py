@@ -30,6 +30,20 @@ def fraction(what: str, value: object) -> float:
     return float(value)
 
 
+def real(what: str, value: object) -> float:
+    """A number, which may be NaN or infinite, as it was told.
+
+    Raises:
+        InvalidSettingError: If the value is no number; text that looks like one is not.
+    """
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError("it is text")
+        return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidSettingError(f"{what} must be a number, not {type(value).__name__} ({error})") from error
+
+
 def refuse_names(what: str, points: object) -> None:
     """Refuse tables and mappings: their columns may stand in any order, and the cube's axes have no names to go by.
 
@@ -49,7 +63,10 @@ def unit_points(what: str, points: ArrayLike | Sequence[ArrayLike], dim: int) ->
     """
     refuse_names(what, points)
     # Adding zero turns -0.0 into 0.0: the same number must have the same bytes.
-    checked = np.atleast_2d(np.array(points, dtype=np.float64)) + 0.0
+    try:
+        checked = np.atleast_2d(np.array(points, dtype=np.float64)) + 0.0
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidSettingError(f"{what} must be points of {dim} numbers from 0 to 1 ({error})") from error
     if checked.ndim != 2 or checked.shape[1] != dim or not np.all((checked >= 0.0) & (checked <= 1.0)):
         raise InvalidSettingError(f"{what} must be one or more points of {dim} numbers from 0 to 1, not {points!r}")
     if len(np.unique(checked, axis=0)) < len(checked):

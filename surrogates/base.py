@@ -55,7 +55,7 @@ class Surrogate(ABC):
                 the points do not determine the surrogate, or they name their coordinates.
             TooFewPointsError: If there are fewer points than `least_points`.
         """
-        X, y = self._points(X), np.array(y, dtype=np.float64)
+        X, y = self._points(X), _numbers("values", y)
         n, dim = X.shape
         if y.shape != (n,):
             raise InvalidDataError(f"{n} points need scores of shape ({n},), not {y.shape}")
@@ -178,7 +178,7 @@ class Surrogate(ABC):
         if isinstance(X, Mapping) or any(hasattr(one, "iloc") for one in (X, *(X if isinstance(X, list) else ()))):
             # A table's columns may stand in any order, and the cube's axes have no names to go by.
             raise InvalidDataError("points of the unit cube have no names; give an array with its axes in order")
-        points = np.array(X, dtype=np.float64)
+        points = _numbers("points", X)
         if points.ndim != 2 or points.shape[1] == 0:
             raise InvalidDataError(f"points must have shape (n, d), not {points.shape}")
         # Written so that NaN fails too.
@@ -187,3 +187,10 @@ class Surrogate(ABC):
                 "a point lies outside the unit cube, where the surrogate knows nothing; scale it first"
             )
         return np.clip(points, 0.0, 1.0)
+
+
+def _numbers(what: str, values: ArrayLike) -> Array:
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidDataError(f"{what} must be numbers ({error})") from error

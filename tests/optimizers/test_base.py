@@ -134,3 +134,21 @@ def test_designs_take_no_notice_of_known_points(name: str) -> None:
         assert np.array_equal(*points)
         for run in runs:
             run.tell(points[0], float(t))
+
+
+@pytest.mark.parametrize("score", ["0.5", "much", b"1", [1.0, 2.0], {}, object(), 1j, 10**400])
+def test_a_score_that_is_no_number_is_refused(score: object) -> None:
+    optimizer = RandomSearch(2, seed=0, budget=2)
+    point = optimizer.ask()
+    for told in ({"score": score}, {"score": 1.0, "standard_error": score}, {"score": 1.0, "margin": score}):
+        with pytest.raises(InvalidSettingError, match="must be a number"):
+            optimizer.tell(point, **told)
+    with pytest.raises(InvalidSettingError, match="a point must be 2 numbers"):
+        optimizer.tell([score, [0.5]], 1.0)
+    optimizer.tell(point, 1.0)
+
+
+def test_known_points_that_are_no_numbers_are_refused() -> None:
+    for start in (["a", "b"], [[0.5], [0.5, 0.5]], [10**400, 0]):
+        with pytest.raises(InvalidSettingError, match="start must be"):
+            RandomSearch(2, seed=0, budget=2, start=start)
