@@ -84,6 +84,11 @@ def run(arguments: Sequence[str]) -> int:
     """
     if "_HPO_BENCH_COMPLETE" in os.environ:  # a shell asks what can be typed next
         cli(prog_name="hpo-bench")
+    for word in arguments:
+        try:
+            word.encode()
+        except UnicodeEncodeError:  # a byte of a file's name that no file of ours, and no URL, can hold
+            raise click.UsageError(f"{word!r} is not UTF-8; rename what it names") from None
     try:
         # As `cli()` does, which makes of a Ctrl-C an error of its own and an empty line.
         with cli.make_context("hpo-bench", list(arguments)) as context:

@@ -203,6 +203,11 @@ def test_passwords_are_not_repeated(words: tuple[str, ...], here: Path, capfd: p
     assert "me:hunter2" not in refused(list(words), here, capfd).replace("password=hunter2", "me:hunter2")
 
 
+@pytest.mark.parametrize("words", [("tune", "ja-llama", "--studies"), ("report",), ("cost", "grid", "--out")])
+def test_names_that_are_not_utf_8_are_refused(words: tuple[str, ...], here: Path, capfd: pytest.CaptureFixture) -> None:
+    refused([*words, "a\udcff"], here, capfd, names="'a\\udcff' is not UTF-8; rename what it names")
+
+
 DEEP = "[" * 3000 + "]" * 3000
 
 
