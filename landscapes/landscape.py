@@ -156,17 +156,17 @@ class Landscape(Problem):
         return self.surrogate.predict(self.space.to_unit(x))
 
     @cached_property
-    def optimum(self) -> Extremum:
+    def optimum(self) -> Extremum:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The certified global maximum; `x` in the parameters' own units."""
         return _extremum_of(self._extremes["optimum"])
 
     @cached_property
-    def minimum(self) -> Extremum:
+    def minimum(self) -> Extremum:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The certified global minimum; `x` in the parameters' own units."""
         return _extremum_of(self._extremes["minimum"])
 
     @cached_property
-    def noise(self) -> float:
+    def noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Standard error of one evaluation at the optimum, in score units; NaN where unknown.
 
         That of the nearest recorded setting, by distance in the unit cube.
@@ -175,7 +175,7 @@ class Landscape(Problem):
         return float(self.grid.standard_errors[np.linalg.norm(self._nodes - optimum, axis=1).argmin()])
 
     @cached_property
-    def regret_noise(self) -> float:
+    def regret_noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Standard error of a regret near the optimum, in score units; NaN where unknown.
 
         A regret is the difference of two scores on the same examples, most of which both settings answer alike, so it
@@ -197,7 +197,7 @@ class Landscape(Problem):
         return self._fidelity
 
     @cached_property
-    def content_hash(self) -> str:
+    def content_hash(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """64 hexadecimal digits that change when scores or regrets may, and not with dates, notes or seconds."""
         what = {
             "version": self.version,

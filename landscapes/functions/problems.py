@@ -65,7 +65,7 @@ class FunctionProblem(Problem):
         return NOISE * self.function.spread
 
     @cached_property
-    def content_hash(self) -> str:
+    def content_hash(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Changes when the function does."""
         digest = hashlib.sha256(f"{self.name} {self.function.f_max!r} {self.function.f_min!r} {NOISE}".encode())
         digest.update(np.ascontiguousarray(self.regret_sample[:: 2**6], dtype="<f8").tobytes())

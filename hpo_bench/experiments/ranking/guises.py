@@ -92,7 +92,7 @@ class WithNoise(Guise):
         self._correct = answers.correct
 
     @cached_property
-    def noise(self) -> float:
+    def noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Of a typical evaluation: each one's own goes with its score."""
         return float(np.median(self._correct.std(axis=1, ddof=1)) / np.sqrt(self._correct.shape[1]))
 
