@@ -45,7 +45,9 @@ class _CtrlC:
 
     def __init__(self) -> None:
         self.came = False
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody ignores or handles it
+        handler = signal.getsignal(signal.SIGINT)
+        ours = isinstance(getattr(handler, "__self__", None), _CtrlC)  # of an earlier command of this process
+        if ours or handler is signal.default_int_handler:  # else somebody ignores or handles it
             signal.signal(signal.SIGINT, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:

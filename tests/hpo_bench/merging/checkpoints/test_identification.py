@@ -206,7 +206,9 @@ def test_a_file_is_no_folder(folder: Path) -> None:
     file = folder / "model.gguf"
     file.write_bytes(b"GGUF")
     pair = Pair.of(base=str(folder / "base"), vlm=str(folder / "vlm"), expert=str(file))
-    with pytest.raises(MergeError, match=r"model\.gguf is a GGUF file; give the folder of a model in safetensors"):
+    with pytest.raises(
+        MergeError, match=r"model\.gguf is a GGUF file, which needs the package gguf.*or give the folder"
+    ):
         diagnose(pair)
 
 

@@ -108,5 +108,5 @@ def test_impossible_settings_are_refused(arguments: tuple, message: str) -> None
 
 @pytest.mark.parametrize("weight", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(weight: float) -> None:
-    with pytest.raises(UsageError, match="exp_weight must be a number"):
+    with pytest.raises(UsageError, match="exp_weight must be a finite number"):
         MergeSetting("ta", 0.5, weight)
