@@ -67,7 +67,8 @@ def maximize(
         callback: Told of every trial, its hyperparameters and its score.
 
     Raises:
-        UsageError: If what the function gives back is no score, or known settings have none.
+        UsageError: If function or callback cannot be called, an answer of the function is no score, or known settings
+            have none.
         InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
         OptimizerError: If there is no such optimiser, or no evaluation succeeded.
 
@@ -76,9 +77,12 @@ def maximize(
         >>> best.parameters["n"], abs(best.parameters["x"] - 0.3) < 0.1
         (1, True)
     """
+    for what, given in (("function", function), ("callback", callback)):
+        if not callable(given) and not (what == "callback" and given is None):  # before an evaluation is paid for
+            raise UsageError(f"{what} must be something to call, not {given!r}")
     box = SearchSpace.of(space)
     search = Contender.find(optimizer).kind(box.dim, seed=seed, budget=trials)
-    for point, score, error in _known(pd.DataFrame(known), box):
+    for point, score, error in _known(known, box):
         search.tell(point, score, standard_error=error, known=True)
     rows: list[dict[str, float]] = []
     for _ in range(trials):
@@ -113,12 +117,20 @@ def _score(answer: Any, setting: Mapping[str, float]) -> tuple[float, float | No
         ) from wrong
 
 
-def _known(known: pd.DataFrame, box: SearchSpace) -> Iterator[tuple[Point, float, float | None]]:
+def _known(given: Any, box: SearchSpace) -> Iterator[tuple[Point, float, float | None]]:
+    try:
+        known = pd.DataFrame(given)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"known settings are rows of {', '.join(box.names)} and score, not {given!r}") from error
     if known.empty:
         return
     if "score" not in known:
         raise UsageError(f"known settings need a column 'score' beside {', '.join(box.names)}")
     errors = known["standard_error"] if "standard_error" in known else pd.Series(np.nan, index=known.index)
     points = box.to_unit(known.drop(columns=["score", "standard_error"], errors="ignore"))
-    for point, score, error in zip(points, known["score"], errors, strict=True):
-        yield point, float(score), None if np.isnan(error) else float(error)
+    try:
+        told = known["score"].astype(float), errors.astype(float)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"scores and standard errors of known settings must be numbers: {error}") from error
+    for point, score, error in zip(points, *told, strict=True):
+        yield point, score, None if np.isnan(error) else error

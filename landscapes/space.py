@@ -124,6 +124,10 @@ class SearchSpace:
     def __post_init__(self) -> None:
         if not self.parameters:
             raise InvalidSpaceError("a search space needs at least one parameter")
+        if not (isinstance(self.parameters, tuple) and all(isinstance(one, Parameter) for one in self.parameters)):
+            raise InvalidSpaceError(
+                f"a search space is made of parameters, not of {self.parameters!r}; `SearchSpace.of` takes ranges"
+            )
         if len(set(self.names)) < self.dim:
             raise InvalidSpaceError(f"parameters need different names, not {', '.join(self.names)}")
 

@@ -265,6 +265,24 @@ def test_known_settings_that_make_no_sense() -> None:
             hb.maximize(hill, SPACE, trials=4, optimizer="random", known=known)
 
 
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"function": 3}, "function must be something to call"),
+        ({"callback": 3}, "callback must be something to call"),
+        ({"known": "abc"}, "known settings are rows of x and score"),
+        ({"known": [{"x": 0.1, "score": "high"}]}, "scores and standard errors of known settings must be numbers"),
+        ({"known": [{"x": 0.1, "score": 1, "standard_error": "low"}]}, "scores and standard errors"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_before_an_evaluation(changed: dict, message: str) -> None:
+    calls: list[float] = []
+    given = {"function": calls.append, "space": {"x": (0, 1)}, "trials": 2, "optimizer": "random", **changed}
+    with pytest.raises(UsageError, match=message):
+        hb.maximize(**given)
+    assert calls == []
+
+
 def test_failed_evaluations_cost_a_trial_and_are_no_score() -> None:
     best = hb.maximize(lambda x: np.nan if x > 0.5 else x, {"x": (0, 1)}, trials=12)
     assert best.trials["score"].isna().any()

@@ -68,6 +68,9 @@ def test_senseless_spaces() -> None:
         SearchSpace(())
     with pytest.raises(InvalidSpaceError, match="different names, not a, a"):
         SearchSpace((Parameter("a", 0, 1), Parameter("a", 0, 2)))
+    for junk in (3, ("a",), [Parameter("a", 0, 1)]):
+        with pytest.raises(InvalidSpaceError, match="is made of parameters"):
+            SearchSpace(junk)  # pyright: ignore[reportArgumentType]
 
 
 def test_spaces_as_people_write_them() -> None:
