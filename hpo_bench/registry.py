@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from hpo_bench.errors import UsageError
+from optimizers.errors import in_words
 from surrogates.nearest import did_you_mean
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Registry(Generic[T]):
             ) from error
         except (Exception, SystemExit) as error:  # whatever the user's module may raise
             raise UsageError(
-                f"the {self.what} at {shown!r} cannot be imported: {type(error).__name__}: {error}; mend its module"
+                f"the {self.what} at {shown!r} cannot be imported: {in_words(error)}; mend its module"
             ) from error
         return self.check(found, shown)
 
@@ -94,7 +95,7 @@ class Registry(Generic[T]):
             found = entry.load()
         except (Exception, SystemExit) as error:  # whatever a stranger's module may raise
             raise UsageError(
-                f"{origin} cannot be imported: {type(error).__name__}: {error}; mend that package or uninstall it"
+                f"{origin} cannot be imported: {in_words(error)}; mend that package or uninstall it"
             ) from error
         return self.check(found, origin)
 

@@ -22,3 +22,11 @@ class UnknownOptimizerError(OptimizerError, KeyError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def in_words(error: BaseException) -> str:
+    """An exception's kind and what it says; a stranger's may have no words that can be had."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

@@ -8,7 +8,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from optimizers.base import Optimizer
-from optimizers.errors import InvalidSettingError, OptimizerError, UnknownOptimizerError
+from optimizers.errors import InvalidSettingError, OptimizerError, UnknownOptimizerError, in_words
 
 ENTRY_POINT_GROUP = "hpo_bench.optimizers"
 
@@ -91,7 +91,7 @@ def _offered(entry: EntryPoint) -> type[Optimizer]:
         found = entry.load()
     except (Exception, SystemExit) as error:  # whatever a stranger's module may raise
         raise UnknownOptimizerError(
-            f"{_origin(entry)} cannot be imported: {type(error).__name__}: {error}; mend that package or uninstall it"
+            f"{_origin(entry)} cannot be imported: {in_words(error)}; mend that package or uninstall it"
         ) from error
     return checked(found, _origin(entry))
 
@@ -114,7 +114,7 @@ def _at(address: str) -> type[Optimizer]:
         ) from error
     except (Exception, SystemExit) as error:  # whatever the user's module may raise
         raise UnknownOptimizerError(
-            f"the optimiser at {address!r} cannot be imported: {type(error).__name__}: {error}; mend its module"
+            f"the optimiser at {address!r} cannot be imported: {in_words(error)}; mend its module"
         ) from error
     return checked(found, address)
 

@@ -100,7 +100,20 @@ class NumberRange(_Finite, click.FloatRange):
     """A finite number in a range."""
 
 
-class Written(click.Path):
+class Place(click.Path):
+    """A file or a folder; an empty name, as of a variable that is not set, is not the folder where one stands."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("an empty name is no place; name one, or . for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Written(Place):
     """A place that a command writes to at its end; whether it can is seen before any work.
 
     Args:
@@ -108,7 +121,7 @@ class Written(click.Path):
     """
 
     def __init__(self, *, folder: bool) -> None:
-        super().__init__(path_type=Path)
+        super().__init__()
         self.folder = folder
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -120,7 +133,7 @@ class Written(click.Path):
 
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
 JSON_FILE_NAME = "--json-file"
-FOLDER = click.Path(path_type=Path)
+FOLDER = Place()
 PRICE = click.option("--price", type=NumberRange(min=0), default=0.0, help="Dollars that an hour of a GPU costs.")
 PUBLISHED = click.option(
     "--published", type=Number(), metavar="SCORE",

@@ -129,3 +129,10 @@ def test_the_package_of_a_class(installed) -> None:
 def test_random_search_does_not_wait_for_pytorch() -> None:
     code = "import sys, optimizers; optimizers.get('random'); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_a_package_raises_may_have_no_words(installed) -> None:
+    wordless = "class Wordless(Exception):\n    def __str__(self): raise ValueError\nraise Wordless"
+    installed("wordless_plugin", wordless, entry="wordless = wordless_plugin:Wordless")
+    with pytest.warns(UserWarning, match=r"cannot be imported: Wordless; mend that package"):
+        available()

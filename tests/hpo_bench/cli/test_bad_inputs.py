@@ -172,6 +172,21 @@ def test_places_to_write_are_looked_at_before_any_work(
         refused([*path, option, str(place)], here, capfd, names=str(place))
 
 
+PLACES = [
+    (path, max(one.opts, key=len))
+    for path, command in commands()
+    for one in command.params
+    if isinstance(one.type, click.Path) and one.param_type_name == "option"
+]
+
+
+@pytest.mark.parametrize(("path", "option"), PLACES, ids=lambda one: str(one))
+def test_an_empty_name_is_no_place(
+    path: tuple[str, ...], option: str, here: Path, capfd: pytest.CaptureFixture
+) -> None:
+    refused([*path, option, ""], here, capfd, names=option)
+
+
 def test_every_command_that_writes_says_where_in_one_way() -> None:
     """`--landscapes-dir`, `--pairs` and `--studies` are read as well, and looked at by those who read them."""
     assert {path[-1] for path, _, _ in WRITTEN} >= {
