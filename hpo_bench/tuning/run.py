@@ -37,6 +37,7 @@ from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.opening import check_workers, open_workers
+from hpo_bench.tuning.workers.single_job import result_of
 from optimizers.registry import available
 
 Coefficients = Mapping[str, tuple[float, float]]
@@ -191,7 +192,7 @@ def dry_run(
         interrupt = stack.enter_context(Interrupt())
         pool = (open_pool or _opener(pair, config, options))(logs, ())
         stack.callback(pool.stop)
-        do = partial(preflight.result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
+        do = partial(result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
         asked = references.ask_references(do)
         references.show_references(asked, console)
         if published is not None:

@@ -14,7 +14,6 @@ from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
-from hpo_bench.tuning import preflight
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
@@ -24,6 +23,7 @@ from hpo_bench.tuning.outcome.posterior import NearOptimal, beliefs, near_optima
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
+from hpo_bench.tuning.workers.single_job import ask
 
 FILE = "result.json"
 OLD_FILE = "verdict.json"
@@ -270,7 +270,7 @@ def _said(
     if answers.responses:
         return dict(zip(answers.ids, answers.responses, strict=True))
     try:
-        said = preflight.ask(pool, interrupt, limit=limit, setting=setting, examples=ids).answers
+        said = ask(pool, interrupt, limit=limit, setting=setting, examples=ids).answers
     except TuningError:  # then there are but scores to be shown
         return {}
     return {one.example: one.said for one in said}
