@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
     from hpo_bench.search import Maximum, maximize
-    from hpo_bench.tuning.spending import plan_spending
+    from hpo_bench.tuning.planning.spending import plan_spending
     from hpo_bench.tuning.study import Study
     from hpo_bench.tuning.trial import Trial
     from hpo_bench.tuning.tune import tune
@@ -64,7 +64,7 @@ _HOMES = {
     "load_study": "hpo_bench.api",
     "maximize": "hpo_bench.search",
     "merge": "hpo_bench.api",
-    "plan_spending": "hpo_bench.tuning.spending",
+    "plan_spending": "hpo_bench.tuning.planning.spending",
     "plot_landscape": "hpo_bench.api",
     "run_benchmark": "hpo_bench.api",
     "tune": "hpo_bench.tuning.tune",

@@ -18,7 +18,7 @@ from hpo_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from hpo_bench.tuning.forecast import Forecast
+    from hpo_bench.tuning.planning.forecast import Forecast
 
 EXAMPLES = """\b
 Examples:
@@ -77,10 +77,10 @@ def command(
     from hpo_bench.display.words import gib
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
-    from hpo_bench.tuning.forecast import forecast
     from hpo_bench.tuning.goal import check_examples
-    from hpo_bench.tuning.references import ask_references, check_published, compare_published, show_references
-    from hpo_bench.tuning.spending import expected_loss
+    from hpo_bench.tuning.planning.forecast import forecast
+    from hpo_bench.tuning.planning.references import ask_references, check_published, compare_published, show_references
+    from hpo_bench.tuning.planning.spending import expected_loss
     from hpo_bench.tuning.terminal import clock
     from hpo_bench.tuning.workers.session import PairOpener, WorkerSession
 
@@ -127,7 +127,7 @@ def command(
 
 def _advice(made: "Forecast", hours: float | None, dollars: float | None, price: float) -> list[str]:
     """How the money would be spent best."""
-    from hpo_bench.tuning.spending import expected_loss, told_apart
+    from hpo_bench.tuning.planning.spending import expected_loss, told_apart
 
     few = made.validation
     words = [

@@ -16,7 +16,7 @@ from hpo_bench.merging.devices import devices
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
-from hpo_bench.tuning import preflight, references, starts
+from hpo_bench.tuning import starts
 from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, check_examples
@@ -28,8 +28,9 @@ from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.result import TuningResult, conclude
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
+from hpo_bench.tuning.planning import preflight, references
+from hpo_bench.tuning.planning.references import Reference
 from hpo_bench.tuning.race import Race
-from hpo_bench.tuning.references import Reference
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.opening import check_reachable
 from hpo_bench.tuning.storage.store import TrialStore

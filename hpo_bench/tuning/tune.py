@@ -14,7 +14,7 @@ from hpo_bench.tuning import run
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
-from hpo_bench.tuning.references import Reference
+from hpo_bench.tuning.planning.references import Reference
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study

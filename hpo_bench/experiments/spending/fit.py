@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.optimize import least_squares
 
 from hpo_bench.experiments.spending.whole import MEAN
-from hpo_bench.tuning.spending import LEAST_SETTINGS, LossModel
+from hpo_bench.tuning.planning.spending import LEAST_SETTINGS, LossModel
 
 SLOWEST = 10.0
 """The most settings that the search needs to come a factor of e nearer."""

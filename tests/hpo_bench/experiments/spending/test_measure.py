@@ -11,7 +11,7 @@ from hpo_bench.experiments.spending.fit import check, choice, fit
 from hpo_bench.experiments.spending.honesty import honest, world
 from hpo_bench.experiments.spending.page import write_page
 from hpo_bench.experiments.spending.posterior import gains
-from hpo_bench.tuning.spending import LossModel
+from hpo_bench.tuning.planning.spending import LossModel
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.outcome.result import REFERENCES
-from hpo_bench.tuning.preflight import cut, show_notes
+from hpo_bench.tuning.planning.preflight import cut, show_notes
 from hpo_bench.tuning.trial import Failure, Job, Success
 
 FAR = 3.0

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.forecast import Forecast, forecast
+from hpo_bench.tuning.planning.forecast import Forecast, forecast
 from hpo_bench.tuning.trial import Failure
 from hpo_bench.tuning.workers.session import PairSession
 

@@ -23,7 +23,7 @@ from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.preflight import FILE
+from hpo_bench.tuning.planning.preflight import FILE
 from hpo_bench.tuning.run import dry_run, run
 from hpo_bench.tuning.storage.store import TrialStore
 

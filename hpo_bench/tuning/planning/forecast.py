@@ -12,7 +12,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
-from hpo_bench.tuning.spending import Spending, plan_spending
+from hpo_bench.tuning.planning.spending import Spending, plan_spending
 from hpo_bench.tuning.trial import Failure, Job
 from hpo_bench.tuning.workers.session import Opener
 

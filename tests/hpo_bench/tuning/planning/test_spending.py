@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hpo_bench.errors import UsageError
-from hpo_bench.tuning.spending import ALIKE, MODELS, LossModel, plan_spending, told_apart
+from hpo_bench.tuning.planning.spending import ALIKE, MODELS, LossModel, plan_spending, told_apart
 
 
 def test_loss_falls_with_settings_and_with_examples() -> None:
@@ -70,7 +70,7 @@ def test_small_splits_tell_little_apart() -> None:
 
 
 def test_the_models_are_those_of_the_page() -> None:
-    text = (Path(__file__).parents[3] / "docs" / "spending" / "spending.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[4] / "docs" / "spending" / "spending.md").read_text(encoding="utf-8")
     for dim, model in MODELS.items():
         formula = f"{model.search:.2f} exp((8 - settings) / {model.pace:.1f}) + {model.luck:.2f} (examples / 400)^-1/2"
         assert f"Model in {dim}-D: expected loss = {formula} points" in text
