@@ -1,4 +1,4 @@
-"""The tree of commands: one module a command in `hpo_bench.cli`, imported only when it is called."""
+"""The tree of commands: one module a command, in this folder or in `experiments/`, imported only when it is called."""
 
 import importlib
 import os
@@ -9,6 +9,7 @@ import click
 from hpo_bench.cli.options import Group
 from surrogates.nearest import did_you_mean
 
+EXPERIMENTS = "Measure, and write a page about it"
 SECTIONS = {
     "Tune a merge": {
         "doctor": "Check that VLM, expert and base fit together, before anything is spent.",
@@ -23,13 +24,13 @@ SECTIONS = {
     "Compare optimisers": {
         "run": "Run optimisers on recorded landscapes and write the report.",
         "landscapes": "See which landscapes there are, check them, add your own.",
-        "peers": "Run GP-BO against the optimisers of other packages, and write a page about it.",
+        "record": "Record a landscape from real merges of a pair.",
+        "nano": "Train tiny real VLM-LLM pairs from scratch.",
+    },
+    EXPERIMENTS: {
+        "peers": "Run GP-BO against the optimisers of other packages.",
         "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
         "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
-    },
-    "Record and measure": {
-        "nano": "Train tiny real VLM-LLM pairs from scratch.",
-        "record": "Record a landscape from real merges of a pair.",
         "methods": "Compare nine merge methods with each other and with the study.",
         "scale": "See what injection gains in larger models.",
         "cost": "See what tuning costs, and what it saves against the full grid and merges on disk.",
@@ -51,7 +52,8 @@ class LazyGroup(Group):
         """The command of that name, from the module of that name."""
         if cmd_name not in COMMANDS:
             return None
-        return importlib.import_module(f"hpo_bench.cli.{cmd_name}").command
+        folder = "hpo_bench.cli.experiments" if cmd_name in SECTIONS[EXPERIMENTS] else "hpo_bench.cli"
+        return importlib.import_module(f"{folder}.{cmd_name}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One line a command, by what the user is after, without importing any."""

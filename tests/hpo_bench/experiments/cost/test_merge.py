@@ -54,7 +54,7 @@ def test_a_merge_that_is_not_mergekits_is_not_timed(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_command_prints_json_and_writes_the_file_of_before(tmp_path: Path) -> None:
-    from hpo_bench.cli.speed import command
+    from hpo_bench.cli.experiments.speed import command
 
     path = tmp_path / "speed.json"
     arguments = ["--no-pair", "--shape", "10M", "--mergekit", "none", "--seconds", "0", "--json"]
@@ -70,7 +70,7 @@ def test_the_command_prints_json_and_writes_the_file_of_before(tmp_path: Path) -
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_missing_gpu_is_said() -> None:
-    from hpo_bench.cli.speed import command
+    from hpo_bench.cli.experiments.speed import command
     from hpo_bench.errors import UsageError
 
     found = CliRunner().invoke(command, ["--device", "cuda"])

@@ -11,7 +11,7 @@ from rich.console import Console
 from hpo_bench.benchmark.plan import BUDGETS, Plan
 from hpo_bench.benchmark.result import OVERALL
 from hpo_bench.benchmark.store import ResultsFolder
-from hpo_bench.cli.peers import command
+from hpo_bench.cli.experiments.peers import command
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.peers import page
 from hpo_bench.experiments.peers.lineup import STAGES, Entry, Stage
