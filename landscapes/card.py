@@ -12,7 +12,7 @@ from landscapes import card_checks as checks
 from landscapes.errors import InvalidSpaceError
 from landscapes.files import replacing
 from landscapes.space import Parameter, SearchSpace
-from landscapes.terms import DOMAINS, METHODS
+from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, TIERS
 
 FILE = "card.yaml"
 SPLITS = ("validation", "test")
@@ -66,6 +66,8 @@ class Card:
     Attributes:
         name: "<pair>/<method>", which is also the folder under the catalogue's root.
         pair: The models that were merged, such as ja-llama.
+        tier: How real they are: nano (tiny ones, trained from scratch), pretrained (a really pretrained language model,
+            recorded here) or elsewhere (recorded by others, or by a user).
         domain: What the expert is good at: language, maths or instructions (other for grids from elsewhere).
         benchmark: The questions that were asked.
         method: ta, dare or ties (other for grids from elsewhere).
@@ -95,6 +97,7 @@ class Card:
 
     name: str
     pair: str
+    tier: str = ELSEWHERE
     domain: str
     benchmark: str
     method: str
@@ -125,6 +128,7 @@ class Card:
         if self.name.count("/") != 1 or not self.name.startswith(f"{self.pair}/"):
             raise checks.wrong(self.path, "name", f"must be '{self.pair}/<method>', not {self.name!r}")
         checks.slug(self.path, "name", self.name.partition("/")[2])
+        checks.one_of(self.path, "tier", self.tier, TIERS)
         checks.one_of(self.path, "domain", self.domain, DOMAINS)
         checks.one_of(self.path, "method", self.method, METHODS)
         checks.one_of(self.path, "design", self.design, (*FITTED, *HELD_OUT))

@@ -28,6 +28,7 @@ class Origin:
 
     pair: str
     benchmark: str
+    tier: str = "function"
     domain: str = "other"
     method: str = "other"
     synthetic: bool = True

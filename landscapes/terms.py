@@ -4,5 +4,9 @@ from pathlib import Path
 
 DOMAINS = ("language", "maths", "instructions", "other")
 METHODS = ("ta", "dare", "ties", "other")
+TIERS = ("nano", "pretrained", "elsewhere")
+"""How real the models behind a landscape are: tiny ones trained from scratch, really pretrained ones of our own
+recording, and whatever others recorded, which is what a landscape is whose card does not say."""
+ELSEWHERE = TIERS[-1]
 OWN = Path("my-landscapes")
 """The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""

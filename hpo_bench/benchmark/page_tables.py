@@ -19,6 +19,7 @@ def landscapes(content: Mapping) -> TextTable:
         Row(
             one["name"] + (f" {MARK}" if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
             (
+                one["tier"],
                 one["domain"],
                 one["task"],
                 f"{one['maximum']:.3f}",
@@ -30,7 +31,9 @@ def landscapes(content: Mapping) -> TextTable:
         for one in content["landscapes"]
     )
     heads = tuple(f"Random’s regret, {when(point)}" for point in points)
-    return TextTable(("landscape", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows)
+    return TextTable(
+        ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows
+    )
 
 
 def _marked(one: Mapping, point: str) -> str:

@@ -151,6 +151,7 @@ def _landscape(benchmark: Benchmark, index: int) -> dict:
     return {
         "name": landscape.name,
         "pair": card.pair,
+        "tier": card.tier,
         "domain": card.domain,
         "task": card.benchmark,
         "method": card.method,

@@ -41,8 +41,8 @@ def caption(landscape: Landscape) -> str:
     where = ", ".join(at(landscape, axis, value) for axis, value in enumerate(best.x))
     noise = "" if np.isnan(landscape.noise) else f", standard error of one evaluation {significant(landscape.noise)}"
     return (
-        f"{title(landscape)} ({card.domain}, {card.benchmark}): maximum {highest} at {where}; minimum {lowest}; "
-        f"{len(landscape.grid)} recorded settings{noise}."
+        f"{title(landscape)} ({card.tier}, {card.domain}, {card.benchmark}): maximum {highest} at {where}; "
+        f"minimum {lowest}; {len(landscape.grid)} recorded settings{noise}."
     )
 
 

@@ -9,7 +9,7 @@ from surrogates.nearest import did_you_mean
 
 ROLES = ("base", "vlm", "expert")
 FILE = "pair.yaml"
-TEXTS = ("domain", "benchmark", "licence", "notes")
+TEXTS = ("tier", "domain", "benchmark", "licence", "notes")
 SECTIONS = ("evaluation", "calibration", "merge", "language_prefixes")
 KEYS = ("name", *ROLES, "examples", *TEXTS, *SECTIONS, "traps", "trust_remote_code")
 _WORDS = {str: "text", dict: "a mapping", list: "a list of texts", bool: "true or false"}

@@ -27,6 +27,7 @@ class Pair:
         sources: Where "base", "vlm" and "expert" lie: a folder, or a model on the hub.
         file: The YAML file that it was read from; None if it is of three places.
         examples_file: The benchmark's examples, a parquet file; None if it has none of its own.
+        tier: "nano", "pretrained" or "elsewhere", for the cards of its landscapes, or "".
         domain: "language", "maths" or "instructions", or "".
         benchmark: Name of the benchmark, or "".
         licence: Of the examples and weights, or "".
@@ -45,6 +46,7 @@ class Pair:
     sources: Mapping[str, Path | HubModel]
     file: Path | None = None
     examples_file: Path | None = None
+    tier: str = ""
     domain: str = ""
     benchmark: str = ""
     licence: str = ""

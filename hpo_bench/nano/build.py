@@ -68,6 +68,7 @@ def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
             getattr(builder, stage)()
     manifest = {
         "name": recipe.pair,
+        "tier": "nano",
         "domain": recipe.domain,
         "benchmark": recipe.benchmark,
         "base": "base",

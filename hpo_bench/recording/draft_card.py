@@ -16,7 +16,7 @@ from hpo_bench.recording.designs import Design
 from landscapes import card
 from landscapes.card_checks import is_slug
 from landscapes.errors import InvalidCardError
-from landscapes.terms import METHODS
+from landscapes.terms import ELSEWHERE, METHODS
 
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
@@ -57,6 +57,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         return card.Card(
             name=f"{pair.name}/{kind.name}",
             pair=pair.name,
+            tier=pair.tier or ELSEWHERE,
             domain=pair.domain,
             benchmark=pair.benchmark,
             method=kind.name if kind.name in METHODS else "other",

@@ -33,7 +33,7 @@ def test_optional_keys_and_an_unquoted_day(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("'2025-01-01'", "2025-01-01"))
     card = Card.read(path)
     assert (card.notes, card.synthetic, card.direction, card.units) == ("", False, "maximise", "fraction correct")
-    assert card.date == "2025-01-01"
+    assert (card.date, card.tier) == ("2025-01-01", "elsewhere")
 
 
 PARAMETERS = [{"name": "a", "low": 0, "high": 1}, {"name": "b", "low": 0.0, "high": 2.5, "levels": [0, 1, 2.5]}]
@@ -51,6 +51,7 @@ def test_levels_may_be_left_out(tmp_path: Path) -> None:
         ({"pair": None, "licence": None}, r"card\.yaml lacks 'pair', 'licence'; add them"),
         ({"licenec": "MIT"}, "key 'licenec': unknown; did you mean 'licence'"),
         ({"direction": "minimise"}, "key 'direction': must be maximise, not 'minimise'; negate the scores"),
+        ({"tier": "giga"}, "key 'tier': must be nano or pretrained or elsewhere, not 'giga'"),
         ({"domain": "math"}, "key 'domain': must be language or maths or instructions or other, not 'math'"),
         ({"method": "slerp"}, "key 'method': must be ta or dare or ties"),
         ({"tuning_split": "train"}, "key 'tuning_split': must be validation or test"),

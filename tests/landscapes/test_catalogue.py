@@ -121,6 +121,7 @@ def test_every_landscape_that_ships_can_be_used() -> None:
             assert landscape.range > 0
             assert landscape.optimum.gap < 0.01 * landscape.range
             assert not landscape.card.synthetic
+            assert landscape.card.tier in ("nano", "pretrained")
             assert landscape.card.checkpoints
         except LandscapeError as error:
             pytest.fail(str(error))

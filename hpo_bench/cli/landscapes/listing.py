@@ -40,7 +40,7 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("landscape", no_wrap=True)
-    for head in ("domain", "benchmark"):
+    for head in ("tier", "domain", "benchmark"):
         table.add_column(head)
     for head in (
         "settings",
@@ -59,6 +59,7 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
         trust = landscape.fidelity()
         table.add_row(
             marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
+            landscape.card.tier,
             landscape.card.domain,
             landscape.card.benchmark,
             str(len(landscape.grid)),

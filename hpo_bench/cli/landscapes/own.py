@@ -11,7 +11,7 @@ import click
 from hpo_bench.cli.options import LANDSCAPES_DIR, Choice, Command, out
 from hpo_bench.display.printing import say
 from landscapes.errors import UnknownLandscapeError
-from landscapes.terms import DOMAINS, METHODS, OWN
+from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, OWN, TIERS
 
 if TYPE_CHECKING:
     from landscapes.landscape import Landscape
@@ -92,6 +92,7 @@ def _examples(text: str) -> int | str:
 @click.option("--drop-failed", is_flag=True, help="Leave out failed and unfinished rows, and those without a score.")
 @click.option("--state", metavar="COLUMN", help="Column that says how a row ended.  [default: state or status, if any]")
 @click.option("--name", metavar="PAIR/METHOD", help="What to call it.  [default: TABLE/sweep]")
+@click.option("--tier", type=Choice(TIERS), default=ELSEWHERE, show_default=True, help="How real the models are.")
 @click.option("--domain", type=Choice(DOMAINS), default="other", show_default=True, help="Of what was scored.")
 @click.option("--method", type=Choice(METHODS), default="other", show_default=True, help="Merge method, if any.")
 @click.option("--benchmark", help="What was scored.  [default: the table's name]")

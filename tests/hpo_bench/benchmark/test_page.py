@@ -29,7 +29,7 @@ def execute(root, path, *names, patterns=()):
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("grids")
     synthetic.record(root, NAMES[0], benchmark="<script>alert(1)</script>")
-    synthetic.record(root, NAMES[1], kind="rugged", domain="maths")
+    synthetic.record(root, NAMES[1], kind="rugged", domain="maths", tier="pretrained")
     return root
 
 
@@ -82,7 +82,8 @@ def test_every_picture_has_words(page):
 @pytest.mark.parametrize(
     "what",
     [
-        "SYNTHETIC", "Pattern Search", "luck alone", "prefers-color-scheme: dark", "smooth-a/ta", "rugged-b/dare",
+        "SYNTHETIC", "Pattern Search", "<td>pretrained</td>", "luck alone", "prefers-color-scheme: dark",
+        "smooth-a/ta", "rugged-b/dare",
         "Table 12", "MIA-Q2", "the study’s protocol", "12 evaluations with 2 hyperparameters", "runs.parquet",
         "Student’s t on the\nlogarithm", "In summary.json", "0.001 of the range", "order statistics",
     ],

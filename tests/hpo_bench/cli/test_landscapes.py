@@ -19,8 +19,8 @@ from landscapes.errors import InvalidGridError, UnknownLandscapeError, Unwritabl
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("smooth-a/ta", "smooth-a/dare"):
-        synthetic.record(tmp_path / "grids", name)
+    for name, tier in {"smooth-a/ta": "pretrained", "smooth-a/dare": "nano"}.items():
+        synthetic.record(tmp_path / "grids", name, tier=tier)
     synthetic_truth.hold_out(tmp_path / "grids" / "smooth-a/ta")
     return tmp_path / "grids"
 
@@ -35,7 +35,10 @@ def test_list_names_every_landscape_and_marks_what_is_synthetic_and_weak(folder:
     assert "smooth-a/ta (SYNTHETIC)" in shown.output
     assert "smooth-a/dare† (SYNTHETIC)" in shown.output
     assert "1 of 2 weak (†)" in shown.output
-    assert "smooth-a/dare" not in run("list", "ta", "--landscapes-dir", folder).output
+    assert "nano" in shown.output
+    only_one = run("list", "ta", "--landscapes-dir", folder).output
+    assert "pretrained" in only_one
+    assert "smooth-a/dare" not in only_one
 
 
 def test_check_says_which_are_weak_and_why(folder: Path) -> None:
@@ -73,6 +76,7 @@ def test_show_draws_into_a_folder(folder: Path) -> None:
 def test_show_draws_in_the_terminal(folder: Path) -> None:
     shown = run("show", "smooth-a/ta", "--landscapes-dir", folder)
     assert shown.exit_code == 0, shown.output
+    assert "(pretrained, language, synthetic-questions)" in shown.output
     landscape = catalogue.load("smooth-a/ta", root=folder)
     assert "exp_weight (up) by vl_weight (across)" in shown.output
     assert shown.output.count("*") == 1
@@ -105,7 +109,8 @@ def test_ones_own_grid_from_table_to_run_to_removal(folder: Path, tmp_path: Path
     assert added.exit_code == 0, added.output
     assert "my-landscapes/sweep/sweep: 40 settings" in added.output
     assert "hpo-bench run -l sweep/sweep" in added.output
-    assert catalogue.load("sweep/sweep").card.notes == "from a paper"
+    card = catalogue.load("sweep/sweep").card
+    assert (card.notes, card.tier) == ("from a paper", "elsewhere")
     assert "your own, in my-landscapes: sweep/sweep" in run("list").output
     ran = CliRunner().invoke(
         cli,

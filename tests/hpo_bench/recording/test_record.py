@@ -239,6 +239,7 @@ class TestHeldOut:
         assert truth.grid.X.max() == 1.4
         assert len(truth.grid) == 225
         assert set(truth.card.n_examples) == {"test"}
+        assert {card.tier, truth.card.tier} == {"nano"}
         # Where both were measured they agree: nothing of a merge is left in the next.
         study = RecordedGrid.read(landscape / "grid.parquet", card.space, split="test")
         dense = {tuple(x): score for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True)}
@@ -306,6 +307,7 @@ class TestBeforeTheFirstMerge:
             ({"name": ".."}, "name"),
             ({"name": ""}, "name"),
             ({"name": "a/b"}, "name"),
+            ({"tier": "giga"}, "tier"),
             ({"domain": ""}, "domain"),
             ({"domain": "music"}, "domain"),
             ({"benchmark": ""}, "benchmark"),
