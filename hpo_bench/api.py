@@ -257,11 +257,12 @@ def merge(
 
     from transformers.utils.logging import disable_progress_bar
 
-    from hpo_bench.experiments.methods.calibration_sets import calibrated
+    from hpo_bench.evaluation.calibration.sets import calibrated
     from hpo_bench.merging.engine.resident import Resident
     from hpo_bench.merging.loaded import LoadedPair
     from hpo_bench.merging.writing.export import export_merge, stream_merge
     from hpo_bench.merging.writing.folder import check_free
+    from hpo_bench.nano.texts import new_texts
 
     check_free(folder, apart_from=found.folders)
     disable_progress_bar()  # transformers would draw its own
@@ -269,7 +270,9 @@ def merge(
         stream_merge(found, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
     else:
         loaded = LoadedPair.load(found, dtype=dtype, device=device, trust_remote_code=trust_remote_code)
-        engine = Resident(loaded, mask_seed=mask_seed, statistics=calibrated(found, loaded, setting.kind, samples))
+        texts = new_texts(found.folder, samples) if setting.kind.needs else ()
+        statistics = calibrated(found, loaded, setting.kind, samples, texts=texts)
+        engine = Resident(loaded, mask_seed=mask_seed, statistics=statistics)
         export_merge(found, loaded, setting, folder, engine=engine)
     return folder
 

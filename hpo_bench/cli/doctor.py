@@ -47,11 +47,11 @@ def command(
     is loaded: weights are read one tensor after the other. Of several candidate bases the one with the smallest task
     vectors is named. Exit code 1 if a merge would be wrong, 2 if something cannot be read.
     """
-    import hpo_bench as hb
+    from hpo_bench import api
     from hpo_bench.merging.doctor.page import show
 
-    diagnosis = hb.check_pair(
-        hb.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)),
+    diagnosis = api.check_pair(
+        api.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)),
         candidates=candidates,
         dtype=dtype,
         trust_remote_code=trust_remote_code,

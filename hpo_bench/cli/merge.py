@@ -86,16 +86,16 @@ def command(
     not language is the VLM's, bit for bit. METHOD is ta, dare, ties, fisher, regmean, wudi, tsv, metagpt, nan, what an
     installed package offers, or your own as module:Class.
     """
-    import hpo_bench as hb
+    from hpo_bench import api
 
     for name, _ in others:
-        if name in inspect.signature(hb.merge).parameters:
+        if name in inspect.signature(api.merge).parameters:
             raise click.UsageError(f"--set is for hyperparameters, and {name} is none; see the other options")
     begin = time.monotonic()
-    found = hb.load_pair(
+    found = api.load_pair(
         pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)
     )
-    hb.merge(
+    api.merge(
         found, method, out=out, samples=samples,
         mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
         **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},

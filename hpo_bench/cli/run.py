@@ -91,7 +91,7 @@ def command(
     """
     begun = time.monotonic()
     # Imported here so that --help does not wait.
-    import hpo_bench as hb
+    from hpo_bench import api
     from hpo_bench.benchmark.terminal import show
     from hpo_bench.display.words import counted
     from hpo_bench.errors import UsageError
@@ -101,7 +101,7 @@ def command(
     if backend is not None:
         say("--backend ray is now --ray-address local", err=True)
         ray_address = ray_address or {"ray": "local", "local": None}[backend]
-    result = hb.run_benchmark(
+    result = api.run_benchmark(
         identities, landscapes=patterns, seeds=seeds, budget=budget, results=results, report=not no_report,
         jobs=jobs or 0, ray_address=ray_address, surrogate=surrogate, landscapes_dir=landscapes_dir,
         peers=with_peers, suites=suites, start=start, noisy=noisy,

@@ -27,11 +27,11 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
     A heat map of the first two hyperparameters; slices along the third, if there is one; beyond three a map of every
     two, the others held at the optimum.
     """
-    import hpo_bench as hb
+    from hpo_bench import api
     from hpo_bench.display import landscape_map
     from hpo_bench.files import write
 
-    landscape = hb.load_landscape(name, surrogate=surrogate, landscapes_dir=landscapes_dir)
+    landscape = api.load_landscape(name, surrogate=surrogate, landscapes_dir=landscapes_dir)
     if out is None:
         from hpo_bench.display.console import output
         from hpo_bench.display.terminal_map import draw

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hpo_bench.evaluation import calibration
 from hpo_bench.evaluation.base import checked
+from hpo_bench.evaluation.calibration.sets import calibration_set
+from hpo_bench.evaluation.calibration.statistics import CalibrationSet, statistics
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.experiments.methods.calibration_sets import calibration_set
 from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, ComparedMethod
 from hpo_bench.experiments.methods.measured import GridCost, Measured, PairResult
 from hpo_bench.merging.engine import mergekit
@@ -23,6 +23,7 @@ from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.nano.texts import new_texts
 from hpo_bench.recording.record import record
 from landscapes import catalogue
 from landscapes.card import FILE as CARD
@@ -103,13 +104,14 @@ class _Bench:
     def evaluator(self) -> Any:
         return open_evaluator(self.pair, self.loaded)
 
-    def calibration(self, expert_reads: Literal["texts", "pictures"]) -> calibration.CalibrationSet:
+    def calibration(self, expert_reads: Literal["texts", "pictures"]) -> CalibrationSet:
         examples = {split: self.evaluator.examples(split) for split in (VALIDATION, TEST)}
         return calibration_set(
             self.pair,
             validation=examples[VALIDATION],
             test=examples[TEST],
             samples=self.samples,
+            texts=new_texts(self.pair.folder, self.samples),
             expert_reads=expert_reads,
         )
 
@@ -170,7 +172,7 @@ class _Bench:
             return kind(**contender.options), 0.0, ""
         examples = self.calibration(**contender.options)
         begin = time.process_time()
-        vlm, expert = calibration.statistics(self.loaded, kind.needs, examples)
+        vlm, expert = statistics(self.loaded, kind.needs, examples)
         return kind(vlm=vlm, expert=expert), time.process_time() - begin, f"calibrated on {examples.source}"
 
     def _tuned(self, name: str, provenance: Mapping[str, Any]) -> Measured:

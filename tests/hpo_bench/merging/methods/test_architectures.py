@@ -10,7 +10,7 @@ import random_models
 import torch
 from transformers import AutoTokenizer
 
-from hpo_bench.evaluation import calibration
+from hpo_bench.evaluation.calibration import statistics as calibration
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod

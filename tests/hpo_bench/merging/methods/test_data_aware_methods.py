@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from hpo_bench.errors import MergeError
-from hpo_bench.evaluation import calibration
-from hpo_bench.evaluation.calibration import CalibrationSet
+from hpo_bench.evaluation.calibration import statistics as calibration
+from hpo_bench.evaluation.calibration.statistics import CalibrationSet
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.loaded import LoadedPair

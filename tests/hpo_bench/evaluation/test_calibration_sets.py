@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.evaluation.calibration.sets import FILE, calibration_set
 from hpo_bench.evaluation.examples import Example, of_split, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
-from hpo_bench.experiments.methods.calibration_sets import FILE, calibration_set
 from hpo_bench.merging.pair import Pair
+from hpo_bench.nano.texts import new_texts
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +21,9 @@ def examples(shipped: Pair) -> tuple[Example, ...]:
 
 
 def chosen(pair: Pair, examples: tuple[Example, ...], samples: int = 500):
-    return calibration_set(
-        pair, validation=of_split(examples, "validation"), test=of_split(examples, "test"), samples=samples
-    )
+    validation, test = (of_split(examples, split) for split in ("validation", "test"))
+    texts = new_texts(pair.folder, samples)
+    return calibration_set(pair, validation=validation, test=test, samples=samples, texts=texts)
 
 
 @pytest.fixture
@@ -68,7 +69,10 @@ def test_without_words_the_expert_reads_pictures(
 
 def test_the_expert_may_be_asked_to_read_pictures(shipped: Pair, bare: Pair, examples: tuple[Example, ...]) -> None:
     validation, test = (of_split(examples, split) for split in ("validation", "test"))
-    found = calibration_set(shipped, validation=validation, test=test, samples=500, expert_reads="pictures")
+    found = calibration_set(
+        shipped, validation=validation, test=test, samples=500, texts=new_texts(shipped.folder, 500),
+        expert_reads="pictures",
+    )  # fmt: skip
     assert found == chosen(bare, examples)
 
 
