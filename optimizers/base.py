@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
-from optimizers.options import integer, real, unit_points
+from optimizers.options import coordinates, integer, told_error, told_score, unit_points
 
 Point = NDArray[np.float64]
 
@@ -200,27 +200,17 @@ class Optimizer:
             ProtocolError: If that point is not pending, and not said to be known.
             InvalidSettingError: If a number is infinite, an error negative or none, or a known point outside the cube.
         """
-        score = real("a score", score)
-        standard_error = None if standard_error is None else real("a standard error", standard_error)
-        margin = None if margin is None else real("a margin", margin)
-        margin_error = None if margin_error is None else real("a margin's error", margin_error)
-        try:
-            told = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError) as flaw:
-            if known:
-                unit_points("what is known", [x], self.dim)
-            raise InvalidSettingError(f"a point must be {self.dim} numbers ({flaw})") from flaw
-        for value, error in ((score, standard_error), (0.0 if margin is None else margin, margin_error)):
-            if np.isinf(value):
-                raise InvalidSettingError(f"a score must be finite, or NaN for a failed evaluation, not {value}")
-            if error is not None and not 0.0 <= error < np.inf:
-                raise InvalidSettingError(f"a standard error must be 0 or more and finite, not {error}")
+        score = told_score("a score", score)
+        standard_error = None if standard_error is None else told_error("a standard error", standard_error)
+        margin = None if margin is None else told_score("a margin", margin)
+        margin_error = None if margin_error is None else told_error("a margin's error", margin_error)
+        told = unit_points("what is known", [x], self.dim)[0] if known else coordinates(x, self.dim)
         if margin is not None and not self.constrained and not (np.isnan(score) or margin >= 0.0):
             score, standard_error = margin, margin_error
         places = [place for place, pending in enumerate(self._pending) if np.array_equal(told, pending)]
         if not places and not known:
             raise ProtocolError(f"told the score of {told.tolist()}, which was not asked for or already told")
-        self._X.append(self._pending.pop(places[0]) if places else unit_points("what is known", [x], self.dim)[0])
+        self._X.append(self._pending.pop(places[0]) if places else told)
         self._scores.append(float(score))
         self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
         self._margins.append((np.nan if margin is None else margin, np.nan if margin_error is None else margin_error))

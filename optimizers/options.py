@@ -44,6 +44,40 @@ def real(what: str, value: object) -> float:
         raise InvalidSettingError(f"{what} must be a number, not {type(value).__name__} ({error})") from error
 
 
+def told_score(what: str, value: object) -> float:
+    """A score as it was told, NaN for a failed evaluation.
+
+    Raises:
+        InvalidSettingError: If it is no number, or infinite.
+    """
+    if np.isinf(number := real(what, value)):
+        raise InvalidSettingError(f"{what} must be finite, or NaN for a failed evaluation, not {number}")
+    return number
+
+
+def told_error(what: str, value: object) -> float:
+    """A standard error as it was told.
+
+    Raises:
+        InvalidSettingError: If it is no number, negative, or not finite.
+    """
+    if not 0.0 <= (number := real(what, value)) < np.inf:
+        raise InvalidSettingError(f"{what} must be 0 or more and finite, not {number}")
+    return number
+
+
+def coordinates(x: ArrayLike, dim: int) -> NDArray[np.float64]:
+    """A point as it was told.
+
+    Raises:
+        InvalidSettingError: If it holds what is no number.
+    """
+    try:
+        return np.asarray(x, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as flaw:
+        raise InvalidSettingError(f"a point must be {dim} numbers ({flaw})") from flaw
+
+
 def refuse_names(what: str, points: object) -> None:
     """Refuse tables and mappings: their columns may stand in any order, and the cube's axes have no names to go by.
 

@@ -71,6 +71,14 @@ def test_imports_form_no_circle(floors: int | None) -> None:
         pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
+def test_no_file_and_no_folder_is_larger_than_can_be_taken_in() -> None:
+    folders = [folder for package in PACKAGES for folder in [ROOT / package, *(ROOT / package).rglob("*")]]
+    files = {str(folder.relative_to(ROOT)): len(list(folder.glob("*.py"))) for folder in folders if folder.is_dir()}
+    lines = {name: path.read_text("utf-8").count("\n") for name, path in modules().items()}
+    assert {name: count for name, count in files.items() if count > 20} == {}
+    assert {name: count for name, count in lines.items() if count > 300} == {}
+
+
 def test_a_class_name_stands_for_one_thing() -> None:
     where: dict[str, list[str]] = {}
     for module, path in modules().items():

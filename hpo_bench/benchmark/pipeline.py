@@ -17,7 +17,8 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.summary import summary
 from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError

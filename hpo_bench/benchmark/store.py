@@ -1,4 +1,4 @@
-"""A results folder: the store of finished runs, and the tables made from it.
+"""A results folder, and in it the store of finished runs.
 
     results/
         format.json     which format this folder has
@@ -21,17 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from hpo_bench.benchmark.plan import STORE_FORMAT, Run
-from hpo_bench.benchmark.regret import best_so_far, regret_of
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import OTHERS, PREFIX, save_json, write
 from landscapes.errors import UnreadableError
-from landscapes.problem import Problem
 from landscapes.written import check_regular, read_json
 
 STALE_SECONDS = 3600.0
@@ -161,50 +158,6 @@ class ResultsFolder:
         return pa.concat_tables(tables, promote_options="default")
 
 
-def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
-    """The runs that the last command asked for, as `assemble` gave them.
-
-    Args:
-        path: `runs.parquet` of a results folder.
-        landscapes: Some of those that they may be of, whose hyperparameters must be there.
-
-    Raises:
-        ResultsError: If it is missing or damaged.
-    """
-    cure = f"make it with `hpo-bench run --results {path.parent}`"
-    try:
-        check_regular(path)
-        # Until 0.2 the column had the British name.
-        table = pq.read_table(path)
-        table = table.rename_columns(["optimizer" if name == "optimiser" else name for name in table.column_names])
-    except UnreadableError as error:
-        raise ResultsError(f"{error}; {cure}") from error
-    except (OSError, pa.ArrowException) as error:
-        raise ResultsError(f"{path} is damaged; {cure}") from error
-    flaw = _wrong_columns(table.schema, ("landscape", "optimizer", "seed", "t", "score", "regret"))
-    frame = pd.DataFrame() if flaw else table.to_pandas(ignore_metadata=True)
-    if not flaw and np.isinf(frame[["score", "regret"]].to_numpy(np.float64)).any():
-        flaw = "a score is infinite"
-    if not flaw and len(frame):
-        budgets = frame.groupby(["landscape", "optimizer", "seed"])["t"].agg(["count", "nunique", "min", "max"])
-        whole = (budgets["min"] == 1) & (budgets[["count", "nunique"]].eq(budgets["max"], axis=0).all(axis=1))
-        if not whole.all() or (budgets.groupby("landscape")["max"].nunique() > 1).any():
-            flaw = "a run lacks evaluations, or has one twice"
-    for landscape in () if flaw else landscapes:
-        mine = frame[frame["landscape"] == landscape.name]
-        flaw = flaw or next((f"it has no numbers {n!r}" for n in landscape.space.names if not _numeric(mine, n)), "")
-    if flaw:
-        raise ResultsError(f"{path} is damaged ({flaw}); {cure}")
-    return frame
-
-
-def _numeric(frame: pd.DataFrame, name: str) -> bool:
-    """Whether a column has a finite number in each row."""
-    if frame.empty:
-        return True
-    return name in frame and frame[name].dtype.kind in "fi" and bool(np.isfinite(frame[name]).all())
-
-
 def _is_text(kind: pa.DataType) -> bool:
     plain = kind.value_type if pa.types.is_dictionary(kind) else kind
     return pa.types.is_string(plain) or pa.types.is_large_string(plain)
@@ -225,7 +178,7 @@ _IN_RUNS: Mapping[str, Callable[[pa.DataType], bool]] = {
 """Of `runs.parquet`, those that a part has not."""
 
 
-def _wrong_columns(schema: pa.Schema, names: Sequence[str]) -> str:
+def wrong_columns(schema: pa.Schema, names: Sequence[str]) -> str:
     """Which of some columns is not there once, or holds something else; "" if all are as they should be."""
     kinds = {**_COLUMNS, **_IN_RUNS}
     for name in names:
@@ -257,57 +210,8 @@ def _read(part: Path, columns: Sequence[str] | None = None) -> pa.Table:
     try:
         check_regular(part, wrong=ResultsError)
         file = pq.ParquetFile(part, page_checksum_verification=True)
-        if flaw := _wrong_columns(file.schema_arrow, columns or tuple(_COLUMNS)):
+        if flaw := wrong_columns(file.schema_arrow, columns or tuple(_COLUMNS)):
             raise ResultsError(f"{part} is corrupt ({flaw}); {CURE}")
         return file.read(columns=list(columns) if columns else None)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise ResultsError(f"{part} is corrupt; {CURE}") from error
-
-
-def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:
-    """The long table of results.
-
-    Args:
-        stored: Evaluations as they lie in the store.
-        runs: Which runs, each of them stored.
-        landscapes: The landscapes of those runs.
-
-    Returns:
-        One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
-        `task`, `method`, `optimizer`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
-        `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
-        (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
-        before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
-        `ask_seconds` (the optimiser's own processor time, shared evenly by the runs that were asked together). All but
-        `ask_seconds` are the same every time.
-    """
-    by_name = {landscape.name: landscape for landscape in landscapes}
-    about = pd.DataFrame(
-        {
-            "key": [run.key for run in runs],
-            "landscape": [run.landscape for run in runs],
-            "pair": [by_name[run.landscape].card.pair for run in runs],
-            "domain": [by_name[run.landscape].card.domain for run in runs],
-            "task": [by_name[run.landscape].card.benchmark for run in runs],
-            "method": [by_name[run.landscape].card.method for run in runs],
-            "optimizer": [run.optimizer for run in runs],
-            "seed": [run.seed for run in runs],
-        }
-    )
-    frame = about.merge(stored.to_pandas(), on="key", validate="one_to_many").drop(columns="key")
-    frame = frame.sort_values(["landscape", "optimizer", "seed", "t"], ignore_index=True)
-    budgets: Mapping[str, int] = {run.landscape: run.budget for run in runs}
-    best, regret = np.empty(len(frame)), np.empty(len(frame))
-    for name, rows in frame.groupby("landscape", sort=False).indices.items():
-        column = "recommended" if "recommended" in frame else "score"
-        scores = frame[column].to_numpy()[rows].reshape(-1, budgets[str(name)])
-        # A recommendation may become worse again, an incumbent cannot.
-        incumbent = scores if column == "recommended" else best_so_far(scores)
-        best[rows] = incumbent.ravel()
-        regret[rows] = regret_of(by_name[str(name)], incumbent).ravel()
-    names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))
-    if lacking := [name for name in names if name not in frame]:
-        raise ResultsError(f"stored runs have no column {lacking[0]!r}; delete the store, and they will be made again")
-    return frame.assign(best_so_far=best, regret=regret)[
-        [*about.columns[1:], "t", *names, "score", "best_so_far", "regret", "restart", "restart_reason", "ask_seconds"]
-    ]

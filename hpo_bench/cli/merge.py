@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, Number, a_pair, device, out
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, a_pair, device, out
+from hpo_bench.cli.types import Equation, Number
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -21,23 +22,14 @@ Examples:
 """
 
 
-class NameAndValue(click.ParamType):
-    """A name and a number, with an equals sign between."""
+def _hyperparameter(name: str, number: str) -> tuple[str, float]:
+    value = float(number)
+    if not name or not math.isfinite(value):
+        raise ValueError
+    return name, value
 
-    name = "NAME=VALUE"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, float]:
-        """Name and number."""
-        if isinstance(value, tuple):
-            return value
-        name, _, number = str(value).partition("=")
-        try:
-            found = float(number)
-        except ValueError:
-            found = math.nan
-        if not name or not math.isfinite(found):
-            self.fail(f"{value!r} is no name with a number, such as scale=0.5", param, ctx)
-        return name, found
+NAME_AND_VALUE = Equation("NAME=VALUE", _hyperparameter, wrong="is no name with a number, such as scale=0.5")
 
 
 @click.command(epilog=EXAMPLES)
@@ -47,7 +39,7 @@ class NameAndValue(click.ParamType):
 @click.option("--exp-weight", type=Number(), help="Coefficient of the expert's task vector, likewise.")
 @click.option("--density", type=Number(), help="Share of each task vector that is kept, for dare and ties.")
 @click.option(
-    "--set", "others", type=NameAndValue(), multiple=True, metavar="NAME=VALUE",
+    "--set", "others", type=NAME_AND_VALUE, multiple=True, metavar="NAME=VALUE",
     help="Another hyperparameter, of a method of your own; repeatable.",
 )  # fmt: skip
 @SAMPLES

@@ -3,16 +3,15 @@
 What differs between commands stands behind a semicolon in an option's help, or in brackets as its default.
 """
 
-import math
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from hpo_bench.cli.types import Choice, Equation, Number, NumberRange, Place, Written
 from hpo_bench.display.printing import say
-from hpo_bench.files import RESULTS, check_file, check_folder, folder_of
+from hpo_bench.files import RESULTS, folder_of
 from surrogates.nearest import offer
 
 
@@ -70,65 +69,6 @@ class Command(click.Command):
                 old = word.partition("=")[0]
                 say(f"{old} is now {now}" if now else f"{old} is now an argument without a name", err=True)
             yield from ([f"{name}={value}"] if name and is_ else [value] if is_ else [name] if name else [])
-
-
-class Choice(click.Choice[str]):
-    """One of several words, of which the nearest is named where another was typed."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word."""
-        known = list(map(str, self.choices))
-        if value not in known:
-            self.fail(f"{value!r} is not known; {offer(value, known)}", param, ctx)
-        return str(value)
-
-
-class _Finite(click.ParamType):
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """The number."""
-        number = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return number
-
-
-class Number(_Finite, click.types.FloatParamType):
-    """A finite number: NaN compares with nothing, so that it would lift every limit."""
-
-
-class NumberRange(_Finite, click.FloatRange):
-    """A finite number in a range."""
-
-
-class Place(click.Path):
-    """A file or a folder; an empty name, as of a variable that is not set, is not the folder where one stands."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path."""
-        if value == "":
-            self.fail("an empty name is no place; name one, or . for this folder", param, ctx)
-        return super().convert(value, param, ctx)
-
-
-class Written(Place):
-    """A place that a command writes to at its end; whether it can is seen before any work.
-
-    Args:
-        folder: Whether it is a folder, which need not be there yet.
-    """
-
-    def __init__(self, *, folder: bool) -> None:
-        super().__init__()
-        self.folder = folder
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path."""
-        path = Path(os.fsdecode(super().convert(value, param, ctx)))
-        check_folder(path) if self.folder else check_file(path)
-        return path
 
 
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
@@ -281,25 +221,17 @@ def runs_folder(command: str = "") -> Decorator:
     )  # fmt: skip
 
 
-class Prefix(click.ParamType):
-    """How names of a VLM's language tensors begin, and how a language model's do, with an equals sign between."""
-
-    name = "VLM=MODEL"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Both."""
-        if isinstance(value, tuple):
-            return value
-        vlm, equals, model = str(value).partition("=")
-        if not equals or not all(each == "" or each.endswith(".") for each in (vlm, model)):
-            self.fail(f"{value!r} is no pair of prefixes, each with its dot, such as a.b.=model.", param, ctx)
-        return vlm, model
+def _prefixes(vlm: str, model: str) -> tuple[str, str]:
+    if not all(each == "" or each.endswith(".") for each in (vlm, model)):
+        raise ValueError
+    return vlm, model
 
 
+_PREFIXES = Equation("VLM=MODEL", _prefixes, wrong="is no pair of prefixes, each with its dot, such as a.b.=model.")
 _VLM = click.option("--vlm", metavar="PLACE", help="Vision-language model.")
 _PAIR = click.argument("pair", required=False)
 _LANGUAGE_PREFIXES = click.option(
-    "--language-prefix", "language_prefixes", type=Prefix(), multiple=True, metavar="VLM=MODEL",
+    "--language-prefix", "language_prefixes", type=_PREFIXES, multiple=True, metavar="VLM=MODEL",
     help="How names of the VLM's language tensors begin, and a language model's; repeatable.  [default: found]",
 )  # fmt: skip
 

@@ -13,12 +13,12 @@ from hpo_bench.cli.options import (
     OPTIMIZERS,
     RAY_ADDRESS,
     SURROGATE,
-    Choice,
     Command,
     runs_folder,
     seeds,
     suites,
 )
+from hpo_bench.cli.types import Choice
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 

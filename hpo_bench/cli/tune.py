@@ -18,10 +18,10 @@ from hpo_bench.cli.options import (
     TRUST_REMOTE_CODE,
     WORKERS,
     Command,
-    Number,
     device,
     methods,
 )
+from hpo_bench.cli.types import Number
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b

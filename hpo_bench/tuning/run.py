@@ -25,7 +25,8 @@ from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.result import TuningResult, conclude
+from hpo_bench.tuning.outcome.conclude import conclude
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.planning import preflight, references

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, JSON, Command, NumberRange, Written, runs_folder, seeds, suites
+from hpo_bench.cli.options import JOBS, JSON, Command, runs_folder, seeds, suites
+from hpo_bench.cli.types import NumberRange, Written
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 

@@ -7,19 +7,9 @@ import click
 from rich import box
 from rich.table import Table
 
-from hpo_bench.cli.options import (
-    DTYPE,
-    JSON,
-    JSON_FILE,
-    PAIRS,
-    RECORDED,
-    THREADS,
-    Choice,
-    Command,
-    NumberRange,
-    methods,
-)
+from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, methods
 from hpo_bench.cli.options import device as device_option
+from hpo_bench.cli.types import Choice, NumberRange
 from hpo_bench.display.console import PlainConsole, progress
 from hpo_bench.display.printing import say
 

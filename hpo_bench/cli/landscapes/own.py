@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpo_bench.cli.options import LANDSCAPES_DIR, Choice, Command, out
+from hpo_bench.cli.options import LANDSCAPES_DIR, Command, out
+from hpo_bench.cli.types import Choice
 from hpo_bench.display.printing import say
 from landscapes.errors import UnknownLandscapeError
 from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, OWN, TIERS

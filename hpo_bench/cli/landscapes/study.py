@@ -35,7 +35,7 @@ def study(
     import joblib
 
     from hpo_bench.analyses.section import analyse
-    from hpo_bench.benchmark.store import read_runs
+    from hpo_bench.benchmark.runs import read_runs
     from hpo_bench.display.figures import encode, provenance
     from hpo_bench.files import Shelf
     from landscapes import catalogue

@@ -1,7 +1,6 @@
 """Reading a benchmark: examples from any table, each of them verified before the first trial."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,16 +10,17 @@ from typing import Any
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import EVERY, IMAGE, Example
 from hpo_bench.evaluation.reading import choices, conversations, pictures
+from hpo_bench.evaluation.reading.annotations import Annotations
 from hpo_bench.evaluation.reading.choices import INSTRUCTION, Answered, Choices, settle
-from hpo_bench.evaluation.reading.columns import CHOICES, OTHERS, Columns, FoundColumns, Slots, find_columns
+from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.evaluation.reading.found_columns import CHOICES, OTHERS, FoundColumns, find_columns
 from hpo_bench.evaluation.reading.rows import FileRow, FlawError, is_nothing, listed, text
-from hpo_bench.evaluation.reading.tables import ExampleTable, open_table
+from hpo_bench.evaluation.reading.tables import open_table
 
 _NAMED = 3
 """How many bad rows are named; all are counted."""
 _SHOWN = 12
 """How many columns that are left aside are named."""
-_NUMBERED = re.compile(r"<image (\d{1,2})>")
 _REFERENCE = 64
 """A cell that is shorter may be the id of the row that has its picture, as in the files of VLMEvalKit."""
 
@@ -67,7 +67,7 @@ def read_table(path: Path, columns: Columns | None = None, *, images: Path | Non
     """
     columns = columns or Columns()
     table = open_table(path)
-    annotations = _Annotations(path, table, columns) if columns.annotations else None
+    annotations = Annotations(path, table, columns) if columns.annotations else None
     # A file without one good row has no columns, and its rows say why.
     found = find_columns(table, columns, annotations.names if annotations else ()) if table.names else _NOTHING
     rows = list(table.rows(found.kept))
@@ -188,7 +188,7 @@ class _Reader:
         answer, *others = (letter,) if letter else _answers(draft.answer)
         others += [] if draft.others is None else list(draft.others)
         self._counts["several"] += bool(others)
-        question, found = _in_order(draft.question, draft.images)
+        question, found = pictures.in_order(draft.question, draft.images)
         if isinstance(found, str) and len(found) < _REFERENCE:
             found = pictured.get(found.strip(), found)
         images = pictures.gather(found, self._folder)
@@ -230,46 +230,6 @@ class _Reader:
             self.notes.append(f"columns left aside: {', '.join(ignored[:_SHOWN])}{more}")
 
 
-class _Annotations:
-    """Rows of a second file, by the ids of the examples.
-
-    Args:
-        path: The examples, for messages.
-        table: The same, beside which the file lies.
-        columns: Name the file, and the ids.
-
-    Attributes:
-        names: Its columns.
-    """
-
-    def __init__(self, path: Path, table: ExampleTable, columns: Columns) -> None:
-        if not columns.id:
-            raise UsageError(f"{path}: with `annotations` the column of ids that both files have must be named as `id`")
-        self._file = columns.annotations
-        self._folder = table.folder
-        place = (self._folder / self._file).resolve()
-        if not place.is_relative_to(self._folder.resolve()):
-            raise UsageError(
-                f"{path}: annotations: {self._file!r} leads out of the folder of the examples; put it there"
-            )
-        other = open_table(place)
-        if columns.id not in other.names:
-            raise UsageError(f"{place}: has no column {columns.id!r}, by which it would be matched with {path.name}")
-        self.names = other.names
-        self._rows = {
-            str(row.values[columns.id]): row.values for row in other.rows(other.names) if columns.id in row.values
-        }
-
-    def add(self, row: FileRow, found: FoundColumns) -> FileRow:
-        """The row with its annotation."""
-        if row.flaw:
-            return row
-        beside = self._rows.get(str(found.get["id"](row.values)))
-        if beside is None:
-            return replace(row, flaw=f"has no row in {self._file}")
-        return replace(row, values={**beside, **row.values, "annotations": beside})
-
-
 def _single(value: Any) -> Any:
     """The one answer of a list of one."""
     value = listed(value)
@@ -291,23 +251,6 @@ def _answers(value: Any) -> list[str]:
     commonest = Counter(texts).most_common(1)[0][0]
     texts.remove(commonest)
     return [commonest, *texts]
-
-
-def _in_order(question: str, images: Any) -> tuple[str, Any]:
-    """A question and its pictures, where `<image 2>` stands for the second."""
-    slots = list(images) if isinstance(images, Slots) else None
-    places = [int(number) - 1 for number in _NUMBERED.findall(question)]
-    if slots is None and not places:
-        return question, images
-    every = slots if slots is not None else pictures.several(images)
-    if not places:
-        return question, [one for one in every if pictures.several(one)]
-    for place in places:
-        if not 0 <= place < len(every) or not pictures.several(every[place]):
-            raise FlawError(f"its question shows <image {place + 1}>, and there is no such picture")
-    unasked = [one for place, one in enumerate(every) if place not in places and pictures.several(one)]
-    before = "".join(f"{IMAGE}\n" for _ in unasked)
-    return before + _NUMBERED.sub(IMAGE, question), [*unasked, *(every[place] for place in places)]
 
 
 def _drawn(drafts: Mapping[str, _Draft], limit: int) -> dict[str, _Draft]:

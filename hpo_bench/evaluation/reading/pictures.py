@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, listed
 
 MOST_PIXELS = 89_478_485
@@ -25,8 +27,13 @@ _UNBOUNDED = {"I": "32 bits", "F": "fractions"}
 _THREADS = 8
 # PNG, JPEG, WebP, GIF, TIFF and BMP.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "SUkqA", "TU0AK", "Qk")
+_NUMBERED = re.compile(r"<image (\d{1,2})>")
 _SHORTEST = 64
 """So long is no path that begins as one of these does, and no picture in base64 is shorter."""
+
+
+class Slots(tuple[Any, ...]):
+    """Pictures of several columns; empty ones keep their places, as `<image 2>` in a question is the second's."""
 
 
 def gather(value: Any, folder: Path) -> tuple[bytes, ...]:
@@ -42,6 +49,23 @@ def gather(value: Any, folder: Path) -> tuple[bytes, ...]:
         FlawError: If a picture is none of these or cannot be read.
     """
     return tuple(_content(one, folder, f"picture {place}") for place, one in enumerate(several(value), start=1))
+
+
+def in_order(question: str, images: Any) -> tuple[str, Any]:
+    """A question and its pictures, where `<image 2>` stands for the second."""
+    slots = list(images) if isinstance(images, Slots) else None
+    places = [int(number) - 1 for number in _NUMBERED.findall(question)]
+    if slots is None and not places:
+        return question, images
+    every = slots if slots is not None else several(images)
+    if not places:
+        return question, [one for one in every if several(one)]
+    for place in places:
+        if not 0 <= place < len(every) or not several(every[place]):
+            raise FlawError(f"its question shows <image {place + 1}>, and there is no such picture")
+    unasked = [one for place, one in enumerate(every) if place not in places and several(one)]
+    before = "".join(f"{IMAGE}\n" for _ in unasked)
+    return before + _NUMBERED.sub(IMAGE, question), [*unasked, *(every[place] for place in places)]
 
 
 def is_base64(value: Any) -> bool:

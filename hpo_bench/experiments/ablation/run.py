@@ -13,7 +13,8 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.regret import random_searches
 from hpo_bench.benchmark.result import EARLY, SINCE, Benchmark
-from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.workers import Workers

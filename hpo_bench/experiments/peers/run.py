@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.result import REFERENCE, Benchmark, Checkpoint
-from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.statistics.comparisons import Comparison, holm

@@ -13,7 +13,8 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import EARLY, END, moments_of
-from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ranking.guises import NOISE, REAL, WithNoise, under
 from hpo_bench.statistics.agreement import Agreement, agree

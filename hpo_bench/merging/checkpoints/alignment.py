@@ -3,20 +3,29 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError, NotFiniteError
-from hpo_bench.merging.architectures import BY_ROW, EMBEDDINGS, HEAD
+from hpo_bench.merging.architectures import BY_ROW, HEAD
 from hpo_bench.merging.checkpoints.backbone import Backbone, explicit_backbone, find_backbone, language_names, strays_of
-from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, compare, compare_functions
+from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, compare, compare_functions, errors
+from hpo_bench.merging.checkpoints.misfits import (
+    half_grown,
+    misshapen,
+    missing_names,
+    overruled,
+    strangers,
+    taken,
+    unread_files,
+    unused_tensors,
+)
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
-from hpo_bench.merging.checkpoints.opening import Opened, open_models
+from hpo_bench.merging.checkpoints.opening import open_models
 from hpo_bench.merging.checkpoints.skeleton import Shape
-from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap, read_vocabulary
+from hpo_bench.merging.checkpoints.vocabulary import VocabularyMap, read_vocabulary
 
 if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
@@ -84,7 +93,7 @@ class Alignment:
             role: Naming.of(model, language[role], says_tied=configurations[role].tied)
             for role, model in models.items()
         }
-        findings = [*_overruled(configurations, names), *_unread(models), *_unused(models), *_taken(opened)]
+        findings = [*overruled(configurations, names), *unread_files(models), *unused_tensors(models), *taken(opened)]
         configurations = {role: each.as_stored(tied=names[role].tied) for role, each in configurations.items()}
         findings += compare(configurations)
         stored = names["vlm"].names
@@ -96,21 +105,21 @@ class Alignment:
             role: strays_of(models[role], language[role], configurations[role].text) for role in ("base", "expert")
         }
         for role in ("base", "expert"):
-            findings += _missing(role, names, strays)
-            findings += _misshapen(role, stored, models["vlm"], names[role], models[role])
-        if not any(finding.severity == "error" for finding in findings):
+            findings += missing_names(role, names, strays)
+            findings += misshapen(role, stored, models["vlm"], names[role], models[role])
+        if not errors(findings):
             findings += compare_functions(configurations)
         merged = tuple(name for name in stored if pair.merge.takes(name))
         vocabularies: dict[str, VocabularyMap] = {}
         by_row = [name for name in BY_ROW if name in merged]
-        if by_row and not any(f.severity == "error" for f in findings):
+        if by_row and not errors(findings):
             tokens = {role: read_vocabulary(one.tokenizer) for role, one in opened.items()}
             rows = {name: _rows(name, models, names) for name in by_row}
             for name in by_row:
                 alike = next((other for other in vocabularies if rows[other] == rows[name]), None)
                 vocabularies[name] = vocabularies[alike] if alike else VocabularyMap.of(**tokens, rows=rows[name])
-            findings += _strangers(vocabularies[by_row[0]])
-        findings += _half_grown(models, configurations, names)
+            findings += strangers(vocabularies[by_row[0]])
+        findings += half_grown(models, configurations, names)
         return cls(models, configurations, backbone, names, merged, vocabularies, tuple(findings))
 
     def check(self) -> None:
@@ -119,7 +128,7 @@ class Alignment:
         Raises:
             MergeError: With every reason.
         """
-        if reasons := [finding.message for finding in self.findings if finding.severity == "error"]:
+        if reasons := errors(self.findings):
             raise MergeError("these checkpoints cannot be merged: " + "; ".join(reasons))
 
     def triple(self, name: str) -> Triple:
@@ -218,131 +227,3 @@ def _shapes(model: StoredModel, language: Mapping[str, str]) -> dict[str, Shape]
 
 def _rows(name: str, models: Mapping[str, StoredModel], names: Mapping[str, Naming]) -> dict[str, int]:
     return {role: model.tensors[names[role].place(name)].shape[0] for role, model in models.items()}
-
-
-def _overruled(configurations: Mapping[str, Configuration], names: Mapping[str, Naming]) -> list[Finding]:
-    """Where the weights tell otherwise than the configuration."""
-    return [
-        Finding(
-            "note",
-            f"the {role}'s configuration says that its head is its embeddings, but it stores a head of other values; "
-            "as in transformers, which then keeps them apart, the head is its own",
-        )
-        for role, configuration in configurations.items()
-        if configuration.tied and not names[role].tied
-    ]
-
-
-def _unread(models: Mapping[str, StoredModel]) -> list[Finding]:
-    checkpoints = {role: model.checkpoint for role, model in models.items()}
-    return [
-        Finding(
-            "warning",
-            f"the {role}'s folder also holds {some(checkpoint.unread)}, which transformers does not load beside "
-            f"{some(checkpoint.files)}, and neither does a merge: {checkpoint.folder} may be a mixture of two models",
-        )
-        for role, checkpoint in checkpoints.items()
-        if checkpoint.unread
-    ]
-
-
-def _taken(opened: Mapping[str, Opened]) -> list[Finding]:
-    """What base and expert are, where that is not plainly a language model."""
-    findings = []
-    for role in ("base", "expert"):
-        if note := opened[role].model.note:
-            findings.append(Finding("note", f"the {role} is {note}"))
-        if opened[role].configuration.sees:
-            kind = opened[role].configuration.model_type
-            findings.append(
-                Finding("note", f"the {role} is itself a VLM ({kind}), of which the language part is taken")
-            )
-    return findings
-
-
-def _unused(models: Mapping[str, StoredModel]) -> list[Finding]:
-    """What transformers leaves out when it loads: old buffers, layers that guess further tokens, and faults."""
-    return [
-        Finding(
-            "note",
-            f"the {role} stores {len(model.unused)} tensors that its class in transformers does not take, and a merge "
-            f"{'keeps as they are' if role == 'vlm' else 'leaves out'}: {some([*model.unused.values()])}",
-        )
-        for role, model in models.items()
-        if model.unused
-    ]
-
-
-def _missing(role: str, names: Mapping[str, Naming], strays: Mapping[str, set[str]]) -> list[Finding]:
-    """Names without a counterpart. A tied head is the embeddings, on whichever side."""
-    ours, theirs = (set(names[each].names) | strays[each] for each in ("vlm", role))
-    if names["vlm"].tied:
-        theirs -= {HEAD}
-    elif names[role].tied:
-        theirs |= {HEAD}
-    findings = []
-    if extra := ours - theirs:
-        findings.append(Finding("error", f"language tensors of the VLM that the {role} lacks: {some(extra)}"))
-    if missing := theirs - ours:
-        findings.append(Finding("error", f"tensors of the {role} that no tensor of the VLM maps to: {some(missing)}"))
-    return findings
-
-
-def _misshapen(
-    role: str, language: Mapping[str, str], vlm: StoredModel, naming: Naming, other: StoredModel
-) -> list[Finding]:
-    findings = []
-    for name, ours in language.items():
-        if name not in naming.names:
-            continue
-        here, there = vlm.tensors[ours].shape, other.tensors[naming.names[name]].shape
-        alike = here[1:] == there[1:] and len(here) == len(there) if name in BY_ROW else here == there
-        if not alike:
-            findings.append(Finding("error", f"{name} is {here} in the VLM and {there} in the {role}"))
-    if len(findings) > 3:
-        more = len(findings) - 3
-        findings = [*findings[:3], Finding("error", f"and {more} more tensors have other shapes in the {role}")]
-    return findings
-
-
-def _half_grown(
-    models: Mapping[str, StoredModel], configurations: Mapping[str, Configuration], names: Mapping[str, Naming]
-) -> list[Finding]:
-    """Embeddings, head and configuration that do not have the same vocabulary, which transformers cannot load."""
-    findings = []
-    for role, model in models.items():
-        ours = {
-            part: names[role].names[name]
-            for part, name in (("embeddings", EMBEDDINGS), ("head", HEAD))
-            if name in names[role].names
-        }
-        # The class says how many rows there must be: Mllama's embeddings have eight more than its head.
-        if all(model.tensors[name].shape[:1] == model.skeleton.shapes[name][:1] for name in ours.values()):
-            continue
-        rows: dict[str, Any] = {part: model.tensors[name].shape[0] for part, name in ours.items()}
-        rows["configuration"] = configurations[role].facts["vocabulary"]
-        counts = ", ".join(f"{part} {count}" for part, count in rows.items())
-        what = f"the {role}'s embeddings, head and configuration do not have as many rows ({counts})"
-        if role == "vlm":
-            findings.append(
-                Finding("error", f"{what}, so transformers cannot load it; `resize_token_embeddings` makes them alike")
-            )
-        else:
-            findings.append(
-                Finding(
-                    "warning", f"{what}; a token without a row is taken for one that the {role} does not know there"
-                )
-            )
-    return findings
-
-
-def _strangers(vocabulary: VocabularyMap) -> list[Finding]:
-    return [
-        Finding(
-            "error",
-            f"the {role} shares only {vocabulary.share(role):.0%} of its tokens with the VLM; vocabularies of one "
-            f"family share at least {LEAST_SHARED:.0%}, so this is another family's model",
-        )
-        for role in ("base", "expert")
-        if vocabulary.share(role) < LEAST_SHARED
-    ]

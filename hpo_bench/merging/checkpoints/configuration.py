@@ -1,6 +1,6 @@
 """What the configurations of base, VLM and expert say, and where they differ."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -33,6 +33,11 @@ class Finding:
 
     severity: Literal["error", "warning", "note"]
     message: str
+
+
+def errors(findings: Iterable[Finding]) -> list[str]:
+    """What makes a merge wrong, of some findings."""
+    return [finding.message for finding in findings if finding.severity == "error"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Everything that should be known of a pair before anything is spent on it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,9 @@ from hpo_bench.display.words import gib
 from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import KINDS, kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
-from hpo_bench.merging.checkpoints.configuration import Finding
-from hpo_bench.merging.checkpoints.plausibility import Products, Progress, judge, matrices, measure, total
+from hpo_bench.merging.checkpoints.configuration import Finding, errors
+from hpo_bench.merging.checkpoints.plausibility import Products, Progress, judge, matrices, total
+from hpo_bench.merging.doctor.candidates import Candidate, candidate_of, try_candidate
 from hpo_bench.merging.doctor.distances import PUBLISHED, by_kind, suggest
 from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.manifest import ROLES
@@ -22,29 +23,6 @@ from hpo_bench.merging.scope import DTYPES, check_dtype
 from hpo_bench.merging.source import HubModel
 
 _MOST_UNSOUND = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A base, and how far VLM and expert are from it.
-
-    Attributes:
-        name: As the user gave it.
-        vlm: Norm of the VLM's task vector relative to the base, over matrices of attention and feed-forward layers;
-            NaN where it cannot be a base.
-        expert: Likewise of the expert.
-        reason: Why it cannot be a base, or "".
-    """
-
-    name: str
-    vlm: float
-    expert: float
-    reason: str = ""
-
-    @property
-    def distance(self) -> float:
-        """The larger of both, since a parent itself is at no distance from one; infinite for what cannot be a base."""
-        return float("inf") if self.reason else max(self.vlm, self.expert)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +55,7 @@ class Diagnosis:
     @property
     def fit(self) -> bool:
         """Whether a merge would be right, as far as can be told."""
-        return not any(finding.severity == "error" for finding in self.findings)
+        return not errors(self.findings)
 
     def by_layer(self) -> dict[str, Products]:
         """Inner products by layer, in the model's order."""
@@ -191,13 +169,16 @@ def diagnose(
     findings = list(alignment.findings)
     products: dict[str, Products] = {}
     compared: tuple[Candidate, ...] = ()
-    if not _errors(findings):
+    if not errors(findings):
         products, unsound = _read(alignment, progress)
         findings += unsound
-    if not _errors(findings):
+    if not errors(findings):
         findings += [*judge(total(products, matrices(products))), *suggest(products)]
-        own = _candidate(str(pair.sources["base"]), total(products, matrices(products)))
-        others = [_try(pair, name, source, trust_remote_code, progress) for name, source in (candidates or {}).items()]
+        own = candidate_of(str(pair.sources["base"]), total(products, matrices(products)))
+        others = [
+            try_candidate(pair, name, source, trust_remote_code, progress)
+            for name, source in (candidates or {}).items()
+        ]
         compared = tuple(sorted([own, *others], key=lambda candidate: candidate.distance)) if others else ()
         if compared and compared[0] is not own:
             nearest = compared[0]
@@ -275,25 +256,6 @@ def _read(alignment: Alignment, progress: Progress) -> tuple[dict[str, Products]
     if more := unsound[_MOST_UNSOUND:]:
         shown.append(f"and {len(more)} more tensors hold weights that are NaN or infinite")
     return products, [Finding("error", message) for message in shown]
-
-
-def _try(pair: Pair, name: str, source: Path | HubModel, trusted: bool, progress: Progress) -> Candidate:
-    other = replace(pair, sources={**pair.sources, "base": source})
-    alignment = Alignment.of(other, trust_remote_code=trusted)
-    if reasons := _errors(alignment.findings):
-        return Candidate(name, float("nan"), float("nan"), reason=reasons[0])
-    try:
-        return _candidate(name, total(measure(alignment, matrices(alignment.merged), progress)))
-    except NotFiniteError as error:
-        return Candidate(name, float("nan"), float("nan"), reason=str(error))
-
-
-def _candidate(name: str, products: Products) -> Candidate:
-    return Candidate(name, vlm=products.size("vlm"), expert=products.size("expert"))
-
-
-def _errors(findings: Sequence[Finding]) -> list[str]:
-    return [finding.message for finding in findings if finding.severity == "error"]
 
 
 def _numbers(products: Products) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""The end of a study: what was found, against what was there before, on examples that nobody tuned on."""
+"""What came of a study: what was found, against what was there before, on examples that nobody tuned on."""
 
 import json
 from collections.abc import Mapping
@@ -6,31 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.evaluation.base import Answers
-from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import BASE, MergeSetting
-from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
-from hpo_bench.tuning.budget import time_limit
-from hpo_bench.tuning.goal import Goal, Keep
-from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.outcome import baselines
-from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
-from hpo_bench.tuning.outcome.posterior import NearOptimal, beliefs, near_optimal, recommend
-from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import differences, plain
-from hpo_bench.tuning.workers.base import WorkerPool
-from hpo_bench.tuning.workers.single_job import ask
+from hpo_bench.statistics.examples import Z95
+from hpo_bench.tuning.goal import Keep
+from hpo_bench.tuning.outcome.distinction import LEVEL
+from hpo_bench.tuning.outcome.posterior import NearOptimal
 
 FILE = "result.json"
 OLD_FILE = "verdict.json"
 """Studies of hpo-bench 0.1 have it instead."""
 OLD_NAMES = {"lines": "merges", "zones": "near_optimal", "samples": "examples"}
 """What it calls things there."""
-EXAMPLES = 5
 REFERENCES = {
     "base VLM": BASE,
     "expert swapped in": MergeSetting("ta", 0.0, 1.0),
@@ -183,119 +171,3 @@ class TuningResult:
         if not result.merges:
             raise TuningError(f"{path} is damaged: it has no merges; {cure}")
         return result
-
-
-def conclude(
-    store: TrialStore,
-    pool: WorkerPool,
-    interrupt: Interrupt,
-    *,
-    beside: Mapping[str, MergeSetting] | None = None,
-    timeout: float | None = None,
-) -> TuningResult:
-    """Score the recommended setting and its rivals on validation and test examples.
-
-    What was scored before is kept in the study's folder and not scored again.
-
-    Args:
-        store: A study with at least one complete trial.
-        pool: The workers, none of them busy.
-        interrupt: Ends it when asked for.
-        beside: Further settings to compare with, by name.
-        timeout: Seconds that a trial may take, on validation examples; more by their share on all. By default found
-            from the trials.
-
-    Raises:
-        TuningError: If there is nothing to recommend, or a setting cannot be scored.
-        KeyboardInterrupt: If an end was asked for.
-    """
-    config = store.begun
-    trials = store.trials()
-    held = beliefs(config, trials)
-    chosen = recommend(held)
-    goal = Goal(config.keep)
-    luckiest = max((t for t in trials if t.score is not None), key=lambda t: (t.feasible, t.score or 0.0))
-    settings = {"recommended": chosen.setting}
-    if luckiest.number != chosen.trial.number:
-        settings["highest score"] = luckiest.setting
-    settings |= {**REFERENCES, **(beside or {})}
-    limit = time_limit(timeout, trials) / VALIDATION_SHARE
-    scored = baselines.score(store.folder, list(settings.values()), pool, interrupt, limit=limit)
-    best, base = scored[chosen.setting], scored[BASE]
-    seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
-    told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
-    luck = chance_of_luck(told)
-    near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
-    result = TuningResult(
-        trials=sum(trial.state != "running" for trial in trials),
-        recommended=chosen.trial.number,
-        mean=chosen.mean,
-        deviation=chosen.deviation,
-        reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
-        merges=tuple(_scored(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
-        near_optimal={one.method: one.extent for one in near},
-        keep=config.keep,
-        chance=None if config.keep is None else chosen.chance,
-        luck=luck,
-        examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
-    )
-    result.write(store.folder)
-    return result
-
-
-Both = dict[str, Answers]
-
-
-def _examples(
-    setting: MergeSetting, merge: Both, base: Both, pool: WorkerPool, interrupt: Interrupt, limit: float
-) -> tuple[AnsweredExample, ...]:
-    """The first few answers to validation examples, those that scored otherwise before the others."""
-    own, other = base["validation"], merge["validation"]
-    shown = np.argsort(own.scores == other.scores, kind="stable")[:EXAMPLES]
-    ids = tuple(own.ids[place] for place in shown)
-    said = [_said(one, answers, ids, pool, interrupt, limit) for one, answers in ((BASE, own), (setting, other))]
-    return tuple(
-        AnsweredExample(
-            id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),
-            merge=said[1].get(own.ids[place], ""), merge_score=float(other.scores[place]),
-        )
-        for place in shown
-    )  # fmt: skip
-
-
-def _said(
-    setting: MergeSetting, answers: Answers, ids: tuple[str, ...], pool: WorkerPool, interrupt: Interrupt, limit: float
-) -> Mapping[str, str]:
-    """What a merge says to some examples, by id; it is asked again where only scores are kept."""
-    if answers.responses:
-        return dict(zip(answers.ids, answers.responses, strict=True))
-    try:
-        said = ask(pool, interrupt, limit=limit, setting=setting, examples=ids).answers
-    except TuningError:  # then there are but scores to be shown
-        return {}
-    return {one.example: one.said for one in said}
-
-
-def _scored(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> ScoredMerge:
-    scored, best = ({split: goal.improved(one) for split, one in both.items()} for both in (all_scored, all_best))
-    behind = differences(best["test"], scored["test"])
-    return ScoredMerge(
-        name=name,
-        setting=plain(setting),
-        validation=scored["validation"].score,
-        test=scored["test"].score,
-        test_error=error_of_mean(scored["test"].scores),
-        behind=float(behind.mean()),
-        behind_error=error_of_difference(behind),
-        behind_validation=float(differences(best["validation"], scored["validation"]).mean()),
-        kept=None if goal.keep is None else _kept(goal.keep, all_scored, base),
-    )
-
-
-def _kept(keep: Keep, scored: Both, base: Both) -> Kept:
-    own, vlm = ({split: keep.sides(one)[1] for split, one in both.items()} for both in (scored, base))
-    lost = differences(vlm["test"], own["test"])
-    return Kept(
-        validation=own["validation"].score, test=own["test"].score, lost=float(lost.mean()),
-        lost_error=error_of_difference(lost),
-    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Answers of a merge, example by example, as parquet files."""
+"""What a trial leaves on disk: its answers, example by example, as a parquet file; or the log of its failure."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.files import write
-from hpo_bench.tuning.trial import writable
+from hpo_bench.tuning.trial import Failure, Trial, plain, writable
 from landscapes.errors import UnreadableError
 from landscapes.written import check_regular
 
@@ -80,3 +80,21 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def write_log(folder: Path, trial: Trial, failure: Failure) -> Path:
+    """Write all that is known of a failure.
+
+    Args:
+        folder: The study's.
+        trial: The trial that failed.
+        failure: Why.
+
+    Returns:
+        Where it is, relative to the folder.
+    """
+    log = Path("logs") / f"trial-{trial.number:04d}.log"
+    (folder / log).parent.mkdir(exist_ok=True)
+    text = f"{plain(trial.setting)}\n{failure.kind}: {failure.reason}\n\n{failure.details}\n"
+    (folder / log).write_text(text, encoding="utf-8")
+    return log

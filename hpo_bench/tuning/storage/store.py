@@ -1,8 +1,8 @@
 """Trials in an Optuna storage, so that every tool for Optuna can read them while they are made."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.storage import rows
-from hpo_bench.tuning.storage.answers import read_answers, write_answers
+from hpo_bench.tuning.storage.answers import read_answers, write_answers, write_log
 from hpo_bench.tuning.storage.opening import (
     check_no_answers,
     find_study,
@@ -27,7 +27,7 @@ from hpo_bench.tuning.storage.opening import (
     write_ahead,
 )
 from hpo_bench.tuning.storage.url import VARIABLE, of_file, opened, shown, sqlite_file
-from hpo_bench.tuning.trial import Failure, Success, Trial, plain
+from hpo_bench.tuning.trial import Failure, Success, Trial
 
 CONFIG = "hpo_bench"
 """Under this key a study keeps what it was begun with."""
@@ -62,6 +62,7 @@ class TrialStore:
         self.folder, self.name = folder, name
         self._own = url is None
         self.url = of_file(folder.resolve() / "study.sqlite3") if url is None else opened(url)
+        self._guarded = partial(guarded, self.url)
         self._config: StudyConfig | None = None
         self._ids: dict[int, int] = {}
         file = sqlite_file(self.url)
@@ -223,11 +224,7 @@ class TrialStore:
                 return self._keep(replace(trial, state="complete", **known))
             what = f"the evaluator gave {len(answers)} answers, whose mean score is no number"
             result = Failure("nonsense", what)
-        log = Path("logs") / f"trial-{trial.number:04d}.log"
-        (self.folder / log).parent.mkdir(exist_ok=True)
-        (self.folder / log).write_text(
-            f"{plain(trial.setting)}\n{result.kind}: {result.reason}\n\n{result.details}\n", encoding="utf-8"
-        )
+        log = write_log(self.folder, trial, result)
         return self._keep(replace(trial, state="failed", kind=result.kind, reason=result.reason, log=str(log)))
 
     def trials(self) -> list[Trial]:
@@ -300,6 +297,3 @@ class TrialStore:
             values = None if trial.score is None else [trial.score]
             self._storage.set_trial_state_values(one, rows.state(trial), values)
         return trial
-
-    def _guarded(self, done: str) -> AbstractContextManager[None]:
-        return guarded(self.url, done)

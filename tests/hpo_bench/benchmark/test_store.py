@@ -14,7 +14,8 @@ import synthetic
 
 from hpo_bench.benchmark import store
 from hpo_bench.benchmark.plan import Run
-from hpo_bench.benchmark.store import ResultsFolder, assemble
+from hpo_bench.benchmark.runs import assemble, read_runs
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.cli.run import command as run_command
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import write
@@ -161,12 +162,12 @@ def test_runs_that_hold_something_else_are_refused_with_the_command_that_makes_t
     frame = frame.assign(regret=0.1, vl_weight=0.5, exp_weight=0.5)
     path = tmp_path / "runs.parquet"
     frame.to_parquet(path)
-    assert len(store.read_runs(path, [only])) == 2
+    assert len(read_runs(path, [only])) == 2
     change(frame).to_parquet(path)
     with pytest.raises(
         ResultsError, match=rf"runs.parquet is damaged \(.*{why}.*\); make it with `hpo-bench run --results"
     ):
-        store.read_runs(path, [only])
+        read_runs(path, [only])
 
 
 def test_a_changed_bit_among_the_scores_is_noticed(folder):
@@ -232,7 +233,7 @@ def test_the_long_table(tmp_path, folder):
 def test_what_other_commands_made_first_does_not_keep_the_benchmark_out(tmp_path, monkeypatch, command):
     """Each of them writes into a folder of `results` by default, and may be given before `run`."""
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(f"hpo_bench.cli.{command}").command
+    module = importlib.import_module(f"hpo_bench.cli.experiments.{command}").command
     made = getattr(module, "commands", {"": module}).get("grid", module)
     (default,) = (
         one.default for one in made.params if one.name in {"out", "results"} and isinstance(one.default, Path)

@@ -15,10 +15,9 @@ import pytest
 
 from hpo_bench import cli
 from hpo_bench.cli.landscapes.own import Read
-from hpo_bench.cli.merge import NameAndValue
-from hpo_bench.cli.options import Number, NumberRange, Written
 from hpo_bench.cli.tree import cli as tree
 from hpo_bench.cli.tune import RangeType
+from hpo_bench.cli.types import Equation, Number, NumberRange, Written
 from hpo_bench.merging.find import SHIPPED
 from landscapes.catalogue import ROOT
 
@@ -88,7 +87,7 @@ BAD: dict[type[click.ParamType], tuple[str, ...]] = {
     click.types.IntParamType: ("many", "1.5", "", "0x10", "9" * 5000),
     click.types.FloatParamType: ("much", "", "1,5", "nan", "inf", "-1e400"),
     RangeType: ("", "1", "1,0", "0,0", "nan,1", "0,inf", "1e400,2", "0,1,2", "a,b"),
-    NameAndValue: ("", "scale", "=1", "scale=", "scale=nan", "scale=1e400"),
+    Equation: ("", "scale", "=1", "scale=", "scale=nan", "scale=1e400"),
     Read: ("nan", "0", "-1", "1.5", "=1..2", "a=1..0", "a=nan..1", "a=0..1 log", "a,a", "a;b", "a=1"),
     click.Choice: ("no-such-word", ""),
 }

@@ -17,8 +17,9 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.posterior import TradeOff, beliefs, near_optimal, recommend, trade_offs
-from hpo_bench.tuning.outcome.result import TuningResult, conclude
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.progress import Silent, StudyProgress
 from hpo_bench.tuning.race import Race

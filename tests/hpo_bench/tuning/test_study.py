@@ -23,9 +23,10 @@ from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.export import Exported
 from hpo_bench.tuning.outcome.page import changes, sides
-from hpo_bench.tuning.outcome.result import TuningResult, conclude
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race

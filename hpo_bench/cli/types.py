@@ -1,0 +1,96 @@
+"""What can be typed behind an option: words, numbers, places; of words that are wrong the nearest is named."""
+
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from hpo_bench.files import check_file, check_folder
+from surrogates.nearest import offer
+
+
+class Choice(click.Choice[str]):
+    """One of several words, of which the nearest is named where another was typed."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        known = list(map(str, self.choices))
+        if value not in known:
+            self.fail(f"{value!r} is not known; {offer(value, known)}", param, ctx)
+        return str(value)
+
+
+class _Finite(click.ParamType):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+class Number(_Finite, click.types.FloatParamType):
+    """A finite number: NaN compares with nothing, so that it would lift every limit."""
+
+
+class NumberRange(_Finite, click.FloatRange):
+    """A finite number in a range."""
+
+
+class Place(click.Path):
+    """A file or a folder; an empty name, as of a variable that is not set, is not the folder where one stands."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("an empty name is no place; name one, or . for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Written(Place):
+    """A place that a command writes to at its end; whether it can is seen before any work.
+
+    Args:
+        folder: Whether it is a folder, which need not be there yet.
+    """
+
+    def __init__(self, *, folder: bool) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        check_folder(path) if self.folder else check_file(path)
+        return path
+
+
+class Equation(click.ParamType):
+    """Two words with an equals sign between.
+
+    Args:
+        name: How help shows it, such as NAME=VALUE.
+        parse: Of both words, what they mean; it raises ValueError if that is nothing.
+        wrong: What is then said, behind what was typed.
+    """
+
+    def __init__(self, name: str, parse: Callable[[str, str], tuple[Any, Any]], *, wrong: str) -> None:
+        self.name, self._parse, self._wrong = name, parse, wrong
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, Any]:
+        """Both, as they are meant."""
+        if isinstance(value, tuple):
+            return value
+        left, equals, right = str(value).partition("=")
+        try:
+            if not equals:
+                raise ValueError
+            return self._parse(left, right)
+        except ValueError:
+            self.fail(f"{value!r} {self._wrong}", param, ctx)
