@@ -5,13 +5,12 @@ import inspect
 import linecache
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import optimizers
 from hpo_bench.peers import registry as peers
 from optimizers.base import Optimizer
-from optimizers.registry import BUILT_IN, checked, package_of
+from optimizers.registry import REGISTRY, checked
 
 _SESSION = uuid4().hex
 
@@ -43,7 +42,7 @@ class Contender:
         installed package with that package's name and version before it. None for classes of ours, whose `version`
         is kept, and for peers, among whose settings are the versions of their packages.
         """
-        package = None if ":" in self.identity else package_of(self.kind)
+        package = None if ":" in self.identity else REGISTRY.package_of(self.kind)
         if package is None and ":" not in self.identity:
             return None
         content = hashlib.sha256(_source_around(self.kind).encode()).hexdigest()
@@ -61,8 +60,6 @@ class Contender:
         if not isinstance(optimizer, str):
             return cls._of(optimizer)
         identity = optimizer
-        if ":" in identity and (here := str(Path.cwd())) not in sys.path:
-            sys.path.insert(0, here)  # As with `python -m`: the user's module usually lies where they stand.
         if identity in peers.PEERS:
             return cls(identity, peers.find(identity))
         return cls(identity, optimizers.get(identity, others=peers.PEERS))
@@ -70,7 +67,7 @@ class Contender:
     @classmethod
     def _of(cls, kind: type[Optimizer]) -> "Contender":
         address = f"{checked(kind, repr(kind)).__module__}:{kind.__qualname__}"
-        named = {**BUILT_IN, **peers.PEERS}.get(kind.name) == address or package_of(kind) is not None
+        named = {**REGISTRY.built_in, **peers.PEERS}.get(kind.name) == address or REGISTRY.package_of(kind) is not None
         return cls(kind.name if named else address, kind, given=True)
 
 

@@ -14,7 +14,7 @@ from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import disagreements
-from hpo_bench.registry import Registry
+from optimizers.plugins import Registry
 from surrogates.nearest import offer
 
 LMMS = "lmms-eval"
@@ -39,6 +39,7 @@ EVALUATORS = Registry[Opener](
         "python": "hpo_bench.evaluation.python_function:open_kind",
         "command": "hpo_bench.evaluation.command:open_kind",
     },
+    wrong=UsageError,
     check=_check,
 )
 """A package offers one under the entry point group `hpo_bench.evaluators`; a pair.yaml names it, or "module:function",

@@ -5,9 +5,9 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-import optimizers.registry as registry
-from optimizers import InvalidSettingError, OptimizerError, UnknownOptimizerError, available, get
+from optimizers import InvalidSettingError, OptimizerError, UnknownOptimizerError, available, get, plugins
 from optimizers.random_search import RandomSearch
+from optimizers.registry import REGISTRY
 
 
 class Guest(RandomSearch):
@@ -50,22 +50,28 @@ def test_what_is_no_optimizer_at_an_address(address: str) -> None:
         get(address)
 
 
-def offer(monkeypatch, cls) -> None:
-    entry = EntryPoint("anything", f"{__name__}:{cls.__name__}", registry.ENTRY_POINT_GROUP)
+def offer(monkeypatch, cls, name: str) -> None:
+    entry = EntryPoint(name, f"{__name__}:{cls.__name__}", REGISTRY.group)
     monkeypatch.setattr(EntryPoint, "load", lambda self: cls)
-    monkeypatch.setattr(registry, "entry_points", lambda group: (entry,) if group == "hpo_bench.optimizers" else ())
+    monkeypatch.setattr(plugins, "entry_points", lambda group: (entry,) if group == "hpo_bench.optimizers" else ())
 
 
 def test_an_installed_package_adds_its_own_at_the_end(monkeypatch) -> None:
-    offer(monkeypatch, Guest)
+    offer(monkeypatch, Guest, "guest")
     assert list(available())[-2:] == ["grid", "guest"]
     assert get("guest") is Guest
 
 
 def test_no_package_can_take_the_name_of_another(monkeypatch) -> None:
-    offer(monkeypatch, Impostor)
-    with pytest.warns(UserWarning, match="'random', but that name is taken; it is left out"):
+    offer(monkeypatch, Impostor, "random")
+    with pytest.warns(UserWarning, match=r"offered as 'random' .* has a name that is taken; it is left out"):
         assert available()["random"] is RandomSearch
+
+
+def test_a_package_offers_a_class_under_its_own_name(monkeypatch) -> None:
+    offer(monkeypatch, Guest, "another")
+    with pytest.raises(UnknownOptimizerError, match="calls itself 'guest'; it must be offered under its own name"):
+        get("another")
 
 
 @pytest.fixture
@@ -77,7 +83,7 @@ def installed(tmp_path, monkeypatch):
         about = tmp_path / f"{name}-{version}.dist-info"
         about.mkdir()
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        (about / "entry_points.txt").write_text(f"[{registry.ENTRY_POINT_GROUP}]\n{entry}\n")
+        (about / "entry_points.txt").write_text(f"[{REGISTRY.group}]\n{entry}\n")
 
     monkeypatch.syspath_prepend(tmp_path)
     yield install
@@ -86,7 +92,9 @@ def installed(tmp_path, monkeypatch):
 
 
 SOUND = """
+from optimizers import plugins
 from optimizers.random_search import RandomSearch
+from optimizers.registry import REGISTRY
 class Lucky(RandomSearch):
     name, label = "lucky", "Lucky"
 """
@@ -122,8 +130,8 @@ def test_what_is_no_optimizer_in_a_package_is_left_out(installed, what: str, fau
 
 def test_the_package_of_a_class(installed) -> None:
     installed("sound_plugin", SOUND, entry="lucky = sound_plugin:Lucky", version="3.2")
-    assert registry.package_of(get("lucky")) == "sound_plugin 3.2"
-    assert registry.package_of(RandomSearch) is None
+    assert REGISTRY.package_of(get("lucky")) == "sound_plugin 3.2"
+    assert REGISTRY.package_of(RandomSearch) is None
 
 
 def test_random_search_does_not_wait_for_pytorch() -> None:

@@ -4,7 +4,7 @@ import inspect
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods.base import Hyperparameter, MergeMethod
-from hpo_bench.registry import Registry
+from optimizers.plugins import Registry
 
 _HERE = "hpo_bench.merging.methods"
 
@@ -50,6 +50,7 @@ REGISTRY = Registry[type[MergeMethod]](
         "metagpt": f"{_HERE}.metagpt:MetaGPT",
         "nan": f"{_HERE}.nan:NAN",
     },
+    wrong=UsageError,
     check=check,
 )
 
