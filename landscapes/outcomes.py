@@ -9,7 +9,7 @@ what makes 100 settings x 300 examples fit into some ten kilobytes.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,9 @@ Array = NDArray[np.float64]
 
 FILE = "outcomes.parquet"
 WORDS = ("split", "id", "category")
+COLUMNS = (*WORDS, "correct")
+EVERY = "all"
+"""The category of examples that name none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +87,24 @@ class Outcomes:
         return answers
 
 
+def split_of(example: str, *, share: float) -> Literal["validation", "test"]:
+    """On which side an example is: by a hash of its id, never by position, so that it does not depend on the others.
+
+    Args:
+        example: Its id.
+        share: How many of all examples are to be validation; the others are test.
+    """
+    drawn = int.from_bytes(hashlib.sha256(example.encode()).digest()[:8], "big") / 2**64
+    return "validation" if drawn < share else "test"
+
+
+def split_rule(share: float) -> str:
+    """The same in words, for cards."""
+    return (
+        f"validation if the first 8 bytes of SHA-256(example id), big-endian, over 2**64 are below {share:g}, else test"
+    )
+
+
 def fingerprint(path: Path) -> str:
     """SHA-256 of a recorded file, which changes with what is in it.
 
@@ -130,7 +151,7 @@ def _distinct(frame: pd.DataFrame) -> tuple[Array, NDArray[np.intp]]:
 
 
 def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFrame:
-    tables.require(frame, [*space.names, *WORDS, "correct"], path)
+    tables.require(frame, [*space.names, *COLUMNS], path)
     frame = frame.reset_index(drop=True)
     clean: dict[str, object] = dict(zip(space.names, tables.settings(frame, space, path).T + 0.0, strict=True))
     seeds = tables.mask_seeds(frame, path)

@@ -1,6 +1,5 @@
 """Examples of a benchmark: questions about pictures, with their right answers."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import UsageError
+from landscapes.outcomes import split_of, split_rule
 
 IMAGE = "<image>"
 Split = Literal["validation", "test"]
@@ -17,9 +17,7 @@ SPLITS: tuple[Split, Split] = ("validation", "test")
 VALIDATION_SHARE = 0.2
 LEAST = 2
 """So many examples must be on a side for its mean to have a standard error."""
-SPLIT_RULE = "validation if the first 8 bytes of SHA-256(example id), big-endian, over 2**64 are below 0.2, else test"
-EVERY = "all"
-"""The category of examples that name none."""
+SPLIT_RULE = split_rule(VALIDATION_SHARE)
 
 _SCHEMA = pa.schema(
     [
@@ -62,8 +60,7 @@ class Example:
     @property
     def split(self) -> Split:
         """By a hash of the id, never by position: which side an example is on does not depend on the others."""
-        drawn = int.from_bytes(hashlib.sha256(self.id.encode()).digest()[:8], "big") / 2**64
-        return "validation" if drawn < VALIDATION_SHARE else "test"
+        return split_of(self.id, share=VALIDATION_SHARE)
 
 
 def of_split(examples: Sequence[Example], split: Split) -> tuple[Example, ...]:

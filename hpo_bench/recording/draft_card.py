@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.examples import EVERY, LEAST, SPLIT_RULE, SPLITS
+from hpo_bench.evaluation.examples import LEAST, SPLIT_RULE, SPLITS
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import section
 from hpo_bench.merging import manifest
@@ -16,6 +16,7 @@ from hpo_bench.recording.designs import Design
 from landscapes import card
 from landscapes.card_checks import is_slug
 from landscapes.errors import InvalidCardError
+from landscapes.outcomes import EVERY
 from landscapes.terms import ELSEWHERE, METHODS
 
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from landscapes import card as cards
-from landscapes import catalogue
+from landscapes import catalogue, outcomes
 from landscapes import grid as grids
 from landscapes.card import Card, CardParameter
 from landscapes.card_checks import is_slug
@@ -63,22 +63,39 @@ def import_table(
             "another folder with --out"
         )
     sweep = read_sweep(path, reading)
-    rows, box = sweep.rows, sweep.box
     card = _card(path, reading, sweep, name=name, command=command, about=about or {})
     target = root / name
     if target.exists() and not replace:
         raise UnwritableError(f"{target} exists; give another name with --name, or replace it with --replace")
     try:
-        Landscape(card, RecordedGrid.of(rows, box, path=path))  # too few, flat, or degenerate: before anything is there
+        return place(sweep, card, root)
     except FlatLandscapeError as error:
         raise FlatLandscapeError(
             f"{path}, column {reading.metric!r}: all scores are equal, and a flat landscape has no regret; there is "
             "nothing to be tuned here"
         ) from error
-    with replacing_folder(root, name) as folder:
-        grids.write_grid(folder / grids.FILE, rows, box)
+
+
+def place(sweep: Sweep, card: Card, root: Path) -> Landscape:
+    """Write a landscape to `root`, whole or not at all, and read it again; one of that name is replaced.
+
+    Args:
+        sweep: What was recorded.
+        card: What it is.
+        root: Folder of landscapes.
+
+    Raises:
+        InvalidGridError: If there are too few settings, or they do not determine a surrogate; nothing is written.
+        FlatLandscapeError: If all scores are equal; nothing is written.
+        UnwritableError: If it cannot be written.
+    """
+    Landscape(card, RecordedGrid.of(sweep.rows, sweep.box, path=card.path))  # refused before anything is there
+    with replacing_folder(root, card.name) as folder:
+        grids.write_grid(folder / grids.FILE, sweep.rows, sweep.box)
+        if sweep.answers is not None:
+            outcomes.write_outcomes(folder / outcomes.FILE, sweep.answers, sweep.box)
         card.write(folder / cards.FILE)
-    return Landscape.read(target)
+    return Landscape.read(root / card.name)
 
 
 def default_name(path: Path) -> str:
@@ -125,8 +142,6 @@ def _card(
     command: str,
     about: dict[str, str],
 ) -> Card:
-    rows, box = sweep.rows, sweep.box
-    splits = rows.groupby("split")["n_examples"].max()
     sign = "negated " if reading.minimise else ""
     keys: dict = {
         "domain": "other",
@@ -141,10 +156,7 @@ def _card(
     return Card(
         name=name,
         pair=name.partition("/")[0],
-        parameters=tuple(
-            CardParameter(p.name, p.low, p.high, _levels(rows[p.name]), scale=p.scale, integer=p.integer)
-            for p in box.parameters
-        ),
+        parameters=parameters(sweep),
         base="not stated",
         checkpoints={},
         versions={"hpo-bench": version("hpo-bench")},
@@ -152,12 +164,32 @@ def _card(
         design="sweep",
         metric=f"{sign}{reading.metric}, from {path.name}",
         split_rule=f"column {reading.split!r}" if reading.split else "all rows are what was tuned on",
-        n_examples={str(split): {"all": int(count)} for split, count in splits.items()},
+        n_examples=counts(sweep),
         date=date.today().isoformat(),
         command=command,
         path=path,
         **keys,
     )
+
+
+def parameters(sweep: Sweep) -> tuple[CardParameter, ...]:
+    """The hyperparameters of a sweep, for its card."""
+    return tuple(
+        CardParameter(p.name, p.low, p.high, _levels(sweep.rows[p.name]), scale=p.scale, integer=p.integer)
+        for p in sweep.box.parameters
+    )
+
+
+def counts(sweep: Sweep) -> dict[str, dict[str, int]]:
+    """How many examples of each category each split has, for its card."""
+    if sweep.answers is None:
+        most = sweep.rows.groupby("split")["n_examples"].max()
+        return {str(split): {outcomes.EVERY: int(count)} for split, count in most.items()}
+    found: dict[str, dict[str, int]] = {}
+    for split, mine in sweep.answers.groupby("split"):
+        by_category = mine.groupby("category")["id"].nunique()
+        found[str(split)] = {str(category): int(count) for category, count in by_category.items()}
+    return found
 
 
 def _left_out(sweep: Sweep) -> str:

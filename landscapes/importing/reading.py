@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.grid import MEASURES
+from landscapes.outcomes import COLUMNS as OF_EXAMPLES
 from landscapes.space import KINDS, Parameter
 
 MOST_DIMENSIONS = 6
@@ -32,10 +33,12 @@ class Reading:
         kinds: For hyperparameters that are not plain numbers, words of `KINDS`.
         state: Column that says how an evaluation ended; None for one that is called so in any export, if there is one.
         drop_failed: Whether rows of evaluations that did not end well, or have no score, are left out and not refused.
+        example: Column of the examples' ids, where a row is one example at one setting; None where it is a setting.
+        category: Column of the examples' categories, such as skill or general.
 
     Raises:
-        InvalidSpaceError: If one column is given for two things, or a hyperparameter has a name that grids keep for
-            what was measured.
+        InvalidSpaceError: If one column is given for two things, a hyperparameter has a name that grids keep for what
+            was measured, or something is given that has no meaning with or without examples.
     """
 
     parameters: dict[str, tuple[float, float] | None]
@@ -48,8 +51,17 @@ class Reading:
     kinds: Mapping[str, frozenset[str]] = field(default_factory=dict)
     state: str | None = None
     drop_failed: bool = False
+    example: str | None = None
+    category: str | None = None
 
     def __post_init__(self) -> None:
+        if self.example is not None and (self.error is not None or self.examples is not None):
+            raise InvalidSpaceError(
+                "standard errors and numbers of examples follow from the examples themselves; leave out --error and "
+                "--examples, or --example"
+            )
+        if self.category is not None and self.example is None:
+            raise InvalidSpaceError("only examples have categories; say with --example which column has their ids")
         roles: dict[str, str] = {}
         for role, name in self._given():
             if name in roles:
@@ -58,7 +70,7 @@ class Reading:
                 )
             roles[name] = role
         for name in self.parameters:
-            if name in (*MEASURES, tables.MASK_SEED):
+            if name in (*MEASURES, tables.MASK_SEED) or (self.example is not None and name in OF_EXAMPLES):
                 raise InvalidSpaceError(
                     f"no hyperparameter can be called {name!r}, which is what grids call a measure; rename the column"
                 )
@@ -72,7 +84,7 @@ class Reading:
         yield from (("hyperparameter", name) for name in self.parameters)
         others = {
             "score": self.metric, "standard error": self.error, "examples": self.examples, "split": self.split,
-            "state": self.state,
+            "state": self.state, "example": self.example, "category": self.category,
         }  # fmt: skip
         yield from ((role, name) for role, name in others.items() if isinstance(name, str))
 

@@ -1,8 +1,8 @@
 """Anybody's table of settings and scores, read as a recording.
 
-One row is an evaluation. Nothing is guessed: columns are named by whoever imports the table, text is never read as a
-number in parquet and only as a plain decimal number in CSV, and every complaint names file, row (from 1, below the
-head) and column as the user knows them.
+One row is an evaluation, or one example at one setting. Nothing is guessed: columns are named by whoever imports the
+table, text is never read as a number in parquet and only as a plain decimal number in CSV, and every complaint names
+file, row (from 1, below the head) and column as the user knows them.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ import pandas as pd
 
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
+from landscapes.importing.examples import answered, averaged, yes_and_no
 from landscapes.importing.reading import Reading
 from landscapes.importing.states import finished
 from landscapes.space import Parameter, SearchSpace
@@ -34,11 +35,13 @@ class Sweep:
         rows: In the columns of `grid.parquet`.
         box: What the settings span.
         dropped: How many rows were left out, by reason, in words.
+        answers: In the columns of `outcomes.parquet`; None where nothing is known of examples.
     """
 
     rows: pd.DataFrame
     box: SearchSpace
     dropped: Mapping[str, int]
+    answers: pd.DataFrame | None = None
 
 
 def read_sweep(path: Path, reading: Reading) -> Sweep:
@@ -63,9 +66,14 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         if "log" in reading.kinds.get(name, ()):
             _refuse_without_logarithm(out[name], path, name)
     box = _box(out, reading.kinds, path)
+    if reading.example is not None:
+        frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
     scores = _numbers(frame, reading.metric, path)
     out["score"] = -scores if reading.minimise else scores
     out["split"] = _splits(frame, reading.split, path) if reading.split else "validation"
+    if reading.example is not None:
+        answers, incomplete = answered(out, frame, path, reading, box)
+        return Sweep(averaged(answers, box), box, {**dropped, **incomplete}, answers)
     out["standard_error"] = (
         _numbers(frame, reading.error, path, at_least=0, may_be_missing=True) if reading.error else np.nan
     )

@@ -26,6 +26,7 @@ Examples:
   hpo-bench landscapes add trials.parquet --space "a,b,c" --metric loss --minimise --name mine/trials
   hpo-bench landscapes add sweep.csv --space "a,b" --metric f1 --error f1_se --examples 500 --split part
   hpo-bench landscapes add wandb.csv --space "model.lr=1e-6..1e-1 log,layers int" --metric eval/acc --drop-failed
+  hpo-bench landscapes add answers.csv --space "lr" --example id --score correct --split part
   hpo-bench landscapes add tuning/my-study                       the trials of `hpo-bench tune`
   hpo-bench landscapes check sweep
   hpo-bench run -l sweep
@@ -79,7 +80,7 @@ def _examples(text: str) -> int | str:
     metavar="TEXT",
     help='Columns of the hyperparameters, 1 to 6, with ranges, scales and kinds: "lr=1e-6..1 log,n int,b".',
 )
-@click.option("--metric", help="Column of the scores.")
+@click.option("--metric", "--score", "metric", metavar="COLUMN", help="Column of the scores.")
 @click.option("--minimise", is_flag=True, help="Lower scores are better: they are negated.")
 @click.option("--error", metavar="COLUMN", help="Column of standard errors of the scores.")
 @click.option(
@@ -88,6 +89,8 @@ def _examples(text: str) -> int | str:
     metavar="N|COLUMN",
     help="How many examples each score is a mean of.",
 )
+@click.option("--example", metavar="COLUMN", help="Column of examples' ids, if a row is one example at one setting.")
+@click.option("--category", metavar="COLUMN", help="The category; of an example.  [default: one for all]")
 @click.option("--split", metavar="COLUMN", help="Column that says validation or test.  [default: all validation]")
 @click.option("--average", is_flag=True, help="Average rows of one setting, instead of refusing them.")
 @click.option("--drop-failed", is_flag=True, help="Leave out failed and unfinished rows, and those without a score.")
@@ -108,6 +111,8 @@ def add(
     minimise: bool,
     error: str | None,
     examples: int | str | None,
+    example: str | None,
+    category: str | None,
     split: str | None,
     average: bool,
     drop_failed: bool,
@@ -121,6 +126,9 @@ def add(
 
     TABLE is a CSV file (commas, a head, decimal points) or parquet, one row an evaluation, in 1 to 6 hyperparameters;
     grids, random and low-discrepancy designs alike. The landscape spans what was recorded, and nothing beyond it.
+
+    With --example a row is one example at one setting: scores, standard errors and numbers of examples follow, and what
+    each example was answered is kept, by which noise is known and maxima are told from luck.
 
     Or TABLE is the folder of a study of `hpo-bench tune`: each merge method's complete trials become a landscape, and
     what the columns mean is known.
@@ -136,7 +144,7 @@ def add(
 
         if (
             minimise
-            or any(one is not None for one in (space, metric, error, examples, split, state))
+            or any(one is not None for one in (space, metric, error, examples, example, category, split, state))
             or (average or drop_failed)
         ):
             raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
@@ -152,7 +160,7 @@ def add(
     reading = Reading(
         parameters=ranges, metric=metric, minimise=minimise, error=error, split=split, average=average,
         examples=examples, kinds=kinds, state=state,
-        drop_failed=drop_failed,
+        drop_failed=drop_failed, example=example, category=category,
     )  # fmt: skip
     landscape = import_table(
         table, reading, name=name or default_name(table), root=out, replace=replace, command=command, about=given

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.examples import EVERY, IMAGE, Example
+from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.reading import choices, conversations, pictures
 from hpo_bench.evaluation.reading.annotations import Annotations
 from hpo_bench.evaluation.reading.choices import INSTRUCTION, Answered, Choices, settle
@@ -16,6 +16,7 @@ from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.evaluation.reading.found_columns import CHOICES, OTHERS, FoundColumns, find_columns
 from hpo_bench.evaluation.reading.rows import FileRow, FlawError, is_nothing, listed, text
 from hpo_bench.evaluation.reading.tables import open_table
+from landscapes.outcomes import EVERY
 
 _NAMED = 3
 """How many bad rows are named; all are counted."""

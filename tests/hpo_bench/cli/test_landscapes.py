@@ -103,6 +103,20 @@ def table(tmp_path: Path, dim: int = 2) -> Path:
     return path
 
 
+def test_a_table_of_examples_is_added_with_their_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame(
+        [(lr, f"q{i}", i % 10 < 2 + 28 * lr * (1 - lr)) for lr in np.linspace(0, 1, 5) for i in range(30)],
+        columns=["lr", "id", "correct"],
+    )
+    frame.to_csv("answers.csv", index=False)
+    added = run("add", "answers.csv", "--space", "lr", "--example", "id", "--score", "correct", "--tier", "pretrained")
+    assert added.exit_code == 0, added.output
+    assert "5 settings. answers / SWEEP† (pretrained, other, answers)" in added.output
+    assert "standard error of one evaluation" in added.output
+    assert (tmp_path / "my-landscapes/answers/sweep/outcomes.parquet").exists()
+
+
 def test_ones_own_grid_from_table_to_run_to_removal(folder: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(catalogue, "ROOT", folder)
     added = run("add", table(tmp_path), "--space", "a=0..1,b", "--metric", "f1", "--notes", "from a paper")

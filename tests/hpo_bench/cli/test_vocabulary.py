@@ -18,6 +18,7 @@ MAY_DIFFER = {
     ("--device", "default"): "one merge, made once, is made on the CPU, where most memory is",
     ("--method", "type"): "`merge` and `record` take one, the others several",
     ("--method", "default"): "`tune` has one, measurements take all, and a single merge asks for it",
+    ("--category", "default"): "questions have a column of that name, outcomes have it if it is named",
     ("--optimizer", "type"): "`tune` takes one, the others several",
     ("--optimizer", "default"): "`tune` takes one, the others several",
 }
