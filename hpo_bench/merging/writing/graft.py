@@ -11,11 +11,11 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo, index_text
 from hpo_bench.merging.checkpoints.identification import INDEX
-from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.manifest import ROLES
 from hpo_bench.merging.memory import check_disk
 from hpo_bench.merging.writing.auxiliary import TOKENIZER, auxiliary_files, copy_auxiliary
 from hpo_bench.merging.writing.folder import finished_folder, save_tensors
+from hpo_bench.merging.writing.stored import StoredWeights
 from landscapes.written import read_json
 
 
@@ -28,7 +28,8 @@ def graft(
 ) -> Path:
     """Write the VLM with other language weights, one shard in memory at a time.
 
-    Shards, names, dtypes and all other files are the VLM's own, so that what loads the VLM loads the copy.
+    Shards, dtypes and all other files are the VLM's own, and so are names, unless hubs have others for its
+    architecture: what loads the VLM loads the copy, and so does what knows published VLMs alone.
 
     Args:
         alignment: Of the pair.
@@ -45,51 +46,29 @@ def graft(
         MergeError: If the disk is too small, or a weight, merged or copied, is NaN or has another shape. Nothing is
             left behind then.
     """
-    model = alignment.models["vlm"]
-    vlm = model.checkpoint
+    vlm = alignment.models["vlm"].checkpoint
     check_disk(vlm.bytes, folder, "the merged model")
     auxiliary_files(vlm.folder)  # refused before any work
     with finished_folder(folder, apart_from=alignment.folders) as scratch:
         copy_auxiliary(vlm.folder, scratch)
-        owners = {part: ours for ours, source in model.sources.items() for part in source.parts}
-        waiting: dict[str, torch.Tensor] = {}  # parts of what is stored in several, until their turn
+        stored = StoredWeights(alignment, language)
+        wanted = {stored.names[name]: info for name, info in vlm.tensors.items()}
         for file in vlm.files:
             tensors: dict[str, torch.Tensor] = {}
             for name in vlm.of_file(file):
-                theirs = alignment.merged_name(name)
-                if theirs is None:
-                    tensors[name] = alignment.read_copied(name)
-                    continue
-                if name not in waiting:
-                    waiting |= _parts(model, owners[name], language(theirs), theirs)
-                tensors[name] = _checked(waiting.pop(name), vlm.tensors[name], theirs)
+                tensor, theirs = stored.tensor(name), alignment.merged_name(name)
+                tensors[stored.names[name]] = _checked(tensor, vlm.tensors[name], theirs) if theirs else tensor
             with safe_open(vlm.folder / file, framework="pt") as source:
                 metadata = source.metadata() or {"format": "pt"}
             (scratch / file).parent.mkdir(parents=True, exist_ok=True)
             save_tensors(tensors, scratch / file, metadata=metadata)
         if vlm.index is not None:
-            (scratch / vlm.index).write_text(index_text(vlm.tensors), encoding="utf-8")
-        if Checkpoint.open(scratch).tensors != vlm.tensors:
+            (scratch / vlm.index).write_text(index_text(wanted), encoding="utf-8")
+        if Checkpoint.open(scratch).tensors != wanted:
             raise MergeError(f"{scratch}: what was written is not what was meant to be; is the disk sound?")
         for name, text in texts(scratch).items():
             (scratch / name).write_text(text, encoding="utf-8")
     return folder
-
-
-def _parts(model: StoredModel, ours: str, new: torch.Tensor, name: str) -> dict[str, torch.Tensor]:
-    """What the VLM stores of new weights, by name on disk.
-
-    Args:
-        model: The VLM.
-        ours: Its name in memory for them.
-        new: The weights, as they are in memory.
-        name: Of the weights in a language model, for messages.
-    """
-    if tuple(new.shape) != model.tensors[ours].shape:
-        raise MergeError(
-            f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {model.tensors[ours].shape}"
-        )
-    return model.parts(ours, new.detach().to("cpu"))
 
 
 def _checked(new: torch.Tensor, old: TensorInfo, name: str) -> torch.Tensor:

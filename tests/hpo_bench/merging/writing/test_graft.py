@@ -18,6 +18,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 from hpo_bench.cli import cli
 from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
+from hpo_bench.merging.checkpoints.hub_layout import hub_names
 from hpo_bench.merging.checkpoints.vocabulary import read_vocabulary
 from hpo_bench.merging.pair import Pair
 
@@ -99,17 +100,17 @@ def test_a_text_fine_tune_is_put_back_in_every_layout(family: str, tied: bool, t
     for name, text in others.items():
         (folder / "vlm" / name).write_text(text)
     alignment = Alignment.of(Pair.of(base=str(folder / "expert"), vlm=str(folder / "vlm"), expert=str(folder / "base")))
-    vlm = Checkpoint.open(folder / "vlm")
+    vlm, hub = Checkpoint.open(folder / "vlm"), hub_names(alignment.models["vlm"])
     for layout, place in layouts(folder, family, tmp_path / "circulating").items():
         out = tmp_path / f"onto {layout}"
         said = invoke("graft", "onto", "--vlm", folder / "vlm", "--language", place, "--out", out)
         assert "% from its own" in said
         written = Checkpoint.open(out)
-        assert written.tensors == vlm.tensors
-        for name in written.tensors:
+        assert {hub[name]: info for name, info in vlm.tensors.items()} == written.tensors
+        for name in vlm.tensors:
             theirs = alignment.merged_name(name)
             expected = vlm.tensor(name) if theirs is None else alignment.triple(theirs).base
-            assert torch.equal(written.tensor(name), expected.to(torch.bfloat16)), (layout, name)
+            assert torch.equal(written.tensor(hub[name]), expected.to(torch.bfloat16)), (layout, name)
         assert {name: (out / name).read_text() for name in others} == others
         assert json.loads((out / "hpo_bench.json").read_text())["graft"]["language"] == str(place)
     model = AutoModelForImageTextToText.from_pretrained(out, dtype=torch.float32)
