@@ -34,6 +34,7 @@ SECTIONS = {
         "methods": "Compare nine merge methods with each other and with the study.",
         "scale": "See what injection gains in larger models.",
         "cost": "See what tuning costs, and what it saves against the full grid and merges on disk.",
+        "groups": "See whether weights by group of tensors beat one weight for all.",
         "spending": "See whether few settings on many examples beat many settings on few.",
         "speed": "Time re-merging in place against mergekit and a memory copy.",
     },

@@ -1,0 +1,1 @@
+"""Whether weights by group of tensors beat one weight for all."""

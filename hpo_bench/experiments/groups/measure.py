@@ -1,0 +1,135 @@
+"""Merging and scoring with weights by group; what is scored is kept, so that a killed run goes on where it was."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hpo_bench.evaluation.base import checked
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.vectors import TaskVectors
+from hpo_bench.merging.pair import Pair
+from hpo_bench.recording.journal import Journal, JournalEntry
+
+VALIDATION, TEST = "validation", "test"
+
+Progress = Callable[[int, int, str], None]
+"""Called with merges done, merges in all, and a word on what is under way."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupedPair:
+    """A pair's answers at all settings that were compared.
+
+    Attributes:
+        pair: Its name.
+        domain: What its expert is good at.
+        settings: What was merged, in order.
+        answers: Scores of the test examples at each, of shape (n, m).
+        start: The uniform setting that validation examples chose, around which the others lie.
+    """
+
+    pair: str
+    domain: str
+    settings: tuple[GroupedSetting, ...]
+    answers: NDArray[np.float64]
+    start: GroupedSetting
+
+    def among(self, *names: str) -> NDArray[np.float64]:
+        """Answers at the settings that were tried for these, of shape (k, m)."""
+        return self.answers[[setting.among in names for setting in self.settings]]
+
+
+def measure_pair(pair: Pair, out: Path, *, progress: Progress) -> GroupedPair:
+    """Merge and score a pair with one expert weight, and with weights by group around the best of these.
+
+    Args:
+        pair: The pair.
+        out: Folder that keeps the answers.
+        progress: Told of every merge.
+
+    Raises:
+        UsageError: If its language model has a single layer, or there are no examples.
+        MergeError: If the pair cannot be merged.
+        EvaluationError: If a merge cannot be scored.
+        RecordingError: If the answers that are kept are of other weights or versions.
+    """
+    bench = _Bench(pair, out)
+    first = list(uniform())
+    count = len(first) * (2 + len(partitions(bench.names)))
+
+    def told(done: int) -> None:
+        progress(done, count, pair.name)
+
+    bench.score(first, told)
+    validation = [np.mean(entry.scores[VALIDATION]) for entry in bench.journal.entries[: len(first)]]
+    start = first[int(np.argmax(validation))]
+    settings = (*first, *around(start, bench.names))
+    bench.score(settings, told)
+    answers = np.array([entry.scores[TEST] for entry in bench.journal.entries], dtype=np.float64)
+    return GroupedPair(pair.name, pair.domain, settings, answers, start)
+
+
+class _Bench:
+    """A pair with its answers so far; models are loaded when one is missing."""
+
+    def __init__(self, pair: Pair, out: Path) -> None:
+        self.pair = pair
+        header = {
+            "pair": pair.name,
+            "checkpoints": pair.file_hashes(),
+            "versions": {package: version(package) for package in ("hpo-bench", "torch", "transformers")},
+        }
+        self.journal = Journal(out / f"{pair.name}.jsonl", header=header)
+
+    @cached_property
+    def loaded(self) -> LoadedPair:
+        return LoadedPair.load(self.pair)
+
+    @cached_property
+    def names(self) -> list[str]:
+        return list(self.loaded.base)
+
+    @cached_property
+    def vectors(self) -> TaskVectors:
+        return TaskVectors.of(self.loaded)
+
+    @cached_property
+    def evaluator(self) -> Any:
+        return open_evaluator(self.pair, self.loaded)
+
+    @cached_property
+    def groups(self) -> dict[str, Partition]:
+        return {partition.name: partition for partition in partitions(self.names)}
+
+    def score(self, settings: Iterable[GroupedSetting], progress: Callable[[int], None]) -> None:
+        """Score those that are not in the journal yet, in order."""
+        for place, setting in enumerate(settings):
+            if place >= len(self.journal.entries):
+                self.loaded.write_language(merge(self.vectors, setting, self.groups.get(setting.among)))
+                where = {"vl_weight": setting.vl_weight, "first": setting.first, "second": setting.second}
+                self.journal.append(JournalEntry(where, 0.0, {}, {s: self._scores(s) for s in (VALIDATION, TEST)}))
+            progress(place + 1)
+
+    def _scores(self, split: Any) -> list[float]:
+        examples = self.evaluator.examples(split)
+        return checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples).scores.tolist()
+
+
+def merge(vectors: TaskVectors, setting: GroupedSetting, partition: Partition | None) -> dict[str, Any]:
+    """Base plus both task vectors, the expert's weighted by group, by language model name."""
+
+    def weight(name: str) -> float:
+        return setting.first if partition is None or partition.first(name) else setting.second
+
+    return {
+        name: vectors.added(name, setting.vl_weight * vectors.vlm[name] + weight(name) * vectors.expert[name])
+        for name in vectors.base
+    }

@@ -1,0 +1,154 @@
+"""What weights by group gain over one weight, as a Markdown page."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import UNDEFINED, counted, listed
+from hpo_bench.experiments.groups.design import FINER, UNIFORM
+from hpo_bench.experiments.groups.measure import GroupedPair
+from hpo_bench.files import write
+from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
+from hpo_bench.statistics.examples import error_of_difference
+from hpo_bench.statistics.intervals import TAILS
+
+PAGE = "groups.md"
+FEW, DRAWS, SEED = 160, 40, 0
+"""Examples of a small validation split, random foldings that are averaged over, and their seed."""
+HEAD = """\
+# Weights by group of tensors
+
+Made by `hpo-bench groups`. Recent papers give attention and feed-forward layers, or early and late layers, weights of
+their own. Is that worth one more hyperparameter? For each pair 25 merges of Task Arithmetic with one expert weight come
+first, over the part of the box where the best of the recorded fine grids lie. Around the one that validation examples
+choose, 25 more are tried: on a finer grid with one expert weight, or with an expert weight for each of two groups, each
+in five steps from .4 below to .4 above. So every way has 50 merges at equal cost, and the first 25 are the same.
+
+What each is worth is cross-fitted: the merge that is best on four fifths of the test examples is scored on the fifth
+that it was not chosen by, and so for each fifth. Figures are points of accuracy that weights by group score above (+)
+or below (-) one weight, ± standard error, paired over examples; the last row has the mean over pairs and its 95%
+interval (Student's t).
+"""
+
+
+def gains(pair: GroupedPair, name: str, *, examples: int | None = None) -> NDArray[np.float64]:
+    """By how much choosing among a partition's merges beats choosing among uniform ones, on unseen examples.
+
+    Args:
+        pair: Answers at all settings.
+        name: The partition's.
+        examples: How many the choice sees; None for four fifths of all.
+
+    Returns:
+        Differences of scores by example, averaged over random foldings, of shape (m,).
+    """
+    rng = np.random.default_rng(SEED)
+    grouped, uniform = pair.among(UNIFORM, name), pair.among(UNIFORM, FINER)
+    count = grouped.shape[1]
+
+    def best(seen: NDArray[np.float64]) -> int:
+        return int(seen[:, :examples].mean(axis=1).argmax())
+
+    total = np.zeros(count)
+    for _ in range(DRAWS):
+        order = rng.permutation(count)
+        folds = rng.permutation(np.arange(count) % FOLDS)
+        found = [cross_fit(answers[:, order], folds, best).scores for answers in (grouped, uniform)]
+        total[order] += found[0] - found[1]
+    return total / DRAWS
+
+
+def better(pair: GroupedPair, name: str) -> str:
+    """How many of a partition's merges score above the best uniform one, and how many by two standard errors."""
+    uniform = pair.among(UNIFORM, FINER)
+    differences = pair.among(name) - uniform[uniform.mean(axis=1).argmax()]
+    errors = np.array([error_of_difference(row) for row in differences])
+    means = differences.mean(axis=1)
+    return f"{(means > 0).sum()} / {(means > 2 * errors).sum()}"
+
+
+def table(pairs: Sequence[GroupedPair], *, examples: int | None = None) -> TextTable:
+    """Gains by pair and partition, in points."""
+    names = _partitions(pairs)
+    found = {name: [gains(pair, name, examples=examples) for pair in pairs] for name in names}
+    rows = [
+        Row(pair.pair, tuple(_with_error(found[name][place]) for name in names)) for place, pair in enumerate(pairs)
+    ]
+    rows.append(Row("mean", tuple(_mean([100 * each.mean() for each in found[name]]) for name in names)))
+    return TextTable(("pair", *names), tuple(rows))
+
+
+def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
+    """Write the page.
+
+    Returns:
+        The page.
+
+    Raises:
+        ResultsError: If it cannot be written.
+    """
+    names = _partitions(pairs)
+    count = pairs[0].answers.shape[1]
+    parts = [
+        HEAD.rstrip("\n"),
+        f"## Chosen by four fifths of {count:,} examples\n\n{table(pairs).to_markdown()}",
+        f"## Chosen by {FEW} examples, as a small validation split has\n\n{table(pairs, examples=FEW).to_markdown()}",
+        "## Merges that score above the best of the 50 uniform ones\n\n"
+        "Of 25, on all test examples, and how many of them by two standard errors or more; the best uniform merge is "
+        "the highest of 50, and so a little lucky itself.\n\n"
+        + TextTable(
+            ("pair", "best uniform", *names),
+            tuple(Row(pair.pair, (_best(pair), *(better(pair, name) for name in names))) for pair in pairs),
+        ).to_markdown(),
+        _conclusion(pairs, names),
+    ]
+    page = folder / PAGE
+    write(page, lambda partial: partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8"))
+    return page
+
+
+def _conclusion(pairs: Sequence[GroupedPair], names: Sequence[str]) -> str:
+    """What follows, by the intervals of the means."""
+    if len(pairs) < 2:
+        return "One pair says nothing of others."
+    ends = {name: _interval([100 * gains(pair, name).mean() for pair in pairs]) for name in names}
+    pays = [name for name, (low, _) in ends.items() if low > 0]
+    costs = [name for name, (_, high) in ends.items() if high < 0]
+    said = f"Over {counted(len(pairs), 'pair')}, with all examples to choose by, "
+    if pays:
+        said += f"weights for {listed(pays)} gain more than chance; "
+    if costs:
+        said += f"weights for {listed(costs)} lose; "
+    if rest := [name for name in names if name not in (*pays, *costs)]:
+        said += f"for {listed(rest)} no gain and no loss is shown"
+    return said.rstrip("; ") + "."
+
+
+def _partitions(pairs: Sequence[GroupedPair]) -> list[str]:
+    return [name for name in dict.fromkeys(s.among for s in pairs[0].settings) if name not in (UNIFORM, FINER)]
+
+
+def _best(pair: GroupedPair) -> str:
+    means = pair.among(UNIFORM, FINER).mean(axis=1)
+    setting = [s for s in pair.settings if s.among in (UNIFORM, FINER)][int(means.argmax())]
+    return f"({setting.vl_weight:g}, {setting.first:g}): {means.max():.3f}"
+
+
+def _with_error(differences: NDArray[np.float64]) -> str:
+    return f"{100 * differences.mean():+.2f} ± {100 * error_of_difference(differences):.2f}"
+
+
+def _interval(means: Sequence[float]) -> tuple[float, float]:
+    reach = student.ppf(TAILS[1], len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means))
+    return float(np.mean(means) - reach), float(np.mean(means) + reach)
+
+
+def _mean(means: Sequence[float]) -> str:
+    if len(means) < 2:
+        return UNDEFINED
+    low, high = _interval(means)
+    return f"{np.mean(means):+.2f} [{low:+.2f}, {high:+.2f}]"
