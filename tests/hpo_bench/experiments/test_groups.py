@@ -1,4 +1,4 @@
-"""Weights by group of tensors: what is merged, what a gain is, and the command on forty of the shipped examples."""
+"""Weights by group of tensors: what is merged, what a gain is, and the command on sixteen of the shipped examples."""
 
 import shutil
 from pathlib import Path
@@ -72,7 +72,7 @@ def test_a_gain_is_what_unseen_examples_gain(gain: float):
 
 def test_the_command_goes_on_where_it_was(shipped: Pair, tmp_path: Path):
     folder = Path(shutil.copytree(shipped.folder, tmp_path / "pair"))
-    write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
+    write_examples(read_examples(shipped.examples)[:16], folder / shipped.examples.name)
 
     def run() -> str:
         done = CliRunner().invoke(cli, ["groups", str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)
