@@ -65,7 +65,7 @@ def check_folder(folder: Path) -> None:
     if os.path.lexists(folder) and not folder.is_dir():
         what = "a link that leads nowhere" if not folder.exists() else "a file"
         raise UsageError(f"{folder} is {what} and not a folder; name a folder, which need not be there yet")
-    _check_room(folder, folder)
+    check_room(folder, folder)
 
 
 def check_file(path: Path) -> None:
@@ -80,18 +80,27 @@ def check_file(path: Path) -> None:
         raise UsageError(f"{path} is neither a file nor absent; name another")
     if path.is_file() and not os.access(path, os.W_OK):
         raise UsageError(f"{path} may not be written; name another, or change its permissions")
-    _check_room(path.parent, path)
+    check_room(path.parent, path)
 
 
-def _check_room(folder: Path, wanted: Path) -> None:
-    """See that something can be made in a folder, or in the nearest above it that there is."""
+def check_room(folder: Path, wanted: Path, *, wrong: type[HpoBenchError] = UsageError) -> None:
+    """See that something can be made in a folder, or in the nearest above it that there is.
+
+    Args:
+        folder: The folder.
+        wanted: What is to be made, for the message.
+        wrong: What to raise.
+
+    Raises:
+        wrong: If it cannot.
+    """
     try:
         nearest = next(one for one in (folder.absolute(), *folder.absolute().parents) if _is_there(one))
     except (OSError, ValueError) as error:  # a name that is too long, or with a NUL
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{wanted} cannot be used: {reason}; choose another") from error
+        raise wrong(f"{wanted} cannot be used: {reason}; choose another") from error
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(f"{wanted} cannot be made: {nearest} is not a folder that you may write to; choose another")
+        raise wrong(f"{wanted} cannot be made: {nearest} is not a folder that you may write to; choose another")
 
 
 def _is_there(path: Path) -> bool:

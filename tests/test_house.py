@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -69,6 +70,19 @@ def test_imports_form_no_circle(floors: int | None) -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_the_house_has_few_rooms_and_floors() -> None:
+    """At most 24 rooms, 22 entries in `hpo_bench/`, and nine floors, of which `__main__` alone is one."""
+    entries = {path.name for path in (ROOT / "hpo_bench").iterdir()} - {"__pycache__"}
+    rooms = [name for name in entries if name.endswith(".py") or "." not in name]
+    (contract,) = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    floors = [set(floor.split(" | ")) for floor in contract["layers"]]
+    listed = {Path(name).stem for name in rooms} - {"__init__", "__main__"}
+    assert set().union(*floors) == {f"hpo_bench.{name}" for name in listed} | {*PACKAGES} - {"hpo_bench"}
+    assert len(entries) <= 22
+    assert len(rooms) + len(PACKAGES) - 1 <= 24
+    assert len(floors) + 1 <= 9
 
 
 def test_no_file_and_no_folder_is_larger_than_can_be_taken_in() -> None:

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from hpo_bench.benchmark.plan import STORE_FORMAT, Run
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import OTHERS, PREFIX, save_json, write
+from hpo_bench.files import OTHERS, PREFIX, check_room, save_json, write
 from landscapes.errors import UnreadableError
 from landscapes.written import check_regular, read_json
 
@@ -63,9 +63,7 @@ class ResultsFolder:
             ResultsError: If the folder is another version's or no results folder at all, or cannot be written to.
         """
         if not self.path.exists():
-            nearest = next(parent for parent in self.path.absolute().parents if parent.exists())
-            if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-                raise ResultsError(f"cannot make {self.path}: {nearest} is not a folder that you may write to")
+            check_room(self.path.parent, self.path, wrong=ResultsError)
             return
         if not self.path.is_dir():
             raise ResultsError(f"{self.path} is a file; name a folder with --results")

@@ -2,11 +2,10 @@
 
 import json
 import sys
-from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE, a_pair
+from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE, GivenPair, a_pair
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
@@ -29,12 +28,7 @@ Examples:
 @JSON
 def command(
     *,
-    pair: str | None,
-    base: str | None,
-    vlm: str | None,
-    expert: str | None,
-    language_prefixes: tuple[tuple[str, str], ...],
-    pairs: Path,
+    given: GivenPair,
     candidates: tuple[str, ...],
     every: bool,
     dtype: str | None,
@@ -51,7 +45,7 @@ def command(
     from hpo_bench.merging.doctor.page import show
 
     diagnosis = api.check_pair(
-        api.load_pair(pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)),
+        given.find(),
         candidates=candidates,
         dtype=dtype,
         trust_remote_code=trust_remote_code,

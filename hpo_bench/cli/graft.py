@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import Group, a_pair, a_vlm, out
+from hpo_bench.cli.options import GivenPair, Group, a_pair, a_vlm, out
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -31,21 +31,15 @@ def command() -> None:
 @out("base, vlm and expert", required=True)
 def extract(
     *,
-    pair: str | None,
-    base: str | None,
-    vlm: str | None,
-    expert: str | None,
-    language_prefixes: tuple[tuple[str, str], ...],
-    pairs: Path,
+    given: GivenPair,
     out: Path,
 ) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
-    from hpo_bench.merging.find import given
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import extract as write
 
-    found = given(pair, base=base, vlm=vlm, expert=expert, built=pairs, language_prefixes=dict(language_prefixes))
+    found = given.find()
     check_free(out, apart_from=found.folders)
     alignment = Alignment.of(found)
     alignment.check()
@@ -60,10 +54,7 @@ def extract(
 @out("the VLM", required=True)
 def onto(
     *,
-    pair: str | None,
-    vlm: str | None,
-    language_prefixes: tuple[tuple[str, str], ...],
-    pairs: Path,
+    given: GivenPair,
     language: str,
     out: Path,
 ) -> None:
@@ -73,11 +64,10 @@ def onto(
     or under the VLM's own names. Rows are matched by token; processor, chat template and generation defaults are the
     VLM's.
     """
-    from hpo_bench.merging.find import vlm_of
     from hpo_bench.merging.source import parse_source
     from hpo_bench.merging.writing.put_back import put_back
 
-    found = vlm_of(pair, vlm=vlm, built=pairs, language_prefixes=dict(language_prefixes))
+    found = given.find_vlm()
     place = parse_source(language, Path.cwd(), confined=False, where="--language")
     distance = put_back(found, place, out)
     say(f"{out} holds the VLM with the language of {language}, {distance:.1%} from its own")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, a_pair, device, out
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, GivenPair, a_pair, device, out
 from hpo_bench.cli.types import Equation, Number
 from hpo_bench.display.printing import say
 
@@ -51,12 +51,7 @@ NAME_AND_VALUE = Equation("NAME=VALUE", _hyperparameter, wrong="is no name with 
 @TRUST_REMOTE_CODE
 def command(
     *,
-    pair: str | None,
-    base: str | None,
-    vlm: str | None,
-    expert: str | None,
-    language_prefixes: tuple[tuple[str, str], ...],
-    pairs: Path,
+    given: GivenPair,
     method: str,
     vl_weight: float | None,
     exp_weight: float | None,
@@ -84,11 +79,8 @@ def command(
         if name in inspect.signature(api.merge).parameters:
             raise click.UsageError(f"--set is for hyperparameters, and {name} is none; see the other options")
     begin = time.monotonic()
-    found = api.load_pair(
-        pair, base=base, vlm=vlm, expert=expert, pairs=pairs, language_prefixes=dict(language_prefixes)
-    )
     api.merge(
-        found, method, out=out, samples=samples,
+        given.find(), method, out=out, samples=samples,
         mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
         **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},
     )  # fmt: skip

@@ -4,8 +4,10 @@ What differs between commands stands behind a semicolon in an option's help, or 
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +15,9 @@ from hpo_bench.cli.types import Choice, Equation, Number, NumberRange, Place, Wr
 from hpo_bench.display.printing import say
 from hpo_bench.files import RESULTS, folder_of
 from surrogates.nearest import offer
+
+if TYPE_CHECKING:
+    from hpo_bench.merging.pair import Pair
 
 
 class Group(click.Group):
@@ -236,22 +241,52 @@ _LANGUAGE_PREFIXES = click.option(
 )  # fmt: skip
 
 
-def a_pair(function: click.decorators.FC) -> click.decorators.FC:
-    """PAIR, or --base, --vlm and --expert, and where built pairs lie: what `hpo_bench.merging.find.given` takes."""
-    for option in (
-        PAIRS,
-        _LANGUAGE_PREFIXES,
-        click.option("--expert", metavar="PLACE", help="Expert language model."),
-        _VLM,
-        click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name."),
-        _PAIR,
-    ):
-        function = option(function)
-    return function
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenPair:
+    """What of a pair was typed: PAIR, or --base, --vlm and --expert; and where built pairs lie."""
+
+    pair: str | None
+    pairs: Path
+    language_prefixes: tuple[tuple[str, str], ...]
+    base: str | None = None
+    vlm: str | None = None
+    expert: str | None = None
+
+    def find(self) -> "Pair":
+        """The pair; errors as of `hpo_bench.merging.find.given`."""
+        from hpo_bench.merging.find import given
+
+        return given(self.pair, base=self.base, vlm=self.vlm, expert=self.expert, **self._rest)
+
+    def find_vlm(self) -> "Pair":
+        """A pair of which the VLM alone counts; errors as of `hpo_bench.merging.find.vlm_of`."""
+        from hpo_bench.merging.find import vlm_of
+
+        return vlm_of(self.pair, vlm=self.vlm, **self._rest)
+
+    @property
+    def _rest(self) -> dict[str, Any]:
+        return {"built": self.pairs, "language_prefixes": dict(self.language_prefixes)}
 
 
-def a_vlm(function: click.decorators.FC) -> click.decorators.FC:
-    """PAIR or --vlm, and where built pairs lie: what `hpo_bench.merging.find.vlm_of` takes."""
-    for option in (PAIRS, _LANGUAGE_PREFIXES, _VLM, _PAIR):
-        function = option(function)
-    return function
+def _given(function: Callable[..., Any], *options: Decorator) -> Callable[..., Any]:
+    @wraps(function)
+    def command(**typed: Any) -> Any:
+        own = {one.name: typed.pop(one.name) for one in fields(GivenPair) if one.name in typed}
+        return function(given=GivenPair(**own), **typed)
+
+    for option in options:
+        command = option(command)
+    return command
+
+
+def a_pair(function: Callable[..., Any]) -> Callable[..., Any]:
+    """PAIR, or --base, --vlm and --expert, and where built pairs lie, as the argument `given` of a command."""
+    expert = click.option("--expert", metavar="PLACE", help="Expert language model.")
+    base = click.option("--base", metavar="PLACE", help="Base language model: a folder, or hf://owner/name.")
+    return _given(function, PAIRS, _LANGUAGE_PREFIXES, expert, _VLM, base, _PAIR)
+
+
+def a_vlm(function: Callable[..., Any]) -> Callable[..., Any]:
+    """PAIR or --vlm, and where built pairs lie, likewise."""
+    return _given(function, PAIRS, _LANGUAGE_PREFIXES, _VLM, _PAIR)

@@ -59,27 +59,34 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
     frame, dropped = finished(
         frame, path, metric=reading.metric, state=reading.state, others=reading.columns, drop=reading.drop_failed
     )
+    if reading.example is not None:
+        frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
+    if path.suffix.lower() == ".csv":
+        examples = [reading.examples] if isinstance(reading.examples, str) else []
+        figures = dict.fromkeys([*names, reading.metric, *examples, *([reading.error] if reading.error else [])])
+        decimals = {name: _decimals(frame[name], path, may_be_missing=name == reading.error) for name in figures}
+        frame = frame.assign(**decimals)
     whole = {name for name, kinds in reading.kinds.items() if "int" in kinds}
-    out = pd.DataFrame({name: _numbers(frame, name, path, whole=name in whole) for name in names}, index=frame.index)
+    out = pd.DataFrame(
+        {name: tables.numbers(frame, name, path, whole=name in whole) for name in names}, index=frame.index
+    )
     for name, span in reading.parameters.items():
         _refuse_outside(out[name], span, path, name)
         if "log" in reading.kinds.get(name, ()):
             _refuse_without_logarithm(out[name], path, name)
     box = _box(out, reading.kinds, path)
-    if reading.example is not None:
-        frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
-    scores = _numbers(frame, reading.metric, path)
+    scores = tables.numbers(frame, reading.metric, path)
     out["score"] = -scores if reading.minimise else scores
     out["split"] = _splits(frame, reading.split, path) if reading.split else "validation"
     if reading.example is not None:
         answers, incomplete = answered(out, frame, path, reading, box)
         return Sweep(averaged(answers, box), box, {**dropped, **incomplete}, answers)
     out["standard_error"] = (
-        _numbers(frame, reading.error, path, at_least=0, may_be_missing=True) if reading.error else np.nan
+        tables.numbers(frame, reading.error, path, at_least=0, may_be_missing=True) if reading.error else np.nan
     )
     examples = 1 if reading.examples is None else reading.examples
     out["n_examples"] = (
-        _numbers(frame, examples, path, at_least=1, whole=True) if isinstance(examples, str) else examples
+        tables.numbers(frame, examples, path, at_least=1, whole=True) if isinstance(examples, str) else examples
     )
     if reading.average:
         out = _averaged(out, ["split", *names], box, known_error=reading.error is not None)
@@ -90,23 +97,8 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
     return Sweep(out, box, dropped)
 
 
-def _numbers(
-    frame: pd.DataFrame,
-    name: str,
-    path: Path,
-    *,
-    at_least: float = -np.inf,
-    may_be_missing: bool = False,
-    whole: bool = False,
-) -> np.ndarray:
-    """A column as finite numbers; cells of a CSV file as plain decimals, those of a parquet file as they are."""
-    if path.suffix.lower() == ".csv":
-        decimals = _decimals(frame[name], path, may_be_missing=may_be_missing)
-        frame = pd.DataFrame({name: decimals}, index=frame.index)
-    return tables.numbers(frame, name, path, at_least=at_least, may_be_missing=may_be_missing, whole=whole)
-
-
 def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:
+    """Cells of a CSV file as plain decimals; those of a parquet file are numbers as they are."""
     values = np.full(len(cells), np.nan)
     for row, (number, cell) in enumerate(zip(cells.index, cells, strict=True)):
         if may_be_missing and cell.strip().lower() in ("", "nan"):

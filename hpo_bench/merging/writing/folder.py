@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.files import check_room
 
 _PREFIX = ".hpo-bench-unfinished-"
 _LOCK, _MODEL = "lock", "model"
@@ -75,7 +76,6 @@ def check_free(folder: Path, *, apart_from: Iterable[Path] = ()) -> None:
         wanted = _place(folder)
         if wanted.exists() and (not wanted.is_dir() or any(wanted.iterdir())):
             raise UsageError(f"{folder} exists already; choose another folder, or remove it")
-        nearest = next(path for path in wanted.parents if path.exists())
     except OSError as error:
         raise UsageError(f"{folder} cannot be used: {error.strerror}; choose another folder") from error
     if Path.cwd().is_relative_to(wanted) or wanted.is_mount():
@@ -84,8 +84,7 @@ def check_free(folder: Path, *, apart_from: Iterable[Path] = ()) -> None:
     for other in apart_from:
         if wanted.is_relative_to(other.resolve()):
             raise UsageError(f"{folder} lies in {other}, which is read for the merge; choose a folder elsewhere")
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise UsageError(f"{folder} cannot be made: {nearest} is not a folder that you may write to")
+    check_room(wanted.parent, folder)
 
 
 def save_tensors(tensors: Mapping[str, torch.Tensor], path: Path, *, metadata: Mapping[str, str]) -> None:
