@@ -85,6 +85,7 @@ class Card:
         tuning_split: The split that optimisers see.
         n_examples: For each split the number of examples of each category.
         licence: Under which the recorded numbers may be used.
+        citation: Who recorded them, if somebody else did: the paper, the repository and its commit.
         date: When it was recorded, as YYYY-MM-DD.
         command: Records it again.
         notes: Anything else that a user should know.
@@ -114,6 +115,7 @@ class Card:
     tuning_split: str = "validation"
     n_examples: Mapping[str, Mapping[str, int]]
     licence: str
+    citation: str = ""
     date: str
     command: str
     notes: str = ""
@@ -123,7 +125,8 @@ class Card:
     def __post_init__(self) -> None:
         for key in TEXTS:
             checks.text(self.path, key, getattr(self, key))
-        checks.text(self.path, "notes", self.notes, may_be_empty=True)
+        for key in ("notes", "citation"):
+            checks.text(self.path, key, getattr(self, key), may_be_empty=True)
         checks.slug(self.path, "pair", self.pair)
         if self.name.count("/") != 1 or not self.name.startswith(f"{self.pair}/"):
             raise checks.wrong(self.path, "name", f"must be '{self.pair}/<method>', not {self.name!r}")

@@ -3,6 +3,7 @@
 import click
 
 from hpo_bench.cli.landscapes.check import check
+from hpo_bench.cli.landscapes.elsewhere import import_published
 from hpo_bench.cli.landscapes.listing import list_landscapes
 from hpo_bench.cli.landscapes.own import add, remove
 from hpo_bench.cli.landscapes.show import show
@@ -16,6 +17,7 @@ Examples:
   hpo-bench landscapes show ja-llama/dare --out maps
   hpo-bench landscapes study --results results
   hpo-bench landscapes add sweep.csv --space "lr=0..1,density=0.1..1" --metric accuracy
+  hpo-bench landscapes import naturelm ../model-merging-NatureLM-audio
   hpo-bench run -l sweep
 """
 
@@ -25,5 +27,5 @@ def command() -> None:
     """See which landscapes there are, how far they can be trusted, and add your own."""
 
 
-for one in (list_landscapes, check, show, study, add, remove):
+for one in (list_landscapes, check, show, study, add, import_published, remove):
     command.add_command(one)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import checkouts
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ import synthetic_truth
 from click.testing import CliRunner
 from PIL import Image
 
+import hpo_bench as hb
 from hpo_bench.cli import cli
 from landscapes import catalogue
 from landscapes.errors import InvalidGridError, UnknownLandscapeError, UnwritableError
@@ -115,6 +117,29 @@ def test_a_table_of_examples_is_added_with_their_outcomes(tmp_path: Path, monkey
     assert "5 settings. answers / SWEEP† (pretrained, other, answers)" in added.output
     assert "standard error of one evaluation" in added.output
     assert (tmp_path / "my-landscapes/answers/sweep/outcomes.parquet").exists()
+
+
+def test_published_sweeps_serve_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-dimensional sweeps, and a grid that lacks settings: check, map, runs of every optimiser."""
+    monkeypatch.chdir(tmp_path)
+    repo = checkouts.code_merges(tmp_path / "repo")
+    for file in (repo / "mergekit/csv_output").glob("*qwc7*"):
+        file.unlink()
+    imported = run("import", "code-merges", repo)
+    assert imported.exit_code == 0, imported.output
+    assert "deepseek-coder-1.3b/dare-2d-both: 8 settings, best" in imported.output
+    assert "defect: dare_experiment_results_m_dare_dsc13_d0_3_0_7_ties_m_h.csv: has no scores" in imported.output
+    assert "cite: Zhu, Sobolev" in imported.output
+    assert "next: hpo-bench run -l deepseek-coder-1.3b" in imported.output
+    drawn = run("show", "deepseek-coder-1.3b/dare-1d-both")
+    assert "generation weight" in drawn.output or "generation_weight" in drawn.output
+    assert "2 of 2 weak" in run("check", "deepseek-coder-1.3b/*-both", "-j", 1).output
+    names = ["deepseek-coder-1.3b/dare-1d-both", "deepseek-coder-1.3b/dare-2d-both"]
+    result = hb.run_benchmark(landscapes=names, seeds=1, budget=6, report=False, progress=False)
+    assert set(result.runs["landscape"]) == set(names)
+    assert result.runs["regret"].between(0, 1).all()
+    refused = run("import", "naturelm", repo)
+    assert isinstance(refused.exception, InvalidGridError)
 
 
 def test_ones_own_grid_from_table_to_run_to_removal(folder: Path, tmp_path: Path, monkeypatch) -> None:
