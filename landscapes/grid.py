@@ -137,16 +137,6 @@ class RecordedGrid:
         return float(np.ptp(self.scores))
 
 
-def read_grid(path: str | Path, space: SearchSpace) -> pd.DataFrame:
-    """Every row of a grid file, of all splits, checked and sorted.
-
-    Raises:
-        InvalidGridError: If the file cannot be used; the message names row and column.
-    """
-    path = Path(path)
-    return _checked(read_parquet(path), space, path)
-
-
 def write_grid(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> None:
     """Write a grid file whole or not at all.
 

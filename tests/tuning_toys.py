@@ -15,7 +15,8 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
+from hpo_bench.tuning.progress import StudyProgress
+from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import PairOpener
 
@@ -160,3 +161,10 @@ def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlinePool]
         return InlinePool(run=PairOpener(pair, coefficients=wanted)("cpu").run)
 
     return open_pool
+
+
+class Silent:
+    """A screen that shows nothing."""
+
+    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
+        progress.news.clear()

@@ -36,7 +36,7 @@ def moments_of(budgets: NDArray[np.int64]) -> list[int | None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Checkpoint:
+class Moment:
     """All optimisers on all landscapes after a number of evaluations, or on average over many.
 
     Attributes:
@@ -151,34 +151,34 @@ class Benchmark:
         return self.regrets.curve(landscape, optimizer)
 
     @cached_property
-    def moments(self) -> tuple[Checkpoint, ...]:
+    def moments(self) -> tuple[Moment, ...]:
         """After 10 and 20 evaluations, where the budgets allow, and at the end."""
         return tuple(self._moment(t) for t in moments_of(self.budgets))
 
     @cached_property
-    def overall(self) -> Checkpoint | None:
+    def overall(self) -> Moment | None:
         """The mean from the tenth evaluation on; None where budgets are no longer than that."""
         if self.budgets.min() <= SINCE:
             return None
         random = np.array([curve[SINCE - 1 :].mean() for curve in self.random_curves])
-        return Checkpoint(OVERALL, self.budgets, random, random > self.noise, self.regrets.since(SINCE))
+        return Moment(OVERALL, self.budgets, random, random > self.noise, self.regrets.since(SINCE))
 
     @property
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
+    def checkpoints(self) -> tuple[Moment, ...]:
         """The moments and, where there is one, the mean over many."""
         return (*self.moments, self.overall) if self.overall else self.moments
 
     @property
-    def end(self) -> Checkpoint:
+    def end(self) -> Moment:
         """The last moment."""
         return self.moments[-1]
 
-    def _moment(self, t: int | None) -> Checkpoint:
+    def _moment(self, t: int | None) -> Moment:
         at = self.budgets if t is None else np.full_like(self.budgets, t)
         random = np.array([curve[t - 1] for curve, t in zip(self.random_curves, at, strict=True)])
-        return Checkpoint(END if t is None else str(t), at, random, random > self.noise, self.regrets.at(t))
+        return Moment(END if t is None else str(t), at, random, random > self.noise, self.regrets.at(t))
 
-    def luck(self, point: Checkpoint) -> FloatArray:
+    def luck(self, point: Moment) -> FloatArray:
         """Mean regrets of Random in simulated benchmarks like this one, shape (replicates, landscapes)."""
         if point.name not in self._luck:
             searches = [
@@ -189,13 +189,13 @@ class Benchmark:
             self._luck[point.name] = random_benchmarks(np.stack(searches), self.plan.seeds, rng=rng)
         return self._luck[point.name]
 
-    def comparisons(self, point: Checkpoint) -> list[Comparison]:
+    def comparisons(self, point: Moment) -> list[Comparison]:
         """The reference against every other, best of these first; differences below the noise count as none."""
         rope = np.maximum(self.noise, REGRET_FLOOR)
         found = compare(self.reference, point.regret, point.random, rope=rope, intervals=self.intervals)
         return sorted(found, key=lambda one: one.difference.value)
 
-    def ranks(self, point: Checkpoint) -> FloatArray:
+    def ranks(self, point: Moment) -> FloatArray:
         """The rank of each optimiser by mean regret on each landscape, 1 the best, equals sharing theirs.
 
         Returns:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.result import Benchmark, Checkpoint
+from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.statistics.comparisons import Comparison
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.luck import null_band
@@ -44,7 +44,7 @@ def summary(benchmark: Benchmark) -> dict:
     }
 
 
-def _subsets(benchmark: Benchmark, point: Checkpoint) -> dict[str, BoolArray]:
+def _subsets(benchmark: Benchmark, point: Moment) -> dict[str, BoolArray]:
     """Which landscapes count, by the suffix of a figure's name."""
     return {"": point.resolved, "_all": np.ones_like(point.resolved), "_sound": benchmark.sound}
 
@@ -90,7 +90,7 @@ def _random_budget(draws: FloatArray, budgets: NDArray[np.int64]) -> dict[str, f
     }
 
 
-def _figures(benchmark: Benchmark, point: Checkpoint, identity: str) -> dict:
+def _figures(benchmark: Benchmark, point: Moment, identity: str) -> dict:
     values = point.regret[identity]
     figures = {"mean_regret": as_json(benchmark.intervals.of(mean_regret, values, point.random))}
     for name, ratio in RATIOS.items():
@@ -127,7 +127,7 @@ def _comparison(found: Comparison) -> dict:
     }
 
 
-def _null_bands(benchmark: Benchmark, point: Checkpoint) -> dict[str, list[float | None]]:
+def _null_bands(benchmark: Benchmark, point: Moment) -> dict[str, list[float | None]]:
     simulated = benchmark.luck(point)
     return {
         name + suffix: [_number(end) for end in null_band(ratio, simulated[:, kept], point.random[kept])]
@@ -136,7 +136,7 @@ def _null_bands(benchmark: Benchmark, point: Checkpoint) -> dict[str, list[float
     }
 
 
-def _exclusions(benchmark: Benchmark, point: Checkpoint) -> dict:
+def _exclusions(benchmark: Benchmark, point: Moment) -> dict:
     names = [landscape.name for landscape in benchmark.landscapes]
     return {
         "counted": int(point.resolved.sum()),

@@ -160,11 +160,3 @@ class Screen(Protocol):
     def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Show the state; `finished` is a trial that has just ended."""
         ...
-
-
-class Silent:
-    """Shows nothing."""
-
-    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
-        """Nothing."""
-        progress.news.clear()

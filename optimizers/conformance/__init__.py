@@ -13,6 +13,7 @@ subclass. A check that fails raises `ConformanceError`, an AssertionError that s
 from collections.abc import Callable
 
 from optimizers.base import Optimizer
+from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError
 from optimizers.conformance.protocol import (
     budget_is_exact,
     known_points_join_the_history,
@@ -22,7 +23,6 @@ from optimizers.conformance.protocol import (
     start_comes_first,
     unknown_points_are_refused,
 )
-from optimizers.conformance.rehearsal import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError
 from optimizers.conformance.repetition import (
     company_does_not_matter,
     global_state_is_left_alone,

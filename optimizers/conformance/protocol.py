@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from optimizers.base import Optimizer, Point
-from optimizers.conformance.rehearsal import (
+from optimizers.conformance.harness import (
     BUDGET,
     ConformanceError,
     drive,

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from optimizers.base import Optimizer, Point
-from optimizers.conformance.rehearsal import (
+from optimizers.conformance.harness import (
     BUDGET,
     GROUP_TOLERANCE,
     LARGEST_SEED,

@@ -3,7 +3,7 @@
 import numpy as np
 
 from optimizers.base import Optimizer, Point
-from optimizers.conformance.rehearsal import (
+from optimizers.conformance.harness import (
     BUDGET,
     GROUP_TOLERANCE,
     LONG,

@@ -7,7 +7,7 @@ import pytest
 
 from optimizers import InvalidSettingError, Optimizer, available
 from optimizers.conformance import BUDGET, CHECKS, LONG, ConformanceError, check_all
-from optimizers.conformance.rehearsal import hill, lockstep
+from optimizers.conformance.harness import hill, lockstep
 from optimizers.conformance.scores import units_do_not_matter
 from optimizers.random_search import RandomSearch
 

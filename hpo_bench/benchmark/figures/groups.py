@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from hpo_bench.benchmark.figures.ror import LEAST, greatest, when
-from hpo_bench.benchmark.result import Benchmark, Checkpoint
+from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.display import marks
 from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.display.words import DOMAINS, METHODS
@@ -46,7 +46,7 @@ def draw(benchmark: Benchmark) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, groups: Sequence[str], names: dict[str, str]) -> None:
+def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str], names: dict[str, str]) -> None:
     order, paint = benchmark.ranking(), colours(benchmark.labels)
     present = [group for group in names if group in groups]
     width = 0.82 / len(order)

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Checkpoint
+from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Moment
 from hpo_bench.display import marks
 from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
 from hpo_bench.statistics.luck import null_band
@@ -45,7 +45,7 @@ def draw(benchmark: Benchmark) -> Figure:
     return figure
 
 
-def when(point: Checkpoint) -> str:
+def when(point: Moment) -> str:
     """The title of a checkpoint's panel."""
     titles = {END: "end of budget", OVERALL: f"mean over t ≥ {SINCE}"}
     return titles.get(point.name, f"t = {point.name}")
@@ -64,7 +64,7 @@ def describe(benchmark: Benchmark) -> str:
     return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
 
 
-def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str], paint: dict[str, str]) -> None:
+def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], paint: dict[str, str]) -> None:
     _shade(axis, benchmark, point)
     axis.axvline(1, color=INK, lw=0.8, zorder=1)
     rng = np.random.default_rng(0)
@@ -84,7 +84,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Checkpoint, order: list[str]
     axis.set_title(when(point), fontweight="normal", fontsize=9)
 
 
-def _shade(axis: Axes, benchmark: Benchmark, point: Checkpoint) -> None:
+def _shade(axis: Axes, benchmark: Benchmark, point: Moment) -> None:
     """What Random's own ratios do: on single landscapes, and their median over landscapes."""
     simulated = benchmark.luck(point)
     single = [null_band(median, simulated[:, [i]], point.random[[i]]) for i in range(len(point.random))]

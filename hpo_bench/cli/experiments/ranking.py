@@ -71,7 +71,7 @@ def command(
     from hpo_bench.experiments.ranking import outcome
     from hpo_bench.experiments.ranking.guises import NOISE, REAL
     from hpo_bench.experiments.ranking.page import write_page
-    from hpo_bench.experiments.ranking.run import Comparison
+    from hpo_bench.experiments.ranking.run import Ranking
     from hpo_bench.workers import Local
     from landscapes import catalogue
     from surrogates import registry
@@ -83,7 +83,7 @@ def command(
     found = catalogue.load_all(patterns, root=landscapes_dir)
     if real:
         found = _built(found, pairs)
-    comparison = Comparison.of(
+    comparison = Ranking.of(
         [Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available())],
         found, (*(kinds or known), *([REAL] if real else [])), results, seeds=seeds, budget=budget, pairs=pairs,
     )  # fmt: skip

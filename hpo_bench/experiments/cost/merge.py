@@ -31,7 +31,6 @@ IN_PROCESS = "mergekit, in process"
 RUN_MERGE = "mergekit, run_merge"
 COMMAND = "mergekit-yaml"
 Clock = Literal["wall", "cpu", "cuda"]
-CONTENDERS = (COPY, RESIDENT, COMPILED, IN_PROCESS, RUN_MERGE, COMMAND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class MergeTiming:
         subject: What was merged.
         parameters: How many.
         method: "ta", "dare" or "ties".
-        contender: One of `CONTENDERS`.
+        contender: `COPY`, `RESIDENT` or another of these.
         seconds: Repeat by repeat.
         first: Of the repeat that is not counted, with what is done once (thresholds, norms, compilation); None of
             contenders that keep nothing in memory.
@@ -88,7 +87,7 @@ def measure(
     Args:
         subject: What is merged.
         methods: "ta", "dare", "ties".
-        contenders: Some of `CONTENDERS`.
+        contenders: Some of `COPY`, `RESIDENT` and the like.
         seconds: A contender stops after the repeat in which its sum reaches this.
         least: Repeats at least.
         most: Repeats at most.

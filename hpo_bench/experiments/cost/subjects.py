@@ -53,11 +53,6 @@ class Subject:
         """Elements that are merged."""
         return sum(tensor.numel() for tensor in self.loaded.base.values())
 
-    @property
-    def traffic(self) -> int:
-        """Bytes that a merge moves at least: base, VLM and expert are read, the live model is written."""
-        return 4 * sum(tensor.numel() * tensor.itemsize for tensor in self.loaded.base.values())
-
 
 def of_pair(pair: Pair, dtype: torch.dtype) -> Subject:
     """A real pair."""

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.ranking.guises import NOISE, REAL
-from hpo_bench.experiments.ranking.run import Comparison
+from hpo_bench.experiments.ranking.run import Ranking
 from hpo_bench.statistics.agreement import Agreement
 from landscapes.trust import split
 
@@ -18,7 +18,7 @@ def name(kind: str) -> str:
     return NAMES.get(kind, f"RBF, {kind.replace('_', ' ')}")
 
 
-def table(comparison: Comparison) -> TextTable:
+def table(comparison: Ranking) -> TextTable:
     """One row a guise: tau with the reference's ranking and who wins, at every checkpoint."""
     rows = []
     for kind, of in comparison.agreements.items():
@@ -31,7 +31,7 @@ def table(comparison: Comparison) -> TextTable:
     return TextTable(("guise", *heads, *(f"first, {when}" for when in whens)), tuple(rows))
 
 
-def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
+def regret_table(comparison: Ranking, point: str = "end") -> TextTable:
     """Mean regret of each optimiser (row) under each guise (column) at a checkpoint."""
     found = {kind: comparison.at(kind, point) for kind in comparison.kinds}
     rows = [
@@ -41,13 +41,13 @@ def regret_table(comparison: Comparison, point: str = "end") -> TextTable:
     return TextTable(("mean regret", *(name(kind) for kind in comparison.kinds)), tuple(rows))
 
 
-def sound(comparison: Comparison) -> Comparison | None:
+def sound(comparison: Ranking) -> Ranking | None:
     """The same without weak landscapes; None if all are weak or none is."""
     kept, weak = split(comparison.landscapes)
     return comparison.only(kept) if kept and weak else None
 
 
-def as_json(comparison: Comparison) -> dict:
+def as_json(comparison: Ranking) -> dict:
     """All figures as plain JSON values, with and without weak landscapes; undefined ones are null."""
     without = sound(comparison)
     return {
@@ -58,7 +58,7 @@ def as_json(comparison: Comparison) -> dict:
     }
 
 
-def _figures(comparison: Comparison) -> dict:
+def _figures(comparison: Ranking) -> dict:
     return {
         "landscapes": [landscape.name for landscape in comparison.landscapes],
         "agreement": {
@@ -75,7 +75,7 @@ def _figures(comparison: Comparison) -> dict:
     }
 
 
-def sentence(comparison: Comparison) -> str:
+def sentence(comparison: Ranking) -> str:
     """Whether the ranking survives, at the end of the budget, in a sentence."""
     of = {kind: points["end"] for kind, points in comparison.agreements.items() if kind != comparison.reference}
     if not of:
@@ -103,7 +103,7 @@ def _rounded(tau: float) -> str:
     return UNDEFINED if math.isnan(tau) else f"{tau:.2f}"
 
 
-def _winner(comparison: Comparison, one: Agreement, is_reference: bool) -> str:
+def _winner(comparison: Ranking, one: Agreement, is_reference: bool) -> str:
     labels = {c.identity: c.label for c in comparison.contenders}
     who = ", ".join(labels[w] for w in one.winners)
     return who if is_reference else f"{who} ({'same' if one.same_winner else 'other'}, {one.same_winner_share:.0%})"

@@ -10,7 +10,7 @@ from hpo_bench.display.words import counted
 from hpo_bench.experiments.ranking import outcome
 from hpo_bench.experiments.ranking.guises import REAL
 from hpo_bench.experiments.ranking.outcome import name
-from hpo_bench.experiments.ranking.run import Comparison
+from hpo_bench.experiments.ranking.run import Ranking
 from hpo_bench.files import save_json, write
 from hpo_bench.statistics.agreement import FLOOR
 from landscapes.trust import MARK, marked
@@ -21,7 +21,7 @@ CAPTION = (
 )
 
 
-def draw(comparison: Comparison) -> Figure:
+def draw(comparison: Ranking) -> Figure:
     """A panel a checkpoint, a column a guise, a line an optimiser."""
     labels = {c.identity: c.label for c in comparison.contenders}
     paint = colours(labels)
@@ -67,7 +67,7 @@ AND_REAL = (
 )
 
 
-def text(comparison: Comparison) -> str:
+def text(comparison: Ranking) -> str:
     """The page in Markdown."""
     landscapes, optimisers = len(comparison.landscapes), len(comparison.contenders)
     counts = ((landscapes, "landscape"), (comparison.seeds, "seed"), (optimisers, "optimiser"))
@@ -98,7 +98,7 @@ def text(comparison: Comparison) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_page(comparison: Comparison, folder: Path) -> Path:
+def write_page(comparison: Ranking, folder: Path) -> Path:
     """Write the page, its figure, and all figures as plain values.
 
     Args:

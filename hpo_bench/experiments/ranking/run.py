@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Ranking:
     """Optimisers ranked under every guise.
 
     Attributes:
@@ -155,14 +155,14 @@ class Comparison:
         """Regrets under a guise at a checkpoint, of shape (landscapes, seeds) for each optimiser."""
         return self.cube(kind).at(None if point == END else int(point))
 
-    def only(self, landscapes: Sequence[Landscape]) -> "Comparison":
+    def only(self, landscapes: Sequence[Landscape]) -> "Ranking":
         """The same of some of the landscapes, from the same stored runs."""
         names = {landscape.name for landscape in landscapes}
         plans = {
             kind: replace(plan, landscapes=tuple(one for one in plan.landscapes if one.name in names))
             for kind, plan in self.plans.items()
         }
-        return Comparison(tuple(landscapes), plans, self.folder)
+        return Ranking(tuple(landscapes), plans, self.folder)
 
     @property
     def kinds(self) -> tuple[str, ...]:

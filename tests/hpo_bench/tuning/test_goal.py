@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config
+from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, Silent, config
 
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.base import Answers
@@ -21,7 +21,7 @@ from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.posterior import TradeOff, beliefs, near_optimal, recommend, trade_offs
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import sentences
-from hpo_bench.tuning.progress import Silent, StudyProgress
+from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from tuning_toys import InlinePool, config, success
+from tuning_toys import InlinePool, Silent, config, success
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError
@@ -16,7 +16,6 @@ from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Ending, Tuner
-from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage.store import TrialStore

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tuning_toys import InlinePool, config
+from tuning_toys import InlinePool, Silent, config
 
 from hpo_bench.errors import TuningError
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.progress import FILE, PARTS, Overhead, Silent
+from hpo_bench.tuning.progress import FILE, PARTS, Overhead
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from optimizers.registry import get

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from tuning_toys import InlinePool, answers, config, success
+from tuning_toys import InlinePool, Silent, answers, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
@@ -28,7 +28,6 @@ from hpo_bench.tuning.outcome.export import Exported
 from hpo_bench.tuning.outcome.page import changes, sides
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study

@@ -36,11 +36,6 @@ def test_contenders_take_turns_and_each_is_timed() -> None:
     assert all((timing.first is None) == (timing.contender == merge.RUN_MERGE) for timing in timings)
 
 
-def test_a_copy_moves_as_many_bytes_as_a_merge() -> None:
-    subject = subjects.synthetic("10M", torch.bfloat16, "cpu")
-    assert subject.traffic == 4 * 2 * subject.parameters
-
-
 def test_a_merge_that_is_not_mergekits_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     subject = subjects.synthetic("10M", torch.float32, "cpu")
     original = mergekit.merge

@@ -17,7 +17,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.cli import cli
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ranking import outcome, page
-from hpo_bench.experiments.ranking.run import Comparison
+from hpo_bench.experiments.ranking.run import Ranking
 from hpo_bench.workers import Local
 from landscapes import catalogue
 from landscapes.errors import LandscapeError
@@ -32,14 +32,14 @@ def grids(tmp_path: Path) -> Path:
     return tmp_path / "grids"
 
 
-def comparison(grids: Path, folder: Path, kinds=KINDS, seeds: int = 2) -> Comparison:
+def comparison(grids: Path, folder: Path, kinds=KINDS, seeds: int = 2) -> Ranking:
     contenders = [Contender.find(name) for name in ("random", "pattern-search", "grid")]
-    return Comparison.of(
+    return Ranking.of(
         contenders, catalogue.load_all(root=grids), kinds, folder, seeds=seeds, budget=12, pairs=grids / "none"
     )
 
 
-def run(made: Comparison, jobs: int = 1) -> int:
+def run(made: Ranking, jobs: int = 1) -> int:
     return made.run(workers=Local(jobs), progress=Progress(Console(quiet=True)))
 
 
@@ -161,7 +161,7 @@ def test_a_worker_that_is_killed_costs_its_group_and_no_traceback(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
     get_reusable_executor().shutdown(wait=True)  # Workers of an earlier test know another environment.
-    made = Comparison.of(
+    made = Ranking.of(
         [Contender.find("doomed:Mortal")], catalogue.load_all(root=grids), ("linear",), tmp_path / "out",
         seeds=1, budget=6, pairs=grids / "none",
     )  # fmt: skip

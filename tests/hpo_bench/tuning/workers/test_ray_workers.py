@@ -4,12 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tuning_toys import ToyOpener, ToySession, config
+from tuning_toys import Silent, ToyOpener, ToySession, config
 
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.progress import Silent
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
