@@ -70,7 +70,7 @@ def run_benchmark(
     surrogate: str | None = None,
     landscapes_dir: str | Path | None = None,
     peers: bool = False,
-    suites: Sequence[str] = (),
+    suites: str | Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
     progress: bool = True,
@@ -92,7 +92,8 @@ def run_benchmark(
         surrogate: Of the landscapes; a thin-plate spline by default.
         landscapes_dir: Where landscapes of your own lie.
         peers: Whether other packages' optimisers take part as well (extra `peers`).
-        suites: Test functions in place of landscapes: "bbob", "merge-like", or either in one dimension ("bbob-2d").
+        suites: "mini", the dozen landscapes that stand for all that ship; or test functions in their place: "bbob",
+            "merge-like", or either in one dimension ("bbob-2d").
         start: Where runs begin: "own" (where each optimiser would), "center" (of the box), or "design" (four points
             common to all).
         noisy: Whether optimisers see scores with the noise of one evaluation.
@@ -127,7 +128,8 @@ def run_benchmark(
             [landscapes] if isinstance(landscapes, str) else landscapes,
             identities=[optimizers] if isinstance(optimizers, str) else optimizers,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
-            seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, suites=suites, start=start, noisy=noisy,
+            seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
+            suites=[suites] if isinstance(suites, str) else suites,
         )  # fmt: skip
         return pipeline.execute(
             plan,

@@ -29,6 +29,7 @@ from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.problems import functions
 from landscapes.problem import Problem
+from landscapes.suites import mini
 from landscapes.written import read_json
 from optimizers.base import Optimizer
 
@@ -63,7 +64,7 @@ def plan(
         surrogate: Of the landscapes; None for the usual one.
         landscapes_dir: Where they lie; None for those that ship.
         with_peers: Whether other packages' optimisers take part.
-        suites: Test functions in place of landscapes.
+        suites: The mini-suite of landscapes, or test functions, in place of all landscapes.
         start: Where runs begin.
         noisy: Whether optimisers see noise.
 
@@ -75,13 +76,18 @@ def plan(
     """
     named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
-    if suites and (surrogate or landscapes_dir):
-        raise UsageError("a suite needs neither a surrogate nor a folder: leave out --surrogate and --landscapes-dir")
-    found: Sequence[Problem] = (
-        functions(suites, patterns)
-        if suites
-        else catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
-    )
+    if suites and landscapes_dir:
+        raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
+    of_functions = [suite for suite in suites if suite != mini.NAME]
+    if of_functions and surrogate:
+        raise UsageError("functions need no surrogate: leave out --surrogate")
+    found: list[Problem] = []
+    if not suites:
+        found += catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
+    if of_functions:
+        found += functions(of_functions, patterns)
+    if mini.NAME in suites:
+        found += catalogue.load_all(mini.names(patterns), surrogate=surrogate)
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
     return Plan(contenders, tuple(found), seeds, budget, start, noisy)

@@ -192,10 +192,8 @@ def seeds(default: int | None, *, what: str, shown: str | None = None) -> Decora
 
 
 def suites(names: str) -> Decorator:
-    """Test functions, of these suites in words."""
-    return click.option(
-        "-s", "--suite", "suites", multiple=True, metavar="NAME", help=f"Test functions; {names}; repeatable."
-    )
+    """Suites, which there are in words."""
+    return click.option("-s", "--suite", "suites", multiple=True, metavar="NAME", help=f"A suite; {names}; repeatable.")
 
 
 def out(what: str, *, default: Path | None = None, shown: str | None = None, required: bool = False) -> Decorator:

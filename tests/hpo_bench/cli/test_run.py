@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 import synthetic
 
+import hpo_bench as hb
 from hpo_bench.cli import main
+from landscapes.suites import mini
 
 
 @pytest.fixture
@@ -192,6 +194,19 @@ def test_what_functions_cannot_do_is_refused_before_anything_is_run(hpo_bench, t
     assert code == 2
     assert message in err
     assert not (tmp_path / "results").exists()
+
+
+def test_the_mini_suite_is_run_by_name(hpo_bench, tmp_path):
+    few = ["-o", "random", "--seeds", "1", "--budget", "4", "--no-report", "-j", "1", "--results", tmp_path / "mini"]
+    code, _, err = hpo_bench("--suite", "mini", "-l", "ta", *few, grids=None)
+    assert code == 0, err
+    runs = pd.read_parquet(tmp_path / "mini" / "runs.parquet")
+    assert set(runs["landscape"]) == set(mini.names(["ta"]))
+    result = hb.run_benchmark("random", suites="mini", landscapes="ta", seeds=1, budget=4, progress=False)
+    assert result.runs["score"].tolist() == runs["score"].tolist()
+    code, _, err = hpo_bench("--suite", "mini", *few)
+    assert code == 2
+    assert "a suite lies in no folder of yours" in err
 
 
 def test_help_shows_examples_line_by_line(hpo_bench):

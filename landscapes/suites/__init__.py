@@ -1,0 +1,1 @@
+"""What landscapes are like, in a few numbers, and small sets of them that stand for all."""

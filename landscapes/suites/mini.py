@@ -1,0 +1,111 @@
+"""The mini-suite: a dozen of the landscapes that ship, which together are as all of them are.
+
+Chosen by the energy distance (Székely and Rizzo, 2013) between the features of the chosen and those of all: twice the
+mean distance from one to the other, less that among the chosen. It is least where the chosen are spread as all are, so
+that a mean over them is near a mean over all, without weights; no optimiser has a say. Star discrepancy asks the same
+of boxes, and is not to be had in eight dimensions.
+
+    python -m landscapes.suites.mini
+
+chooses anew, after landscapes were added, and writes `landscapes/recorded/mini.yaml`.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from landscapes import catalogue
+from landscapes.errors import UnknownLandscapeError
+from landscapes.files import replacing
+from landscapes.landscape import Landscape
+from landscapes.suites.features import features, standardised
+from landscapes.written import read_yaml
+
+NAME = "mini"
+SIZE = 12
+FILE = catalogue.ROOT / "mini.yaml"
+
+
+def names(patterns: Sequence[str] = ()) -> list[str]:
+    """The landscapes of the mini-suite, in alphabetical order.
+
+    Args:
+        patterns: Which of them, as for `landscapes.catalogue.match`; all by default.
+
+    Raises:
+        UnknownLandscapeError: If a pattern means none of them, or the file that names them is broken.
+    """
+    content = read_yaml(FILE, wrong=UnknownLandscapeError)
+    if not isinstance(content, list) or not all(isinstance(one, str) for one in content):
+        raise UnknownLandscapeError(f"{FILE} must be a list of names; run `python -m landscapes.suites.mini`")
+    if not patterns:
+        return content
+    meant = catalogue.match(patterns, catalogue.ROOT)
+    if not (found := [one for one in content if one in meant]):
+        raise UnknownLandscapeError(f"{', '.join(meant)}: not in the mini-suite, which has {', '.join(content)}")
+    return found
+
+
+def choose(landscapes: Sequence[Landscape], size: int = SIZE) -> list[str]:
+    """The landscapes whose features are spread most nearly as those of all, in alphabetical order.
+
+    One after another, whichever brings the energy distance lowest, then exchanged one for one as long as that lowers it
+    further; of equals the first by name.
+
+    Args:
+        landscapes: All there are.
+        size: How many; all if there are no more.
+    """
+    ordered = sorted(landscapes, key=lambda one: one.name)
+    apart = cdist(*[standardised([features(one) for one in ordered])] * 2)
+    return [ordered[place].name for place in nearest_subset(apart, size)]
+
+
+def nearest_subset(apart: NDArray[np.float64], size: int) -> list[int]:
+    """Members of a set whose energy distance to the whole set is least, as far as single exchanges find it, sorted.
+
+    Args:
+        apart: Distances, of shape (n, n).
+        size: How many members.
+    """
+    count = len(apart)
+    if size >= count:
+        return list(range(count))
+    to_all = apart.mean(axis=1)
+
+    def energy(chosen: list[int]) -> float:
+        return float(2 * to_all[chosen].mean() - apart[np.ix_(chosen, chosen)].mean())
+
+    chosen: list[int] = []
+    while len(chosen) < size:
+        left = [place for place in range(count) if place not in chosen]
+        chosen.append(min(left, key=lambda place: energy([*chosen, place])))
+    best = energy(chosen)
+    while True:
+        exchanges = [
+            (energy([*chosen[:i], place, *chosen[i + 1 :]]), i, place)
+            for i in range(size)
+            for place in range(count)
+            if place not in chosen
+        ]
+        least, i, place = min(exchanges)
+        if least >= best - 1e-12:
+            return sorted(chosen)
+        chosen[i], best = place, least
+
+
+def write(path: Path = FILE) -> list[str]:
+    """Choose among the landscapes that ship, and keep the names."""
+    found = choose(catalogue.load_all())
+    with replacing(path) as temporary:
+        temporary.write_text(yaml.safe_dump(found, sort_keys=False), encoding="utf-8")
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join([*write(), ""]))

@@ -1,0 +1,33 @@
+"""The mini-suite is what its criterion chooses, and the criterion does what it says."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from landscapes import catalogue
+from landscapes.errors import UnknownLandscapeError
+from landscapes.suites import mini
+
+
+def test_the_mini_suite_is_the_one_that_is_chosen_from_what_ships() -> None:
+    again = mini.choose(catalogue.load_all())
+    assert mini.names() == again, "landscapes have changed: run `python -m landscapes.suites.mini`"
+    assert len(again) == mini.SIZE
+
+
+def test_a_subset_is_spread_as_the_whole_is() -> None:
+    """Of 40 points about 0 and 20 about 10 two thirds are chosen from the first, and no outlier stands for many."""
+    rng = np.random.default_rng(0)
+    points = np.concatenate([rng.normal(0, 1, (40, 2)), rng.normal(10, 1, (20, 2)), [[60.0, 60.0]]])
+    chosen = mini.nearest_subset(cdist(points, points), 9)
+    assert len(set(chosen)) == 9
+    assert sum(place < 40 for place in chosen) == 6
+    assert mini.nearest_subset(cdist(points, points), 100) == list(range(61))
+
+
+def test_patterns_choose_among_its_members() -> None:
+    pair = mini.names()[0].partition("/")[0]
+    assert all(name.startswith(pair) for name in mini.names([pair]))
+    left_out = next(name for name in catalogue.names() if name not in mini.names())
+    with pytest.raises(UnknownLandscapeError, match="not in the mini-suite, which has"):
+        mini.names([left_out])
