@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 WIDTH, LAYERS, WORDS = 32, 2, 50
 _TEXT = {
     "hidden_size": WIDTH, "intermediate_size": 48, "num_hidden_layers": LAYERS, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 64, "rms_norm_eps": 1e-6, "bos_token_id": 1,
+    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 512, "rms_norm_eps": 1e-6, "bos_token_id": 1,
     "eos_token_id": 2, "pad_token_id": 0, "sliding_window": None,
     "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
 }  # fmt: skip
@@ -189,8 +189,8 @@ def build(folder: Path, name: str, *, tied: bool = False, layout: str = "hub", n
     """
     torch.manual_seed(0)
     family = FAMILIES[name]
-    base, expert = (_language_model(family, len(VOCABULARIES[role]), tied) for role in ("base", "expert"))
-    vlm = _vlm(family, _language_config(family, len(VOCABULARIES["vlm"]) + PADDING_ROWS, tied), tied)
+    base, expert = (language_model(family, len(VOCABULARIES[role]), tied) for role in ("base", "expert"))
+    vlm = vision_language_model(family, len(VOCABULARIES["vlm"]) + PADDING_ROWS, tied)
     with torch.no_grad():
         start = base.state_dict()
         for weight in start.values():
@@ -203,23 +203,40 @@ def build(folder: Path, name: str, *, tied: bool = False, layout: str = "hub", n
                 target = state[in_vlm(family, key) if role == "vlm" else key]
                 moved = by_token(weight, VOCABULARIES["base"], VOCABULARIES[role], target)
                 target.copy_(moved + noise * (weight.std() if weight.numel() > 1 else 1.0) * torch.randn_like(moved))
-    for role, model in (("base", base), ("vlm", vlm), ("expert", expert)):
-        model.to(torch.bfloat16).save_pretrained(folder / role, max_shard_size="30KB")
-        tokenizer(VOCABULARIES[role]).save_pretrained(folder / role)
+    for role, words in VOCABULARIES.items():
+        tokenizer(words).save_pretrained(folder / role)
+    save(folder, family, {"base": base, "vlm": vlm, "expert": expert}, layout=layout, tied=tied)
+    (folder / "pair.yaml").write_text(f"name: {name}\nbase: base\nvlm: vlm\nexpert: expert\n")
+    return folder
+
+
+def save(
+    folder: Path, family: Family, models: Mapping[str, Any], *, layout: str, tied: bool, alias: bool = False,
+    dtype: torch.dtype = torch.bfloat16,
+) -> None:  # fmt: skip
+    """Write models by role, sharded, in a layout.
+
+    Args:
+        folder: Where to; a folder each.
+        family: Theirs.
+        models: By role.
+        layout: As `build` takes it.
+        tied: Whether heads are the embeddings.
+        alias: Whether in memory layout such a head is stored as well.
+        dtype: In which.
+    """
+    for role, model in models.items():
+        model.to(dtype).save_pretrained(folder / role, max_shard_size="30KB")
         if layout == "memory":
-            _rewrite(
-                folder / role,
-                {key: each for key, each in model.state_dict().items() if not (tied and "lm_head" in key)},
-            )
+            state = model.state_dict().items()
+            _rewrite(folder / role, {key: each for key, each in state if alias or not (tied and "lm_head" in key)})
     if layout == "hub" and (family.transposed or family.further):
         stored = _read(folder / "vlm")
         stored = {
             key: each.transpose(1, 2) if family.transposed and ".experts." in key else each
             for key, each in stored.items()
         }
-        _rewrite(folder / "vlm", stored | {key: torch.randn(4, 4, dtype=torch.bfloat16) for key in family.further})
-    (folder / "pair.yaml").write_text(f"name: {name}\nbase: base\nvlm: vlm\nexpert: expert\n")
-    return folder
+        _rewrite(folder / "vlm", stored | {key: torch.randn(4, 4, dtype=dtype) for key in family.further})
 
 
 def in_vlm(family: Family, name: str) -> str:
@@ -240,23 +257,35 @@ def _language_config(family: Family, rows: int, tied: bool) -> Any:
     return kind(**values)
 
 
-def _language_model(family: Family, rows: int, tied: bool) -> Any:
+def language_model(family: Family, rows: int, tied: bool) -> Any:
+    """A language model of random weights."""
     return getattr(transformers, f"{family.text}ForCausalLM")(_language_config(family, rows, tied))
 
 
-def _vlm(family: Family, text: Any, tied: bool) -> Any:
+def vision_language_model(family: Family, rows: int, tied: bool, changes: Mapping[str, Any] | None = None) -> Any:
+    """A VLM of random weights.
+
+    Args:
+        family: Its.
+        rows: Of its embeddings.
+        tied: Whether its head is the embeddings.
+        changes: Values of its configuration that are others; those of its picture encoder under "vision".
+    """
+    changes, text = dict(changes or {}), _language_config(family, rows, tied)
     kind = getattr(transformers, f"{family.vlm}Config")
     values = text.to_dict() | dict(family.inside)
     vision: Any = family.vision
+    seen = changes.pop("vision", {})
     if isinstance(vision, tuple):
-        vision = getattr(transformers, f"{vision[0]}Config")(**vision[1])
+        vision = getattr(transformers, f"{vision[0]}Config")(**{**vision[1], **seen})
+    extra = {**family.extra, **changes}
     inner = kind.sub_configs.get("text_config")
     if inner is None:
         del values["model_type"]
-        config = kind(**values, vision_config=dict(vision), audio_config=_AUDIO, **family.extra)
+        config = kind(**values, vision_config=dict(vision), audio_config=_AUDIO, **extra)
         return getattr(transformers, f"{family.vlm}ForCausalLM")(config)
     values["model_type"] = text.model_type if inner is transformers.AutoConfig else inner.model_type
-    config = kind(text_config=values, vision_config=vision, tie_word_embeddings=tied, **family.extra)
+    config = kind(text_config=values, vision_config=vision, tie_word_embeddings=tied, **extra)
     return getattr(transformers, f"{family.vlm}ForConditionalGeneration")(config)
 
 

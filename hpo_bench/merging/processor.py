@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from hpo_bench.display.words import first_line
@@ -71,7 +72,11 @@ def disagreements(processor: Any, config: Any) -> list[str]:
         config: The model's configuration.
     """
     found = []
+    # Where the model draws patches together after its encoder, processors count by what it makes of them.
+    merges = getattr(config, "downsample_factor", None) is not None
     for theirs, ours in _SAME.items():
+        if merges and ours == "vision_config.patch_size":
+            continue
         counted, filled = _at(processor, theirs), _at(config, ours)
         if counted is not None and filled is not None and counted != filled:
             found.append(f"{theirs} is {counted} in its processor's files, and {ours} is {filled} in config.json")
@@ -93,18 +98,45 @@ def chat_template(processor: Any) -> Any:
     return own or getattr(getattr(processor, "tokenizer", None), "chat_template", None) or None
 
 
+class _WithoutVideos(type):
+    """Processors' classes that are made without videos, even if what makes them wants something there."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A processor of parts in the order of its attributes."""
+        kind: Any = cls
+        named = dict(zip(kind.get_attributes(), args, strict=False))
+        return super().__call__(**{**named, **kwargs, _VIDEOS: None})
+
+
 def without_videos(kind: Any) -> Any:
     """A class of processors that is another but for videos.
 
     Args:
-        kind: A processor's class that has an image processor, a tokenizer, and after them a video processor.
+        kind: A processor's class; one that takes no videos comes back as it is.
     """
+    from transformers import ProcessorMixin
+
+    if _VIDEOS not in kind.get_attributes():
+        return kind
+
+    class Parts(ProcessorMixin):
+        """Keeps what the class was given, but for what there is not."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kept = {name: value for name, value in kwargs.items() if name != _VIDEOS}
+            super().__init__(*(one for one in args if one is not None), **kept)
 
     def get_attributes(cls: Any) -> list[str]:
         return [name for name in super(still, cls).get_attributes() if name != _VIDEOS]
 
-    # It bears the name of the other, under which it is saved and found again.
-    still = type(kind.__name__, (kind,), {"get_attributes": classmethod(get_attributes), "__module__": kind.__module__})
+    # It bears the name of the other, under which it is saved and found again. SmolVLM's asks how it looks at videos
+    # whenever it renders its chat template.
+    body = {
+        "get_attributes": classmethod(get_attributes),
+        "__module__": kind.__module__,
+        _VIDEOS: SimpleNamespace(num_frames=None, fps=None),
+    }
+    still = _WithoutVideos(kind.__name__, (kind, Parts), body)
     return still
 
 

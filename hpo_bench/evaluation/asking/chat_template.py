@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from PIL import Image
+
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.merging.processor import chat_template as template_of
@@ -43,12 +45,15 @@ class ChatTemplate:
         self.reserved = [token for token in (*self._tokens, *_video_tokens(processor)) if token != IMAGE]
         self.between, self.behind = " ", ""
         self._content: Callable[[Parts], Any] | None = None
+        self._bare: Callable[[str], str] = str
         self._told: list[dict[str, Any]] = []
         self._switches = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._check_switches(used)
         if used and template_of(processor) is not None:
             self._content = self._find_content()
             self.between, self.behind = self._find_answer(self._content)
+        elif self._sets_apart():
+            self._bare, self.between = _joined, ""
         if system_prompt:
             self._told = self._find_system(system_prompt)
 
@@ -70,12 +75,23 @@ class ChatTemplate:
     def prompt(self, question: str) -> str:
         """What the model reads for a question, whose pictures are where it says `IMAGE`."""
         if self._content is None:
-            return question.replace(IMAGE, self.image)
+            return self._bare(question).replace(IMAGE, self.image)
         return self._render([*self._told, {"role": "user", "content": self._content(_parts(question))}])
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
         framer = self._processor if getattr(self._processor, "chat_template", None) else self._processor.tokenizer
         return framer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False, **self._switches)
+
+    def _sets_apart(self) -> bool:
+        """Whether the processor itself begins a text behind its pictures, as PaliGemma's does."""
+        tokenizer = self._processor.tokenizer
+        try:
+            blank = Image.new("RGB", (64, 64))
+            ids = list(self._processor(text=[self.image + PROBE], images=[[blank]])["input_ids"][0])
+            begin, shown = tokenizer.bos_token_id, tokenizer.convert_tokens_to_ids(self.image)
+            return shown in ids and begin in ids[len(ids) - ids[::-1].index(shown) :]
+        except Exception:  # whatever a processor's own code raises: questions that it cannot take are told of by name
+            return False
 
     def _check_switches(self, used: bool) -> None:
         template = template_of(self._processor) if used else None
@@ -159,6 +175,11 @@ def _parts(question: str) -> Parts:
     if parts and parts[-1]["type"] == "text":
         parts[-1]["text"] = parts[-1]["text"].rstrip()
     return parts
+
+
+def _joined(question: str) -> str:
+    """A question whose leading pictures and words touch."""
+    return "".join(IMAGE if part["type"] == "image" else part["text"] for part in _parts(question))
 
 
 def _as_parts(parts: Parts) -> Parts:

@@ -211,7 +211,7 @@ class Prompts:
                     return_tensors="pt", **special,
                 )
             )  # fmt: skip
-        made = {name: value for name, value in made.items() if isinstance(value, torch.Tensor)}
+        made = {name: value for name, value in made.items() if isinstance(value, torch.Tensor) and name != "labels"}
         shape, mask = made["input_ids"].shape, made["attention_mask"].bool()
         by_token = {
             name

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.parametrize("case", ONCE, ids=_id)
-def test_language_is_found_without_hints(case: tuple[str, str, bool], built: Any) -> None:
-    name, _, tied = case
+def test_language_is_found_without_hints(
+    case: tuple[str, str, bool], built: Any, record_property: Callable[[str, Any], None]
+) -> None:
+    name, layout, tied = case
     alignment = Alignment.of(built(*case))
     assert [finding.message for finding in alignment.findings if finding.severity == "error"] == []
     family = backbones.FAMILIES[name]
@@ -80,12 +83,13 @@ def test_language_is_found_without_hints(case: tuple[str, str, bool], built: Any
     stored = set(alignment.models["vlm"].checkpoint.tensors)
     merged = set(alignment.models["vlm"].stored(expected.values()))
     assert set(alignment.copied) == stored - merged
-    assert set(family.further) <= set(alignment.copied) or case[1] == "memory"
+    assert set(family.further) <= set(alignment.copied) or layout == "memory"
+    record_property("families", [name, tied, f"found-{layout}"])
 
 
 @pytest.mark.parametrize("case", MERGED, ids=_id)
 def test_a_merge_is_exact_loads_and_answers_as_it_should(
-    case: tuple[str, str, bool], built: Any, tmp_path: Path
+    case: tuple[str, str, bool], built: Any, tmp_path: Path, record_property: Callable[[str, Any], None]
 ) -> None:
     pair = built(*case)
     assert diagnose(pair).fit
@@ -116,6 +120,7 @@ def test_a_merge_is_exact_loads_and_answers_as_it_should(
     assert not torch.equal(told, logits(vlm))
     vlm.load_state_dict({name: weight.to(torch.bfloat16).float() for name, weight in expected.items()})
     torch.testing.assert_close(told, logits(vlm), rtol=0.05, atol=0.02)
+    record_property("families", [case[0], case[2], f"exact-{case[1]}"])
 
 
 def formula(base: torch.Tensor, vlm: torch.Tensor, expert: torch.Tensor) -> torch.Tensor:

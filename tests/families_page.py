@@ -1,0 +1,107 @@
+"""Writes docs/families.md: which families of VLMs do what, as their tests say.
+
+    python tests/families_page.py [--workers 2]
+
+Runs the tests of every family and puts what they showed into a table. It is written only where nothing was skipped, so
+that what some families need (extra vision) must be installed.
+"""
+
+import argparse
+import os
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "families.md"
+TESTS = ("tests/hpo_bench/merging/test_backbones.py", "tests/hpo_bench/tuning/test_families.py")
+COLUMNS = {
+    "found": "language found",
+    "exact": "merge exact",
+    "doctor": "doctor",
+    "self-test": "self-test",
+    "tuned": "tuning finds the truth",
+    "export": "export reproduces",
+    "loads": "loads",
+}
+"""What tests record, and what the page calls it."""
+_BY_LAYOUT = ("found", "exact")
+_HEAD = """# Families of models
+
+What is shown for each family of VLMs that transformers {version} has, with embeddings tied to the head and not, as
+hubs store it and by its names in memory. Models are tiny and of random weights; processors, tokenizers and chat
+templates are of the family's own kind. This page is written by `python tests/families_page.py`, from what tests record.
+
+- **language found**: the VLM's language tensors are found by its base without hints, each is merged or kept, and
+  nothing else is; **merge exact**: Task Arithmetic equals the formula, computed from the checkpoints as transformers
+  loads them, and all else is the VLM's, bit for bit;
+- **doctor** says that the three fit; **self-test**: a re-merge in place equals mergekit's arithmetic;
+- **tuning finds the truth**: answers of one merge, asked in transformers' own way, are the right ones; that
+  merge then scores 1, the base VLM below .9, and tuning comes back to .9 or more;
+- **export reproduces**: the exported folder gives the answers of its trial; **loads**: `from_pretrained` reads it, its
+  logits are those of the live merge, bit for bit, and what was tied is tied.
+
+"""
+
+
+class _Records:
+    """What tests record with `record_property("families", [name, tied, step])`."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, str], set[bool]] = defaultdict(set)
+        self.skipped: list[str] = []
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
+        if report.skipped:
+            self.skipped.append(report.nodeid.rpartition("[")[2].rstrip("]"))
+        if report.when == "call" and report.passed:
+            for key, (name, tied, step) in report.user_properties:
+                if key == "families":
+                    self.seen[name, step].add(tied)
+
+
+def table(seen: dict[tuple[str, str], set[bool]]) -> str:
+    """The table in Markdown: a row a family."""
+    import backbones
+    import families
+
+    lines = [
+        f"| family | language model | {' | '.join(COLUMNS.values())} | needs |",
+        "|---" * (len(COLUMNS) + 3) + "|",
+    ]
+    for name, family in backbones.FAMILIES.items():
+        asked = families.FAMILIES.get(name)
+        ties = {False} if name == "mllama" else {False, True}
+        cells = []
+        for column in COLUMNS:
+            steps = [f"{column}-{layout}" for layout in backbones.LAYOUTS] if column in _BY_LAYOUT else [column]
+            if asked is None and column not in _BY_LAYOUT:
+                cells.append("not asked")
+            else:
+                cells.append("yes" if all(seen[name, step] == ties for step in steps) else "no")
+        needs = families.UNASKED.get(name, "") if asked is None else ", ".join(asked.needs)
+        lines.append(f"| {family.vlm} ({name}) | {family.text} | {' | '.join(cells)} | {needs} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Run the tests and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", type=int, default=2)
+    given = parser.parse_args()
+    os.environ["HPO_BENCH_ALL"] = "1"
+    import pytest
+    import transformers
+
+    records = _Records()
+    code = pytest.main(["-q", "-n", str(given.workers), *(str(ROOT / test) for test in TESTS)], plugins=[records])
+    if code or records.skipped:
+        print(f"nothing is written: tests failed, or were skipped: {', '.join(records.skipped)}")  # noqa: T201
+        return 1
+    PAGE.write_text(_HEAD.format(version=transformers.__version__) + table(records.seen), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
