@@ -1,10 +1,11 @@
 """`hpo-bench examples`: data of one's own, as a model will be asked about them."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hpo_bench.cli.options import FOLDER
+from hpo_bench.cli.options import COLUMNS, FOLDER
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -21,22 +22,7 @@ _LONGEST = 400
 
 @click.command(epilog=EXAMPLES)
 @click.argument("data", type=FOLDER)
-@click.option("--question", metavar="COLUMN", default="", help="The question, as text.  [default: question]")
-@click.option("--answer", metavar="COLUMN", default="", help="The right answer, or a list of them.  [default: answer]")
-@click.option(
-    "--image", metavar="COLUMN", multiple=True,
-    help="Pictures; repeatable.  [default: image, images, or image_1, image_2, ...]",
-)  # fmt: skip
-@click.option(
-    "--choices", metavar="COLUMN", multiple=True,
-    help="Choices, in one column or one each; repeatable; '' for none.  [default: choices, options, or A, B, ...]",
-)  # fmt: skip
-@click.option("--category", metavar="COLUMN", default="", help="The category.  [default: category]")
-@click.option("--id", metavar="COLUMN", default="", help="The id.  [default: id, else the content's hash]")
-@click.option("--annotations", metavar="FILE", default="", help="A second file beside the first, matched by the id.")
-@click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="At most so many examples, drawn by a hash of their ids."
-)
+@COLUMNS
 @click.option(
     "--images-dir", type=FOLDER, metavar="DIR", help="Where paths of pictures begin.  [default: the folder of DATA]"
 )
@@ -46,16 +32,9 @@ _LONGEST = 400
 def command(
     *,
     data: Path,
-    question: str,
-    answer: str,
-    image: tuple[str, ...],
-    choices: tuple[str, ...],
-    category: str,
-    id: str,
-    annotations: str,
-    limit: int | None,
     images_dir: Path | None,
     to: Path | None,
+    **named: Any,
 ) -> None:
     r"""Read and verify DATA, show how it is understood, and say what to write into a pair.yaml.
 
@@ -76,17 +55,8 @@ def command(
 
     if to is not None and to.suffix != ".parquet":
         raise UsageError(f"--to {to}: examples are written as parquet; let the name end in .parquet")
-    named = {
-        "question": question.replace("\\n", "\n"),
-        "answer": answer,
-        "image": image,
-        "choices": choices,
-        "category": category,
-        "id": id,
-        "annotations": annotations,
-        "limit": limit or 0,
-    }
-    found = read_table(data, Columns(**named), images=images_dir)
+    wanted = Columns.named(**named)
+    found = read_table(data, wanted, images=images_dir)
     for example in found.examples[:SHOWN]:
         asked = example.question if len(example.question) <= _LONGEST else f"{example.question[:_LONGEST]} ..."
         say(f"--- {example.id} ({example.split}, {example.category})\n{asked}\n=> {' | '.join(example.answers[:5])}")
@@ -105,8 +75,6 @@ def command(
         if images_dir is not None:
             say("a pair.yaml finds pictures by paths from the examples alone: write both into one file with --to FILE")
             return
-        told = {"examples": str(data)}
-        told |= {key: value for key, value in named.items() if value}
-        told |= {key: [one for one in named[key] if one] for key in ("image", "choices") if named[key]}
+        told = {"examples": str(data), **wanted.section}
     text = yaml.safe_dump({"evaluation": told}, allow_unicode=True, sort_keys=False, width=100)
     say(f"in a pair.yaml {'beside it' if to else 'in a folder above it'}:\n{text}", nl=False)

@@ -196,6 +196,47 @@ def suites(names: str) -> Decorator:
     return click.option("-s", "--suite", "suites", multiple=True, metavar="NAME", help=f"A suite; {names}; repeatable.")
 
 
+def _read(ctx: click.Context, param: click.Parameter, typed: str) -> str:
+    return typed.replace("\\n", "\n")
+
+
+def _all(*options: Decorator) -> Decorator:
+    def decorate(function: click.decorators.FC) -> click.decorators.FC:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+COLUMNS = _all(
+    click.option(
+        "--question", metavar="COLUMN", default="", callback=_read, help="The question, as text.  [default: question]"
+    ),
+    click.option(
+        "--answer", metavar="COLUMN", default="", help="The right answer, or a list of them.  [default: answer]"
+    ),
+    click.option(
+        "--image", metavar="COLUMN", multiple=True,
+        help="Pictures; repeatable.  [default: image, images, or image_1, image_2, ...]",
+    ),
+    click.option(
+        "--choices", metavar="COLUMN", multiple=True,
+        help="Choices, in one column or one each; repeatable; '' for none.  [default: choices, options, or A, B, ...]",
+    ),
+    click.option("--category", metavar="COLUMN", default="", help="The category.  [default: category]"),
+    click.option("--id", metavar="COLUMN", default="", help="The id.  [default: id, else the content's hash]"),
+    click.option(
+        "--annotations", metavar="FILE", default="", help="A second file beside the first, matched by the id."
+    ),
+    click.option(
+        "--limit", type=click.IntRange(min=1), metavar="N",
+        help="At most so many examples, drawn by a hash of their ids.",
+    ),
+)  # fmt: skip
+"""What a table of examples calls its columns, in place of what a pair.yaml says: what `Columns.named` takes."""
+
+
 def out(what: str, *, default: Path | None = None, shown: str | None = None, required: bool = False) -> Decorator:
     """A folder to write.
 

@@ -1,11 +1,12 @@
 """`hpo-bench plan`: what tuning a pair will take, before it is begun."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hpo_bench.cli.options import (
+    COLUMNS,
     DOLLARS,
     GPU_HOURS,
     PAIRS,
@@ -43,6 +44,7 @@ STUDY_TRIALS = 40
 @WORKERS
 @device()
 @THREADS
+@COLUMNS
 @PAIRS
 @TRUST_REMOTE_CODE
 def command(
@@ -57,6 +59,7 @@ def command(
     threads: int,
     pairs: Path,
     trust_remote_code: bool,
+    **named: Any,
 ) -> None:
     """Forecast hours, memory, disk, dollars and loss of tuning PAIR from one timed trial.
 
@@ -75,6 +78,8 @@ def command(
 
     from hpo_bench.display.console import PlainConsole
     from hpo_bench.display.words import gib
+    from hpo_bench.evaluation.reading.columns import Columns
+    from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.goal import check_examples
@@ -84,7 +89,7 @@ def command(
     from hpo_bench.tuning.terminal import clock
     from hpo_bench.tuning.workers.session import PairOpener, WorkerSession
 
-    found = find_pair(pair, pairs)
+    found = with_columns(find_pair(pair, pairs), Columns.named(**named))
     if published is not None:
         check_published(published)
     check_examples(found)

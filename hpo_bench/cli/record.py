@@ -2,10 +2,11 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hpo_bench.cli.options import MASK_SEED, METHOD, PAIRS, THREADS, out
+from hpo_bench.cli.options import COLUMNS, MASK_SEED, METHOD, PAIRS, THREADS, out
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -34,17 +35,22 @@ Examples:
 @out("the recording goes to PAIR/METHOD in it, a held-out one to a folder in that", default=Path("landscapes/recorded"))
 @MASK_SEED
 @THREADS
-def command(pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int) -> None:
+@COLUMNS
+def command(
+    *, pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int, **named: Any
+) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 
     PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
     where it was.
     """
+    from hpo_bench.evaluation.reading.columns import Columns
+    from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import find_pair
     from hpo_bench.merging.methods import registry
 
     name = registry.tunable(method).name
-    found = find_pair(pair, pairs)
+    found = with_columns(find_pair(pair, pairs), Columns.named(**named))
 
     import torch
     from transformers.utils.logging import disable_progress_bar

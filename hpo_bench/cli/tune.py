@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from hpo_bench.cli.options import (
+    COLUMNS,
     DOLLARS,
     GPU_HOURS,
     MASK_SEED,
@@ -34,6 +35,7 @@ Examples:
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
   hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
   hpo-bench tune my-pair --dry-run --published 37.5       and whether the base VLM scores as published
+  hpo-bench tune my-pair --image photo --category topic   name columns of its examples
   hpo-bench tune my-pair --workers 4                      four GPUs of this machine
 """
 DEMO = "ja-llama"
@@ -119,6 +121,7 @@ class RangeType(click.ParamType):
     help="Ask the base VLM, the expert swapped in and half-and-half a handful of questions, and stop.",
 )
 @PUBLISHED
+@COLUMNS
 @PAIRS
 @TRUST_REMOTE_CODE
 def command(
@@ -137,7 +140,8 @@ def command(
     PAIR is a pair.yaml, a folder with one, or the name of a built or shipped pair. Only validation examples are looked
     at until the end; then the recommended merge is scored on the others, beside what there was before. Every trial is
     stored at once, in an Optuna storage that optuna-dashboard can open. Ctrl-C ends after the running trial, a second
-    one at once; the same command goes on, whatever ended it.
+    one at once; the same command goes on, whatever ended it. Columns of the examples that options name are called so
+    in place of what pair.yaml says.
     """
     from hpo_bench.errors import UsageError
 

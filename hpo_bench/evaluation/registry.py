@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from hpo_bench.errors import UsageError
@@ -10,7 +11,7 @@ from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import ExampleSet, read_table
-from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.evaluation.reading.columns import OPTIONS, Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import disagreements
@@ -110,6 +111,37 @@ def read_own(pair: Pair) -> ExampleSet:
         answers = ((one.id, answer) for one in found.examples for answer in one.answers)
         check_answers(str(section(pair).get("metric")), answers, str(pair.examples))
     return found
+
+
+def with_columns(pair: Pair, columns: Columns) -> Pair:
+    """The pair with columns of its examples named otherwise than its file names them.
+
+    Args:
+        pair: As its file says.
+        columns: What is named in place of that; all else stays.
+
+    Raises:
+        UsageError: If columns are named and its evaluation has questions of its own.
+    """
+    if not columns.typed:
+        return pair
+    if _kind(pair) == LMMS:
+        raise UsageError(
+            f"{pair.name}: its evaluation is {LMMS}, whose tasks have questions of their own; leave out "
+            f"{columns.typed[0]}"
+        )
+    return replace(pair, evaluation={**section(pair), **columns.section}, typed=columns.typed)
+
+
+def as_begun(pair: Pair, evaluation: Mapping[str, Any]) -> Pair:
+    """The pair with its examples' columns as they were named when something was begun with it.
+
+    Args:
+        pair: As its file says now.
+        evaluation: Its evaluation section of then.
+    """
+    now = {key: value for key, value in section(pair).items() if key not in OPTIONS}
+    return replace(pair, evaluation=now | {key: evaluation[key] for key in OPTIONS if key in evaluation})
 
 
 def section(pair: Pair) -> Mapping[str, Any]:

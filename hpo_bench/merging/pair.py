@@ -39,6 +39,7 @@ class Pair:
         language_prefixes: How names of the VLM's language tensors begin, in memory or on disk, and how the language
             model's do, as in `{model.language_model.: model., lm_head.: lm_head.}`; empty where they are to be found.
         trust_remote_code: Whether code that comes with the VLM is needed; it runs only if the user allows it as well.
+        typed: Options of a command line by which its evaluation is not that of its file.
     """
 
     folder: Path
@@ -57,6 +58,7 @@ class Pair:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     language_prefixes: Mapping[str, str] = field(default_factory=dict)
     trust_remote_code: bool = False
+    typed: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, path: Path) -> "Pair":

@@ -1,5 +1,6 @@
 """The card of a recording, drafted before a model is loaded, so that what will not do for one is refused in time."""
 
+import shlex
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -49,6 +50,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
     design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
     kind = registry.get(plan.method)
     seed = f" --mask-seed {mask_seed}" if kind.draws_masks and mask_seed else ""
+    columns = f" {shlex.join(pair.typed)}" if pair.typed else ""
     masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
     for key, hint in (("domain", f" ({', '.join(card.DOMAINS)})"), ("benchmark", "")):
@@ -79,7 +81,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
             n_examples={split: {EVERY: LEAST} for split in SPLITS},
             licence="CC-BY-4.0",
             date=date.today().isoformat(),
-            command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}",
+            command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}{columns}",
             notes=pair.notes,
             path=_source(pair),
         )

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.display.console import PlainConsole
+from hpo_bench.evaluation.reading.columns import OPTIONS as COLUMNS
+from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.evaluation.registry import with_columns
 from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -19,7 +22,7 @@ from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
 
-REPEATED = {"methods": "method", "starts": "start"}
+REPEATED = {"methods": "method", "starts": "start", "image": "image", "choices": "choices"}
 """Options that a command line repeats, and what it calls one of them."""
 _OF_RUN = frozenset(field.name for field in fields(RunOptions))
 
@@ -50,6 +53,14 @@ def tune(
     threads: int = 1,
     timeout: float | None = None,
     patience: int = PATIENCE,
+    question: str = "",
+    answer: str = "",
+    image: Sequence[str] = (),
+    choices: Sequence[str] = (),
+    category: str = "",
+    id: str = "",
+    annotations: str = "",
+    limit: int | None = None,
     pairs: str | Path = BUILT,
     trust_remote_code: bool = False,
     beside: Mapping[str, MergeSetting] | None = None,
@@ -96,6 +107,15 @@ def tune(
         threads: CPU threads of each process.
         timeout: End a trial after so many seconds; by default found as it runs.
         patience: Stop after so many failures in a row.
+        question: Column of the questions, or a pattern of several, in place of what the pair says; see
+            `hpo-bench examples`.
+        answer: Likewise of the right answers.
+        image: Of the pictures.
+        choices: Of the choices; [""] asks without them.
+        category: Of the categories.
+        id: Of the ids.
+        annotations: A second file with the same ids.
+        limit: At most so many examples, drawn by a hash of their ids.
         pairs: Folder of pairs that `hpo-bench nano build` made.
         trust_remote_code: Whether code that comes with the VLM may run, if its pair.yaml asks for it.
         beside: Further settings to score beside the recommended one, by name.
@@ -143,7 +163,9 @@ def _wanted(
     pair: Pair | str | Path, *, pairs: str | Path = BUILT, **asked: Any
 ) -> tuple[Pair, StudyConfig, RunOptions]:
     """The pair, what is wanted of it, and how that is to be run."""
+    named = {name: asked.pop(name) for name in COLUMNS if name in asked}
     found = pair if isinstance(pair, Pair) else find_pair(str(pair), Path(pairs))
+    found = with_columns(found, Columns.named(**named))
     of_run = {name: value for name, value in asked.items() if name in _OF_RUN}
     of_study = {name: value for name, value in asked.items() if name not in _OF_RUN}
     of_run["studies"], of_run["beside"] = Path(asked.get("studies", STUDIES)), asked.get("beside") or {}

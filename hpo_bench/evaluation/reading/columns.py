@@ -1,6 +1,7 @@
 """What a user calls the columns of a table of examples."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from hpo_bench.evaluation.options import Options
 
@@ -36,6 +37,37 @@ class Columns:
     id: str = ""
     annotations: str = ""
     limit: int = 0
+
+    @property
+    def section(self) -> dict[str, Any]:
+        """What is named, as the keys of an evaluation that `of` reads."""
+        named: dict[str, Any] = {}
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if isinstance(value, tuple) and value:
+                several = [name for name in value if name != WITHOUT]
+                named[one.name] = several[0] if len(several) == 1 else several
+            elif value:
+                named[one.name] = value
+        return named
+
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """What is named, as a command line has it."""
+        words: list[str] = []
+        for one in fields(self):
+            value = getattr(self, one.name)
+            for each in value if isinstance(value, tuple) else [value] if value else []:
+                words += [f"--{one.name}", str(each).replace("\n", "\\n")]
+        return tuple(words)
+
+    @classmethod
+    def named(cls, **given: Any) -> "Columns":
+        """As the options of a command name them, where None is nothing and a text may stand for a list of one."""
+        usual = {one.name: one.default for one in fields(cls)}
+        values = {name: usual[name] if value is None else value for name, value in given.items()}
+        listed = {name: values[name] for name in values if isinstance(usual[name], tuple)}
+        return cls(**values | {name: (one,) if isinstance(one, str) else tuple(one) for name, one in listed.items()})
 
     @classmethod
     def of(cls, options: Options) -> "Columns":

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Informed
 from hpo_bench.evaluation.finite import finite_logits
-from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.registry import as_begun, open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
@@ -92,7 +92,7 @@ def export(
     """
     config = store.begun
     chosen, result = _choose(store, trial)
-    pair = pair or StudyOrigin.read(store.folder).find()
+    pair = as_begun(pair or StudyOrigin.read(store.folder).find(), config.evaluation)
     if pair.file_hashes() != config.as_dict()["checkpoints"]:
         raise TuningError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
     check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,8 +12,10 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.budget import Budget
+from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.study import Study
 from optimizers.errors import UnknownOptimizerError
 
 
@@ -48,6 +51,29 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert isinstance(other.exception, TuningError)
     assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)
     assert store.trials() == trials
+
+
+def test_columns_are_named_by_options_and_kept_with_the_study(small_pair: Pair, tmp_path: Path) -> None:
+    table = pq.read_table(small_pair.examples)
+    other = {"question": "asked", "answer": "said", "images": "shown", "category": "subject"}
+    renamed = table.rename_columns([other.get(name, name) for name in table.column_names])
+    pq.write_table(renamed, small_pair.examples)
+    studies, options = tmp_path / "studies", ("-o", "sobol", "--trials", "1")
+    with pytest.raises(UsageError, match="has no column 'question'"):
+        raise tune(small_pair, studies, *options).exception or AssertionError
+    assert not studies.exists()
+    named = ("--question", "asked", "--answer", "said", "--image", "shown", "--category", "subject", "--limit", "30")
+    made = tune(small_pair, studies, *options, *named)
+    assert made.exit_code == 0, made.output
+    study = Study.open("s", studies)
+    told = {"question": "asked", "answer": "said", "image": "shown", "category": "subject", "limit": 30}
+    assert study.config.evaluation == {**small_pair.evaluation, **told}
+    assert " ".join(named) in " ".join(StudyOrigin.read(study.folder).command)
+    assert study.export(tmp_path / "out").same == len(study.store.answers(0))
+    again = tune(small_pair, studies, *options, *named[:-2], "--limit", "20")
+    assert isinstance(again.exception, TuningError)
+    assert "begun with other" in str(again.exception)
+    assert "evaluation.limit (30 then, 20 now)" in str(again.exception)
 
 
 @pytest.mark.parametrize(
