@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from hpo_bench.merging.methods.base import MergeMethod
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
+    from hpo_bench.merging.writing.put_back import graft
     from hpo_bench.search import Maximum, maximize
     from hpo_bench.tuning.planning.spending import plan_spending
     from hpo_bench.tuning.study import Study
@@ -59,6 +60,7 @@ _HOMES = {
     "Study": "hpo_bench.tuning.study",
     "Trial": "hpo_bench.tuning.trial",
     "check_pair": "hpo_bench.api",
+    "graft": "hpo_bench.merging.writing.put_back",
     "load_landscape": "hpo_bench.api",
     "load_pair": "hpo_bench.api",
     "load_study": "hpo_bench.api",
@@ -86,6 +88,7 @@ __all__ = [
     "Trial",
     "__version__",
     "check_pair",
+    "graft",
     "load_landscape",
     "load_pair",
     "load_study",

@@ -1,6 +1,7 @@
 """A fine-tune of a VLM's language part, put back into the VLM."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -8,11 +9,46 @@ from pathlib import Path
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.plausibility import LEAST_LIKENESS, measure, middle, total
+from hpo_bench.merging.find import vlm_of
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.source import HubModel
+from hpo_bench.merging.source import HubModel, parse_source
 from hpo_bench.merging.writing.export import PROVENANCE
 from hpo_bench.merging.writing.folder import check_free
-from hpo_bench.merging.writing.graft import graft
+from hpo_bench.merging.writing.graft import graft as write
+
+
+def graft(
+    vlm: str | Path | Pair,
+    language: str | Path,
+    *,
+    out: str | Path,
+    language_prefixes: Mapping[str, str] | None = None,
+) -> Path:
+    """Put other language weights into a VLM, such as a text fine-tune of its own; all else is the VLM's, bit for bit.
+
+    The fine-tune may lie in either layout in which those of natively multimodal models go about: as a language model,
+    or under the VLM's own names. Vocabulary rows are matched by token; processor, chat template and generation defaults
+    are the VLM's.
+
+    Args:
+        vlm: A folder, `hf://owner/name`, or a pair of which the VLM is taken.
+        language: The language model: a folder, or `hf://owner/name`.
+        out: The folder for the VLM, new or empty.
+        language_prefixes: How names of the VLM's language tensors begin, and a language model's; by default found.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UsageError: If there is no such model, or the folder is taken.
+        MergeError: If the weights do not belong into this VLM.
+
+    Examples:
+        >>> graft("hf://Qwen/Qwen3.5-4B", "my-text-finetune", out="my-vlm")  # doctest: +SKIP
+    """
+    found = vlm if isinstance(vlm, Pair) else vlm_of(None, vlm=str(vlm), language_prefixes=language_prefixes)
+    put_back(found, parse_source(str(language), Path.cwd(), confined=False, where="language"), Path(out))
+    return Path(out)
 
 
 def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
@@ -49,7 +85,7 @@ def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
         "graft": {"vlm": str(pair.sources["vlm"]), "language": str(language), "scope": asdict(pair.merge)},
         "versions": {name: version(name) for name in ("hpo-bench", "torch", "transformers", "safetensors")},
     }
-    graft(
+    write(
         alignment,
         lambda name: alignment.triple(name).base,
         folder,

@@ -15,7 +15,9 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
+import hpo_bench as hb
 from hpo_bench.cli import cli
+from hpo_bench.errors import UsageError
 from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
@@ -198,3 +200,21 @@ def test_extracted_models_load_whatever_the_base_is(family: str, base: str, tmp_
     state = vlm.state_dict()
     for name, weight in loaded.state_dict().items():
         assert torch.equal(weight, state[backbones.in_vlm(backbones.FAMILIES[family], name)]), name
+
+
+def test_python_grafts_as_the_command_does(tmp_path: Path) -> None:
+    folder = backbones.build(tmp_path / "pair", "qwen3.5", tied=True)
+    (folder / "vlm" / "preprocessor_config.json").write_text("{}")
+    (folder / "vlm" / "generation_config.json").write_text('{"do_sample": false}')
+    out = hb.graft(folder / "vlm", folder / "expert", out=tmp_path / "python")
+    invoke("graft", "onto", folder, "--language", folder / "expert", "--out", tmp_path / "command")
+    again = hb.graft(hb.load_pair(str(folder)), folder / "expert", out=tmp_path / "pair-vlm")
+    for other in (tmp_path / "command", again):
+        files = sorted(path.name for path in out.iterdir())
+        assert files == sorted(path.name for path in other.iterdir())
+        for name in files:
+            assert (out / name).read_bytes() == (other / name).read_bytes(), name
+    assert {path.name for path in (folder / "vlm").iterdir()} <= {path.name for path in out.iterdir()}
+    with pytest.raises(UsageError, match="language"):
+        hb.graft(folder / "vlm", tmp_path / "none", out=tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
