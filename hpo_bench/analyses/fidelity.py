@@ -7,11 +7,14 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from hpo_bench.analyses import paper
+from hpo_bench.analyses.optima import edges
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each
 from landscapes import maxima
 from landscapes.landscape import Landscape
+from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
+from landscapes.terms import TIERS
 from landscapes.trust import MARK, RULE, Fidelity
 
 MISSING = "-"
@@ -23,6 +26,7 @@ class Report:
 
     Attributes:
         name: Of the landscape.
+        tier: How real the models are: nano, pretrained or elsewhere.
         method: ta, dare, ties or other.
         settings: How many were recorded.
         range: Of the recorded scores, in score units.
@@ -32,9 +36,12 @@ class Report:
         recorded_maxima: How many recorded settings are higher than all their neighbours.
         maxima_where: On which grid and split.
         weaknesses: Why it is weak; empty if it is not.
+        shape: Plateau, ridge and cliff, as far as it has them; or hill (`landscapes.suites.features`).
+        on_edge: Hyperparameters of which the optimum lies on a face of the box.
     """
 
     name: str
+    tier: str
     method: str
     settings: int
     range: float
@@ -44,12 +51,14 @@ class Report:
     recorded_maxima: int | None
     maxima_where: str
     weaknesses: tuple[str, ...]
+    shape: tuple[str, ...]
+    on_edge: tuple[str, ...]
 
     def as_json(self) -> dict:
         """The same as plain JSON values; what was not measured is null."""
         figures = {**asdict(self), **asdict(self.fidelity)}
         del figures["fidelity"]
-        figures["weaknesses"] = list(self.weaknesses)
+        figures |= {key: list(figures[key]) for key in ("weaknesses", "shape", "on_edge")}
         return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
 
 
@@ -72,6 +81,8 @@ def section(reports: Sequence[Report]) -> dict[str, object]:
     return {
         "fidelity": table(reports),
         "fidelity_rule": rule,
+        "tiers": by_tier(reports),
+        "shape_rule": SHAPES,
         "weak_count": sum(bool(one.weaknesses) for one in reports),
     }
 
@@ -85,6 +96,7 @@ def report(landscape: Landscape) -> Report:
     found = maxima.find(landscape)
     return Report(
         name=landscape.name,
+        tier=landscape.card.tier,
         method=landscape.card.method,
         settings=len(landscape.grid),
         range=landscape.grid.range,
@@ -94,6 +106,8 @@ def report(landscape: Landscape) -> Report:
         recorded_maxima=None if found is None else found.recorded,
         maxima_where="" if found is None else found.where,
         weaknesses=landscape.weaknesses,
+        shape=features(landscape).shape,
+        on_edge=edges(landscape.space, landscape.optimum.x),
     )
 
 
@@ -107,6 +121,53 @@ def table(reports: Sequence[Report]) -> TextTable:
     """One row a landscape."""
     rows = (Row(report.name + (MARK if report.weaknesses else ""), _cells(report)) for report in reports)
     return TextTable(COLUMNS, tuple(rows))
+
+
+SHAPES = (
+    f"Shapes: a plateau has at least {HIGH:g} of the range on more than {PLATEAU:.0%} of the box; where a ridge has as "
+    f"much is {1 / RIDGE:.0f} times as long as wide; a cliff is steeper than {CLIFF:g} ranges a side in its steepest "
+    "hundredth; a hill is none of these"
+)
+
+
+def by_tier(reports: Sequence[Report]) -> TextTable:
+    """One row a tier, and one for all if there are several: how far it can be trusted, and what it is like."""
+    tiers = {tier: [one for one in reports if one.tier == tier] for tier in TIERS}
+    rows = [Row(tier, _of_tier(mine)) for tier, mine in tiers.items() if mine]
+    if len(rows) > 1:
+        rows.append(Row("all", _of_tier(reports), faint=True))
+    columns = (
+        "tier", "landscapes (pairs)", "weak", "noise %", "LOOCV %, study", "exact, all", "RMSE %", "Spearman",
+        "several maxima", "plateau", "ridge", "cliff", "optimum inside",
+    )  # fmt: skip
+    return TextTable(columns, tuple(rows))
+
+
+def _of_tier(reports: Sequence[Report]) -> tuple[str, ...]:
+    counted = [one for one in reports if one.maxima is not None]
+    return (
+        f"{len(reports)} ({len({one.name.partition('/')[0] for one in reports})})",
+        str(sum(bool(one.weaknesses) for one in reports)),
+        *(
+            _spread([getattr(one.fidelity, key) for one in reports], digits)
+            for key, digits in (
+                ("typical_noise_percent", 1), ("study_loocv", 1), ("exact_loocv", 1), ("held_out_rmse", 1),
+                ("spearman", 2),
+            )
+        ),
+        f"{sum((one.maxima or 0) > 1 for one in counted)} of {len(counted)}" if counted else MISSING,
+        *(str(sum(shape in one.shape for one in reports)) for shape in ("plateau", "ridge", "cliff")),
+        str(sum(not one.on_edge for one in reports)),
+    )  # fmt: skip
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    """Median (least to greatest) of those that are known."""
+    known = [value for value in values if not math.isnan(value)]
+    if not known:
+        return MISSING
+    middle, low, high = (_figure(float(of(known)), digits) for of in (np.median, np.min, np.max))
+    return f"{middle} ({low} to {high})"
 
 
 def beside_the_study(reports: Sequence[Report]) -> str:

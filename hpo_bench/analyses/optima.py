@@ -10,6 +10,7 @@ from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS, significant
 from landscapes.landscape import Landscape
+from landscapes.space import SearchSpace
 from landscapes.trust import MARK
 
 EDGE = 0.01
@@ -49,12 +50,24 @@ class Optimum:
 def find(landscape: Landscape) -> Optimum:
     """Where the optimum of one landscape lies."""
     seen = on_most_examples(landscape)
-    place = seen.space.to_unit(seen.optimum.x[None])[0]
-    edges = tuple(n for n, u in zip(seen.space.names, place, strict=True) if min(u, 1 - u) < EDGE)
     within = 2 * seen.regret_noise / seen.range
     zone = float("nan") if np.isnan(within) else float(np.mean(seen.regret_sample <= within))
     weak = bool(landscape.weaknesses)
-    return Optimum(landscape.name, landscape.card.method, seen.space.names, seen.optimum.x, edges, zone, weak)
+    return Optimum(
+        landscape.name,
+        landscape.card.method,
+        seen.space.names,
+        seen.optimum.x,
+        edges(seen.space, seen.optimum.x),
+        zone,
+        weak,
+    )
+
+
+def edges(space: SearchSpace, x: NDArray[np.float64]) -> tuple[str, ...]:
+    """Hyperparameters of which a setting of shape (d,) lies on a face of the box."""
+    place = space.to_unit(x[None])[0]
+    return tuple(name for name, u in zip(space.names, place, strict=True) if min(u, 1 - u) < EDGE)
 
 
 def table(found: Sequence[Optimum]) -> TextTable:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
-from hpo_bench.benchmark import page_tables
+from hpo_bench.benchmark import page_tables, tiers
 from hpo_bench.benchmark.figures.registry import FIGURES
 from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
@@ -129,6 +129,8 @@ def render(
         sound_sentence=sound_sentence(content),
         targets=targets(content),
         landscapes=page_tables.landscapes(content),
+        agreement=tiers.agreement(content),
+        tier_regrets=tiers.regrets(content),
         recorded=bool(recorded),
         loocv=page_tables.loocv(recorded),
         loocv_by_method=page_tables.loocv_by_method(recorded),

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.benchmark import tiers
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.statistics.comparisons import Comparison
 from hpo_bench.statistics.intervals import Interval
@@ -32,6 +33,7 @@ def summary(benchmark: Benchmark) -> dict:
         "null_band": {point.name: _null_bands(benchmark, point) for point in benchmark.checkpoints},
         "exclusions": {point.name: _exclusions(benchmark, point) for point in benchmark.checkpoints},
         "sound": int(benchmark.sound.sum()),
+        "tiers": tiers.figures(benchmark),
         "optimizers": {identity: _optimizer(benchmark, identity) for identity in benchmark.ranking()},
         "comparisons": {
             "reference": benchmark.reference,

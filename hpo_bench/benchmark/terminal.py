@@ -2,6 +2,7 @@
 
 from rich.console import Console
 
+from hpo_bench.benchmark import tiers
 from hpo_bench.benchmark.tables import (
     above_noise,
     comparison_sentence,
@@ -42,6 +43,8 @@ def show(content: dict, console: Console) -> None:
         console.print(words, highlight=False, soft_wrap=True)
     if firm := sound(content):
         console.print(firm.printed(title="Without weak landscapes", fold=FOLD))
+    if words := tiers.sentence(content):
+        console.print(words, highlight=False, soft_wrap=True)
     if words := comparison_sentence(content):
         console.print()
         console.print(words, highlight=False, soft_wrap=True)

@@ -53,25 +53,38 @@ def tau_b(a: Array, b: Array) -> Array:
 
 
 def agree(
-    guise: Mapping[str, Array], reference: Mapping[str, Array], *, pairs: Sequence[str], seed: int = 0
+    guise: Mapping[str, Array],
+    reference: Mapping[str, Array],
+    *,
+    pairs: Sequence[str],
+    reference_pairs: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Agreement:
     """Compare two rankings by mean regret over landscapes and seeds.
 
-    The interval is a percentile bootstrap that draws whole pairs, whose landscapes share models, the same for both
-    guises, and seeds within each landscape, apart for both.
+    The interval is a percentile bootstrap that draws whole pairs, whose landscapes share models, and seeds within each
+    landscape, apart for both. Pairs are drawn the same for both, if the reference's are these or more; and apart if it
+    has others. An interval over few pairs is rough, and one over a single pair holds the luck of seeds alone.
 
     Args:
         guise: For each optimiser its regrets, of shape (landscapes, seeds).
-        reference: The same under the reference, for the same optimisers and landscapes.
+        reference: The same under the reference, for the same optimisers.
         pairs: The pair of each landscape.
+        reference_pairs: The same of the reference's landscapes, where these are others.
         seed: Of the resampling.
     """
     names = list(guise)
     stacks = [np.stack([of[name] for name in names]) for of in (guise, reference)]
     means = [_floored(stack.mean((1, 2))) for stack in stacks]
     rng = np.random.default_rng(seed)
-    weight = _weights(pairs, rng)
-    drawn = [_floored(_resampled(stack, weight, rng)) for stack in stacks]
+    if reference_pairs is None:
+        weights = [_weights(pairs, rng)] * 2
+    elif set(pairs) <= set(reference_pairs):
+        ours = _weights(reference_pairs, rng)
+        weights = [ours[:, [list(reference_pairs).index(pair) for pair in pairs]], ours]
+    else:
+        weights = [_weights(of, rng) for of in (pairs, reference_pairs)]
+    drawn = [_floored(_resampled(stack, weight, rng)) for stack, weight in zip(stacks, weights, strict=True)]
     taus = tau_b(*drawn)
     known = taus[np.isfinite(taus)]
     low, high = np.quantile(known, TAILS) if len(known) else (np.nan, np.nan)
@@ -106,4 +119,6 @@ def _resampled(stack: Array, weight: Array, rng: np.random.Generator) -> Array:
         # Each optimiser has seeds of its own, but for luck that they share.
         times = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(weight)) / seeds
         means[:, :, place] = times @ stack[:, place].T
-    return (means * weight[:, None]).sum(-1) / weight.sum(-1)[:, None]
+    # None of a few pairs may be drawn; there is no ranking then.
+    with np.errstate(invalid="ignore"):
+        return (means * weight[:, None]).sum(-1) / weight.sum(-1)[:, None]

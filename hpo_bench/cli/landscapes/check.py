@@ -43,6 +43,9 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
         say(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))
     else:
         print_table(fidelity.table(reports))
+        if len({report.tier for report in reports}) > 1:
+            print_table(fidelity.by_tier(reports), title="By tier: medians (least to greatest)")
+            say(f"{fidelity.SHAPES}.")
         for report in weak:
             say(f"{report.name}{MARK}: {'; '.join(report.weaknesses)}")
         for note in fidelity.notes(reports):

@@ -1,6 +1,7 @@
 """`hpo-bench landscapes list`."""
 
 import math
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,9 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
         )
     output(width=180).print(table)
     _, weak = split(found)
+    if len(tiers := Counter(landscape.card.tier for landscape in found)) > 1:
+        of_weak = Counter(landscape.card.tier for landscape in weak)
+        say("; ".join(f"{tier}: {count}, {of_weak[tier]} of them weak" for tier, count in tiers.items()))
     if weak:
         say(f"{len(weak)} of {len(found)} {RULE}")
     if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):

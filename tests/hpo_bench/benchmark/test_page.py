@@ -82,7 +82,8 @@ def test_every_picture_has_words(page):
 @pytest.mark.parametrize(
     "what",
     [
-        "SYNTHETIC", "Pattern Search", "<td>pretrained</td>", "luck alone", "prefers-color-scheme: dark",
+        "SYNTHETIC", "Pattern Search", "<td>pretrained</td>", "pretrained and elsewhere", "By tier",
+        "luck alone", "prefers-color-scheme: dark",
         "smooth-a/ta", "rugged-b/dare",
         "Table 12", "MIA-Q2", "the study’s protocol", "12 evaluations with 2 hyperparameters", "runs.parquet",
         "Student’s t on the\nlogarithm", "In summary.json", "0.001 of the range", "order statistics",

@@ -37,6 +37,7 @@ def test_list_names_every_landscape_and_marks_what_is_synthetic_and_weak(folder:
     assert "smooth-a/ta (SYNTHETIC)" in shown.output
     assert "smooth-a/dare† (SYNTHETIC)" in shown.output
     assert "1 of 2 weak (†)" in shown.output
+    assert "nano: 1, 1 of them weak; pretrained: 1, 0 of them weak" in shown.output
     assert "nano" in shown.output
     only_one = run("list", "ta", "--landscapes-dir", folder).output
     assert "pretrained" in only_one
@@ -50,9 +51,12 @@ def test_check_says_which_are_weak_and_why(folder: Path) -> None:
     assert "mask noise not measured" in shown.output
     assert "nobody recorded held-out settings of smooth-a/dare" in shown.output
     assert "beside its Table 12: TA" in shown.output
+    assert "By tier" in shown.output
+    assert "Shapes: a plateau has at least 0.9 of the range" in shown.output
     sound = run("check", "ta", "--landscapes-dir", folder, "-j", 1)
     assert sound.exit_code == 0, sound.output
     assert "0 of 1 weak" in sound.output
+    assert "By tier" not in sound.output
 
 
 def test_check_gives_json(folder: Path) -> None:
@@ -64,6 +68,7 @@ def test_check_gives_json(folder: Path) -> None:
     assert ta["spearman"] > 0.9
     assert ta["weaknesses"] == []
     assert ta["maxima"] == 1
+    assert (dare["tier"], ta["tier"], ta["shape"]) == ("nano", "pretrained", ["hill"])
 
 
 def test_show_draws_into_a_folder(folder: Path) -> None:

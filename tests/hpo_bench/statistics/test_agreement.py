@@ -51,3 +51,30 @@ def test_what_nobody_could_tell_apart_ties() -> None:
 def test_the_same_figures_every_time() -> None:
     guise, reference = (regrets([0.1, 0.2, 0.3], noise=0.6, seed=s) for s in (4, 5))
     assert agree(guise, reference, pairs=PAIRS) == agree(guise, reference, pairs=PAIRS)
+
+
+def few(means: list[float], *, landscapes: int, seed: int) -> dict[str, np.ndarray]:
+    return {name: of[:landscapes] for name, of in regrets(means, noise=0.3, seed=seed).items()}
+
+
+def test_rankings_on_different_landscapes_are_compared() -> None:
+    means = [0.01, 0.05, 0.1, 0.2, 0.4]
+    elsewhere = few(means, landscapes=3, seed=1)
+    same = agree(elsewhere, few(means, landscapes=8, seed=0), pairs=["x", "x", "y"], reference_pairs=PAIRS)
+    assert same.tau == 1.0
+    assert same.high == 1.0
+    turned = agree(few(means[::-1], landscapes=3, seed=1), few(means, landscapes=8, seed=0), pairs=["x", "x", "y"],
+                   reference_pairs=PAIRS)  # fmt: skip
+    assert turned.tau == -1.0
+
+
+def test_a_part_is_drawn_with_its_whole() -> None:
+    """Half of the pairs rank one way and half the other: which are drawn decides, unless both draw the same."""
+    one, other = np.repeat([0.10, 0.20], 4), np.repeat([0.21, 0.10], 4)
+    whole = {name: np.repeat(of[:, None], 10, axis=1) for name, of in (("one", one), ("other", other))}
+    itself = agree(whole, whole, pairs=PAIRS, reference_pairs=PAIRS)
+    apart = agree(whole, whole, pairs=[f"other {pair}" for pair in PAIRS], reference_pairs=PAIRS)
+    assert (itself.tau, itself.low, itself.high) == (1.0, 1.0, 1.0)
+    assert (apart.tau, apart.low, apart.high) == (1.0, -1.0, 1.0)
+    part = agree({name: of[:2] for name, of in whole.items()}, whole, pairs=PAIRS[:2], reference_pairs=PAIRS)
+    assert (part.low, part.high) == (-1.0, 1.0)

@@ -1,0 +1,94 @@
+"""Does the ranking of optimisers on the landscapes of one tier hold on those of another?"""
+
+from collections.abc import Mapping
+from itertools import combinations
+
+import numpy as np
+
+from hpo_bench.benchmark.result import END, Benchmark
+from hpo_bench.benchmark.tables import when
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import UNDEFINED, number
+from hpo_bench.statistics.agreement import Agreement, agree
+from landscapes.terms import TIERS
+
+
+def figures(benchmark: Benchmark) -> dict:
+    """Landscapes, pairs and mean regrets by tier, and how far the rankings of every two tiers agree, as plain values.
+
+    Rankings are compared where several optimisers ran: Kendall's tau-b with its 95% interval over pairs and seeds.
+    """
+    place = {tier: np.flatnonzero([ls.card.tier == tier for ls in benchmark.landscapes]) for tier in TIERS}
+    place = {tier: rows for tier, rows in place.items() if len(rows)}
+    pairs = np.array(benchmark.pairs)
+    found: dict = {
+        "landscapes": {tier: len(rows) for tier, rows in place.items()},
+        "pairs": {tier: len(set(pairs[rows])) for tier, rows in place.items()},
+        "sound": {tier: int(benchmark.sound[rows].sum()) for tier, rows in place.items()},
+        "mean_regret": {
+            point.name: {
+                tier: {one: float(regret[rows].mean()) for one, regret in point.regret.items()}
+                for tier, rows in place.items()
+            }
+            for point in benchmark.checkpoints
+        },
+        "agreement": [],
+    }
+    if len(benchmark.labels) < 2:
+        return found
+    for first, second in combinations(place, 2):
+        at = {}
+        for point in benchmark.checkpoints:
+            sides = [{one: regret[place[tier]] for one, regret in point.regret.items()} for tier in (second, first)]
+            of = [pairs[place[tier]].tolist() for tier in (second, first)]
+            at[point.name] = as_json(agree(*sides, pairs=of[0], reference_pairs=of[1]))
+        found["agreement"].append({"tiers": [first, second], "at": at})
+    return found
+
+
+def as_json(one: Agreement) -> dict[str, float | None]:
+    """Tau and the ends of its interval; null for what is undefined."""
+    return {key: value if np.isfinite(value := getattr(one, key)) else None for key in ("tau", "low", "high")}
+
+
+def agreement(content: Mapping) -> TextTable | None:
+    """Kendall's tau of every two tiers' rankings at each checkpoint; None with one tier or one optimiser.
+
+    Args:
+        content: What `summary.summary` made.
+    """
+    found = content["tiers"]["agreement"]
+    if not found:
+        return None
+    points = list(found[0]["at"])
+    rows = tuple(
+        Row(f"{one['tiers'][0]} and {one['tiers'][1]}", tuple(shown(one["at"][point]) for point in points))
+        for one in found
+    )
+    return TextTable(("rankings on", *(f"Kendall’s tau, {when(point)}" for point in points)), rows)
+
+
+def regrets(content: Mapping, point: str = END) -> TextTable | None:
+    """Mean regret of each optimiser (row) on each tier (column) at a checkpoint; None with one tier."""
+    of = content["tiers"]["mean_regret"][point]
+    if len(of) < 2:
+        return None
+    rows = tuple(
+        Row(one["label"], tuple(f"{of[tier][identity]:.3f}" for tier in of), identity)
+        for identity, one in content["optimizers"].items()
+    )
+    counts = content["tiers"]["landscapes"]
+    return TextTable((f"mean regret, {when(point)}", *(f"{tier} ({counts[tier]})" for tier in of)), rows)
+
+
+def sentence(content: Mapping) -> str:
+    """How far rankings agree at the end, in a sentence; empty with one tier or one optimiser."""
+    parts = [f"{' and '.join(one['tiers'])} {shown(one['at'][END])}" for one in content["tiers"]["agreement"]]
+    return f"Agreement of tiers (Kendall’s tau of rankings at the end): {'; '.join(parts)}." if parts else ""
+
+
+def shown(one: Mapping[str, float | None]) -> str:
+    """A tau with its interval: `0.81 [0.52, 0.96]`."""
+    if one["tau"] is None:
+        return UNDEFINED
+    return f"{one['tau']:.2f} [{number(one['low'])}, {number(one['high'])}]"
