@@ -1,12 +1,7 @@
-"""One self-contained HTML page."""
+"""The benchmark as one self-contained HTML page."""
 
-import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
@@ -34,8 +29,9 @@ from hpo_bench.benchmark.tables import (
     unseen_sentence,
     when,
 )
-from hpo_bench.display import landscape_map
+from hpo_bench.display import landscape_map, page
 from hpo_bench.display.figures import colours, encode, provenance
+from hpo_bench.display.page import PNG, SVG, Shown
 from hpo_bench.display.words import counted
 from hpo_bench.files import Shelf, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
@@ -43,32 +39,6 @@ from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.workers import begin
 from landscapes.landscape import Landscape
-
-PNG, SVG = "image/png", "image/svg+xml"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A figure on the page.
-
-    Attributes:
-        name: Its anchor.
-        content: The file that is put into the page.
-        type: Its media type.
-        caption: What it shows.
-        alt: The same in words, for those who cannot see it.
-    """
-
-    name: str
-    content: bytes
-    type: str
-    caption: str
-    alt: str
-
-    @property
-    def data(self) -> str:
-        """The file as a data URI, so that the page needs no other file."""
-        return f"data:{self.type};base64,{base64.b64encode(self.content).decode()}"
 
 
 def render(
@@ -94,17 +64,12 @@ def render(
         trust: How far landscapes can be trusted (`fidelity.section`).
         provenance: What the numbers come from.
     """
-    # The style sheet is ours; everything else that comes from cards or classes is escaped.
-    environment = Environment(
-        loader=PackageLoader("hpo_bench.benchmark", "."), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    style = (files("hpo_bench.display") / "page.css").read_text(encoding="utf-8")
     plan = benchmark.plan
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
-    return environment.get_template("page.html.j2").render(
+    return page.render(
+        "hpo_bench.benchmark",
+        title="hpo-bench: which optimiser finds the best merge soonest",
         content=content,
-        style=style,
         provenance=provenance,
         synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
         evaluations=len(benchmark.runs),
@@ -198,8 +163,8 @@ def write_report(
         benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
         trust=fidelity.section(reports), provenance=source,
     )  # fmt: skip
-    page = folder.path / "index.html"
-    return {**shelf.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}
+    index = folder.path / "index.html"
+    return {**shelf.files, index: write(index, lambda path: path.write_text(text, encoding="utf-8"))}
 
 
 def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.Report]:
