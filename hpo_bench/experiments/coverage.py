@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
-from hpo_bench.files import write
+from hpo_bench.experiments.page import save_page
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.statistics.intervals import Interval, Intervals
 from hpo_bench.statistics.ratios import Summary, geometric_mean, mean_regret, median, ratio_of_means
@@ -293,5 +293,4 @@ are close, so that the order is a matter of luck. With five pairs it is too narr
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Simulate how often our intervals hold, and write the page about it.")
     parser.add_argument("page", nargs="?", type=Path, default=PAGE)
-    text = page()
-    write(parser.parse_args().page, lambda path: path.write_text(text, encoding="utf-8"))
+    save_page(parser.parse_args().page, [page()])

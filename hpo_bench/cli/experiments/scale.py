@@ -29,8 +29,8 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.errors import UsageError
+    from hpo_bench.experiments.page import save_page
     from hpo_bench.experiments.scale import PAGE, climb, page
-    from hpo_bench.files import write
     from hpo_bench.merging.find import find_pair
     from hpo_bench.nano.build import build
     from hpo_bench.nano.recipes import LADDERS, get_recipe
@@ -61,5 +61,5 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     with Steps(console, "scale") as steps:
         rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
     text = page(rungs)
-    write(out / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
+    save_page(out / PAGE, [text])
     say(text, nl=False)

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, encode, house_style
+from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, house_style
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall
+from hpo_bench.experiments.page import save_page
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
 from hpo_bench.statistics.examples import Z95
@@ -146,22 +147,20 @@ def write_page(comparisons: Sequence[GridComparison], plan: GridPlan, folder: Pa
     Raises:
         ResultsError: If they cannot be written.
     """
-    lines = [
-        "# Tuning against the full grid", "",
+    parts = [
+        "# Tuning against the full grid",
         "Table 2 of the study says what its full grids cost. Here the same grids, on nano pairs, stand against "
-        "`hpo-bench tune`; made by", "",
-        f"    {' '.join(plan.command)}", "", "![Differences in test score](cost.png)", "",
-        "## By method", "", by_method(comparisons).to_markdown(), "",
-        "## By pair", "", by_pair(comparisons).to_markdown(), "",
-        *(line for note in notes(comparisons, plan) for line in (note, "")),
+        "`hpo-bench tune`; made by",
+        f"    {' '.join(plan.command)}",
+        "![Differences in test score](cost.png)",
+        "## By method", by_method(comparisons),
+        "## By pair", by_pair(comparisons),
+        *notes(comparisons, plan),
         SOURCE,
     ]  # fmt: skip
-    png = encode(figure(comparisons), SOURCE)["png"]
     table = pd.DataFrame([asdict(one) for one in comparisons])
-    write(folder / "cost.png", lambda path: path.write_bytes(png))
     write(folder / "cost.csv", lambda path: table.to_csv(path, index=False))
-    write(folder / "cost.md", lambda path: path.write_text("\n".join(lines) + "\n", encoding="utf-8"))
-    return folder / "cost.md"
+    return save_page(folder / "cost.md", parts, {"cost": (figure(comparisons), SOURCE)})
 
 
 def _count(value: float) -> str:

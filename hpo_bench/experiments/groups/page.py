@@ -11,7 +11,7 @@ from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED, counted, listed
 from hpo_bench.experiments.groups.design import FINER, UNIFORM
 from hpo_bench.experiments.groups.measure import GroupedPair
-from hpo_bench.files import write
+from hpo_bench.experiments.page import save_page
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
 from hpo_bench.statistics.examples import error_of_difference
 from hpo_bench.statistics.intervals import TAILS
@@ -106,9 +106,7 @@ def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
         ).to_markdown(),
         _conclusion(pairs, names),
     ]
-    page = folder / PAGE
-    write(page, lambda partial: partial.write_text("\n\n".join(parts) + "\n", encoding="utf-8"))
-    return page
+    return save_page(folder / PAGE, parts)
 
 
 def _conclusion(pairs: Sequence[GroupedPair], names: Sequence[str]) -> str:

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.colors import TwoSlopeNorm
+from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import blank, encode, house_style
+from hpo_bench.display.figures import blank, house_style
 from hpo_bench.display.table import TextTable
 from hpo_bench.experiments.methods import tables
 from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consistency, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, SWAP, VARIANTS
 from hpo_bench.experiments.methods.measured import PairResult
-from hpo_bench.files import write
+from hpo_bench.experiments.page import Part, save_page
 
 PAGE, FIGURE = "methods.md", "methods.png"
 SEED = 0
@@ -81,19 +82,15 @@ def write_page(results: Sequence[PairResult], folder: Path, *, source: str) -> P
     Raises:
         ResultsError: If a file cannot be written.
     """
-    png = gains_figure(results, source)
-    write(folder / FIGURE, lambda partial: partial.write_bytes(png))
-    parts = ["# Nine merge methods", source, f"![Gain over the base VLM]({FIGURE})"]
-    parts += [f"## {title}\n\n{table.to_markdown()}" for title, table in contents(results).items()]
+    parts: list[Part] = ["# Nine merge methods", source, f"![Gain over the base VLM]({FIGURE})"]
+    for title, table in contents(results).items():
+        parts += [f"## {title}", table]
     parts.append("\n".join(f"- {note}" for note in notes(results)))
-    text = "\n\n".join(parts) + "\n"
-    page = folder / PAGE
-    write(page, lambda partial: partial.write_text(text, encoding="utf-8"))
-    return page
+    return save_page(folder / PAGE, parts, {Path(FIGURE).stem: (gains_figure(results), source)})
 
 
-def gains_figure(results: Sequence[PairResult], source: str) -> bytes:
-    """Gains over the base VLM as a PNG: methods down, pairs across; on whole benchmarks, and on the skill alone."""
+def gains_figure(results: Sequence[PairResult]) -> Figure:
+    """Gains over the base VLM: methods down, pairs across; on whole benchmarks, and on the skill alone."""
     shown = (*METHODS, SWAP)
     panels = []
     for only in (False, True):
@@ -114,7 +111,7 @@ def gains_figure(results: Sequence[PairResult], source: str) -> bytes:
             for (row, column), value in np.ndenumerate(panel):
                 bold = "bold" if value == panel[: len(METHODS), column].max() else "normal"
                 axes.text(column, row, f"{value:+.1f}", ha="center", va="center", fontsize=8, weight=bold)
-    return encode(figure, source)["png"]
+    return figure
 
 
 def _notes(result: PairResult) -> list[str]:

@@ -11,12 +11,12 @@ from hpo_bench.benchmark.plan import DESIGN
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import OVERALL, REFERENCE
 from hpo_bench.benchmark.tables import ALONE, when
-from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, house_style, provenance
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import interval, number, probability, seconds, verdicts
+from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
-from hpo_bench.files import write
 from hpo_bench.peers.registry import find
 from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
@@ -126,21 +126,20 @@ def write_page(rounds: Sequence[Round], folder: Path) -> Path:
     Raises:
         ResultsError: If a file cannot be written.
     """
-    parts = ["# GP-BO beside other packages' optimisers", HOW.strip()]
+    figures: dict[str, tuple[Figure, str]] = {}
+    parts: list[Part] = ["# GP-BO beside other packages' optimisers", HOW.strip()]
     for one in rounds:
         stage, found = one.stage, one.meetings
         source = provenance(max((met.finished.landscapes for met in found), key=len))
-        png = encode(draw(found), source)["png"]
-        write(folder / f"{stage.name}.png", lambda path, png=png: path.write_bytes(png))
+        figures[stage.name] = draw(found), source
         parts += [f"## {stage.title}", source, notes(stage)]
         parts += [sentence(one), speed_sentence(found)]
         parts.append(f"![Regret over random against evaluations, GP-BO beside each peer]({stage.name}.png)")
-        parts += [f"### {title}\n\n{table.to_markdown()}" for title, table in tables(one).items()]
+        for title, table in tables(one).items():
+            parts += [f"### {title}", table]
     peers = dict.fromkeys(met.peer for one in rounds for met in one.meetings)
-    parts += ["## The peers", lineup(list(peers)).to_markdown()]
-    text = "\n\n".join(filter(None, parts)) + "\n"
-    write(folder / PAGE, lambda path: path.write_text(text, encoding="utf-8"))
-    return folder / PAGE
+    parts += ["## The peers", lineup(list(peers))]
+    return save_page(folder / PAGE, parts, figures)
 
 
 def notes(stage: Stage) -> str:

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import PAGE_INCHES, blank, colours, encode, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, colours, house_style, provenance
 from hpo_bench.display.words import counted
+from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.ranking import outcome
 from hpo_bench.experiments.ranking.guises import REAL
 from hpo_bench.experiments.ranking.outcome import name
@@ -67,21 +68,21 @@ AND_REAL = (
 )
 
 
-def text(comparison: Ranking) -> str:
-    """The page in Markdown."""
+def parts_of(comparison: Ranking) -> list[Part]:
+    """What stands on the page."""
     landscapes, optimisers = len(comparison.landscapes), len(comparison.contenders)
     counts = ((landscapes, "landscape"), (comparison.seeds, "seed"), (optimisers, "optimiser"))
     runs = ", ".join(counted(*one) for one in counts)
     names = ", ".join(marked(landscape) for landscape in comparison.landscapes)
     without = outcome.sound(comparison)
-    parts = [
+    parts: list[Part] = [
         "# Does the ranking of optimisers survive?",
         outcome.sentence(comparison),
         HOW.format(real=AND_REAL if REAL in comparison.kinds else "").strip(),
         f"{runs}: {names}. {provenance(comparison.landscapes)}",
         f"![{CAPTION}](ranking.png)",
         "## Agreement of rankings",
-        outcome.table(comparison).to_markdown(),
+        outcome.table(comparison),
     ]
     if without is not None:
         sound = len(without.landscapes)
@@ -89,13 +90,13 @@ def text(comparison: Ranking) -> str:
         kept = f"{sound} of {counted(landscapes, 'landscape')} {verb} not weak ({MARK})"
         parts += [
             f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
-            outcome.table(without).to_markdown(),
+            outcome.table(without),
         ]
     parts.append("## Mean regret")
     for point in comparison.points:
         when = "At the end of the budget" if point == "end" else f"After {point} evaluations"
-        parts.append(f"### {when}\n\n{outcome.regret_table(comparison, point).to_markdown()}")
-    return "\n\n".join(parts) + "\n"
+        parts += [f"### {when}", outcome.regret_table(comparison, point)]
+    return parts
 
 
 def write_page(comparison: Ranking, folder: Path) -> Path:
@@ -111,8 +112,6 @@ def write_page(comparison: Ranking, folder: Path) -> Path:
     Raises:
         ResultsError: If a file cannot be written.
     """
-    png = encode(draw(comparison), provenance(comparison.landscapes))["png"]
-    write(folder / "ranking.png", lambda path: path.write_bytes(png))
     write(folder / "ranking.json", lambda path: save_json(path, outcome.as_json(comparison)))
-    write(folder / PAGE, lambda path: path.write_text(text(comparison), encoding="utf-8"))
-    return folder / PAGE
+    figure = draw(comparison), provenance(comparison.landscapes)
+    return save_page(folder / PAGE, parts_of(comparison), {"ranking": figure})

@@ -9,11 +9,11 @@ from scipy.stats import t as student
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
+from hpo_bench.experiments.page import save_page
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit
 from hpo_bench.experiments.spending.measure import BUDGETS, MOST
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
-from hpo_bench.files import write
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import TAILS
 
@@ -31,10 +31,7 @@ def write_page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, fo
         ended: As `Measurement.stopped` gives them.
         folder: Where it goes.
     """
-    path = folder / PAGE
-    text = page(rows, honest, ended)
-    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
-    return path
+    return save_page(folder / PAGE, [page(rows, honest, ended)])
 
 
 def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame) -> str:

@@ -151,9 +151,7 @@ def _answers(folder: Path, line: ScoredMerge) -> Answers:
 
 
 def _on_the_map(result: TuningResult) -> str:
-    words = (
-        "Darker dots came later. Inside the white line, a setting is within the noise of one evaluation of the best"
-    )
+    words = "Darker dots came later. Inside the white line, a setting is within the noise of one evaluation of the best"
     if result.keep is None:
         return f"{words}."
     lost = f"too much of category {result.keep.category} is lost, on average under the posterior"
