@@ -39,12 +39,14 @@ class Row:
         cells: Its text.
         optimizer: Identity of the optimiser that it is about, or none.
         faint: Whether it is for comparison only.
+        apart: Whether a line parts it from the rows before, in a terminal.
     """
 
     head: str
     cells: tuple[str, ...]
     optimizer: str | None = None
     faint: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,12 @@ class TextTable:
     Attributes:
         columns: Column heads; the first is above the row heads.
         rows: The rows.
+        words: How many of the first columns are words, which begin at the left; the others are figures.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+    words: int = 1
 
     @property
     def lines(self) -> list[tuple[str, ...]]:
@@ -102,13 +106,14 @@ class TextTable:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
         for place, head in enumerate(self.columns):
             words = fill(head, fold) if fold else head
-            table.add_column(words, justify="right" if place else "left", no_wrap=not place)
+            worded = place < self.words
+            table.add_column(words, justify="left" if worded else "right", no_wrap=worded)
         for place, row in enumerate(self.rows):
-            if row.faint and place:
+            if (row.faint or row.apart) and place:
                 table.add_section()
             table.add_row(row.head, *row.cells, style="dim" if row.faint else None)
         return table
 
     @property
     def _aligned(self) -> str:
-        return "l" + "r" * (len(self.columns) - 1)
+        return "l" * self.words + "r" * (len(self.columns) - self.words)

@@ -78,18 +78,18 @@ def command(
     held_out = {name: suite(name, suite_seed, count=count) for name in suites or SUITES}
     if speed:
         from hpo_bench.benchmark.plan import BUDGETS
-        from hpo_bench.experiments.cost.suggestion import measure, show_times
+        from hpo_bench.experiments.cost.suggestion import measure, table
 
         times = {
             name: measure(own, budget=12 if quick else BUDGETS[own[0].dim], group=4 if quick else 100)
             for name, own in held_out.items()
         }
-        shown = show_times(times)
+        shown = table(times)
         content = {"timings": {name: [timing.plain() for timing in own] for name, own in times.items()}}
     else:
         from hpo_bench.benchmark.store import ResultsFolder
         from hpo_bench.display.progress import Progress
-        from hpo_bench.experiments.ablation.page import show
+        from hpo_bench.experiments.ablation.page import table
         from hpo_bench.experiments.ablation.run import conduct
         from hpo_bench.workers import Local
 
@@ -102,13 +102,13 @@ def command(
             workers=Local(jobs or joblib.cpu_count()),
             progress=Progress(progress()),
         )
-        shown = show(rows)
+        shown = table(rows)
         content = {"rows": [row.plain() for row in rows]}
     text = json.dumps({"seed": suite_seed, **content}, indent=1) + "\n"
     if as_json:
         say(text, nl=False)
     else:
-        output(width=160).print(shown)
+        output(width=160).print(shown.printed())
     if out:
         say("--out FILE is now --json > FILE", err=True)
         out.write_text(text, encoding="utf-8")

@@ -60,9 +60,6 @@ def grid(
     PAIR is the name of a nano pair; by default all that are built or shipped and have recorded grids. Interrupted, the
     same command goes on where it was.
     """
-    from rich import box
-    from rich.table import Table
-
     from hpo_bench.display.console import PlainConsole, output
     from hpo_bench.experiments.cost import grid_page as page
     from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, compare, recorded
@@ -92,12 +89,7 @@ def grid(
     # A pipe has no width of its own, and the tables need about this much.
     console = output(width=160)
     for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):
-        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-        for place, head in enumerate(content.columns):
-            shown.add_column(head, justify="right" if place else "left", no_wrap=not place)
-        for row in content.rows:
-            shown.add_row(row.head, *row.cells)
-        console.print(shown)
+        console.print(content.printed(title=title))
     for note in page.notes(found, plan):
         console.print(note, highlight=False, soft_wrap=True)
     say(f"page: {page.write_page(found, plan, out)}")
@@ -134,8 +126,6 @@ def trial(
     times are medians, by the clock on the wall and by the processor's.
     """
     import torch
-    from rich import box
-    from rich.table import Table
     from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.display.console import output, progress
@@ -154,24 +144,9 @@ def trial(
     if as_json:
         say(trial.as_json(found.name, timings), nl=False)
         return
-    resident = {timing.method: timing for timing in timings if timing.route == trial.RESIDENT}
     console = output(width=160)
     for clock in trial.CLOCKS:
-        title = f"{found.name}: by the {clock} clock"
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-        for place, head in enumerate(
-            ("method", "route", "merge, s", "evaluation, s", "trial, s", "merge × resident", "trial × resident")
-        ):
-            table.add_column(head, justify="right" if place > 1 else "left", no_wrap=place == 1)
-        for timing in timings:
-            merge, evaluation, whole = (timing.median(part, clock) for part in trial.PARTS)
-            own = resident[timing.method]
-            table.add_row(
-                timing.method, timing.route, f"{merge:.3f}", f"{evaluation:.2f}", f"{whole:.2f}",
-                f"{merge / own.median('merge', clock):.1f}", f"{whole / own.median('trial', clock):.1f}",
-                end_section=timing.route == trial.COMMAND,
-            )  # fmt: skip
-        console.print(table)
+        console.print(trial.table(timings, clock).printed(title=f"{found.name}: by the {clock} clock"))
     for name, about in trial.ROUTES.items():
         console.print(f"{name}: {about}.", highlight=False, soft_wrap=True)
     for timing in timings:

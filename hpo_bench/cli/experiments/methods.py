@@ -2,11 +2,8 @@
 
 import json
 from pathlib import Path
-from textwrap import fill
 
 import click
-from rich import box
-from rich.table import Table
 
 from hpo_bench.cli.options import JSON, LANDSCAPES_DIR, PAIRS, SAMPLES, THREADS, out
 from hpo_bench.display.console import output, progress
@@ -74,12 +71,7 @@ def command(
     console = output(width=200)
     for title, table in contents(results).items():
         console.print(title, style="bold", highlight=False)
-        shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for place, head in enumerate(table.columns):
-            shown.add_column(fill(head, 16), justify="right" if place else "left", no_wrap=not place)
-        for row in table.rows:
-            shown.add_row(row.head, *row.cells, style="dim" if row.faint else None)
-        console.print(shown)
+        console.print(table.printed(fold=16))
     for note in notes(results):
         console.print(note, highlight=False, soft_wrap=True)
     say(f"page: {page}")

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.table import Table
 
 from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, methods
 from hpo_bench.cli.options import device as device_option
@@ -115,7 +113,7 @@ def command(
     if as_json:
         say(merge.as_json(timings, by_clock), nl=False)
     else:
-        PlainConsole().print(_table(timings))
+        PlainConsole().print(merge.table(timings).printed())
 
 
 def _dtype(name: str) -> "torch.dtype":
@@ -126,31 +124,3 @@ def _dtype(name: str) -> "torch.dtype":
     if (kind := DTYPES[name]) is None:
         raise UsageError("random weights are not stored; name a dtype such as float32")
     return kind
-
-
-def _table(timings: list) -> Table:
-    from hpo_bench.experiments.cost.merge import COMPILED, COPY, RESIDENT
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("weights", "method", "contender", "median (quartiles), ms", "× memory copy", "× resident"):
-        table.add_column(
-            head, justify="left" if head in ("weights", "method", "contender") else "right", no_wrap=head == "contender"
-        )
-    by_key = {(timing.subject, timing.method, timing.contender): timing.median for timing in timings}
-    before = None
-    for timing in timings:
-        group = (timing.subject, timing.method)
-        if before not in (None, group):
-            table.add_section()
-        before = group
-        resident = by_key.get((*group, RESIDENT)) or by_key[(*group, COMPILED)]
-        low, high = (1e3 * quartile for quartile in timing.quartiles)
-        table.add_row(
-            f"{timing.subject} ({timing.parameters / 1e6:.3g}M)",
-            timing.method,
-            timing.contender,
-            f"{1e3 * timing.median:.4g} ({low:.4g} to {high:.4g})",
-            f"{timing.median / by_key[(*group, COPY)]:.2f}",
-            f"{timing.median / resident:.2f}",
-        )
-    return table

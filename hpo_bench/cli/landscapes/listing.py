@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
-from rich.table import Table
 
-from hpo_bench.cli.landscapes.options import PATTERNS
+from hpo_bench.cli.landscapes.options import PATTERNS, print_table
 from hpo_bench.cli.options import LANDSCAPES_DIR
-from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
 if TYPE_CHECKING:
+    from hpo_bench.display.table import Row
     from landscapes.landscape import Landscape
 
+ABOUT = ("landscape", "tier", "domain", "benchmark")
+FIGURES = (
+    "settings", "maximum", "minimum", "noise %", "LOOCV %, study", "exact", "held out", "RMSE %", "Spearman",
+)  # fmt: skip
 EXAMPLES = """\b
 Examples:
   hpo-bench landscapes list
@@ -36,30 +38,30 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
     with held-out settings. A dagger marks a weak landscape; `check` says why.
     """
+    from hpo_bench.display.table import TextTable
     from landscapes import catalogue
-    from landscapes.trust import RULE, marked, split
+    from landscapes.trust import RULE, split
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("landscape", no_wrap=True)
-    for head in ("tier", "domain", "benchmark"):
-        table.add_column(head)
-    for head in (
-        "settings",
-        "maximum",
-        "minimum",
-        "noise %",
-        "LOOCV %, study",
-        "exact",
-        "held out",
-        "RMSE %",
-        "Spearman",
-    ):
-        table.add_column(head, justify="right")
     found = catalogue.load_all(patterns, root=landscapes_dir)
-    for landscape in found:
-        trust = landscape.fidelity()
-        table.add_row(
-            marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
+    print_table(TextTable((*ABOUT, *FIGURES), tuple(map(_row, found)), words=len(ABOUT)))
+    _, weak = split(found)
+    if len(tiers := Counter(landscape.card.tier for landscape in found)) > 1:
+        of_weak = Counter(landscape.card.tier for landscape in weak)
+        say("; ".join(f"{tier}: {count}, {of_weak[tier]} of them weak" for tier, count in tiers.items()))
+    if weak:
+        say(f"{len(weak)} of {len(found)} {RULE}")
+    if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):
+        say(f"your own, in {catalogue.OWN}: {', '.join(own)}")
+
+
+def _row(landscape: "Landscape") -> "Row":
+    from hpo_bench.display.table import Row
+    from landscapes.trust import marked
+
+    trust = landscape.fidelity()
+    return Row(
+        marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else ""),
+        (
             landscape.card.tier,
             landscape.card.domain,
             landscape.card.benchmark,
@@ -70,16 +72,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
             str(trust.held_out or "-"),
             _figure(trust.held_out_rmse),
             _figure(trust.spearman, 2),
-        )
-    output(width=180).print(table)
-    _, weak = split(found)
-    if len(tiers := Counter(landscape.card.tier for landscape in found)) > 1:
-        of_weak = Counter(landscape.card.tier for landscape in weak)
-        say("; ".join(f"{tier}: {count}, {of_weak[tier]} of them weak" for tier, count in tiers.items()))
-    if weak:
-        say(f"{len(weak)} of {len(found)} {RULE}")
-    if not patterns and landscapes_dir is None and catalogue.OWN.is_dir() and (own := catalogue.names(catalogue.OWN)):
-        say(f"your own, in {catalogue.OWN}: {', '.join(own)}")
+        ),
+    )
 
 
 def _figure(value: float, digits: int = 1) -> str:

@@ -5,10 +5,9 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
-from rich.table import Table
 from scipy.stats import t as student
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.statistics.intervals import TAILS
 
 FLOOR = 1e-3
@@ -83,21 +82,12 @@ def _estimate(gaps: NDArray[np.float64]) -> Estimate:
     return float(gaps.mean()), float(gaps.mean()) - reach, float(gaps.mean()) + reach
 
 
-def show(rows: Sequence[AblationRow]) -> Table:
-    """The rows as a table for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("suite", "noise", "arm"):
-        table.add_column(head, no_wrap=True)
-    for head in ("mean", "median", "difference", "factor", "better on", "ms", ""):
-        table.add_column(head, justify="right", no_wrap=True)
-    before = None
+def table(rows: Sequence[AblationRow]) -> TextTable:
+    """The rows as a table."""
+    found, before = [], None
     for row in rows:
-        if before not in (None, (row.suite, row.noise)):
-            table.add_section()
-        before = row.suite, row.noise
         reference = row.difference == (0.0, 0.0, 0.0)
-        table.add_row(
-            row.suite,
+        cells = (
             f"{row.noise:g}",
             row.arm,
             f"{row.mean:.3f}",
@@ -108,4 +98,7 @@ def show(rows: Sequence[AblationRow]) -> Table:
             f"{row.milliseconds:.1f}",
             row.verdict,
         )
-    return table
+        found.append(Row(row.suite, cells, apart=before != (row.suite, row.noise)))
+        before = row.suite, row.noise
+    heads = ("suite", "noise", "arm", "mean", "median", "difference", "factor", "better on", "ms", "")
+    return TextTable(heads, tuple(found), words=3)

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 import yaml
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import MergeError
 from hpo_bench.experiments.cost.subjects import Subject
 from hpo_bench.merging.engine import mergekit
@@ -220,6 +221,27 @@ def _run_command(configuration: dict[str, Any], scratch: Path) -> None:
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise MergeError(f"mergekit-yaml failed: {done.stderr.strip().splitlines()[-1:]}")
+
+
+def table(timings: Sequence[MergeTiming]) -> TextTable:
+    """Medians, and how often the memory copy's and the resident engine's they are."""
+    by_key = {(timing.subject, timing.method, timing.contender): timing.median for timing in timings}
+    rows, before = [], None
+    for timing in timings:
+        group = (timing.subject, timing.method)
+        resident = by_key.get((*group, RESIDENT)) or by_key[(*group, COMPILED)]
+        low, high = (1e3 * quartile for quartile in timing.quartiles)
+        cells = (
+            timing.method,
+            timing.contender,
+            f"{1e3 * timing.median:.4g} ({low:.4g} to {high:.4g})",
+            f"{timing.median / by_key[(*group, COPY)]:.2f}",
+            f"{timing.median / resident:.2f}",
+        )
+        rows.append(Row(f"{timing.subject} ({timing.parameters / 1e6:.3g}M)", cells, apart=group != before))
+        before = group
+    heads = ("weights", "method", "contender", "median (quartiles), ms", "× memory copy", "× resident")
+    return TextTable(heads, tuple(rows), words=3)
 
 
 def as_json(timings: Sequence[MergeTiming], clock: Clock) -> str:

@@ -6,10 +6,9 @@ from time import process_time
 
 import numpy as np
 from numpy.typing import NDArray
-from rich import box
-from rich.table import Table
 
 from hpo_bench.benchmark.result import SINCE
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.peers.botorch_loop import BoTorch
 from hpo_bench.workers import one_thread
 from landscapes.functions import Function
@@ -82,23 +81,20 @@ def _timed(
     return SuggestionTiming(way, len(functions), together, 1e3 * seconds / suggestions, float(np.mean(ratios)))
 
 
-def show_times(times: Mapping[str, Sequence[SuggestionTiming]]) -> Table:
-    """The timings as a table for the terminal."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("suite", "way"):
-        table.add_column(head, no_wrap=True)
-    for head in ("runs", "together", "ms a suggestion", "faster than BoTorch", "regret over random"):
-        table.add_column(head, justify="right")
+def table(times: Mapping[str, Sequence[SuggestionTiming]]) -> TextTable:
+    """The timings as a table."""
+    rows = []
     for suite, timings in times.items():
         slowest = timings[-1].milliseconds
         for timing in timings:
-            table.add_row(
-                suite,
-                timing.way,
+            faster = f"{slowest / timing.milliseconds:.0f} x"
+            cells = (
                 str(timing.runs),
                 str(timing.together),
                 f"{timing.milliseconds:.2f}",
-                f"{slowest / timing.milliseconds:.0f} x",
+                faster,
                 f"{timing.regret:.3f}",
             )
-    return table
+            rows.append(Row(suite, (timing.way, *cells)))
+    heads = ("suite", "way", "runs", "together", "ms a suggestion", "faster than BoTorch", "regret over random")
+    return TextTable(heads, tuple(rows), words=2)

@@ -17,6 +17,7 @@ import torch
 import yaml
 from numpy.typing import NDArray
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.base import Evaluator, checked
 from hpo_bench.evaluation.registry import open_evaluator
@@ -228,6 +229,23 @@ def _now() -> dict[Clock, float]:
 
 def _between(start: dict[Clock, float], end: dict[Clock, float]) -> dict[Clock, float]:
     return {clock: end[clock] - start[clock] for clock in CLOCKS}
+
+
+def table(timings: Sequence[TrialTiming], clock: str) -> TextTable:
+    """Medians by one of `CLOCKS`, of every route beside the resident engine's."""
+    resident = {timing.method: timing for timing in timings if timing.route == RESIDENT}
+    rows, before = [], None
+    for timing in timings:
+        merge, evaluation, whole = (timing.median(part, clock) for part in PARTS)
+        own = resident[timing.method]
+        cells = (
+            timing.route, f"{merge:.3f}", f"{evaluation:.2f}", f"{whole:.2f}",
+            f"{merge / own.median('merge', clock):.1f}", f"{whole / own.median('trial', clock):.1f}",
+        )  # fmt: skip
+        rows.append(Row(timing.method, cells, apart=timing.method != before))
+        before = timing.method
+    heads = ("method", "route", "merge, s", "evaluation, s", "trial, s", "merge × resident", "trial × resident")
+    return TextTable(heads, tuple(rows), words=2)
 
 
 def as_json(pair: str, timings: Sequence[TrialTiming]) -> str:

@@ -16,7 +16,7 @@ from hpo_bench.experiments.ablation.ascent import climb, log_improvement_and_slo
 from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.experiments.ablation.run import Arm, Outcome, conduct, run
 from hpo_bench.experiments.ablation.variants import ARMS, DEFAULT, chosen
-from hpo_bench.experiments.cost.suggestion import measure, show_times
+from hpo_bench.experiments.cost.suggestion import measure, table
 from hpo_bench.workers import Local
 from landscapes.functions import Function
 from optimizers.gp.acquisition import LogExpectedImprovement
@@ -181,7 +181,7 @@ def test_times_are_taken_beside_botorchs_loop(functions) -> None:
     timings = measure(functions[:1], budget=11, group=3)
     assert [(timing.runs, timing.together) for timing in timings] == [(3, 3), (1, 1), (1, 1)]
     assert timings[2].milliseconds > timings[1].milliseconds > timings[0].milliseconds > 0.0
-    assert show_times({"test-2d": timings}).row_count == 3
+    assert len(table({"test-2d": timings}).rows) == 3
 
 
 def test_the_command_writes_what_it_shows(tmp_path) -> None:
