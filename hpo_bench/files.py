@@ -124,7 +124,7 @@ def save_json(path: Path, content: object) -> None:
 
 
 @dataclass(slots=True)
-class Shelf:
+class FigureFolder:
     """The folder of figures.
 
     Attributes:

@@ -33,7 +33,7 @@ from hpo_bench.display import landscape_map, page
 from hpo_bench.display.figures import colours, encode, provenance
 from hpo_bench.display.page import PNG, SVG, Shown
 from hpo_bench.display.words import counted
-from hpo_bench.files import Shelf, write
+from hpo_bench.files import FigureFolder, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
@@ -133,14 +133,14 @@ def write_report(
     Raises:
         ResultsError: If a file cannot be written.
     """
-    shelf, source = Shelf(folder.figures), provenance(benchmark.landscapes)
+    figures, source = FigureFolder(folder.figures), provenance(benchmark.landscapes)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
     # What is about one landscape alone takes longest, and workers make it while this process draws the rest.
     about_each = begin(_about, recorded, jobs=jobs)
     main = [
         Shown(
             name,
-            shelf.keep(name, encode(figure.draw(benchmark), source))["svg"],
+            figures.keep(name, encode(figure.draw(benchmark), source))["svg"],
             SVG,
             figure.caption,
             figure.describe(benchmark),
@@ -149,22 +149,22 @@ def write_report(
         if recorded or not figure.recorded
     ]
     study_figures = [
-        Shown(name, shelf.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
+        Shown(name, figures.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
         for name, figure, caption, alt in (study.figures if study else ())
     ]
     maps, reports = [], []
     for landscape, (drawn, report) in zip(recorded, about_each(), strict=True):
         name = f"landscape_{landscape.name.replace('/', '_')}"
         about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
-        maps.append(Shown(name, shelf.keep(name, drawn)["png"], PNG, about, alt))
+        maps.append(Shown(name, figures.keep(name, drawn)["png"], PNG, about, alt))
         reports.append(report)
-    shelf.clear_others()
+    figures.clear_others()
     text = render(
         benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
         trust=fidelity.section(reports), provenance=source,
     )  # fmt: skip
     index = folder.path / "index.html"
-    return {**shelf.files, index: write(index, lambda path: path.write_text(text, encoding="utf-8"))}
+    return {**figures.files, index: write(index, lambda path: path.write_text(text, encoding="utf-8"))}
 
 
 def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.Report]:

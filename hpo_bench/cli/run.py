@@ -22,7 +22,6 @@ from hpo_bench.cli.types import Choice
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
-LOCAL = "local"
 """Names a Ray cluster of this machine's cores."""
 
 EXAMPLES = """\b

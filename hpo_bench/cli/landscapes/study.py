@@ -37,7 +37,7 @@ def study(
     from hpo_bench.analyses.section import analyse
     from hpo_bench.benchmark.runs import read_runs
     from hpo_bench.display.figures import encode, provenance
-    from hpo_bench.files import Shelf
+    from hpo_bench.files import FigureFolder
     from landscapes import catalogue
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
@@ -50,7 +50,7 @@ def study(
     for sentence in section.sentences:
         say(sentence)
     if out is not None:
-        shelf = Shelf(out)
+        drawn = FigureFolder(out)
         for name, figure, _, _ in section.figures:
-            shelf.keep(name, encode(figure, provenance(found)))
-        say(f"figures: {', '.join(str(path) for path in shelf.files)}")
+            drawn.keep(name, encode(figure, provenance(found)))
+        say(f"figures: {', '.join(str(path) for path in drawn.files)}")

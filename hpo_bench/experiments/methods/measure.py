@@ -66,18 +66,18 @@ def measure_pair(
         EvaluationError: If a merge cannot be scored.
         ResultsError: If a measurement cannot be stored.
     """
-    bench = _Bench(pair, out, landscapes, samples, progress)
+    measurement = _Measurement(pair, out, landscapes, samples, progress)
     contenders = (*EVERYBODY, *VARIANTS) if variants else EVERYBODY
     measured = {}
     for done, contender in enumerate(contenders):
         progress(done, len(contenders), f"{pair.name}: {contender.label}{contender.how and f', {contender.how}'}")
-        measured[contender.name] = bench.measure(contender)
+        measured[contender.name] = measurement.measure(contender)
     progress(len(contenders), len(contenders), f"{pair.name}: done")
     nano = (pair.folder / "recipe.json").is_file()
     return PairResult(pair.name, pair.domain, pair.benchmark, nano, measured)
 
 
-class _Bench:
+class _Measurement:
     """A pair with everything that measuring needs, each part made when it is first needed."""
 
     def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
