@@ -45,3 +45,12 @@ def test_printed_heads_are_folded_and_what_is_for_comparison_stands_apart() -> N
     assert lines[0].strip() == "A title"
     assert any("random" in line and "budget" not in line for line in lines)
     assert [bool(line.strip(" ─")) for line in lines[-3:]] == [False, True, False]
+
+
+def test_words_begin_at_the_left_and_groups_of_rows_are_apart() -> None:
+    rows = (Row("a", ("x", "1")), Row("a", ("y", "2")), Row("b", ("x", "3"), apart=True))
+    table = TextTable(("suite", "way", "ms"), rows, words=2)
+    assert r"\begin{tabular}{llr}" in table.to_latex()
+    printed = table.printed()
+    assert [column.justify for column in printed.columns] == ["left", "left", "right"]
+    assert [row.end_section for row in printed.rows] == [False, True, False]
