@@ -5,7 +5,8 @@ import sys
 
 import click
 
-from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE, GivenPair, a_pair
+from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE
+from hpo_bench.cli.pairs import GivenPair, a_pair
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import GivenPair, Group, a_pair, a_vlm, out
+from hpo_bench.cli.options import Group, out
+from hpo_bench.cli.pairs import GivenPair, a_pair, a_vlm
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, GivenPair, a_pair, device, out
+from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, device, out
+from hpo_bench.cli.pairs import GivenPair, a_pair
 from hpo_bench.cli.types import Equation, Number
 from hpo_bench.display.printing import say
 
