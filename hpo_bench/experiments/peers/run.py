@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark import runner
-from hpo_bench.benchmark.result import REFERENCE, Benchmark, Checkpoint
+from hpo_bench.benchmark.result import REFERENCE, Benchmark, Moment
 from hpo_bench.benchmark.runs import assemble
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
@@ -60,11 +60,11 @@ class Meeting:
         """GP-BO against the peer at each checkpoint, p as if there were no other peer."""
         return {point.name: own for point in self.finished.checkpoints for own in self.finished.comparisons(point)}
 
-    def at(self, point: str) -> Checkpoint:
+    def at(self, point: str) -> Moment:
         """The checkpoint of that name."""
         return next(one for one in self.finished.checkpoints if one.name == point)
 
-    def figure(self, who: str, point: Checkpoint, summary: Summary) -> Interval:
+    def figure(self, who: str, point: Moment, summary: Summary) -> Interval:
         """A ratio to Random over all problems of the meeting."""
         return self.finished.intervals.of(summary, point.regret[who], point.random)
 
