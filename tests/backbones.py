@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import transformers
+from peft import LoraConfig, get_peft_model
 from random_models import CONTROL, IMAGE, PADDING_ROWS, SPECIAL, by_token, tokenizer
 from safetensors.torch import load_file, save_file
 
@@ -170,6 +171,7 @@ FAMILIES: dict[str, Family] = {
     ),
 }  # fmt: skip
 LAYOUTS = ("hub", "memory")
+LORA_LAYERS = ["q_proj", "v_proj", "down_proj"]
 VOCABULARIES = {
     "base": (*SPECIAL, *(f"w{i}" for i in range(WORDS))),
     "vlm": (*SPECIAL, *(f"w{i}" for i in range(WORDS)), *IMAGE),
@@ -237,6 +239,22 @@ def save(
             for key, each in stored.items()
         }
         _rewrite(folder / "vlm", stored | {key: torch.randn(4, 4, dtype=dtype) for key in family.further})
+
+
+def lora(base: Path, folder: Path, **options: Any) -> Path:
+    """A LoRA of random weights, as peft writes it."""
+    torch.manual_seed(1)
+    plain = transformers.AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    settings = {"r": 4, "lora_alpha": 8, "target_modules": LORA_LAYERS, "init_lora_weights": False}
+    model: Any = get_peft_model(plain, LoraConfig(**(settings | options)))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_" in name:
+                weight.mul_(0.1)
+            elif weight.requires_grad:
+                weight.add_(0.05 * torch.randn_like(weight))
+    model.save_pretrained(folder)
+    return folder
 
 
 def in_vlm(family: Family, name: str) -> str:

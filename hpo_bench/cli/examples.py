@@ -59,6 +59,7 @@ def command(
     found = read_table(data, wanted, images=images_dir)
     for example in found.examples[:SHOWN]:
         asked = example.question if len(example.question) <= _LONGEST else f"{example.question[:_LONGEST]} ..."
+        asked = "\n".join([*(f"[{role}] {said}" for role, said in example.before), asked])
         say(f"--- {example.id} ({example.split}, {example.category})\n{asked}\n=> {' | '.join(example.answers[:5])}")
     sides = " and ".join(f"{len(of_split(found.examples, side))} {side}" for side in SPLITS)
     pictures = sum(len(example.images) for example in found.examples)

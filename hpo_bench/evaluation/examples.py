@@ -28,7 +28,11 @@ _SCHEMA = pa.schema(
         ("answer", pa.string()),
     ]
 )
-_OTHERS = pa.field("others", pa.list_(pa.string()))
+_FURTHER = (
+    pa.field("others", pa.list_(pa.string())),
+    pa.field("before", pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
+)
+"""Columns that are written where some example has anything there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Example:
             them turns them upright and converts them.
         answer: The right answer; of several what most people gave.
         others: Further right answers, each as often as it was given.
+        before: What was said before the question, a role ("system", "user", "assistant") and a text each; its pictures
+            come first in `images`.
     """
 
     id: str
@@ -51,6 +57,12 @@ class Example:
     images: tuple[bytes, ...]
     answer: str
     others: tuple[str, ...] = field(default=(), kw_only=True)
+    before: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
+
+    @property
+    def spoken(self) -> str:
+        """All that a model is shown as said, the question last."""
+        return "\n".join([*(said for _, said in self.before), self.question])
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -90,6 +102,9 @@ def check_sides(examples: Sequence[Example], splits: Sequence[Split], source: st
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:
     """Write examples to parquet."""
-    schema = _SCHEMA.append(_OTHERS) if any(example.others for example in examples) else _SCHEMA
+    further = [one for one in _FURTHER if any(getattr(example, one.name) for example in examples)]
+    schema = pa.schema([*_SCHEMA, *further])
     rows = [{name: getattr(example, name) for name in schema.names} for example in examples]
+    for row in rows:
+        row["before"] = [{"role": role, "content": said} for role, said in row.get("before", ())]
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), path, compression="zstd")

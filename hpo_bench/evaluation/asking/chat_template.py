@@ -1,11 +1,11 @@
 """How a processor's chat template frames a question, found out by trying it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PIL import Image
 
-from hpo_bench.errors import UsageError
+from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.merging.processor import chat_template as template_of
 
@@ -46,6 +46,8 @@ class ChatTemplate:
         self.between, self.behind = " ", ""
         self._content: Callable[[Parts], Any] | None = None
         self._bare: Callable[[str], str] = str
+        self._answered: Callable[[str], Any] = str
+        self._systems: dict[str, list[dict[str, Any]]] = {}
         self._told: list[dict[str, Any]] = []
         self._switches = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
         self._check_switches(used)
@@ -72,11 +74,32 @@ class ChatTemplate:
         )
         return f"as bare texts with {self.image} for a picture, {why}"
 
-    def prompt(self, question: str) -> str:
-        """What the model reads for a question, whose pictures are where it says `IMAGE`."""
+    def prompt(self, question: str, before: Sequence[tuple[str, str]] = ()) -> str:
+        """What the model reads for a question.
+
+        Args:
+            question: Whose pictures are where it says `IMAGE`.
+            before: What was said before it, a role and a text each; a system prompt takes the place of the usual one.
+
+        Raises:
+            EvaluationError: If something was said before, and the template takes no such turns, or there is none.
+        """
         if self._content is None:
+            if before:
+                raise EvaluationError(
+                    "earlier turns and system prompts of a chat need a chat template, and questions are asked without "
+                    "one; leave them out",
+                    kind="prompt",
+                )
             return self._bare(question).replace(IMAGE, self.image)
-        return self._render([*self._told, {"role": "user", "content": self._content(_parts(question))}])
+        told, turns = self._told, []
+        for role, said in before:
+            if role == "system":
+                told = self._systems.get(said) or self._systems.setdefault(said, self._find_system(said))
+            else:
+                content = self._content(_parts(said)) if role == "user" else self._answered(said)
+                turns.append({"role": role, "content": content})
+        return self._render([*told, *turns, {"role": "user", "content": self._content(_parts(question))}])
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
         framer = self._processor if getattr(self._processor, "chat_template", None) else self._processor.tokenizer
@@ -143,14 +166,16 @@ class ChatTemplate:
         """What the template puts between a prompt and its answer, and behind that."""
         question = {"role": "user", "content": content([{"type": "text", "text": "question"}])}
         prompt = self._render([question])
-        for said in (content([{"type": "text", "text": PROBE}]), PROBE):
+        forms: tuple[Callable[[str], Any], ...] = (lambda text: content([{"type": "text", "text": text}]), str)
+        for form in forms:
             try:
-                rendered = self._render([question, {"role": "assistant", "content": said}], ask=False)
+                rendered = self._render([question, {"role": "assistant", "content": form(PROBE)}], ask=False)
             except Exception:  # noqa: S112, some templates take answers as texts alone
                 continue
             before, found, behind = rendered.rpartition(PROBE)
             if not found or "'type'" in rendered:
                 continue
+            self._answered = form
             # What else than spaces stands there is the template's own, such as thoughts, and nothing to be asked for.
             glue = before.removeprefix(prompt) if before.startswith(prompt) else ""
             return (glue if not glue.strip() else ""), behind

@@ -89,14 +89,14 @@ class Prompts:
             EvaluationError: If the prompt has places for more or fewer pictures than the example, or the question
                 itself has a token that stands for one.
         """
-        if said := next((token for token in self._template.reserved if token in example.question), None):
+        if said := next((token for token in self._template.reserved if token in example.spoken), None):
             raise EvaluationError(
                 f"the question of example {example.id!r} has {said}, which this model takes for a picture; write "
                 f"{IMAGE} where a picture goes, and other words where none does",
                 kind="prompt",
             )
-        question = example.question if IMAGE in example.question else IMAGE * len(example.images) + example.question
-        rendered, image = self._template.prompt(question), self._template.image
+        question = example.question if IMAGE in example.spoken else IMAGE * len(example.images) + example.question
+        rendered, image = self._template.prompt(question, example.before), self._template.image
         places = rendered.count(image)
         if places != len(example.images):
             raise EvaluationError(

@@ -13,7 +13,7 @@ from hpo_bench.evaluation.reading import choices, conversations, pictures
 from hpo_bench.evaluation.reading.annotations import Annotations
 from hpo_bench.evaluation.reading.choices import INSTRUCTION, Answered, Choices, settle
 from hpo_bench.evaluation.reading.columns import Columns
-from hpo_bench.evaluation.reading.found_columns import CHOICES, OTHERS, FoundColumns, find_columns
+from hpo_bench.evaluation.reading.found_columns import BEFORE, CHOICES, OTHERS, FoundColumns, find_columns
 from hpo_bench.evaluation.reading.rows import FileRow, FlawError, is_nothing, listed, text
 from hpo_bench.evaluation.reading.tables import open_table
 from landscapes.outcomes import EVERY
@@ -102,6 +102,7 @@ class _Draft:
     others: Any
     images: Any
     choices: Choices | None
+    before: tuple[tuple[str, str], ...] = ()
 
 
 class _Reader:
@@ -169,21 +170,31 @@ class _Reader:
         images = self._get("image", row)
         if "turns" in self._found.get:
             chat = conversations.parse(self._get("turns", row))
-            self._counts["more"] += chat.more
-            self._counts["system"] += bool(chat.system.strip())
+            self._counts["turns"] += len(chat.before) > 1
+            self._counts["system"] += bool(chat.before) and chat.before[0][0] == "system"
             if chat.images and pictures.several(images):
                 raise FlawError("has pictures in its chat and beside it; leave one of them out")
-            return self._drafted(row, chat.question, chat.answer, list(chat.images) or images, offered)
+            images = list(chat.images) or images
+            return self._drafted(row, chat.question, chat.answer, images, offered, chat.before)
         if self._found.asks_choices:
             row = replace(row, values={**row.values, CHOICES: offered.shown if offered else ""})
         question = text(self._get("question", row), "question", may_be_empty=True)
         if offered and not self._found.asks_choices:
             question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
-        return self._drafted(row, question, self._get("answer", row), images, offered)
+        before = tuple((one["role"], one["content"]) for one in self._get(BEFORE, row) or ())
+        return self._drafted(row, question, self._get("answer", row), images, offered, before)
 
-    def _drafted(self, row: FileRow, question: str, answer: Any, images: Any, offered: Choices | None) -> _Draft:
-        key = self._optional("id", row) or f"{question}\0{answer}"
-        return _Draft(row, key, question, answer, self._get(OTHERS, row), images, offered)
+    def _drafted(
+        self,
+        row: FileRow,
+        question: str,
+        answer: Any,
+        images: Any,
+        offered: Choices | None,
+        before: tuple[tuple[str, str], ...],
+    ) -> _Draft:
+        key = self._optional("id", row) or "\0".join([*(said for _, said in before), f"{question}\0{answer}"])
+        return _Draft(row, key, question, answer, self._get(OTHERS, row), images, offered, before)
 
     def _example(self, draft: _Draft, letter: str, pictured: Mapping[str, Any]) -> Example:
         answer, *others = (letter,) if letter else _answers(draft.answer)
@@ -195,12 +206,16 @@ class _Reader:
         images = pictures.gather(found, self._folder)
         if not question.strip() and not images:
             raise FlawError("question is empty")
-        marks = question.count(IMAGE)
+        spoken = [*draft.before, ("user", question)]
+        marks = sum(said.count(IMAGE) for _, said in spoken)
         if marks not in (0, len(images)):
             raise FlawError(f"{marks} times {IMAGE} in the question, but {len(images)} pictures")
-        if not marks:
-            question = IMAGE * len(images) + ("\n" if images else "") + question
-        digest = hashlib.sha256("\0".join([question, answer, *others]).encode() + b"\0".join(images)).hexdigest()
+        if images and not marks:
+            first = next(place for place, (role, _) in enumerate(spoken) if role == "user")
+            spoken[first] = ("user", f"{IMAGE * len(images)}\n{spoken[first][1]}")
+        *before, (_, question) = spoken
+        told = [question, answer, *others, *(f"{role}\0{said}" for role, said in before)]
+        digest = hashlib.sha256("\0".join(told).encode() + b"\0".join(images)).hexdigest()
         return Example(
             self._optional("id", draft.row) or digest[:16],
             self._optional("category", draft.row) or EVERY,
@@ -208,6 +223,7 @@ class _Reader:
             images,
             answer,
             others=tuple(others),
+            before=tuple(before),
         )
 
     def _optional(self, part: str, row: FileRow) -> str:
@@ -220,11 +236,11 @@ class _Reader:
             self.notes.append(f"{offered} questions offer choices; their answers are read as {how}")
         if counts["several"]:
             self.notes.append(f"{counts['several']} questions have several right answers, each of which is right")
-        if counts["more"]:
-            self.notes.append(f"{counts['more']} chats have further turns, which are left aside")
+        if counts["turns"]:
+            self.notes.append(f"of {counts['turns']} chats with several turns the last answer is asked")
         if counts["system"]:
             self.notes.append(
-                f"{counts['system']} chats begin with a system prompt, which is left aside; give it as `system_prompt`"
+                f"{counts['system']} chats have a system prompt of their own, which goes before the question"
             )
         if ignored:
             more = f" and {len(ignored) - _SHOWN} more" if len(ignored) > _SHOWN else ""

@@ -1,4 +1,4 @@
-"""Chats as OpenAI and LLaVA write them: a question, its pictures and its answer from the first turns."""
+"""Chats as OpenAI and LLaVA write them: the last answer is asked, and what was said before goes before the question."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,21 +13,20 @@ _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "ass
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """The first question of a chat and what was answered.
+    """A chat up to its last answer.
 
     Attributes:
-        question: With `<image>` where a picture goes, if the chat says where.
-        images: What its parts give as pictures; empty where they stand in a column of their own.
-        answer: The first answer.
-        system: What the chat tells the model beforehand.
-        more: Whether there are further turns.
+        question: The last question, with `<image>` where a picture goes, if the chat says where.
+        images: What its parts give as pictures, all turns together; empty where they stand in a column of their own.
+        answer: The last answer.
+        before: What was said before, a role and a text each: a system prompt first, if there is one, then questions
+            and answers in turn.
     """
 
     question: str
     images: tuple[Any, ...]
     answer: str
-    system: str
-    more: bool
+    before: tuple[tuple[str, str], ...]
 
 
 def parse(value: Any) -> Conversation:
@@ -44,15 +43,22 @@ def parse(value: Any) -> Conversation:
     if not isinstance(value, list | tuple) or not value:
         raise FlawError("its chat is no list of turns")
     turns = [_turn(one) for one in value]
-    system = "\n".join(said for role, said, _ in turns if role == "system")
+    system = "\n".join(said for role, said, _ in turns if role == "system" and said.strip())
     spoken = [turn for turn in turns if turn[0] != "system"]
     roles = [role for role, _, _ in spoken]
-    if roles[:2] != ["user", "assistant"]:
-        raise FlawError(f"its chat goes {', '.join(map(repr, roles[:3])) or 'nowhere'}, and not from user to assistant")
-    (_, question, images), (_, answer, shown) = spoken[:2]
-    if shown:
-        raise FlawError("its answer has a picture")
-    return Conversation(question, images, answer, system, len(spoken) > 2)
+    if len(roles) % 2 or roles != ["user", "assistant"] * (len(roles) // 2) or not roles:
+        raise FlawError(
+            f"its chat goes {', '.join(map(repr, roles[:5])) or 'nowhere'}, and not from user to assistant in turn"
+        )
+    if any(shown for role, _, shown in spoken if role == "assistant"):
+        raise FlawError("an answer in its chat has a picture")
+    before = tuple((role, said) for role, said, _ in spoken[:-2])
+    return Conversation(
+        spoken[-2][1],
+        tuple(one for _, _, shown in spoken for one in shown),
+        spoken[-1][1],
+        ((("system", system),) if system else ()) + before,
+    )
 
 
 def _turn(value: Any) -> tuple[str, str, tuple[Any, ...]]:

@@ -20,8 +20,8 @@ CHOICES = "choices"
 """What a pattern for questions calls the choices, which are no column of their own there."""
 
 
-OTHERS = "others"
-"""The column in which examples that hpo-bench wrote have further right answers."""
+OTHERS, BEFORE = OWN = ("others", "before")
+"""Columns in which examples that hpo-bench wrote have further right answers, and what was said before the question."""
 
 
 _LETTERS = string.ascii_uppercase
@@ -91,8 +91,9 @@ def find_columns(table: ExampleTable, named: Columns, annotated: Sequence[str] =
             get[part] = finder.named(part, given)
         elif usual := finder.usual(part):
             get[part] = finder.column(usual)
-    if OTHERS in table.names:
-        get[OTHERS] = finder.column(OTHERS)
+    for own in OWN:
+        if own in table.names:
+            get[own] = finder.column(own)
     if image := finder.images(named.image):
         get["image"] = image
     choices, lettered = finder.choices(named.choices)

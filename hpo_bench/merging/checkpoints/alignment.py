@@ -129,7 +129,12 @@ class Alignment:
             MergeError: With every reason.
         """
         if reasons := errors(self.findings):
-            raise MergeError("these checkpoints cannot be merged: " + "; ".join(reasons))
+            cure = (
+                "mend language_prefixes in pair.yaml, or --language-prefix; without them names are found"
+                if self.backbone.explicit
+                else "give a VLM, its base and an expert of that base; `hpo-bench doctor` says how these differ"
+            )
+            raise MergeError(f"these checkpoints cannot be merged: {'; '.join(reasons)}; {cure}")
 
     def triple(self, name: str) -> Triple:
         """Read one tensor of all three, rows of embeddings and heads matched by token.

@@ -34,11 +34,13 @@ class Backbone:
         names: Language model name to the VLM's name in memory.
         prefixes: How the VLM's names begin, and what stands there in a language model.
         inserted: Names in memory of layers that the VLM has between those of its language model; they are kept.
+        explicit: Whether the user says what is language.
     """
 
     names: Mapping[str, str]
     prefixes: Mapping[str, str]
     inserted: tuple[str, ...] = ()
+    explicit: bool = False
 
 
 def language_names(model: Skeleton, config: Any) -> dict[str, str]:
@@ -142,7 +144,7 @@ def explicit_backbone(vlm: StoredModel, config: Any, prefixes: Mapping[str, str]
             f"no tensor of the VLM begins with {' or '.join(map(repr, prefixes))}: nothing is language; mend "
             "language_prefixes in its pair.yaml"
         )
-    return Backbone(names, prefixes, tuple(inserted))
+    return Backbone(names, prefixes, tuple(inserted), explicit=True)
 
 
 def strays_of(model: StoredModel, language: Mapping[str, str], config: Any) -> set[str]:

@@ -370,3 +370,19 @@ def test_a_template_that_only_the_tokenizer_has_is_used() -> None:
     prompts = Prompts(processor)
     assert prompts.framed
     assert prompts.text(TWO) == RENDERED["qwen2-vl"][0]
+
+
+def test_what_was_said_before_goes_before_the_question() -> None:
+    said = (("system", "Be brief."), ("user", "<image>\nWhat is it?"), ("assistant", "A hat."))
+    chat = Example("chat", "", "Whose?", (b"",), "Hers.", before=said)
+    shown = "<|vision_start|><|image_pad|><|vision_end|>"
+    turns = (
+        f"<|im_start|>user\n{shown}What is it?<|im_end|>\n<|im_start|>assistant\nA hat.<|im_end|>\n"
+        "<|im_start|>user\nWhose?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    own = "<|im_start|>system\nBe brief.<|im_end|>\n"
+    for usual in ("", "Take your time."):
+        assert Prompts(families.processor("qwen2-vl"), system_prompt=usual).text(chat) == own + turns
+    assert Prompts(families.processor("gemma3")).text(replace(chat, before=said[1:])).count("<start_of_turn>") == 4
+    with pytest.raises(EvaluationError, match="need a chat template"):
+        Prompts(families.processor("qwen2-vl"), chat_template=False).text(chat)

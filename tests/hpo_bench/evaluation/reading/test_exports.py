@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
@@ -135,10 +136,11 @@ def test_llava_conversations(tmp_path: Path) -> None:
     ]
     found = read_table(as_json(tmp_path / "llava.json", chats, indent=2))
     assert [(one.question, one.answer, len(one.images)) for one in found.examples] == [
-        ("<image>\nWhat is it?", "A hat.", 1),
+        ("Whose?", "Hers.", 1),
         ("2 + 2?", "4", 0),
     ]
-    assert found.notes == ("1 chats have further turns, which are left aside",)
+    assert found.examples[0].before == (("user", "<image>\nWhat is it?"), ("assistant", "A hat."))
+    assert found.notes == ("of 1 chats with several turns the last answer is asked",)
 
 
 def test_messages_of_openai(tmp_path: Path) -> None:
@@ -150,17 +152,24 @@ def test_messages_of_openai(tmp_path: Path) -> None:
     )
     assert found.examples[0].question == "Compare <image> and <image>"
     assert found.examples[0].images == (PICTURES[0],) * 2
-    assert "1 chats begin with a system prompt, which is left aside" in found.notes[0]
+    assert found.examples[0].before == (("system", "Be brief."),)
+    assert "1 chats have a system prompt of their own" in found.notes[0]
+    write_examples(found.examples, tmp_path / "again.parquet")
+    assert read_examples(tmp_path / "again.parquet") == found.examples
 
 
 @pytest.mark.parametrize(
     ("messages", "message"),
     [
         ([], "its chat is no list of turns"),
-        ([{"role": "user", "content": "?"}], "its chat goes 'user', and not from user to assistant"),
+        ([{"role": "user", "content": "?"}], "its chat goes 'user', and not from user to assistant in turn"),
         ([{"role": "tool", "content": "?"}], "a turn of its chat is by 'tool'"),
         ([{"role": "user", "content": [{"type": "audio"}]}], "a part of its chat is of type 'audio'"),
         (["?"], "a turn of its chat is str"),
+        (
+            [{"role": role, "content": "?"} for role in ("user", "assistant", "user")],
+            "its chat goes 'user', 'assistant', 'user', and not from user to assistant in turn",
+        ),
     ],
 )  # fmt: skip
 def test_chats_without_sense_are_named(tmp_path: Path, messages: Any, message: str) -> None:

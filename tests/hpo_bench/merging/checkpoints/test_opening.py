@@ -12,7 +12,8 @@ import backbones
 import pytest
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model
+from backbones import LORA_LAYERS, lora
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -29,8 +30,6 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge, stream_merge
 
-LINEAR = ["q_proj", "v_proj", "down_proj"]
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
@@ -39,22 +38,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return backbones.build(tmp_path_factory.mktemp("pair"), name, noise=noise, tied=tied)
 
     return build
-
-
-def lora(base: Path, folder: Path, **options: Any) -> Path:
-    """A LoRA of random weights, as peft writes it."""
-    torch.manual_seed(1)
-    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    settings = {"r": 4, "lora_alpha": 8, "target_modules": LINEAR, "init_lora_weights": False}
-    model: Any = get_peft_model(plain, LoraConfig(**(settings | options)))
-    with torch.no_grad():
-        for name, weight in model.named_parameters():
-            if "lora_" in name:
-                weight.mul_(0.1)
-            elif weight.requires_grad:
-                weight.add_(0.05 * torch.randn_like(weight))
-    model.save_pretrained(folder)
-    return folder
 
 
 def stored(folder: Path) -> StoredModel:
@@ -66,7 +49,7 @@ CASES: dict[str, dict[str, Any]] = {
     "rank-stabilised": {"use_rslora": True},
     "patterns": {"alpha_pattern": {"q_proj": 3}, "rank_pattern": {r"layers\.1\.mlp\.down_proj": 2}},
     "head and norm of its own": {"modules_to_save": ["lm_head", "norm"]},
-    "embeddings": {"target_modules": [*LINEAR, "embed_tokens"]},
+    "embeddings": {"target_modules": [*LORA_LAYERS, "embed_tokens"]},
     "biases": {"bias": "all"},
     "biases of its own layers": {"bias": "lora_only"},
     "every linear layer": {"target_modules": "all-linear"},
