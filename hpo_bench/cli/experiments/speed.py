@@ -19,13 +19,20 @@ Examples:
   hpo-bench speed                                     the shipped pair, against mergekit and a memory copy
   hpo-bench speed --shape 100M --json > speed.json    and random weights in the shapes of a 100M Llama
   hpo-bench speed --no-pair --shape 7B --device cuda  on a GPU: against a device copy of the same bytes
+  hpo-bench speed --gpu-check --device cuda           and where the time of tuning a VLM of 7B goes there
 """
 
 
 @click.command(cls=Command, formerly={"--pair": ""}, epilog=EXAMPLES)
 @click.argument("pair", default="ja-llama")
+@click.option(
+    "--gpu-check",
+    is_flag=True,
+    help="A pair of random weights in shapes of Qwen2.5-VL instead: loading, self-test, trials, memory, re-merges; as "
+    "Markdown.  [default shape: 7B on a GPU, else 1M]",
+)
 @click.option("--no-pair", is_flag=True, help="Only random weights.")
-@click.option("--shape", "shapes", multiple=True, type=Choice(["10M", "100M", "7B"]), help="Random weights too.")
+@click.option("--shape", "shapes", multiple=True, type=Choice(["1M", "10M", "100M", "7B"]), help="Random weights too.")
 @methods("all three", known=RECORDED)
 @device_option("cpu")
 @DTYPE
@@ -51,6 +58,7 @@ Examples:
 @JSON_FILE
 def command(
     pair: str,
+    gpu_check: bool,
     no_pair: bool,
     shapes: tuple[str, ...],
     methods: tuple[str, ...],
@@ -81,6 +89,19 @@ def command(
     from hpo_bench.merging.find import find_pair
 
     place = check_device(device or "cpu").type
+    if gpu_check:
+        from hpo_bench.experiments.cost import gpu_check as checks
+        from hpo_bench.experiments.cost.vlm import SHAPES
+
+        shape = (shapes or ("7B" if place == "cuda" else "1M",))[-1]
+        if shape not in SHAPES:
+            raise UsageError(f"--gpu-check takes the shapes {' and '.join(SHAPES)}, not {shape}")
+        torch.set_num_threads(threads)
+        disable_progress_bar()
+        with progress().status("") as status:
+            made = checks.check(shape, device or place, seconds=seconds, least=least, told=status.update)
+        say(made.to_markdown(), nl=False)
+        return
     if no_pair and not shapes:
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")
     torch.set_num_threads(threads)

@@ -10,6 +10,13 @@ from hpo_bench.merging.pair import Pair
 
 # Shapes of Llama models; "7B" are Llama 2's and LLaVA's.
 SHAPES: dict[str, dict[str, int]] = {
+    "1M": {
+        "vocab_size": 1000,
+        "hidden_size": 128,
+        "intermediate_size": 344,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+    },
     "10M": {
         "vocab_size": 8000,
         "hidden_size": 256,
