@@ -124,8 +124,8 @@ def save_json(path: Path, content: object) -> None:
 
 
 @dataclass(slots=True)
-class FigureFolder:
-    """The folder of figures.
+class OutputFolder:
+    """A folder of figures, or of tables.
 
     Attributes:
         folder: Where it is.
@@ -136,7 +136,7 @@ class FigureFolder:
     files: dict[Path, str] = field(default_factory=dict)
 
     def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """Write a figure.
+        """Write a figure or a table.
 
         Args:
             name: File name without suffix.
@@ -154,9 +154,9 @@ class FigureFolder:
         return encoded
 
     def clear_others(self) -> None:
-        """Remove figures of an earlier report, about landscapes that this one does not have."""
+        """Remove those of an earlier report, about landscapes that this one does not have."""
         for path in self.folder.glob("[!.]*"):
-            if path.suffix in {".png", ".svg"} and path not in self.files:
+            if path.suffix in {".png", ".svg", ".csv", ".md", ".tex"} and path not in self.files:
                 path.unlink(missing_ok=True)
 
 

@@ -75,16 +75,9 @@ def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
     return each(report, landscapes, jobs=jobs)
 
 
-def section(reports: Sequence[Report]) -> dict[str, object]:
-    """What the page shows of the landscapes that were run: the table, the rule, and how many are weak."""
-    rule = RULE[0].upper() + RULE[1:]
-    return {
-        "fidelity": table(reports),
-        "fidelity_rule": rule,
-        "tiers": by_tier(reports),
-        "shape_rule": SHAPES,
-        "weak_count": sum(bool(one.weaknesses) for one in reports),
-    }
+def rule() -> str:
+    """By which landscapes are called weak, as a sentence without its full stop."""
+    return RULE[0].upper() + RULE[1:]
 
 
 def report(landscape: Landscape) -> Report:

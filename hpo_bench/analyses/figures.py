@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -13,13 +14,15 @@ from hpo_bench.analyses.optima import Optimum
 from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer
 from hpo_bench.display import marks
-from hpo_bench.display.figures import FAINT, INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.display.words import METHODS, counted
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import BAND, FAINT, INK, looks
+from hpo_bench.display.svg import tell
+from hpo_bench.display.words import METHODS, counted, number
 
 Array = NDArray[np.float64]
 
-HERE, STUDY = "#0072B2", "#9AA5B1"
-SHADES = {"ta": "#0072B2", "dare": "#D55E00", "ties": "#009E73", "other": "#6B7280"}
+HERE, STUDY = "#0072B2", FAINT
+SHADES = {"ta": "#0072B2", "dare": "#CC3F00", "ties": "#00A17A", "other": "#6B7280"}
 LEAST = 1e-3
 RESTRICTION_CAPTION = (
     "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
@@ -104,17 +107,18 @@ def optima(found: Sequence[Optimum]) -> Figure:
         figure = blank(4.8, 4.6)
         axis = figure.subplots()
         line, far = np.array([-0.2, 1.6]), 1.0
-        axis.fill_between(line, 0.8 - line, 1.2 - line, color="#E4E7EB", alpha=0.6, lw=0)
+        axis.fill_between(line, 0.8 - line, 1.2 - line, color=BAND, alpha=0.6, lw=0)
         axis.plot(line, 1 - line, color=FAINT, lw=1.1, ls=(0, (4, 2.5)))
         for one in found:
             if np.isnan(one.total):
                 continue
             density = one.x[one.names.index("density")] if "density" in one.names else 1.0
             x, y = (one.x[one.names.index(name)] for name in ("vl_weight", "exp_weight"))
-            axis.plot(
+            (mark,) = axis.plot(
                 x, y, marks.WEAK if one.weak else marks.SOUND, ms=3 + 8 * density, color=SHADES[one.method], alpha=0.55,
                 mec=INK, mew=0.5, clip_on=False,
             )  # fmt: skip
+            tell(mark, words=[", ".join([one.landscape, *map(_valued, one.names, one.x)])])
             far = max(far, x, y)
         axis.set_xlim(0, 1.05 * far)
         axis.set_ylim(0, 1.05 * far)
@@ -128,20 +132,34 @@ def optima(found: Sequence[Optimum]) -> Figure:
     return figure
 
 
+def _valued(name: str, value: float) -> str:
+    return f"{name} {number(float(value))}"
+
+
+def optima_data(found: Sequence[Optimum]) -> pd.DataFrame:
+    """Where optima lie: one row a landscape."""
+    return pd.DataFrame(
+        {"landscape": one.landscape, "method": one.method, **dict(zip(one.names, one.x, strict=True)), "weak": one.weak}
+        for one in found
+    )
+
+
 def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], labels: Mapping[str, str]) -> Figure:
     """Regret curves on both splits, a panel a number of hyperparameters."""
-    paint = colours(labels)
-    panels = {dim: [n for n in names if n in found.landscapes] for dim, names in landscapes_by_dim.items()}
-    panels = {dim: names for dim, names in sorted(panels.items()) if names}
+    look, panels = looks(labels), _panels(found, landscapes_by_dim)
     with house_style():
         figure = blank(PAGE_INCHES, 4.1)
         axes = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)[0]
         for axis, (dim, names) in zip(axes, panels.items(), strict=False):
-            for optimizer in found.test:
+            for place, optimizer in enumerate(found.test):
                 for split, dashes in ((found.validation, "-"), (found.test, (0, (4, 2)))):
                     curve = np.mean([split[optimizer][name].mean(axis=0) for name in names], axis=0)
-                    t = np.arange(1, len(curve) + 1)
-                    axis.step(t, np.maximum(curve, LEAST), where="post", color=paint[optimizer], ls=dashes, lw=1.4)
+                    t, own = np.arange(1, len(curve) + 1), look[optimizer]
+                    line = axis.step(
+                        t, np.maximum(curve, LEAST), where="post", color=own.colour, ls=dashes, lw=1.4,
+                        marker=own.marker, ms=3.5, markevery=(3 + place, 10),
+                    )[0]  # fmt: skip
+                    tell(line, optimizer=optimizer, words=[labels.get(optimizer, optimizer)])
             axis.set_yscale("log")
             axis.set_ylim(LEAST, 1)
             axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
@@ -150,10 +168,30 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
             count = counted(len(names), "landscape")
             axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret")
-        handles = [Line2D([], [], color=paint[one], label=labels.get(one, one)) for one in found.test]
+        handles = [
+            Line2D([], [], color=look[one].colour, marker=look[one].marker, ms=4, label=labels.get(one, one))
+            for one in found.test
+        ]
         handles += [
             Line2D([], [], color=INK, label="validation"),
             Line2D([], [], color=INK, ls=(0, (4, 2)), label="test"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=5, columnspacing=1.4)
     return figure
+
+
+def transfer_data(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]]) -> pd.DataFrame:
+    """What is drawn: one row a number of hyperparameters, optimiser, split and evaluation."""
+    parts = []
+    for dim, names in _panels(found, landscapes_by_dim).items():
+        for optimizer in found.test:
+            for split, curves in (("validation", found.validation), ("test", found.test)):
+                mean = np.mean([curves[optimizer][name].mean(axis=0) for name in names], axis=0)
+                about = {"hyperparameters": dim, "optimizer": optimizer, "split": split}
+                parts.append(pd.DataFrame({**about, "t": np.arange(1, len(mean) + 1), "mean_regret": mean}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _panels(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]]) -> dict[int, list[str]]:
+    panels = {dim: [n for n in names if n in found.landscapes] for dim, names in sorted(landscapes_by_dim.items())}
+    return {dim: names for dim, names in panels.items() if names}

@@ -1,14 +1,14 @@
 """The study's landscape analyses put together: tables, sentences and figures for terminal, folder and page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 import optimizers
 from hpo_bench.analyses import difficulty, optima, restrictions, transfer
 from hpo_bench.analyses import figures as draw
+from hpo_bench.display.figures import Drawn
 from hpo_bench.display.table import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
@@ -22,13 +22,13 @@ class Section:
     Attributes:
         tables: By title.
         sentences: What else there is to say.
-        figures: Name, figure, caption and the same in words.
+        figures: What it draws.
         transfer: Every run's incumbents on validation and test; None without runs.
     """
 
     tables: Mapping[str, TextTable]
     sentences: tuple[str, ...]
-    figures: tuple[tuple[str, Figure, str, str], ...]
+    figures: tuple[Drawn, ...]
     transfer: transfer.Transfer | None
 
 
@@ -53,13 +53,14 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
     }
     sentences = [_restriction_sentence(costs)] if costs else []
     figures = [
-        ("study_restrictions", draw.restrictions(costs), draw.RESTRICTION_CAPTION, draw.RESTRICTION_ALT),
-        (
-            "study_optima",
-            draw.optima(found),
-            draw.OPTIMA_CAPTION,
-            draw.OPTIMA_ALT,
+        Drawn(
+            "study_restrictions",
+            draw.restrictions(costs),
+            draw.RESTRICTION_CAPTION,
+            draw.RESTRICTION_ALT,
+            pd.DataFrame(asdict(cost) for cost in costs),
         ),
+        Drawn("study_optima", draw.optima(found), draw.OPTIMA_CAPTION, draw.OPTIMA_ALT, draw.optima_data(found)),
     ]
     moved = None
     if runs is not None:
@@ -76,8 +77,8 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         }
         sentences.append(transfer.agreement_sentence(moved))
         if moved.landscapes:
-            curve = draw.transfer(moved, by_dim, labels)
-            figures.append(("study_transfer", curve, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT))
+            curves, data = draw.transfer(moved, by_dim, labels), draw.transfer_data(moved, by_dim)
+            figures.append(Drawn("study_transfer", curves, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT, data))
     return Section(tables, tuple(sentences), tuple(figures), moved)
 
 

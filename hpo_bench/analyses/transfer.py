@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted
 from hpo_bench.statistics.cube import Cube
-from hpo_bench.statistics.intervals import Intervals
+from hpo_bench.statistics.intervals import Interval, Intervals
 from hpo_bench.statistics.ratios import mean_regret
 from landscapes.landscape import Landscape
 
@@ -89,32 +89,46 @@ def join(parts: Sequence[Transfer]) -> Transfer:
     return Transfer(tuple(agreement), validation, test, agreement, ranges)
 
 
-def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[str]) -> dict:
+def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[str], *, reference: str) -> dict:
     """What the setting that validation picks loses on test examples, against the best that there is for them.
 
     Args:
         found: Every run's incumbents on both splits.
         landscapes: Those that were run.
         points: After how many evaluations, or "end".
+        reference: Whose loss is compared with the others'.
 
     Returns:
         Plain JSON values: on how many landscapes, the unit (points of a score that is a fraction correct, otherwise
-        per cent of the test split's range), and for each point and optimiser the mean with its 95% interval.
+        per cent of the test split's range), and for each point and optimiser the mean with its 95% interval (`at`), and
+        how much more it loses than the reference, with that of the paired difference (`saved`).
     """
     chosen = [landscape for landscape in landscapes if landscape.name in found.landscapes]
     correct = all(landscape.card.units == FRACTION for landscape in chosen)
     unit = np.array([100 * (found.range[landscape.name] if correct else 1.0) for landscape in chosen])
     intervals = Intervals([landscape.card.pair for landscape in chosen])
+    ones = np.ones(len(chosen))
     at: dict[str, dict] = {}
+    saved: dict[str, dict] = {}
     for point in points:
         t = -1 if point == "end" else int(point) - 1
-        at[point] = {}
-        for optimizer, curves in found.test.items():
-            lost = unit[:, None] * np.stack([curves[landscape.name][:, t] for landscape in chosen])
-            own = intervals.of(mean_regret, lost, np.ones(len(chosen)))
-            plain = {"value": own.value, "low": own.low, "high": own.high}
-            at[point][optimizer] = {key: value if np.isfinite(value) else None for key, value in plain.items()}
-    return {"landscapes": len(chosen), "unit": "points" if correct else "% of the range", "at": at}
+        lost = {
+            optimizer: unit[:, None] * np.stack([curves[landscape.name][:, t] for landscape in chosen])
+            for optimizer, curves in found.test.items()
+        }
+        at[point] = {one: _plain(intervals.of(mean_regret, own, ones)) for one, own in lost.items()}
+        saved[point] = {
+            one: _plain(intervals.difference(theirs, lost[reference], ones))
+            for one, theirs in lost.items()
+            if one != reference
+        }
+    return {"landscapes": len(chosen), "unit": "points" if correct else "% of the range", "at": at, "saved": saved}
+
+
+def _plain(found: Interval) -> dict[str, float | None]:
+    """An interval as plain JSON values."""
+    plain = {"value": found.value, "low": found.low, "high": found.high}
+    return {key: float(value) if np.isfinite(value) else None for key, value in plain.items()}
 
 
 def _incumbent(scores: Array) -> NDArray[np.intp]:

@@ -175,12 +175,14 @@ def publish(
         # Matplotlib takes a second to import.
         from hpo_bench.analyses.section import analyse
         from hpo_bench.analyses.transfer import losses
+        from hpo_bench.benchmark.answer import real
         from hpo_bench.benchmark.page import write_report
 
         shown = recorded(benchmark.plan)
         study = analyse(shown, benchmark.runs, jobs=jobs) if shown else None
         if study and study.transfer and study.transfer.landscapes:
-            content["unseen"] = losses(study.transfer, shown, moments(content))
+            content["real"] = real(shown)
+            content["unseen"] = losses(study.transfer, shown, moments(content), reference=benchmark.reference)
         files |= write_report(benchmark, content, study, folder, jobs=jobs)
     # Last, because it vouches for everything before it.
     content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}

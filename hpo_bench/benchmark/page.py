@@ -1,118 +1,27 @@
-"""The benchmark as one self-contained HTML page."""
+"""The report of a benchmark: its answer first, then all that it rests on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
-from hpo_bench.benchmark import page_tables, tiers
+from hpo_bench.benchmark import answer, page_tables, tables, tiers
+from hpo_bench.benchmark.figures import answer as picture
 from hpo_bench.benchmark.figures.registry import FIGURES
 from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
-from hpo_bench.benchmark.tables import (
-    ALONE,
-    above_noise,
-    at,
-    comparison_sentence,
-    comparisons,
-    headline,
-    leader,
-    noise_sentence,
-    overall,
-    ratios,
-    sound,
-    sound_sentence,
-    targets,
-    unseen,
-    unseen_sentence,
-    when,
-)
-from hpo_bench.display import landscape_map, page
-from hpo_bench.display.figures import colours, encode, provenance
-from hpo_bench.display.page import PNG, SVG, Shown
+from hpo_bench.display import landscape_map
+from hpo_bench.display.figures import Drawn, provenance
+from hpo_bench.display.looks import looks
+from hpo_bench.display.page.report import Report, Shown
 from hpo_bench.display.words import counted
-from hpo_bench.files import FigureFolder, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.workers import begin
 from landscapes.landscape import Landscape
-
-
-def render(
-    benchmark: Benchmark,
-    content: dict,
-    *,
-    main: Sequence[Shown],
-    maps: Sequence[Shown],
-    study: Section | None,
-    study_figures: Sequence[Shown],
-    trust: Mapping[str, object],
-    provenance: str,
-) -> str:
-    """The page's text.
-
-    Args:
-        benchmark: What was run.
-        content: Its summary.
-        main: The figures about optimisers.
-        maps: The figures about landscapes.
-        study: The study's analyses of recorded landscapes; None if there are none.
-        study_figures: Its figures.
-        trust: How far landscapes can be trusted (`fidelity.section`).
-        provenance: What the numbers come from.
-    """
-    plan = benchmark.plan
-    recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
-    return page.render(
-        "hpo_bench.benchmark",
-        title="hpo-bench: which optimiser finds the best merge soonest",
-        content=content,
-        provenance=provenance,
-        synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
-        evaluations=len(benchmark.runs),
-        pairs=len(set(benchmark.pairs)),
-        budgets=sorted({(ls.space.dim, plan.budget_of(ls)) for ls in plan.landscapes}),
-        study_budgets=BUDGETS,
-        colours=colours(benchmark.labels),
-        headline=headline(content),
-        above_noise=above_noise(content),
-        leader=leader(content),
-        noise_sentence=noise_sentence(content),
-        ratios=ratios(content, everywhere=False),
-        ratios_all=ratios(content, everywhere=True),
-        comparisons=comparisons(content),
-        comparison_sentence=comparison_sentence(content),
-        span=when(overall(content)),
-        least_pairs=LEAST_PAIRS,
-        unseen=unseen(content),
-        alone=ALONE,
-        unseen_sentence=unseen_sentence(content),
-        sound=sound(content),
-        sound_sentence=sound_sentence(content),
-        targets=targets(content),
-        landscapes=page_tables.landscapes(content),
-        agreement=tiers.agreement(content),
-        tier_regrets=tiers.regrets(content),
-        recorded=bool(recorded),
-        loocv=page_tables.loocv(recorded),
-        loocv_by_method=page_tables.loocv_by_method(recorded),
-        study_loocv=page_tables.study_loocv(),
-        **trust,
-        kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "gp")) for ls in recorded}),
-        surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
-        floor=REGRET_FLOOR,
-        replicates=REPLICATES,
-        searches=SEARCHES,
-        main=main,
-        maps=maps,
-        study=study,
-        study_figures=study_figures,
-        at=at,
-        counted=counted,
-    )
 
 
 def write_report(
@@ -133,38 +42,108 @@ def write_report(
     Raises:
         ResultsError: If a file cannot be written.
     """
-    figures, source = FigureFolder(folder.figures), provenance(benchmark.landscapes)
+    page, source = folder.path / "index.html", provenance(benchmark.landscapes)
+    report = Report(page, figures=folder.figures, tables=folder.tables, source=source)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
     # What is about one landscape alone takes longest, and workers make it while this process draws the rest.
     about_each = begin(_about, recorded, jobs=jobs)
-    main = [
-        Shown(
-            name,
-            figures.keep(name, encode(figure.draw(benchmark), source))["svg"],
-            SVG,
-            figure.caption,
-            figure.describe(benchmark),
-        )
-        for name, figure in FIGURES.items()
-        if recorded or not figure.recorded
-    ]
-    study_figures = [
-        Shown(name, figures.keep(name, encode(figure, source))["svg"], SVG, caption, alt)
-        for name, figure, caption, alt in (study.figures if study else ())
-    ]
-    maps, reports = [], []
-    for landscape, (drawn, report) in zip(recorded, about_each(), strict=True):
+    figures = {
+        name: report.figure(Drawn(name, own.draw(benchmark), own.caption, own.describe(benchmark), own.data(benchmark)))
+        for name, own in FIGURES.items()
+        if recorded or not own.recorded
+    }
+    if content["unseen"]:
+        drawn, said, data = picture.draw(content), picture.describe(content), picture.data(content)
+        figures["answer"] = report.figure(Drawn("answer", drawn, picture.CAPTION, said, data))
+    study_figures = [report.figure(drawn) for drawn in (study.figures if study else ())]
+    maps: dict[str, Shown] = {}
+    reports = []
+    for landscape, (drawn, trusted) in zip(recorded, about_each(), strict=True):
         name = f"landscape_{landscape.name.replace('/', '_')}"
         about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
-        maps.append(Shown(name, figures.keep(name, drawn)["png"], PNG, about, alt))
-        reports.append(report)
-    figures.clear_others()
-    text = render(
-        benchmark, content, main=main, maps=maps, study=study, study_figures=study_figures,
-        trust=fidelity.section(reports), provenance=source,
-    )  # fmt: skip
-    index = folder.path / "index.html"
-    return {**figures.files, index: write(index, lambda path: path.write_text(text, encoding="utf-8"))}
+        maps[landscape_map.title(landscape)] = report.picture(name, drawn, caption=about, alt=alt)
+        reports.append(trusted)
+    digest = report.write(
+        "hpo_bench.benchmark",
+        "page.html.j2",
+        content=content,
+        provenance=source,
+        synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
+        queries=len(benchmark.runs),
+        pairs=len(set(benchmark.pairs)),
+        budgets=sorted({(ls.space.dim, benchmark.plan.budget_of(ls)) for ls in benchmark.landscapes}),
+        study_budgets=BUDGETS,
+        labels={identity: one["label"] for identity, one in content["optimizers"].items()},
+        look=looks(benchmark.labels),
+        answer=answer.sentences(content),
+        leader=tables.leader(content),
+        noise_sentence=tables.noise_sentence(content),
+        comparison_sentence=tables.comparison_sentence(content),
+        unseen_sentence=tables.unseen_sentence(content),
+        sound_sentence=tables.sound_sentence(content),
+        span=tables.when(tables.overall(content)),
+        least_pairs=LEAST_PAIRS,
+        alone=tables.ALONE,
+        tables=_tables(report, content, recorded, reports),
+        study=study,
+        study_figures=study_figures,
+        study_tables=[
+            report.table(f"study_{number}", title, table)
+            for number, (title, table) in enumerate((study.tables if study else {}).items(), start=1)
+        ],
+        recorded=bool(recorded),
+        fidelity_rule=fidelity.rule(),
+        shape_rule=fidelity.SHAPES,
+        weak_count=sum(bool(one.weaknesses) for one in reports),
+        judged=len(reports),
+        kernels=sorted({str(dict(ls.surrogate.settings).get("kernel", "gp")) for ls in recorded}),
+        surpassed=[one["name"] for one in content["landscapes"] if one["surpassed"]],
+        floor=REGRET_FLOOR,
+        replicates=REPLICATES,
+        searches=SEARCHES,
+        figures=figures,
+        maps=maps,
+        at=tables.at,
+        counted=counted,
+    )
+    return {**report.files, page: digest}
+
+
+def _tables(
+    report: Report, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.Report]
+) -> dict[str, Shown | None]:
+    """Every table of the page but the study's, by name; None where one would say nothing."""
+    made = {
+        "answer": ("Loss on unseen examples, beside regret on the surrogate", answer.table(content)),
+        "headline": ("Regret over random by optimiser", tables.headline(content)),
+        "above_noise": (
+            "Regret over random where Random's regret is above the noise of a comparison",
+            tables.above_noise(content),
+        ),
+        "without_weak": ("Regret over random without weak landscapes", tables.sound(content)),
+        "comparisons": ("One optimiser against each of the others", tables.comparisons(content)),
+        "targets": ("Evaluations to a target", tables.targets(content)),
+        "ratios": ("Ratios on all landscapes", tables.ratios(content, everywhere=True)),
+        "ratios_above_noise": (
+            "Ratios on the landscapes where Random's regret is above the noise",
+            tables.ratios(content, everywhere=False),
+        ),
+        "landscapes": ("Landscapes", page_tables.landscapes(content)),
+    }
+    if recorded:
+        made |= {
+            "loocv_by_method": (
+                "Leave-one-out error by method, here and in the study",
+                page_tables.loocv_by_method(recorded),
+            ),
+            "loocv_of_the_study": ("The study's Table 12", page_tables.study_loocv()),
+            "loocv": ("Leave-one-out error by landscape", page_tables.loocv(recorded)),
+            "fidelity": ("Fidelity by landscape", fidelity.table(reports)),
+            "tiers": ("Tiers of landscapes", fidelity.by_tier(reports)),
+            "agreement": ("Agreement of rankings between tiers", tiers.agreement(content)),
+            "tier_regrets": ("Mean regret by tier", tiers.regrets(content)),
+        }
+    return {name: report.table(f"table_{name}", title, table) for name, (title, table) in made.items()}
 
 
 def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.Report]:

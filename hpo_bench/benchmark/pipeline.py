@@ -35,7 +35,7 @@ from optimizers.base import Optimizer
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (
-    "hpo_bench/benchmark/**/*", "hpo_bench/analyses/**/*", "hpo_bench/display/*",
+    "hpo_bench/benchmark/**/*", "hpo_bench/analyses/**/*", "hpo_bench/display/**/*",
     "hpo_bench/statistics/*.py", "landscapes/**/*.py", "surrogates/*.py",
 )  # fmt: skip
 """Files that figures and tables follow from, next to the runs."""
@@ -140,6 +140,7 @@ def execute(
         **summary(finished),
         # Test splits take as long as the landscapes themselves, so they come with the report alone.
         "unseen": None,
+        "real": None,
     }
     if report:
         progress.print("drawing the report", highlight=False)

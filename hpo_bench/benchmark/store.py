@@ -6,7 +6,7 @@
                         processes may work in one folder; the only thing that took time to compute
         runs.parquet    the runs of the last command, one row an evaluation
         summary.json    its figures
-        index.html, figures/
+        index.html, figures/, tables/
         cost/, methods/, ...    what other commands make, which does not concern it (`hpo_bench.files`)
 
 Every file is written under another name and then renamed, so a file that is there is whole.
@@ -50,6 +50,11 @@ class ResultsFolder:
     def figures(self) -> Path:
         """Where the report's figures lie."""
         return self.path / "figures"
+
+    @property
+    def tables(self) -> Path:
+        """Where the report's tables lie."""
+        return self.path / "tables"
 
     @property
     def marker(self) -> Path:
@@ -99,7 +104,9 @@ class ResultsFolder:
         self.check()
         if not self.marker.exists():
             write(self.marker, lambda path: save_json(path, {"format": STORE_FORMAT}))
-        for leftover in (found for own in (self.path, self.store, self.figures) for found in own.glob(f"{PREFIX}*")):
+        for leftover in (
+            found for own in (self.path, self.store, self.figures, self.tables) for found in own.glob(f"{PREFIX}*")
+        ):
             # Younger ones may belong to another process at work in this folder, which may rename them at any moment.
             with suppress(FileNotFoundError):
                 if time.time() - leftover.stat().st_mtime > STALE_SECONDS:

@@ -1,32 +1,25 @@
 """How all figures look, and what all of them say about their data."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 from matplotlib import style
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from hpo_bench.display.looks import FAINT, INK, RULE, SOFT
+from hpo_bench.display.svg import tidy
 from landscapes.catalogue import ROOT
 from landscapes.functions.problems import FunctionProblem
 from landscapes.problem import Problem
 
-# Okabe and Ito (2008), told apart by colour-blind readers; the yardstick is grey because it competes with nobody.
-COLOURS = {
-    "gp-bo": "#0072B2",
-    "cma-es": "#D55E00",
-    "pattern-search": "#009E73",
-    "powell": "#CC79A7",
-    "sobol": "#56B4E9",
-    "grid": "#E69F00",
-    "random": "#6B7280",
-}
-# Tol's muted scheme, for optimisers that we do not know.
-OTHERS = ("#332288", "#882255", "#999933", "#117733", "#AA4499", "#44AA99", "#661100", "#88CCEE")
-INK, FAINT, BAND = "#1F2933", "#9AA5B1", "#E4E7EB"
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAGE_INCHES = 9.2
 """Width of a figure that spans the page."""
@@ -47,7 +40,7 @@ SETTINGS = {
     "axes.spines.right": False,
     "axes.axisbelow": True,
     "axes.grid": True,
-    "grid.color": "#EDF0F3",
+    "grid.color": RULE,
     "grid.linewidth": 0.8,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -61,6 +54,25 @@ SETTINGS = {
     # Fixed, so that the same figures give the same bytes.
     "svg.hashsalt": "hpo-bench",
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A figure, and what is said of it.
+
+    Attributes:
+        name: Of its files.
+        figure: The figure, begun with `blank`.
+        caption: What stands below it.
+        alt: The same in words, for those who cannot see it.
+        data: What is drawn, as rows.
+    """
+
+    name: str
+    figure: Figure
+    caption: str
+    alt: str
+    data: "pd.DataFrame"
 
 
 @contextmanager
@@ -79,16 +91,6 @@ def blank(width: float, height: float) -> Figure:
     """
     foot = FOOT_INCHES / height
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
-
-
-def colours(identities: Iterable[str]) -> dict[str, str]:
-    """A colour for each optimiser, the same in every figure."""
-    identities = list(identities)
-    unknown = [identity for identity in identities if identity not in COLOURS]
-    return {
-        **{identity: COLOURS[identity] for identity in identities if identity in COLOURS},
-        **{identity: OTHERS[i % len(OTHERS)] for i, identity in enumerate(unknown)},
-    }
 
 
 def provenance(landscapes: Sequence[Problem]) -> str:
@@ -136,7 +138,7 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
     """
     # In narrow figures the line would run out of the page, and takes two.
     letters = int(FOOT_LETTERS * figure.get_figwidth())
-    figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color="#7B8794")
+    figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color=SOFT)
     encoded = {}
     with house_style():
         figure.draw_without_rendering()
@@ -145,4 +147,4 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
             buffer = BytesIO()
             figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
             encoded[suffix] = buffer.getvalue()
-    return encoded
+    return {**encoded, "svg": tidy(encoded["svg"])}

@@ -3,20 +3,27 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from numpy.typing import NDArray
+from PIL import Image
 
-from hpo_bench.display.figures import INK, PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.looks import INK
 from hpo_bench.display.words import significant
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK
 
+PAGE_DPI = 100
+SOFT_EVERYWHERE = "#7A8794"
 PIXELS = 81
 CONTOURS = 9
 SLICES = 5
@@ -94,7 +101,30 @@ def encoded(landscape: Landscape) -> dict[str, bytes]:
     with warnings.catch_warnings():
         # A warning for each letter that the font lacks, which is a box then: owners name hyperparameters as they like.
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        return encode(draw(landscape), provenance([landscape]))
+        figure = draw(landscape)
+        files = encode(figure, provenance([landscape]))
+        return {**files, "csv": data(landscape).to_csv(index=False).encode(), "webp": _for_page(figure)}
+
+
+def data(landscape: Landscape) -> pd.DataFrame:
+    """The recorded settings and their scores, and the certified optimum."""
+    grid, best, names = landscape.grid, landscape.optimum, list(landscape.space.names)
+    recorded = pd.DataFrame(grid.X, columns=names).assign(score=grid.scores, what="recorded")
+    optimum = pd.DataFrame([best.x], columns=names).assign(score=best.score, what="optimum of the surrogate")
+    return pd.concat([recorded, optimum], ignore_index=True)
+
+
+def _for_page(figure: Figure) -> bytes:
+    """The map as a small picture without a ground, its words in a grey that is legible on white and on dark."""
+    for text in figure.findobj(Text):
+        text.set_color(SOFT_EVERYWHERE)
+    buffer = BytesIO()
+    with house_style():
+        figure.savefig(buffer, format="png", dpi=PAGE_DPI, transparent=True)
+    small = BytesIO()
+    with Image.open(buffer) as picture:
+        picture.save(small, format="webp", quality=72, method=4)
+    return small.getvalue()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

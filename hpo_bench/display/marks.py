@@ -1,11 +1,14 @@
 """How a landscape is drawn in plots of one mark a landscape: hollow under the noise, square if it is weak."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
-from hpo_bench.display.figures import INK
+from hpo_bench.display.looks import INK
+from hpo_bench.display.svg import tell
 
 SOUND, WEAK = "o", "s"
 LEGEND = (
@@ -23,6 +26,8 @@ def draw(
     weak: NDArray[np.bool_],
     colour: str,
     size: float,
+    words: Sequence[str] = (),
+    optimizer: str | None = None,
 ) -> None:
     """One mark a landscape.
 
@@ -34,6 +39,8 @@ def draw(
         weak: Of shape (n,): which are square.
         colour: Of all of them.
         size: Of a circle, in points.
+        words: What is said of each under the pointer, n texts; none by default.
+        optimizer: Whose marks they are; None if nobody's.
     """
     places = np.stack(np.broadcast_arrays(x, y, filled)[:2])
     for full in (True, False):
@@ -47,6 +54,7 @@ def draw(
             )  # fmt: skip
             # Whole marks on the edge; but a mark that is not clipped must not move the layout.
             marks[0].set_in_layout(False)
+            tell(marks[0], optimizer=optimizer, words=[one for one, own in zip(words, chosen, strict=False) if own])
 
 
 def handles(*, hollow: str, weak: NDArray[np.bool_], size: float = 4.5) -> list[Line2D]:

@@ -70,6 +70,11 @@ class MergeSetting:
         return dict(zip((one.name for one in self.kind.hyperparameters), self.values, strict=True))
 
     @property
+    def named(self) -> str:
+        """`TIES, vl_weight 0.61, exp_weight 0.8, density 0.4`: as people read it."""
+        return ", ".join([self.label, *(f"{name} {value:.3g}" for name, value in self.parameters.items())])
+
+    @property
     def vl_weight(self) -> float:
         """Coefficient of the VLM's task vector, of a method that has one."""
         return self._one("vl_weight")

@@ -1,12 +1,15 @@
 """Regret against evaluations, drawn as the steps that incumbents make."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.display.figures import INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.display.words import counted
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import INK, looks
+from hpo_bench.display.svg import tell
+from hpo_bench.display.words import counted, number
 from hpo_bench.statistics.ratios import mean_regret
 
 LEAST = 1e-3
@@ -25,14 +28,12 @@ ALT = (
 
 def draw(benchmark: Benchmark) -> Figure:
     """One panel for each number of hyperparameters and budget."""
-    dims = np.array([landscape.space.dim for landscape in benchmark.landscapes])
-    kinds = sorted(set(zip(dims.tolist(), benchmark.budgets.tolist(), strict=True)))
+    kinds = _kinds(benchmark)
     with house_style():
         figure = blank(PAGE_INCHES, 4.3)
         axes = figure.subplots(1, len(kinds), sharey=True, squeeze=False)[0]
-        for axis, (dim, budget) in zip(axes, kinds, strict=True):
-            members = np.flatnonzero((dims == dim) & (benchmark.budgets == budget))
-            _panel(axis, benchmark, members, budget)
+        for axis, (dim, members) in zip(axes, kinds, strict=True):
+            _panel(axis, benchmark, members)
             count = counted(len(members), "landscape")
             axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret (fraction of the landscape’s range)")
@@ -41,20 +42,59 @@ def draw(benchmark: Benchmark) -> Figure:
     return figure
 
 
-def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray, budget: int) -> None:
-    paint = colours(benchmark.labels)
-    t = np.arange(1, budget + 1)
+def data(benchmark: Benchmark) -> pd.DataFrame:
+    """What is drawn: one row a number of hyperparameters, optimiser and evaluation."""
+    parts = []
+    for dim, members in _kinds(benchmark):
+        for identity in benchmark.ranking():
+            mean, low, high = _curve(benchmark, identity, tuple(members))
+            t = np.arange(1, len(mean) + 1)
+            about = {"hyperparameters": dim, "landscapes": len(members), "optimizer": identity}
+            parts.append(pd.DataFrame({**about, "t": t, "mean_regret": mean, "low": low, "high": high}))
+        expected = np.mean([benchmark.random_curves[i] for i in members], axis=0)
+        about = {"hyperparameters": dim, "landscapes": len(members), "optimizer": "random (expected)"}
+        parts.append(pd.DataFrame({**about, "t": np.arange(1, len(expected) + 1), "mean_regret": expected}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _kinds(benchmark: Benchmark) -> list[tuple[int, np.ndarray]]:
+    """Numbers of hyperparameters, and the landscapes of each budget with so many."""
+    dims = np.array([landscape.space.dim for landscape in benchmark.landscapes])
+    kinds = sorted(set(zip(dims.tolist(), benchmark.budgets.tolist(), strict=True)))
+    return [(dim, np.flatnonzero((dims == dim) & (benchmark.budgets == budget))) for dim, budget in kinds]
+
+
+def _curve(benchmark: Benchmark, identity: str, members: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean regret of an optimiser after each evaluation and both ends of its interval, each of shape (budget,)."""
+    regret = np.stack([benchmark.regret(benchmark.landscapes[i].name, identity) for i in members])
     expected = np.stack([benchmark.random_curves[i] for i in members])
-    for identity in benchmark.ranking():
-        regret = np.stack([benchmark.regret(benchmark.landscapes[i].name, identity) for i in members])
-        low, high = benchmark.intervals.curve(mean_regret, regret, expected, members)
-        colour = paint[identity]
-        axis.fill_between(t, low, high, step="post", color=colour, alpha=0.13, lw=0)
-        axis.step(t, regret.mean(axis=(0, 1)), where="post", color=colour, lw=1.7, label=benchmark.labels[identity])
-    axis.step(t, expected.mean(axis=0), where="post", color=INK, lw=1.1, ls=(0, (4, 2)), label="Random, expected")
+    return regret.mean(axis=(0, 1)), *benchmark.intervals.curve(mean_regret, regret, expected, np.array(members))
+
+
+def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray) -> None:
+    look, order = looks(benchmark.labels), benchmark.ranking()
+    budget = int(benchmark.budgets[members[0]])
+    t = np.arange(1, budget + 1)
+    expected = np.mean([benchmark.random_curves[i] for i in members], axis=0)
+    means = {}
+    for place, identity in enumerate(order):
+        mean, low, high = _curve(benchmark, identity, tuple(members))
+        means[benchmark.labels[identity]] = mean
+        own = look[identity]
+        band = axis.fill_between(t, low, high, step="post", color=own.colour, alpha=0.13, lw=0)
+        line = axis.step(
+            t, mean, where="post", color=own.colour, ls=own.dashes, lw=1.5, label=benchmark.labels[identity],
+            marker=own.marker, ms=4, markevery=(3 + place, 10),
+        )[0]  # fmt: skip
+        for artist in (band, line):
+            tell(artist, optimizer=identity)
+    axis.step(t, expected, where="post", color=INK, lw=1.1, ls=(0, (4, 2)), label="Random, expected")
     noise = benchmark.noise[members]
     if (noise > 0).any():
         axis.axhline(np.median(noise[noise > 0]), color=INK, lw=0.9, ls=":", label="noise of a comparison")
+    for step in t:  # Nothing to see: where the pointer is told all values after so many evaluations.
+        said = "\n".join([f"t = {step}", *(f"{label} {number(mean[step - 1])}" for label, mean in means.items())])
+        tell(axis.axvspan(step - 0.5, step + 0.5, fc="none", ec="none"), words=[said])
     axis.set_yscale("log")
     axis.set_ylim(LEAST, 1)
     axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])

@@ -7,15 +7,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo_bench.benchmark.figures.ror import LEAST, greatest, when
+from hpo_bench.benchmark.figures.ror import LEAST, greatest, when, words
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.display import marks
-from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
-from hpo_bench.display.words import DOMAINS, METHODS
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import BAND, INK, colours, looks
+from hpo_bench.display.svg import tell
+from hpo_bench.display.words import DOMAINS, METHODS, number
 
 CAPTION = (
     "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
-    f"the landscapes of a group, marks the landscapes; {marks.LEGEND}."
+    f"the landscapes of a group, marks the landscapes; {marks.LEGEND}. In every group optimisers stand in the "
+    "order of the legend, best first."
 )
 ALT = (
     "Dot plots. Columns are task domains and merge methods, colours are optimisers; the height is regret over "
@@ -37,9 +40,18 @@ def draw(benchmark: Benchmark) -> Figure:
             row[0].set_ylabel(f"regret over random, {when(point)}")
         grid[0][0].set_title("by task domain")
         grid[0][1].set_title("by merge method")
-        paint = colours(benchmark.labels)
+        look = looks(benchmark.labels)
         handles = [
-            Line2D([], [], color=paint[i], marker="o", ms=4, lw=2.4, label=benchmark.labels[i])
+            Line2D(
+                [],
+                [],
+                color=look[i].colour,
+                ls=look[i].dashes,
+                marker=look[i].marker,
+                ms=4,
+                lw=1.8,
+                label=benchmark.labels[i],
+            )
             for i in benchmark.ranking()
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(7, len(handles)), columnspacing=1.4)
@@ -55,18 +67,24 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
         axis.axvspan(place - 0.5, place + 0.5, color=BAND, alpha=0.4, lw=0, zorder=0)
     for rank, identity in enumerate(order):
         ratio = np.maximum(point.ratios(identity), LEAST)
-        colour = paint[identity]
+        colour, said = paint[identity], words(benchmark, point, identity)
         for place, group in enumerate(present):
             inside = np.array([one == group for one in groups])
             x = place + (rank - (len(order) - 1) / 2) * width
             marks.draw(
                 axis, x, ratio[inside], filled=point.resolved[inside], weak=~benchmark.sound[inside], colour=colour,
-                size=3.6,
+                size=3.6, words=list(np.array(said)[inside]), optimizer=identity,
             )  # fmt: skip
             middle = float(np.median(ratio[inside]))
-            axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
+            lines = axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
             ends = [x - 0.45 * width, x + 0.45 * width]
-            axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
+            lines += axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
+            for line in lines:
+                tell(
+                    line,
+                    optimizer=identity,
+                    words=[f"{benchmark.labels[identity]}, {names[group]}: median {number(middle)}"],
+                )
     axis.set_yscale("log")
     axis.set_ylim(LEAST, greatest(benchmark))
     axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])

@@ -1,11 +1,15 @@
 """When targets are reached: data profiles and a performance profile."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.display.figures import INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import INK, looks
+from hpo_bench.display.svg import tell
+from hpo_bench.display.words import share
 from hpo_bench.statistics.targets import TARGETS, Arrival, performance_profile
 
 MIDDLE = 0.05
@@ -40,28 +44,59 @@ def draw(benchmark: Benchmark) -> Figure:
     return figure
 
 
+def data(benchmark: Benchmark) -> pd.DataFrame:
+    """What is drawn: shares of runs by target and evaluation, and shares of landscapes by factor."""
+    longest, parts = int(benchmark.budgets.max()), []
+    for target in TARGETS:
+        for identity in benchmark.ranking():
+            reached = [0, *Arrival.pooled(_arrivals(benchmark, identity, target)).curve(longest)]
+            about = {"profile": "runs", "target": target, "optimizer": identity}
+            parts.append(pd.DataFrame({**about, "t": np.arange(longest + 1), "share": reached}))
+    for identity, reached in _performances(benchmark).items():
+        about = {"profile": "landscapes", "target": MIDDLE, "optimizer": identity}
+        parts.append(pd.DataFrame({**about, "factor": FACTORS, "share": reached}))
+    return pd.concat(parts, ignore_index=True)
+
+
 def _arrivals(benchmark: Benchmark, identity: str, target: float) -> list[Arrival]:
     return [Arrival.of(benchmark.regret(landscape.name, identity), target) for landscape in benchmark.landscapes]
 
 
 def _data(axis: Axes, benchmark: Benchmark, target: float) -> None:
-    longest, paint = int(benchmark.budgets.max()), colours(benchmark.labels)
-    for identity in benchmark.ranking():
-        share = Arrival.pooled(_arrivals(benchmark, identity, target)).curve(longest)
-        axis.step(
-            np.arange(longest + 1), [0, *share], where="post", color=paint[identity], lw=1.5,
-            label=benchmark.labels[identity],
-        )  # fmt: skip
+    longest, look = int(benchmark.budgets.max()), looks(benchmark.labels)
+    shares = {}
+    for place, identity in enumerate(benchmark.ranking()):
+        reached = np.array([0, *Arrival.pooled(_arrivals(benchmark, identity, target)).curve(longest)])
+        own, shares[benchmark.labels[identity]] = look[identity], reached
+        line = axis.step(
+            np.arange(longest + 1), reached, where="post", color=own.colour, ls=own.dashes, lw=1.4, marker=own.marker,
+            ms=3.5, markevery=(4 + place, 14), label=benchmark.labels[identity],
+        )[0]  # fmt: skip
+        tell(line, optimizer=identity)
+    for step in range(1, longest + 1):
+        said = "\n".join([f"t = {step}", *(f"{label} {share(own[step])}" for label, own in shares.items())])
+        tell(axis.axvspan(step - 0.5, step + 0.5, fc="none", ec="none"), words=[said])
     axis.set_title(f"regret ≤ {target:g}", fontweight="normal", fontsize=9)
     axis.set_xlim(0, longest)
     axis.set_xlabel("evaluations")
 
 
-def _performance(axis: Axes, benchmark: Benchmark) -> None:
-    order, paint = benchmark.ranking(), colours(benchmark.labels)
+def _performances(benchmark: Benchmark) -> dict[str, np.ndarray]:
+    """For each optimiser the share of landscapes over `FACTORS`."""
+    order = benchmark.ranking()
     costs = np.array([[one.average_running_time for one in _arrivals(benchmark, i, MIDDLE)] for i in order])
-    for identity, share in zip(order, performance_profile(costs, FACTORS), strict=True):
-        axis.step(FACTORS, share, where="post", color=paint[identity], lw=1.5)
+    return dict(zip(order, performance_profile(costs, FACTORS), strict=True))
+
+
+def _performance(axis: Axes, benchmark: Benchmark) -> None:
+    look = looks(benchmark.labels)
+    for place, (identity, reached) in enumerate(_performances(benchmark).items()):
+        own = look[identity]
+        line = axis.step(
+            FACTORS, reached, where="post", color=own.colour, ls=own.dashes, lw=1.4, marker=own.marker, ms=3.5,
+            markevery=(10 + 5 * place, 60),
+        )[0]  # fmt: skip
+        tell(line, optimizer=identity, words=[benchmark.labels[identity]])
     axis.set_title(f"regret ≤ {MIDDLE:g}, landscapes", fontweight="normal", fontsize=9)
     axis.set_xscale("log")
     axis.set_xlim(1, FACTORS[-1])

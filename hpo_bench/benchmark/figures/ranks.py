@@ -1,11 +1,12 @@
 """Who is best where: the rank of every optimiser on every landscape."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.figures.ror import when
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.display.figures import INK, PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
 from landscapes.trust import MARK, marked
 
 MOST_NUMBERS = 40
@@ -33,7 +34,8 @@ def draw(benchmark: Benchmark) -> Figure:
         axis.imshow(ranks, cmap="Blues_r", vmin=1, vmax=1.25 * len(labels), aspect="auto")
         if width <= MOST_NUMBERS:
             for (row, column), rank in np.ndenumerate(ranks):
-                ink = "white" if rank < 0.45 * len(labels) else INK
+                # Not the page's inks: a cell is as dark on every ground.
+                ink = "#FEFEFE" if rank < 0.45 * len(labels) else "#111827"
                 axis.text(column, row, f"{rank:.0f}", ha="center", va="center", fontsize=6.5, color=ink)
         for row, rank in enumerate(ranks.mean(axis=1)):
             axis.text(width - 0.3, row, f"{rank:.1f}", va="center", fontsize=8.5, fontweight="bold", clip_on=False)
@@ -46,3 +48,13 @@ def draw(benchmark: Benchmark) -> Figure:
             spine.set_visible(False)
         axis.set_title(f"rank by mean regret, {when(point)}", fontweight="normal", fontsize=9)
     return figure
+
+
+def data(benchmark: Benchmark) -> pd.DataFrame:
+    """What is drawn: one row an optimiser and landscape."""
+    point = benchmark.overall or benchmark.end
+    names = [landscape.name for landscape in benchmark.landscapes]
+    table = pd.DataFrame(
+        benchmark.ranks(point), index=pd.Index(list(benchmark.labels), name="optimizer"), columns=names
+    )
+    return table.rename_axis("landscape", axis=1).stack().rename("rank").reset_index().assign(at=point.name)

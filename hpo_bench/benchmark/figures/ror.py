@@ -1,6 +1,7 @@
 """Regret-over-random by optimiser: the study's Figure 2."""
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -8,7 +9,10 @@ from matplotlib.patches import Patch
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Moment
 from hpo_bench.display import marks
-from hpo_bench.display.figures import BAND, INK, PAGE_INCHES, blank, colours, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import BAND, DEEP_BAND, INK, colours
+from hpo_bench.display.svg import tell
+from hpo_bench.display.words import number
 from hpo_bench.statistics.luck import null_band
 from hpo_bench.statistics.ratios import median
 
@@ -39,10 +43,37 @@ def draw(benchmark: Benchmark) -> Figure:
             *marks.handles(hollow="one with Random under the noise", weak=~benchmark.sound),
             Line2D([], [], color=INK, lw=2.4, label="median"),
             Patch(color=BAND, label="luck: one landscape"),
-            Patch(color="#CBD2D9", label="luck: median"),
+            Patch(color=DEEP_BAND, label="luck: median"),
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=6, handlelength=1.1, columnspacing=1.0)
     return figure
+
+
+def data(benchmark: Benchmark) -> pd.DataFrame:
+    """What is drawn: one row an optimiser, landscape and checkpoint."""
+    return pd.DataFrame(
+        {
+            "at": point.name,
+            "optimizer": identity,
+            "landscape": landscape.name,
+            "domain": landscape.card.domain,
+            "method": landscape.card.method,
+            "regret_over_random": ratio,
+            "above_noise": bool(above),
+            "weak": bool(landscape.weaknesses),
+        }
+        for point in benchmark.checkpoints
+        for identity in benchmark.ranking()
+        for landscape, ratio, above in zip(benchmark.landscapes, point.ratios(identity), point.resolved, strict=True)
+    )
+
+
+def words(benchmark: Benchmark, point: Moment, identity: str) -> list[str]:
+    """What is said of an optimiser's mark on each landscape, under the pointer."""
+    return [
+        f"{benchmark.labels[identity]} on {landscape.name}, {when(point)}: {number(float(ratio))}"
+        for landscape, ratio in zip(benchmark.landscapes, point.ratios(identity), strict=True)
+    ]
 
 
 def when(point: Moment) -> str:
@@ -71,10 +102,25 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
     for row, identity in enumerate(order):
         ratio = np.maximum(point.ratios(identity), LEAST)
         height = row + rng.uniform(-0.22, 0.22, len(ratio))
-        marks.draw(axis, ratio, height, filled=point.resolved, weak=~benchmark.sound, colour=paint[identity], size=4.2)
+        marks.draw(
+            axis,
+            ratio,
+            height,
+            filled=point.resolved,
+            weak=~benchmark.sound,
+            colour=paint[identity],
+            size=4.2,
+            words=words(benchmark, point, identity),
+            optimizer=identity,
+        )
         low, middle, high = np.quantile(ratio, [0.25, 0.5, 0.75])
-        axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
-        axis.plot([middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False)
+        box = axis.fill_betweenx([row - 0.3, row + 0.3], low, high, color=paint[identity], alpha=0.22, lw=0, zorder=2)
+        bar = axis.plot(
+            [middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False
+        )[0]
+        spread = f"median {number(middle)}, quartiles {number(low)} and {number(high)}"
+        for artist in (box, bar):
+            tell(artist, optimizer=identity, words=[f"{benchmark.labels[identity]}, {when(point)}: {spread}"])
     axis.set_xscale("log")
     axis.set_xlim(LEAST, greatest(benchmark))
     axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
@@ -90,4 +136,4 @@ def _shade(axis: Axes, benchmark: Benchmark, point: Moment) -> None:
     single = [null_band(median, simulated[:, [i]], point.random[[i]]) for i in range(len(point.random))]
     axis.axvspan(*np.mean(single, axis=0), color=BAND, lw=0, zorder=0)
     if len(single) > 1:
-        axis.axvspan(*null_band(median, simulated, point.random), color="#CBD2D9", lw=0, zorder=0)
+        axis.axvspan(*null_band(median, simulated, point.random), color=DEEP_BAND, lw=0, zorder=0)

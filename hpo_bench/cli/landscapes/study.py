@@ -37,7 +37,7 @@ def study(
     from hpo_bench.analyses.section import analyse
     from hpo_bench.benchmark.runs import read_runs
     from hpo_bench.display.figures import encode, provenance
-    from hpo_bench.files import FigureFolder
+    from hpo_bench.files import OutputFolder
     from landscapes import catalogue
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
@@ -50,7 +50,7 @@ def study(
     for sentence in section.sentences:
         say(sentence)
     if out is not None:
-        drawn = FigureFolder(out)
-        for name, figure, _, _ in section.figures:
-            drawn.keep(name, encode(figure, provenance(found)))
+        drawn = OutputFolder(out)
+        for one in section.figures:
+            drawn.keep(one.name, encode(one.figure, provenance(found)))
         say(f"figures: {', '.join(str(path) for path in drawn.files)}")

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import COLOURS, FAINT, PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import COLOURS, FAINT
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall
 from hpo_bench.experiments.page import save_page

@@ -11,7 +11,8 @@ from hpo_bench.benchmark.plan import DESIGN
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import OVERALL, REFERENCE
 from hpo_bench.benchmark.tables import ALONE, when
-from hpo_bench.display.figures import COLOURS, INK, PAGE_INCHES, blank, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
+from hpo_bench.display.looks import COLOURS, INK
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import interval, number, probability, seconds, verdicts
 from hpo_bench.experiments.page import Part, save_page

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import PAGE_INCHES, blank, colours, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
+from hpo_bench.display.looks import colours
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.ranking import outcome

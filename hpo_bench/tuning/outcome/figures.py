@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import COLOURS, FAINT, INK, PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.looks import COLOURS, FAINT, INK
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.outcome.posterior import Recommendation, TradeOff, beliefs, near_optimal, predict
@@ -52,7 +54,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
             if trial.state == "failed":
                 axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
-        axes.legend(loc="lower right")
+        figure.legend(loc="outside upper center", ncols=3)  # Where no trial is.
     return figure
 
 
@@ -143,3 +145,20 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
             axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{best.setting.label}{where}")
             axes.grid(visible=False)
     return figure
+
+
+def rows(trials: Sequence[Trial]) -> pd.DataFrame:
+    """What figures draw: one row a trial, with its hyperparameters."""
+    return pd.DataFrame(
+        {
+            "trial": trial.number,
+            "state": trial.state,
+            "method": trial.setting.method,
+            **trial.setting.parameters,
+            "score": trial.score,
+            "standard_error": trial.standard_error,
+            "kept": trial.kept,
+            "feasible": trial.feasible,
+        }
+        for trial in trials
+    )

@@ -2,64 +2,34 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from hpo_bench.display import page
-from hpo_bench.display.figures import encode
-from hpo_bench.display.page import PNG, Shown
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.figures import Drawn
+from hpo_bench.display.page.report import Report
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
-from hpo_bench.files import write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome import figures
 from hpo_bench.tuning.outcome.baselines import answers_path
-from hpo_bench.tuning.outcome.posterior import TradeOff, beliefs, recommend, trade_offs
+from hpo_bench.tuning.outcome.posterior import beliefs, recommend, trade_offs
 from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
-from hpo_bench.tuning.progress import PARTS, Overhead
-from hpo_bench.tuning.race import describe
+from hpo_bench.tuning.outcome.tables import changes, sides, tables
+from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 
-FILE = "report.html"
-TRAJECTORY = "Validation scores of all trials in order, with the highest so far"
-LANDSCAPE = "Posterior mean over both coefficients with the trials on it"
-FRONT = "Scores of all trials in both goals, with the Pareto front and the limit"
-SHOWN = 12
-"""So many answers are shown side by side, of those that the merge gained and of those that it lost."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """How a category of test examples fared.
-
-    Attributes:
-        category: Its name.
-        examples: How many there are.
-        before: Mean score of the base VLM.
-        after: Mean score of the recommended merge.
-        gained: How many the merge scores higher.
-        lost: How many it scores lower.
-    """
-
-    category: str
-    examples: int
-    before: float
-    after: float
-    gained: int
-    lost: int
+FILE, BESIDE = "report.html", "report"
+TRAJECTORY_ALT = "Validation scores of all trials in order, with the highest so far"
+MAP_ALT = "Posterior mean over both coefficients with the trials on it"
+FRONT_ALT = "Scores of all trials in both goals, with the Pareto front and the limit"
 
 
 def write_report(store: TrialStore) -> Path:
-    """Write the page to `report.html` in the study's folder.
+    """Write the page to `report.html` in the study's folder, and its figures and tables to `report` beside it.
 
     Raises:
         TuningError: If the study has no result yet, or its answers cannot be read.
@@ -70,76 +40,66 @@ def write_report(store: TrialStore) -> Path:
         raise TuningError(f"study {store.name} is not finished; give the command that tunes it once more")
     trials = store.trials()
     held = beliefs(config, trials)
-    chosen = recommend(held)
-    source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
-    front = trade_offs(held)
-    drawn = {
-        "trajectory": (figures.trajectory(trials, chosen), TRAJECTORY, ""),
-        "landscape": (figures.landscapes(config, trials, chosen), LANDSCAPE, _on_the_map(result)),
-        **({"front": (figures.front(front, chosen, result), FRONT, "")} if front else {}),
-    }
+    chosen, front = recommend(held), trade_offs(held)
     before, after = (_answers(folder, line) for line in (_base(result), result.merges[0]))
-    text = page.render(
+    origin = StudyOrigin.read(folder)
+    source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
+    beside = folder / BESIDE
+    report = Report(folder / FILE, figures=beside, tables=beside, source=source)
+    drawn = [
+        Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, figures.rows(trials)),
+        Drawn(
+            "landscape", figures.landscapes(config, trials, chosen), _map_caption(result), MAP_ALT, figures.rows(trials)
+        ),
+    ]
+    if front:
+        drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, figures.rows(trials)))
+    moved = changes(before, after)
+    report.write(
         "hpo_bench.tuning.outcome",
-        title=f"{store.name}: a tuned merge",
+        "page.html.j2",
+        name=store.name,
         pair=config.pair,
-        command=shlex.join(StudyOrigin.read(folder).command),
+        command=shlex.join(origin.command),
+        following=shlex.join(["hpo-bench", "export", store.name, *_elsewhere(folder)]),
         result=result,
-        lines=[(line, describe(MergeSetting(**line.setting))) for line in result.merges],
         sentences=sentences(result),
         answered=answered,
+        changes=moved,
         z95=Z95,
-        figures={
-            name: Shown(name, encode(figure, source)["png"], PNG, caption, alt)
-            for name, (figure, alt, caption) in drawn.items()
+        figures={one.name: report.figure(one) for one in drawn},
+        tables={
+            name: report.table(name, title, table)
+            for name, (title, table) in tables(
+                result,
+                changes=moved,
+                answers=sides(before, after),
+                front=front,
+                trials=trials,
+                overhead=Overhead.read(folder),
+            ).items()
         },
-        changes=_changes_table(changes(before, after)),
-        sides=_sides_table(sides(before, after)),
         costs=_costs(trials),
-        front=_front_table(front, result),
-        parts=_parts_table(trials, Overhead.read(folder)),
-        failures=_failures_table([trial for trial in trials if trial.state == "failed"]),
     )
-    write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return folder / FILE
 
 
-def changes(before: Answers, after: Answers) -> list[Change]:
-    """What the merge gained and lost, category by category.
-
-    Args:
-        before: The base VLM's answers.
-        after: The merge's, to the same examples.
-    """
-    found = []
-    for category in sorted(set(before.categories)):
-        own = [i for i, one in enumerate(before.categories) if one == category]
-        old, new = before.scores[own], after.scores[own]
-        found.append(
-            Change(
-                category, len(own), float(old.mean()), float(new.mean()), int((new > old).sum()), int((new < old).sum())
-            )
-        )
-    return found
+def _elsewhere(folder: Path) -> list[str]:
+    """What a command needs to find a study that does not lie in the usual folder."""
+    return [] if folder.parent == STUDIES else ["--studies", str(folder.parent)]
 
 
-def sides(before: Answers, after: Answers) -> list[Mapping[str, Any]]:
-    """Answers side by side, where the evaluator generates: first those that the merge gained, then those it lost."""
-    if not (before.responses and after.responses):
-        return []
-    difference = after.scores - before.scores
-    gained = [i for i in range(len(before)) if difference[i] > 0][:SHOWN]
-    lost = [i for i in range(len(before)) if difference[i] < 0][:SHOWN]
-    return [
-        {
-            "id": before.ids[i],
-            "category": before.categories[i],
-            "before": before.responses[i],
-            "after": after.responses[i],
-            "gained": bool(difference[i] > 0),
-        }
-        for i in (*gained, *lost)
-    ]
+def _map_caption(result: TuningResult) -> str:
+    lost = (
+        f" On the hatched side of the dashed line too much of category {result.keep.category} is lost, on average "
+        "under the posterior."
+        if result.keep
+        else ""
+    )
+    return (
+        "Darker dots came later. Inside the white line, a setting is within the noise of one evaluation of the best."
+        + lost
+    )
 
 
 def _base(result: TuningResult) -> ScoredMerge:
@@ -150,69 +110,10 @@ def _answers(folder: Path, line: ScoredMerge) -> Answers:
     return read_answers(answers_path(folder, MergeSetting(**line.setting), "test"))
 
 
-def _on_the_map(result: TuningResult) -> str:
-    words = "Darker dots came later. Inside the white line, a setting is within the noise of one evaluation of the best"
-    if result.keep is None:
-        return f"{words}."
-    lost = f"too much of category {result.keep.category} is lost, on average under the posterior"
-    return f"{words}. On the hatched side of the dashed line {lost}."
-
-
-def _costs(trials: Sequence[Trial]) -> Mapping[str, str]:
-    dollars = sum(trial.cost.dollars for trial in trials)
+def _costs(trials: Sequence[Trial]) -> Mapping[str, float]:
     return {
-        "trials": str(len(trials)),
-        "seconds merging": f"{sum(trial.cost.merge_seconds for trial in trials):.1f}",
-        "seconds evaluating": f"{sum(trial.cost.eval_seconds for trial in trials):.0f}",
-        **({"dollars to judges": f"{dollars:.2f}"} if dollars else {}),
+        "trials": len(trials),
+        "merge": sum(trial.cost.merge_seconds for trial in trials),
+        "evaluation": sum(trial.cost.eval_seconds for trial in trials),
+        "dollars": sum(trial.cost.dollars for trial in trials),
     }
-
-
-def _front_table(front: Sequence[TradeOff], result: TuningResult) -> TextTable | None:
-    """The trials that no other beats in both goals; None where there is one goal."""
-    if not front or result.keep is None:
-        return None
-    rows = [
-        (str(one.trial.number), describe(one.trial.setting), f"{one.score:.3f}", f"{one.kept:.3f}", f"{one.chance:.0%}")
-        for one in front
-        if one.best
-    ]
-    heads = ("trial", "setting", "score", result.keep.category, "chance that enough is kept")
-    return TextTable(heads, tuple(Row(head, tuple(cells)) for head, *cells in rows))
-
-
-def _changes_table(changes: Sequence[Change]) -> TextTable:
-    rows = [
-        Row(one.category, (str(one.examples), f"{one.before:.3f}", f"{one.after:.3f}", str(one.gained), str(one.lost)))
-        for one in changes
-    ]
-    return TextTable(("category", "examples", "before", "after", "gained", "lost"), tuple(rows))
-
-
-def _sides_table(sides: Sequence[Mapping[str, Any]]) -> TextTable | None:
-    """Answers side by side; None where the evaluator does not generate."""
-    rows = [
-        Row(one["id"], (one["category"], one["before"], one["after"], "gained" if one["gained"] else "lost"))
-        for one in sides
-    ]
-    return TextTable(("example", "category", "before", "after", ""), tuple(rows)) if rows else None
-
-
-def _parts_table(trials: Sequence[Trial], overhead: Overhead) -> TextTable:
-    """What a trial takes: each part, what it is, mean milliseconds by the wall clock, and of the tuner's processor."""
-    done = [trial.cost for trial in trials if trial.told_as is not None]
-    merging, evaluating = np.mean([(cost.merge_seconds, cost.eval_seconds) for cost in done], axis=0)
-    rows = [
-        Row("merge", ("by a worker", f"{1000 * merging:.1f}", "")),
-        Row("evaluate", ("by a worker", f"{1000 * evaluating:.1f}", "")),
-    ]
-    each = 1000 / max(overhead.trials, 1)
-    for part, about in PARTS.items():
-        rows.append(Row(part, (about, f"{each * overhead.wall[part]:.1f}", f"{each * overhead.processor[part]:.1f}")))
-    return TextTable(("part", "what happens", "on the wall clock", "of the tuner's processor"), tuple(rows))
-
-
-def _failures_table(failed: Sequence[Trial]) -> TextTable | None:
-    """Failed trials; None if there are none."""
-    rows = [Row(str(trial.number), (trial.kind, trial.reason, trial.log)) for trial in failed]
-    return TextTable(("trial", "kind", "reason", "log"), tuple(rows)) if rows else None

@@ -123,7 +123,7 @@ def lost(kept: Kept) -> str:
 
 def _advice(result: TuningResult) -> str:
     """What to do, and how sure that is."""
-    setting = describe(MergeSetting(**result.merges[0].setting))
+    setting = MergeSetting(**result.merges[0].setting).named
     low, high = (within_scores(result.mean + side * result.deviation) for side in (-Z95, Z95))
     expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
     about = (

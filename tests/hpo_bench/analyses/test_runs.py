@@ -61,7 +61,7 @@ def test_losses_are_points_of_the_test_split_where_scores_are_shares(
     landscapes: list[Landscape], runs: pd.DataFrame
 ) -> None:
     found = transfer.measure(landscapes, runs)
-    lost = transfer.losses(found, landscapes, ["4", "end"])
+    lost = transfer.losses(found, landscapes, ["4", "end"], reference="random")
     assert (lost["landscapes"], lost["unit"]) == (2, "points")
     by_hand = [
         100
@@ -122,6 +122,6 @@ def test_the_section_has_it_all(landscapes: list[Landscape], runs: pd.DataFrame)
     grids = analyse(landscapes)
     whole = analyse(landscapes, runs)
     assert len(grids.figures) == 2
-    assert [name for name, *_ in whole.figures] == ["study_restrictions", "study_optima", "study_transfer"]
+    assert [drawn.name for drawn in whole.figures] == ["study_restrictions", "study_optima", "study_transfer"]
     assert len(whole.tables) == len(grids.tables) + 3
     assert any("Rank correlation of validation and test" in sentence for sentence in whole.sentences)

@@ -1,7 +1,11 @@
+import json
 import re
+import shutil
+import subprocess
 from html.parser import HTMLParser
 
 import numpy as np
+import pandas as pd
 import pytest
 import synthetic
 from PIL import Image
@@ -13,6 +17,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import figures, landscape_map
+from hpo_bench.display.looks import colours
 from hpo_bench.workers import Local
 from landscapes import catalogue
 
@@ -54,29 +59,66 @@ class Elements(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.found.append((tag, dict(attributes)))
-        if tag not in {"meta", "img", "link", "br"}:
+        if tag not in {"meta", "img", "link", "br", "input"}:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
 
 
-def test_the_page_is_self_contained_and_well_formed(page):
+def test_the_page_is_self_contained_and_well_formed(results, page):
     elements = Elements(page)
+    names = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
+    assert len(names) == len(set(names))
     for tag, attributes in elements.found:
-        assert tag not in {"script", "link", "iframe"}
+        assert tag not in {"link", "iframe"}
+        assert "src" not in attributes or tag == "img"
+        if tag == "a" and not attributes["href"].startswith("#"):
+            assert (results / attributes["href"]).is_file(), "it lies beside the page"
+            continue
         for name in ("src", "href", "srcset", "poster", "data"):
             assert attributes.get(name, "data:").startswith(("data:", "#"))
+            if attributes.get(name, "").startswith("#"):
+                assert attributes[name][1:] in names
     text = re.sub(r'"data:[^"]*"', '""', page)
     assert "http" not in text
     assert "@import" not in text
-    assert "url(" not in text
+    assert re.findall(r"url\((?!#)", text) == []
+
+
+def test_every_figure_and_table_lies_beside_the_page_in_three_formats(results, page):
+    linked = {attributes["href"] for tag, attributes in Elements(page).found if tag == "a" and "download" in attributes}
+    figures = {path.stem for path in (results / "figures").iterdir()}
+    tables = {path.stem for path in (results / "tables").iterdir()}
+    assert {"table_answer", "table_headline", "table_comparisons", "study_1"} <= tables
+    assert linked == {f"figures/{name}.{kind}" for name in figures for kind in ("png", "svg", "csv")} | {
+        f"tables/{name}.{kind}" for name in tables for kind in ("md", "tex", "csv")
+    }
+    content = json.loads((results / "summary.json").read_text())
+    assert linked <= set(content["files"]), "the summary vouches for them"
+    ratios = pd.read_csv(results / "figures" / "ror.csv")
+    mine = ratios[(ratios["at"] == "end") & (ratios["optimizer"] == "sobol")]["regret_over_random"]
+    assert mine.median() == pytest.approx(content["optimizers"]["sobol"]["at"]["end"]["median_ror_all"]["value"])
+    assert (results / "tables" / "table_headline.tex").read_text().startswith(r"\begin{tabular}")
+
+
+def test_the_answer_comes_first_and_says_what_was_real(page):
+    first = page[: page.index("Contents</h2>")]
+    for words in ("What to use", "loss on unseen examples", "Real: 125 merges"):
+        assert words in first
+    assert "regret over random: an optimiser’s\ndistance" in first
+    assert first.count('<div class="scroll"') == first.count("<figure") == 1
 
 
 def test_every_picture_has_words(page):
-    pictures = [attributes for tag, attributes in Elements(page).found if tag == "img"]
-    assert len(pictures) == 5 + 3 + len(NAMES)
-    assert all(len(picture["alt"]) > 60 for picture in pictures)
+    found = Elements(page).found
+    drawn = [attributes["aria-label"] for _, attributes in found if attributes.get("role") == "img"]
+    pictures = [attributes["alt"] for tag, attributes in found if tag == "img"]
+    assert (len(drawn), len(pictures)) == (6 + 3, len(NAMES))
+    assert all(len(words) > 60 for words in drawn + pictures)
 
 
 @pytest.mark.parametrize(
@@ -94,13 +136,12 @@ def test_the_page_says(page, what):
 
 
 def test_what_cards_say_is_escaped(page):
-    assert "<script>" not in page
+    assert page.count("<script>") == 1, "our own"
+    assert "<script>alert" not in page
     assert "&lt;script&gt;" in page
 
 
 def test_the_headline_table_has_the_figures_of_the_summary(results, page):
-    import json
-
     content = json.loads((results / "summary.json").read_text())
     value = content["optimizers"]["pattern-search"]["at"]["10"]["median_ror_all"]["value"]
     row = re.search(r"Pattern Search</th><td>([^<]*)</td>", page)
@@ -110,8 +151,8 @@ def test_the_headline_table_has_the_figures_of_the_summary(results, page):
 def test_figures_are_there_twice_and_not_blank(results):
     names = {path.stem for path in (results / "figures").glob("*.svg")}
     assert names == {
-        "ror", "regret_curves", "profiles", "ranks", "ror_by_group", "landscape_smooth-a_ta", "landscape_rugged-b_dare",
-        "study_restrictions", "study_optima", "study_transfer",
+        "answer", "ror", "regret_curves", "profiles", "ranks", "ror_by_group", "landscape_smooth-a_ta",
+        "landscape_rugged-b_dare", "study_restrictions", "study_optima", "study_transfer",
     }  # fmt: skip
     for name in names:
         with Image.open(results / "figures" / f"{name}.png") as picture:
@@ -159,7 +200,7 @@ def test_a_map_has_a_panel_for_each_recorded_density_and_one_for_the_optimum(roo
 
 
 def test_optimizers_keep_their_colours():
-    few, many = figures.colours(["random", "mine:Own"]), figures.colours(["gp-bo", "random", "mine:Own", "other:Own"])
+    few, many = colours(["random", "mine:Own"]), colours(["gp-bo", "random", "mine:Own", "other:Own"])
     assert few["random"] == many["random"]
     assert few["mine:Own"] == many["mine:Own"]
     assert len(set(many.values())) == 4
@@ -170,3 +211,52 @@ def test_the_study_is_copied_faithfully():
     assert len(table) == 10
     assert table["CMMMU"] == {"DARE": 9.27, "TA": 7.77, "TIES": 15.99}
     assert table["WV-Q2"]["TIES"] == 4.58
+
+
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+LOOK = """<pre id="seen"></pre><script>
+const look = (frame) => {
+  const page = frame.contentDocument, found = (selector) => page.querySelectorAll(selector).length;
+  const seen = { wide: page.documentElement.scrollWidth - frame.clientWidth };
+  seen.maps = found(".picker figure:not(.unpicked)");
+  page.querySelector(".filter input[value=sobol]").click();
+  seen.off = found("[data-optimizer=sobol]") - found("[data-optimizer=sobol].off");
+  const mark = page.querySelector("#ror [data-says]");
+  mark.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX: 9, clientY: 9 }));
+  seen.tip = page.querySelector(".tip").textContent;
+  const select = page.querySelector(".picker select");
+  select.selectedIndex = 1;
+  select.dispatchEvent(new Event("change"));
+  seen.map = page.querySelector(".picker figure:not(.unpicked)").id;
+  frame.contentWindow.dispatchEvent(new Event("beforeprint"));
+  seen.folded = found("details:not([open])");
+  seen.ground = frame.contentWindow.getComputedStyle(page.body).backgroundColor;
+  return seen;
+};
+onload = () => {
+  const all = [...document.querySelectorAll("iframe")].map(look);
+  document.querySelector("#seen").textContent = JSON.stringify(all);
+};
+</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="needs chromium")
+@pytest.mark.parametrize(("scheme", "ground"), [(1, "rgb(255, 255, 255)"), (0, "rgb(18, 24, 31)")])
+def test_in_a_browser_it_fits_filters_shows_values_and_unfolds_for_print(results, tmp_path, scheme, ground):
+    frames = "".join(f'<iframe src="{results}/index.html" width="{w}" height="900"></iframe>' for w in (390, 768, 1440))
+    (tmp_path / "look.html").write_text(frames + LOOK)
+    done = subprocess.run(
+        [
+            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--blink-settings=preferredColorScheme={scheme}",
+            "--virtual-time-budget=4000", "--dump-dom", f"file://{tmp_path}/look.html",
+        ],
+        capture_output=True, text=True, check=True, timeout=240,
+    )  # fmt: skip
+    for seen in json.loads(re.search(r'<pre id="seen">(.*?)</pre>', done.stdout)[1]):
+        assert seen["wide"] <= 0, "nothing runs out of the page"
+        assert (seen["maps"], seen["map"]) == (1, "landscape_rugged-b_dare")
+        assert seen["off"] == 0
+        assert "smooth-a/ta" in seen["tip"] or "median" in seen["tip"]
+        assert seen["folded"] == 0
+        assert seen["ground"] == ground

@@ -1,0 +1,179 @@
+"""What a benchmark says to somebody who has a pair to tune: what to use, what it gains, and how far to believe it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from hpo_bench.benchmark.tables import (
+    NAMES,
+    at,
+    comparison_sentence,
+    headline,
+    leader,
+    moments,
+    noise_sentence,
+    when,
+)
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import counted, interval, listed, number
+from landscapes.landscape import Landscape
+
+USUAL = ("grid", "random")
+"""What people use who use no optimiser: the others of the answer."""
+
+
+def real(landscapes: Sequence[Landscape]) -> dict:
+    """How much of a benchmark on these landscapes is merges that were made and evaluated.
+
+    Returns:
+        Plain JSON values: `settings` that were merged and evaluated, `held_out` ones that no surrogate was fitted to,
+        and the least and greatest error of the surrogates at these, in % of the range (`error`; null if none were).
+    """
+    trusts = [landscape.fidelity() for landscape in landscapes]
+    errors = [trust.held_out_rmse for trust in trusts if np.isfinite(trust.held_out_rmse)]
+    return {
+        "settings": sum(len(landscape.grid) for landscape in landscapes),
+        "held_out": sum(trust.held_out for trust in trusts),
+        "error": [float(min(errors)), float(max(errors))] if errors else None,
+    }
+
+
+def table(content: Mapping) -> TextTable:
+    """The one table: what each optimiser loses on unseen examples, beside its regret on the surrogate.
+
+    Args:
+        content: What `summary.summary` made, with what comes with the report.
+
+    Returns:
+        The headline table where unseen examples were not recorded.
+    """
+    found = content["unseen"]
+    if not found:
+        return headline(content)
+    points = moments(content)
+    order = sorted(content["optimizers"], key=lambda one: found["at"][points[0]][one]["value"])
+    heads = [f"loss on unseen examples, {when(point)}" for point in points]
+    heads += [f"{NAMES['median_ror']} on the surrogate, {when(point)}" for point in points]
+    rows = tuple(
+        Row(
+            content["optimizers"][one]["label"],
+            (
+                *(interval(found["at"][point][one]) for point in points),
+                *(interval(content["optimizers"][one]["at"][point]["median_ror_all"]) for point in points),
+            ),
+            one,
+        )
+        for one in order
+    )
+    return TextTable(("optimiser", *heads), rows)
+
+
+def sentences(content: Mapping) -> dict[str, str]:
+    """The answer in words, by what each is about.
+
+    Args:
+        content: What `summary.summary` made, with what comes with the report.
+    """
+    if not content["unseen"]:
+        said = {"What to use": leader(content), "Is the difference real?": comparison_sentence(content)}
+        return {head: text for head, text in said.items() if text}
+    said = {
+        "What to use": _use(content),
+        "What it gains on unseen examples": _gains(content),
+        "What of that is beyond the noise": _noise(content),
+        "What was real, and what interpolated": _real(content),
+    }
+    return {head: text for head, text in said.items() if text}
+
+
+def _others(content: Mapping) -> list[str]:
+    reference = content["comparisons"]["reference"]
+    return [one for one in USUAL if one in content["optimizers"] and one != reference]
+
+
+def _labels(content: Mapping) -> dict[str, str]:
+    names = {"grid": "the plain grid"}
+    return {identity: names.get(identity, one["label"]) for identity, one in content["optimizers"].items()}
+
+
+def _use(content: Mapping) -> str:
+    """For which budgets the reference is better than what people use without it."""
+    labels, others, saved = _labels(content), _others(content), content["unseen"]["saved"]
+    reference = labels[content["comparisons"]["reference"]]
+    if not others:
+        return leader(content)
+    parts = []
+    for other in others:
+        verdict: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
+        for point, by in saved.items():
+            verdict[_sign(by[other])].append(at(point))
+        said = [f"{word} {listed(verdict[key])}" for key, word in VERDICTS.items() if verdict[key]]
+        parts.append(f"than {labels[other]} {', '.join(said)}")
+    budgets = sorted({one["budget"] for one in content["landscapes"]})
+    return (
+        f"{reference}, judged by the loss on unseen examples after t evaluations: {'; '.join(parts)}. "
+        f"The end is after {listed([str(budget) for budget in budgets])} evaluations."
+    )
+
+
+VERDICTS = {"better": "better", "worse": "worse", "open": "not distinguishable"}
+
+
+def _sign(difference: Mapping[str, float | None]) -> str:
+    """By a paired 95% interval: better, worse or open."""
+    low, high = difference["low"], difference["high"]
+    if low is None or high is None or low <= 0 <= high:
+        return "open"
+    return "better" if low > 0 else "worse"
+
+
+def _gains(content: Mapping) -> str:
+    found, labels, others = content["unseen"], _labels(content), _others(content)
+    reference = content["comparisons"]["reference"]
+    unit, parts = _unit(content), []
+    for point, known in found["at"].items():
+        said = f"{at(point)} {labels[reference]} loses {interval(known[reference])} {unit}"
+        if others:
+            against = [f"{interval(found['saved'][point][one])} less than {labels[one]}" for one in others]
+            said += f", {listed(against)}"
+        parts.append(said)
+    return (
+        f"Against the best setting there is for them, {'; '.join(parts)}. In brackets 95% intervals over pairs; "
+        "differences are paired."
+    )
+
+
+def _unit(content: Mapping) -> str:
+    return "points" if content["unseen"]["unit"] == "points" else "% of the range"
+
+
+def _noise(content: Mapping) -> str:
+    noise = [one["noise_of_a_comparison"] for one in content["landscapes"] if one["noise_of_a_comparison"] is not None]
+    if not noise or content["unseen"]["unit"] != "points":
+        return noise_sentence(content)
+    pairs = len({one["pair"] for one in content["landscapes"]})
+    return (
+        "One study cannot see it: the difference of two good settings on the examples that are tuned on has a "
+        f"standard error of {number(100 * float(np.median(noise)))} points (median). It shows as the mean over "
+        f"{counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}, and an interval that holds 0 "
+        f"shows nothing. {noise_sentence(content)}"
+    )
+
+
+def _real(content: Mapping) -> str:
+    found = content["real"]
+    if not found:
+        return ""
+    queries = sum(one["budget"] for one in content["landscapes"]) * len(content["optimizers"]) * content["seeds"]
+    held = ""
+    if found["held_out"]:
+        low, high = found["error"]
+        held = (
+            f" At {found['held_out']:,} further real merges, which no surrogate was fitted to, it errs by {low:.1f} to "
+            f"{high:.1f}% of the range."
+        )
+    return (
+        f"Real: {found['settings']:,} merges, each evaluated on examples to tune on and on unseen ones. Interpolated: "
+        f"all between them; the {queries:,} queries of the optimisers read a surrogate, and so does the loss on unseen "
+        f"examples, through the scores of the same merges there.{held}"
+    )

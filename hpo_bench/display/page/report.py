@@ -1,0 +1,134 @@
+"""A report: one self-contained page, and beside it every figure and table as files."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from hpo_bench.display.figures import Drawn, encode
+from hpo_bench.display.looks import looks
+from hpo_bench.display.svg import inline
+from hpo_bench.display.table import TextTable
+from hpo_bench.files import OutputFolder, write
+
+HERE = "hpo_bench.display.page"
+FORMATS = {"png": "PNG", "svg": "SVG", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A figure or a table on the page.
+
+    Attributes:
+        name: Its anchor, and that of its files.
+        content: What stands on the page.
+        caption: What it shows.
+        alt: A figure in words, for those who cannot see it; empty for tables.
+        links: Address of its file, beside the page, by format.
+    """
+
+    name: str
+    content: Markup | TextTable
+    caption: str
+    alt: str
+    links: Mapping[str, str]
+
+
+class Report:
+    """A page under way.
+
+    Figures stand in the page as SVG that takes its colours, or as small pictures, so that it needs no other file; the
+    same figures as PNG, SVG and CSV, and the tables as Markdown, LaTeX and CSV, lie beside it, and it links to them.
+
+    Args:
+        page: Where it will be.
+        figures: Folder of the figures, under that of the page.
+        tables: Folder of the tables, under that of the page.
+        source: What the numbers come from, in a line.
+    """
+
+    def __init__(self, page: Path, *, figures: Path, tables: Path, source: str) -> None:
+        self.page, self.source = page, source
+        self._figures, self._tables = OutputFolder(figures), OutputFolder(tables)
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """Every file beside the page, with the SHA-256 of its content."""
+        return {**self._figures.files, **self._tables.files}
+
+    def figure(self, drawn: Drawn) -> Shown:
+        """Keep a figure, and give what the page shows of it.
+
+        Raises:
+            ResultsError: If a file cannot be written.
+        """
+        content = {**encode(drawn.figure, self.source), "csv": drawn.data.to_csv(index=False).encode()}
+        links = self._keep(self._figures, drawn.name, content)
+        return Shown(drawn.name, Markup(inline(content["svg"], drawn.name)), drawn.caption, drawn.alt, links)  # noqa: S704
+
+    def picture(self, name: str, encoded: Mapping[str, bytes], *, caption: str, alt: str) -> Shown:
+        """The same for a figure that was encoded elsewhere and is shown as a small picture.
+
+        Args:
+            name: Of its files.
+            encoded: Its files by suffix; `webp` is for the page alone.
+            caption: What stands below it.
+            alt: The same in words.
+
+        Raises:
+            ResultsError: If a file cannot be written.
+        """
+        data = base64.b64encode(encoded["webp"]).decode()
+        links = self._keep(self._figures, name, {kind: one for kind, one in encoded.items() if kind != "webp"})
+        picture = Markup('<img src="data:image/webp;base64,{}" alt="{}" loading="lazy">').format(data, alt)
+        return Shown(name, picture, caption, alt, links)
+
+    def table(self, name: str, title: str, table: TextTable | None) -> Shown | None:
+        """Keep a table, and give what the page shows of it; None if there is none.
+
+        Raises:
+            ResultsError: If a file cannot be written.
+        """
+        if table is None or not table.rows:
+            return None
+        texts = {"md": table.to_markdown() + "\n", "tex": table.to_latex(), "csv": table.to_csv()}
+        links = self._keep(self._tables, name, {kind: text.encode() for kind, text in texts.items()})
+        return Shown(name, table, title, "", links)
+
+    def write(self, package: str, template: str, **content: object) -> str:
+        """Write the page, and remove files that an earlier one left beside it.
+
+        Args:
+            package: Which package has the template, which extends `base.html.j2`.
+            template: Its file.
+            content: What it needs.
+
+        Returns:
+            The SHA-256 of the page.
+
+        Raises:
+            ResultsError: If it cannot be written.
+        """
+        # Style and script are ours; everything else that comes from cards or classes is escaped.
+        environment = Environment(
+            loader=ChoiceLoader([PackageLoader(package, "."), PackageLoader(HERE, ".")]), autoescape=True,
+            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        environment.globals |= {
+            own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704
+            for own, kind in (("style", "css"), ("script", "js"))
+        }
+        text = environment.get_template(template).render(looks=looks, source=self.source, **content)
+        for shelf in (self._figures, self._tables):
+            shelf.clear_others()
+        return write(self.page, partial(Path.write_text, data=text, encoding="utf-8"))
+
+    def _keep(self, shelf: OutputFolder, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
+        shelf.keep(name, content)
+        folder = shelf.folder.relative_to(self.page.parent).as_posix()
+        return {FORMATS[kind]: f"{folder}/{name}.{kind}" for kind in content}

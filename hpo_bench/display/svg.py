@@ -1,0 +1,94 @@
+"""Figures as SVG that says what its marks are: hover texts, whose they are, and colours that follow a page's.
+
+Matplotlib keeps one free word of an artist in its SVG, the group's id. `tell` writes there what a mark is about;
+`tidy` turns it into titles, which browsers show under the pointer, and `inline` into a part of a page.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from itertools import count
+from xml.etree import ElementTree
+
+from matplotlib.artist import Artist
+
+from hpo_bench.display.looks import BAND, DEEP_BAND, FAINT, INK, RULE, SOFT
+
+SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
+VARIABLES = {
+    INK: "--ink", FAINT: "--faint", SOFT: "--soft", BAND: "--band", DEEP_BAND: "--deep-band", RULE: "--line",
+    "#FFFFFF": "--ground",
+}  # fmt: skip
+"""What of a figure takes the page's colours; those of its data stay as they are, legible on white and on dark."""
+HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
+NAMESPACE = re.compile(r' xmlns(:\w+)?="[^"]*"')
+REFERENCE = re.compile(r"url\(#([^)]*)\)")
+
+
+def tell(artist: Artist, *, optimizer: str | None = None, words: Sequence[str] = ()) -> None:
+    """Say what an artist shows.
+
+    Args:
+        artist: One line, area, or row of marks.
+        optimizer: Whose it is, so that a page can hide it with the others of that optimiser; None if nobody's.
+        words: What a reader sees under the pointer: one text for all of it, or one for each mark.
+    """
+    artist.set_gid(json.dumps({"optimizer": optimizer, "words": list(words)}))
+
+
+def tidy(svg: bytes) -> bytes:
+    """The same figure with titles and plain ids in place of what `tell` wrote."""
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)
+    root = ElementTree.fromstring(svg)  # noqa: S314 - our own
+    numbers = count(1)
+    for element in root.iter():
+        name = element.get("id", "")
+        if name.startswith("{"):
+            told = json.loads(name)
+            element.set("id", f"told_{next(numbers)}")
+            if told["optimizer"]:
+                element.set("data-optimizer", told["optimizer"])
+            marks = list(element.iter(f"{{{SVG}}}use"))
+            shown = marks if len(marks) == len(told["words"]) > 1 else [element]
+            for mark, words in zip(shown, told["words"], strict=False):
+                title = ElementTree.Element(f"{{{SVG}}}title")
+                title.text = words
+                mark.insert(0, title)
+    return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def inline(svg: bytes, name: str) -> str:
+    """A tidy figure as a part of a page: its own ids, the page's ink and ground.
+
+    Args:
+        svg: The figure.
+        name: Of the figure, which begins each of its ids: a page has each id once.
+    """
+    ElementTree.register_namespace("", SVG)
+    ElementTree.register_namespace("xlink", XLINK)
+    root = ElementTree.fromstring(svg)  # noqa: S314 - our own
+    for metadata in root.findall(f"{{{SVG}}}metadata"):
+        root.remove(metadata)
+    for attribute in ("width", "height"):
+        root.attrib.pop(attribute, None)
+    link = f"{{{XLINK}}}href"
+    for element in root.iter():
+        for key, value in list(element.attrib.items()):
+            if key == "id":
+                element.set(key, f"{name}-{value}")
+            elif key == link:
+                del element.attrib[key]
+                element.set("href", f"#{name}-{value[1:]}" if value.startswith("#") else value)
+            elif "url(#" in value:
+                element.set(key, REFERENCE.sub(rf"url(#{name}-\1)", value))
+        if style := element.get("style"):
+            element.set("style", HEX.sub(_variable, REFERENCE.sub(rf"url(#{name}-\1)", style)))
+    root.set("aria-hidden", "true")  # What it shows is said in words beside it.
+    # A page knows these names without being told where they come from.
+    return NAMESPACE.sub("", ElementTree.tostring(root, encoding="unicode"))
+
+
+def _variable(found: re.Match[str]) -> str:
+    colour = found[0].upper()
+    return f"var({VARIABLES[colour]})" if colour in VARIABLES else found[0]

@@ -1,0 +1,199 @@
+"""The tables of a study's page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.evaluation.base import Answers
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95, error_of_difference
+from hpo_bench.tuning.outcome.posterior import TradeOff
+from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
+from hpo_bench.tuning.progress import PARTS, Overhead
+from hpo_bench.tuning.trial import Trial
+
+SHOWN = 12
+"""So many answers are shown side by side, of those that the merge gained and of those that it lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a category of test examples fared.
+
+    Attributes:
+        category: Its name.
+        examples: How many there are.
+        before: Mean score of the base VLM.
+        after: Mean score of the recommended merge.
+        error: Standard error of the difference, paired over examples; see `error_of_difference`.
+        gained: How many the merge scores higher.
+        lost: How many it scores lower.
+    """
+
+    category: str
+    examples: int
+    before: float
+    after: float
+    error: float
+    gained: int
+    lost: int
+
+    @property
+    def difference(self) -> str:
+        """`+0.125 ± 0.040`: what the merge has more, with half of its 95% interval."""
+        return _around(self.after - self.before, self.error)
+
+
+def changes(before: Answers, after: Answers) -> list[Change]:
+    """What the merge gained and lost, category by category.
+
+    Args:
+        before: The base VLM's answers.
+        after: The merge's, to the same examples.
+    """
+    found = []
+    for category in sorted(set(before.categories)):
+        own = [i for i, one in enumerate(before.categories) if one == category]
+        old, new = before.scores[own], after.scores[own]
+        found.append(
+            Change(
+                category,
+                len(own),
+                float(old.mean()),
+                float(new.mean()),
+                error_of_difference(new - old),
+                int((new > old).sum()),
+                int((new < old).sum()),
+            )
+        )
+    return found
+
+
+def sides(before: Answers, after: Answers) -> list[Mapping[str, Any]]:
+    """Answers side by side, where the evaluator generates: first those that the merge gained, then those it lost."""
+    if not (before.responses and after.responses):
+        return []
+    difference = after.scores - before.scores
+    gained = [i for i in range(len(before)) if difference[i] > 0][:SHOWN]
+    lost = [i for i in range(len(before)) if difference[i] < 0][:SHOWN]
+    return [
+        {
+            "id": before.ids[i],
+            "category": before.categories[i],
+            "before": before.responses[i],
+            "after": after.responses[i],
+            "gained": bool(difference[i] > 0),
+        }
+        for i in (*gained, *lost)
+    ]
+
+
+def tables(
+    result: TuningResult,
+    *,
+    changes: Sequence[Change],
+    answers: Sequence[Mapping[str, Any]],
+    front: Sequence[TradeOff],
+    trials: Sequence[Trial],
+    overhead: Overhead,
+) -> dict[str, tuple[str, TextTable]]:
+    """Every table of the page, by name with its title; one without rows says nothing.
+
+    Args:
+        result: What came of the study.
+        changes: How categories fared.
+        answers: Answers side by side.
+        front: Trials in both goals, where something is to be kept.
+        trials: All of them.
+        overhead: What the tuner itself took.
+    """
+    rows = {
+        "scores": ("Scores", *_scores(result)),
+        "front": ("What keeping costs", *_front(result, front)),
+        "categories": (
+            "Before and after, by category",
+            ("category", "examples", "before", "after", "difference ± 95%", "gained", "lost"),
+            [
+                (
+                    one.category,
+                    one.examples,
+                    f"{one.before:.3f}",
+                    f"{one.after:.3f}",
+                    one.difference,
+                    one.gained,
+                    one.lost,
+                )
+                for one in changes
+            ],
+        ),
+        "answers": (
+            "Answers before and after",
+            ("example", "category", "before", "after", "what became of it"),
+            [
+                (one["id"], one["category"], one["before"], one["after"], "gained" if one["gained"] else "lost")
+                for one in answers
+            ],
+        ),
+        "parts": (
+            "What a trial takes",
+            ("part", "what happens", "on the wall clock, ms", "of the tuner’s processor, ms"),
+            _parts(trials, overhead),
+        ),
+        "failures": (
+            "Failures",
+            ("trial", "kind", "reason", "log"),
+            [(one.number, one.kind, one.reason, one.log) for one in trials if one.state == "failed"],
+        ),
+    }
+    return {
+        name: (title, TextTable(columns, tuple(Row(*_texts(line)) for line in lines)))
+        for name, (title, columns, lines) in rows.items()
+    }
+
+
+def _texts(line: Sequence[object]) -> tuple[str, tuple[str, ...]]:
+    head, *cells = ("" if cell is None else str(cell) for cell in line)
+    return head, tuple(cells)
+
+
+def _around(value: float, error: float) -> str:
+    return f"{value:+.3f} ± {Z95 * error:.3f}" if np.isfinite(error) else f"{value:+.3f}"
+
+
+def _scores(result: TuningResult) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    def line(place: int, one: ScoredMerge) -> tuple[object, ...]:
+        behind = _around(one.behind, one.behind_error) if place else ""
+        kept = (f"{one.kept.test:.3f}", _around(one.kept.lost, one.kept.lost_error)) if one.kept else ()
+        test = f"{one.test:.3f} ± {Z95 * one.test_error:.3f}"
+        return result.title(one), MergeSetting(**one.setting).named, f"{one.validation:.3f}", test, behind, *kept
+
+    keep = (f"{result.keep.category}, test", "below the VLM") if result.keep else ()
+    heads = ("merge", "setting", "validation", "test", "recommended is better by", *keep)
+    return heads, [line(place, one) for place, one in enumerate(result.merges)]
+
+
+def _front(result: TuningResult, front: Sequence[TradeOff]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    heads = ("trial", "setting", "score", result.keep.category if result.keep else "", "chance that enough is kept")
+    lines: list[tuple[object, ...]] = [
+        (one.trial.number, one.trial.setting.named, f"{one.score:.3f}", f"{one.kept:.3f}", f"{100 * one.chance:.0f}%")
+        for one in front
+        if one.best
+    ]
+    return heads, lines
+
+
+def _parts(trials: Sequence[Trial], overhead: Overhead) -> list[tuple[object, ...]]:
+    """What a trial takes: each part, what it is, mean milliseconds by the wall clock, and of the tuner's processor."""
+    done = [trial for trial in trials if trial.told_as is not None]
+    found: list[tuple[object, ...]] = [
+        ("merge", "by a worker", f"{1000 * float(np.mean([trial.cost.merge_seconds for trial in done])):.1f}", ""),
+        ("evaluate", "by a worker", f"{1000 * float(np.mean([trial.cost.eval_seconds for trial in done])):.1f}", ""),
+    ]
+    each = 1000 / max(overhead.trials, 1)
+    return found + [
+        (part, about, f"{each * overhead.wall[part]:.1f}", f"{each * overhead.processor[part]:.1f}")
+        for part, about in PARTS.items()
+    ]
