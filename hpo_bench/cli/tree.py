@@ -23,6 +23,7 @@ SECTIONS = {
     },
     "Compare optimisers": {
         "run": "Run optimisers on recorded landscapes and write the report.",
+        "compare": "See whether any optimiser is worse than in earlier results.",
         "landscapes": "See which landscapes there are, check them, add your own.",
         "record": "Record a landscape from real merges of a pair.",
         "nano": "Train tiny real VLM-LLM pairs from scratch.",
