@@ -80,7 +80,7 @@ def inline(svg: bytes, name: str) -> str:
             elif key == link:
                 del element.attrib[key]
                 element.set("href", f"#{name}-{value[1:]}" if value.startswith("#") else value)
-            elif "url(#" in value:
+            elif key != "style" and "url(#" in value:
                 element.set(key, REFERENCE.sub(rf"url(#{name}-\1)", value))
         if style := element.get("style"):
             element.set("style", HEX.sub(_variable, REFERENCE.sub(rf"url(#{name}-\1)", style)))

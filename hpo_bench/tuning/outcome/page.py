@@ -45,7 +45,7 @@ def write_report(store: TrialStore) -> Path:
     origin = StudyOrigin.read(folder)
     source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
     beside = folder / BESIDE
-    report = Report(folder / FILE, figures=beside, tables=beside, source=source)
+    report = Report(folder / FILE, figures=beside / "figures", tables=beside / "tables", source=source)
     drawn = [
         Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, figures.rows(trials)),
         Drawn(

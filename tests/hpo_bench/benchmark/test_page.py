@@ -87,6 +87,7 @@ def test_the_page_is_self_contained_and_well_formed(results, page):
     assert "http" not in text
     assert "@import" not in text
     assert re.findall(r"url\((?!#)", text) == []
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(names)
 
 
 def test_every_figure_and_table_lies_beside_the_page_in_three_formats(results, page):

@@ -1,6 +1,7 @@
 """Looking at finished studies, and exporting what they found."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -124,6 +125,9 @@ def test_page_stands_alone(study: Study) -> None:
     page = study.write_report().read_text(encoding="utf-8")
     assert page.count("<svg") == 2
     assert "http" not in page
+    linked = re.findall(r'<a href="(report/[^"]+)" download', page)
+    assert len(linked) == 3 * (2 + 4)
+    assert all((study.folder / link).is_file() for link in linked)
     for words in ("recommended", "base VLM", "gained", "hpo-bench tune synthetic"):
         assert words in page
 
