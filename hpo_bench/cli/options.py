@@ -94,12 +94,33 @@ LANDSCAPES_DIR = click.option(
     "--landscapes-dir", type=FOLDER, metavar="DIR",
     help="Recorded grids of your own, as PAIR/METHOD/{grid.parquet,card.yaml}.  [default: those shipped]",
 )  # fmt: skip
+
+
+def optimizers_begun(_context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """For a shell that completes: the optimisers that begin so."""
+    from optimizers.registry import REGISTRY
+
+    return [name for name in REGISTRY.names() if name.startswith(incomplete)]
+
+
+def landscapes_begun(context: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """For a shell that completes: the landscapes that begin so, in the folder that the line names, if it does."""
+    from landscapes import catalogue
+    from landscapes.errors import LandscapeError
+
+    try:
+        known = catalogue.names(context.params.get("landscapes_dir"))
+    except LandscapeError:
+        return []
+    return [name for name in known if name.startswith(incomplete)]
+
+
 LANDSCAPES = click.option(
-    "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN",
+    "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
     help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all]",
 )  # fmt: skip
 OPTIMIZERS = click.option(
-    "-o", "--optimizer", "identities", multiple=True, metavar="NAME",
+    "-o", "--optimizer", "identities", multiple=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
 )  # fmt: skip
 SURROGATE = click.option(

@@ -21,6 +21,7 @@ from hpo_bench.cli.options import (
     Command,
     device,
     methods,
+    optimizers_begun,
 )
 from hpo_bench.cli.types import Number
 from hpo_bench.display.printing import say
@@ -69,7 +70,7 @@ class RangeType(click.ParamType):
 @click.option("--demo", is_flag=True, help="Tune the small pair that ships with hpo-bench.")
 @methods("ta; several race for the budget")
 @click.option(
-    "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME",
+    "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class.",
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: 40 in 2-D, 60 in 3-D]")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import LANDSCAPES_DIR, SURROGATE
+from hpo_bench.cli.options import LANDSCAPES_DIR, SURROGATE, landscapes_begun
 from hpo_bench.cli.options import out as out_option
 from hpo_bench.display.printing import say
 
@@ -17,7 +17,7 @@ Examples:
 
 
 @click.command(epilog=EXAMPLES)
-@click.argument("name")
+@click.argument("name", shell_complete=landscapes_begun)
 @out_option("the map as PNG and SVG", shown="drawn in the terminal")
 @SURROGATE
 @LANDSCAPES_DIR
