@@ -15,8 +15,8 @@ from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import landscape_map
 from hpo_bench.display.figures import Drawn, provenance
 from hpo_bench.display.looks import looks
-from hpo_bench.display.page.report import Report, Shown
 from hpo_bench.display.words import counted
+from hpo_bench.page.report import Report, Shown
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR

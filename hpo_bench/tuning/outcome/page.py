@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpo_bench.display.figures import Drawn
-from hpo_bench.display.page.report import Report
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.page.report import Report
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome import figures

@@ -16,7 +16,7 @@ from hpo_bench.display.svg import inline
 from hpo_bench.display.table import TextTable
 from hpo_bench.files import OutputFolder, write
 
-HERE = "hpo_bench.display.page"
+HERE = "hpo_bench.page"
 FORMATS = {"png": "PNG", "svg": "SVG", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 
 
