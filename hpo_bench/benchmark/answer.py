@@ -102,21 +102,25 @@ def _use(content: Mapping) -> str:
     reference = labels[content["comparisons"]["reference"]]
     if not others:
         return leader(content)
+    patterns: dict[tuple[str, ...], list[str]] = {}
+    for point, by in saved.items():
+        patterns.setdefault(tuple(_sign(by[other]) for other in others), []).append(at(point))
     parts = []
-    for other in others:
-        verdict: dict[str, list[str]] = {"better": [], "worse": [], "open": []}
-        for point, by in saved.items():
-            verdict[_sign(by[other])].append(at(point))
-        said = [f"{word} {listed(verdict[key])}" for key, word in VERDICTS.items() if verdict[key]]
-        parts.append(f"than {labels[other]} {', '.join(said)}")
+    for pattern, points in patterns.items():
+        said = [
+            f"{words} {listed([labels[one] for one, sign in zip(others, pattern, strict=True) if sign == key])}"
+            for key, words in VERDICTS.items()
+            if key in pattern
+        ]
+        parts.append(f"{listed(points)} it is {listed(said)}")
     budgets = sorted({one["budget"] for one in content["landscapes"]})
     return (
-        f"{reference}, judged by the loss on unseen examples after t evaluations: {'; '.join(parts)}. "
-        f"The end is after {listed([str(budget) for budget in budgets])} evaluations."
+        f"{reference}: by the loss on unseen examples after t evaluations {'; '.join(parts)} (the end is after "
+        f"{listed([str(budget) for budget in budgets])} evaluations)."
     )
 
 
-VERDICTS = {"better": "better", "worse": "worse", "open": "not distinguishable"}
+VERDICTS = {"better": "better than", "worse": "worse than", "open": "not distinguishable from"}
 
 
 def _sign(difference: Mapping[str, float | None]) -> str:
@@ -134,8 +138,8 @@ def _gains(content: Mapping) -> str:
     for point, known in found["at"].items():
         said = f"{at(point)} {labels[reference]} loses {interval(known[reference])} {unit}"
         if others:
-            against = [f"{interval(found['saved'][point][one])} less than {labels[one]}" for one in others]
-            said += f", {listed(against)}"
+            against = [f"{interval(found['saved'][point][one])} against {labels[one]}" for one in others]
+            said += f", and saves {listed(against)}"
         parts.append(said)
     return (
         f"Against the best setting there is for them, {'; '.join(parts)}. In brackets 95% intervals over pairs; "
