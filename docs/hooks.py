@@ -2,7 +2,6 @@
 
 `commands.md` is made of the tree of commands at every build. In any page
 
-    <!-- README: Your own optimiser -->     becomes that section of README, without its heading
     <!-- README: results -->                becomes what `make readme` puts there
     <!-- CITATION.cff -->                   becomes BibTeX
 
@@ -52,32 +51,26 @@ def filled(markdown: str, place: str) -> str:
         place: Its path below docs.
 
     Raises:
-        KeyError: If README has no such section.
+        KeyError: If README has no results.
     """
     top = "../" * place.count("/")
-    markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1], top), markdown)
+    markdown = re.sub(r"<!-- README: results -->", lambda _: results(top), markdown)
     return re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
 
 
-def section(title: str, top: str) -> str:
-    """A section of README, or its results.
+def results(top: str) -> str:
+    """The results in README.
 
     Args:
-        title: Its heading, or "results".
-        top: How docs is named in links from the page that it goes into.
+        top: How docs is named in links from the page that they go into.
 
     Raises:
-        KeyError: If there is none of that title.
+        KeyError: If README has none.
     """
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    if title == "results":
-        found = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", text, re.S)
-    else:
-        found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
+    found = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", (ROOT / "README.md").read_text("utf-8"), re.S)
     if found is None:
-        raise KeyError(f"README.md has no section {title!r}")
-    text = re.sub(r"\s+More: \[[^\]]+\]\([^)]+\)\.", "", found[1])  # which leads from there to here
-    return text.strip().replace("](docs/", f"]({top}") + "\n"
+        raise KeyError("README.md has no results")
+    return found[1].strip().replace("](docs/", f"]({top}") + "\n"
 
 
 def commands() -> str:

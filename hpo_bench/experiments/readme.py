@@ -1,7 +1,8 @@
 """README's results, from the results of `hpo-bench run`: `python -m hpo_bench.experiments.readme` (or `make readme`).
 
-What README shows is kept beside it in `docs/results.json`, so that a test can see whether it is still what the code
-produces: the same optimisers at the same versions, the same landscapes, the same figures from the same regrets.
+README has the answer, `docs/results.md` every ratio. What they show is kept in `docs/results.json`, so that a test can
+see whether it is still what the code produces: the same optimisers at the same versions, the same landscapes, the same
+figures from the same regrets.
 """
 
 import argparse
@@ -9,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from hpo_bench.benchmark import answer
 from hpo_bench.benchmark.tables import (
     at,
     comparison_sentence,
@@ -26,11 +28,21 @@ from hpo_bench.files import RESULTS, save_json, write
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
-README, KEPT, FIGURE = Path("README.md"), Path("docs/results.json"), Path("docs/regret_over_random.png")
+README, KEPT, PAGE = Path("README.md"), Path("docs/results.json"), Path("docs/results.md")
+FIGURES = {"answer.png": Path("docs/answer.png"), "ror.png": Path("docs/regret_over_random.png")}
+"""Where figures of the report go, by their names in it."""
 BEGIN, END = "<!-- results -->\n", "<!-- /results -->"
 LEFT_OUT = ("inputs", "files", "runs", "jobs", "wall_seconds")
 """What a summary says about one machine and one run of the command, and not about optimisers."""
 FEW = "Medians over fewer than six pairs have no interval."
+TITLE = """# Results
+
+Made by `make readme` from `make bench`.
+
+![Regret over random by optimiser](regret_over_random.png)
+
+Marks are landscapes (square: weak by our own rule), boxes their quartiles, bars their medians; hollow marks are those
+where random search itself is within the noise of a comparison."""
 COLUMNS = {
     "random budget": "how many random draws reach the same regret at the end, as a multiple of those spent",
     "seconds a suggestion": "the processor's, in groups of up to 64 runs",
@@ -38,23 +50,44 @@ COLUMNS = {
 
 
 def block(content: Mapping) -> str:
-    """What stands between the marks of README.
+    """What stands between the marks of README: the answer, and the one table.
+
+    Args:
+        content: The summary of a benchmark on landscapes, with its report.
+    """
+    said = [f"- **{head}.** {text}" for head, text in answer.sentences(content).items()]
+    about = (
+        f"{counted(len(content['landscapes']), 'landscape')} of {_pairs(content)}, "
+        f"{counted(content['seeds'], 'seed')}. "
+        "Loss: how far, in points, the setting that validation picks falls short of the best on examples that tuning "
+        "never saw; RoR, regret over random: the distance from the surrogate's optimum over that of uniform random "
+        "search. In brackets 95% intervals over pairs ([how often they hold](docs/intervals.md)); lower is better. "
+        "[Every ratio, with and without weak landscapes](docs/results.md)."
+    )
+    return "\n\n".join(["\n".join(said), answer.table(content).to_markdown(), about]) + "\n"
+
+
+def _pairs(content: Mapping) -> str:
+    return counted(len({one["pair"] for one in content["landscapes"]}), "nano pair")
+
+
+def page(content: Mapping) -> str:
+    """`docs/results.md`: every ratio, with and without weak landscapes.
 
     Args:
         content: The summary of a benchmark on landscapes, with its report.
     """
     landscapes = content["landscapes"]
-    pairs = counted(len({one["pair"] for one in landscapes}), "nano pair")
     columns = "; ".join(f"{name}: {what}" for name, what in COLUMNS.items())
     about = (
-        f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that ship, from {pairs}, "
+        f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that ship, from {_pairs(content)}, "
         f"{counted(content['seeds'], 'seed')}; in brackets 95% intervals over pairs "
-        "([how often they hold](docs/intervals.md)); lower is better, 1 is uniform random search. "
+        "([how often they hold](intervals.md)); lower is better, 1 is uniform random search. "
         f"{columns[0].upper()}{columns[1:]}."
     )
     parts = [
-        _first(content), unseen_sentence(content), about, headline(content).to_markdown(), noise_sentence(content),
-        f"{comparison_sentence(content)} {_equivalent(content)}".strip(),
+        TITLE, _first(content), unseen_sentence(content), about, headline(content).to_markdown(),
+        noise_sentence(content), f"{comparison_sentence(content)} {_equivalent(content)}".strip(),
     ]  # fmt: skip
     if table := sound(content):
         parts += [sound_sentence(content), table.to_markdown(), FEW]
@@ -115,7 +148,9 @@ def publish(results: Path, root: Path) -> None:
     if not end:
         raise ResultsError(f"{readme} has no lines {BEGIN.strip()} and {END}, between which results go; put them back")
     write(root / KEPT, lambda path: save_json(path, kept))
-    write(root / FIGURE, lambda path: shutil.copyfile(results / "figures" / "ror.png", path))
+    write(root / PAGE, lambda path: path.write_text(page(kept), encoding="utf-8"))
+    for name, place in FIGURES.items():
+        write(root / place, lambda path, name=name: shutil.copyfile(results / "figures" / name, path))
     text = f"{before}{BEGIN}{block(kept)}{END}{after}"
     write(readme, lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -31,6 +31,7 @@ def test_readme_shows_the_results_that_are_kept(kept):
     text = (ROOT / readme.README).read_text(encoding="utf-8")
     shown = text.partition(readme.BEGIN)[2].partition(readme.END)[0]
     assert shown == readme.block(kept), AGAIN
+    assert (ROOT / readme.PAGE).read_text(encoding="utf-8") == readme.page(kept), AGAIN
 
 
 def test_the_results_are_of_these_optimisers_and_landscapes(kept):
@@ -87,8 +88,11 @@ def test_what_cannot_be_published_is_refused(tmp_path, kept):
     assert (tmp_path / "README.md").read_text() == "no marks"
     (tmp_path / "README.md").write_text(f"before\n{readme.BEGIN}old\n{readme.END}\nafter\n")
     (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "ror.png").write_bytes(b"picture")
+    for name in readme.FIGURES:
+        (tmp_path / "figures" / name).write_bytes(name.encode())
     readme.publish(tmp_path, tmp_path)
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert text == f"before\n{readme.BEGIN}{readme.block(kept)}{readme.END}\nafter\n"
-    assert (tmp_path / readme.FIGURE).read_bytes() == b"picture"
+    for name, place in readme.FIGURES.items():
+        assert (tmp_path / place).read_bytes() == name.encode()
+    assert "Without weak ones" in (tmp_path / readme.PAGE).read_text(encoding="utf-8")
