@@ -22,8 +22,8 @@ NAMES = {
 }  # fmt: skip
 
 
-def write(folder: Path, file: Path) -> Path:
-    """A Qwen2 as llama.cpp stores it, in float32."""
+def write(folder: Path, file: Path, quantised: str = "F32") -> Path:
+    """A Qwen2 as llama.cpp stores it, of some kind where rows are as long as its blocks, else in float32."""
     gguf = pytest.importorskip("gguf")
     config = json.loads((folder / "config.json").read_text())
     writer = gguf.GGUFWriter(file, "qwen2")
@@ -48,7 +48,11 @@ def write(folder: Path, file: Path) -> Path:
             own = f"blk.{layer}.{NAMES[rest]}"
         else:
             own = NAMES[own]
-        writer.add_tensor(f"{own}.{kind}", weight.numpy())
+        data, stored = weight.numpy(), gguf.GGMLQuantizationType[quantised]
+        if quantised != "F32" and data.ndim == 2 and data.shape[1] % 32 == 0:
+            writer.add_tensor(f"{own}.{kind}", gguf.quants.quantize(data, stored), raw_dtype=stored)
+        else:
+            writer.add_tensor(f"{own}.{kind}", data)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -69,6 +73,33 @@ def test_a_gguf_file_merges_as_the_model_that_it_was_made_of(tmp_path: Path) -> 
     for name, weight in plain.expert.items():
         torch.testing.assert_close(loaded.expert[name], weight, msg=name)
     assert set(pair.file_hashes()["expert"]) == {"expert.gguf"}
+
+
+@pytest.mark.parametrize("kind", ["Q8_0", "Q4_0"])
+def test_of_a_quantised_expert_it_is_said_how_much_rounding_adds(kind: str, tmp_path: Path) -> None:
+    folder = backbones.build(tmp_path / "pair", "qwen2-vl")
+    file = write(folder / "expert", tmp_path / "expert.gguf", kind)
+    base, vlm = str(folder / "base"), str(folder / "vlm")
+    alignment = Alignment.of(Pair.of(base=base, vlm=vlm, expert=str(file)))
+    alignment.check()
+    exact = Alignment.of(Pair.of(base=base, vlm=vlm, expert=str(folder / "expert")))
+    names = [one for one in exact.models["expert"].tensors if one.endswith("proj.weight") and "down" not in one]
+    pairs = [(exact.models["expert"].tensor(one).double(), alignment.models["expert"].tensor(one)) for one in names]
+    lost = sum(float(((was - now) ** 2).sum()) for was, now in pairs)
+    rounding = (lost / sum(float((was**2).sum()) for was, _ in pairs)) ** 0.5
+    (note,) = [one.message for one in alignment.findings if "GGUF" in one.message]
+    assert f"quantised ({kind}): rounding adds about " in note
+    assert float(note.split("about ")[1].split()[0]) == pytest.approx(rounding, rel=0.15)
+
+
+def test_too_little_memory_to_unpack_is_said_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = backbones.build(tmp_path / "pair", "qwen2-vl")
+    file = write(folder / "expert", tmp_path / "expert.gguf")
+    monkeypatch.setattr("hpo_bench.merging.memory.available_memory", lambda *_: 1000)
+    with pytest.raises(
+        MergeError, match=r"expert.gguf, unpacked to float32, needs .* of memory, and .* are free; give"
+    ):
+        ours.open_gguf(file)
 
 
 @pytest.mark.parametrize("role", ["base", "expert"])
