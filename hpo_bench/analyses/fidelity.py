@@ -21,7 +21,7 @@ MISSING = "-"
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class FidelityReport:
     """How far a landscape can be trusted.
 
     Attributes:
@@ -62,7 +62,7 @@ class Report:
         return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
 
 
-def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[Report]:
+def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[FidelityReport]:
     """Measure landscapes.
 
     Args:
@@ -80,14 +80,14 @@ def rule() -> str:
     return RULE[0].upper() + RULE[1:]
 
 
-def report(landscape: Landscape) -> Report:
+def report(landscape: Landscape) -> FidelityReport:
     """How far a landscape can be trusted.
 
     Raises:
         LandscapeError: If something recorded beside it cannot be used.
     """
     found = maxima.find(landscape)
-    return Report(
+    return FidelityReport(
         name=landscape.name,
         tier=landscape.card.tier,
         method=landscape.card.method,
@@ -110,7 +110,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def table(reports: Sequence[Report]) -> TextTable:
+def table(reports: Sequence[FidelityReport]) -> TextTable:
     """One row a landscape."""
     rows = (Row(report.name + (MARK if report.weaknesses else ""), _cells(report)) for report in reports)
     return TextTable(COLUMNS, tuple(rows))
@@ -123,7 +123,7 @@ SHAPES = (
 )
 
 
-def by_tier(reports: Sequence[Report]) -> TextTable:
+def by_tier(reports: Sequence[FidelityReport]) -> TextTable:
     """One row a tier, and one for all if there are several: how far it can be trusted, and what it is like."""
     tiers = {tier: [one for one in reports if one.tier == tier] for tier in TIERS}
     rows = [Row(tier, _of_tier(mine)) for tier, mine in tiers.items() if mine]
@@ -136,7 +136,7 @@ def by_tier(reports: Sequence[Report]) -> TextTable:
     return TextTable(columns, tuple(rows))
 
 
-def _of_tier(reports: Sequence[Report]) -> tuple[str, ...]:
+def _of_tier(reports: Sequence[FidelityReport]) -> tuple[str, ...]:
     counted = [one for one in reports if one.maxima is not None]
     return (
         f"{len(reports)} ({len({one.name.partition('/')[0] for one in reports})})",
@@ -163,7 +163,7 @@ def _spread(values: Sequence[float], digits: int) -> str:
     return f"{middle} ({low} to {high})"
 
 
-def beside_the_study(reports: Sequence[Report]) -> str:
+def beside_the_study(reports: Sequence[FidelityReport]) -> str:
     """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence."""
     theirs, parts = paper.loocv(), []
     for method, label in METHODS.items():
@@ -174,7 +174,7 @@ def beside_the_study(reports: Sequence[Report]) -> str:
     return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
 
 
-def _cells(report: Report) -> tuple[str, ...]:
+def _cells(report: FidelityReport) -> tuple[str, ...]:
     trust = report.fidelity
     found = MISSING if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}"
     return (
@@ -196,7 +196,7 @@ def _cells(report: Report) -> tuple[str, ...]:
     )
 
 
-def notes(reports: Sequence[Report]) -> list[str]:
+def notes(reports: Sequence[FidelityReport]) -> list[str]:
     """What the table cannot say: on what maxima were counted, and what nobody recorded."""
     told = [beside_the_study(reports)] if beside_the_study(reports) else []
     wheres = sorted({report.maxima_where for report in reports if report.maxima_where})

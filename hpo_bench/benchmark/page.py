@@ -110,7 +110,7 @@ def write_report(
 
 
 def _tables(
-    report: Report, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.Report]
+    report: Report, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]
 ) -> dict[str, Shown | None]:
     """Every table of the page but the study's, by name; None where one would say nothing."""
     made = {
@@ -146,6 +146,6 @@ def _tables(
     return {name: report.table(f"table_{name}", title, table) for name, (title, table) in made.items()}
 
 
-def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.Report]:
+def _about(landscape: Landscape) -> tuple[dict[str, bytes], fidelity.FidelityReport]:
     """The map of a landscape, and how far it can be trusted."""
     return landscape_map.encoded(landscape), fidelity.report(landscape)
