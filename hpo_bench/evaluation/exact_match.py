@@ -15,10 +15,11 @@ from torch import nn
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation import frozen_vision
-from hpo_bench.evaluation.asking.prompts import Prompts, chunks
+from hpo_bench.evaluation.asking.batches import chunks
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.frozen_vision import Eyes, Prompt
+from hpo_bench.evaluation.frozen_vision import Looked, Prompt
 from hpo_bench.evaluation.generation import respond
 from hpo_bench.evaluation.preflight import Dialogue
 
@@ -54,7 +55,6 @@ def _product(layer: nn.Linear, input: torch.Tensor) -> torch.Tensor:
     return torch.ops.mkldnn._linear_pointwise(input, layer.weight, layer.bias, "none", [], "")
 
 
-_KEPT_BYTES = 2**30
 _KEPT_SETS = 8
 _FURTHER_TOKENS = 8
 """How much longer than the right one an answer may be that is only shown."""
@@ -82,9 +82,7 @@ class ExactMatch:
     def __init__(self, prompts: Prompts, *, batch_size: int = 128) -> None:
         self.prompts = prompts
         self.batch_size = batch_size
-        self._eyes: Eyes | None = None
-        self._seen: dict[str, Prompt] = {}
-        self._may_keep = True
+        self._looked = Looked(lambda model, some: prompts.ask_and_answer(model, some).inputs, chunks)
         self._batches: OrderedDict[tuple[int, tuple[str, ...]], list[_Batch]] = OrderedDict()
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
@@ -159,44 +157,28 @@ class ExactMatch:
         )
 
     def _prepared(self, model: Any, examples: Sequence[Example]) -> "list[_Batch]":
-        if self._eyes is None or not self._eyes.are_those_of(model):
-            self._eyes, self._may_keep = Eyes(model), True
-            self._seen.clear()
+        if not self._looked.is_of(model):
             self._batches.clear()
         key = (self.batch_size, tuple(example.id for example in examples))
         if key not in self._batches:
-            self._look(model, [example for example in examples if example.id not in self._seen])
+            seen = self._looked.prompts(model, examples, self.batch_size)
             self._batches[key] = list(
-                self._seen_batches(examples) if self._may_keep else self._batches_of(model, examples)
+                self._seen_batches(examples, seen) if seen is not None else self._batches_of(model, examples)
             )
             while len(self._batches) > _KEPT_SETS:
                 self._batches.popitem(last=False)
         self._batches.move_to_end(key)
         return self._batches[key]
 
-    def _look(self, model: Any, examples: Sequence[Example]) -> None:
-        """Keep what the vision side makes of the examples, unless that cannot be had or is too much."""
-        for members in chunks(examples, self.batch_size):
-            chunk = [examples[i] for i in members]
-            prompts = (
-                frozen_vision.look(model, self.prompts.ask_and_answer(model, chunk).inputs) if self._may_keep else None
-            )
-            if prompts is None:
-                self._may_keep = False
-                self._seen.clear()
-                return
-            self._seen |= {example.id: prompt for example, prompt in zip(chunk, prompts, strict=True)}
-            self._may_keep = sum(prompt.nbytes for prompt in self._seen.values()) <= _KEPT_BYTES
-
-    def _seen_batches(self, examples: Sequence[Example]) -> "Iterator[_Batch]":
+    def _seen_batches(self, examples: Sequence[Example], prompts: Sequence[Prompt]) -> "Iterator[_Batch]":
         """Batches of equal length, so that none carries padding."""
         # Some models give positions to texts with pictures alone.
-        alike = [(len(seen.tokens), seen.positions is None) for seen in (self._seen[one.id] for one in examples)]
+        alike = [(len(seen.tokens), seen.positions is None) for seen in prompts]
         for (length, _), same in groupby(sorted(range(len(examples)), key=alike.__getitem__), key=alike.__getitem__):
             members = list(same)
             for start in range(0, len(members), self.batch_size):
                 some = members[start : start + self.batch_size]
-                text = _Seen(frozen_vision.stack([self._seen[examples[i].id] for i in some]))
+                text = _Seen(frozen_vision.stack([prompts[i] for i in some]))
                 yield self._batch(text, examples, some, [length] * len(some))
 
     def _batches_of(self, model: Any, examples: Sequence[Example]) -> "Iterator[_Batch]":

@@ -1,11 +1,13 @@
 """Looking at pictures once: merging changes language weights alone, so what a VLM's vision side makes of them stays."""
 
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from hpo_bench.evaluation.examples import Example
 
 _PLAIN = {
     "input_ids",
@@ -87,6 +89,54 @@ def look(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[Prompt] | None:
         )
         for row, length in enumerate(inputs["attention_mask"].sum(1).tolist())
     ]
+
+
+KEPT_BYTES = 2**30
+"""Of what is made of pictures, so much is kept at most."""
+Ask = Callable[[Any, Sequence[Example]], Mapping[str, torch.Tensor]]
+"""What a model's processor makes of a batch of examples, padded on the right."""
+
+
+class Looked:
+    """What a model's vision side made of examples, each looked at once as long as nobody changes it.
+
+    Args:
+        ask: Makes inputs of examples.
+        batches: Cuts so many examples into batches that can be asked together: their places.
+
+    Attributes:
+        keeps: Whether it keeps what it saw; not of models whose decoder is handed more than embeddings and positions,
+            nor beyond a gigabyte.
+    """
+
+    def __init__(self, ask: Ask, batches: Callable[[Sequence[Example], int], Iterator[list[int]]]) -> None:
+        self._ask, self._batches = ask, batches
+        self._eyes: Eyes | None = None
+        self._seen: dict[str, Prompt] = {}
+        self.keeps = True
+
+    def is_of(self, model: Any) -> bool:
+        """Whether what is kept is this model's; if not, it is let go."""
+        if self._eyes is not None and self._eyes.are_those_of(model):
+            return True
+        self._eyes, self.keeps = Eyes(model), True
+        self._seen.clear()
+        return False
+
+    def prompts(self, model: Any, examples: Sequence[Example], batch_size: int) -> list[Prompt] | None:
+        """Examples as the language model reads them; None where that cannot be kept, or is too much."""
+        self.is_of(model)
+        missing = [example for example in examples if example.id not in self._seen]
+        for members in self._batches(missing, batch_size) if self.keeps else ():
+            chunk = [missing[i] for i in members]
+            found = look(model, self._ask(model, chunk))
+            if found is not None:
+                self._seen |= {example.id: prompt for example, prompt in zip(chunk, found, strict=True)}
+            if found is None or sum(prompt.nbytes for prompt in self._seen.values()) > KEPT_BYTES:
+                self.keeps = False
+                self._seen.clear()
+                break
+        return [self._seen[example.id] for example in examples] if self.keeps else None
 
 
 def stack(prompts: Sequence[Prompt]) -> Prompt:

@@ -1,6 +1,7 @@
 """Answers by greedy decoding, in batches, cut where they have gone astray."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,24 @@ import torch
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.asking.prompts import Prompts, chunks
+from hpo_bench.evaluation.asking.batches import chunks
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.asking.thoughts import opened_by, without_thoughts
 from hpo_bench.evaluation.base import Answers
+from hpo_bench.evaluation.decoding.endings import Loops, Stops, cut
+from hpo_bench.evaluation.decoding.greedy import decode
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.frozen_vision import Looked, Prompt
 from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.preflight import Dialogue
 
-LOOP, TURNS = 6, 5
-"""A response is endless when its last tokens are one block of at most so many tokens, so many times over."""
 ENDLESS_SHARE = 0.5
 """A merge of which more answers are endless is broken, and its score would say nothing."""
+_FURTHER = (
+    "suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "sequence_bias", "forced_bos_token_id",
+    "forced_eos_token_id", "guidance_scale", "min_length", "min_new_tokens", "exponential_decay_length_penalty",
+)  # fmt: skip
+"""What a generation configuration may say that makes another token than the likeliest the next one."""
 
 
 class Generation:
@@ -26,6 +34,10 @@ class Generation:
 
     Decoding is plainly greedy: what a generation configuration says of sampling and of penalties for repetition is left
     aside, so that the answer is the one that teacher forcing asks for.
+
+    Pictures are looked at once, as long as nobody changes the model's vision side and their embeddings take no more
+    than a gigabyte, and rows leave their batch when they are over; where a model's first batch is then answered
+    otherwise than by transformers' `generate`, that answers all.
 
     Args:
         prompts: Frames questions as the model was trained to read them.
@@ -53,6 +65,8 @@ class Generation:
         self.prompts, self.batch_size = prompts, batch_size
         self._scores, self._max_new_tokens = scores, max_new_tokens
         self._stop, self._strip = tuple(stop), strip_thinking
+        self._looked = Looked(self._inputs, chunks)
+        self._decodes: bool | None = None
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Answer and score each example.
@@ -93,6 +107,25 @@ class Generation:
 
     def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
         """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""
+        seen = self._seen(model, examples) if hasattr(model, "get_decoder") else None
+        return self._generated(model, examples) if seen is None else self._decoded(model, examples, seen)
+
+    def _seen(self, model: Any, examples: Sequence[Example]) -> list[Prompt] | None:
+        """What the model sees of examples; None where transformers must answer."""
+        if not self._looked.is_of(model):
+            self._decodes = None
+        # What else than the likeliest token may be the next one is transformers' to say.
+        further = any(getattr(model.generation_config, name, None) for name in _FURTHER)
+        if further or self._decodes is False or not len(examples):
+            return None
+        with torch.inference_mode():
+            seen = self._looked.prompts(model, examples, self.batch_size)
+        if seen is not None and self._decodes is None:
+            self._decodes = self._decodes_alike(model, examples, seen)
+        return seen if self._decodes else None
+
+    def _generated(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
+        """By transformers' own way."""
         return respond(
             self.prompts,
             model,
@@ -104,6 +137,48 @@ class Generation:
             stop=self._stop,
         )
 
+    def _decoded(
+        self, model: Any, examples: Sequence[Example], seen: Sequence[Prompt]
+    ) -> tuple[list[str], NDArray[np.bool_]]:
+        """By our own, of what was seen of pictures."""
+        responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
+        ends = self.prompts.ends(model)
+        # Some models give positions to texts with pictures alone.
+        order = sorted(range(len(seen)), key=lambda i: (seen[i].positions is None, len(seen[i].tokens), i))
+        for _, alike in groupby(order, key=lambda i: seen[i].positions is None):
+            places = list(alike)
+            for start in range(0, len(places), self.batch_size):
+                some = places[start : start + self.batch_size]
+                loops = Loops(0, [*ends, self.prompts.padding])
+                texts = [self.prompts.text(examples[i]) for i in some]
+                stops = [Stops(0, self._stop, texts, self.prompts.decode, self._spoken)] if self._stop else []
+                over = [lambda said, one=one: one(said, None) for one in (loops, *stops)]
+                with torch.inference_mode():
+                    said = decode(
+                        model, [seen[i] for i in some], most=self._max_new_tokens, ends=ends,
+                        padding=self.prompts.padding, over=over,
+                    )  # fmt: skip
+                for place, text, row, astray in zip(some, texts, said, loops.found.tolist(), strict=True):
+                    responses[place] = cut(self._spoken(self.prompts.decode(row), text), self._stop)
+                    endless[place] = astray
+        return responses, endless
+
+    def _decodes_alike(self, model: Any, examples: Sequence[Example], seen: Sequence[Prompt]) -> bool:
+        """Whether our own way answers a batch as transformers' does; in half precision rounding may change a few."""
+        places = next(chunks(examples, self.batch_size))
+        some = [examples[i] for i in places]
+        try:
+            ours, _ = self._decoded(model, some, [seen[i] for i in places])
+        except (AttributeError, NotImplementedError, TypeError, ValueError):
+            return False  # a decoder or a cache of another kind
+        theirs, _ = self._generated(model, some)
+        same = sum(one == other for one, other in zip(ours, theirs, strict=True))
+        exact = getattr(model, "dtype", torch.float32) in (torch.float32, torch.float64)
+        return same == len(some) if exact else same >= len(some) / 2
+
+    def _inputs(self, model: Any, examples: Sequence[Example]) -> Mapping[str, torch.Tensor]:
+        return self.prompts.ask(model, [self._asked(example) for example in examples], side="right").inputs
+
     def _spoken(self, said: str, prompt: str) -> str:
         """What of a model's words are no thoughts."""
         return without_thoughts(said, opened_by(prompt)) if self._strip else said
@@ -111,12 +186,6 @@ class Generation:
     def _asked(self, example: Example) -> Example:
         """The example as it is asked."""
         return example
-
-
-def cut(text: str, stop: Sequence[str]) -> str:
-    """The text before the first of some texts in it."""
-    ends = [place for one in stop if (place := text.find(one)) >= 0]
-    return text[: min(ends)].strip() if ends else text
 
 
 def respond(
@@ -171,66 +240,3 @@ def respond(
                 responses[members[place]] = cut(spoken(prompts.decode(row), text), stop)
                 endless[members[place]] = astray
     return responses, endless
-
-
-class Stops:
-    """Ends answers at texts: a stopping criterion for `generate`.
-
-    Args:
-        asked: How many tokens of each row are the question.
-        stop: The texts.
-        prompts: The questions, which may open thoughts.
-        decode: What tokens say.
-        spoken: As for `respond`.
-    """
-
-    def __init__(
-        self,
-        asked: int,
-        stop: Sequence[str],
-        prompts: Sequence[str],
-        decode: Callable[[torch.Tensor], str],
-        spoken: Callable[[str, str], str],
-    ) -> None:
-        self._asked, self._stop, self._prompts = asked, tuple(stop), tuple(prompts)
-        self._decode, self._spoken = decode, spoken
-        self._tail = max(map(len, stop)) + 4  # no token says less than a part of a letter
-        self._over = [False] * len(prompts)
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which rows are over."""
-        for row, said in enumerate(input_ids[:, self._asked :]):
-            tail = self._decode(said[-self._tail :])
-            # Trailing spaces are not decoded: what follows them tells.
-            if not self._over[row] and any(one.strip() in tail for one in self._stop):
-                spoken = self._spoken(self._decode(said), self._prompts[row])
-                self._over[row] = any(one in spoken for one in self._stop)
-        return torch.tensor(self._over, device=input_ids.device)
-
-
-class Loops:
-    """Ends answers that repeat themselves: a stopping criterion for `generate`.
-
-    Args:
-        asked: How many tokens of each row are the question.
-        ends: Tokens that end an answer or stand behind its end.
-
-    Attributes:
-        found: Which rows were ended, of shape (batch,).
-    """
-
-    def __init__(self, asked: int, ends: Sequence[int]) -> None:
-        self._asked, self._ends = asked, torch.tensor(sorted(set(ends)))
-        self.found = torch.zeros(0, dtype=torch.bool)
-
-    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
-        """Which rows have gone astray."""
-        if not len(self.found):
-            self.found = torch.zeros(len(input_ids), dtype=torch.bool, device=input_ids.device)
-        said = input_ids[:, self._asked :]
-        over = torch.isin(said, self._ends.to(said.device)).any(1)
-        for period in range(1, LOOP + 1):
-            if said.shape[1] >= period * TURNS:
-                tail = said[:, -period * TURNS :].reshape(len(said), TURNS, period)
-                self.found |= (tail == tail[:, :1]).flatten(1).all(1) & ~over
-        return self.found

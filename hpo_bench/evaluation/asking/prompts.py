@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Literal
 
 import torch
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.asking.batches import extended
 from hpo_bench.evaluation.asking.chat_template import PROBE, ChatTemplate
 from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.reading.pictures import opened, size
@@ -177,6 +177,12 @@ class Prompts:
         """What tokens say, without special ones and spaces around."""
         return self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
 
+    def tokens(self, example: Example) -> list[int]:
+        """The prompt's tokens with one for each picture, for whoever puts as many there as the picture has."""
+        text = self.text(example)
+        found = list(self._tokenizer(text, **self._special(text))["input_ids"])
+        return found if self._special(text) else found[: len(found) - self._behind]
+
     def ask(self, model: Any, examples: Sequence[Example], *, side: Side = "left") -> Asked:
         """Prompts alone, of examples with equally many pictures; models generate from rows padded on the left."""
         rows, pictures = self._rows(examples)
@@ -194,16 +200,14 @@ class Prompts:
         closing = self._closing()
         end = (closing if closing is not None else self.ends(model)[0],) if ended else ()
         answers = tuple((*self.answer(example), *end) for example in examples)
-        longer = [_extended(row, answer) for row, answer in zip(rows, answers, strict=True)]
+        longer = [extended(row, answer) for row, answer in zip(rows, answers, strict=True)]
         return self._stacked(model, longer, pictures, side="right", answers=answers)
 
     def _rows(self, examples: Sequence[Example]) -> tuple[list[dict[str, torch.Tensor]], dict[str, torch.Tensor]]:
         """Tensors by token of each prompt, without padding, and the others, of all pictures together."""
         texts = [self.text(example) for example in examples]
         images = [[opened(data) for data in example.images] for example in examples]
-        begin = self._tokenizer.bos_token
-        # A template that writes the beginning itself leaves none for the tokenizer to add, as in transformers' own way.
-        special = {"add_special_tokens": False} if begin and texts[0].startswith(begin) else {}
+        special = self._special(texts[0])
         with _any_padding(self._tokenizer):
             made = dict(
                 self._processor(
@@ -253,6 +257,11 @@ class Prompts:
         behind = [token for token in self._cut(self._template.behind) if self._tokenizer.decode([token]).strip()]
         return behind[0] if behind[:1] and behind[0] in special else self._tokenizer.eos_token_id
 
+    def _special(self, text: str) -> dict[str, bool]:
+        """A template that writes the beginning itself leaves none for the tokenizer to add, as transformers has it."""
+        begin = self._tokenizer.bos_token
+        return {"add_special_tokens": False} if begin and text.startswith(begin) else {}
+
     def _cut(self, text: str) -> list[int]:
         return self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
 
@@ -261,29 +270,6 @@ class Prompts:
         plain, whole = self._cut(PROBE), self._tokenizer(PROBE)["input_ids"]
         begins = next((i for i in range(len(whole)) if whole[i : i + len(plain)] == plain), None)
         return 0 if begins is None else len(whole) - begins - len(plain)
-
-
-def chunks(examples: Sequence[Example], size: int) -> Iterator[list[int]]:
-    """Places of examples that share a batch: equally many pictures, as processors ask, and of about the same length."""
-    order = sorted(range(len(examples)), key=lambda i: (len(examples[i].images), len(examples[i].question)))
-    for _, alike in groupby(order, key=lambda i: len(examples[i].images)):
-        members = list(alike)
-        for start in range(0, len(members), size):
-            yield members[start : start + size]
-
-
-def _extended(row: Mapping[str, torch.Tensor], answer: Sequence[int]) -> dict[str, torch.Tensor]:
-    """A prompt with its answer: words that are attended to, and of no kind but text."""
-    longer = {}
-    for name, value in row.items():
-        if name == "input_ids":
-            tail = value.new_tensor(answer)
-        elif value.dim() > 1:
-            tail = value[-1:].expand(len(answer), *value.shape[1:])
-        else:
-            tail = value.new_full((len(answer),), 1 if name == "attention_mask" else 0)
-        longer[name] = torch.cat([value, tail])
-    return longer
 
 
 @contextmanager

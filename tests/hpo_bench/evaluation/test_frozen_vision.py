@@ -80,7 +80,7 @@ def test_a_change_of_the_vision_side_is_noticed(
 def test_too_many_pictures_to_keep_are_looked_at_every_time(
     loaded: LoadedPair, examples: tuple[Example, ...], kept: ExactMatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("hpo_bench.evaluation.exact_match._KEPT_BYTES", 1000)
+    monkeypatch.setattr("hpo_bench.evaluation.frozen_vision.KEPT_BYTES", 1000)
     frugal = ExactMatch(Prompts(loaded.processor))
     assert frugal.evaluate(loaded.vlm, examples).scores.tolist() == kept.evaluate(loaded.vlm, examples).scores.tolist()
 

@@ -211,7 +211,7 @@ def test_exact_match_is_greedy_decoding_on_every_architecture(fresh) -> None:
     assert evaluator.evaluate(vlm, examples).scores.tolist() == [1.0] * 6
     wrong = [Example(e.id + "x", e.category, e.question, e.images, "dog dog") for e in examples]
     assert evaluator.evaluate(vlm, wrong).scores.mean() < 1
-    assert evaluator._may_keep, "the pictures were looked at anew"
+    assert evaluator._looked.keeps, "the pictures were looked at anew"
 
 
 def test_a_missing_package_says_how_to_get_it() -> None:

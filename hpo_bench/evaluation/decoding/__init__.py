@@ -1,0 +1,1 @@
+"""How answers are decoded token by token, and where they end."""

@@ -1,0 +1,88 @@
+"""Our own decoding says what transformers' `generate` says, looks at pictures once, and lets rows go that are over."""
+
+from pathlib import Path
+from typing import Any
+
+import families
+import numpy as np
+import pytest
+import torch
+
+from hpo_bench.evaluation.asking.prompts import Prompts
+from hpo_bench.evaluation.decoding.endings import LOOP, TURNS, Loops, loop_end
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.metrics import METRICS, ByRule
+from hpo_bench.evaluation.registry import read_own
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.find import find_pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
+
+
+@pytest.mark.parametrize("name", ["llava", "qwen2.5-vl", "llava-next"])
+def test_answers_are_those_of_generate(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = LoadedPair.load(Pair.read(families.build(tmp_path, name)))
+    examples = families.examples(30)
+    prompts = Prompts(loaded.processor)
+    asks = Generation(prompts, ByRule(METRICS["contains"]), batch_size=8, max_new_tokens=7)
+    resident = Resident(loaded)
+    looked: list[int] = []
+    whole = type(loaded.vlm.model).forward
+    monkeypatch.setattr(type(loaded.vlm.model), "forward", lambda *a, **k: looked.append(1) or whole(*a, **k))
+    for weights in ((0.5, 0.5), (0.2, 1.1)):
+        resident.merge(MergeSetting("ta", *weights))
+        ours, endless = asks.respond(loaded.vlm, examples)
+        before = len(looked)
+        theirs, astray = asks._generated(loaded.vlm, examples)
+        assert ours == theirs
+        assert len(set(ours)) > 1
+        assert np.array_equal(endless, astray)
+    assert asks._decodes
+    looked.clear()
+    resident.merge(MergeSetting("ta", 0.7, 0.3))
+    asks.respond(loaded.vlm, examples)
+    assert not looked, f"the whole model ran {len(looked)} times, {before} before"
+
+
+def test_a_trained_model_says_the_same_in_either_way() -> None:
+    loaded = LoadedPair.load(find_pair("ja-llama"))
+    Resident(loaded).merge(MergeSetting("ta", 0.4, 0.9))
+    some = read_own(find_pair("ja-llama")).examples[:80]
+    asks = Generation(Prompts(loaded.processor), ByRule(METRICS["exact_match"]), max_new_tokens=12)
+    ours, endless = asks.respond(loaded.vlm, some)
+    theirs, astray = asks._generated(loaded.vlm, some)
+    assert (ours, endless.tolist()) == (theirs, astray.tolist())
+    assert len(set(ours)) > 20
+    assert asks._decodes
+
+
+def test_a_decoder_that_is_answered_otherwise_is_left_to_generate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hpo_bench.evaluation import generation
+
+    loaded = LoadedPair.load(Pair.read(families.build(tmp_path, "llava")))
+    asks = Generation(Prompts(loaded.processor), ByRule(METRICS["contains"]), batch_size=8, max_new_tokens=4)
+    wrong = lambda model, prompts, most, **_: torch.full((len(prompts), most), 9)  # noqa: E731
+    monkeypatch.setattr(generation, "decode", wrong)
+    some = families.examples(10)
+    assert asks.respond(loaded.vlm, some)[0] == asks._generated(loaded.vlm, some)[0]
+    assert asks._decodes is False
+
+
+def test_endless_answers_end_where_they_are_cut_while_they_are_written() -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for _ in range(300):
+        tokens: Any = rng.integers(3, 6, size=int(rng.integers(0, 12))).tolist()
+        block = rng.integers(3, 6, size=int(rng.integers(1, LOOP + 3))).tolist()
+        tokens += block * int(rng.integers(0, TURNS + 3))
+        loops, expected = Loops(0, [1]), None
+        for length in range(1, len(tokens) + 1):
+            if bool(loops(torch.tensor([tokens[:length]]), None).any()):
+                expected = length
+                break
+        assert loop_end(tokens) == expected
+        found += expected is not None
+    assert 50 < found < 290
