@@ -14,10 +14,11 @@ import synthetic
 from documents import ROOT, tables
 
 import hpo_bench as hb
-from hpo_bench.evaluation import command, local, python_function
+from hpo_bench.evaluation import answering, command, local, python_function
 from hpo_bench.evaluation.judging import judge
 from hpo_bench.evaluation.lmms import evaluator
 from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.serving import evaluator as vllm
 from hpo_bench.experiments.readme import LEFT_OUT
 from hpo_bench.merging.manifest import KEYS
 from hpo_bench.merging.scope import MergeScope
@@ -73,6 +74,7 @@ def test_of_pairs() -> None:
     ("kind", "module"),
     [
         ("local", local),
+        ("vllm", vllm),
         ("A judge", judge),
         ("lmms-eval", evaluator),
         ("python", python_function),
@@ -81,9 +83,14 @@ def test_of_pairs() -> None:
 )
 def test_of_evaluations(kind: str, module: ModuleType) -> None:
     """Every option that the code asks for is called by its name where it does."""
-    source = inspect.getsource(module)
+    answers = kind in ("local", "vllm")
+    source = inspect.getsource(module) + (inspect.getsource(answering) if answers else "")
     asked = set(re.findall(r'given\.(?:word|words|whole|number|flag|mapping|known)\(\s*"(\w+)"', source))
-    told = EVALUATORS[kind] + ([name for names in ASKED.values() for name in names] if kind == "local" else [])
+    told = EVALUATORS[kind] + (
+        [name for names in ASKED.values() for name in names] if kind in ("local", "vllm") else []
+    )
+    asked -= {"batch_size", "attention", "generate"} if kind == "vllm" else set()
+    told = [name for name in told if kind != "vllm" or name not in ("batch_size", "attention", "generate")]
     assert set(told) >= asked
     assert [name for name in told if f'"{name}"' not in source] == []
 

@@ -108,6 +108,19 @@ class Informed(Protocol):
         ...
 
 
+@runtime_checkable
+class Following(Protocol):
+    """An evaluator whose answers are known to be the present weights': computed by our own code, from nothing kept.
+
+    Of any other one, merges that answer all examples alike are suspicious.
+
+    Attributes:
+        follows_weights: True.
+    """
+
+    follows_weights: bool
+
+
 def checked(answers: Any, examples: Sequence[Example]) -> Answers:
     """Refuse answers that make no sense.
 

@@ -5,22 +5,17 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from hpo_bench.display.words import first_line
-from hpo_bench.evaluation.asking.prompts import Prompts
+from hpo_bench.evaluation.answering import Answering
 from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.judging.judge import JUDGE, read_judge
-from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
-from hpo_bench.evaluation.reading.columns import OPTIONS
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
-
-TEACHER_FORCED = "exact_match"
 
 
 class BatchedScorer(Scorer, Protocol):
@@ -44,6 +39,8 @@ class LocalEvaluator:
         benchmark: Both splits, and how they were understood.
         scorer: What answers and scores.
     """
+
+    follows_weights = True
 
     def __init__(self, benchmark: ExampleSet, scorer: BatchedScorer) -> None:
         self._benchmark, self._scorer = benchmark, scorer
@@ -108,41 +105,19 @@ def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
     source = f"{pair.folder / 'pair.yaml'}, evaluation"
     given = Options(options, source=source)
-    metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
-    for known in ("examples", *OPTIONS):
-        given.known(known)
-    generates = given.flag("generate", metric != TEACHER_FORCED)
-    if not generates and metric != TEACHER_FORCED:
-        raise given.wrong("generate", f"must be true for the metric {metric}")
-    batch_size = given.whole("batch_size", 16 if generates else 128, least=1)
-    chat: dict[str, Any] = {"chat_template": given.flag("chat_template", True)}
-    if given.has("system_prompt"):
-        chat["system_prompt"] = given.word("system_prompt", None)
-    if given.has("enable_thinking"):
-        chat["enable_thinking"] = given.flag("enable_thinking", True)
+    answering = Answering.read(given, source, forced=True)
+    batch_size = given.whole("batch_size", 16 if answering.generates else 128, least=1)
     attention = given.word("attention", None) if given.has("attention") else ""
-    if not generates:
-        for needless in ("max_new_tokens", "stop", "strip_thinking"):
-            if given.has(needless):
-                raise given.wrong(needless, "is about generated answers; say `generate: true`, or leave it out")
-    most = given.whole("max_new_tokens", 64, least=1) if generates else 0
-    judge = read_judge(given.mapping("judge"), source) if metric == JUDGE else None
-    stop, strip = (given.words("stop", ()), given.flag("strip_thinking", True)) if generates else ((), True)
     given.finish()
 
     def opened(loaded: LoadedPair) -> LocalEvaluator:
         benchmark = read_own(pair)
         _attend(loaded.vlm, attention, given)
-        prompts = Prompts(loaded.processor, **chat)
-        if not generates:
+        prompts = answering.prompts(loaded)
+        if not answering.generates:
             return LocalEvaluator(benchmark, ExactMatch(prompts, batch_size=batch_size))
-        scores = ByRule(METRICS[metric]) if judge is None else judge.ready()
-        return LocalEvaluator(
-            benchmark,
-            Generation(
-                prompts, scores, batch_size=batch_size, max_new_tokens=most, stop=stop, strip_thinking=strip
-            ),
-        )  # fmt: skip
+        scorer = Generation(prompts, answering.scores(), batch_size=batch_size, **answering.decoding)
+        return LocalEvaluator(benchmark, scorer)
 
     return opened
 

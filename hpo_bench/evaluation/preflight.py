@@ -98,6 +98,20 @@ class Outspoken(Protocol):
         ...
 
 
+@runtime_checkable
+class Backed(Protocol):
+    """An evaluator whose answers are computed elsewhere than by the live model.
+
+    Attributes:
+        backend: What computes them, by name: the device, the dtype, and the program.
+    """
+
+    @property
+    def backend(self) -> Mapping[str, str]:
+        """What computes answers."""
+        ...
+
+
 def handful(examples: Sequence[Example], count: int = HANDFUL) -> tuple[Example, ...]:
     """Some examples of different lengths and numbers of pictures, always the same ones."""
     order = sorted(examples, key=lambda one: (len(one.images), len(one.question), one.id))
@@ -142,7 +156,7 @@ def run_preflight(
             single=[_told(one)[0] for one in single],
             manner="",
         )
-    notes = [*told.notes, *_company(examples, told, model)]
+    notes = [*told.notes, *_company(examples, told, backend.get("dtype", "float32"))]
     if not scored.responses and (opened := {opened_by(prompt) for prompt in told.prompts} - {""}):
         notes.append(
             f"the chat template opens thoughts ({min(opened)}) before the answer: right answers are compared with what "
@@ -166,6 +180,8 @@ def backend_of(model: Any, evaluator: Evaluator) -> dict[str, str]:
         model: A Hugging Face model, or anything; what it does not tell is left out.
         evaluator: Whose batches are told where it has any.
     """
+    if isinstance(evaluator, Backed):
+        return dict(evaluator.backend)
     device, dtype = getattr(model, "device", None), getattr(model, "dtype", None)
     attention = getattr(getattr(model, "config", None), "_attn_implementation", None)
     found = {
@@ -192,7 +208,7 @@ def _told(scored: Answers) -> Sequence[Any]:
     return list(zip(scores, scored.responses, strict=True)) if scored.responses else scores
 
 
-def _company(examples: Sequence[Example], told: Dialogue, model: Any) -> list[str]:
+def _company(examples: Sequence[Example], told: Dialogue, dtype: str) -> list[str]:
     """Refuse answers that depend on company; in half precision rounding alone may change a few."""
     pairs = zip(examples, told.batched, told.single, strict=False)
     differing = [(example, one, other) for example, one, other in pairs if one != other]
@@ -203,7 +219,7 @@ def _company(examples: Sequence[Example], told: Dialogue, model: Any) -> list[st
         f"{len(differing)} of {len(told.single)} examples are answered otherwise in a batch than by themselves, such "
         f"as {example.id!r}: {str(one)[:80]} in company, {str(other)[:80]} alone"
     )
-    rounded = getattr(model, "dtype", torch.float32) not in (torch.float32, torch.float64)
+    rounded = dtype not in ("float32", "float64")
     if rounded and len(differing) <= len(told.single) / 2:
         return [f"{what}; rounding in half precision does that, and `batch_size: 1` under `evaluation` avoids it"]
     raise EvaluationError(f"{what}; give `batch_size: 1` under `evaluation`, or mend the evaluator", kind="company")

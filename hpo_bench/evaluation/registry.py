@@ -18,7 +18,7 @@ from hpo_bench.merging.processor import disagreements
 from optimizers.plugins import Registry
 from surrogates.nearest import offer
 
-LMMS = "lmms-eval"
+LMMS, VLLM = "lmms-eval", "vllm"
 DEFAULT = "local"
 Opener = Callable[[Pair, LoadedPair, Mapping[str, Any]], Evaluator]
 """Opens an evaluator of a kind, given the pair and the options that its section has besides `kind`."""
@@ -36,6 +36,7 @@ EVALUATORS = Registry[Opener](
     group="hpo_bench.evaluators",
     built_in={
         "local": "hpo_bench.evaluation.local:open_kind",
+        VLLM: "hpo_bench.evaluation.serving.evaluator:open_kind",
         LMMS: "hpo_bench.evaluation.lmms.evaluator:open_kind",
         "python": "hpo_bench.evaluation.python_function:open_kind",
         "command": "hpo_bench.evaluation.command:open_kind",
@@ -107,7 +108,7 @@ def read_own(pair: Pair) -> ExampleSet:
     """
     options = Options(section(pair), source=f"{pair.folder / 'pair.yaml'}, evaluation")
     found = read_table(pair.examples, Columns.of(options))
-    if _kind(pair) == DEFAULT:
+    if _kind(pair) in (DEFAULT, VLLM):
         answers = ((one.id, answer) for one in found.examples for answer in one.answers)
         check_answers(str(section(pair).get("metric")), answers, str(pair.examples))
     return found

@@ -1,0 +1,1 @@
+"""Answers by a serving engine that is handed each merge's weights."""

@@ -1,0 +1,130 @@
+"""Evaluations of kind `vllm`: the pair's own examples, answered by vLLM and scored as `local` scores them."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from hpo_bench.evaluation.answering import Answering
+from hpo_bench.evaluation.local import LocalEvaluator
+from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.reading.benchmark import ExampleSet
+from hpo_bench.evaluation.registry import read_own
+from hpo_bench.evaluation.serving.generation import ServedGeneration
+from hpo_bench.evaluation.serving.model import ServedModel
+from hpo_bench.evaluation.serving.process import find_python
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+
+LONGEST = 1e6
+DTYPES = ("stored", "float32", "bfloat16", "float16")
+
+
+class VllmEvaluator(LocalEvaluator):
+    """Scores what vLLM answers with a live model's weights to examples from a file.
+
+    Args:
+        benchmark: Both splits, and how they were understood.
+        scorer: What answers and scores.
+        served: The model that answers.
+
+    Attributes:
+        served: The same.
+        generation: What asks it.
+    """
+
+    def __init__(self, benchmark: ExampleSet, scorer: ServedGeneration, served: ServedModel) -> None:
+        super().__init__(benchmark, scorer)
+        self.served, self.generation = served, scorer
+
+    @property
+    def backend(self) -> Mapping[str, str]:
+        """What computes answers, by name."""
+        return self.served.backend
+
+
+def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> VllmEvaluator:
+    """The evaluator of kind `vllm`.
+
+    Args:
+        pair: Where relative paths begin.
+        loaded: Its VLM's weights are served, its processor frames questions.
+        options: `python`, one that has vLLM, where this one has none; `dtype` of its arithmetic (stored);
+            `tensor_parallel`, over how many GPUs; `gpu_memory`, which share of one; `max_model_len`; `eager`, without
+            graphs; `batch_invariant`, whether answers must not depend on company; `seconds` (3600) that an evaluation
+            may take; `engine`, further options of vLLM's own; and the options of `local` on examples, metrics,
+            questions and where answers end.
+
+    Raises:
+        UsageError: If there is no vLLM, or an option is unknown or makes no sense.
+        EvaluationError: If it cannot load the VLM, or the judge does not answer.
+    """
+    return read_options(pair, options)(loaded)
+
+
+def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], VllmEvaluator]:
+    """Read what `open_kind` is given, which is called at last with the pair in memory."""
+    source = f"{pair.folder / 'pair.yaml'}, evaluation"
+    given = Options(options, source=source)
+    answering = Answering.read(given, source, forced=False)
+    python = given.word("python", None) if given.has("python") else None
+    dtype = given.word("dtype", "stored", one_of=DTYPES)
+    own: dict[str, Any] = {"tensor_parallel_size": given.whole("tensor_parallel", 1, least=1)}
+    if given.has("gpu_memory"):
+        own["gpu_memory_utilization"] = given.number("gpu_memory", None, least=0.01, most=1.0)
+    own["max_model_len"] = given.whole("max_model_len", 1, least=1) if given.has("max_model_len") else -1
+    if given.has("eager"):
+        own["enforce_eager"] = given.flag("eager", False)
+    environment = {"VLLM_BATCH_INVARIANT": "1"} if given.flag("batch_invariant", False) else {}
+    seconds = given.number("seconds", 3600.0, least=0.1, most=LONGEST)
+    further = given.mapping("engine")
+    given.finish()
+    runs_it = find_python(python, pair.folder)
+
+    def opened(loaded: LoadedPair) -> VllmEvaluator:
+        benchmark = read_own(pair)
+        most = max((len(example.images) for example in benchmark.examples), default=0)
+        stored = None if loaded.alignment is None else loaded.alignment.stored_dtype
+        model = ServedModel(
+            loaded,
+            python=runs_it,
+            options={
+                "dtype": str(stored).removeprefix("torch.") if dtype == "stored" else dtype,
+                "limit_mm_per_prompt": {"image": most},
+                **_beside(loaded, own),
+                **own,
+                **further,
+            },
+            seconds=seconds,
+            environment={**environment, **_threads(), **_devices(loaded, own)},
+        )
+        scorer = ServedGeneration(model, answering.prompts(loaded), answering.scores(), **answering.decoding)
+        model.open()
+        return VllmEvaluator(benchmark, scorer, model)
+
+    return opened
+
+
+def _beside(loaded: LoadedPair, own: Mapping[str, Any]) -> dict[str, float]:
+    """The share of a GPU that a live pair on it leaves to the engine."""
+    device = getattr(loaded.vlm, "device", torch.device("cpu"))
+    if device.type != "cuda" or "gpu_memory_utilization" in own:
+        return {}
+    free, whole = torch.cuda.mem_get_info(device)
+    return {"gpu_memory_utilization": round(0.9 * free / whole, 3)}
+
+
+def _threads() -> dict[str, str]:
+    """As many threads as this worker has, where vLLM computes on the CPU: by itself it binds one to every core."""
+    own = {"OMP_NUM_THREADS": str(torch.get_num_threads()), "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
+    return {} if "VLLM_CPU_OMP_THREADS_BIND" in os.environ else own
+
+
+def _devices(loaded: LoadedPair, own: Mapping[str, Any]) -> dict[str, str]:
+    """The worker's own GPU, where the live pair is on one; else whatever there is."""
+    device = getattr(loaded.vlm, "device", torch.device("cpu"))
+    if device.type != "cuda" or own["tensor_parallel_size"] > 1:
+        return {}
+    seen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return {"CUDA_VISIBLE_DEVICES": seen.split(",")[device.index or 0] if seen else str(device.index or 0)}

@@ -1,0 +1,251 @@
+"""vLLM, told in lines of JSON what to load and whom to ask; run by the Python of an environment that has it.
+
+Weights come through memory that both processes map. The engine lives in this process, and its workers in this process
+group: when nobody speaks to it any more, however that came, all of them end.
+"""
+
+import base64
+import hashlib
+import io
+import json
+import math
+import mmap
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+
+os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
+# The engine in this process: it then dies with it, and what a merge leaves alone can be kept in its caches.
+os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
+
+import torch
+
+KEPT_BYTES = 2**30
+"""Of what the vision encoder makes of pictures, so much is kept from merge to merge."""
+PROBED = 2
+"""Columns of a matrix that are read back."""
+_MAPPED: dict[str, mmap.mmap] = {}
+
+
+class HandOver:
+    """What vLLM's workers learn: to take weights from shared memory, and to give some back."""
+
+    def take_weights(self, where: str, manifest: list, keep_pictures: bool) -> None:
+        """Load weights in place.
+
+        Args:
+            where: A file that holds them.
+            manifest: Of each its name in the checkpoint, dtype, shape, and place in the file.
+            keep_pictures: Whether what the vision encoder made of pictures stays right.
+        """
+        kept = dict(self.model_runner.encoder_cache) if keep_pictures else {}
+        self.reload_weights(weights_iterator=_tensors(where, manifest), is_checkpoint_format=True)
+        self.model_runner.encoder_cache.update(kept)
+
+    @torch.inference_mode()
+    def read_back(self, layers: list) -> dict:
+        """Fingerprints of some columns of the language model's matrices, as the kernels that answer multiply by them.
+
+        A one-hot input picks a column out of a matrix without rounding. Reading parameters would prove nothing, since
+        kernels may have repacked them into memory of their own.
+
+        Args:
+            layers: Numbers of the layers to look at.
+
+        Returns:
+            By name of the module: the columns' numbers, how many rows there are, and the fingerprint.
+        """
+        split = self.vllm_config.parallel_config.tensor_parallel_size > 1
+        language = self.model_runner.get_model().get_language_model()
+        found = {}
+        for name, module in language.named_modules():
+            method = getattr(module, "quant_method", None)
+            inside = any(f"layers.{layer}." in name for layer in layers)
+            if not (inside or name.endswith("lm_head")) or not hasattr(method, "apply"):
+                continue
+            width = getattr(module, "input_size_per_partition", None) or getattr(module, "embedding_dim", None)
+            if width is None or "embed_tokens" in name:
+                continue
+            dtype = getattr(module, "params_dtype", None) or self.model_runner.dtype
+            # Of a matrix that is cut by columns each worker has some.
+            begin = width * self.rank if split and hasattr(module, "input_size_per_partition") else 0
+            probe = torch.zeros(PROBED, width, dtype=dtype, device=self.device)
+            columns = [(width * (2 * i + 1)) // (2 * PROBED) for i in range(PROBED)]
+            probe[range(PROBED), columns] = 1
+            made = method.apply(module, probe, None)
+            rows = getattr(module, "org_vocab_size", None) or made.shape[1]
+            values = (made[:, :rows].float() + 0.0).cpu().contiguous()  # no negative zeros
+            digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
+            found[name] = [[begin + column for column in columns], values.shape[1], digest]
+        return found
+
+
+def _tensors(where: str, manifest: list) -> Iterator:
+    if where not in _MAPPED:
+        descriptor = os.open(where, os.O_RDWR)
+        _MAPPED[where] = mmap.mmap(descriptor, 0)
+        os.close(descriptor)
+    for name, dtype, shape, place in manifest:
+        kind = getattr(torch, dtype)
+        yield name, torch.frombuffer(_MAPPED[where], dtype=kind, count=math.prod(shape), offset=place).view(shape)
+
+
+class _Server:
+    """vLLM with a model in it.
+
+    Args:
+        asked: `model`, a folder; `options` of vLLM's; `descriptor`, of shared memory that this process inherited; and
+            `manifest` of all the model's weights in it, unless they are those in the folder.
+    """
+
+    def __init__(self, asked: dict) -> None:
+        import vllm
+
+        # By a path that workers in processes of their own can open as well.
+        self.where = f"/proc/{os.getpid()}/fd/{asked['descriptor']}" if "descriptor" in asked else ""
+        options = asked["options"]
+        graphs = torch.cuda.is_available()
+        self.llm = vllm.LLM(
+            model=asked["model"], load_format="dummy" if "manifest" in asked else "auto",
+            worker_extension_cls=_extension(), seed=0, **{"enforce_eager": not graphs, **options},
+        )  # fmt: skip
+        config = self.llm.llm_engine.vllm_config
+        self.version, self.dtype = vllm.__version__, str(config.model_config.dtype).removeprefix("torch.")
+        self.device = torch.cuda.get_device_name() if graphs else "cpu"
+        self.length, self.block = config.model_config.max_model_len, config.cache_config.block_size
+        self.pictures: dict = {}
+        self.opened: dict = {}
+        self._widen(config)
+        if "manifest" in asked:
+            self.load({"manifest": asked["manifest"], "keep_pictures": False})
+
+    def _widen(self, config: object) -> None:
+        """Let the scheduler keep more of what the vision encoder made than the few thousand tokens of its own limit."""
+        try:
+            scheduler = self.llm.llm_engine.engine_core.engine_core.scheduler
+            manager = scheduler.encoder_cache_manager
+            width = config.model_config.get_hidden_size() * config.model_config.dtype.itemsize
+            more = max(0, KEPT_BYTES // width - manager.cache_size)
+            manager.cache_size += more
+            manager.num_free_slots += more
+            manager.num_freeable_slots += more
+        except AttributeError:  # another version keeps less, and answers the same
+            return
+
+    def handle(self, asked: dict) -> object:
+        """Answer one message."""
+        return getattr(self, asked["do"])(asked)
+
+    def about(self, asked: dict) -> dict:
+        """What computes here."""
+        return {"version": self.version, "dtype": self.dtype, "device": self.device, "length": self.length}
+
+    def show(self, asked: dict) -> None:
+        """Take in pictures, PNG by name, for prompts to refer to."""
+        self.pictures |= {name: base64.b64decode(data) for name, data in asked["pictures"].items()}
+
+    def load(self, asked: dict) -> dict:
+        """Take weights over, and forget what was computed with those before."""
+        begin = time.perf_counter()
+        keep = asked["keep_pictures"]
+        arguments = (self.where, asked["manifest"], keep)
+        self.llm.collective_rpc("take_weights", args=arguments)
+        reset = True
+        if asked.get("reset", True):
+            reset = self.llm.reset_prefix_cache()
+            if not keep:
+                # The encoder's cache goes by the picture alone; the processor's has nothing of weights in it.
+                self.llm.llm_engine.reset_encoder_cache()
+        return {"seconds": time.perf_counter() - begin, "reset": bool(reset), "cached": self._canary()}
+
+    def _canary(self) -> int:
+        """How many tokens of a prompt that was asked after every hand-over are remembered; none, after a reset."""
+        tokens = [1] * min(2 * self.block + 1, self.length - 1)
+        return self._generate([{"prompt_token_ids": tokens}], {"max_tokens": 1})[0].num_cached_tokens or 0
+
+    def probe(self, asked: dict) -> list:
+        """Fingerprints of some weights, from every worker."""
+        return self.llm.collective_rpc("read_back", args=(asked["layers"],))
+
+    def ask(self, asked: dict) -> list:
+        """Answer prompts greedily: tokens of each answer, whether it is of numbers, and why it ended."""
+        prompts = []
+        for prompt in asked["prompts"]:
+            made = {"prompt_token_ids": prompt["tokens"]}
+            if names := prompt["pictures"]:
+                made["multi_modal_data"] = {"image": [self._picture(name) for name in names]}
+                made["multi_modal_uuids"] = {"image": names}
+            prompts.append(made)
+        return [
+            {
+                "tokens": list(one.outputs[0].token_ids),
+                "finite": all(math.isfinite(next(iter(each.values())).logprob) for each in one.outputs[0].logprobs),
+                "stopped": str(one.outputs[0].stop_reason) if one.outputs[0].stop_reason is not None else "",
+                **({"prompt": list(one.prompt_token_ids)} if asked.get("prompts_too") else {}),
+            }
+            for one in self._generate(prompts, asked["sampling"])
+        ]
+
+    def _generate(self, prompts: list, sampling: dict) -> list:
+        from vllm import SamplingParams
+
+        greedy = SamplingParams(temperature=0.0, logprobs=0, detokenize=bool(sampling.get("stop")), **sampling)
+        return self.llm.generate(prompts, greedy, use_tqdm=False)
+
+    def _picture(self, name: str) -> object:
+        from PIL import Image
+
+        if name not in self.opened:
+            self.opened[name] = Image.open(io.BytesIO(self.pictures[name])).convert("RGB")
+            while len(self.opened) > 256:  # decoded ones are large
+                self.opened.pop(next(iter(self.opened)))
+        return self.opened[name]
+
+
+def _extension() -> str:
+    # By a name that spawned workers can import as well.
+    folder = os.path.dirname(os.path.abspath(__file__))
+    os.environ["PYTHONPATH"] = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return "serve_vllm.HandOver"
+
+
+def _listen(lines: "queue.Queue[str]") -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Answer until nobody speaks any more."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    lines: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    engine = None
+    while True:
+        asked = json.loads(lines.get())
+        try:
+            if asked["do"] == "open":
+                engine = _Server(asked)
+                asked = {"do": "about"}
+            if engine is None:
+                raise RuntimeError("asked before it was opened")
+            reply = {"answer": engine.handle(asked)}
+        except Exception as error:
+            traceback.print_exc()
+            first = next((line for line in str(error).splitlines() if line.strip()), "no message")
+            reply = {"error": f"{type(error).__name__}: {first}"}
+        answers.write(json.dumps(reply) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

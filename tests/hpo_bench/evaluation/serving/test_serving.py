@@ -1,0 +1,206 @@
+"""A serving engine that is handed merges: followed, checked, and never believed where it is stale."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import backbones
+import families
+import psutil
+import pytest
+
+from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.registry import check_options, open_evaluator
+from hpo_bench.evaluation.serving import process
+from hpo_bench.evaluation.serving.process import PYTHON, find_python
+from hpo_bench.experiments.cost.serving import compare
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.find import find_pair
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
+
+FAKE = Path(__file__).with_name("fake_engine.py")
+ONE, OTHER = MergeSetting("ta", 0.5, 0.5), MergeSetting("ta", 0.2, 1.0)
+
+
+@pytest.fixture(scope="module")
+def loaded() -> LoadedPair:
+    return LoadedPair.load(find_pair("ja-llama"))
+
+
+@pytest.fixture(scope="module")
+def resident(loaded: LoadedPair) -> Resident:
+    return Resident(loaded)
+
+
+@pytest.fixture
+def opened(loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Opens the evaluator on the fake engine, which does something wrong."""
+    monkeypatch.setattr(process, "SERVER", FAKE)
+    monkeypatch.setenv(PYTHON, sys.executable)
+    made = []
+
+    def make(wrong: str = "", **options: Any) -> Any:
+        monkeypatch.setenv("FAKE", wrong)
+        pair = replace(find_pair("ja-llama"), evaluation={"kind": "vllm", "max_new_tokens": 4, **options})
+        made.append(open_evaluator(pair, loaded))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.served.end()
+
+
+def test_answers_follow_the_weights(opened: Any, loaded: LoadedPair, resident: Resident) -> None:
+    evaluator = opened()
+    some = evaluator.examples("validation")[:6]
+    resident.merge(ONE)
+    first = evaluator.evaluate(loaded.vlm, some)
+    assert evaluator.evaluate(loaded.vlm, some).responses == first.responses
+    resident.merge(OTHER)
+    assert evaluator.evaluate(loaded.vlm, some).responses != first.responses
+    resident.merge(ONE)
+    assert evaluator.evaluate(loaded.vlm, some).responses == first.responses
+    assert evaluator.backend == {"engine": "vLLM 0", "device": "cpu", "dtype": "bfloat16"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("stale", "answers with other weights"), ("forgets no prefix", "remembers 32 tokens")]
+)
+def test_a_stale_engine_gives_no_score(
+    wrong: str, said: str, opened: Any, loaded: LoadedPair, resident: Resident
+) -> None:
+    evaluator = opened(wrong)
+    some = evaluator.examples("validation")[:2]
+    resident.merge(ONE)
+    evaluator.evaluate(loaded.vlm, some)
+    resident.merge(OTHER)
+    for _ in range(2):  # and none when asked again
+        with pytest.raises(EvaluationError, match=said) as caught:
+            evaluator.evaluate(loaded.vlm, some)
+        assert caught.value.kind == "stale"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "said"),
+    [
+        ("dies", "worker-died", "with exit code 3: the fake is out of order"),
+        ("hangs", "timeout", "longer than 2 s"),
+        ("nan", "nan-logits", "not finite"),
+    ],
+)
+def test_an_engine_that_fails_is_a_failure_and_opened_again(
+    wrong: str, kind: str, said: str, opened: Any, loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    evaluator = opened(wrong, seconds=2)
+    some = evaluator.examples("validation")[:2]
+    with pytest.raises(EvaluationError, match=said) as caught:
+        evaluator.evaluate(loaded.vlm, some)
+    assert caught.value.kind == kind
+    if wrong != "nan":
+        monkeypatch.setenv("FAKE", "")
+        assert len(evaluator.evaluate(loaded.vlm, some).responses) == 2
+
+
+def test_the_engine_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from hpo_bench.evaluation.serving.process import EngineProcess\n"
+        "one = EngineProcess(sys.executable, seconds=9, server=Path(sys.argv[1]))\n"
+        "print(one._process.pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    sleeper = tmp_path / "sleeper.py"
+    # As the real server does: it computes in one thread, and ends from another when its input does.
+    source = (Path(process.__file__).with_name("serve_vllm.py")).read_text()
+    listen = source[source.index("def _listen") : source.index("def main")]
+    sleeper.write_text(
+        "import os, queue, signal, sys, threading, time\n" + listen + "\n"
+        "threading.Thread(target=_listen, args=(queue.Queue(),), daemon=True).start()\ntime.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, str(script), str(sleeper)], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.kill()
+    parent.wait()
+    end = time.monotonic() + 20
+    while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(PYTHON, raising=False)
+    monkeypatch.setattr(process, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match=r"hpo-bench\[vllm\].*python.*HPO_BENCH_VLLM") as caught:
+        check_options(replace(find_pair("ja-llama"), evaluation={"kind": "vllm"}))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(UsageError, match="`python` under `evaluation` is 'nowhere', which is no program"):
+        find_python("nowhere", tmp_path)
+    assert find_python(sys.executable, tmp_path) == sys.executable
+
+
+def test_options_of_an_engine_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PYTHON, sys.executable)
+    for option, said in (
+        ({"dtype": "int8"}, "dtype is 'int8'"),
+        ({"generate": True}, "no option 'generate'"),
+        ({"gpu_memory": 2}, "gpu_memory must be"),
+        ({"batch_size": 4}, "no option 'batch_size'"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            check_options(replace(find_pair("ja-llama"), evaluation={"kind": "vllm", **option}))
+
+
+REAL = pytest.mark.skipif(PYTHON not in os.environ, reason=f"{PYTHON} names no Python with vLLM")
+
+
+WIDE = {"hidden_size": 128, "head_dim": 32, "max_position_embeddings": 256}
+"""The engine has no attention for narrower heads, and refuses prompts that are longer than a model says."""
+SIGHT = {"llava": {}, "qwen2.5-vl": {"out_hidden_size": 128}}
+
+
+@REAL
+@pytest.mark.parametrize("name", SIGHT)
+def test_real_engine_handed_merges_answers_as_one_that_loads_their_exports(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shape = backbones.FAMILIES[name]
+    seen: Any = shape.vision if SIGHT[name] == {} else {**dict(shape.vision), **SIGHT[name]}
+    rotary = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [6, 5, 5]}}
+    wide = replace(shape, vision=seen, texts={**shape.texts, **WIDE}, inside=rotary if SIGHT[name] else {})
+    monkeypatch.setitem(backbones.FAMILIES, name, wide)
+    folder = families.build(tmp_path / "pair", name)
+    found = list(compare(Pair.read(folder), [ONE, OTHER], max_new_tokens=6, work=tmp_path))
+    assert [one.same for one in found] == [one.total for one in found]
+
+
+@REAL
+def test_real_engine_whose_cache_is_not_reset_gives_no_score(tmp_path: Path) -> None:
+    folder = tmp_path / "pair"
+    shutil.copytree(find_pair("ja-llama").folder, folder)
+    (folder / "pair.yaml").write_text(
+        (folder / "pair.yaml").read_text()
+        + "evaluation: "
+        + json.dumps({"kind": "vllm", "max_new_tokens": 4, "engine": {"block_size": 32}})
+    )
+    pair = Pair.read(folder)
+    loaded = LoadedPair.load(pair)
+    evaluator, resident = open_evaluator(pair, loaded), Resident(loaded)
+    served: Any = getattr(evaluator, "served")  # noqa: B009, of this kind alone
+    resident.merge(ONE)
+    served.follow(loaded.vlm)
+    resident.merge(OTHER)
+    with pytest.raises(EvaluationError, match="remembers"):
+        served.follow(loaded.vlm, reset=False)
+    served.follow(loaded.vlm)
+    served.end()
