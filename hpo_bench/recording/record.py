@@ -15,11 +15,12 @@ from filelock import FileLock, Timeout
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.base import Answers, Evaluator, Informed, checked
+from hpo_bench.evaluation.base import Answers, Evaluator, Following, Informed, checked
 from hpo_bench.evaluation.examples import Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
+from hpo_bench.evaluation.staleness import Repetition, unchanged_weights
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
@@ -189,7 +190,7 @@ def _entries(
     plan: Design,
     todo: Sequence[Point],
 ) -> Iterator[JournalEntry]:
-    engine = None
+    engine, repetition = None, Repetition()
     for point in todo:
         if engine is None or engine.mask_seed != point.mask_seed:
             engine = Resident(loaded, mode="mergekit", masks="mergekit", mask_seed=point.mask_seed)
@@ -199,7 +200,10 @@ def _entries(
         scores, eval_seconds = {}, {}
         for split, some in examples.items():
             begin = time.perf_counter()
-            scores[split] = _score(loaded.vlm, evaluator, point.setting, some).scores.tolist()
+            answers = _score(loaded.vlm, evaluator, point.setting, some)
+            if not isinstance(evaluator, Following):
+                repetition.see(point.setting, answers)
+            scores[split] = answers.scores.tolist()
             eval_seconds[split] = time.perf_counter() - begin
         yield JournalEntry(
             parameters=point.setting.parameters,
@@ -214,7 +218,7 @@ def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Se
     try:
         if isinstance(evaluator, Informed):
             evaluator.inform(setting)
-        with finite_logits(model):
+        with finite_logits(model), unchanged_weights(model):
             answers = evaluator.evaluate(model, examples)
         return checked(answers, examples)
     except HpoBenchError:

@@ -29,6 +29,8 @@ ADVICE: Mapping[str, str] = {
     "--coefficients",
     "money": "the judge's money limit is reached: raise `max_dollars` in the evaluation section of pair.yaml",
     "merge": "the pair cannot be merged: run it through a single setting, and see the log",
+    "stale": "answers are not those of the merged weights: see in the log what the evaluator keeps from one merge "
+    "to the next",
     "worker-died": "workers die: the machine may be short of memory (see its kernel log), or a library crashes",
 }
 

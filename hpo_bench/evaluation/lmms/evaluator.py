@@ -55,6 +55,8 @@ class LmmsEval:
         caps: That cap, by task.
     """
 
+    follows_weights = True
+
     def __init__(
         self, documents: Sequence[Document], generations: Mapping[int, Generation], caps: Mapping[str, int]
     ) -> None:

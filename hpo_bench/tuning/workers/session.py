@@ -10,11 +10,12 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
-from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Informed, checked
+from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, Informed, checked
 from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.staleness import Repetition, unchanged_weights
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan
@@ -59,12 +60,16 @@ class PairSession:
         merger: Writes merges into the model.
         evaluator: Scores it.
         known: See `facts`.
+        repetition: Notices answers of merges before.
+        loaded: The pair in memory, where the model is its VLM.
     """
 
     model: Any
     merger: Merger
     evaluator: Evaluator
     known: Mapping[str, Any] = field(default_factory=dict)
+    repetition: Repetition = field(default_factory=Repetition)
+    loaded: LoadedPair | None = None
 
     def facts(self) -> Mapping[str, Any]:
         """How many examples there are on each side, and whatever the opener knew."""
@@ -97,7 +102,7 @@ class PairSession:
                 examples = self.evaluator.examples(split)
                 answers[split], note = self._with_room(len(examples), lambda of=examples: self._once(of))
                 paid += answers[split].dollars
-                notes += [note] if note else []
+                notes += [one for one in (note, self._repeated(job, answers[split])) if one]
             cost = TrialCost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
             return Success(answers, fingerprint, cost, "; ".join(notes))
         except Exception as error:  # whatever a user's evaluator or a broken device may raise
@@ -123,8 +128,14 @@ class PairSession:
         self.evaluator.batch_size = size // 2
         return evaluate(), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
 
+    def _repeated(self, job: Job, answers: Answers) -> str:
+        """What is suspicious about answers; nothing where it is known who answers, and with which weights."""
+        if isinstance(self.evaluator, Following):
+            return ""
+        return self.repetition.see(job.setting, answers)
+
     def _once(self, examples: Sequence[Example]) -> Answers:
-        with finite_logits(self.model):
+        with finite_logits(self.model), unchanged_weights(self.model):
             answers = self.evaluator.evaluate(self.model, examples)
         return checked(answers, examples)
 
@@ -200,7 +211,7 @@ class PairOpener:
         known: Mapping[str, Any] = {"coefficients": self._coefficients(loaded)} if self.coefficients else {}
         merger = Resident(loaded, mask_seed=self.mask_seed)
         merger.self_test()
-        return PairSession(loaded.vlm, merger, evaluator, known)
+        return PairSession(loaded.vlm, merger, evaluator, known, loaded=loaded)
 
     def _coefficients(self, loaded: LoadedPair) -> dict[str, tuple[float, float]]:
         vectors = TaskVectors.of(loaded)
