@@ -44,6 +44,7 @@ def command(
     """
     from hpo_bench import api
     from hpo_bench.merging.doctor.page import show
+    from hpo_bench.tuning.planning.evaluators import recommendation
 
     diagnosis = api.check_pair(
         given.find(),
@@ -55,6 +56,8 @@ def command(
         say(json.dumps(diagnosis.as_dict(every=every), indent=1, ensure_ascii=False))
     else:
         # A pipe has no width of its own, and the tables need about this much.
-        show(diagnosis, output(width=130), every=every)
+        console = output(width=130)
+        show(diagnosis, console, every=every)
+        console.print(recommendation(diagnosis.pair, [], examples=0), highlight=False, soft_wrap=True)
     if not diagnosis.fit:
         sys.exit(1)

@@ -66,7 +66,8 @@ def command(
     First the base VLM, the expert swapped in and half-and-half are asked a handful of questions: see that they are put
     and scored as they should be. The loss is how many points below the best merge there is the recommended one is
     expected to score on unseen examples: by too few settings, and by the luck of too few examples. For a budget, or
-    else the cost of 40 trials, it says on how many settings and examples that is least.
+    else the cost of 40 trials, it says on how many settings and examples that is least. Where answers are decoded,
+    each evaluator that is here is timed on a handful of examples.
     """
     from hpo_bench.errors import UsageError
 
@@ -83,11 +84,12 @@ def command(
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.goal import check_examples
+    from hpo_bench.tuning.planning.evaluators import generates, recommendation, time_evaluators
     from hpo_bench.tuning.planning.forecast import forecast
     from hpo_bench.tuning.planning.references import ask_references, check_published, compare_published, show_references
     from hpo_bench.tuning.planning.spending import expected_loss
     from hpo_bench.tuning.terminal import clock
-    from hpo_bench.tuning.workers.session import PairOpener, WorkerSession
+    from hpo_bench.tuning.workers.session import PairOpener, PairSession
 
     found = with_columns(find_pair(pair, pairs), Columns.named(**named))
     if published is not None:
@@ -95,9 +97,9 @@ def command(
     check_examples(found)
     place = devices(1, device)[0]
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
-    sessions = []
+    sessions: list[PairSession] = []
 
-    def opened(device: str) -> WorkerSession:
+    def opened(device: str) -> PairSession:
         sessions.append(opener(device))
         return sessions[0]
 
@@ -116,6 +118,9 @@ def command(
         f"the result on {made.test} test examples takes {clock(made.result_seconds)}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
+    loaded = sessions[0].loaded
+    timed = time_evaluators(found, loaded) if loaded is not None and generates(found) else []
+    console.print(recommendation(found, timed, examples=made.validation), highlight=False, soft_wrap=True)
     losses = [f"loss, {name}" for name in METHODS.values()]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head in ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses):

@@ -12,8 +12,10 @@ from hpo_bench.cli.options import (
     PAIRS,
     RECORDED,
     THREADS,
+    Choice,
     Command,
     Group,
+    device,
     methods,
     out,
     seeds,
@@ -26,6 +28,8 @@ Examples:
   hpo-bench cost grid                             every nano pair that is here: full grid against tuning
   hpo-bench cost grid ja-llama -m ta --seeds 3
   hpo-bench cost trial --json > trial.json        a trial in memory against mergekit's merges on disk
+  hpo-bench cost serving --shape 7B --device cuda handing a 7B merge over, and tokens a second
+  hpo-bench cost serving --exports 20             a trial by each evaluator; vLLM in place against its fresh loads
 """
 
 
@@ -155,3 +159,83 @@ def trial(
                 f"{timing.method}, {timing.route}: {timing.unlike} of {timing.answers} answers are not the resident "
                 "merge's.", highlight=False, soft_wrap=True,
             )  # fmt: skip
+
+
+@command.command()
+@click.argument("pair", default="ja-llama")
+@click.option(
+    "--repeats", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Trials of each kind."
+)
+@click.option(
+    "--exports", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    help="Merges to compare with vLLM on their exports, answer by answer.",
+)  # fmt: skip
+@click.option(
+    "--max-new-tokens", type=click.IntRange(min=1), default=8, show_default=True, help="Where answers are cut."
+)
+@click.option(
+    "--shape", type=Choice(["10M", "100M", "7B"]),
+    help="Instead: random weights of that size; seconds of a merge and of handing it over, and tokens a second.",
+)  # fmt: skip
+@click.option("--without-vllm", is_flag=True, help="Time the others alone.")
+@device("cpu")
+@THREADS
+@PAIRS
+def serving(
+    *,
+    pair: str,
+    repeats: int,
+    exports: int,
+    max_new_tokens: int,
+    shape: str | None,
+    without_vllm: bool,
+    device: str | None,
+    threads: int,
+    pairs: Path,
+) -> None:
+    """Time a trial of PAIR by each evaluator, and compare vLLM in place with vLLM on exported merges.
+
+    A trial is a merge and the answers to all validation examples. All take turns in one run, at the same settings;
+    times are medians, by the clock on the wall and by the processor's, whatever was started included. vLLM is found as
+    the evaluator `vllm` finds it.
+    """
+    import torch
+    from transformers.utils.logging import disable_progress_bar
+
+    from hpo_bench.display.console import progress
+    from hpo_bench.experiments.cost import serving
+    from hpo_bench.merging.find import find_pair
+
+    torch.set_num_threads(threads)
+    disable_progress_bar()
+    if shape:
+        _of_shape(shape, device or "cpu", repeats=repeats, max_new_tokens=max_new_tokens)
+        return
+    found = find_pair(pair, pairs)
+    routes = [route for route in serving.ROUTES if not (without_vllm and route == serving.VLLM)]
+    if repeats:
+        with progress().status("") as status:
+            timed = serving.measure(
+                found, trials=repeats, max_new_tokens=max_new_tokens, routes=routes, device=device, told=status.update
+            )
+        say(serving.table(timed))
+        for route in routes:
+            say(f"- {route}: {serving.ROUTES[route]}.")
+    for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens) if exports else ():
+        where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
+        say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
+
+
+def _of_shape(shape: str, device: str, *, repeats: int, max_new_tokens: int) -> None:
+    """Time handing over merges of random weights."""
+    import tempfile
+
+    from hpo_bench.experiments.cost import shaped
+
+    with tempfile.TemporaryDirectory() as scratch:
+        made = shaped.build(Path(scratch) / "pair", shape, device)
+        for one in shaped.measure(made, trials=repeats, device=device, max_new_tokens=max_new_tokens):
+            say(
+                f"{shape} on {device}: merge {one.merge:.2f} s, handing over {one.load:.2f} s, {one.tokens} tokens in "
+                f"{one.answer:.2f} s, {one.tokens / one.answer:.0f} a second"
+            )

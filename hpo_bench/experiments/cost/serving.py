@@ -1,0 +1,239 @@
+"""What a trial takes by each evaluator, and whether an engine that is handed merges answers as one that loads them."""
+
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.base import Answers, Evaluator, checked
+from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.local import LocalEvaluator
+from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.serving.engine import VllmEngine
+from hpo_bench.evaluation.serving.evaluator import VllmEvaluator
+from hpo_bench.evaluation.serving.generation import ServedGeneration
+from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.merging.writing.export import export_merge
+from hpo_bench.tuning.space import MergeSpace
+
+VLLM = "vllm"
+LOCAL = "local"
+GENERATE = "local, by transformers' generate"
+COMMAND = "command, a fresh load"
+ROUTES = {
+    VLLM: "vLLM, handed the merge's weights in place, with the proof that it has them",
+    LOCAL: "our own decoding in this process: pictures looked at once, rows leave a batch when they are over",
+    GENERATE: "transformers' generate in this process, as `local` answered before, and still does where a model's "
+    "decoder is handed more than embeddings and positions",
+    COMMAND: "a program that loads the merge from its folder and answers by generate",
+}
+BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Trials by one route.
+
+    Attributes:
+        route: A key of `ROUTES`.
+        wall: Seconds of each trial by the clock on the wall, the first left out.
+        processor: Seconds of the processor likewise, of this process and all that it started.
+        unlike: How many answers are not those of the first route.
+        answers: How many there were.
+        load: Seconds of the wall of each hand-over, where there is one.
+    """
+
+    route: str
+    wall: tuple[float, ...]
+    processor: tuple[float, ...]
+    unlike: int
+    answers: int
+    load: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One merge, handed over and loaded from its export.
+
+    Attributes:
+        setting: The merge.
+        score: Of the answers in place.
+        same: How many answers are the same text.
+        total: How many there were.
+    """
+
+    setting: MergeSetting
+    score: float
+    same: int
+    total: int
+
+
+class _Exports(VllmEngine):
+    """vLLM on whatever folder it was last started with: it follows nobody."""
+
+    def follow(self, model: Any) -> None:
+        """Stay as it is."""
+
+
+def settings(count: int, *, seed: int = 0) -> list[MergeSetting]:
+    """Settings of Task Arithmetic from `tune`'s box."""
+    space, rng = MergeSpace("ta"), np.random.default_rng(seed)
+    return [space.setting(rng.random(space.dim)) for _ in range(count)]
+
+
+def compare(
+    pair: Pair,
+    merges: Sequence[MergeSetting],
+    *,
+    max_new_tokens: int = 8,
+    work: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Iterator[Compared]:
+    """Answers of an engine that is handed merges, beside those of the same engine on their exports.
+
+    Args:
+        pair: Whose merges.
+        merges: Which.
+        max_new_tokens: Where answers are cut.
+        work: Where exports are written, one at a time; by default the system's folder for temporary files.
+        options: Further options of the evaluation.
+
+    Raises:
+        UsageError: If there is no vLLM.
+        EvaluationError: If it fails, or is stale.
+    """
+    section = {"kind": "vllm", "max_new_tokens": max_new_tokens, **(options or {})}
+    asked = replace(pair, evaluation=section)
+    loaded = LoadedPair.load(asked)
+    evaluator = open_evaluator(asked, loaded)
+    if not isinstance(evaluator, VllmEvaluator):
+        raise UsageError("the evaluation is of another kind")
+    served = evaluator.served
+    fresh = _Exports(
+        python=served._python, options=served._options, seconds=served._seconds, environment=served._environment
+    )
+    generation = evaluator.generation
+    reading = ServedGeneration(fresh, generation.prompts, generation._scores, max_new_tokens=max_new_tokens)
+    examples, engine = evaluator.examples("validation"), Resident(loaded)
+    try:
+        with tempfile.TemporaryDirectory(dir=work) as scratch:
+            for number, setting in enumerate(merges):
+                out = export_merge(asked, loaded, setting, Path(scratch) / f"merge-{number}", engine=engine)
+                ours = evaluator.evaluate(loaded.vlm, examples)
+                fresh.start(out)
+                theirs = reading.evaluate(loaded.vlm, examples)
+                same = sum(one == other for one, other in zip(ours.responses, theirs.responses, strict=True))
+                yield Compared(setting, ours.score, same, len(examples))
+    finally:
+        served.end()
+        fresh.end()
+
+
+def measure(
+    pair: Pair,
+    *,
+    trials: int,
+    max_new_tokens: int = 8,
+    routes: Sequence[str] = tuple(ROUTES),
+    device: str | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> list[Timed]:
+    """Time trials by all routes in turns, so that whatever else the machine does falls on all of them.
+
+    Args:
+        pair: Whose merges, and whose validation examples.
+        trials: How many to count; one more is not counted.
+        max_new_tokens: Where answers are cut.
+        routes: Which; the others' answers are compared with the first one's.
+        device: Where merges are made, and answered but for vLLM's.
+        told: Called with what is being timed.
+
+    Raises:
+        UsageError: If there is no vLLM and it is among the routes.
+        EvaluationError: If the examples cannot be answered.
+    """
+    loaded = LoadedPair.load(pair, device=device)
+    engine = Resident(loaded)
+    evaluators = {route: _opened(route, pair, loaded, max_new_tokens) for route in routes}
+    wall: dict[str, list[float]] = {route: [] for route in routes}
+    processor: dict[str, list[float]] = {route: [] for route in routes}
+    load: dict[str, list[float]] = {route: [] for route in routes}
+    unlike, answers = dict.fromkeys(routes, 0), 0
+    for turn, setting in enumerate(settings(trials + 1)):
+        first: Answers | None = None
+        for route, evaluator in evaluators.items():
+            told(f"{route}, {turn} of {trials}")
+            examples: Sequence[Example] = evaluator.examples("validation")
+            begin, spent = time.perf_counter(), _processor()
+            engine.merge(setting)
+            found = checked(evaluator.evaluate(loaded.vlm, examples), examples)
+            taken, worked = time.perf_counter() - begin, _processor() - spent
+            first = first or found
+            if turn:
+                wall[route].append(taken)
+                processor[route].append(worked)
+                load[route] += [evaluator.served.load_seconds] if isinstance(evaluator, VllmEvaluator) else []
+                unlike[route] += sum(a != b for a, b in zip(found.responses, first.responses, strict=True))
+        answers += len(first) if turn and first is not None else 0
+    for evaluator in evaluators.values():
+        if isinstance(evaluator, VllmEvaluator):
+            evaluator.served.end()
+    return [
+        Timed(route, tuple(wall[route]), tuple(processor[route]), unlike[route], answers, tuple(load[route]))
+        for route in routes
+    ]
+
+
+def table(timed: Sequence[Timed]) -> str:
+    """Medians in Markdown."""
+    lines = [
+        "| evaluator | trial, s of processor | trial, s of wall | of it handing over, s of wall | other answers |",
+        "|---|---|---|---|---|",
+    ]
+    for one in timed:
+        cells = [statistics.median(values) for values in (one.processor, one.wall, one.load) if values]
+        shown = [f"{cell:.2f}" for cell in cells] + [""] * (3 - len(cells))
+        lines.append(f"| {one.route} | {' | '.join(shown)} | {one.unlike} of {one.answers} |")
+    return "\n".join(lines)
+
+
+def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int) -> Evaluator:
+    section: dict[str, Any] = {"max_new_tokens": most}
+    if route == VLLM:
+        section |= {"kind": "vllm"}
+    elif route == COMMAND:
+        parameters = {"examples": str(pair.examples.resolve()), "max_new_tokens": most, "batch_size": BATCH}
+        words = [sys.executable, "-m", "hpo_bench.experiments.cost.answer"]
+        section = {"kind": "command", "command": words, "parameters": parameters}
+    else:
+        section |= {"kind": "local", "generate": True, "batch_size": BATCH}
+    evaluator = open_evaluator(replace(pair, evaluation=section), loaded)
+    if route == GENERATE and isinstance(evaluator, LocalEvaluator):
+        generation: Any = evaluator._scorer
+        generation.respond = generation._generated
+    return evaluator
+
+
+def _processor() -> float:
+    """Seconds of the processor that this process and all that it started have spent."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = time.process_time() + ended.ru_utime + ended.ru_stime
+    for child in psutil.Process().children(recursive=True):
+        try:
+            spent = child.cpu_times()
+        except psutil.Error:  # it has just ended, and is among those that have
+            continue
+        total += spent.user + spent.system
+    return total
