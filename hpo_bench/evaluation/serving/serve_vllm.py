@@ -5,6 +5,7 @@ group: when nobody speaks to it any more, however that came, all of them end.
 """
 
 import base64
+import gc
 import hashlib
 import io
 import json
@@ -18,6 +19,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from typing import Any
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
@@ -35,6 +37,13 @@ _MAPPED: dict[str, mmap.mmap] = {}
 
 class HandOver:
     """What vLLM's workers learn: to take weights from shared memory, and to give some back."""
+
+    # What they have already.
+    model_runner: Any
+    vllm_config: Any
+    reload_weights: Any
+    device: Any
+    rank: int
 
     def take_weights(self, where: str, manifest: list, keep_pictures: bool) -> None:
         """Load weights in place.
@@ -105,7 +114,7 @@ class _Server:
     """
 
     def __init__(self, asked: dict) -> None:
-        import vllm
+        import vllm  # pyright: ignore[reportMissingImports]
 
         # By a path that workers in processes of their own can open as well.
         self.where = f"/proc/{os.getpid()}/fd/{asked['descriptor']}" if "descriptor" in asked else ""
@@ -125,7 +134,7 @@ class _Server:
         if "manifest" in asked:
             self.load({"manifest": asked["manifest"], "keep_pictures": False})
 
-    def _widen(self, config: object) -> None:
+    def _widen(self, config: Any) -> None:
         """Let the scheduler keep more of what the vision encoder made than the few thousand tokens of its own limit."""
         try:
             scheduler = self.llm.llm_engine.engine_core.engine_core.scheduler
@@ -137,6 +146,14 @@ class _Server:
             manager.num_freeable_slots += more
         except AttributeError:  # another version keeps less, and answers the same
             return
+
+    def close(self) -> None:
+        """Let go of the model, and of what its workers have set up."""
+        from vllm.distributed import cleanup_dist_env_and_memory  # pyright: ignore[reportMissingImports]
+
+        del self.llm
+        gc.collect()
+        cleanup_dist_env_and_memory()
 
     def handle(self, asked: dict) -> object:
         """Answer one message."""
@@ -193,7 +210,7 @@ class _Server:
         ]
 
     def _generate(self, prompts: list, sampling: dict) -> list:
-        from vllm import SamplingParams
+        from vllm import SamplingParams  # pyright: ignore[reportMissingImports]
 
         greedy = SamplingParams(temperature=0.0, logprobs=0, detokenize=bool(sampling.get("stop")), **sampling)
         return self.llm.generate(prompts, greedy, use_tqdm=False)
@@ -234,6 +251,8 @@ def main() -> None:
         asked = json.loads(lines.get())
         try:
             if asked["do"] == "open":
+                if engine is not None:  # whose end would else take down what the next one has set up
+                    engine.close()
                 engine = _Server(asked)
                 asked = {"do": "about"}
             if engine is None:
