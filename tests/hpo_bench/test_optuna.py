@@ -135,10 +135,3 @@ def test_threads_share_it() -> None:
     study = optuna.create_study(direction="maximize", sampler=Sampler("random", space=SPACE, seed=0))
     study.optimize(objective, n_trials=24, n_jobs=4)
     assert len(set(settings(study))) == 24
-
-
-def test_the_readme_runs() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    names: dict[str, Any] = {}
-    exec(readme.partition("## In Optuna")[2].partition("```python\n")[2].partition("```")[0], names)  # noqa: S102
-    assert len(names["study"].trials) == 6
