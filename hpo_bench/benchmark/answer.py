@@ -93,7 +93,7 @@ def _others(content: Mapping) -> list[str]:
 
 def _labels(content: Mapping) -> dict[str, str]:
     names = {"grid": "the plain grid"}
-    return {identity: names.get(identity, one["label"]) for identity, one in content["optimizers"].items()}
+    return {identity: names.get(identity) or str(one["label"]) for identity, one in content["optimizers"].items()}
 
 
 def _use(content: Mapping) -> str:

@@ -15,8 +15,9 @@ from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import landscape_map
 from hpo_bench.display.figures import Drawn, provenance
 from hpo_bench.display.looks import looks
+from hpo_bench.display.page.report import ReportPage, Shown
 from hpo_bench.display.words import counted
-from hpo_bench.page.report import Report, Shown
+from hpo_bench.files import OutputFolder, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
@@ -43,7 +44,8 @@ def write_report(
         ResultsError: If a file cannot be written.
     """
     page, source = folder.path / "index.html", provenance(benchmark.landscapes)
-    report = Report(page, figures=folder.figures, tables=folder.tables, source=source)
+    figures_folder, tables_folder = OutputFolder(folder.figures), OutputFolder(folder.tables)
+    report = ReportPage(page, figures=figures_folder, tables=tables_folder, source=source)
     recorded = [landscape for landscape in benchmark.landscapes if isinstance(landscape, Landscape)]
     # What is about one landscape alone takes longest, and workers make it while this process draws the rest.
     about_each = begin(_about, recorded, jobs=jobs)
@@ -63,7 +65,7 @@ def write_report(
         about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
         maps[landscape_map.title(landscape)] = report.picture(name, drawn, caption=about, alt=alt)
         reports.append(trusted)
-    digest = report.write(
+    text = report.text(
         "hpo_bench.benchmark",
         "page.html.j2",
         content=content,
@@ -106,11 +108,11 @@ def write_report(
         at=tables.at,
         counted=counted,
     )
-    return {**report.files, page: digest}
+    return {**report.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}
 
 
 def _tables(
-    report: Report, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]
+    report: ReportPage, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]
 ) -> dict[str, Shown | None]:
     """Every table of the page but the study's, by name; None where one would say nothing."""
     made = {

@@ -35,7 +35,7 @@ from optimizers.base import Optimizer
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (
-    "hpo_bench/benchmark/**/*", "hpo_bench/analyses/**/*", "hpo_bench/display/*", "hpo_bench/page/*",
+    "hpo_bench/benchmark/**/*", "hpo_bench/analyses/**/*", "hpo_bench/display/**/*",
     "hpo_bench/statistics/*.py", "landscapes/**/*.py", "surrogates/*.py",
 )  # fmt: skip
 """Files that figures and tables follow from, next to the runs."""

@@ -57,4 +57,4 @@ def data(benchmark: Benchmark) -> pd.DataFrame:
     table = pd.DataFrame(
         benchmark.ranks(point), index=pd.Index(list(benchmark.labels), name="optimizer"), columns=names
     )
-    return table.rename_axis("landscape", axis=1).stack().rename("rank").reset_index().assign(at=point.name)
+    return table.rename_axis("landscape", axis=1).stack().to_frame("rank").reset_index().assign(at=point.name)

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hpo_bench.display.figures import Drawn
+from hpo_bench.display.page.report import ReportPage
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
+from hpo_bench.files import OutputFolder, write
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.page.report import Report
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome import figures
@@ -45,7 +46,8 @@ def write_report(store: TrialStore) -> Path:
     origin = StudyOrigin.read(folder)
     source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
     beside = folder / BESIDE
-    report = Report(folder / FILE, figures=beside / "figures", tables=beside / "tables", source=source)
+    figures_folder, tables_folder = OutputFolder(beside / "figures"), OutputFolder(beside / "tables")
+    report = ReportPage(folder / FILE, figures=figures_folder, tables=tables_folder, source=source)
     drawn = [
         Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, figures.rows(trials)),
         Drawn(
@@ -55,7 +57,7 @@ def write_report(store: TrialStore) -> Path:
     if front:
         drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, figures.rows(trials)))
     moved = changes(before, after)
-    report.write(
+    text = report.text(
         "hpo_bench.tuning.outcome",
         "page.html.j2",
         name=store.name,
@@ -81,6 +83,7 @@ def write_report(store: TrialStore) -> Path:
         },
         costs=_costs(trials),
     )
+    write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return folder / FILE
 
 

@@ -3,9 +3,9 @@
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from typing import Protocol
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -14,9 +14,8 @@ from hpo_bench.display.figures import Drawn, encode
 from hpo_bench.display.looks import looks
 from hpo_bench.display.svg import inline
 from hpo_bench.display.table import TextTable
-from hpo_bench.files import OutputFolder, write
 
-HERE = "hpo_bench.page"
+HERE = "hpo_bench.display.page"
 FORMATS = {"png": "PNG", "svg": "SVG", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 
 
@@ -39,7 +38,22 @@ class Shown:
     links: Mapping[str, str]
 
 
-class Report:
+class Keeper(Protocol):
+    """A folder that files are kept in, such as `hpo_bench.files.OutputFolder`."""
+
+    folder: Path
+    files: dict[Path, str]
+
+    def keep(self, name: str, encoded: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """Write a file a suffix, under one name."""
+        ...
+
+    def clear_others(self) -> None:
+        """Remove what was not kept."""
+        ...
+
+
+class ReportPage:
     """A page under way.
 
     Figures stand in the page as SVG that takes its colours, or as small pictures, so that it needs no other file; the
@@ -52,9 +66,9 @@ class Report:
         source: What the numbers come from, in a line.
     """
 
-    def __init__(self, page: Path, *, figures: Path, tables: Path, source: str) -> None:
+    def __init__(self, page: Path, *, figures: Keeper, tables: Keeper, source: str) -> None:
         self.page, self.source = page, source
-        self._figures, self._tables = OutputFolder(figures), OutputFolder(tables)
+        self._figures, self._tables = figures, tables
 
     @property
     def files(self) -> dict[Path, str]:
@@ -100,19 +114,13 @@ class Report:
         links = self._keep(self._tables, name, {kind: text.encode() for kind, text in texts.items()})
         return Shown(name, table, title, "", links)
 
-    def write(self, package: str, template: str, **content: object) -> str:
-        """Write the page, and remove files that an earlier one left beside it.
+    def text(self, package: str, template: str, **content: object) -> str:
+        """What the page is, after all its figures and tables; files that an earlier one left beside it are removed.
 
         Args:
             package: Which package has the template, which extends `base.html.j2`.
             template: Its file.
             content: What it needs.
-
-        Returns:
-            The SHA-256 of the page.
-
-        Raises:
-            ResultsError: If it cannot be written.
         """
         # Style and script are ours; everything else that comes from cards or classes is escaped.
         environment = Environment(
@@ -123,12 +131,11 @@ class Report:
             own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704
             for own, kind in (("style", "css"), ("script", "js"))
         }
-        text = environment.get_template(template).render(looks=looks, source=self.source, **content)
-        for shelf in (self._figures, self._tables):
-            shelf.clear_others()
-        return write(self.page, partial(Path.write_text, data=text, encoding="utf-8"))
+        for own in (self._figures, self._tables):
+            own.clear_others()
+        return environment.get_template(template).render(looks=looks, source=self.source, **content)
 
-    def _keep(self, shelf: OutputFolder, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
-        shelf.keep(name, content)
-        folder = shelf.folder.relative_to(self.page.parent).as_posix()
+    def _keep(self, keeper: Keeper, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
+        keeper.keep(name, content)
+        folder = keeper.folder.relative_to(self.page.parent).as_posix()
         return {FORMATS[kind]: f"{folder}/{name}.{kind}" for kind in content}
