@@ -157,7 +157,7 @@ def _noise(content: Mapping) -> str:
         return noise_sentence(content)
     pairs = len({one["pair"] for one in content["landscapes"]})
     return (
-        "One study cannot see it: the difference of two good settings on the examples that are tuned on has a "
+        "One study hardly sees it: the difference of two good settings on the examples that are tuned on has a "
         f"standard error of {number(100 * float(np.median(noise)))} points (median). It shows as the mean over "
         f"{counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}, and an interval that holds 0 "
         f"shows nothing. {noise_sentence(content)}"
