@@ -63,7 +63,7 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
     if path.suffix.lower() == ".csv":
         examples = [reading.examples] if isinstance(reading.examples, str) else []
-        figures = dict.fromkeys([*names, reading.metric, *examples, *([reading.error] if reading.error else [])])
+        figures: list[str] = [*names, reading.metric, *examples, *([reading.error] if reading.error else [])]
         decimals = {name: _decimals(frame[name], path, may_be_missing=name == reading.error) for name in figures}
         frame = frame.assign(**decimals)
     whole = {name for name, kinds in reading.kinds.items() if "int" in kinds}

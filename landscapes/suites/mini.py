@@ -62,7 +62,8 @@ def choose(landscapes: Sequence[Landscape], size: int = SIZE) -> list[str]:
         size: How many; all if there are no more.
     """
     ordered = sorted(landscapes, key=lambda one: one.name)
-    apart = cdist(*[standardised([features(one) for one in ordered])] * 2)
+    spread = standardised([features(one) for one in ordered])
+    apart = cdist(spread, spread)
     return [ordered[place].name for place in nearest_subset(apart, size)]
 
 

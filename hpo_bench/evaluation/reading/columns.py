@@ -64,8 +64,8 @@ class Columns:
     @classmethod
     def named(cls, **given: Any) -> "Columns":
         """As the options of a command name them, where None is nothing and a text may stand for a list of one."""
-        usual = {one.name: one.default for one in fields(cls)}
-        values = {name: usual[name] if value is None else value for name, value in given.items()}
+        usual: dict[str, Any] = {one.name: one.default for one in fields(cls)}
+        values: dict[str, Any] = {name: usual[name] if value is None else value for name, value in given.items()}
         listed = {name: values[name] for name in values if isinstance(usual[name], tuple)}
         return cls(**values | {name: (one,) if isinstance(one, str) else tuple(one) for name, one in listed.items()})
 

@@ -231,7 +231,7 @@ def _between(start: dict[Clock, float], end: dict[Clock, float]) -> dict[Clock, 
     return {clock: end[clock] - start[clock] for clock in CLOCKS}
 
 
-def table(timings: Sequence[TrialTiming], clock: str) -> TextTable:
+def table(timings: Sequence[TrialTiming], clock: Clock) -> TextTable:
     """Medians by one of `CLOCKS`, of every route beside the resident engine's."""
     resident = {timing.method: timing for timing in timings if timing.route == RESIDENT}
     rows, before = [], None
