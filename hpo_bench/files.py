@@ -15,7 +15,7 @@ from landscapes.errors import UnreadableError
 from landscapes.written import parse_json, read_bytes, read_json
 
 RESULTS = Path("results")
-OTHERS = ("ablation", "cost", "groups", "methods", "peers", "ranking", "scale", "spending")
+OTHERS = ("ablation", "cost", "groups", "methods", "peers", "ranking", "scale", "spending", "tiers")
 """Commands with a folder of their own in `results`, which is no file of the benchmark's and does not concern it."""
 
 

@@ -31,6 +31,7 @@ SECTIONS = {
     EXPERIMENTS: {
         "peers": "Run GP-BO against the optimisers of other packages.",
         "ranking": "See whether the ranking of optimisers survives other surrogates, noise and real merges.",
+        "tiers": "See whether what nano landscapes teach holds on larger models.",
         "ablation": "See which of GP-BO's choices matter, on functions that are not the landscapes.",
         "methods": "Compare nine merge methods with each other and with the study.",
         "scale": "See what injection gains in larger models.",

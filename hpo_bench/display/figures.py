@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -14,9 +13,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hpo_bench.display.looks import FAINT, INK, RULE, SOFT
 from hpo_bench.display.svg import tidy
-from landscapes.catalogue import ROOT
 from landscapes.functions.problems import FunctionProblem
 from landscapes.problem import Problem
+from landscapes.terms import ELSEWHERE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +110,14 @@ KINDS = {
         "landscapes recorded from real merges of nano pairs (about a million parameters, trained from scratch), not of "
         "full-size models",
     ),
+    "pretrained": (
+        "landscape recorded from real merges of a pair on a really pretrained language model",
+        "landscapes recorded from real merges of pairs on really pretrained language models",
+    ),
+    "published": (
+        "landscape of merges of models of full size that others published",
+        "landscapes of merges of models of full size that others published",
+    ),
     "own": ("landscape from a folder of the user’s", "landscapes from a folder of the user’s"),
     "function": ("test function, no merge", "test functions, no merges"),
     "synthetic": ("SYNTHETIC landscape, made from a formula", "SYNTHETIC landscapes, made from a formula"),
@@ -122,8 +129,9 @@ def _kind(landscape: Problem) -> str:
         return "function"
     if landscape.card.synthetic:
         return "synthetic"
-    # Those that ship are all recorded from nano pairs.
-    return "nano" if Path(getattr(landscape.card, "path", "")).is_relative_to(ROOT) else "own"
+    if landscape.card.tier != ELSEWHERE:
+        return landscape.card.tier
+    return "published" if landscape.card.citation else "own"
 
 
 def encode(figure: Figure, source: str) -> dict[str, bytes]:

@@ -180,12 +180,15 @@ def test_figures_of_landscapes_that_are_not_in_the_report_go(root, tmp_path):
     assert "rugged-b" not in (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
 
 
-def test_figures_say_what_they_are_made_from(root, monkeypatch):
+def test_figures_say_what_they_are_made_from(root):
     both = catalogue.load_all(root=root)
     assert figures.provenance(both) == "2 SYNTHETIC landscapes, made from a formula."
     object.__setattr__(both[0].card, "synthetic", False)
+    object.__setattr__(both[0].card, "tier", "elsewhere")
     assert figures.provenance(both[:1]).startswith("Landscape from a folder of the user’s")
-    monkeypatch.setattr(figures, "ROOT", root)
+    object.__setattr__(both[0].card, "citation", "A paper")
+    assert figures.provenance(both[:1]).startswith("Landscape of merges of models of full size that others published")
+    object.__setattr__(both[0].card, "tier", "nano")
     assert "nano pair" in figures.provenance(both[:1])
     assert "not of full-size models; 1 SYNTHETIC" in figures.provenance(both)
 

@@ -1,0 +1,274 @@
+"""Tiers of landscapes side by side: those that ship, and sweeps of real models that others published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hpo_bench.analyses import fidelity, paper
+from hpo_bench.benchmark import tiers
+from hpo_bench.benchmark.outcome import BenchmarkResult
+from hpo_bench.benchmark.result import END, Benchmark
+from hpo_bench.benchmark.tables import when
+from hpo_bench.display.figures import provenance
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import UNDEFINED, counted, listed
+from hpo_bench.files import save_json, write
+from hpo_bench.merging.architectures import KINDS
+from hpo_bench.merging.doctor.distances import PUBLISHED
+from hpo_bench.statistics.agreement import agree
+from landscapes.landscape import Landscape
+from landscapes.problem import Problem
+from landscapes.suites import mini
+from landscapes.terms import ELSEWHERE
+from landscapes.trust import MARK, RULE
+
+PAGE = "tiers.md"
+HOW = """\
+Landscapes come in three tiers: **nano** (real VLMs and experts of about a million parameters, trained from scratch),
+**pretrained** (recorded here on a really pretrained language model) and **elsewhere** (sweeps that others published, on
+models of 1.3B to 8B parameters). They differ in everything: what is merged, how many hyperparameters there are, what is
+asked. What the smaller teach about tuning holds for the larger only as far as the tables below agree, and a part of
+where they do not is that most published sweeps are of one hyperparameter.
+
+- Made by `hpo-bench landscapes import naturelm CHECKOUT`, `hpo-bench landscapes import code-merges CHECKOUT` and
+  `hpo-bench tiers --landscapes-dir my-landscapes --seeds {count}`. Budgets are {budgets}; {seeds} each; regrets are
+  without noise.
+- **Kendall's tau** (tau-b) of two rankings by mean regret: 1 if every two optimisers are in the same order, -1 if none
+  are. Brackets hold 95% intervals by a bootstrap over pairs and, within, seeds; pairs are few, and intervals rough.
+- **Weak** is judged by one rule for all ({rule}). Nobody recorded settings off the published grids, which makes every
+  landscape of the tier elsewhere weak: what is not measured cannot acquit.
+"""
+MINI = """\
+`hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes that stand for all that
+ship: {names}. They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out
+error, share of the box that is nearly best, steepest slope, roundness of where it is best, distance of the best from an
+edge, median score), so that the energy distance to all (Székely and Rizzo, 2013) is least; no optimiser has a say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """What a published sweep of one weight, with outcomes, gains by tuning.
+
+    Attributes:
+        name: Of the landscape.
+        ends: Test scores of both ends: the language model and the tuned model.
+        weight: Where the validation score is best.
+        test: The test score there.
+        gain: By how much that exceeds the better end, which validation picks.
+        standard_error: Of the gain, over test examples.
+    """
+
+    name: str
+    ends: tuple[float, float]
+    weight: float
+    test: float
+    gain: float
+    standard_error: float
+
+
+def gain(landscape: Landscape) -> Gain | None:
+    """What tuning gains over both ends on examples that it never saw; None without outcomes of one hyperparameter."""
+    if landscape.space.dim != 1 or landscape.outcomes is None or "test" not in landscape.card.n_examples:
+        return None
+    unseen = landscape.on("test").outcomes
+    if unseen is None:
+        return None
+    scores = landscape.grid.scores
+    best, end = int(scores.argmax()), (0, -1)[int(scores[-1] > scores[0])]
+    apart = unseen.correct[best] - unseen.correct[end]
+    means = unseen.correct.mean(axis=1)
+    return Gain(
+        name=landscape.name,
+        ends=(float(means[0]), float(means[-1])),
+        weight=float(landscape.grid.X[best, 0]),
+        test=float(means[best]),
+        gain=float(apart.mean()),
+        standard_error=float(apart.std(ddof=1) / np.sqrt(len(apart))),
+    )
+
+
+def text(result: BenchmarkResult, reports: Sequence[fidelity.Report]) -> str:
+    """The page in Markdown.
+
+    Args:
+        result: Runs on landscapes of all tiers.
+        reports: How far each of them can be trusted.
+    """
+    content, benchmark = result.summary, result.benchmark
+    found = [one for one in benchmark.landscapes if isinstance(one, Landscape)]
+    elsewhere = [one for one in found if one.card.tier == ELSEWHERE]
+    budgets = sorted({(ls.space.dim, result.plan.budget_of(ls)) for ls in found})
+    shown = listed([f"{budget} in {dim} dimension{'s' * (dim > 1)}" for dim, budget in budgets])
+    parts = [
+        "# Tiers: nano, pretrained, elsewhere",
+        HOW.format(budgets=shown, seeds=counted(result.plan.seeds, "seed"), count=result.plan.seeds, rule=RULE).strip(),
+        provenance(benchmark.landscapes),
+        *_sources(elsewhere),
+        "## How far they can be trusted, and what they are like",
+        by_tier(reports).to_markdown(),
+        f"Medians (least to greatest), in % of the range. {fidelity.SHAPES}. Several maxima: more than one survives "
+        "the noise of the examples, where these were recorded. The study's errors are of its Table 12.",
+    ]
+    if (rankings := tiers.agreement(content)) and (regrets := tiers.regrets(content)):
+        parts += ["## Does a ranking on one tier hold on another?", rankings.to_markdown(), regrets.to_markdown()]
+    parts += ["## Sizes of task vectors", distances().to_markdown(), DISTANCES]
+    if elsewhere:
+        parts += ["## Optimisers on published sweeps", by_sweep(benchmark, elsewhere).to_markdown(), BY_SWEEP]
+        if gains := [one for one in map(gain, elsewhere) if one is not None]:
+            parts += ["## What tuning gains at 8B", gains_table(gains).to_markdown(), GAINS]
+        mine = [one for one in reports if one.tier == ELSEWHERE]
+        parts += ["## Landscapes from elsewhere", one_by_one(elsewhere, mine).to_markdown()]
+    parts += ["## The mini-suite", *_mini(benchmark)]
+    return "\n\n".join(parts) + "\n"
+
+
+def by_tier(reports: Sequence[fidelity.Report]) -> TextTable:
+    """Tiers, and the study beside them as far as it says."""
+    table = fidelity.by_tier(reports)
+    errors = [error for of in paper.loocv().values() for error in of.values()]
+    cells = ["–"] * (len(table.columns) - 1)
+    spread = f"{np.median(errors):.1f} ({min(errors):.1f} to {max(errors):.1f})"
+    cells[table.columns.index("LOOCV %, study") - 1] = spread
+    return TextTable(table.columns, (*table.rows, Row("the study", tuple(cells), faint=True)))
+
+
+def by_sweep(benchmark: Benchmark, elsewhere: Sequence[Problem]) -> TextTable:
+    """Mean regret of each optimiser on each kind of published sweep, after ten evaluations and at the end."""
+    names = [landscape.name for landscape in benchmark.landscapes]
+    kinds: dict[str, list[int]] = {}
+    for one in elsewhere:
+        kind = "8B audio, 1-D" if one.card.pair.startswith("naturelm") else f"1.3B to 7B code, {one.space.dim}-D"
+        kinds.setdefault(kind, []).append(names.index(one.name))
+    points = [point for point in benchmark.checkpoints if point.name in ("10", END)]
+    random = ("Random, expected", *(f"{point.random[rows].mean():.3f}" for rows in kinds.values() for point in points))
+    rows = [
+        Row(
+            benchmark.labels[identity],
+            tuple(f"{point.regret[identity][of].mean():.3f}" for of in kinds.values() for point in points),
+            identity,
+        )
+        for identity in benchmark.ranking()
+    ]
+    heads = tuple(f"{kind} ({len(of)}), {when(point.name)}" for kind, of in kinds.items() for point in points)
+    return TextTable(("mean regret", *heads), (*rows, Row(random[0], random[1:], faint=True)))
+
+
+BY_SWEEP = (
+    "Regret is a fraction of a landscape's range, the mean over landscapes and seeds; in brackets, how many landscapes."
+)
+
+
+def gains_table(gains: Sequence[Gain]) -> TextTable:
+    """One row a sweep."""
+    rows = tuple(
+        Row(
+            one.name,
+            (
+                *(f"{100 * end:.1f}" for end in one.ends),
+                f"{one.weight:g}",
+                f"{100 * one.test:.1f}",
+                f"{100 * one.gain:+.1f} ± {200 * one.standard_error:.1f}",
+            ),
+        )
+        for one in gains
+    )
+    return TextTable(
+        ("sweep", "at 0, language model", "at 1, tuned model", "best weight", "there", "gain over the better end"), rows
+    )
+
+
+GAINS = (
+    "Scores on test examples in %; the weight is the one with the best validation score of those recorded, the better "
+    "end that with the better one; ± twice the standard error of the paired difference. A gain of 0.0 ± 0.0 means that "
+    "an end is chosen."
+)
+
+
+def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Report]) -> TextTable:
+    """One row a published landscape: what was recorded, its errors, its shape, and where its optimum lies."""
+    rows = []
+    for landscape, report in zip(elsewhere, reports, strict=True):
+        best = ", ".join(f"{n} {x:.2f}" for n, x in zip(landscape.space.names, landscape.optimum.x, strict=True))
+        trust = report.fidelity
+        cells = (
+            str(report.settings),
+            f"{landscape.minimum.score:.3f} to {landscape.optimum.score:.3f}",
+            *(
+                UNDEFINED if np.isnan(value) else f"{value:.1f}"
+                for value in (trust.typical_noise_percent, trust.study_loocv, trust.exact_loocv)
+            ),
+            UNDEFINED if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}",
+            ", ".join(report.shape),
+            f"{best}{' (edge)' if report.on_edge else ''}",
+        )
+        rows.append(Row(landscape.name + MARK * bool(report.weaknesses), cells))
+    columns = ("landscape", "settings", "scores", "noise %", "LOOCV %, study", "exact", "maxima", "shape", "optimum")
+    return TextTable(columns, tuple(rows))
+
+
+def distances() -> TextTable:
+    """Task vectors of published pairs and of those that ship, as shares of the base's norm, by kind of tensor."""
+    rows = tuple(Row(one.name, tuple(one.shown(kind) or UNDEFINED for kind in KINDS)) for one in PUBLISHED)
+    return TextTable(("task vector of", *KINDS), rows)
+
+
+DISTANCES = (
+    "Norm of a task vector as a share of its base's, as `hpo-bench doctor` measures it; those who recorded elsewhere "
+    "published no weights to measure."
+)
+
+
+def mini_agreement(benchmark: Benchmark) -> dict[str, Mapping[str, float | None]]:
+    """Kendall's tau of the rankings on the mini-suite and on all that ships, at every checkpoint."""
+    ships = [place for place, one in enumerate(benchmark.landscapes) if one.card.tier != ELSEWHERE]
+    small = [place for place in ships if benchmark.landscapes[place].name in mini.names()]
+    pairs = np.array(benchmark.pairs)
+    found = {}
+    for point in benchmark.checkpoints:
+        part, whole = ({one: regret[of] for one, regret in point.regret.items()} for of in (small, ships))
+        of = agree(part, whole, pairs=pairs[small].tolist(), reference_pairs=pairs[ships].tolist())
+        found[point.name] = tiers.as_json(of)
+    return found
+
+
+def _mini(benchmark: Benchmark) -> list[str]:
+    names = mini.names()
+    told = [MINI.format(count=len(names), names=", ".join(names))]
+    if len(benchmark.labels) < 2 or not set(names) <= {one.name for one in benchmark.landscapes}:
+        return told
+    taus = [f"{tiers.shown(one)} {when(point)}" for point, one in mini_agreement(benchmark).items()]
+    return [*told, f"Kendall's tau of the ranking on them with that on all that ships: {'; '.join(taus)}."]
+
+
+def _sources(elsewhere: Sequence[Landscape]) -> list[str]:
+    cited = dict.fromkeys(
+        f"- {one.card.citation} Licence: {one.card.licence}." for one in elsewhere if one.card.citation
+    )
+    return ["Elsewhere is:\n\n" + "\n".join(cited)] if cited else []
+
+
+def write_page(result: BenchmarkResult, reports: Sequence[fidelity.Report], folder: Path) -> Path:
+    """Write the page and its figures as plain values.
+
+    Args:
+        result: Runs on landscapes of all tiers.
+        reports: How far each of them can be trusted.
+        folder: Where to.
+
+    Returns:
+        The page.
+
+    Raises:
+        ResultsError: If a file cannot be written.
+    """
+    page = text(result, reports)
+    figures = {
+        "seeds": result.plan.seeds,
+        "tiers": result.summary["tiers"],
+        "mini": mini_agreement(result.benchmark) if len(result.benchmark.labels) > 1 else {},
+    }
+    write(folder / "tiers.json", lambda path: save_json(path, figures))
+    write(folder / PAGE, lambda path: path.write_text(page, encoding="utf-8"))
+    return folder / PAGE
