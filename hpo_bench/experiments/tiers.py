@@ -48,7 +48,7 @@ edge, median score), so that the energy distance to all (Székely and Rizzo, 201
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
+class SweepGain:
     """What a published sweep of one weight, with outcomes, gains by tuning.
 
     Attributes:
@@ -68,7 +68,7 @@ class Gain:
     standard_error: float
 
 
-def gain(landscape: Landscape) -> Gain | None:
+def gain(landscape: Landscape) -> SweepGain | None:
     """What tuning gains over both ends on examples that it never saw; None without outcomes of one hyperparameter."""
     if landscape.space.dim != 1 or landscape.outcomes is None or "test" not in landscape.card.n_examples:
         return None
@@ -79,7 +79,7 @@ def gain(landscape: Landscape) -> Gain | None:
     best, end = int(scores.argmax()), (0, -1)[int(scores[-1] > scores[0])]
     apart = unseen.correct[best] - unseen.correct[end]
     means = unseen.correct.mean(axis=1)
-    return Gain(
+    return SweepGain(
         name=landscape.name,
         ends=(float(means[0]), float(means[-1])),
         weight=float(landscape.grid.X[best, 0]),
@@ -160,7 +160,7 @@ BY_SWEEP = (
 )
 
 
-def gains_table(gains: Sequence[Gain]) -> TextTable:
+def gains_table(gains: Sequence[SweepGain]) -> TextTable:
     """One row a sweep."""
     rows = tuple(
         Row(
