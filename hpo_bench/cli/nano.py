@@ -26,9 +26,9 @@ def command() -> None:
 @command.command("list")
 def list_pairs() -> None:
     """What pairs there are."""
-    from hpo_bench.nano.recipes import RECIPES
+    from hpo_bench.nano.recipes import PRETRAINED, RECIPES
 
-    for recipe in RECIPES.values():
+    for recipe in (*RECIPES.values(), *PRETRAINED.values()):
         say(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
 
 

@@ -19,6 +19,7 @@ from hpo_bench.evaluation.asking.batches import chunks
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.frozen_layers import Below, LowerLayers
 from hpo_bench.evaluation.frozen_vision import Looked, Prompt
 from hpo_bench.evaluation.generation import respond
 from hpo_bench.evaluation.preflight import Dialogue
@@ -55,6 +56,7 @@ def _product(layer: nn.Linear, input: torch.Tensor) -> torch.Tensor:
     return torch.ops.mkldnn._linear_pointwise(input, layer.weight, layer.bias, "none", [], "")
 
 
+_KEPT_BYTES = 2**30
 _KEPT_SETS = 8
 _FURTHER_TOKENS = 8
 """How much longer than the right one an answer may be that is only shown."""
@@ -68,7 +70,7 @@ class ExactMatch:
     One forward pass over question and answer tells: it would if and only if, at each position of the answer, the most
     likely next token is the answer's, and behind it one that ends a turn. That is a tenth of the time of generating.
     Pictures are looked at once, as long as nobody changes the model's vision side and their embeddings take no more
-    than a gigabyte.
+    than a gigabyte; within another gigabyte texts are read once up to the first layer that merges write to.
 
     Args:
         prompts: Frames questions as the model was trained to read them.
@@ -83,6 +85,7 @@ class ExactMatch:
         self.prompts = prompts
         self.batch_size = batch_size
         self._looked = Looked(lambda model, some: prompts.ask_and_answer(model, some).inputs, chunks)
+        self._lower = LowerLayers(most=_KEPT_BYTES)
         self._batches: OrderedDict[tuple[int, tuple[str, ...]], list[_Batch]] = OrderedDict()
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
@@ -159,6 +162,7 @@ class ExactMatch:
     def _prepared(self, model: Any, examples: Sequence[Example]) -> "list[_Batch]":
         if not self._looked.is_of(model):
             self._batches.clear()
+        self._lower.look(model)
         key = (self.batch_size, tuple(example.id for example in examples))
         if key not in self._batches:
             seen = self._looked.prompts(model, examples, self.batch_size)
@@ -178,7 +182,7 @@ class ExactMatch:
             members = list(same)
             for start in range(0, len(members), self.batch_size):
                 some = members[start : start + self.batch_size]
-                text = _Seen(frozen_vision.stack([prompts[i] for i in some]))
+                text = _Seen(frozen_vision.stack([prompts[i] for i in some]), self._lower)
                 yield self._batch(text, examples, some, [length] * len(some))
 
     def _batches_of(self, model: Any, examples: Sequence[Example]) -> "Iterator[_Batch]":
@@ -233,18 +237,21 @@ class _Text(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Seen:
-    """Texts of equal length, their pictures looked at."""
+    """Texts of equal length, their pictures looked at, and read up to where merges begin."""
 
     prompts: Prompt
+    lower: LowerLayers
+    below: Below | None = None
 
     @property
     def device(self) -> torch.device:
         return self.prompts.tokens.device
 
     def states(self, model: Any) -> torch.Tensor:
-        return frozen_vision.read(model, self.prompts)
+        states, self.below = self.lower.read(model, partial(frozen_vision.read, model, self.prompts), self.below)
+        return states
 
 
 @dataclass(frozen=True, slots=True, eq=False)

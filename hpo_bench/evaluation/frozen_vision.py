@@ -150,13 +150,19 @@ def stack(prompts: Sequence[Prompt]) -> Prompt:
     )
 
 
-def read(model: Any, prompts: Prompt) -> torch.Tensor:
+def read(model: Any, prompts: Prompt, embedded: torch.Tensor | None = None) -> torch.Tensor:
     """Last hidden states of the language model, of shape (batch, length, width).
 
     Without padding no mask is needed, and attention takes its fastest path.
+
+    Args:
+        model: A Hugging Face VLM.
+        prompts: What it reads.
+        embedded: What to hand to the decoder for that; by default the words' embeddings and the images'.
     """
-    embedded = model.get_input_embeddings()(prompts.tokens)
-    embedded[prompts.pictured] = prompts.images
+    if embedded is None:
+        embedded = model.get_input_embeddings()(prompts.tokens)
+        embedded[prompts.pictured] = prompts.images
     decoder = model.get_decoder()
     return decoder(inputs_embeds=embedded, position_ids=prompts.positions, use_cache=False).last_hidden_state
 

@@ -1,6 +1,7 @@
 """Building a nano pair, stage by stage; a stage that is done is never done again."""
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from hpo_bench.merging.writing.folder import finished_folder
 from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
+from hpo_bench.nano.keeper import Keeper
 from hpo_bench.nano.pictures import Album, make_album, to_png
 from hpo_bench.nano.recipes import SKILLS, PairRecipe
 from hpo_bench.nano.skills import general
-from hpo_bench.nano.vocabulary import base_text, make_tokenizer, sample_texts
+from hpo_bench.nano.vocabulary import base_text, sample_texts
 from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects
 from landscapes.written import read_text
 
@@ -66,6 +68,7 @@ def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
     for stage in STAGES:
         if not builder.path(stage).exists():
             getattr(builder, stage)()
+    shutil.rmtree(folder / ".training", ignore_errors=True)  # what kept the trainings resumable
     manifest = {
         "name": recipe.pair,
         "tier": "nano",
@@ -92,9 +95,11 @@ def _claim(recipe: PairRecipe, folder: Path) -> None:
 
 
 def _diet(things: Sequence[Thing], digit_share: float) -> tuple[Thing, ...]:
-    """The things with digits repeated until they are about that share."""
+    """The things with digits repeated until they are about that share; without them where it is 0."""
     digits = [thing for thing in things if thing.kind == NUMBER]
     others = [thing for thing in things if thing.kind != NUMBER]
+    if not digit_share:
+        return tuple(others)
     repeats = round(digit_share / (1 - digit_share) * len(others) / len(digits))
     return (*others, *digits * max(1, repeats))
 
@@ -107,10 +112,11 @@ class _Builder:
         self.folder = folder
         self.report = report
         self.architecture = ARCHITECTURES[recipe.architecture]
-        self.things: tuple[Thing, ...] = (*objects(), *DIGITS)
+        every = (*objects(), *DIGITS)
+        self.tokenizer = self._tokenizer(every)
+        self.things: tuple[Thing, ...] = self.architecture.known(self.tokenizer, every)
         self.diet = _diet(self.things, recipe.digit_share)
-        self.skill = SKILLS[recipe.skill]
-        self.tokenizer = self._tokenizer()
+        self.skill, self.general = recipe.ability, recipe.general
         self._cache = cache
         self._album: Album | None = None
 
@@ -129,6 +135,9 @@ class _Builder:
         """Train the base language model on plain English and other reading."""
         rng = self._rng("base")
         model = self.architecture.language_model(self.tokenizer)
+        if not self.recipe.base_steps:
+            self._save("base", model, self.tokenizer)
+            return
         batches = training.text_batches(
             self.tokenizer, lambda: ("", base_text(rng, self.diet, general, IMAGE_TOKENS)), answer_only=False
         )
@@ -138,6 +147,7 @@ class _Builder:
             steps=self.recipe.base_steps,
             learning_rate=self.recipe.base_lr,
             progress=self._progress("base"),
+            keeper=self._keeper("base", rng),
         )
         self._save("base", model, self.tokenizer)
 
@@ -153,6 +163,7 @@ class _Builder:
             rng=rng,
             steps=self.recipe.tower_steps,
             progress=self._progress("vision tower"),
+            keeper=self._keeper("vision tower", rng),
         )
         training.align(
             self.architecture,
@@ -163,6 +174,7 @@ class _Builder:
             rng=rng,
             steps=self.recipe.align_steps,
             progress=self._progress("alignment"),
+            keeper=self._keeper("alignment", rng),
         )
         self._save("aligned", vlm, self.tokenizer)
 
@@ -173,24 +185,28 @@ class _Builder:
         # The tower stays as it is, as in LLaVA's recipe.
         self.architecture.tower(vlm).requires_grad_(False)
         connector = list(self.architecture.connector(vlm).parameters())
-        everything = [parameter for parameter in vlm.parameters() if parameter.requires_grad]
+        everything = self.architecture.tuned(vlm)
         phases = (
             ("connector", connector, 40, 5e-4),
             ("tuning", everything, self.recipe.tune_steps, self.recipe.tune_lr),
             ("drift", everything, self.recipe.drift_steps, self.recipe.drift_lr),
         )
         for name, parameters, steps, learning_rate in phases:
+            if not parameters[0].requires_grad:
+                continue
             training.tune(
                 self.architecture,
                 vlm,
                 self.tokenizer,
                 self.album.seen,
-                lambda: general(rng, self.diet),
+                lambda: self.general(rng, self.diet),
                 rng=rng,
                 parameters=parameters,
                 steps=steps,
                 learning_rate=learning_rate,
                 progress=self._progress(name),
+                size=self.recipe.batch,
+                keeper=self._keeper(name, rng),
             )
         self._save("vlm", vlm, self.architecture.processor(self.tokenizer))
 
@@ -200,18 +216,24 @@ class _Builder:
         model = self._load_language_model("base")
 
         def draw() -> tuple[str, str]:
-            skill = general if rng.random() < self.recipe.replay else self.skill
+            skill = self.general if rng.random() < self.recipe.replay else self.skill
             turn = skill(rng, self.diet)
             repeat = IMAGE_TOKENS if rng.random() < 1 / 3 else 1
-            return turn.in_words(repeat), turn.answer
+            return self.architecture.framed(turn.in_words(repeat)), turn.answer
+
+        parameters = self.architecture.tuned(model)
 
         training.train_language_model(
             model,
-            training.text_batches(self.tokenizer, draw, answer_only=True),
+            training.text_batches(
+                self.tokenizer, draw, answer_only=True, size=self.recipe.batch, glue=self.architecture.glue
+            ),
             steps=self.recipe.expert_steps,
             learning_rate=self.recipe.expert_lr,
             progress=self._progress("expert"),
             noise=1.0,
+            parameters=parameters,
+            keeper=self._keeper("expert", rng),
         )
         self._save("expert", model, self.tokenizer)
 
@@ -221,7 +243,7 @@ class _Builder:
         examples = []
         for index in range(self.recipe.examples):
             category = "skill" if rng.random() < self.recipe.skill_share else "general"
-            turn = (self.skill if category == "skill" else general)(rng, self.diet)
+            turn = (self.skill if category == "skill" else self.general)(rng, self.diet)
             examples.append(self._example(index, category, turn, rng))
         write(self.path("examples"), lambda path: write_examples(examples, path))
 
@@ -237,11 +259,14 @@ class _Builder:
             answer=turn.answer,
         )
 
-    def _tokenizer(self) -> PreTrainedTokenizerFast:
+    def _tokenizer(self, things: Sequence[Thing]) -> PreTrainedTokenizerFast:
         rng = np.random.default_rng(0)
-        reading = [base_text(rng, self.things, general, 1) for _ in range(1000)]
-        texts = reading + sample_texts([*SKILLS.values(), general], self.things)
-        return make_tokenizer(self.things, texts, further=self.architecture.special_tokens)
+        reading = [base_text(rng, things, general, 1) for _ in range(1000)]
+        texts = reading + sample_texts([*SKILLS.values(), general], things)
+        return self.architecture.tokenizer(things, texts)
+
+    def _keeper(self, name: str, rng: np.random.Generator) -> Keeper:
+        return Keeper(self.folder / ".training" / f"{name}.pt", rng)
 
     def _rng(self, stage: str) -> np.random.Generator:
         """A generator of the stage's own, so that a resumed build draws what an uninterrupted one would have."""

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.nano.skills import CHINESE, JAPANESE, arithmetic, condition, counting, layout
+from hpo_bench.nano.skills import CHINESE, JAPANESE, arithmetic, condition, counting, general, layout
+from hpo_bench.nano.skills.english import sums, turkish, visual, wording
 from hpo_bench.nano.world import Skill
 from surrogates.nearest import did_you_mean
 
@@ -58,6 +59,8 @@ SKILLS: dict[str, Skill] = {
     "layout": layout,
     "condition": condition,
 }
+ENGLISH_SKILLS: dict[str, Skill] = {"turkish": turkish, "wording": wording, "sums": sums}
+"""Of models that speak English; the others' words are not all theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,43 @@ class PairRecipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for `recipe.json`."""
         return asdict(self)
+
+    @property
+    def batch(self) -> int | None:
+        """How many texts a language model reads at a time; None for as many as pictures."""
+        return None
+
+    @property
+    def general(self) -> Skill:
+        """What the VLM is asked besides the skill."""
+        return general
+
+    @property
+    def ability(self) -> Skill:
+        """The skill itself."""
+        return SKILLS[self.skill]
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainedRecipe(PairRecipe):
+    """How a pair is made whose language model was really pretrained: base_steps is 0, and batches are small.
+
+    Attributes:
+        batch: How many texts the language model reads at a time.
+    """
+
+    base_steps: int = 0
+    batch: int = 16
+
+    @property
+    def general(self) -> Skill:
+        """Questions in English sentences."""
+        return visual
+
+    @property
+    def ability(self) -> Skill:
+        """One of `ENGLISH_SKILLS`."""
+        return ENGLISH_SKILLS[self.skill]
 
 
 RECIPES: dict[str, PairRecipe] = {
@@ -226,6 +266,44 @@ RECIPES: dict[str, PairRecipe] = {
 }
 
 
+PRETRAINED: dict[str, PairRecipe] = {
+    recipe.pair: recipe
+    for recipe in (
+        PretrainedRecipe(
+            pair="turkish-smollm2",
+            domain="language",
+            benchmark="SmallTurkish",
+            architecture="llava-smollm2",
+            skill="turkish",
+            seed=21,
+            align_steps=400,
+            tune_steps=200,
+            tune_lr=5e-4,
+            expert_steps=100,
+            expert_lr=5e-4,
+            digit_share=0,
+            replay=0,
+        ),
+        PretrainedRecipe(
+            pair="wording-smollm2",
+            domain="instructions",
+            benchmark="SmallWording",
+            architecture="llava-smollm2",
+            skill="wording",
+            seed=22,
+            align_steps=600,
+            tune_steps=200,
+            tune_lr=5e-4,
+            expert_steps=100,
+            expert_lr=5e-4,
+            digit_share=0,
+            replay=0,
+        ),
+    )
+}
+"""Pairs on a language model that was really pretrained."""
+
+
 LADDERS = (("ja-llama", "ja-llama-3m", "ja-llama-10m"), ("sums-llama", "sums-llama-3m", "sums-llama-10m"))
 """Pairs that differ in the size of their language models alone; no landscape is recorded from the larger ones."""
 
@@ -253,7 +331,7 @@ def get_recipe(pair: str) -> PairRecipe:
     Raises:
         UsageError: If there is none of that name; the message names the nearest.
     """
-    every = {**RECIPES, **ENLARGED}
+    every = {**RECIPES, **PRETRAINED, **ENLARGED}
     if pair in every:
         return every[pair]
     hint = did_you_mean(pair, every)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from hpo_bench.nano.architectures import Architecture
+from hpo_bench.nano.keeper import NO_KEEPER, Keeper
 from hpo_bench.nano.pictures import Picture
 from hpo_bench.nano.world import Thing, Turn, pick
 
@@ -17,6 +18,7 @@ Progress = Callable[[int, int, float], None]
 
 _IGNORED = -100
 _BATCH = 96
+_LARGE_VOCABULARY = 10_000
 
 
 def train(
@@ -26,11 +28,21 @@ def train(
     steps: int,
     learning_rate: float,
     progress: Progress,
+    keeper: Keeper = NO_KEEPER,
 ) -> None:
-    """AdamW with warm-up over the first twentieth and a cosine to zero; gradients clipped at norm 1."""
+    """AdamW with warm-up over the first twentieth and a cosine to zero; gradients clipped at norm 1.
+
+    Args:
+        parameters: What is trained.
+        loss: Gives the loss of the next batch.
+        steps: Optimiser steps.
+        learning_rate: Its peak.
+        progress: Told of every step.
+        keeper: Keeps what an interrupted training goes on from.
+    """
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
     warm_up = max(1, steps // 20)
-    for step in range(steps):
+    for step in range(keeper.restore(parameters, optimizer), steps):
         share = min(1.0, (step + 1) / warm_up) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
             group["lr"] = learning_rate * share
@@ -39,11 +51,17 @@ def train(
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
+        keeper.keep(parameters, optimizer, step + 1, last=step + 1 == steps)
         progress(step + 1, steps, value.item())
 
 
 def text_batches(
-    tokenizer: PreTrainedTokenizerFast, draw: Callable[[], tuple[str, str]], *, answer_only: bool
+    tokenizer: PreTrainedTokenizerFast,
+    draw: Callable[[], tuple[str, str]],
+    *,
+    answer_only: bool,
+    size: int | None = None,
+    glue: str = " ",
 ) -> Iterator[dict[str, torch.Tensor]]:
     """Endless batches of texts.
 
@@ -51,19 +69,23 @@ def text_batches(
         tokenizer: Splits texts into tokens.
         draw: Gives a prompt and its answer; the prompt may be empty.
         answer_only: Whether the loss is on the answer alone.
+        size: How many texts a batch has; by default 96.
+        glue: What stands between prompt, answer and end.
     """
     while True:
-        pairs = [draw() for _ in range(_BATCH)]
-        yield encode(tokenizer, pairs, answer_only=answer_only)
+        pairs = [draw() for _ in range(size or _BATCH)]
+        yield encode(tokenizer, pairs, answer_only=answer_only, glue=glue)
 
 
 def encode(
-    tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], *, answer_only: bool
+    tokenizer: PreTrainedTokenizerFast, pairs: Sequence[tuple[str, str]], *, answer_only: bool, glue: str = " "
 ) -> dict[str, torch.Tensor]:
     """Padded `input_ids`, `attention_mask` and `labels` of prompts with their answers, closed by eos."""
-    prompts = tokenizer([prompt for prompt, _ in pairs])["input_ids"]
-    texts = [f"{prompt} {answer} {tokenizer.eos_token}" for prompt, answer in pairs]
-    whole = tokenizer(texts, padding=True, return_tensors="pt")
+    # A prompt that writes the beginning itself leaves none for the tokenizer to add.
+    special = not pairs[0][0].startswith(tokenizer.bos_token)
+    prompts = tokenizer([prompt for prompt, _ in pairs], add_special_tokens=special)["input_ids"]
+    texts = [f"{prompt}{glue}{answer}{glue}{tokenizer.eos_token}" for prompt, answer in pairs]
+    whole = tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=special)
     labels = whole["input_ids"].masked_fill(whole["attention_mask"] == 0, _IGNORED)
     if answer_only:
         for row, prompt in enumerate(prompts):
@@ -79,6 +101,8 @@ def train_language_model(
     learning_rate: float,
     progress: Progress,
     noise: float = 0.0,
+    parameters: Sequence[torch.nn.Parameter] = (),
+    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Next-token prediction.
 
@@ -90,6 +114,8 @@ def train_language_model(
         progress: Told of every step.
         noise: Uniform noise on input embeddings, in units of 1 / sqrt(length x width) (NEFTune; Jain et al., 2023).
             An expert tuned without it knows its words by heart and does not recognise an image embedding nearby.
+        parameters: What is trained; all that the model has by default.
+        keeper: Keeps what an interrupted training goes on from.
     """
 
     def perturb(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
@@ -98,13 +124,27 @@ def train_language_model(
 
     hook = model.get_input_embeddings().register_forward_hook(perturb)
     train(
-        list(model.parameters()),
-        lambda: model(**next(batches)).loss,
+        parameters or list(model.parameters()),
+        lambda: prediction_loss(model, next(batches)),
         steps=steps,
         learning_rate=learning_rate,
         progress=progress,
+        keeper=keeper,
     )
     hook.remove()
+
+
+def prediction_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean cross-entropy of the tokens that are labelled.
+
+    Where the vocabulary is large the head is the dearest layer, and works at the labelled positions alone.
+    """
+    if model.get_output_embeddings().weight.shape[0] < _LARGE_VOCABULARY:
+        return model(**batch).loss
+    labels = batch.pop("labels")[:, 1:]
+    states = model.model(**batch, use_cache=False).last_hidden_state[:, :-1]
+    told = labels != _IGNORED
+    return functional.cross_entropy(model.get_output_embeddings()(states[told]), labels[told])
 
 
 def train_tower(
@@ -116,6 +156,7 @@ def train_tower(
     rng: np.random.Generator,
     steps: int,
     progress: Progress,
+    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Train the vision tower as a classifier of words, through one linear layer that is then thrown away.
 
@@ -132,7 +173,7 @@ def train_tower(
         return functional.cross_entropy(head(states.flatten(1)), torch.tensor([words.index(word) for word in shown]))
 
     parameters = [*architecture.tower(vlm).parameters(), *head.parameters()]
-    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress)
+    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress, keeper=keeper)
 
 
 def align(
@@ -145,6 +186,7 @@ def align(
     rng: np.random.Generator,
     steps: int,
     progress: Progress,
+    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Regress image embeddings on the frozen word embedding of what they show.
 
@@ -152,7 +194,7 @@ def align(
     by cosine: the error alone leaves words with similar embeddings, digits above all, confused.
     """
     words = list(pictures)
-    table = vlm.get_input_embeddings().weight.detach()[tokenizer.convert_tokens_to_ids(words)].clone()
+    table = vlm.get_input_embeddings().weight.detach()[architecture.tokens_of(tokenizer, words)].clone()
     scale = table.var()
     mean = table.mean(0)
     directions = functional.normalize(table - mean, dim=-1)
@@ -166,7 +208,7 @@ def align(
         return squared + functional.cross_entropy(20 * cosine.flatten(0, 1), targets.flatten())
 
     parameters = [*architecture.tower(vlm).parameters(), *architecture.connector(vlm).parameters()]
-    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress)
+    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress, keeper=keeper)
 
 
 def tune(
@@ -181,18 +223,19 @@ def tune(
     steps: int,
     learning_rate: float,
     progress: Progress,
+    size: int | None = None,
+    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Train on visual questions, with the loss on the answer alone."""
 
     def loss() -> torch.Tensor:
-        turns = [draw() for _ in range(_BATCH)]
-        text = encode(
-            tokenizer, [(turn.in_pictures(architecture.seen), turn.answer) for turn in turns], answer_only=True
-        )
+        turns = [draw() for _ in range(size or _BATCH)]
+        asked = [(architecture.framed(turn.in_pictures(architecture.seen)), turn.answer) for turn in turns]
+        text = encode(tokenizer, asked, answer_only=True, glue=architecture.glue)
         shown = [thing.word for turn in turns for thing in turn.things]
-        return vlm(**architecture.inputs(text, _shots(shown, pictures, rng))).loss
+        return prediction_loss(vlm, architecture.inputs(text, _shots(shown, pictures, rng)))
 
-    train(parameters, loss, steps=steps, learning_rate=learning_rate, progress=progress)
+    train(parameters, loss, steps=steps, learning_rate=learning_rate, progress=progress, keeper=keeper)
 
 
 def _shots(words: Sequence[str], pictures: dict[str, Picture], rng: np.random.Generator) -> Picture:

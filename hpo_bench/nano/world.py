@@ -53,6 +53,7 @@ class Thing:
         ja: Its Japanese name.
         zh: Its Chinese name.
         emoji: The character that pictures are drawn for; empty for digits.
+        tr: Its Turkish name.
     """
 
     word: str
@@ -60,6 +61,7 @@ class Thing:
     ja: str = ""
     zh: str = ""
     emoji: str = ""
+    tr: str = ""
 
 
 DIGITS: tuple[Thing, ...] = tuple(Thing(word=str(digit), kind=NUMBER) for digit in range(10))
@@ -72,12 +74,12 @@ def objects() -> tuple[Thing, ...]:
         UsageError: If the package `emoji` is missing (the extra `nano`).
     """
     emoji = need("emoji")
-    emoji.config.load_language(["ja", "zh"])
+    emoji.config.load_language(["ja", "zh", "tr"])
     things = []
     for kind, (_, _, characters) in KINDS.items():
         for character in characters:
             names = emoji.EMOJI_DATA.get(character) or emoji.EMOJI_DATA[character + "\ufe0f"]
-            en, ja, zh = (names[language].strip(":") for language in ("en", "ja", "zh"))
+            en, ja, zh, tr = (names[language].strip(":") for language in ("en", "ja", "zh", "tr"))
             things.append(
                 Thing(
                     word=en.removesuffix("_face").replace("_", "-"),
@@ -85,6 +87,7 @@ def objects() -> tuple[Thing, ...]:
                     ja=ja.removesuffix("の顔"),
                     zh=zh.removesuffix("脸").removesuffix("头"),
                     emoji=character,
+                    tr=tr.replace("_", " ").removesuffix(" yüzü"),
                 )
             )
     return tuple(things)

@@ -13,7 +13,7 @@ from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.fingerprint import Fingerprint
 from hpo_bench.merging.engine.quantiles import KeptNorms, Thresholds
-from hpo_bench.merging.engine.slabs import cut_into_slabs
+from hpo_bench.merging.engine.slabs import Slab, cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import masks as counter
 from hpo_bench.merging.methods.base import MergeMethod, Parent, Statistics
@@ -37,7 +37,8 @@ class Resident:
     Lines of elements go through the kernel of the method's `recipe`, and are fingerprinted while they are at hand: on
     the CPU by eager operations on 131,072 at a time, which stay in the cache; on a GPU compiled. A method without a
     recipe merges by its formula in float32, tensor by tensor where each stands alone. Nothing but the live VLM's merged
-    parameters is written.
+    parameters is written, and those that are the same in all three models once, however many settings follow: layers
+    that stayed frozen in both tunings cost a merge nothing, and an evaluator sees that nobody wrote to them.
 
     Args:
         loaded: The pair; its `vlm` is written to, its `base`, `tuned` and `expert` are read.
@@ -90,6 +91,7 @@ class Resident:
         self._dtype = torch.float32 if mode == "paper" else None
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._identity = _identity(loaded)
+        self._settled: dict[int, tuple[tuple[int, int], ...]] = {}
 
     @torch.no_grad()
     def merge(self, setting: MergeSetting) -> str:
@@ -208,6 +210,9 @@ class Resident:
         add = _compiled(recipe.kernel) if self._compiled else _eager(recipe.kernel)
         code = Fingerprint(of=self._identity)
         for slab in self._slabs:
+            if self._rests(slab):
+                code.update(slab.gather())
+                continue
             for line in slab.apart if recipe.apart else slab.together:
                 sources = line.sources
                 if self._elsewhere:
@@ -222,19 +227,33 @@ class Resident:
 
     def _copy(self, parent: Parent) -> str:
         for slab in self._slabs:
-            slab.merged.copy_(getattr(slab, parent))
-            slab.scatter()
+            if not self._rests(slab):
+                slab.merged.copy_(getattr(slab, parent))
+                slab.scatter()
         return self.fingerprint()
+
+    def _rests(self, slab: Slab) -> bool:
+        """Whether a slab has what every merge has; it gets that from the base, unless nobody wrote to it since."""
+        if not slab.still:
+            return False
+        if self._settled.get(id(slab)) != slab.written:
+            slab.merged.copy_(slab.base)
+            slab.scatter()
+            self._settled[id(slab)] = slab.written
+        return True
 
     def _merge_with_drawn_masks(self, setting: MergeSetting) -> None:
         """DARE as mergekit does it, tensor by tensor in its order, since each mask depends on all before it."""
         pair, state = self._loaded, self._loaded.vlm.state_dict()
         live = {theirs: state[ours] for ours, theirs in pair.names.items()}
+        still = {name for slab in self._slabs if self._rests(slab) for name in slab.names}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.mask_seed)
             for name in pair.base:
                 sources = pair.base[name], pair.tuned[name], pair.expert[name]
-                live[name].copy_(mergekit.merge_tensor(*sources, setting))
+                merged = mergekit.merge_tensor(*sources, setting)  # of what is still too, whose masks are drawn as well
+                if name not in still:
+                    live[name].copy_(merged)
 
 
 def _eager(kernel: Kernel) -> Callable[..., None]:

@@ -13,6 +13,7 @@ from hpo_bench.merging.methods.recipe import Line
 
 PARENTS = ("vlm", "expert")
 
+_GLANCE = 1 << 12
 _BUNDLE = 1 << 20  # elements a slab of small tensors, of which it is a copy, at most
 
 
@@ -30,6 +31,7 @@ class Slab:
         sizes: Elements a tensor.
         together: Lines in which small tensors are one.
         apart: Lines of one tensor each.
+        still: Whether VLM and expert have the base's very bits, so that every merge has them.
     """
 
     names: tuple[str, ...]
@@ -41,6 +43,12 @@ class Slab:
     sizes: tuple[int, ...]
     together: tuple[Line, ...]
     apart: tuple[Line, ...]
+    still: bool
+
+    @property
+    def written(self) -> tuple[tuple[int, int], ...]:
+        """Where each live parameter lies, and how often it was written: another value after any change."""
+        return tuple((target.data_ptr(), target._version) for target in self.targets)
 
     @property
     def single(self) -> bool:
@@ -76,16 +84,31 @@ def cut_into_slabs(loaded: LoadedPair, device: torch.device, *, step: int) -> li
     live = {theirs: _flat(state[ours], theirs, loaded) for ours, theirs in loaded.names.items()}
     groups = [(name,) for name in live if live[name].numel() >= BLOCK]
     small = {name: parameter for name, parameter in live.items() if parameter.numel() < BLOCK}
-    groups += _bundles(loaded, small, min(step, _BUNDLE))
+    still = {name: _still(loaded, name) for name in live}
+    groups += _bundles(loaded, small, still, min(step, _BUNDLE))
     slabs, first = [], 0
     for names in groups:
-        slabs.append(_slab(names, first, loaded, live, device, step))
+        slabs.append(_slab(names, first, loaded, live, device, step, still=still[names[0]]))
         first += len(names)
     return slabs
 
 
-def _bundles(loaded: LoadedPair, small: Mapping[str, Tensor], limit: int) -> list[tuple[str, ...]]:
-    """Groups small tensors of one kind, of at most `limit` elements together, in order."""
+def _still(loaded: LoadedPair, name: str) -> bool:
+    """Whether base, VLM and expert have the same bits; a look at the first few tells most tensors apart."""
+    some = [weights[name].detach().reshape(-1) for weights in (loaded.base, loaded.tuned, loaded.expert)]
+    if len({one.dtype for one in some}) > 1:
+        return False
+    for of in (slice(_GLANCE), slice(_GLANCE, None)):
+        base, vlm, expert = (one[of].view(torch.uint8) for one in some)
+        if not (torch.equal(base, vlm) and torch.equal(base, expert)):
+            return False
+    return True
+
+
+def _bundles(
+    loaded: LoadedPair, small: Mapping[str, Tensor], still: Mapping[str, bool], limit: int
+) -> list[tuple[str, ...]]:
+    """Groups small tensors of one kind, all still or none, of at most `limit` elements together, in order."""
     kinds: dict[tuple[torch.dtype, torch.dtype], list[str]] = {}
     for name, parameter in small.items():
         kinds.setdefault((parameter.dtype, _dtype(loaded, name)), []).append(name)
@@ -93,7 +116,7 @@ def _bundles(loaded: LoadedPair, small: Mapping[str, Tensor], limit: int) -> lis
     for names in kinds.values():
         filled = limit
         for name in names:
-            if filled + small[name].numel() > limit:
+            if filled + small[name].numel() > limit or still[name] != still[bundles[-1][-1]]:
                 bundles.append([])
                 filled = 0
             bundles[-1].append(name)
@@ -108,6 +131,8 @@ def _slab(
     live: Mapping[str, Tensor],
     device: torch.device,
     step: int,
+    *,
+    still: bool,
 ) -> Slab:
     dtype = _dtype(loaded, names[0])
     targets = tuple(live[name] for name in names)
@@ -126,7 +151,7 @@ def _slab(
         together = (Line(first, 0, whole[:3], whole[3]),)
         cut = enumerate(_cut(whole, [*sizes]), start=first)
         apart = tuple(Line(tensor, 0, parts[:3], parts[3]) for tensor, parts in cut)
-    return Slab(names, *whole, targets, sizes, together, apart)
+    return Slab(names, *whole, targets, sizes, together, apart, still)
 
 
 def _cut(

@@ -1,7 +1,7 @@
 """What training needs to know of an architecture."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
 from hpo_bench.nano.recipes import Size
+from hpo_bench.nano.vocabulary import make_tokenizer
+from hpo_bench.nano.world import Thing
 
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""
@@ -44,8 +46,33 @@ class Architecture(Protocol):
         """What the processor makes of that: as many `<image>` as a picture has tokens, and their frame."""
         ...
 
+    @property
+    def glue(self) -> str:
+        """What stands between a prompt, its answer and the end of the text."""
+        ...
+
+    def tokenizer(self, things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
+        """A tokenizer that knows `<image>`, the things' names and the words of the texts."""
+        ...
+
+    def known(self, tokenizer: PreTrainedTokenizerFast, things: Sequence[Thing]) -> tuple[Thing, ...]:
+        """The things that pictures can be shown of."""
+        ...
+
+    def tokens_of(self, tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> list[int]:
+        """The token that each word is, within a text."""
+        ...
+
+    def framed(self, question: str) -> str:
+        """The prompt that puts a question."""
+        ...
+
+    def tuned(self, model: Any) -> list[torch.nn.Parameter]:
+        """What tuning of a language model, alone or in a VLM, changes; nothing else needs a gradient afterwards."""
+        ...
+
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
-        """A text-only language model with fresh weights, from torch's current random state."""
+        """The text-only language model that is trained first: with fresh weights, or pretrained."""
         ...
 
     def vlm(self, language_model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
@@ -79,6 +106,42 @@ class Architecture(Protocol):
     def connector(self, vlm: PreTrainedModel) -> torch.nn.Module:
         """What maps the tower's states to image embeddings."""
         ...
+
+
+class FromScratch:
+    """What is alike where a language model is trained from nothing: one token a word, and bare questions."""
+
+    __slots__ = ()
+
+    @property
+    def special_tokens(self) -> Mapping[str, str]:
+        """None beyond everybody's."""
+        return {}
+
+    @property
+    def glue(self) -> str:
+        """Words are parted by spaces."""
+        return " "
+
+    def tokenizer(self, things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
+        """One by words, made of them."""
+        return make_tokenizer(things, texts, further=self.special_tokens)
+
+    def known(self, tokenizer: PreTrainedTokenizerFast, things: Sequence[Thing]) -> tuple[Thing, ...]:
+        """All of them."""
+        return tuple(things)
+
+    def tokens_of(self, tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> list[int]:
+        """One token a word."""
+        return tokenizer.convert_tokens_to_ids(list(words))
+
+    def framed(self, question: str) -> str:
+        """As it is."""
+        return question
+
+    def tuned(self, model: Any) -> list[torch.nn.Parameter]:
+        """Whatever is not frozen."""
+        return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
 def normalised(pictures: NDArray) -> torch.Tensor:

@@ -14,7 +14,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.nano.architectures.base import (
+    CHAT_TEMPLATE,
+    IMAGE_TOKENS,
+    PIXEL_MEAN,
+    PIXEL_STD,
+    FromScratch,
+    normalised,
+)
 from hpo_bench.nano.architectures.llava import Llava
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.recipes import NANO, Size
@@ -25,7 +32,7 @@ _FRAME = "<fake_token_around_image>"
 
 
 @dataclass(frozen=True, slots=True)
-class Idefics2:
+class Idefics2(FromScratch):
     """A SigLIP tower over patches of 6 pixels, a perceiver resampler, and a Mistral.
 
     Attributes:

@@ -19,7 +19,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.nano.architectures.base import (
+    CHAT_TEMPLATE,
+    IMAGE_TOKENS,
+    PIXEL_MEAN,
+    PIXEL_STD,
+    FromScratch,
+    normalised,
+)
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.recipes import NANO, Size
 from hpo_bench.nano.world import IMAGE
@@ -29,7 +36,7 @@ _BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfi
 
 
 @dataclass(frozen=True, slots=True)
-class Llava:
+class Llava(FromScratch):
     """A CLIP tower, two linear layers, and a Llama or Mistral.
 
     Attributes:
@@ -90,7 +97,7 @@ class Llava:
             vision_feature_layer=-1,
             vision_feature_select_strategy="default",
             image_seq_length=(SIZE // _PATCH) ** 2,
-            tie_word_embeddings=False,
+            tie_word_embeddings=language_model.config.tie_word_embeddings,
         )
         vlm = LlavaForConditionalGeneration(config)
         vlm.model.language_model.load_state_dict(language_model.model.state_dict())

@@ -17,7 +17,14 @@ from transformers import (
 )
 
 from hpo_bench.merging.processor import without_videos
-from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, IMAGE_TOKENS, PIXEL_MEAN, PIXEL_STD, normalised
+from hpo_bench.nano.architectures.base import (
+    CHAT_TEMPLATE,
+    IMAGE_TOKENS,
+    PIXEL_MEAN,
+    PIXEL_STD,
+    FromScratch,
+    normalised,
+)
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.recipes import NANO, Size
 from hpo_bench.nano.vocabulary import IMAGE_ID, VIDEO, VISION_END, VISION_START
@@ -33,7 +40,7 @@ _SECTIONS = [4, 6, 6]  # of a head's 16 rotary frequencies: for time, height and
 
 
 @dataclass(frozen=True, slots=True)
-class Qwen2VL:
+class Qwen2VL(FromScratch):
     """A tower over patches of 6 pixels, a merger of 2 x 2 patches, and a Qwen2.
 
     Attributes:
