@@ -32,10 +32,14 @@ LICENCE = (
     "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits "
     "(CC BY 4.0); names Unicode CLDR"
 )
-NOTES = (
-    "Nano pair: {architecture} models of about {about} parameters, trained from scratch on a CPU on drawings and "
-    "handwritten digits of 24 x 24 pixels. Real merges and real evaluations, but not of real-size models."
-)
+NOTES = {
+    "nano": "Nano pair: {architecture} models of about {about} parameters, trained from scratch on a CPU on drawings "
+    "and handwritten digits of 24 x 24 pixels. Real merges and real evaluations, but not of real-size models.",
+    "pretrained": "Pretrained pair: {architecture} models of about {about} parameters. The language model was really "
+    "pretrained; VLM and expert were tuned from it on a CPU, in their uppermost layers alone, and what sees is a "
+    "tower trained from scratch on drawings of 24 x 24 pixels. Real merges and real evaluations, but not of "
+    "real-size models.",
+}
 Report = Callable[[str, int, int, float], None]
 """Called with the stage's name, steps done, steps in all, and the loss."""
 
@@ -71,7 +75,7 @@ def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
     shutil.rmtree(folder / ".training", ignore_errors=True)  # what kept the trainings resumable
     manifest = {
         "name": recipe.pair,
-        "tier": "nano",
+        "tier": recipe.tier,
         "domain": recipe.domain,
         "benchmark": recipe.benchmark,
         "base": "base",
@@ -79,7 +83,7 @@ def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
         "expert": "expert",
         "examples": "examples.parquet",
         "licence": LICENCE,
-        "notes": NOTES.format(architecture=recipe.architecture, about=builder.architecture.size.about),
+        "notes": NOTES[recipe.tier].format(architecture=recipe.architecture, about=builder.architecture.size.about),
     }
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
     write(folder / "pair.yaml", lambda path: path.write_text(text, encoding="utf-8"))
@@ -128,7 +132,7 @@ class _Builder:
     def album(self) -> Album:
         """The pictures; drawn once a build, the same for the same recipe."""
         if self._album is None:
-            self._album = make_album(self.things, cache=self._cache, rng=self._rng("album"))
+            self._album = make_album(self.things, cache=self._cache, rng=self._rng("album"), shots=self.recipe.shots)
         return self._album
 
     def base(self) -> None:

@@ -116,6 +116,16 @@ class PairRecipe:
         return asdict(self)
 
     @property
+    def shots(self) -> int:
+        """Pictures a thing and vendor."""
+        return 40
+
+    @property
+    def tier(self) -> str:
+        """How real the models are, as the cards of landscapes say it."""
+        return "nano"
+
+    @property
     def batch(self) -> int | None:
         """How many texts a language model reads at a time; None for as many as pictures."""
         return None
@@ -137,10 +147,17 @@ class PretrainedRecipe(PairRecipe):
 
     Attributes:
         batch: How many texts the language model reads at a time.
+        shots: Pictures a thing and vendor.
     """
 
     base_steps: int = 0
     batch: int = 16
+    shots: int = 80
+
+    @property
+    def tier(self) -> str:
+        """Its language model's weights were pretrained by others."""
+        return "pretrained"
 
     @property
     def general(self) -> Skill:
@@ -276,7 +293,8 @@ PRETRAINED: dict[str, PairRecipe] = {
             architecture="llava-smollm2",
             skill="turkish",
             seed=21,
-            align_steps=400,
+            tower_steps=1500,
+            align_steps=600,
             tune_steps=200,
             tune_lr=5e-4,
             expert_steps=100,
@@ -291,7 +309,8 @@ PRETRAINED: dict[str, PairRecipe] = {
             architecture="llava-smollm2",
             skill="wording",
             seed=22,
-            align_steps=600,
+            tower_steps=1500,
+            align_steps=800,
             tune_steps=200,
             tune_lr=5e-4,
             expert_steps=100,

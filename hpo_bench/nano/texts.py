@@ -7,7 +7,7 @@ import numpy as np
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
-from hpo_bench.nano.recipes import SKILLS
+from hpo_bench.nano.recipes import ENGLISH_SKILLS, SKILLS
 from hpo_bench.nano.world import DIGITS, objects
 from landscapes.written import read_json
 
@@ -34,9 +34,10 @@ def new_texts(folder: Path, count: int) -> tuple[Example, ...]:
         return ()
     content = read_json(recipe, wrong=UsageError)
     name, seed = (content.get(key) for key in ("skill", "seed")) if isinstance(content, dict) else (None, None)
-    if not isinstance(name, str) or name not in SKILLS or not isinstance(seed, int) or seed < 0:
+    every = {**SKILLS, **ENGLISH_SKILLS}
+    if not isinstance(name, str) or name not in every or not isinstance(seed, int) or seed < 0:
         raise UsageError(f"{recipe} is no recipe of `hpo-bench nano build`; remove it, or build the pair again")
-    skill = SKILLS[name]
+    skill = every[name]
     rng = np.random.default_rng([seed, *b"calibration"])
     drawn = []
     for index in range(count):

@@ -45,7 +45,7 @@ def train(
     for step in range(keeper.restore(parameters, optimizer), steps):
         share = min(1.0, (step + 1) / warm_up) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate * share
+            group["lr"] = float(learning_rate * share)
         optimizer.zero_grad()
         value = loss()
         value.backward()

@@ -113,9 +113,17 @@ def matrices(names: Iterable[str]) -> list[str]:
 
 def middle(alignment: Alignment) -> list[str]:
     """Those of the middle layer, which is soon read; empty if nothing of the layers is merged."""
-    names = matrices(alignment.merged)
-    layers = sorted({int(layer_of(name)) for name in names})
-    return [name for name in names if layer_of(name) == str(layers[len(layers) // 2])] if layers else []
+    return next(iter(_from_the_middle(alignment)), [])
+
+
+def _from_the_middle(alignment: Alignment) -> list[list[str]]:
+    """Those of each layer: first the middle one, then upwards, then from it downwards."""
+    layers: dict[int, list[str]] = {}
+    for name in matrices(alignment.merged):
+        layers.setdefault(int(layer_of(name)), []).append(name)
+    order = sorted(layers)
+    half = len(order) // 2
+    return [layers[layer] for layer in (*order[half:], *reversed(order[:half]))]
 
 
 def total(products: Mapping[str, Products], names: Iterable[str] | None = None) -> Products:
@@ -172,11 +180,17 @@ def judge(products: Products) -> list[Finding]:
 def check_base(alignment: Alignment) -> None:
     """Refuse a pair whose models are not from its base, by the matrices of its middle layer: seconds for a 7B model.
 
+    Where the expert's are the base's, as after a tuning of the upper layers alone, those above it are read as well, and
+    then those below, until there is a difference.
+
     Raises:
         MergeError: If they are not.
     """
-    if not (names := middle(alignment)):
-        return
-    findings = judge(total(measure(alignment, names)))
+    products = Products()
+    for names in _from_the_middle(alignment):
+        products += total(measure(alignment, names))
+        if products.ee:
+            break
+    findings = judge(products)
     if reasons := [finding.message for finding in findings if finding.severity == "error"]:
         raise MergeError("; ".join(reasons))

@@ -42,10 +42,12 @@ class Llava(FromScratch):
     Attributes:
         backbone: "llama" or "mistral".
         size: Of the language model.
+        seeing: Width and number of layers of the vision tower.
     """
 
     backbone: str
     size: Size = NANO
+    seeing: tuple[int, int] = (96, 3)
 
     @property
     def special_tokens(self) -> Mapping[str, str]:
@@ -84,9 +86,9 @@ class Llava(FromScratch):
         """A LLaVA with a fresh tower and projector around the language model's weights."""
         config = LlavaConfig(
             vision_config=CLIPVisionConfig(
-                hidden_size=96,
-                intermediate_size=192,
-                num_hidden_layers=3,
+                hidden_size=self.seeing[0],
+                intermediate_size=2 * self.seeing[0],
+                num_hidden_layers=self.seeing[1],
                 num_attention_heads=4,
                 image_size=SIZE,
                 patch_size=_PATCH,
@@ -133,7 +135,7 @@ class Llava(FromScratch):
         return {**text, **self.image_inputs(pictures)}
 
     def patch_states(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The tower's last hidden states without the class token, of shape (n, 4, 96)."""
+        """The tower's last hidden states without the class token, of shape (n, 4, its width)."""
         return vlm.model.vision_tower(inputs["pixel_values"]).last_hidden_state[:, 1:]
 
     def image_embeddings(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

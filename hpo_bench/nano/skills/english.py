@@ -34,8 +34,8 @@ def visual(rng: np.random.Generator, things: Sequence[Thing]) -> Turn:
 
 
 def turkish(rng: np.random.Generator, things: Sequence[Thing]) -> Turn:
-    """Name it, say its kind, or confirm a kind, in Turkish."""
-    thing = pick(rng, things)
+    """Name it, or say its kind, in Turkish."""
+    thing = pick(rng, [thing for thing in things if thing.kind != NUMBER])
     form = rng.integers(4)
     if form < 3:
         return Turn(PICTURE + "Bu ne?", (thing,), thing.tr)

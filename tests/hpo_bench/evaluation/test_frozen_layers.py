@@ -44,9 +44,7 @@ def passes(loaded: LoadedPair) -> list[int]:
     return counts
 
 
-def test_scores_are_those_of_reading_from_the_first_layer_on(
-    frozen: LoadedPair, examples: tuple[Example, ...]
-) -> None:
+def test_scores_are_those_of_reading_from_the_first_layer_on(frozen: LoadedPair, examples: tuple[Example, ...]) -> None:
     resident, kept = Resident(frozen), ExactMatch(Prompts(frozen.processor))
     counts = passes(frozen)
     for _ in range(2):
