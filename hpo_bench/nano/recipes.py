@@ -297,10 +297,10 @@ PRETRAINED: dict[str, PairRecipe] = {
             align_steps=600,
             tune_steps=200,
             tune_lr=5e-4,
-            expert_steps=100,
+            expert_steps=150,
             expert_lr=5e-4,
             digit_share=0,
-            replay=0,
+            replay=0.3,
         ),
         PretrainedRecipe(
             pair="wording-smollm2",
@@ -313,10 +313,10 @@ PRETRAINED: dict[str, PairRecipe] = {
             align_steps=800,
             tune_steps=200,
             tune_lr=5e-4,
-            expert_steps=100,
+            expert_steps=150,
             expert_lr=5e-4,
             digit_share=0,
-            replay=0,
+            replay=0.3,
         ),
     )
 }
