@@ -16,8 +16,8 @@ from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, TIERS
 
 FILE = "card.yaml"
 SPLITS = ("validation", "test")
-FITTED = ("study", "sweep")
-"""Designs that a surrogate is fitted to: the study's grid, or any other sweep."""
+FITTED = ("study", "wide", "sweep")
+"""Designs that a surrogate is fitted to: the study's grid, one over the box of live tuning, or any other sweep."""
 HELD_OUT = ("held-out", "dense", "masks")
 """Designs that no surrogate is ever fitted to: settings over the box, a dense grid beyond it, many DARE masks."""
 USUAL = {"scale": "linear", "integer": False}
@@ -76,8 +76,8 @@ class Card:
         checkpoints: For each role (base, vlm, expert, examples) its files and their SHA-256.
         versions: Packages that merged and measured, such as mergekit, transformers, torch and hpo_bench.
         merge_options: What else fixed the merges: normalize, mask_seed, dtype.
-        design: Which settings were recorded and what for: study or sweep, which surrogates are fitted to, or held-out,
-            dense or masks, which they are measured by (`landscapes.recording`).
+        design: Which settings were recorded and what for: study, wide or sweep, which surrogates are fitted to, or
+            held-out, dense or masks, which they are measured by (`landscapes.recording`).
         metric: What a score is the mean of.
         direction: Always maximise; negate a loss before recording it.
         units: Of a score, such as "fraction correct".

@@ -17,6 +17,7 @@ Examples:
   hpo-bench record ja-llama --method ta
   hpo-bench record ja-llama --method dare --mask-seed 3 --out my-landscapes
   hpo-bench record path/to/my-pair --method ties
+  hpo-bench record ja-llama --method ta --design wide --out my-landscapes
   hpo-bench record ja-llama --method ta --design dense
 """
 
@@ -28,8 +29,9 @@ Examples:
     "--design",
     default="study",
     show_default=True,
-    help="Which settings: study (the grid that surrogates are fitted to), or what they are measured by: held-out "
-    "(200 further settings in its box), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
+    help="Which settings: study or wide (grids that surrogates are fitted to: the study's, or 8 x 8 for ta "
+    "over [0, 1.4]), or what they are measured by: held-out (200 further settings in the box of the landscape that is "
+    "there), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
 )
 @PAIRS
 @out("the recording goes to PAIR/METHOD in it, a held-out one to a folder in that", default=Path("landscapes/recorded"))

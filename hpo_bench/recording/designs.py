@@ -15,10 +15,12 @@ from hpo_bench.merging.setting import MergeSetting
 from landscapes.card import CardParameter
 from landscapes.recording import FOLDERS, SPLIT
 
-STUDY = "study"
-DESIGNS = (STUDY, *FOLDERS)
+STUDY, WIDE = "study", "wide"
+DESIGNS = (STUDY, WIDE, *FOLDERS)
 DENSE = tuple(round(0.1 * step, 1) for step in range(15))
 """Coefficients of the dense grid: 0 to 1.4, what live tuning searches by default, the study's box well inside."""
+_WIDE = tuple(round(0.2 * step, 1) for step in range(8))
+_WIDE_OF_THREE = (0.0, 0.35, 0.7, 1.05, 1.4)
 HELD_OUT_POINTS = 200
 _HELD_OUT_SEED = 20260519
 MASKS = 10
@@ -42,7 +44,8 @@ class Design:
     """A plan of evaluations.
 
     Attributes:
-        name: "study", which surrogates are fitted to, or "held-out", "dense" or "masks", which they are measured by.
+        name: "study" or "wide", which surrogates are fitted to, or "held-out", "dense" or "masks", which they are
+            measured by.
         method: Name of a merge method.
         points: What to evaluate, in order.
         splits: On which examples; the held-out designs on the test split alone.
@@ -79,19 +82,36 @@ def study(method: str, *, mask_seed: int = 0) -> Design:
     )
 
 
-def held_out(method: str, *, mask_seed: int = 0, points: int = HELD_OUT_POINTS) -> Design:
-    """Further settings spread over the study's box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
+def wide(method: str, *, mask_seed: int = 0) -> Design:
+    """A grid of coefficients over [0, 1.4], the box of live tuning, on both splits.
 
-    Args:
-        method: Name of a merge method.
-        mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
-        points: How many.
+    8 x 8 settings of Task Arithmetic; where a density comes in 5 x 5 coefficients at the study's four densities.
 
     Raises:
         UsageError: If the method is unknown, or has no hyperparameters.
     """
     known = registry.tunable(method).hyperparameters
-    levels = [one.levels for one in known]
+    coefficients = _WIDE if len(known) == len(COEFFICIENTS) else _WIDE_OF_THREE
+    levels = [coefficients if one in COEFFICIENTS else one.levels for one in known]
+    return Design(WIDE, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True))
+
+
+def held_out(
+    method: str, *, mask_seed: int = 0, points: int = HELD_OUT_POINTS, box: Sequence[CardParameter] = ()
+) -> Design:
+    """Further settings spread over a box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
+
+    Args:
+        method: Name of a merge method.
+        mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
+        points: How many.
+        box: That of the grid which they are to check; by default the study's.
+
+    Raises:
+        UsageError: If the method is unknown, or has no hyperparameters.
+    """
+    known = registry.tunable(method).hyperparameters
+    levels = [(one.low, one.high) for one in box] or [one.levels for one in known]
     sobol = qmc.Sobol(len(levels), rng=np.random.default_rng(_HELD_OUT_SEED))
     unit = sobol.random_base2(int(np.ceil(np.log2(points))))[:points]
     low, high = (np.array([end(level) for level in levels]) for end in (min, max))

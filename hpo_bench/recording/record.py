@@ -124,8 +124,12 @@ def _check_folder(folder: Path, target: Path) -> None:
 def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
     if design == designs.STUDY:
         return designs.study(method, mask_seed=mask_seed)
+    if design == designs.WIDE:
+        return designs.wide(method, mask_seed=mask_seed)
     if design == "held-out":
-        return designs.held_out(method, mask_seed=mask_seed)
+        recorded = landscape / card.FILE
+        box = card.Card.read(recorded).parameters if recorded.exists() else ()
+        return designs.held_out(method, mask_seed=mask_seed, box=box)
     if design == "dense":
         return designs.dense(method)
     if design == "masks":
@@ -178,7 +182,7 @@ def _check_same(existing: card.Card, draft: card.Card, provenance: Mapping[str, 
     if missing := [name for name in (grid.FILE, outcomes.FILE) if not (folder / name).is_file()]:
         raise RecordingError(f"{folder} lacks {' and '.join(missing)}; delete that folder to record it anew")
     wanted = replace(draft, checkpoints=provenance["checkpoints"])
-    for key in ("checkpoints", "merge_options", "metric"):
+    for key in ("design", "checkpoints", "merge_options", "metric"):
         if getattr(existing, key) != getattr(wanted, key):
             raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
 

@@ -17,6 +17,21 @@ def test_the_study_grid_has_its_sizes() -> None:
     assert designs.study("dare", mask_seed=3).points[0].mask_seed == 3
 
 
+def test_the_wide_grid_is_over_the_box_of_live_tuning_and_held_out_settings_follow_it() -> None:
+    for method, size in (("ta", 64), ("dare", 100), ("ties", 100)):
+        wide = designs.wide(method, mask_seed=3)
+        found = settings(wide)
+        assert len(np.unique(found, axis=0)) == size
+        assert (found[:, :2].min(), found[:, :2].max()) == (0, 1.4)
+        assert wide.splits == ("validation", "test")
+        assert wide.folder == ""
+        assert {point.mask_seed for point in wide.points} == {3}
+        off = settings(designs.held_out(method, box=wide.parameters))
+        assert (off.min(0) >= found.min(0)).all()
+        assert (off.max(0) <= found.max(0)).all()
+        assert off[:, :2].max() > 1.3
+
+
 @pytest.mark.parametrize("method", ["ta", "ties"])
 def test_held_out_settings_are_off_the_grid_in_its_box_and_spread(method: str) -> None:
     held_out, study = settings(designs.held_out(method)), settings(designs.study(method))

@@ -202,6 +202,23 @@ def test_what_ships_was_recorded_from_the_pair_that_ships(shipped: Pair) -> None
         assert catalogue.load(name).card.checkpoints == shipped.file_hashes()
 
 
+def test_a_recording_of_another_design_is_not_taken_for_it(whole: tuple[Pair, Path]) -> None:
+    with pytest.raises(RecordingError, match="recorded with other design"):
+        record(whole[0], "ta", whole[1].parents[1], design="wide")
+
+
+def test_held_out_settings_lie_in_the_box_of_the_landscape_that_is_there(
+    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = whole[0]
+    monkeypatch.setattr(designs, "_WIDE", (0.0, 1.4))
+    folder = record(pair, "ta", tmp_path, design="wide")
+    assert Card.read(folder / "card.yaml").space.high.tolist() == [1.4, 1.4]
+    plan = recorder._plan("held-out", "ta", folder, 0)
+    assert max(point.setting.vl_weight for point in plan.points) > 1.3
+    assert recorder._plan("held-out", "ta", tmp_path / "nothing", 0).parameters[0].high == 1.0
+
+
 def test_a_recording_that_lost_its_grid_is_not_called_whole(whole: tuple[Pair, Path], tmp_path: Path) -> None:
     pair, folder = whole
     shutil.copytree(folder, tmp_path / pair.name / "ta")
@@ -275,7 +292,7 @@ class TestHeldOut:
         assert max(map(len, by_setting.values())) == 2, "another seed must draw another mask"
 
     def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="there are: study, held-out, dense, masks"):
+        with pytest.raises(UsageError, match="there are: study, wide, held-out, dense, masks"):
             record(small_pair, "ta", tmp_path, design="grid")
 
 
