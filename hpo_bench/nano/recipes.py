@@ -301,6 +301,7 @@ PRETRAINED: dict[str, PairRecipe] = {
             expert_lr=5e-4,
             digit_share=0,
             replay=0.3,
+            examples=2500,
         ),
         PretrainedRecipe(
             pair="wording-smollm2",
@@ -317,6 +318,7 @@ PRETRAINED: dict[str, PairRecipe] = {
             expert_lr=5e-4,
             digit_share=0,
             replay=0.3,
+            examples=2500,
         ),
     )
 }
