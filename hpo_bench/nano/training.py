@@ -82,7 +82,7 @@ def encode(
 ) -> dict[str, torch.Tensor]:
     """Padded `input_ids`, `attention_mask` and `labels` of prompts with their answers, closed by eos."""
     # A prompt that writes the beginning itself leaves none for the tokenizer to add.
-    special = not pairs[0][0].startswith(tokenizer.bos_token)
+    special = not pairs[0][0].startswith(str(tokenizer.bos_token))
     prompts = tokenizer([prompt for prompt, _ in pairs], add_special_tokens=special)["input_ids"]
     texts = [f"{prompt}{glue}{answer}{glue}{tokenizer.eos_token}" for prompt, answer in pairs]
     whole = tokenizer(texts, padding=True, return_tensors="pt", add_special_tokens=special)

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedModel, PreTrainedTokenizerFast, ProcessorMixin
 
-from hpo_bench.nano.recipes import Size
+from hpo_bench.nano.recipe import Size
 from hpo_bench.nano.vocabulary import make_tokenizer
 from hpo_bench.nano.world import Thing
 
@@ -133,7 +133,8 @@ class FromScratch:
 
     def tokens_of(self, tokenizer: PreTrainedTokenizerFast, words: Sequence[str]) -> list[int]:
         """One token a word."""
-        return tokenizer.convert_tokens_to_ids(list(words))
+        vocabulary = tokenizer.get_vocab()
+        return [vocabulary[word] for word in words]
 
     def framed(self, question: str) -> str:
         """As it is."""

@@ -28,7 +28,7 @@ from hpo_bench.nano.architectures.base import (
     normalised,
 )
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.recipes import NANO, Size
+from hpo_bench.nano.recipe import NANO, Size
 from hpo_bench.nano.world import IMAGE
 
 _PATCH = 12

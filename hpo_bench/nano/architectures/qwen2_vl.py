@@ -26,7 +26,7 @@ from hpo_bench.nano.architectures.base import (
     normalised,
 )
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.recipes import NANO, Size
+from hpo_bench.nano.recipe import NANO, Size
 from hpo_bench.nano.vocabulary import IMAGE_ID, VIDEO, VISION_END, VISION_START
 from hpo_bench.nano.world import IMAGE
 

