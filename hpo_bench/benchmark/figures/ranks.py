@@ -53,8 +53,9 @@ def draw(benchmark: Benchmark) -> Figure:
 def data(benchmark: Benchmark) -> pd.DataFrame:
     """What is drawn: one row an optimiser and landscape."""
     point = benchmark.overall or benchmark.end
-    names = [landscape.name for landscape in benchmark.landscapes]
-    table = pd.DataFrame(
-        benchmark.ranks(point), index=pd.Index(list(benchmark.labels), name="optimizer"), columns=names
+    ranks = benchmark.ranks(point)
+    return pd.DataFrame(
+        {"optimizer": identity, "landscape": landscape.name, "rank": rank, "at": point.name}
+        for identity, row in zip(benchmark.labels, ranks, strict=True)
+        for landscape, rank in zip(benchmark.landscapes, row, strict=True)
     )
-    return table.rename_axis("landscape", axis=1).stack().to_frame("rank").reset_index().assign(at=point.name)
