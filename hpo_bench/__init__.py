@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
     from hpo_bench.merging.writing.put_back import graft
-    from hpo_bench.search.maximize import Maximum, maximize
+    from hpo_bench.search import Maximum, maximize
     from hpo_bench.tuning.planning.spending import plan_spending
     from hpo_bench.tuning.study import Study
     from hpo_bench.tuning.trial import Trial
@@ -51,7 +51,7 @@ _HOMES = {
     "Evaluator": "hpo_bench.evaluation.base",
     "HpoBenchError": "hpo_bench.errors",
     "Landscape": "landscapes.landscape",
-    "Maximum": "hpo_bench.search.maximize",
+    "Maximum": "hpo_bench.search",
     "MergeMethod": "hpo_bench.merging.methods.base",
     "MergeSetting": "hpo_bench.merging.setting",
     "Optimizer": "optimizers.base",
@@ -64,7 +64,7 @@ _HOMES = {
     "load_landscape": "hpo_bench.api",
     "load_pair": "hpo_bench.api",
     "load_study": "hpo_bench.api",
-    "maximize": "hpo_bench.search.maximize",
+    "maximize": "hpo_bench.search",
     "merge": "hpo_bench.api",
     "plan_spending": "hpo_bench.tuning.planning.spending",
     "plot_landscape": "hpo_bench.api",

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 import hpo_bench as hb
 from hpo_bench.errors import UsageError
-from hpo_bench.search.optuna import Sampler
+from hpo_bench.optuna import Sampler
 
 SPACE: Any = {"x": (1e-2, 1, "log"), "n": (1, 8, "int")}
 
