@@ -74,7 +74,7 @@ class HandOver:
         language = self.model_runner.get_model().get_language_model()
         found = {}
         for name, module in language.named_modules():
-            method = getattr(module, "quant_method", None)
+            method: Any = getattr(module, "quant_method", None)
             inside = any(f"layers.{layer}." in name for layer in layers)
             if not (inside or name.endswith("lm_head")) or not hasattr(method, "apply"):
                 continue

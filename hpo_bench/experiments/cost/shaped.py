@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -52,7 +53,7 @@ def build(folder: Path, shape: str, device: str) -> Pair:
 
     source = find_pair("ja-llama")
     shutil.copytree(source.folder, folder, ignore=shutil.ignore_patterns("*.safetensors", "pair.yaml", "recipe.json"))
-    config = AutoConfig.from_pretrained(source.vlm, local_files_only=True)
+    config: Any = AutoConfig.from_pretrained(source.vlm, local_files_only=True)
     text = config.text_config
     for key, value in SHAPES[shape].items():
         if key != "vocab_size":

@@ -112,10 +112,10 @@ def _timed(pair: Pair, loaded: LoadedPair, kind: str) -> EvaluatorSeconds:
     opening = time.perf_counter() - begin
     some = handful(evaluator.examples("validation"), TIMED)
     try:
-        for _ in range(2):  # the first looks at pictures
-            begin = time.perf_counter()
-            evaluator.evaluate(loaded.vlm, some)
-            taken = time.perf_counter() - begin
+        evaluator.evaluate(loaded.vlm, some)  # looks at pictures
+        begin = time.perf_counter()
+        evaluator.evaluate(loaded.vlm, some)
+        taken = time.perf_counter() - begin
     finally:
         if served := getattr(evaluator, "served", None):
             served.end()
