@@ -87,7 +87,9 @@ class ServedModel(VllmEngine):
                 )
         given = self.call(do="probe", layers=layers_to_read(list(language)))
         computed = getattr(torch, self.backend["dtype"])
-        check_same(given, language, stored=self._alignment.stored_dtype, computed=computed)
+        tensors = self._alignment.models["vlm"].tensors
+        stored = {name: tensors[self._alignment.language[name]].dtype for name in language}
+        check_same(given, language, stored=stored, computed=computed)
         self._version = version
         self.load_seconds = time.perf_counter() - begin
 

@@ -27,7 +27,7 @@ def check_same(
     given: Sequence[Mapping[str, Sequence]],
     language: Mapping[str, Tensor],
     *,
-    stored: torch.dtype,
+    stored: Mapping[str, torch.dtype],
     computed: torch.dtype,
 ) -> int:
     """Refuse an engine that has other weights than were handed over.
@@ -35,7 +35,7 @@ def check_same(
     Args:
         given: Of every worker, what its `read_back` says: by module the columns, how many rows, and the fingerprint.
         language: Merged weights, by language model name.
-        stored: In what dtype they were handed over.
+        stored: In what dtype each was handed over, by the same name.
         computed: In what dtype the engine has them.
 
     Returns:
@@ -51,7 +51,7 @@ def check_same(
             names = _parts(_from_layer(module), known)
             if not names or (len(given) > 1 and not module.endswith(_SPLIT_BY_COLUMN)):
                 continue
-            parts = [language[name][:, columns].to(stored).to(computed).float() for name in names]
+            parts = [language[name][:, columns].to(stored[name]).to(computed).float() for name in names]
             if fingerprint != _fingerprint(torch.cat(parts)[:rows].T):
                 raise EvaluationError(
                     f"the engine answers with other weights than were merged: {module} is not that of this merge",

@@ -28,7 +28,7 @@ def given(weights: dict[str, torch.Tensor], module: str, *names: str) -> tuple[l
 
 
 def compare(weights: dict[str, torch.Tensor], *workers: dict[str, tuple]) -> int:
-    return check_same(workers, weights, stored=torch.bfloat16, computed=torch.bfloat16)
+    return check_same(workers, weights, stored=dict.fromkeys(weights, torch.bfloat16), computed=torch.bfloat16)
 
 
 def test_matrices_that_are_the_same_are_counted() -> None:
@@ -64,3 +64,13 @@ def test_an_engine_that_gives_nothing_back_proves_nothing() -> None:
 def test_first_middle_and_last_layers_are_read() -> None:
     assert layers_to_read([f"model.layers.{i}.mlp.up_proj.weight" for i in range(32)]) == [0, 16, 31]
     assert layers_to_read(["model.norm.weight", "model.layers.0.x.weight"]) == [0]
+
+
+def test_each_is_rounded_as_it_is_stored() -> None:
+    weights = language()
+    name = "model.layers.0.self_attn.o_proj"
+    told = {name: given(weights, "", name)}
+    exact = dict.fromkeys(weights, torch.float32)
+    with pytest.raises(EvaluationError, match="o_proj"):
+        check_same([told], weights, stored=exact, computed=torch.float32)
+    assert check_same([told], weights, stored={**exact, f"{name}.weight": torch.bfloat16}, computed=torch.float32) == 1

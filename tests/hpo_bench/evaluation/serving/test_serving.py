@@ -180,7 +180,7 @@ def test_real_engine_handed_merges_answers_as_one_that_loads_their_exports(
     wide = replace(shape, vision=seen, texts={**shape.texts, **WIDE}, inside=rotary if SIGHT[name] else {})
     monkeypatch.setitem(backbones.FAMILIES, name, wide)
     folder = families.build(tmp_path / "pair", name)
-    found = list(compare(Pair.read(folder), [ONE, OTHER], max_new_tokens=6, work=tmp_path))
+    found = list(compare(Pair.read(folder), [ONE, OTHER], max_new_tokens=4, work=tmp_path))
     assert [one.same for one in found] == [one.total for one in found]
 
 
