@@ -89,7 +89,7 @@ def gain(landscape: Landscape) -> SweepGain | None:
     )
 
 
-def text(result: BenchmarkResult, reports: Sequence[fidelity.Report]) -> str:
+def text(result: BenchmarkResult, reports: Sequence[fidelity.FidelityReport]) -> str:
     """The page in Markdown.
 
     Args:
@@ -124,7 +124,7 @@ def text(result: BenchmarkResult, reports: Sequence[fidelity.Report]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def by_tier(reports: Sequence[fidelity.Report]) -> TextTable:
+def by_tier(reports: Sequence[fidelity.FidelityReport]) -> TextTable:
     """Tiers, and the study beside them as far as it says."""
     table = fidelity.by_tier(reports)
     errors = [error for of in paper.loocv().values() for error in of.values()]
@@ -186,7 +186,7 @@ GAINS = (
 )
 
 
-def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Report]) -> TextTable:
+def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]) -> TextTable:
     """One row a published landscape: what was recorded, its errors, its shape, and where its optimum lies."""
     rows = []
     for landscape, report in zip(elsewhere, reports, strict=True):
@@ -249,7 +249,7 @@ def _sources(elsewhere: Sequence[Landscape]) -> list[str]:
     return ["Elsewhere is:\n\n" + "\n".join(cited)] if cited else []
 
 
-def write_page(result: BenchmarkResult, reports: Sequence[fidelity.Report], folder: Path) -> Path:
+def write_page(result: BenchmarkResult, reports: Sequence[fidelity.FidelityReport], folder: Path) -> Path:
     """Write the page and its figures as plain values.
 
     Args:
