@@ -38,7 +38,7 @@ class Shown:
     links: Mapping[str, str]
 
 
-class Keeper(Protocol):
+class FilesBeside(Protocol):
     """A folder that files are kept in, such as `hpo_bench.files.OutputFolder`."""
 
     folder: Path
@@ -66,7 +66,7 @@ class ReportPage:
         source: What the numbers come from, in a line.
     """
 
-    def __init__(self, page: Path, *, figures: Keeper, tables: Keeper, source: str) -> None:
+    def __init__(self, page: Path, *, figures: FilesBeside, tables: FilesBeside, source: str) -> None:
         self.page, self.source = page, source
         self._figures, self._tables = figures, tables
 
@@ -135,7 +135,7 @@ class ReportPage:
             own.clear_others()
         return environment.get_template(template).render(looks=looks, source=self.source, **content)
 
-    def _keep(self, keeper: Keeper, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
-        keeper.keep(name, content)
-        folder = keeper.folder.relative_to(self.page.parent).as_posix()
+    def _keep(self, beside: FilesBeside, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
+        beside.keep(name, content)
+        folder = beside.folder.relative_to(self.page.parent).as_posix()
         return {FORMATS[kind]: f"{folder}/{name}.{kind}" for kind in content}
