@@ -87,15 +87,19 @@ class Outcomes:
         return answers
 
 
+def drawn(example: str) -> float:
+    """A number in [0, 1) by a hash of an example's id, never by position: it does not depend on the other examples."""
+    return int.from_bytes(hashlib.sha256(example.encode()).digest()[:8], "big") / 2**64
+
+
 def split_of(example: str, *, share: float) -> Literal["validation", "test"]:
-    """On which side an example is: by a hash of its id, never by position, so that it does not depend on the others.
+    """On which side an example is; see `drawn`.
 
     Args:
         example: Its id.
         share: How many of all examples are to be validation; the others are test.
     """
-    drawn = int.from_bytes(hashlib.sha256(example.encode()).digest()[:8], "big") / 2**64
-    return "validation" if drawn < share else "test"
+    return "validation" if drawn(example) < share else "test"
 
 
 def split_rule(share: float) -> str:

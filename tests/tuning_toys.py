@@ -19,6 +19,7 @@ from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
 from hpo_bench.tuning.workers.session import PairOpener
+from landscapes.outcomes import drawn
 
 EXAMPLES = 60
 IDS = tuple(f"example-{i}" for i in range(EXAMPLES))
@@ -47,6 +48,9 @@ def answers(setting: MergeSetting) -> Answers:
 
 def success(job: Job) -> Success:
     found = answers(job.setting)
+    if job.tuned_on is not None:  # as many of the sixty as are asked for, as an evaluator has them
+        first = sorted(IDS, key=lambda name: (drawn(name), name))[: job.tuned_on]
+        found = found.only(np.array([name in first for name in IDS]))
     return Success(
         dict.fromkeys(job.splits, found), f"weights of {job.setting}", TrialCost(merge_seconds=1, eval_seconds=2)
     )

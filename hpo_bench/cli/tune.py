@@ -29,9 +29,10 @@ from hpo_bench.display.printing import say
 EXAMPLES = """\b
 Examples:
   hpo-bench tune --demo                                   see it work, in two minutes
-  hpo-bench tune path/to/pair.yaml                        Task Arithmetic by GP-BO, 40 trials
+  hpo-bench tune path/to/pair.yaml                        Task Arithmetic by GP-BO, as planned
+  hpo-bench tune my-pair --trials 16 --examples 800       16 settings, each on 800 examples
   hpo-bench tune my-pair -m ta -m dare -m ties            three methods race for one budget
-  hpo-bench tune my-pair --dollars 20 --price 2.5         as many trials as 20 dollars buy
+  hpo-bench tune my-pair --dollars 20 --price 2.5         what 20 dollars are spent best on
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
   hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
@@ -73,7 +74,15 @@ class RangeType(click.ParamType):
     "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class.",
 )  # fmt: skip
-@click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: 40 in 2-D, 60 in 3-D]")
+@click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: planned]")
+@click.option(
+    "--examples", type=click.IntRange(min=1), metavar="N",
+    help="How many of the examples each trial answers.  [default: planned]",
+)  # fmt: skip
+@click.option(
+    "--split", is_flag=True,
+    help="Tune on a fifth of the examples, score on the others at the end; 40 trials in 2-D, 60 in 3-D.",
+)  # fmt: skip
 @GPU_HOURS
 @DOLLARS
 @PRICE
@@ -138,11 +147,12 @@ def command(
 ) -> None:
     """Find the best merge of PAIR for a budget: merge, evaluate, learn, and merge again.
 
-    PAIR is a pair.yaml, a folder with one, or the name of a built or shipped pair. Only validation examples are looked
-    at until the end; then the recommended merge is scored on the others, beside what there was before. Every trial is
-    stored at once, in an Optuna storage that optuna-dashboard can open. Ctrl-C ends after the running trial, a second
-    one at once; the same command goes on, whatever ended it. Columns of the examples that options name are called so
-    in place of what pair.yaml says.
+    PAIR is a pair.yaml, a folder with one, or the name of a built or shipped pair. How many settings are tried, each on
+    how many of your examples, is planned from the budget and said before anything is spent; without a budget it is the
+    cost of 40 (60 in 3-D) trials on a fifth of the examples. The score of the recommended merge is cross-fitted from
+    the trials' answers, and stands beside what there was before. Every trial is stored at once, in an Optuna storage
+    that optuna-dashboard can open. Ctrl-C ends after the running trial, a second one at once; the same command goes on,
+    whatever ended it. Columns of the examples that options name are called so in place of what pair.yaml says.
     """
     from hpo_bench.errors import UsageError
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
-from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.evaluation.examples import SPLITS, Example, Split, first_drawn
 from hpo_bench.merging.setting import MergeSetting
 
 
@@ -86,6 +86,22 @@ class Evaluator(Scorer, Protocol):
     def examples(self, split: Split) -> Sequence[Example]:
         """The benchmark's examples on one side of the split."""
         ...
+
+
+def asked(evaluator: Evaluator, split: Split, tuned_on: int | None = None) -> Sequence[Example]:
+    """The examples on one side.
+
+    Args:
+        evaluator: What knows them.
+        split: Which side.
+        tuned_on: How many of all examples are validation examples, the first drawn; None for those of the split.
+    """
+    if tuned_on is None:
+        return evaluator.examples(split)
+    every = [example for side in SPLITS for example in evaluator.examples(side)]
+    first = first_drawn(every, tuned_on)
+    taken = {example.id for example in first}
+    return first if split == "validation" else tuple(example for example in every if example.id not in taken)
 
 
 @runtime_checkable

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from hpo_bench.errors import UsageError
-from landscapes.outcomes import split_of, split_rule
+from landscapes.outcomes import drawn, split_rule
 
 IMAGE = "<image>"
 Split = Literal["validation", "test"]
@@ -70,14 +70,28 @@ class Example:
         return (self.answer, *self.others)
 
     @property
+    def drawn(self) -> float:
+        """By a hash of the id: see `landscapes.outcomes.drawn`."""
+        return drawn(self.id)
+
+    @property
     def split(self) -> Split:
-        """By a hash of the id, never by position: which side an example is on does not depend on the others."""
-        return split_of(self.id, share=VALIDATION_SHARE)
+        """Which side it is on."""
+        return "validation" if self.drawn < VALIDATION_SHARE else "test"
 
 
 def of_split(examples: Sequence[Example], split: Split) -> tuple[Example, ...]:
     """Those examples that fall on one side."""
     return tuple(example for example in examples if example.split == split)
+
+
+def first_drawn(examples: Sequence[Example], count: int) -> tuple[Example, ...]:
+    """So many of the examples, in their order: those with the lowest `drawn`, so that fewer are among more.
+
+    The validation examples of the split are such, too.
+    """
+    taken = {example.id for example in sorted(examples, key=lambda one: (one.drawn, one.id))[:count]}
+    return tuple(example for example in examples if example.id in taken)
 
 
 def check_sides(examples: Sequence[Example], splits: Sequence[Split], source: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.statistics.examples import Z95, error_of_difference, error_of_mean
+from hpo_bench.statistics.examples import error_of_mean
 
 FloatArray = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -36,23 +36,8 @@ class CrossFit:
         """Of the mean score."""
         return error_of_mean(self.scores)
 
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95% interval of the score on unseen examples."""
-        reach = Z95 * self.standard_error
-        return self.score - reach, self.score + reach
 
-    def gain(self, base: FloatArray) -> tuple[float, float]:
-        """How far it is above what needs no choice, and the standard error of that, paired over examples.
-
-        Args:
-            base: Scores of the same examples without tuning, of shape (m,).
-        """
-        gained = self.scores - base
-        return float(gained.mean()), error_of_difference(gained)
-
-
-def cross_fit(answers: FloatArray, folds: Places, choose: Callable[[FloatArray], int]) -> CrossFit:
+def cross_fit(answers: FloatArray, folds: Places, choose: Callable[[NDArray[np.bool_]], int]) -> CrossFit:
     """Makes the choice anew from the answers to all folds but one, scores it on that one, and so for each.
 
     Nothing is evaluated again: every setting has answered every example, and the answers are stored. What is scored is
@@ -62,7 +47,7 @@ def cross_fit(answers: FloatArray, folds: Places, choose: Callable[[FloatArray],
     Args:
         answers: Scores of m examples at n settings, of shape (n, m).
         folds: To which fold each example belongs, of shape (m,): 0, 1, and so on.
-        choose: Which of the settings is best, by answers to some of the examples, of shape (n, k).
+        choose: Which of the settings is best by the answers to some of the examples, told which, of shape (m,).
 
     Returns:
         The scores that were found honestly. (Stone, "Cross-validatory choice and assessment of statistical
@@ -70,5 +55,5 @@ def cross_fit(answers: FloatArray, folds: Places, choose: Callable[[FloatArray],
         cross-validation for model selection", 2006.)
     """
     parts = range(int(folds.max()) + 1)
-    chosen = np.array([choose(answers[:, folds != part]) for part in parts], dtype=np.int64)
+    chosen = np.array([choose(folds != part) for part in parts], dtype=np.int64)
     return CrossFit(chosen, answers[chosen[folds], np.arange(len(folds))])

@@ -11,6 +11,7 @@ from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
+from hpo_bench.statistics.cross_fitting import FOLDS
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from landscapes.errors import LandscapeError
@@ -18,6 +19,10 @@ from optimizers import Optimizer
 
 FORMAT = 1
 """Raised when studies of before cannot be continued."""
+PLANNED = 0
+"""Stands for a number of examples that is still to be chosen."""
+LEAST_TUNED = 2 * FOLDS
+"""Examples from which a score can be cross-fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,10 @@ class StudyConfig:
         begin_with: Where to begin, as the user wrote it.
         keep: An ability that must not be lost; None if the score is all that counts.
         starts: The same for each method, as points in the unit cube; found once and kept.
+        examples: How many examples each trial answers, the first drawn of all there are, from which the honest score is
+            cross-fitted; `PLANNED` while that is to be chosen. None for the split: trials answer its validation
+            examples, and test examples tell the honest score.
+        trials: How many trials were planned with that; None for those of the paper.
     """
 
     pair: str
@@ -57,6 +66,8 @@ class StudyConfig:
     begin_with: tuple[str, ...] = ()
     keep: Keep | None = None
     starts: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
+    examples: int | None = None
+    trials: int | None = None
 
     @classmethod
     def of(
@@ -73,6 +84,8 @@ class StudyConfig:
         starts: Sequence[str | Sequence[float]] = (),
         keep: str | None = None,
         at_most_below: float | None = None,
+        examples: int | None = None,
+        split: bool = False,
     ) -> Self:
         """Make one of what a user asks for; the pair's files, which take long to hash, are still to be filled in.
 
@@ -88,9 +101,11 @@ class StudyConfig:
             starts: Where to begin; see `starts.resolve`. A setting may be given as numbers.
             keep: Category of the examples that tell of an ability not to lose.
             at_most_below: How far its score may fall below the base VLM's, in points.
+            examples: How many examples each trial answers; by default as many as is best for the budget.
+            split: Tune on the validation examples of the split alone, and score on its test examples.
 
         Raises:
-            UsageError: If methods are missing or named twice, or what must be kept makes no sense.
+            UsageError: If methods are missing or named twice, or what must be kept or answered makes no sense.
             OptimizerError: If there is no such optimiser.
         """
         words = [methods] if isinstance(methods, str) else methods
@@ -99,6 +114,10 @@ class StudyConfig:
             raise UsageError("name one merge method, or several different ones to race")
         if keep is None and at_most_below is not None:
             raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
+        if split and examples is not None:
+            raise UsageError("give --examples or --split, not both: the split says which examples are tuned on")
+        if examples is not None and examples < LEAST_TUNED:
+            raise UsageError(f"--examples {examples} are too few to cross-fit a score from; give {LEAST_TUNED} or more")
         kept = None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below)
         return cls(
             pair=pair.name,
@@ -114,6 +133,7 @@ class StudyConfig:
             sum_to_one=sum_to_one,
             begin_with=tuple(one if isinstance(one, str) else ",".join(map(repr, map(float, one))) for one in starts),
             keep=kept,
+            examples=None if split else examples or PLANNED,
         )
 
     @property
@@ -177,6 +197,8 @@ class StudyConfig:
                 dim = config.space(method).dim
                 if any(len(point) != dim for point in config.starts.get(method, ())):
                     raise UsageError(f"a start of {method} is not {dim} numbers")
+            if any(count is not None and count < 1 for count in (config.examples, config.trials)):
+                raise UsageError(f"{config.trials} trials on {config.examples} examples are no plan")
         except (UsageError, LandscapeError) as error:
             raise TuningError(f"{where} is damaged ({error}); {cure}") from error
         return config
@@ -193,13 +215,18 @@ class StudyConfig:
         """
         ours = self.as_dict()
         theirs = stored.as_dict()
-        changed = [key for key in ours if ours[key] != theirs[key] and key != "starts"]
+        changed = [key for key in ours if ours[key] != theirs[key] and key not in ("starts", "trials")]
+        if self.examples == PLANNED:  # whatever was chosen then
+            changed = [key for key in changed if key != "examples"]
         if not changed:
             return
         told = []
         for key in changed:
             if key == "checkpoints":
                 told.append("files of the pair")
+            elif key == "examples":
+                then, now = ("--split" if one is None else f"--examples {one}" for one in (theirs[key], ours[key]))
+                told.append(f"examples ({then} then, {now} now)")
             elif key == "evaluation":
                 told += _changed("evaluation", theirs[key], ours[key])
             else:

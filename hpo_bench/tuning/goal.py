@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.base import Answers
@@ -107,6 +108,10 @@ class Goal:
 
     keep: Keep | None = None
     base: Answers | None = None
+
+    def only(self, which: NDArray[np.bool_]) -> "Goal":
+        """The same for some of the examples: those for which `which`, of shape (n,), is true."""
+        return self if self.base is None else replace(self, base=self.base.only(which))
 
     def improved(self, answers: Answers) -> Answers:
         """The answers whose mean is to be maximised."""

@@ -151,7 +151,10 @@ class Tuner:
             self.progress.put(trial)
             self.progress.begun[trial.number] = time.monotonic()
             limit = time_limit(self._timeout, self.progress.trials.values())
-            self._pool.submit(worker, Job(f"trial {trial.number}", trial.setting), limit=limit)
+            self._pool.submit(worker, self._job(trial), limit=limit)
+
+    def _job(self, trial: Trial) -> Job:
+        return Job(f"trial {trial.number}", trial.setting, tuned_on=self._store.begun.examples)
 
     def _take(self, event: Finished | Lost) -> None:
         trial = self._running.pop(event.worker)

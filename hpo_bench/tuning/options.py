@@ -23,7 +23,7 @@ class RunOptions:
     """How a study is run, and for how much; none of it decides which trials are made, and all of it may change.
 
     Attributes:
-        trials: At most so many; by default those of the paper, unless hours or dollars are limited.
+        trials: At most so many; by default those of the study's plan, or of the paper if it has none.
         gpu_hours: At most so many hours of a device.
         dollars: At most so much money.
         price: Dollars an hour of a device.
@@ -95,7 +95,8 @@ class RunOptions:
         Raises:
             UsageError: If a limit makes no sense, or nothing costs money that should not be spent.
         """
-        default = config.usual_trials if self.gpu_hours is None and self.dollars is None else MOST_TRIALS
+        limited = self.gpu_hours is not None or self.dollars is not None
+        default = config.trials or (MOST_TRIALS if limited else config.usual_trials)
         if self.dollars is not None and self.price == 0 and not config.evaluation:
             raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
         return Budget(trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price)

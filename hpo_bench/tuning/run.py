@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -29,11 +30,11 @@ from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.planning import preflight, references
+from hpo_bench.tuning.planning import preflight, references, study_plan
 from hpo_bench.tuning.planning.references import Reference
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import lock
-from hpo_bench.tuning.storage.opening import check_reachable
+from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
@@ -42,7 +43,6 @@ from hpo_bench.tuning.workers.opening import check_workers, open_workers
 from hpo_bench.tuning.workers.single_job import result_of
 from optimizers.registry import available
 
-Coefficients = Mapping[str, tuple[float, float]]
 PoolOpener = Callable[[Path, tuple[str, ...]], WorkerPool]
 """Opens workers, given a folder for their logs and the starts that they should find from the weights."""
 
@@ -104,7 +104,7 @@ def run(
     """
     check(pair, config, options)
     begin = time.monotonic()
-    budget, name, folder = options.budget(config), options.name(config), options.folder(config)
+    name, folder = options.name(config), options.folder(config)
     with one_thread(), lock.in_folder(folder), ExitStack() as stack:
         store = TrialStore(folder, name, url=options.storage)
         stack.callback(store.close)
@@ -114,23 +114,27 @@ def run(
         replace(origin, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
             console.print(others, highlight=False, soft_wrap=True)
-        if store.config is not None and (result := _finished(store, budget)) is not None:
+        if store.config is not None and (result := _finished(store, options.budget(store.config))) is not None:
             console.print(f"study {name} is finished; a higher --trials goes on with it", highlight=False)
             show(result, console)
             return result
-        if store.config is None and not starts.needed(config.begin_with):
-            store.begin(_with_starts(wanted, options, {}))
+        if store.config is None:
+            check_no_answers(folder, store.url)  # before the models are loaded
         interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
         pool = (open_pool or _opener(pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
-        known = store.config or store.begin(_with_starts(wanted, options, _coefficients(pool, interrupt)))
-        trials = store.trials()
+        trials = store.trials() if store.config is not None else []
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
+        facts = _facts(pool, interrupt) if store.config is None else {}
         preflight.of_study(
-            folder, pair, known, pool, interrupt, console, limit=limit, begun=begun, device=_kind_of_device(options)
+            folder, pair, wanted, pool, interrupt, console, limit=limit, begun=begun, device=_kind_of_device(options)
         )
+        known = store.config or store.begin(
+            _planned(_with_starts(wanted, options, facts), options, facts, pool, interrupt, console, limit=limit)
+        )
+        budget = options.budget(known)
         goal = _goal(known, store, pool, interrupt, options.timeout)
         plan = planned(store, budget)
         race = Race.of(known, config.kind, budget=plan, goal=goal)
@@ -151,7 +155,8 @@ def run(
         console.print(accounts(tuner.progress, time.monotonic() - begin), highlight=False, soft_wrap=True)
         if ending == "interrupted":
             raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
-        console.print("scoring on test examples ...", highlight=False)
+        on = "test examples" if known.examples is None else "what there is without tuning"
+        console.print(f"scoring {'on ' * (known.examples is None)}{on} ...", highlight=False)
         result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout)
         write_tables(store)
         show(result, console)
@@ -239,14 +244,35 @@ def _same(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
     return wanted
 
 
-def _coefficients(pool: WorkerPool, interrupt: Interrupt) -> Coefficients:
-    """What the workers found from the weights, as soon as one is ready."""
+def _facts(pool: WorkerPool, interrupt: Interrupt) -> Mapping[str, Any]:
+    """What the workers know of the pair, as soon as one is ready."""
     event = None
     while not isinstance(event, Ready):
         if interrupt.requested:
             raise KeyboardInterrupt
         event = pool.poll(0.25)
-    return event.facts["coefficients"]
+    return event.facts
+
+
+def _planned(
+    config: StudyConfig,
+    options: RunOptions,
+    facts: Mapping[str, Any],
+    pool: WorkerPool,
+    interrupt: Interrupt,
+    console: Console,
+    *,
+    limit: float,
+) -> StudyConfig:
+    """The same with how many settings are scored on how many examples, which is said before anything is spent."""
+    if config.examples is None:
+        return config
+    validation, total = facts["validation"], facts["validation"] + facts["test"]
+    prices = study_plan.measure_prices(config, options, pool, interrupt, total=total, limit=limit)
+    plan = study_plan.plan_study(config, options, total=total, prices=prices)
+    for sentence in study_plan.sentences(plan, config, total=total, validation=validation):
+        console.print(sentence, highlight=False, soft_wrap=True)
+    return replace(config, examples=config.examples or plan.examples, trials=plan.settings)
 
 
 def _goal(
@@ -256,14 +282,17 @@ def _goal(
     if config.keep is None:
         return Goal()
     limit = time_limit(timeout, store.trials())
-    scored = baselines.score(store.folder, [BASE], pool, interrupt, limit=limit, splits=("validation",))
+    scored = baselines.score(
+        store.folder, [BASE], pool, interrupt, limit=limit, splits=("validation",), tuned_on=config.examples
+    )
     base = scored[BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
     return Goal(config.keep, base)
 
 
-def _with_starts(config: StudyConfig, options: RunOptions, coefficients: Coefficients) -> StudyConfig:
+def _with_starts(config: StudyConfig, options: RunOptions, facts: Mapping[str, Any]) -> StudyConfig:
     """The same with its starts as points."""
+    coefficients = facts.get("coefficients", {})
     found = {
         method: starts.resolve(
             config.begin_with, config.space(method), coefficients=coefficients, studies=options.studies

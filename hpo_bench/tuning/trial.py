@@ -26,6 +26,7 @@ class Job:
         name: What messages call it, such as "trial 7".
         setting: What to merge.
         splits: Which examples to answer; while tuning, validation alone.
+        tuned_on: How many of all examples are validation examples, the first drawn; None for those of the split.
         preflight: Whether to answer a handful of validation examples instead, and to tell how; see `Preflight`.
         examples: Ids of those examples; some of different lengths by default.
     """
@@ -33,6 +34,7 @@ class Job:
     name: str
     setting: MergeSetting
     splits: tuple[Split, ...] = ("validation",)
+    tuned_on: int | None = None
     preflight: bool = False
     examples: tuple[str, ...] = ()
 

@@ -33,6 +33,8 @@ def tune(
     methods: str | Sequence[str] = ("ta",),
     optimizer: str = "gp-bo",
     trials: int | None = None,
+    examples: int | None = None,
+    split: bool = False,
     gpu_hours: float | None = None,
     dollars: float | None = None,
     price: float = 0.0,
@@ -68,10 +70,11 @@ def tune(
 ) -> Study:
     """Find the best merge of a pair for a budget: merge, evaluate, learn, and merge again.
 
-    Only validation examples are looked at until the end; then the recommended merge is scored on the others, beside
-    what there was before. Every trial is stored at once. The same call, or the same command `hpo-bench tune`, goes on
-    with a study that was interrupted or killed, and returns one that is finished. Ctrl-C ends it after the running
-    trial, a second one at once.
+    How many settings are tried, and on how many of the examples, is planned from the budget. The score of the
+    recommended merge is cross-fitted from the answers of the trials, so that all examples may be tuned on; it stands
+    beside what there was before. Every trial is stored at once. The same call, or the same command `hpo-bench tune`,
+    goes on with a study that was interrupted or killed, and returns one that is finished. Ctrl-C ends it after the
+    running trial, a second one at once.
 
         study = hpo_bench.tune("ja-llama", methods=["ta", "ties"], trials=40)
         study.result.merges[0], study.to_frame(), study.export("merged")
@@ -83,7 +86,12 @@ def tune(
         pair: What to merge: a pair, a pair.yaml or its folder, or the name of a built or shipped pair.
         methods: Merge methods; several race for the budget.
         optimizer: An optimiser by name, or your own as "module:Class".
-        trials: At most so many; by default 40 in 2-D and 60 in 3-D, unless hours or dollars are limited.
+        trials: At most so many; by default as many as the plan has.
+        examples: How many of the examples each trial answers; by default as many as the plan has. Trials and examples
+            are planned so that the expected loss on unseen examples is least, for the budget or else the cost of 40
+            (60 in 3-D) trials on a fifth of the examples.
+        split: Tune on a fifth of the examples, by the hash of their ids, and score on the others at the end, as the
+            paper does: 40 trials in 2-D and 60 in 3-D, unless hours or dollars are limited.
         gpu_hours: At most so many hours of a GPU, or of the CPU where there is none.
         dollars: At most so much money, for GPUs and judges together.
         price: Dollars that an hour of a GPU costs.

@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 
 from hpo_bench.errors import EvaluationError, UsageError
-from hpo_bench.evaluation.examples import IMAGE, Example, Split
+from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.reading.pictures import in_rgb
 from surrogates.nearest import did_you_mean
 
@@ -40,9 +40,9 @@ class Document(Example):
     own_id: str
 
     @property
-    def split(self) -> Split:
+    def drawn(self) -> float:
         """By a hash of its own id."""
-        return Example(self.own_id, "", "", (), "").split
+        return Example(self.own_id, "", "", (), "").drawn
 
 
 def part(module: str) -> Any:

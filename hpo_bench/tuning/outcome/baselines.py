@@ -28,6 +28,7 @@ def score(
     *,
     limit: float,
     splits: tuple[Split, ...] = SPLITS,
+    tuned_on: int | None = None,
 ) -> Scored:
     """Answers to all examples of some splits, from files of the study's folder where they are there.
 
@@ -38,6 +39,7 @@ def score(
         interrupt: Ends it when asked for.
         limit: Seconds that a merge and its answers may take.
         splits: Which examples.
+        tuned_on: How many of all are validation examples; None for those of the split.
 
     Raises:
         TuningError: If a setting cannot be scored.
@@ -54,7 +56,7 @@ def score(
             raise KeyboardInterrupt
         for worker in pool.idle[: len(todo)]:
             setting = todo.pop(0)
-            pool.submit(worker, Job(_name(setting), setting, missing[setting]), limit=limit)
+            pool.submit(worker, Job(_name(setting), setting, missing[setting], tuned_on), limit=limit)
             busy += 1
         event = pool.poll(0.25)
         if not isinstance(event, Finished | Lost):

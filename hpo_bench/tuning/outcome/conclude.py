@@ -1,6 +1,6 @@
 """The end of a study: the recommended merge and its rivals are scored on examples that nobody tuned on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from hpo_bench.statistics.examples import error_of_difference, error_of_mean
 from hpo_bench.tuning.budget import time_limit
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome import baselines, honest
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.outcome.result import REFERENCES, AnsweredExample, Kept, ScoredMerge, TuningResult
+from hpo_bench.tuning.storage.answers import write_answers
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import differences, plain
+from hpo_bench.tuning.trial import Trial, differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
 from hpo_bench.tuning.workers.single_job import ask
 
@@ -33,9 +34,10 @@ def conclude(
     beside: Mapping[str, MergeSetting] | None = None,
     timeout: float | None = None,
 ) -> TuningResult:
-    """Score the recommended setting and its rivals on validation and test examples.
+    """Score the recommended setting and its rivals honestly.
 
-    What was scored before is kept in the study's folder and not scored again.
+    That is on the test examples of the split, or cross-fitted from what the trials answered. What was scored before is
+    kept in the study's folder and not scored again.
 
     Args:
         store: A study with at least one complete trial.
@@ -53,37 +55,76 @@ def conclude(
     trials = store.trials()
     held = beliefs(config, trials)
     chosen = recommend(held)
-    goal = Goal(config.keep)
-    luckiest = max((t for t in trials if t.score is not None), key=lambda t: (t.feasible, t.score or 0.0))
+    done = [trial for trial in trials if trial.score is not None]
+    answers = [store.answers(trial.number) for trial in done]
+    luckiest = honest.highest(done)
     settings = {"recommended": chosen.setting}
     if luckiest.number != chosen.trial.number:
         settings["highest score"] = luckiest.setting
     settings |= {**REFERENCES, **(beside or {})}
-    limit = time_limit(timeout, trials) / VALIDATION_SHARE
-    scored = baselines.score(store.folder, list(settings.values()), pool, interrupt, limit=limit)
-    best, base = scored[chosen.setting], scored[BASE]
-    seen = {trial.setting: store.answers(trial.number) for trial in trials if trial.score is not None}
+    limit = time_limit(timeout, trials)
+    both = _score(store, settings, pool, interrupt, done, answers, limit)
+    best, base = both["recommended"], both["base VLM"]
+    goal = Goal(config.keep, None if config.keep is None else base["validation"])
+    if config.examples is not None:
+        for name, way in (("recommended", honest.recommended(config)), ("highest score", honest.highest)):
+            if name in both:
+                both[name]["test"] = honest.cross_fitted(done, answers, goal, way)
+        write_answers(honest.answers_path(store.folder), best["test"])
+    seen = {trial.setting: own for trial, own in zip(done, answers, strict=True)}
     told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
     luck = chance_of_luck(told)
     near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
+    apart = honest.told_apart(chosen.trial, done, answers, goal)
+    again = best["validation"].scores, store.answers(chosen.trial.number).scores
     result = TuningResult(
         trials=sum(trial.state != "running" for trial in trials),
         recommended=chosen.trial.number,
         mean=chosen.mean,
         deviation=chosen.deviation,
-        reproduced=bool(np.array_equal(best["validation"].scores, store.answers(chosen.trial.number).scores)),
-        merges=tuple(_scored(name, setting, goal, scored[setting], best, base) for name, setting in settings.items()),
+        reproduced=bool(np.array_equal(*again)),
+        merges=tuple(_scored(name, settings[name], goal, own, best, base) for name, own in both.items()),
         near_optimal={one.method: one.extent for one in near},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
         luck=luck,
         examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
+        tuned_on=len(best["validation"]),
+        cross_fitted=config.examples is not None,
+        told_apart=apart if np.isfinite(apart) else None,
     )
     result.write(store.folder)
     return result
 
 
 Both = dict[str, Answers]
+
+
+def _score(
+    store: TrialStore,
+    settings: Mapping[str, MergeSetting],
+    pool: WorkerPool,
+    interrupt: Interrupt,
+    done: Sequence[Trial],
+    answers: Sequence[Answers],
+    limit: float,
+) -> dict[str, Both]:
+    """What each merge answered, by name: validation examples, and the test examples of the split.
+
+    Where the score is cross-fitted the former stand for both, and what a trial answered is not asked again.
+    """
+    wanted = list(dict.fromkeys(settings.values()))
+    if (tuned_on := store.begun.examples) is None:
+        scored = baselines.score(store.folder, wanted, pool, interrupt, limit=limit / VALIDATION_SHARE)
+        return {name: dict(scored[setting]) for name, setting in settings.items()}
+    for trial, own in zip(done, answers, strict=True):
+        if trial.setting in wanted:
+            write_answers(baselines.answers_path(store.folder, trial.setting, "validation"), own)
+    scored = baselines.score(
+        store.folder, wanted, pool, interrupt, limit=limit, splits=("validation",), tuned_on=tuned_on
+    )
+    own = {name: scored[setting]["validation"] for name, setting in settings.items()}
+    return {name: {"validation": one, "test": one} for name, one in own.items()}
 
 
 def _examples(

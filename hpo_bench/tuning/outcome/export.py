@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from hpo_bench.errors import TuningError
-from hpo_bench.evaluation.base import Informed
+from hpo_bench.evaluation.base import Informed, asked
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.registry import as_begun, open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
@@ -54,7 +54,7 @@ class Exported:
     @property
     def sentence(self) -> str:
         """How it answers, in words."""
-        told = f"Loaded again, it answers {self.same} of {self.total} validation examples as recorded"
+        told = f"Loaded again, it answers {self.same} of {self.total} examples as recorded"
         if self.same == self.total:
             return f"{told}."
         told += f" (score {self.score:.3f}, recorded {self.trial.score or 0.0:.3f})"
@@ -103,7 +103,7 @@ def export(
         "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
         "fingerprint": chosen.fingerprint,
         "command": " ".join(StudyOrigin.read(store.folder).command),
-        **({"test": _test(result)} if result is not None and chosen.number == result.recommended else {}),
+        **({result.head: _honest(result)} if result is not None and chosen.number == result.recommended else {}),
     }
     checked: list[Exported] = []
 
@@ -147,14 +147,14 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         "",
         f"    {' '.join(StudyOrigin.read(store.folder).command)}",
         "",
-        "On validation examples, which the search looked at, it scored "
+        f"On {'the' if store.begun.examples else 'validation'} examples that the search looked at, it scored "
         f"{_with_error(trial.score, trial.standard_error)}.",
     ]
     if result is not None and trial.number == result.recommended:
         lines += [
-            "On test examples, which it did not look at (95% intervals; differences paired over examples):",
+            f"{result.about_scores} 95% intervals; differences are paired over examples:",
             "",
-            "| merge | setting | test | this merge is better by |",
+            f"| merge | setting | {result.head} | this merge is better by |",
             "|---|---|---|---|",
         ]
         for place, line in enumerate(result.merges):
@@ -199,10 +199,11 @@ def _check(
     )
     vlm = vlm.eval()
     vlm.to(device)
-    scores = _answered(vlm, trial, pair, loaded)
+    tuned_on = store.begun.examples
+    scores = _answered(vlm, trial, pair, loaded, tuned_on)
     recorded = store.answers(trial.number)
     if len(scores) != len(recorded):
-        raise TuningError(f"the benchmark has {len(scores)} validation examples and the trial answered {len(recorded)}")
+        raise TuningError(f"the benchmark has {len(scores)} examples and the trial answered {len(recorded)}")
     alike = np.isclose(scores, recorded.scores)
     merged_in, stored_in = types
     explained = bool(alike.all())
@@ -210,7 +211,7 @@ def _check(
         # Written into weights of the type that was merged in, these are what loading makes of the stored ones.
         rounded = {name: weights.to(getattr(torch, stored_in)) for name, weights in loaded.read_language().items()}
         loaded.write_language(rounded)
-        explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded), scores))
+        explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded, tuned_on), scores))
     return Exported(
         folder=folder,
         trial=trial,
@@ -223,16 +224,16 @@ def _check(
     )
 
 
-def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair) -> NDArray[np.float64]:
-    """Scores of a model's answers to the validation examples, of shape (n,)."""
+def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair, tuned_on: int | None) -> NDArray[np.float64]:
+    """Scores of a model's answers to the examples that were tuned on, of shape (n,)."""
     evaluator = open_evaluator(pair, loaded)
     if isinstance(evaluator, Informed):
         evaluator.inform(trial.setting)
     with finite_logits(model):
-        return evaluator.evaluate(model, evaluator.examples("validation")).scores
+        return evaluator.evaluate(model, asked(evaluator, "validation", tuned_on)).scores
 
 
-def _test(result: TuningResult) -> Mapping[str, float]:
+def _honest(result: TuningResult) -> Mapping[str, float]:
     best = result.merges[0]
     return {"score": best.test, "standard_error": best.test_error}
 

@@ -12,10 +12,10 @@ from hpo_bench.files import OutputFolder, write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
-from hpo_bench.tuning.outcome import figures
+from hpo_bench.tuning.outcome import figures, honest
 from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend, trade_offs
-from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.outcome.tables import changes, sides, tables
 from hpo_bench.tuning.progress import Overhead
@@ -42,7 +42,7 @@ def write_report(store: TrialStore) -> Path:
     trials = store.trials()
     held = beliefs(config, trials)
     chosen, front = recommend(held), trade_offs(held)
-    before, after = (_answers(folder, line) for line in (_base(result), result.merges[0]))
+    before, after = _before_and_after(folder, result)
     origin = StudyOrigin.read(folder)
     source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
     beside = folder / BESIDE
@@ -105,12 +105,12 @@ def _map_caption(result: TuningResult) -> str:
     )
 
 
-def _base(result: TuningResult) -> ScoredMerge:
-    return next(line for line in result.merges if line.name == "base VLM")
-
-
-def _answers(folder: Path, line: ScoredMerge) -> Answers:
-    return read_answers(answers_path(folder, MergeSetting(**line.setting), "test"))
+def _before_and_after(folder: Path, result: TuningResult) -> tuple[Answers, Answers]:
+    """The base VLM's and the recommended merge's answers to the examples that tell honestly."""
+    base = next(line for line in result.merges if line.name == "base VLM")
+    split = "validation" if result.cross_fitted else "test"
+    before, after = (answers_path(folder, MergeSetting(**line.setting), split) for line in (base, result.merges[0]))
+    return read_answers(before), read_answers(honest.answers_path(folder) if result.cross_fitted else after)
 
 
 def _costs(trials: Sequence[Trial]) -> Mapping[str, float]:

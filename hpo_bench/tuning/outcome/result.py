@@ -57,7 +57,7 @@ class ScoredMerge:
         name: What it is called.
         setting: Its method and hyperparameters.
         validation: Mean score on the examples that were tuned on.
-        test: Mean score on the others.
+        test: Mean score on the others; where `TuningResult.cross_fitted`, that.
         test_error: Standard error of the test score; see `error_of_mean`.
         behind: How much the recommended setting scores above it on the same test examples; 0 for itself.
         behind_error: Standard error of that, paired over examples; see `error_of_difference`.
@@ -121,6 +121,11 @@ class TuningResult:
         chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
         luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
         examples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
+        tuned_on: How many examples each trial answered; 0 for results of before.
+        cross_fitted: Whether test scores are those of the examples that were tuned on, each at the setting that the
+            others choose (for a merge that was not chosen, plainly its score), and not those of other examples.
+        told_apart: By how much a good setting must differ from the recommended one for these examples to tell them
+            apart at 95%; None where there is no other.
     """
 
     trials: int
@@ -134,6 +139,30 @@ class TuningResult:
     chance: float | None = None
     luck: float = 0.0
     examples: tuple[AnsweredExample, ...] = ()
+    tuned_on: int = 0
+    cross_fitted: bool = False
+    told_apart: float | None = None
+
+    @property
+    def head(self) -> str:
+        """What honest scores are called."""
+        return "cross-fitted" if self.cross_fitted else "test"
+
+    @property
+    def about_scores(self) -> str:
+        """Where honest scores come from, and how sure they are."""
+        if self.cross_fitted:
+            return (
+                f"Cross-fitted: each of the {self.tuned_on:,} examples that were tuned on is scored at the setting "
+                "that the others recommend, so its own luck is not in it; what needs no choice has its plain score."
+            )
+        return "Test examples were not looked at before the end."
+
+    @property
+    def optimism(self) -> float:
+        """How much higher the highest score is than what the setting of the highest score is worth."""
+        line = next((one for one in self.merges if one.name == "highest score"), self.merges[0])
+        return line.validation - line.test
 
     @property
     def distinguished(self) -> bool:

@@ -22,6 +22,8 @@ from optimizers.gp.constraint import LIKELY
 
 OTHERS_SHOWN = 5
 ANSWER_SHOWN = 200
+SHOWN = 0.001
+"""Below this a difference of scores is not shown."""
 
 
 def show(result: TuningResult, console: Console) -> None:
@@ -34,9 +36,9 @@ def show(result: TuningResult, console: Console) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
     table.add_column("merge", no_wrap=True)
     table.add_column("setting", no_wrap=True)
-    heads = ["validation", "test ± 95%", "behind ± 95%"]
+    heads = ["tuned on" if result.cross_fitted else "validation", f"{result.head} ± 95%", "behind ± 95%"]
     if result.keep is not None:
-        heads += [f"{result.keep.category}, test", "below the VLM ± 95%"]
+        heads += [f"{result.keep.category}, {result.head}", "below the VLM ± 95%"]
     for head in heads:
         table.add_column(head, justify="right")
     for place, line in enumerate(result.merges):
@@ -64,13 +66,17 @@ def sentences(result: TuningResult) -> Sequence[str]:
     best, *others = result.merges
     told = [_advice(result)]
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
+        on = "cross-fitted" if result.cross_fitted else "on the others"
+        shown = "" if base.gap[0] > 0 else " So a gain is not shown; keeping the VLM as it is risks nothing."
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} on the others; the difference is winner's curse and "
-            f"luck.{'' if base.gap[0] > 0 else ' So a gain is not shown; keeping the VLM as it is risks nothing.'}"
+            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}; the difference is winner's curse and luck."
+            f"{shown}"
         )
+    if result.distinguished and result.tuned_on:
+        told += _about_luck(result)
     if result.keep is not None and best.kept is not None and result.chance is not None:
-        told.append(_about_keeping(result.keep, best.kept, result.chance))
+        told.append(_about_keeping(result.keep, best.kept, result.chance, cross_fitted=result.cross_fitted))
     for method, near in result.near_optimal.items() if result.distinguished else ():
         ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in near.ranges.items())
         told.append(
@@ -125,22 +131,38 @@ def _advice(result: TuningResult) -> str:
     """What to do, and how sure that is."""
     setting = MergeSetting(**result.merges[0].setting).named
     low, high = (within_scores(result.mean + side * result.deviation) for side in (-Z95, Z95))
-    expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on validation examples"
-    about = (
-        "Test examples were not looked at before the end; after ± stands half of a 95% interval, paired over examples "
-        "where two are compared."
-    )
+    on = "these examples" if result.cross_fitted else "validation examples"
+    expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on {on}"
+    about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
     if result.distinguished:
         return f"Recommended: trial {result.recommended}, {setting}; {expected}. {about}"
     return (
-        f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on validation "
-        f"examples with probability {result.luck:.2f}. No change is recommended. Look at the answers below, ask more "
+        f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on {on} "
+        f"with probability {result.luck:.2f}. No change is recommended. Look at the answers below, ask more "
         f"or other examples, or take another metric. Highest is trial {result.recommended}, {setting}; {expected}. "
         f"{about}"
     )
 
 
-def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
+def _about_luck(result: TuningResult) -> list[str]:
+    """How lucky the highest score was, and what so many examples cannot tell."""
+    line = next((one for one in result.merges if one.name == "highest score"), result.merges[0])
+    told = []
+    if result.optimism >= SHOWN:
+        told.append(
+            f"The highest of all scores, {line.validation:.3f}, is lucky: whatever has the highest is worth "
+            f"{line.test:.3f} ({result.head}), {result.optimism:.3f} less."
+        )
+    if result.told_apart is not None:
+        told.append(
+            f"{result.tuned_on:,} examples do not tell the recommended setting from another good one that differs by "
+            f"less than {result.told_apart:.3f}; four times as many would halve that."
+        )
+    return told
+
+
+def _about_keeping(keep: Keep, kept: Kept, chance: float, *, cross_fitted: bool) -> str:
+    honest = "Cross-fitted" if cross_fitted else "On test examples"
     allowed = f"at most {keep.at_most_below:g} points ({keep.allowed:.3f}) below the base VLM were allowed"
     believed = f"the posterior gives it a chance of {100 * chance:.0f}% to keep that on validation examples"
     if chance < LIKELY:
@@ -154,6 +176,6 @@ def _about_keeping(keep: Keep, kept: Kept, chance: float) -> str:
         else "so that cannot be told"
     )
     return (
-        f"Category {keep.category} had to be kept, {allowed}: {believed}. On test examples it is {lost(kept)} below, "
+        f"Category {keep.category} had to be kept, {allowed}: {believed}. {honest} it is {lost(kept)} below, "
         f"{held} at 95%. Scores above are on the other examples."
     )

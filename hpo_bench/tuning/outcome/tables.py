@@ -170,8 +170,9 @@ def _scores(result: TuningResult) -> tuple[tuple[str, ...], list[tuple[object, .
         test = f"{one.test:.3f} ± {Z95 * one.test_error:.3f}"
         return result.title(one), MergeSetting(**one.setting).named, f"{one.validation:.3f}", test, behind, *kept
 
-    keep = (f"{result.keep.category}, test", "below the VLM") if result.keep else ()
-    heads = ("merge", "setting", "validation", "test", "recommended is better by", *keep)
+    keep = (f"{result.keep.category}, {result.head}", "below the VLM") if result.keep else ()
+    tuned_on = "tuned on" if result.cross_fitted else "validation"
+    heads = ("merge", "setting", tuned_on, result.head, "recommended is better by", *keep)
     return heads, [line(place, one) for place, one in enumerate(result.merges)]
 
 

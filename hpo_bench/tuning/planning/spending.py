@@ -131,6 +131,8 @@ def plan_spending(
     example_seconds: float = 0.0,
     hourly: float = 0.0,
     example_dollars: float = 0.0,
+    settings: int | None = None,
+    each: int | None = None,
 ) -> Spending:
     """How many settings to score on how many examples, so that the merge chosen is expected to lose least.
 
@@ -144,13 +146,15 @@ def plan_spending(
         example_seconds: What one example takes.
         hourly: Dollars an hour of a device.
         example_dollars: What a judge charges for an example.
+        settings: How many settings, where that is settled.
+        each: On how many examples each, likewise.
 
     Returns:
         The plan. Of those within .05 points of the least expected loss the one with the fewest settings.
 
     Raises:
         UsageError: If not just one budget is given, if that is one of time or money and nothing costs any, or if it
-            does not buy five settings on twenty examples.
+            does not buy five settings on twenty examples, or what is settled.
 
     Examples:
         >>> plan = plan_spending(4000, evaluations=6400)
@@ -171,30 +175,45 @@ def plan_spending(
 
     if not cost(1, 1) > 0:
         raise UsageError(f"a budget in {unit} needs what an example takes: example_seconds, and hourly for dollars")
-    plans = list(_affordable(examples, dim, budget, cost, prices))
+    few = min(LEAST_EXAMPLES, examples) if each is None else min(each, examples)
+    most = examples if each is None else few
+    able = range(LEAST_SETTINGS, MOST_SETTINGS + 1) if settings is None else range(settings, settings + 1)
+    plans = list(_affordable(able, few, most, dim, budget, cost, prices))
     if not plans:
-        least = cost(LEAST_SETTINGS, min(LEAST_EXAMPLES, examples))
         raise UsageError(
-            f"{budget:g} {unit} do not buy {LEAST_SETTINGS} settings on {min(LEAST_EXAMPLES, examples)} examples, "
-            f"which take {least:g}; below that nothing can be told"
+            f"{budget:g} {unit} do not buy {able[0]} settings on {few} examples, which take {cost(able[0], few):g}; "
+            + ("below that nothing can be told" if settings is None and each is None else "ask for fewer")
         )
     least = min(plan.expected_loss for plan in plans)
     return next(plan for plan in plans if plan.expected_loss <= least + ALIKE)
 
 
 def _affordable(
-    examples: int, dim: int, budget: float, cost: Callable[[int, int], float], prices: Prices
+    able: range, few: int, most: int, dim: int, budget: float, cost: Callable[[int, int], float], prices: Prices
 ) -> Iterator[Spending]:
     """For each number of settings the plan with the most examples that the budget buys."""
-    for settings in range(LEAST_SETTINGS, MOST_SETTINGS + 1):
+    for settings in able:
         fixed, each = cost(settings, 0), cost(settings, 1) - cost(settings, 0)
-        count = min(examples, int((budget - fixed) / each + 1e-9))
-        if count >= min(LEAST_EXAMPLES, examples) and count > 0:
-            yield Spending(
-                settings=settings,
-                examples=count,
-                expected_loss=expected_loss(settings, count, dim=dim),
-                told_apart=told_apart(count),
-                seconds=prices.seconds(settings, count),
-                dollars=prices.dollars(settings, count),
-            )
+        count = min(most, int((budget - fixed) / each + 1e-9))
+        if count >= few and count > 0:
+            yield spending(settings, count, dim=dim, prices=prices)
+
+
+def spending(settings: int, examples: int, *, dim: int, prices: Prices | None = None) -> Spending:
+    """What so many settings on so many examples each take, and are expected to lose.
+
+    Args:
+        settings: How many.
+        examples: On how many each.
+        dim: Number of hyperparameters.
+        prices: What a merge and an example take, where that is known.
+    """
+    prices = prices or Prices()
+    return Spending(
+        settings=settings,
+        examples=examples,
+        expected_loss=expected_loss(settings, examples, dim=dim),
+        told_apart=told_apart(examples),
+        seconds=prices.seconds(settings, examples),
+        dollars=prices.dollars(settings, examples),
+    )

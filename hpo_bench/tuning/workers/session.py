@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
-from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, Informed, checked
+from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, Informed, asked, checked
 from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
@@ -73,8 +73,7 @@ class PairSession:
 
     def facts(self) -> Mapping[str, Any]:
         """How many examples there are on each side, and whatever the opener knew."""
-        sides: tuple[Split, ...] = ("validation", "test")
-        return {**{side: len(self.evaluator.examples(side)) for side in sides}, **self.known}
+        return {**{side: len(self.evaluator.examples(side)) for side in SPLITS}, **self.known}
 
     def run(self, job: Job) -> Success | Failure:
         """Merge, then answer each split's examples, or ask a handful before anything is paid for.
@@ -99,7 +98,7 @@ class PairSession:
                 return Success({}, fingerprint, cost, note, preflight)
             answers, notes = {}, []
             for split in job.splits:
-                examples = self.evaluator.examples(split)
+                examples = asked(self.evaluator, split, job.tuned_on)
                 answers[split], note = self._with_room(len(examples), lambda of=examples: self._once(of))
                 paid += answers[split].dollars
                 notes += [one for one in (note, self._repeated(job, answers[split])) if one]

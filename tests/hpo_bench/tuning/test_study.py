@@ -177,7 +177,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     card = (tmp_path / "out" / "README.md").read_text()
     assert "hpo-bench tune small" in card
     assert "| exp_weight | 0.9 |" in card
-    assert f"answers {len(found)} of {len(found)} validation examples as recorded" in card
+    assert f"answers {len(found)} of {len(found)} examples as recorded" in card
     with pytest.raises(TuningError, match="no complete trial 3"):
         study.export(tmp_path / "other", trial=3)
 
@@ -196,7 +196,7 @@ def test_an_export_says_what_rounding_did() -> None:
         stored_in="bfloat16",
         explained=True,
     )
-    assert "99 of 100 validation examples as recorded (score 0.490, recorded 0.500)" in made.sentence
+    assert "99 of 100 examples as recorded (score 0.490, recorded 0.500)" in made.sentence
     assert "scored in float32 and is stored in bfloat16" in made.sentence
     assert "does not explain" in replace(made, explained=False).sentence
     assert "rounding" not in replace(made, same=100).sentence

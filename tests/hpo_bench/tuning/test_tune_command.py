@@ -35,8 +35,8 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert trials[0].setting.vl_weight + trials[0].setting.exp_weight == pytest.approx(1.0), "begun with NAN"
     assert (trials[1].setting.vl_weight, trials[1].setting.exp_weight) == (0.5, 0.5)
     assert len({trial.fingerprint for trial in trials}) == 4
-    validation = store.answers(0)
-    assert 0 < len(validation) < 40
+    assert len(store.answers(0)) == 40, "all examples are tuned on"
+    assert "Plan: 4 settings, each scored on all 40 examples (160 example evaluations)." in first.output
     result = json.loads((studies / "s" / "result.json").read_text())
     lines = {line["name"]: line for line in result["merges"]}
     assert {"recommended", "base VLM", "expert swapped in", "half and half"} <= set(lines)
@@ -47,6 +47,11 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     again = tune(small_pair, studies, *options, "--trials", "4")
     assert "is finished" in again.output
     assert "base VLM" in again.output
+    assert "cross-fitted" in again.output
+    fewer = tune(small_pair, studies, *options, "--trials", "4", "--examples", "20")
+    assert "other examples (--examples 40 then, --examples 20 now)" in str(fewer.exception)
+    other = tune(small_pair, studies, *options, "--split", "--seed", "7", "--coefficients", "0,1")
+    assert "examples (--examples 40 then, --split now)" in str(other.exception)
     other = tune(small_pair, studies, *options, "--seed", "7", "--coefficients", "0,1")
     assert isinstance(other.exception, TuningError)
     assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)

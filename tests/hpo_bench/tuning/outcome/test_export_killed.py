@@ -70,7 +70,7 @@ def test_killed_an_export_is_whole_or_not_there(
     else:
         assert export(study, out) is None
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
-    assert "validation examples as recorded" in (out / "README.md").read_text()
+    assert "examples as recorded" in (out / "README.md").read_text()
     assert json.loads((out / "hpo_bench.json").read_text())["trial"] == 0
     assert Checkpoint.open(out).tensors
 

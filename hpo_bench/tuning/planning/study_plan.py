@@ -1,0 +1,144 @@
+"""What a study spends, chosen before its first trial: how many settings, each scored on how many examples."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from hpo_bench.errors import TuningError
+from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.tuning.config import PLANNED, StudyConfig
+from hpo_bench.tuning.interrupt import Interrupt
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.planning.spending import (
+    LEAST_EXAMPLES,
+    LEAST_SETTINGS,
+    Prices,
+    Spending,
+    expected_loss,
+    plan_spending,
+    spending,
+)
+from hpo_bench.tuning.terminal import clock
+from hpo_bench.tuning.trial import Failure, Job
+from hpo_bench.tuning.workers.base import WorkerPool
+from hpo_bench.tuning.workers.single_job import result_of
+
+TIMED_EXAMPLES = 32
+"""So many are answered to learn what an example takes."""
+
+
+def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: Prices) -> Spending:
+    """How many settings a new study scores, and on how many examples each.
+
+    What the user names is kept, what is left open is chosen so that the expected loss is least. Without a budget of
+    time or money it is what the paper's trials on a fifth of the examples would cost, and at least a fifth of the
+    examples for each trial that is asked for. Several methods share it evenly.
+
+    Args:
+        config: What is wanted of the study.
+        options: Its budget.
+        total: How many examples there are.
+        prices: What a merge and an example take; needed for a budget of time or money.
+
+    Raises:
+        UsageError: If the budget does not buy what is asked for.
+    """
+    methods, dim = len(config.methods), max(config.space(method).dim for method in config.methods)
+    each = None if config.examples == PLANNED else config.examples
+    settings = None if options.trials is None else max(options.trials // methods, 1)
+    budgets = {
+        "seconds": None if options.gpu_hours is None else 3600 * options.gpu_hours / methods,
+        "dollars": None if options.dollars is None else options.dollars / methods,
+    }
+    if not any(budgets.values()):
+        if settings is not None and each is not None:
+            return _for_all(spending(settings, min(each, total), dim=dim, prices=prices), options, methods, prices)
+        few = min(LEAST_EXAMPLES if each is None else each, total)
+        budgets["evaluations"] = max(
+            config.usual_trials * VALIDATION_SHARE * total / methods,
+            (settings or 0) * VALIDATION_SHARE * total,
+            (settings or LEAST_SETTINGS) * few,
+        )
+    found = [
+        plan_spending(
+            total, dim=dim, settings=settings, each=each, merge_seconds=prices.merge_seconds,
+            example_seconds=prices.example_seconds, hourly=prices.hourly, example_dollars=prices.example_dollars,
+            **{name: value},
+        )
+        for name, value in budgets.items() if value is not None
+    ]  # fmt: skip
+    # Of two limits the one that allows less.
+    return _for_all(min(found, key=lambda one: (one.evaluations, one.settings)), options, methods, prices)
+
+
+def _for_all(one: Spending, options: RunOptions, methods: int, prices: Prices) -> Spending:
+    """The plan of one method as that of all."""
+    trials = options.trials or methods * one.settings
+    return replace(
+        one, settings=trials, seconds=prices.seconds(trials, one.examples), dollars=prices.dollars(trials, one.examples)
+    )
+
+
+def sentences(plan: Spending, config: StudyConfig, *, total: int, validation: int) -> tuple[str, ...]:
+    """What is about to be spent, and what that can and cannot tell.
+
+    Args:
+        plan: The plan.
+        config: What it is for.
+        total: How many examples there are.
+        validation: How many of them the split would make validation examples.
+    """
+    dim, methods = max(config.space(method).dim for method in config.methods), len(config.methods)
+    every = plan.examples >= total
+    which = f"all {total:,}" if every else f"{plan.examples:,} of {total:,}"
+    race = f" of {methods} methods together" if methods > 1 else ""
+    costs = [f"{plan.evaluations:,} example evaluations"]
+    costs += [f"about {clock(plan.seconds)}"] if plan.seconds else []
+    costs += [f"${plan.dollars:.2f}"] if plan.dollars else []
+    first = f"Plan: {plan.settings} settings{race}, each scored on {which} examples ({', '.join(costs)})."
+    if plan.settings >= LEAST_SETTINGS * methods and validation:
+        usual = config.usual_trials
+        paper = expected_loss(max(usual // methods, 1), validation, dim=dim)
+        first += (
+            f" It is expected to lose {plan.expected_loss:.1f} points on unseen examples, against the best merge there "
+            f"is; {usual} settings on a fifth of the examples would lose {paper:.1f}."
+        )
+    return (
+        first,
+        f"{plan.examples:,} examples do not tell two good settings apart that differ by less than "
+        f"{plan.told_apart:.1f} points{'' if every else '; --examples takes more of them'}.",
+        "The score of the recommended merge is cross-fitted: each example is scored at the setting that the others "
+        "recommend, and nothing is evaluated again.",
+    )
+
+
+def measure_prices(
+    config: StudyConfig, options: RunOptions, pool: WorkerPool, interrupt: Interrupt, *, total: int, limit: float
+) -> Prices:
+    """What a merge and an example take, from one merge and a few examples; nothing is run where no limit needs it.
+
+    Args:
+        config: What is wanted of the study.
+        options: Its budget.
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
+        total: How many examples there are.
+        limit: Seconds that it may take.
+
+    Raises:
+        TuningError: If such a merge fails.
+        KeyboardInterrupt: If an end was asked for.
+    """
+    if options.gpu_hours is None and options.dollars is None:
+        return Prices(hourly=options.price)
+    space = config.space(config.methods[-1])
+    count = min(TIMED_EXAMPLES, total)
+    job = Job("a timed trial", space.setting(np.full(space.dim, 0.5)), tuned_on=count)
+    result = result_of(pool, interrupt, job, limit=limit)
+    if isinstance(result, Failure):
+        raise TuningError(f"a timed trial fails ({result.kind}): {result.reason}; nothing was begun")
+    cost, answered = result.cost, max(len(result.answers["validation"]), 1)
+    return Prices(
+        merge_seconds=cost.merge_seconds, example_seconds=cost.eval_seconds / answered, hourly=options.price,
+        example_dollars=cost.dollars / answered,
+    )  # fmt: skip

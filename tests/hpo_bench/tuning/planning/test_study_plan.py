@@ -1,0 +1,154 @@
+"""How many settings a new study scores on how many examples, and that it goes on with just that."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import killing
+import pytest
+from click.testing import CliRunner, Result
+from tuning_toys import EXAMPLES, InlinePool, config, success
+
+from hpo_bench.cli import cli
+from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.config import PLANNED, StudyConfig
+from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.planning.spending import Prices, Spending
+from hpo_bench.tuning.planning.study_plan import plan_study, sentences
+from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.trial import Job, Success, TrialCost
+from hpo_bench.tuning.workers import processes
+
+DEAR = Prices(merge_seconds=30.0, example_seconds=1.5, hourly=2.0)
+
+
+def planned(total: int = 4000, *, prices: Prices = DEAR, **options: object) -> Spending:
+    of_study = {name: options.pop(name) for name in ("methods", "examples") if name in options}
+    wanted = config(**{"examples": PLANNED, "optimizer": "gp-bo", **of_study})
+    return plan_study(wanted, RunOptions(**options), total=total, prices=prices)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(("methods", "trials"), [(("ta",), 40), (("ties",), 60), (("ta", "ties"), 60)])
+def test_without_a_budget_it_costs_no_more_than_the_study_on_a_fifth(methods: tuple[str, ...], trials: int) -> None:
+    plan = planned(methods=methods)
+    assert plan.evaluations <= trials * 800
+    assert plan.examples > 800
+    assert plan.settings < trials
+    assert plan.settings % len(methods) == 0
+
+
+def test_what_is_named_is_kept() -> None:
+    assert planned(trials=40).examples == 800
+    assert planned(trials=8).examples == 4000
+    assert planned(trials=100).examples == 800, "a fifth at least"
+    assert planned(examples=500).examples == 500
+    both = planned(trials=3, examples=5000)
+    assert (both.settings, both.examples) == (3, 4000)
+    assert planned(methods=("ta", "ties"), trials=9).settings == 9
+
+
+@pytest.mark.parametrize("total", [4, 12, 40])
+@pytest.mark.parametrize("methods", [("ta",), ("ta", "dare", "ties")])
+def test_few_examples_are_no_reason_to_refuse(total: int, methods: tuple[str, ...]) -> None:
+    plan = planned(total, methods=methods)
+    assert min(20, total) <= plan.examples <= total
+    assert plan.settings >= 5
+
+
+def test_hours_and_dollars_are_kept_to() -> None:
+    hours = planned(gpu_hours=2.0)
+    assert hours.settings >= 5
+    assert hours.seconds == pytest.approx(hours.settings * (30 + 1.5 * hours.examples))
+    assert hours.seconds <= 7200
+    both = planned(gpu_hours=2.0, dollars=1.0, price=2.0)
+    assert both.dollars <= 1.0
+    with pytest.raises(UsageError, match="do not buy 5 settings on 20 examples"):
+        planned(gpu_hours=0.01)
+
+
+def test_it_is_said_what_is_spent_and_what_that_cannot_tell() -> None:
+    wanted = config(examples=PLANNED)
+    told = " ".join(sentences(planned(), wanted, total=4000, validation=800))
+    assert "Plan: 9 settings, each scored on 3,555 of 4,000 examples (31,995 example evaluations, about 13:24" in told
+    assert "expected to lose 0.3 points" in told
+    assert "40 settings on a fifth of the examples would lose 0.5" in told
+    assert "do not tell two good settings apart that differ by less than 0.7 points; --examples takes more" in told
+    every = " ".join(sentences(planned(trials=8), wanted, total=4000, validation=800))
+    assert "scored on all 4,000 examples" in every
+    assert "--examples" not in every
+
+
+@pytest.fixture
+def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`hpo-bench tune` with SYNTHETIC workers, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+
+    def called(*options: str, pool: InlinePool | None = None) -> Result:
+        monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: pool or InlinePool())
+        words = ["tune", str(small_pair.folder), "--study", "s", "-o", "sobol", *options]
+        monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
+        return CliRunner().invoke(cli, words)
+
+    return called
+
+
+def test_hours_are_planned_from_one_timed_trial(tune: Callable[..., Result], tmp_path: Path) -> None:
+    def run(job: Job) -> Success:
+        made = success(job)
+        count = len(made.answers["validation"])
+        return Success(made.answers, made.fingerprint, TrialCost(merge_seconds=10, eval_seconds=float(count)))
+
+    pool = InlinePool(run=run)
+    told = tune("--gpu-hours", "0.1", pool=pool)
+    assert told.exit_code == 0, told.output
+    timed = next(job for job in pool.jobs if job.name == "a timed trial")
+    trials = [job for job in pool.jobs if job.name.startswith("trial ")]
+    assert timed.tuned_on == 32
+    study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
+    known = study.begun
+    assert known.trials == len(trials) == len(study.trials())
+    assert {job.tuned_on for job in trials} == {known.examples} == {len(study.answers(0))}
+    assert sum(trial.cost.seconds for trial in study.trials()) <= 360
+
+
+def test_the_plan_is_kept_to_whatever_is_asked_later(tune: Callable[..., Result], tmp_path: Path) -> None:
+    assert tune("--trials", "6", "--examples", "30").exit_code == 0
+    more = tune("--trials", "9")
+    assert more.exit_code == 0, more.output
+    study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
+    assert [len(study.answers(trial.number)) for trial in study.trials()] == [30] * 9
+    assert "Plan:" not in more.output
+    assert isinstance(tune("--split").exception, TuningError)
+    assert "give --examples or --split" in str(tune("--split", "--examples", "30").exception)
+    assert "too few to cross-fit" in str(tune("--examples", "3").exception)
+
+
+def test_a_study_of_before_goes_on_with_its_split(tune: Callable[..., Result], tmp_path: Path) -> None:
+    assert tune("--split", "--trials", "3").exit_code == 0
+    pool = InlinePool()
+    assert tune("--trials", "5", pool=pool).exit_code == 0
+    assert {job.tuned_on for job in pool.jobs} == {None}
+    study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
+    values = study.begun.as_dict()
+    old = {key: value for key, value in values.items() if key not in ("examples", "trials")}
+    assert StudyConfig.from_dict(old) == study.begun, "what hpo-bench 0.2 wrote means the split"
+
+
+def test_killed_a_planned_study_goes_on_exactly(tune: Callable[..., Result], tmp_path: Path) -> None:
+    def trace() -> list[tuple[object, ...]]:
+        study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
+        return [(one.setting, one.score, one.told_as, study.answers(one.number).ids) for one in study.trials()]
+
+    killing.run_killed(
+        lambda: tune("-o", "gp-bo").exception,
+        "hpo_bench.tuning.storage.store.TrialStore.finish",
+        lambda function: killing.after(function, calls=4),
+    )
+    assert tune("-o", "gp-bo").exit_code == 0
+    killed = trace()
+    (tmp_path / "tuning").rename(tmp_path / "other")
+    assert tune("-o", "gp-bo").exit_code == 0
+    assert killed == trace()
+    assert len(killed) >= 5
+    assert len(killed[0][3]) <= EXAMPLES  # pyright: ignore[reportArgumentType]
