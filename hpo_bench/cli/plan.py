@@ -1,7 +1,7 @@
 """`hpo-bench plan`: what tuning a pair will take, before it is begun."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,9 +18,6 @@ from hpo_bench.cli.options import (
     device,
 )
 
-if TYPE_CHECKING:
-    from hpo_bench.tuning.planning.forecast import Forecast
-
 EXAMPLES = """\b
 Examples:
   hpo-bench plan ja-llama
@@ -30,9 +27,8 @@ Examples:
 """
 TRIALS = (8, 16, 25, 40, 60, 100)
 """What finds most of what there is to find, twice that, the study's small grid, its two budgets, its large grid."""
-METHODS = {2: "TA", 3: "DARE, TIES"}
-"""By number of hyperparameters."""
-STUDY_TRIALS = 40
+METHODS = {"TA": "ta", "DARE, TIES": "ties"}
+"""By what they are called a method with as many hyperparameters."""
 
 
 @click.command(epilog=EXAMPLES)
@@ -66,8 +62,9 @@ def command(
     First the base VLM, the expert swapped in and half-and-half are asked a handful of questions: see that they are put
     and scored as they should be. The loss is how many points below the best merge there is the recommended one is
     expected to score on unseen examples: by too few settings, and by the luck of too few examples. For a budget, or
-    else the cost of 40 trials, it says on how many settings and examples that is least. Where answers are decoded,
-    each evaluator that is here is timed on a handful of examples.
+    else the cost of 40 trials (60 in 3-D) on a fifth of the examples, it says on how many settings and examples that is
+    least, which is what `tune` does. Where answers are decoded, each evaluator that is
+    here is timed on a handful of examples.
     """
     from hpo_bench.errors import UsageError
 
@@ -83,11 +80,14 @@ def command(
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
+    from hpo_bench.tuning.config import StudyConfig
     from hpo_bench.tuning.goal import check_examples
+    from hpo_bench.tuning.options import RunOptions
     from hpo_bench.tuning.planning.evaluators import generates, recommendation, time_evaluators
     from hpo_bench.tuning.planning.forecast import forecast
     from hpo_bench.tuning.planning.references import ask_references, check_published, compare_published, show_references
     from hpo_bench.tuning.planning.spending import expected_loss
+    from hpo_bench.tuning.planning.study_plan import plan_study, sentences
     from hpo_bench.tuning.terminal import clock
     from hpo_bench.tuning.workers.session import PairOpener, PairSession
 
@@ -115,47 +115,33 @@ def command(
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",
         f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
-        f"the result on {made.test} test examples takes {clock(made.result_seconds)}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
     loaded = sessions[0].loaded
     timed = time_evaluators(found, loaded) if loaded is not None and generates(found) else []
     console.print(recommendation(found, timed, examples=made.validation), highlight=False, soft_wrap=True)
-    losses = [f"loss, {name}" for name in METHODS.values()]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    losses = [f"loss, {name}" for name in METHODS]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"Each trial on all {made.total:,} examples",
+                  title_justify="left")  # fmt: skip
     for head in ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses):
         table.add_column(head, justify="right")
     for trials in TRIALS:
-        hours = made.hours(trials, workers=workers)
-        money = [f"{made.money(trials, price=price, workers=workers):.2f}"] if price or made.dollars else []
-        lost = [f"{expected_loss(trials, made.validation, dim=dim):.1f}" for dim in METHODS]
+        hours = made.hours(trials, made.total, workers=workers)
+        spent = made.money(trials, made.total, price=price, workers=workers)
+        money = [f"{spent:.2f}"] if price or made.dollars else []
+        lost = [f"{expected_loss(trials, made.total, dim=dim):.1f}" for dim in (2, 3)]
         table.add_row(str(trials), f"{hours:.3f}", clock(hours * 3600 / workers), *money, *lost)
     console.print(table)
-    for line in _advice(made, gpu_hours, dollars, price):
-        console.print(line, highlight=False, soft_wrap=True)
-
-
-def _advice(made: "Forecast", hours: float | None, dollars: float | None, price: float) -> list[str]:
-    """How the money would be spent best."""
-    from hpo_bench.tuning.planning.spending import expected_loss, told_apart
-
-    few = made.validation
-    words = [
-        f"the {few} validation examples do not tell two good settings apart whose scores differ by less than "
-        f"{told_apart(few):.1f} points; losses are in points, expected from what was measured on nano pairs"
-    ]
-    named = hours is not None or dollars is not None
-    hours = hours if named else STUDY_TRIALS * made.trial_seconds / 3600
-    budget = "this budget" if named else f"the cost of {STUDY_TRIALS} trials"
-    for dim, name in METHODS.items():
-        best = made.spending(dim=dim, hours=hours, dollars=dollars, price=price)
-        words.append(
-            f"{name}: {budget} is spent best on {best.settings} settings and {best.examples} examples, loss "
-            f"{best.expected_loss:.1f}"
-            + ("" if named else f" instead of {expected_loss(STUDY_TRIALS, few, dim=dim):.1f}")
-        )
-    words.append("a trial of tune answers the validation examples, a fifth of all: more of them help more than trials")
-    return words
+    options = RunOptions(gpu_hours=gpu_hours, dollars=dollars, price=price)
+    for name, method in METHODS.items():
+        config = StudyConfig.of(found, methods=method)
+        plan = plan_study(config, options, total=made.total, prices=made.prices(price))
+        first, second, _ = sentences(plan, config, total=made.total, validation=made.validation)
+        console.print(f"{name}: {first} {second}", highlight=False, soft_wrap=True)
+    console.print(
+        "Losses are in points of accuracy, expected from what was measured on nano pairs.", highlight=False,
+        soft_wrap=True,
+    )  # fmt: skip
 
 
 def _seconds(value: float) -> str:

@@ -12,13 +12,11 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
-from hpo_bench.tuning.planning.spending import Spending, plan_spending
+from hpo_bench.tuning.planning.spending import Prices
 from hpo_bench.tuning.trial import Failure, Job
 from hpo_bench.tuning.workers.session import Opener
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
-RESULT_MERGES = len(REFERENCES) + 2
-"""The recommended one, the one with the highest score, and what there is without tuning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +26,9 @@ class Forecast:
     Attributes:
         load_seconds: Loading the models, once a worker.
         merge_seconds: One merge, the second one: the first one compiles and warms up.
-        eval_seconds: One evaluation on validation examples, likewise.
-        validation: How many examples a trial answers.
-        test: How many each merge of the result answers on top.
+        eval_seconds: One evaluation on the validation examples of the split, likewise.
+        validation: How many these are.
+        test: How many other examples there are.
         dollars: What a judge charged for one evaluation.
         memory: Peak bytes on the device, or of the process where that is the CPU.
         model_bytes: What an exported merge needs on disk.
@@ -46,53 +44,33 @@ class Forecast:
     model_bytes: int
 
     @property
-    def trial_seconds(self) -> float:
-        """One trial."""
-        return self.merge_seconds + self.eval_seconds
+    def total(self) -> int:
+        """How many examples there are."""
+        return self.validation + self.test
 
-    @property
-    def result_seconds(self) -> float:
-        """The result: recommended, luckiest and what there was before, on both splits."""
-        return RESULT_MERGES * (self.merge_seconds + self.eval_seconds * self._share)
-
-    def hours(self, trials: int, *, workers: int = 1) -> float:
-        """Device-hours of a study."""
-        return (workers * self.load_seconds + trials * self.trial_seconds + self.result_seconds) / 3600
-
-    def money(self, trials: int, *, price: float, workers: int = 1) -> float:
-        """Dollars of a study; a judge's cache will make that less."""
-        judged = self.dollars * (trials + RESULT_MERGES * self._share)
-        return self.hours(trials, workers=workers) * price + judged
-
-    def spending(
-        self, *, dim: int, hours: float | None = None, dollars: float | None = None, price: float = 0.0
-    ) -> Spending:
-        """The best use of a budget for trials, by what a merge and an example took.
+    def prices(self, hourly: float = 0.0) -> Prices:
+        """What a merge and an example take.
 
         Args:
-            dim: Number of hyperparameters.
-            hours: Of a device; this or dollars.
-            dollars: For devices and judges.
-            price: Dollars an hour of a device.
-
-        Raises:
-            UsageError: If the budget buys nothing.
+            hourly: Dollars an hour of a device.
         """
-        return plan_spending(
-            self.validation + self.test,
-            dim=dim,
-            seconds=None if hours is None else 3600 * hours,
-            dollars=dollars,
+        answered = max(self.validation, 1)
+        return Prices(
             merge_seconds=self.merge_seconds,
-            example_seconds=self.eval_seconds / max(self.validation, 1),
-            hourly=price,
-            example_dollars=self.dollars / max(self.validation, 1),
+            example_seconds=self.eval_seconds / answered,
+            hourly=hourly,
+            example_dollars=self.dollars / answered,
         )
 
-    @property
-    def _share(self) -> float:
-        """How many times the validation examples all of them are."""
-        return (self.validation + self.test) / max(self.validation, 1)
+    def hours(self, trials: int, examples: int, *, workers: int = 1) -> float:
+        """Device-hours of a study: so many trials, and what there is without tuning, on so many examples each."""
+        scored = self.prices().seconds(trials + len(REFERENCES), examples)
+        return (workers * self.load_seconds + scored) / 3600
+
+    def money(self, trials: int, examples: int, *, price: float, workers: int = 1) -> float:
+        """Dollars of it; a judge's cache will make that less."""
+        judged = self.prices().dollars(trials + len(REFERENCES), examples)
+        return self.hours(trials, examples, workers=workers) * price + judged
 
 
 def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:

@@ -11,7 +11,7 @@ import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
 from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, Informed, asked, checked
-from hpo_bench.evaluation.examples import SPLITS, Example, Split, check_sides
+from hpo_bench.evaluation.examples import SPLITS, Example, check_sides
 from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
 from hpo_bench.evaluation.registry import open_evaluator

@@ -11,7 +11,8 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import honest
-from hpo_bench.tuning.outcome.result import TuningResult, conclude
+from hpo_bench.tuning.outcome.conclude import conclude
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Job, Success, Trial, TrialCost
 
