@@ -23,7 +23,7 @@ from hpo_bench.cli.options import (
     methods,
     optimizers_begun,
 )
-from hpo_bench.cli.types import Number
+from hpo_bench.cli.types import Number, NumberRange
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -33,6 +33,7 @@ Examples:
   hpo-bench tune my-pair --trials 16 --examples 800       16 settings, each on 800 examples
   hpo-bench tune my-pair -m ta -m dare -m ties            three methods race for one budget
   hpo-bench tune my-pair --dollars 20 --price 2.5         what 20 dollars are spent best on
+  hpo-bench tune my-pair --until 0.1                      end where little more is to be gained
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
   hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
@@ -86,6 +87,10 @@ class RangeType(click.ParamType):
 @GPU_HOURS
 @DOLLARS
 @PRICE
+@click.option(
+    "--until", type=NumberRange(min=0, min_open=True), metavar="POINTS",
+    help="End where the rest of the budget is expected to gain fewer points on unseen examples.",
+)  # fmt: skip
 @click.option("--coefficients", type=RangeType(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
 @click.option("--densities", type=RangeType(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")

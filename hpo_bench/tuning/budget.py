@@ -59,6 +59,7 @@ class Budget:
         hours: Hours of a device.
         dollars: For devices and judges together.
         price: Dollars an hour of one device.
+        until: Points that the rest of the budget must be expected to gain on unseen examples; None to spend it all.
 
     Raises:
         UsageError: If one is not positive and finite.
@@ -68,12 +69,15 @@ class Budget:
     hours: float | None = None
     dollars: float | None = None
     price: float = 0.0
+    until: float | None = None
 
     def __post_init__(self) -> None:
         for what, value in (("trials", self.trials), ("GPU-hours", self.hours), ("dollars", self.dollars)):
             if value is not None and not 0 < value < math.inf:  # NaN would lift the limit
                 why = "is no limit" if value == math.inf else "buys nothing"
                 raise UsageError(f"a budget of {value:g} {what} {why}; give a finite number above 0")
+        if self.until is not None and not 0 < self.until < 100:
+            raise UsageError(f"--until is a gain in points, such as 0.1, not {self.until:g}")
         if not 0 <= self.price < math.inf:
             raise UsageError(f"the price of an hour must be finite and not negative, unlike {self.price:g}")
 
@@ -101,6 +105,15 @@ class Budget:
         if self.dollars is not None:
             shares.append(spent.dollars * each / self.dollars)
         return shares
+
+    def further(self, spent: Spent) -> int:
+        """How many more trials it buys, if they cost what those before did; running ones are among them."""
+        left = [float(self.trials - spent.finished)]
+        if spent.finished and self.hours is not None and spent.hours > 0:
+            left.append((self.hours - spent.hours) * spent.finished / spent.hours)
+        if spent.finished and self.dollars is not None and spent.dollars > 0:
+            left.append((self.dollars - spent.dollars) * spent.finished / spent.dollars)
+        return max(int(min(left) + 1e-9), 0)
 
     def allow(self, spent: Spent) -> bool:
         """Whether one more trial is within the budget."""

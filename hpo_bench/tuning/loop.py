@@ -40,7 +40,7 @@ def advice(kind: str) -> str:
     return ADVICE.get(kind, "see the log")
 
 
-Ending = Literal["budget", "interrupted"]
+Ending = Literal["budget", "gain", "interrupted"]
 
 LIVES = 3
 """A trial that took so many workers with it has failed."""
@@ -66,6 +66,7 @@ class Tuner:
 
     Attributes:
         progress: What there is to say.
+        ahead: What the rest of the budget was last expected to gain, in units of the score.
 
     Raises:
         TuningError: If the stored trials do not fit the optimisers.
@@ -94,14 +95,15 @@ class Tuner:
         self._running: dict[str, Trial] = {}
         self._deaths: Counter[int] = Counter()
         self._streak = 0
+        self._looked, self.ahead = -1, float("inf")
         self._spoken: set[str] = set(race.dropped)
 
     def run(self) -> Ending:
         """Tune.
 
         Returns:
-            "budget" if the budget is spent (or the optimisers have nothing left to ask), "interrupted" if an end
-            was asked for first.
+            "budget" if the budget is spent (or the optimisers have nothing left to ask), "gain" if what is left of it
+            would gain too little, "interrupted" if an end was asked for first.
 
         Raises:
             TuningError: If the storage fails, or too many trials in a row did.
@@ -113,7 +115,9 @@ class Tuner:
                 self._assign()
                 self._screen.show(self.progress)
                 if not self._running and not self._more:
-                    return "interrupted" if self._interrupt.requested else "budget"
+                    if self._interrupt.requested:
+                        return "interrupted"
+                    return "gain" if self._affordable and self._idle_rest else "budget"
                 event = self._pool.poll(LOOK_SECONDS)
                 if isinstance(event, Finished | Lost):
                     self._take(event)
@@ -129,7 +133,23 @@ class Tuner:
         if self._again:
             # What a kill left unfinished is finished, unless fewer trials are asked for now.
             return self.progress.spent.finished + len(self._running) < self.progress.budget.trials
+        return self._affordable and not self._idle_rest
+
+    @property
+    def _affordable(self) -> bool:
         return self._race.open and self.progress.budget.allow(self.progress.spent)
+
+    @property
+    def _idle_rest(self) -> bool:
+        """Whether the rest of the budget is expected to gain too little to be spent; looked at after each result."""
+        budget = self.progress.budget
+        if budget.until is None or self._again:
+            return False
+        if self._looked != self._race.told:
+            with self.progress.overhead.of("ask"):
+                self._looked = self._race.told
+                self.ahead = self._race.gain(budget.further(self.progress.spent))
+        return 100 * self.ahead < budget.until
 
     def _assign(self) -> None:
         """Give every idle worker a trial, as long as there are any."""

@@ -27,6 +27,7 @@ class RunOptions:
         gpu_hours: At most so many hours of a device.
         dollars: At most so much money.
         price: Dollars an hour of a device.
+        until: End where the rest of the budget is expected to gain fewer points.
         study: The study's name; by default from pair, methods, optimiser and seed.
         studies: The folder in which studies lie.
         storage: An Optuna storage; by default what the environment variable `HPO_BENCH_STORAGE` says, else an SQLite
@@ -48,6 +49,7 @@ class RunOptions:
     gpu_hours: float | None = None
     dollars: float | None = None
     price: float = 0.0
+    until: float | None = None
     study: str | None = None
     studies: Path = STUDIES
     storage: str | None = None
@@ -99,4 +101,7 @@ class RunOptions:
         default = config.trials or (MOST_TRIALS if limited else config.usual_trials)
         if self.dollars is not None and self.price == 0 and not config.evaluation:
             raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
-        return Budget(trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price)
+        return Budget(
+            trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price,
+            until=self.until,
+        )  # fmt: skip

@@ -13,6 +13,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.space import MergeSpace
+from hpo_bench.tuning.stopping import LEAST_TRIALS, gain_ahead
 from hpo_bench.tuning.trial import Trial, paired_difference
 from optimizers import Optimizer, Point
 
@@ -31,6 +32,7 @@ class _Arm:
     best: Answers | None = None
     known: list[tuple[Point, Answers]] = field(default_factory=list)
     kept: list[tuple[Point, Answers]] = field(default_factory=list)
+    able: list[bool] = field(default_factory=list)
 
     def ask(self) -> MergeSetting:
         """The next setting; the point that it lies at is kept, as no way back finds its last bits."""
@@ -139,10 +141,36 @@ class Race:
             arm.kept.append((x, kept))
         if found is not None:
             arm.known.append((x, found))
+            arm.able.append(trial.feasible)
             if trial.feasible and (arm.best is None or found.score > arm.best.score):
                 arm.best = found
         if len(self.arms) > 1:
             self._drop()
+
+    def gain(self, further: int) -> float:
+        """What more trials are expected to add to the recommended setting's score on unseen examples.
+
+        Args:
+            further: How many.
+
+        Returns:
+            The most that any method would add with all of them, in units of the score; infinite while one has too few
+            results to tell.
+        """
+        alive = [arm for _, arm in self._alive()]
+        if any(len(arm.known) < LEAST_TRIALS for arm in alive):
+            return float("inf")
+        best = [arm.best.score if arm.best else -np.inf for arm in alive]
+        return max(
+            gain_ahead(
+                np.array([x for x, _ in arm.known]),
+                np.array([found.scores for _, found in arm.known]),
+                further=further,
+                able=np.array(arm.able),
+                rival=max((score for other, score in enumerate(best) if other != place), default=-np.inf),
+            )
+            for place, arm in enumerate(alive)
+        )
 
     def _alive(self) -> Sequence[tuple[str, _Arm]]:
         return [(method, arm) for method, arm in self.arms.items() if method not in self.dropped]

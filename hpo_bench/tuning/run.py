@@ -124,7 +124,7 @@ def run(
         needed = starts.needed(config.begin_with) if store.config is None else ()
         pool = (open_pool or _opener(pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
-        trials = store.trials() if store.config is not None else []
+        trials = store.trials()
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
         facts = _facts(pool, interrupt) if store.config is None else {}
@@ -157,7 +157,8 @@ def run(
             raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
         on = "test examples" if known.examples is None else "what there is without tuning"
         console.print(f"scoring {'on ' * (known.examples is None)}{on} ...", highlight=False)
-        result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout)
+        rest = (tuner.ahead, budget.further(tuner.progress.spent)) if ending == "gain" else None
+        result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout, rest=rest)
         write_tables(store)
         show(result, console)
         return result
@@ -308,4 +309,4 @@ def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:
     spent = budget.spent(trials)
     left = spent.finished < min(spent.trials, budget.trials)
     done = result is not None and result.trials == spent.finished and not left
-    return result if done and not budget.allow(spent) else None
+    return result if done and (not budget.allow(spent) or result.enough(budget, spent)) else None

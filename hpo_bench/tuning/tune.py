@@ -38,6 +38,7 @@ def tune(
     gpu_hours: float | None = None,
     dollars: float | None = None,
     price: float = 0.0,
+    until: float | None = None,
     coefficients: Sequence[float] = COEFFICIENTS,
     densities: Sequence[float] = DENSITY,
     sum_to_one: bool = False,
@@ -95,6 +96,8 @@ def tune(
         gpu_hours: At most so many hours of a GPU, or of the CPU where there is none.
         dollars: At most so much money, for GPUs and judges together.
         price: Dollars that an hour of a GPU costs.
+        until: End where the rest of the budget is expected to gain fewer points of accuracy than this on unseen
+            examples, such as 0.1.
         coefficients: Lowest and highest of both weights.
         densities: Lowest and highest density.
         sum_to_one: Search only where both weights sum to one.

@@ -33,11 +33,12 @@ SLOW_BUDGETS = (1600, 6400)
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
-STOPPED = ((DENSE, 2, 400, 8), (DENSE, 2, 1600, 8), (SHIPPED, 3, 400, 2), (SHIPPED, 3, 1600, 2))
+STOPPED = ((DENSE, 2, 400, 3), (DENSE, 2, 1600, 3), (SHIPPED, 3, 400, 1), (SHIPPED, 3, 1600, 1))
 """Pools, examples and draws on which stopping is measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
 PLAN_VERSION = 1
+STOPPING_VERSION = 2
 Told = Callable[[int, int, str], None]
 
 
@@ -130,7 +131,7 @@ class Measurement:
         for done, (source, dim, examples, draws) in enumerate(STOPPED):
             told(done, len(STOPPED), f"{source}, {examples} examples")
             count = self.draws or draws
-            path = self.folder / "stopping" / f"{source}-{dim}d-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            path = self.folder / "stopping" / f"{source}-{dim}d-{examples}-{count}-v{STOPPING_VERSION}.parquet"
             make = partial(self._stopped, source, dim, examples, count)
             frames.append(self._kept(path, stopping.COLUMNS, make))
         told(len(STOPPED), len(STOPPED), "done")

@@ -54,6 +54,8 @@ def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame) -> str:
                 losses(here).to_markdown(),
                 "\nThe same money spent in other ways, by example evaluations in all:\n",
                 rivals(here).to_markdown(),
+                "\nHow much more they lose than the plan, paired over pairs (above 0, the plan is better):\n",
+                behind(here).to_markdown(),
                 "",
                 reported(here).to_markdown(),
                 "",
@@ -110,13 +112,33 @@ def losses(rows: pd.DataFrame) -> TextTable:
 
 def rivals(rows: pd.DataFrame) -> TextTable:
     """Loss at equal example evaluations, with 95% intervals over pairs."""
-    found = [Row("**planned** (model fitted to other pairs)", _cells(planned(rows)))]
+    found = [Row(name, _cells(within)) for name, within in _plans(rows)]
+    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+
+
+def behind(rows: pd.DataFrame) -> TextTable:
+    """How much more each rival loses than the plan at the same example evaluations, paired over pairs."""
+    (_, ours), *others = _plans(rows)
+    found = []
+    for name, within in others:
+        both = [(within.get(budget), ours[budget]) for budget in BUDGETS]
+        cells = tuple(
+            UNDEFINED if theirs is None else _interval((_pooled(theirs, "loss") - _pooled(own, "loss")).dropna())
+            for theirs, own in both
+        )
+        found.append(Row(name, cells))
+    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+
+
+def _plans(rows: pd.DataFrame) -> list[tuple[str, dict[int, pd.DataFrame]]]:
+    """Every plan by its name, ours first: its recommendations within each budget."""
+    found = [("**planned** (model fitted to other pairs)", planned(rows))]
     others = rows[rows["plan"] != "gp-bo"]
     for rule in (HIGHEST, MEAN):
         for size in (SPLIT, SPLIT // 4, SPLIT // 8):
             own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == rule) & (rows["size"] == size)]
             if not own.empty:
-                found.append(Row(f"gp-bo, {size} examples, {rule}", _cells(_by_budget(own))))
+                found.append((f"gp-bo, {size} examples, {rule}", _by_budget(own)))
     for plan in others["plan"].unique():
         own = others[others["plan"] == plan]
         if own["settings"].nunique() == 1 or set(own["size"]) <= set(BUDGETS):
@@ -128,8 +150,8 @@ def rivals(rows: pd.DataFrame) -> TextTable:
             name, within = (plan, _by_size(one)) if size is None else (f"{plan}, {int(size)} examples", _by_budget(one))
             if not within:
                 name, within = f"{name}, {one['evaluations'].max():,} evaluations", {BUDGETS[-1]: one}
-            found.append(Row(name, _cells(within)))
-    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+            found.append((name, within))
+    return found
 
 
 def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, pd.DataFrame]:

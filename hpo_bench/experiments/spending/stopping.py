@@ -1,4 +1,4 @@
-"""When to end: what is lost by stopping once the next setting is expected to gain little."""
+"""When to end: what is lost by stopping once the rest of the budget is expected to gain little, as `tune --until`."""
 
 from collections.abc import Sequence
 
@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from hpo_bench.experiments.spending.pools import Pool
-from hpo_bench.experiments.spending.posterior import errors_of, gains, means
+from hpo_bench.experiments.spending.posterior import errors_of, means
 from hpo_bench.experiments.spending.whole import Whole
+from hpo_bench.tuning.stopping import LEAST_TRIALS, gain_ahead
 
-THRESHOLDS = (0.02, 0.05, 0.1, 0.2)
+THRESHOLDS = (0.05, 0.1, 0.2, 0.4)
 """In points."""
-LEAST = 5
 COLUMNS = ("dim", "pair", "pool", "draw", "examples", "threshold", "budget", "settings", "loss", "later")
 
 
@@ -32,7 +32,7 @@ def stopped(pools: Sequence[Pool], examples: int, *, draws: int, budget: int) ->
     counts = [min(examples, one.seen.shape[1]) for one in drawn]
     gained, lost = [], []
     for places in Whole("gp-bo", (budget,)).replay(drawn, counts):
-        if places.shape[1] < LEAST:
+        if places.shape[1] < LEAST_TRIALS:
             continue
         X = np.array([one.pool.X[taken] for one, taken in zip(drawn, places, strict=True)])
         held = zip(drawn, places, counts, strict=True)
@@ -40,14 +40,15 @@ def stopped(pools: Sequence[Pool], examples: int, *, draws: int, budget: int) ->
         errors = errors_of(scores, np.array(counts)[:, None])
         best = places[np.arange(len(drawn)), means(X, scores, errors).argmax(axis=1)]
         lost.append([100 * (one.best - one.truth[place]) for one, place in zip(drawn, best, strict=True)])
-        gained.append(100 * gains(X, scores, errors, [one.pool.X for one in drawn]))
+        further = budget - places.shape[1]
+        told = (one.seen[taken, :m].astype(float) for one, taken, m in zip(drawn, places, counts, strict=True))
+        gained.append([100 * gain_ahead(x, own, further=further) for x, own in zip(X, told, strict=True)])
     loss, gain = np.array(lost), np.array(gained)
     rows = []
     for threshold in THRESHOLDS:
         small = gain < threshold
-        small[-1] = True
         for at, end in enumerate(small.argmax(axis=0)):
             pool = drawn[at].pool
             key = (pool.dim, pool.pair, pool.name, drawn[at].seed, examples, threshold, budget)
-            rows.append((*key, LEAST + int(end), loss[end, at], loss[-1, at]))
+            rows.append((*key, LEAST_TRIALS + int(end), loss[end, at], loss[-1, at]))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -33,6 +33,7 @@ def conclude(
     *,
     beside: Mapping[str, MergeSetting] | None = None,
     timeout: float | None = None,
+    rest: tuple[float, int] | None = None,
 ) -> TuningResult:
     """Score the recommended setting and its rivals honestly.
 
@@ -46,6 +47,8 @@ def conclude(
         beside: Further settings to compare with, by name.
         timeout: Seconds that a trial may take, on validation examples; more by their share on all. By default found
             from the trials.
+        rest: What the rest of the budget was expected to gain where the study was ended for that, and how many trials
+            that is.
 
     Raises:
         TuningError: If there is nothing to recommend, or a setting cannot be scored.
@@ -91,6 +94,8 @@ def conclude(
         examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
         tuned_on=len(best["validation"]),
         cross_fitted=config.examples is not None,
+        ahead=rest and rest[0],
+        further=rest[1] if rest else 0,
         told_apart=apart if np.isfinite(apart) else None,
     )
     result.write(store.folder)

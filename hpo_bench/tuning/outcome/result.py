@@ -10,6 +10,7 @@ from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95
+from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.distinction import LEVEL
 from hpo_bench.tuning.outcome.posterior import NearOptimal
@@ -126,6 +127,9 @@ class TuningResult:
             others choose (for a merge that was not chosen, plainly its score), and not those of other examples.
         told_apart: By how much a good setting must differ from the recommended one for these examples to tell them
             apart at 95%; None where there is no other.
+        ahead: What the rest of the budget was expected to add to the score on unseen examples, where the study was
+            ended as that is little; None where the budget was spent.
+        further: How many more trials that would have been.
     """
 
     trials: int
@@ -142,6 +146,14 @@ class TuningResult:
     tuned_on: int = 0
     cross_fitted: bool = False
     told_apart: float | None = None
+    ahead: float | None = None
+    further: int = 0
+
+    def enough(self, budget: Budget, spent: Spent) -> bool:
+        """Whether the study was ended because no more than this budget has left is expected to gain too little."""
+        if self.ahead is None or budget.until is None:
+            return False
+        return budget.further(spent) <= self.further and 100 * self.ahead < budget.until
 
     @property
     def head(self) -> str:

@@ -73,6 +73,11 @@ def sentences(result: TuningResult) -> Sequence[str]:
             f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}; the difference is winner's curse and luck."
             f"{shown}"
         )
+    if result.ahead is not None:
+        told.append(
+            f"Ended after {result.trials} trials: {result.further} more were expected to gain {100 * result.ahead:.2f} "
+            "points on unseen examples."
+        )
     if result.distinguished and result.tuned_on:
         told += _about_luck(result)
     if result.keep is not None and best.kept is not None and result.chance is not None:

@@ -228,7 +228,7 @@ class TrialStore:
         return self._keep(replace(trial, state="failed", kind=result.kind, reason=result.reason, log=str(log)))
 
     def trials(self) -> list[Trial]:
-        """Every trial of ours, in the order in which they were proposed.
+        """Every trial of ours, in the order in which they were proposed; none before the study was begun.
 
         Raises:
             TuningError: If the storage cannot be read, or a trial is damaged.
@@ -241,8 +241,6 @@ class TrialStore:
         Raises:
             TuningError: If the storage cannot be read, or a trial is damaged.
         """
-        if self._study is None:
-            return []
         return [frozen.number for frozen in self._frozen() if self._read(frozen) is None]
 
     def answers(self, number: int) -> Answers:
@@ -278,6 +276,8 @@ class TrialStore:
             return self._storage.get_study_user_attrs(self._study)
 
     def _frozen(self) -> list[FrozenTrial]:
+        if self._study is None:
+            return []
         with self._guarded("read"):
             return self._storage.get_all_trials(self._known, deepcopy=False)
 
