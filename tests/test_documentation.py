@@ -23,7 +23,7 @@ from hpo_bench.merging.pair import Pair
 HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
 MOMENTS = ("doctor", "merge", "plan", "landscapes list", "landscapes show", "landscapes add", "landscapes remove")
 """Commands that are run on every page, where all that a line names is there."""
-SMALL = {"tune": ["--trials", "2", "--examples", "40"], "report": [], "export": []}
+SMALL = {"tune": ["--trials", "2", "--examples-each", "40"], "report": [], "export": []}
 """Commands that are run on one page alone, and what makes them small. All others are only parsed."""
 ONE_PAGE = ROOT / "docs" / "quickstart.md"
 

@@ -30,7 +30,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench tune --demo                                   see it work, in two minutes
   hpo-bench tune path/to/pair.yaml                        Task Arithmetic by GP-BO, as planned
-  hpo-bench tune my-pair --trials 16 --examples 800       16 settings, each on 800 examples
+  hpo-bench tune my-pair --trials 16 --examples-each 800  16 settings, each on 800 examples
   hpo-bench tune my-pair -m ta -m dare -m ties            three methods race for one budget
   hpo-bench tune my-pair --dollars 20 --price 2.5         what 20 dollars are spent best on
   hpo-bench tune my-pair --until 0.1                      end where little more is to be gained
@@ -77,11 +77,11 @@ class RangeType(click.ParamType):
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: planned]")
 @click.option(
-    "--examples", type=click.IntRange(min=1), metavar="N",
+    "--examples-each", type=click.IntRange(min=1), metavar="N",
     help="How many of the examples each trial answers.  [default: planned]",
 )  # fmt: skip
 @click.option(
-    "--split", is_flag=True,
+    "--hold-out", is_flag=True,
     help="Tune on a fifth of the examples, score on the others at the end; 40 trials in 2-D, 60 in 3-D.",
 )  # fmt: skip
 @GPU_HOURS

@@ -84,8 +84,8 @@ class StudyConfig:
         starts: Sequence[str | Sequence[float]] = (),
         keep: str | None = None,
         at_most_below: float | None = None,
-        examples: int | None = None,
-        split: bool = False,
+        examples_each: int | None = None,
+        hold_out: bool = False,
     ) -> Self:
         """Make one of what a user asks for; the pair's files, which take long to hash, are still to be filled in.
 
@@ -101,8 +101,8 @@ class StudyConfig:
             starts: Where to begin; see `starts.resolve`. A setting may be given as numbers.
             keep: Category of the examples that tell of an ability not to lose.
             at_most_below: How far its score may fall below the base VLM's, in points.
-            examples: How many examples each trial answers; by default as many as is best for the budget.
-            split: Tune on the validation examples of the split alone, and score on its test examples.
+            examples_each: How many examples each trial answers; by default as many as is best for the budget.
+            hold_out: Tune on the validation examples of the split alone, and score on its test examples.
 
         Raises:
             UsageError: If methods are missing or named twice, or what must be kept or answered makes no sense.
@@ -114,10 +114,12 @@ class StudyConfig:
             raise UsageError("name one merge method, or several different ones to race")
         if keep is None and at_most_below is not None:
             raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
-        if split and examples is not None:
-            raise UsageError("give --examples or --split, not both: the split says which examples are tuned on")
-        if examples is not None and examples < LEAST_TUNED:
-            raise UsageError(f"--examples {examples} are too few to cross-fit a score from; give {LEAST_TUNED} or more")
+        if hold_out and examples_each is not None:
+            raise UsageError("give --examples-each or --hold-out, not both: the split says which examples are tuned on")
+        if examples_each is not None and examples_each < LEAST_TUNED:
+            raise UsageError(
+                f"--examples-each {examples_each} are too few to cross-fit a score from; give {LEAST_TUNED} or more"
+            )
         kept = None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below)
         return cls(
             pair=pair.name,
@@ -133,7 +135,7 @@ class StudyConfig:
             sum_to_one=sum_to_one,
             begin_with=tuple(one if isinstance(one, str) else ",".join(map(repr, map(float, one))) for one in starts),
             keep=kept,
-            examples=None if split else examples or PLANNED,
+            examples=None if hold_out else examples_each or PLANNED,
         )
 
     @property
@@ -225,7 +227,9 @@ class StudyConfig:
             if key == "checkpoints":
                 told.append("files of the pair")
             elif key == "examples":
-                then, now = ("--split" if one is None else f"--examples {one}" for one in (theirs[key], ours[key]))
+                then, now = (
+                    "--hold-out" if one is None else f"--examples-each {one}" for one in (theirs[key], ours[key])
+                )
                 told.append(f"examples ({then} then, {now} now)")
             elif key == "evaluation":
                 told += _changed("evaluation", theirs[key], ours[key])

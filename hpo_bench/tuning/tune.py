@@ -33,8 +33,8 @@ def tune(
     methods: str | Sequence[str] = ("ta",),
     optimizer: str = "gp-bo",
     trials: int | None = None,
-    examples: int | None = None,
-    split: bool = False,
+    examples_each: int | None = None,
+    hold_out: bool = False,
     gpu_hours: float | None = None,
     dollars: float | None = None,
     price: float = 0.0,
@@ -88,10 +88,10 @@ def tune(
         methods: Merge methods; several race for the budget.
         optimizer: An optimiser by name, or your own as "module:Class".
         trials: At most so many; by default as many as the plan has.
-        examples: How many of the examples each trial answers; by default as many as the plan has. Trials and examples
+        examples_each: How many of the examples each trial answers; by default as many as the plan has. Trials and examples
             are planned so that the expected loss on unseen examples is least, for the budget or else the cost of 40
             (60 in 3-D) trials on a fifth of the examples.
-        split: Tune on a fifth of the examples, by the hash of their ids, and score on the others at the end, as the
+        hold_out: Tune on a fifth of the examples, by the hash of their ids, and score on the others at the end, as the
             paper does: 40 trials in 2-D and 60 in 3-D, unless hours or dollars are limited.
         gpu_hours: At most so many hours of a GPU, or of the CPU where there is none.
         dollars: At most so much money, for GPUs and judges together.

@@ -113,7 +113,7 @@ class GridPlan:
             densities=(float(low[2]), float(high[2]))
             if self.grid_box and "density" in landscape.space.names
             else DENSITY,
-            split=True,  # as the grid's best setting was chosen, and is scored
+            hold_out=True,  # as the grid's best setting was chosen, and is scored
         )
 
     def options(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> RunOptions:

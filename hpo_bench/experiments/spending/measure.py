@@ -33,7 +33,7 @@ SLOW_BUDGETS = (1600, 6400)
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
-STOPPED = ((DENSE, 2, 400, 3), (DENSE, 2, 1600, 3), (SHIPPED, 3, 400, 1), (SHIPPED, 3, 1600, 1))
+STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1), (SHIPPED, 3, 400, 1))
 """Pools, examples and draws on which stopping is measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""

@@ -291,9 +291,13 @@ DIMENSIONS = {2: "Two hyperparameters", 3: "Three hyperparameters"}
 STOPPING = """\
 ## Stopping
 
-Tuning could end once one more setting is expected to gain little: the largest knowledge gradient in the box, beside the
-setting that is recommended. It sees one setting ahead: where many more are needed, more than the threshold is lost.
-`tune` does not do so.
+`tune --until` ends where the rest of the budget is expected to gain less on unseen examples. Errors of scores are as a
+two-way model has them: what an example adds to all settings alike is none, and what is left of its answers gives their
+covariance. Further settings are where draws of the surface have their maxima, and the gain is how much higher the
+highest posterior mean is expected to be once they are scored. The way was settled in simulated worlds (16 of them, 400
+examples, 16 settings): ended at 0.1 it spends 99% there, at 0.4 69%, and loses nothing by it (-0.03 ± 0.08 points); one
+that looks a single setting ahead ends too early (at 0.2 it spends half, and loses 0.5 more). Here it is on recorded
+answers, on which nothing was chosen:
 """
 TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes that ship", SWEEPS: "Sweeps of larger models"}
 SWEPT = """\
@@ -314,5 +318,11 @@ over pairs.
 Proposals are rounded to the nearest recorded setting. Every optimiser is told what `tune` tells it. Successive halving
 (27 settings, the best 9, the best 3), Hyperband (eta 3), F-race (25 settings, a test at .05 every ten examples), UCB-E
 (25 settings, without the low-rank factorisation) and HbBoPs (eta 2; two draws) pay only for examples that a setting had
-not answered before. BoTorch's knowledge gradient and Optuna's Terminator were not run.
+not answered before. BoTorch's multi-fidelity knowledge gradient, Optuna's Terminator and UCB-E's low-rank factorisation
+were not run.
+
+Time and money are evaluations here: on a nano pair, by the processor's clock, a merge takes 0.002 (Task Arithmetic) to
+0.009 seconds (DARE), an example 0.0004, and loading the models 0.8 ([measured](../live/trial.md)). So both 40 settings
+on 160 examples and 8 on 800 take 3.4 seconds, 2.6 of which are answers. Where a merge costs more, fewer settings save
+more; `hpo-bench plan` times yours, and says hours and dollars.
 """

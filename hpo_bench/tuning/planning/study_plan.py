@@ -106,7 +106,7 @@ def sentences(plan: Spending, config: StudyConfig, *, total: int, validation: in
     return (
         first,
         f"{plan.examples:,} examples do not tell two good settings apart that differ by less than "
-        f"{plan.told_apart:.1f} points{'' if every else '; --examples takes more of them'}.",
+        f"{plan.told_apart:.1f} points{'' if every else '; --examples-each takes more of them'}.",
         "The score of the recommended merge is cross-fitted: each example is scored at the setting that the others "
         "recommend, and nothing is evaluated again.",
     )

@@ -146,7 +146,7 @@ def test_test_examples_without_a_score_end_the_study_without_a_result(tune: Tune
         found = success(job)
         return Success({**found.answers, **({"test": none} if "test" in job.splits else {})}, "f", TrialCost())
 
-    result = tune("--split", run=run)
+    result = tune("--hold-out", run=run)
     assert isinstance(result.exception, TuningError)
     assert "no mean score" in str(result.exception)
     assert not (tmp_path / "tuning" / "s" / "result.json").exists()

@@ -48,10 +48,10 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert "is finished" in again.output
     assert "base VLM" in again.output
     assert "cross-fitted" in again.output
-    fewer = tune(small_pair, studies, *options, "--trials", "4", "--examples", "20")
-    assert "other examples (--examples 40 then, --examples 20 now)" in str(fewer.exception)
-    other = tune(small_pair, studies, *options, "--split", "--seed", "7", "--coefficients", "0,1")
-    assert "examples (--examples 40 then, --split now)" in str(other.exception)
+    fewer = tune(small_pair, studies, *options, "--trials", "4", "--examples-each", "20")
+    assert "other examples (--examples-each 40 then, --examples-each 20 now)" in str(fewer.exception)
+    other = tune(small_pair, studies, *options, "--hold-out", "--seed", "7", "--coefficients", "0,1")
+    assert "examples (--examples-each 40 then, --hold-out now)" in str(other.exception)
     other = tune(small_pair, studies, *options, "--seed", "7", "--coefficients", "0,1")
     assert isinstance(other.exception, TuningError)
     assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)

@@ -73,10 +73,10 @@ def test_it_is_said_what_is_spent_and_what_that_cannot_tell() -> None:
     assert "Plan: 9 settings, each scored on 3,555 of 4,000 examples (31,995 example evaluations, about 13:24" in told
     assert "expected to lose 0.3 points" in told
     assert "40 settings on a fifth of the examples would lose 0.5" in told
-    assert "do not tell two good settings apart that differ by less than 0.7 points; --examples takes more" in told
+    assert "do not tell two good settings apart that differ by less than 0.7 points; --examples-each takes more" in told
     every = " ".join(sentences(planned(trials=8), wanted, total=4000, validation=800))
     assert "scored on all 4,000 examples" in every
-    assert "--examples" not in every
+    assert "--examples-each" not in every
 
 
 @pytest.fixture
@@ -113,19 +113,19 @@ def test_hours_are_planned_from_one_timed_trial(tune: Callable[..., Result], tmp
 
 
 def test_the_plan_is_kept_to_whatever_is_asked_later(tune: Callable[..., Result], tmp_path: Path) -> None:
-    assert tune("--trials", "6", "--examples", "30").exit_code == 0
+    assert tune("--trials", "6", "--examples-each", "30").exit_code == 0
     more = tune("--trials", "9")
     assert more.exit_code == 0, more.output
     study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
     assert [len(study.answers(trial.number)) for trial in study.trials()] == [30] * 9
     assert "Plan:" not in more.output
-    assert isinstance(tune("--split").exception, TuningError)
-    assert "give --examples or --split" in str(tune("--split", "--examples", "30").exception)
-    assert "too few to cross-fit" in str(tune("--examples", "3").exception)
+    assert isinstance(tune("--hold-out").exception, TuningError)
+    assert "give --examples-each or --hold-out" in str(tune("--hold-out", "--examples-each", "30").exception)
+    assert "too few to cross-fit from" in str(tune("--examples-each", "3").exception)
 
 
 def test_a_study_of_before_goes_on_with_its_split(tune: Callable[..., Result], tmp_path: Path) -> None:
-    assert tune("--split", "--trials", "3").exit_code == 0
+    assert tune("--hold-out", "--trials", "3").exit_code == 0
     pool = InlinePool()
     assert tune("--trials", "5", pool=pool).exit_code == 0
     assert {job.tuned_on for job in pool.jobs} == {None}
