@@ -88,9 +88,9 @@ def tune(
         methods: Merge methods; several race for the budget.
         optimizer: An optimiser by name, or your own as "module:Class".
         trials: At most so many; by default as many as the plan has.
-        examples_each: How many of the examples each trial answers; by default as many as the plan has. Trials and examples
-            are planned so that the expected loss on unseen examples is least, for the budget or else the cost of 40
-            (60 in 3-D) trials on a fifth of the examples.
+        examples_each: How many of the examples each trial answers; by default as many as the plan has. Both are
+            planned so that the expected loss on unseen examples is least, for the budget or else the cost of 40 trials
+            (60 in 3-D) on a fifth of the examples.
         hold_out: Tune on a fifth of the examples, by the hash of their ids, and score on the others at the end, as the
             paper does: 40 trials in 2-D and 60 in 3-D, unless hours or dollars are limited.
         gpu_hours: At most so many hours of a GPU, or of the CPU where there is none.
