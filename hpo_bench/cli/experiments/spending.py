@@ -41,5 +41,6 @@ def command(*, out: Path, draws: int | None, sweep: Path | None, threads: int) -
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
         measured = Measurement(out, sweep, draws)
-        rows, honest, ended = (make(steps.show) for make in (measured.run, measured.honest, measured.stopped))
-    say(f"page: {write_page(rows, honest, ended, out)}")
+        makers = (measured.run, measured.honest, measured.stopped, measured.begun)
+        rows, honest, ended, begun = (make(steps.show) for make in makers)
+    say(f"page: {write_page(rows, honest, ended, begun, out)}")

@@ -9,7 +9,7 @@ from typing import Protocol
 import pandas as pd
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import honesty, stopping
+from hpo_bench.experiments.spending import experience, honesty, stopping
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, Pool, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.whole import Step, Whole
@@ -33,8 +33,10 @@ SLOW_BUDGETS = (1600, 6400)
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
-STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1), (SHIPPED, 3, 400, 1))
+STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1))
 """Pools, examples and draws on which stopping is measured."""
+BEGUN = (DENSE, 800, 2)
+"""Pools, examples and draws on which first points from experience are measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
 PLAN_VERSION = 1
@@ -136,6 +138,18 @@ class Measurement:
             frames.append(self._kept(path, stopping.COLUMNS, make))
         told(len(STOPPED), len(STOPPED), "done")
         return pd.concat(frames, ignore_index=True)
+
+    def begun(self, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of tunings from points that were learnt on other pairs and domains; all rows."""
+        source, examples, draws = BEGUN
+        count = self.draws or draws
+        told(0, 1, f"{source}, first points from experience")
+        path = self.folder / "experience" / f"{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
+        rows = self._kept(
+            path, experience.COLUMNS, lambda: experience.begun(self._source(source), examples, draws=count)
+        )
+        told(1, 1, "done")
+        return rows
 
     def _stopped(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:
         pools = [one for one in self._source(source) if one.dim == dim]

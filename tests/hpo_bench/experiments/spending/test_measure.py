@@ -6,11 +6,10 @@ import pytest
 from toys_of_spending import pool
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import honesty, measure
+from hpo_bench.experiments.spending import experience, honesty, measure
 from hpo_bench.experiments.spending.fit import check, choice, fit
 from hpo_bench.experiments.spending.honesty import honest, world
 from hpo_bench.experiments.spending.page import write_page
-from hpo_bench.experiments.spending.posterior import gains
 from hpo_bench.tuning.planning.spending import LossModel
 
 
@@ -24,6 +23,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "BUDGETS", (400,))
     monkeypatch.setattr(measure, "SLOW_BUDGETS", ())
     monkeypatch.setattr(measure, "STOPPED", (("dense", 2, 100, 1),))
+    monkeypatch.setattr(measure, "BEGUN", ("dense", 100, 1))
     monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "worlds": (60,)})
     monkeypatch.setattr(honesty, "TRIALS", (8,))
     monkeypatch.setattr(measure, "TRIALS", (5, 8))
@@ -34,12 +34,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, honest_rows, ended = _all(tmp_path)
+    rows, honest_rows, ended, begun = _all(tmp_path)
     assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(rows["plan"])
     assert (rows["evaluations"] > 0).all()
     assert (honest_rows["error"] > 0).all()
     assert ended["settings"].between(5, 40).all()
-    text = write_page(rows, honest_rows, ended, tmp_path).read_text(encoding="utf-8")
+    text = write_page(rows, honest_rows, ended, begun, tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
     assert "| nan" not in text
     monkeypatch.setattr(measure, "dense", lambda: pytest.fail("replayed again"))
@@ -48,7 +48,7 @@ def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
 
 def _all(folder: Path) -> tuple[pd.DataFrame, ...]:
     made = measure.Measurement(folder, draws=1)
-    return made.run(), made.honest(), made.stopped()
+    return made.run(), made.honest(), made.stopped(), made.begun()
 
 
 @pytest.mark.usefixtures("small")
@@ -86,14 +86,14 @@ def test_truth_of_a_world_is_what_many_examples_say() -> None:
     np.testing.assert_allclose(one.worth, truth, atol=0.03)  # four standard errors of 10,000 examples, and a little
 
 
-def test_gains_are_nothing_where_all_is_known_and_large_where_nothing_is() -> None:
-    one = pool()
-    X = one.X[[8, 12, 24, 36, 40]][None]
-    scores = one.worth[[8, 12, 24, 36, 40]][None]
-    sure, unsure = (gains(X, scores, np.full((1, 5), error), [one.X])[0] for error in (1e-4, 0.05))
-    known = gains(X, scores, np.full((1, 5), 1e-4), [one.X[[8, 12, 36]]])[0]
-    assert 0 <= known < 0.001 < sure
-    assert unsure > known
+def test_points_from_experience_are_where_others_were_best() -> None:
+    pools = [pool(), pool(name="two/ta", seed=1), pool(name="three/ta", seed=2)]
+    (first,) = experience.learnt(pools, 1)
+    worths = np.mean([one.worth for one in pools], axis=0)
+    assert np.array_equal(first, pools[0].X[worths.argmax()])
+    assert len(np.unique(experience.learnt(pools), axis=0)) == 4
+    plans = set(experience.begun(pools[:1], 100, draws=1)["plan"])
+    assert plans == {experience.OWN}, "of the only pair nothing can be learnt without it"
 
 
 def test_honest_scores_are_of_the_recommended_setting(monkeypatch: pytest.MonkeyPatch) -> None:
