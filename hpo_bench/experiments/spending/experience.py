@@ -33,8 +33,9 @@ def learnt(pools: Sequence[Pool], count: int = POINTS) -> Array:
     best, held = worths.max(axis=1), np.full(len(pools), -np.inf)
     chosen: list[int] = []
     for _ in range(count):
-        lost = best[:, None] - np.maximum(held[:, None], worths)
-        chosen.append(int(lost.mean(axis=0).argmin()))
+        lost = (best[:, None] - np.maximum(held[:, None], worths)).mean(axis=0)
+        lost[chosen] = np.inf  # each once, even where no other is better anywhere
+        chosen.append(int(lost.argmin()))
         held = np.maximum(held, worths[:, chosen[-1]])
     return pools[0].X[chosen]
 

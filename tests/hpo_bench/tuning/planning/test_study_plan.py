@@ -121,7 +121,7 @@ def test_the_plan_is_kept_to_whatever_is_asked_later(tune: Callable[..., Result]
     assert "Plan:" not in more.output
     assert isinstance(tune("--hold-out").exception, TuningError)
     assert "give --examples-each or --hold-out" in str(tune("--hold-out", "--examples-each", "30").exception)
-    assert "too few to cross-fit from" in str(tune("--examples-each", "3").exception)
+    assert "too few to cross-fit a score from" in str(tune("--examples-each", "3").exception)
 
 
 def test_a_study_of_before_goes_on_with_its_split(tune: Callable[..., Result], tmp_path: Path) -> None:
