@@ -67,7 +67,7 @@ def choose(landscapes: Sequence[Landscape], size: int = SIZE) -> list[str]:
     return [ordered[place].name for place in nearest_subset(apart, size)]
 
 
-def nearest_subset(apart: NDArray[np.float64], size: int) -> list[int]:
+def nearest_subset(apart: NDArray[np.floating], size: int) -> list[int]:
     """Members of a set whose energy distance to the whole set is least, as far as single exchanges find it, sorted.
 
     Args:
