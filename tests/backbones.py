@@ -296,7 +296,7 @@ def vision_language_model(family: Family, rows: int, tied: bool, changes: Mappin
     seen = changes.pop("vision", {})
     if isinstance(vision, tuple):
         vision = getattr(transformers, f"{vision[0]}Config")(**{**vision[1], **seen})
-    extra = {**family.extra, **changes}
+    extra = {**family.extra, **({"vocab_size": rows} if hasattr(kind, "vocab_size") else {}), **changes}
     inner = kind.sub_configs.get("text_config")
     if inner is None:
         del values["model_type"]

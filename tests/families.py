@@ -245,7 +245,7 @@ FAMILIES: dict[str, Family] = {
             "video_token_id": "<|video|>", "audio_token_id": "<|audio|>",
         },
         {"vision": {"patch_size": 2, "num_key_value_heads": 2, "head_dim": 8, "position_embedding_size": 64}},
-        image="<|image|>",
+        image="<|image|>", seed=1,
     ),
     "paligemma": _PALIGEMMA,
     "paligemma2": _PALIGEMMA,
@@ -254,7 +254,7 @@ FAMILIES: dict[str, Family] = {
         ("<|END_OF_TURN_TOKEN|>",),
         chat_templates.COHERE, ("AyaVision", {"patch_size": 12, "img_size": 24, "downsample_factor": 2}),
         ("GotOcr2", {"size": _SQUARE, "crop_to_patches": True, "max_patches": 2}),
-        {"image_token_index": "<|IMG_PATCH|>"}, {"downsample_factor": 2},
+        {"image_token_index": "<|IMG_PATCH|>"}, {"downsample_factor": 2}, seed=2,
     ),
     "cohere2-vision": Family(
         "bytes", _COHERE, _COHERE_IMAGES,

@@ -1,14 +1,17 @@
 """Writes docs/families.md: which families of VLMs do what, as their tests say.
 
-    python tests/families_page.py [--workers 2]
+    python tests/families_page.py [--workers 2] [--kept FILE]
 
-Runs the tests of every family and puts what they showed into a table. It is written only where nothing was skipped, so
-that what some families need (extra vision) must be installed.
+Runs the tests of every family and puts what they showed into a table. It is written only where all passed and nothing
+was skipped, so that what some families need (extra vision) must be installed. Tests that passed are kept in a file as
+they end, and are not run again: a run that was cut short, or in which one failed, goes on.
 """
 
 import argparse
+import json
 import os
 import sys
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -46,19 +49,27 @@ templates are of the family's own kind. This page is written by `python tests/fa
 
 
 class _Records:
-    """What tests record with `record_property("families", [name, tied, step])`."""
+    """What passed tests record with `record_property("families", [name, tied, step])`, by test, kept in a file."""
 
-    def __init__(self) -> None:
-        self.seen: dict[tuple[str, str], set[bool]] = defaultdict(set)
+    def __init__(self, kept: Path) -> None:
+        self._kept = kept
+        self.passed: dict[str, list] = json.loads(kept.read_text()) if kept.is_file() else {}
         self.skipped: list[str] = []
+
+    @property
+    def seen(self) -> dict[tuple[str, str], set[bool]]:
+        """For a family and a step, whether with tied embeddings and without."""
+        seen: dict[tuple[str, str], set[bool]] = defaultdict(set)
+        for name, tied, step in (record for records in self.passed.values() for record in records):
+            seen[name, step].add(tied)
+        return seen
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.skipped:
             self.skipped.append(report.nodeid.rpartition("[")[2].rstrip("]"))
         if report.when == "call" and report.passed:
-            for key, (name, tied, step) in report.user_properties:
-                if key == "families":
-                    self.seen[name, step].add(tied)
+            self.passed[report.nodeid] = [record for key, record in report.user_properties if key == "families"]
+            self._kept.write_text(json.dumps(self.passed))
 
 
 def table(seen: dict[tuple[str, str], set[bool]]) -> str:
@@ -89,14 +100,17 @@ def main() -> int:
     """Run the tests and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kept", type=Path, default=Path(tempfile.gettempdir()) / "hpo-bench-families.json")
     given = parser.parse_args()
     os.environ["HPO_BENCH_ALL"] = "1"
     import pytest
     import transformers
 
-    records = _Records()
-    code = pytest.main(["-q", "-n", str(given.workers), *(str(ROOT / test) for test in TESTS)], plugins=[records])
-    if code or records.skipped:
+    os.chdir(ROOT)
+    records = _Records(given.kept)
+    before = [f"--deselect={test}" for test in records.passed]
+    code = pytest.main(["-q", "-n", str(given.workers), *before, *TESTS], plugins=[records])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or records.skipped:
         print(f"nothing is written: tests failed, or were skipped: {', '.join(records.skipped)}")  # noqa: T201
         return 1
     PAGE.write_text(_HEAD.format(version=transformers.__version__) + table(records.seen), encoding="utf-8")

@@ -6,16 +6,19 @@ family; what came of it stands in docs/families.md, which `python tests/families
 """
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import backbones
 import families
 import pytest
 import torch
 from click.testing import CliRunner
+from documents import ROOT
 from rich.console import Console
 from transformers import AutoModelForImageTextToText
 from tuning_toys import in_this_process
@@ -23,7 +26,9 @@ from tuning_toys import in_this_process
 from hpo_bench.cli import cli
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
+from hpo_bench.merging.checkpoints.hub_layout import hub_names
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -119,7 +124,8 @@ def test_from_the_doctor_to_an_export_that_is_opened_again(
     assert told == retold == study.store.answers(made.trial.number).responses
     assert len(live) == len(again) > 0
     assert all(torch.equal(one, other) for one, other in zip(live, again, strict=True))
-    assert set(Checkpoint.open(out).tensors) == set(Checkpoint.open(pair.vlm).tensors)
+    hub = hub_names(Alignment.of(pair).models["vlm"])
+    assert set(Checkpoint.open(out).tensors) == {hub[name] for name in Checkpoint.open(pair.vlm).tensors}
     record_property("families", [name, tied, "loads"])
 
 
@@ -159,3 +165,11 @@ def test_the_truth_by_teacher_forcing_is_found_from_nowhere(tmp_path: Path) -> N
         open_pool=in_this_process(pair),
     )  # fmt: skip
     assert result.merges[0].validation >= 0.9
+
+
+def test_the_page_has_every_family_and_no_failure() -> None:
+    rows = re.findall(r"^\| \w+ \(([\w.-]+)\) \|.*?\|(.*)\|$", (ROOT / "docs" / "families.md").read_text("utf-8"), re.M)
+    assert [name for name, _ in rows] == list(backbones.FAMILIES)
+    assert {*families.FAMILIES, *families.UNASKED} == {*backbones.FAMILIES}
+    told = {cell.strip() for name, cells in rows if name not in families.UNASKED for cell in cells.split("|")[:-1]}
+    assert told == {"yes"}
