@@ -95,7 +95,7 @@ def test_an_example_that_lacks_a_setting_is_refused_by_name_or_left_out(tmp_path
     assert landscape.card.n_examples == {"validation": {"all": 10}, "test": {"all": 29}}
     assert "Rows left out: 5 of examples that lack a setting." in landscape.card.notes
     with pytest.raises(InvalidGridError, match="no example has a row at every setting"):
-        add(tmp_path, answers().loc[lambda f: (f["id"] != "q1") == (f["lr"] > 0.5)], reading)
+        add(tmp_path, answers().query("(id != 'q1') == (lr > 0.5)"), reading)
 
 
 @pytest.mark.parametrize(
