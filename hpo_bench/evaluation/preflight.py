@@ -139,10 +139,11 @@ def run_preflight(
         EvaluationError: If there is no score to be had, or answers depend on which examples are asked together.
     """
     backend = backend_of(model, evaluator)
+    every = [example for split in SPLITS for example in evaluator.examples(split)]
     if isinstance(evaluator, Outspoken) and not ids:
-        evaluator.check([example for split in SPLITS for example in evaluator.examples(split)])
-    known = evaluator.examples("validation")
-    examples = [one for one in known if one.id in ids] if ids else handful(known)
+        evaluator.check(every)
+    # Those that are named may be any that were tuned on, which need not be on one side of the split.
+    examples = [one for one in every if one.id in ids] if ids else handful(evaluator.examples("validation"))
     told = evaluator.dialogue(model, examples) if isinstance(evaluator, Outspoken) else None
     scored = evaluate(examples)
     dollars = scored.dollars
