@@ -161,8 +161,9 @@ def read(model: Any, prompts: Prompt, embedded: torch.Tensor | None = None) -> t
         embedded: What to hand to the decoder for that; by default the words' embeddings and the images'.
     """
     if embedded is None:
-        embedded = model.get_input_embeddings()(prompts.tokens)
-        embedded[prompts.pictured] = prompts.images
+        words: torch.Tensor = model.get_input_embeddings()(prompts.tokens)
+        words[prompts.pictured] = prompts.images
+        embedded = words
     decoder = model.get_decoder()
     return decoder(inputs_embeds=embedded, position_ids=prompts.positions, use_cache=False).last_hidden_state
 

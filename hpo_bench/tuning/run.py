@@ -308,5 +308,6 @@ def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:
     result, trials = TuningResult.read(store.folder), store.trials()
     spent = budget.spent(trials)
     left = spent.finished < min(spent.trials, budget.trials)
-    done = result is not None and result.trials == spent.finished and not left
-    return result if done and (not budget.allow(spent) or result.enough(budget, spent)) else None
+    if result is None or result.trials != spent.finished or left:
+        return None
+    return result if not budget.allow(spent) or result.enough(budget, spent) else None

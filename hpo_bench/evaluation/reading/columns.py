@@ -67,7 +67,8 @@ class Columns:
         usual: dict[str, Any] = {one.name: one.default for one in fields(cls)}
         values: dict[str, Any] = {name: usual[name] if value is None else value for name, value in given.items()}
         listed = {name: values[name] for name in values if isinstance(usual[name], tuple)}
-        return cls(**values | {name: (one,) if isinstance(one, str) else tuple(one) for name, one in listed.items()})
+        values |= {name: (one,) if isinstance(one, str) else tuple(one) for name, one in listed.items()}
+        return cls(**values)
 
     @classmethod
     def of(cls, options: Options) -> "Columns":

@@ -50,16 +50,21 @@ def gains(pair: GroupedPair, name: str, *, examples: int | None = None) -> NDArr
     grouped, uniform = pair.among(UNIFORM, name), pair.among(UNIFORM, FINER)
     count = grouped.shape[1]
 
-    def best(seen: NDArray[np.float64]) -> int:
-        return int(seen[:, :examples].mean(axis=1).argmax())
-
     total = np.zeros(count)
     for _ in range(DRAWS):
         order = rng.permutation(count)
         folds = rng.permutation(np.arange(count) % FOLDS)
-        found = [cross_fit(answers[:, order], folds, best).scores for answers in (grouped, uniform)]
-        total[order] += found[0] - found[1]
+        total[order] += _honest(grouped[:, order], folds, examples) - _honest(uniform[:, order], folds, examples)
     return total / DRAWS
+
+
+def _honest(answers: NDArray[np.float64], folds: NDArray[np.int64], examples: int | None) -> NDArray[np.float64]:
+    """Scores at the setting that is best by so many of the others' examples, of shape (m,)."""
+
+    def best(by: NDArray[np.bool_]) -> int:
+        return int(answers[:, np.flatnonzero(by)[:examples]].mean(axis=1).argmax())
+
+    return cross_fit(answers, folds, best).scores
 
 
 def better(pair: GroupedPair, name: str) -> str:

@@ -57,8 +57,8 @@ def cross_fitted(trials: Sequence[Trial], answers: Sequence[Answers], goal: Goal
         return place[choose(known).number]
 
     fit = cross_fit(np.array([one.scores for one in answers]), folds, chosen)
-    said = [answers[fit.chosen[fold]].responses for fold in folds]
-    responses = tuple(one[index] for index, one in enumerate(said)) if all(said) else ()
+    said = [answers[int(fit.chosen[fold])].responses for fold in folds]
+    responses = tuple(own[index] for index, own in enumerate(said)) if all(said) else ()
     return replace(answers[0], scores=fit.scores, responses=responses)
 
 
