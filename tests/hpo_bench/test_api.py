@@ -16,9 +16,8 @@ import pytest
 import synthetic
 
 import hpo_bench as hb
-from hpo_bench import api
+from hpo_bench import api, search
 from hpo_bench.errors import ResultsError, UsageError
-from hpo_bench.search import maximize
 from landscapes import space
 from landscapes.errors import InvalidSpaceError, UnknownLandscapeError
 from optimizers.base import Optimizer
@@ -93,7 +92,7 @@ def test_what_is_offered_says_all_its_arguments_and_what_it_raises() -> None:
             assert "Raises:" in text, name
 
 
-@pytest.mark.parametrize("module", [api, maximize, space], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [api, search, space], ids=lambda module: module.__name__)
 def test_examples_do_what_they_say(module: object) -> None:
     failed, tried = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert tried

@@ -28,8 +28,9 @@ Examples:
   hpo-bench cost grid                             every nano pair that is here: full grid against tuning
   hpo-bench cost grid ja-llama -m ta --seeds 3
   hpo-bench cost trial --json > trial.json        a trial in memory against mergekit's merges on disk
-  hpo-bench cost serving --shape 7B --device cuda handing a 7B merge over, and tokens a second
-  hpo-bench cost serving --exports 20             a trial by each evaluator; vLLM in place against its fresh loads
+  hpo-bench cost serving                          a trial by each evaluator
+  hpo-bench cost serving --exports 20             vLLM in place against its fresh loads of 20 exports
+  hpo-bench cost serving --shape 7B --device cuda
 """
 
 
@@ -99,17 +100,16 @@ def grid(
     say(f"page: {page.write_page(found, plan, out)}")
 
 
+REPEATS = click.option(
+    "--repeats", type=click.IntRange(min=1), default=5, show_default=True, metavar="N",
+    help="Trials of each kind to time.",
+)  # fmt: skip
+
+
 @command.command(cls=Command, formerly={"--trials": "--repeats"})
 @click.argument("pair", default="ja-llama")
 @methods("all three", known=RECORDED)
-@click.option(
-    "--repeats",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    metavar="N",
-    help="Trials of each kind to time.",
-)
+@REPEATS
 @THREADS
 @PAIRS
 @JSON
@@ -163,18 +163,16 @@ def trial(
 
 @command.command()
 @click.argument("pair", default="ja-llama")
+@REPEATS
 @click.option(
-    "--repeats", type=click.IntRange(min=0), default=5, show_default=True, metavar="N", help="Trials of each kind."
-)
-@click.option(
-    "--exports", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
-    help="Merges to compare with vLLM on their exports, answer by answer.",
+    "--exports", type=click.IntRange(min=1), metavar="N",
+    help="Time nothing, and compare so many merges with vLLM on their exports, answer by answer.",
 )  # fmt: skip
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), default=8, show_default=True, help="Where answers are cut."
 )
 @click.option(
-    "--shape", type=Choice(["10M", "100M", "7B"]),
+    "--shape", type=Choice(["1M", "10M", "100M", "7B"]),
     help="Instead: random weights of that size; seconds of a merge and of handing it over, and tokens a second.",
 )  # fmt: skip
 @click.option("--without-vllm", is_flag=True, help="Time the others alone.")
@@ -185,7 +183,7 @@ def serving(
     *,
     pair: str,
     repeats: int,
-    exports: int,
+    exports: int | None,
     max_new_tokens: int,
     shape: str | None,
     without_vllm: bool,
@@ -212,18 +210,19 @@ def serving(
         _of_shape(shape, device or "cpu", repeats=repeats, max_new_tokens=max_new_tokens)
         return
     found = find_pair(pair, pairs)
+    if exports:
+        for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens):
+            where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
+            say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
+        return
     routes = [route for route in serving.ROUTES if not (without_vllm and route == serving.VLLM)]
-    if repeats:
-        with progress().status("") as status:
-            timed = serving.measure(
-                found, trials=repeats, max_new_tokens=max_new_tokens, routes=routes, device=device, told=status.update
-            )
-        say(serving.table(timed))
-        for route in routes:
-            say(f"- {route}: {serving.ROUTES[route]}.")
-    for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens) if exports else ():
-        where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
-        say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
+    with progress().status("") as status:
+        timed = serving.measure(
+            found, trials=repeats, max_new_tokens=max_new_tokens, routes=routes, device=device, told=status.update
+        )
+    say(serving.table(timed))
+    for route in routes:
+        say(f"- {route}: {serving.ROUTES[route]}.")
 
 
 def _of_shape(shape: str, device: str, *, repeats: int, max_new_tokens: int) -> None:

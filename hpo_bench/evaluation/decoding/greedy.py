@@ -55,11 +55,16 @@ def decode(
             return so_far
         positions = positions[..., -1:] + 1
         mask = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1)
-        if len(left) <= SHRINK * len(going):
+        if len(left) <= SHRINK * len(going) and _can_shrink(cache):
             cache.batch_select_indices(left)
             going, tokens, mask, positions = going[left], tokens[left], mask[left], positions[..., left, :]
         embedded = model.get_input_embeddings()(tokens[:, None])
     return said
+
+
+def _can_shrink(cache: Any) -> bool:
+    """Whether rows can be taken out of a cache; a layer of linear attention keeps a state that has no such way."""
+    return all(hasattr(layer, "batch_select_indices") for layer in cache.layers)
 
 
 def _left_padded(model: Any, prompts: Sequence[Prompt]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

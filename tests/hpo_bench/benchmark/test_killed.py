@@ -13,11 +13,11 @@ from rich.console import Console
 
 from hpo_bench import files
 from hpo_bench.benchmark import outcome, pipeline, runner, store
-from hpo_bench.benchmark import page as report
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.display.page.report import ReportPage
 from hpo_bench.workers import Local
 from landscapes import catalogue
 
@@ -113,7 +113,7 @@ def test_killed_at_any_moment_it_goes_on_from_what_is_stored(plan, whole, tmp_pa
 def test_killed_among_the_figures_it_draws_them_all(plan, whole, tmp_path, monkeypatch):
     folder = tmp_path / "results"
     with monkeypatch.context() as patch:
-        before(report, "render", 1)(patch)
+        before(ReportPage, "text", 1)(patch)
         dies(lambda: execute(plan, folder, report=True))
     assert not (folder / "index.html").exists()
     drawn = {path: path.stat().st_mtime_ns for path in folder.glob("figures/*.svg")}

@@ -108,7 +108,7 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "gpbo"], "no optimiser is called 'gpbo': did you mean 'gp-bo'?"),
+        (["-o", "gpbo"], "no optimiser is called 'gpbo'; did you mean 'gp-bo'?"),
         (["-o", "nowhere:Class"], "there is no optimiser at 'nowhere:Class'"),
         (["-o", "json:JSONDecoder"], "json:JSONDecoder is no subclass"),
         (["-l", "smooth-a/tta"], "did you mean smooth-a/ta"),
