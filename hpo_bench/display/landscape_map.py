@@ -123,7 +123,7 @@ def _for_page(figure: Figure) -> bytes:
         figure.savefig(buffer, format="png", dpi=PAGE_DPI, transparent=True)
     small = BytesIO()
     with Image.open(buffer) as picture:
-        picture.save(small, format="webp", quality=60, method=6)
+        picture.save(small, format="webp", quality=60)
     return small.getvalue()
 
 
