@@ -2,6 +2,7 @@
 
 `commands.md` is made of the tree of commands at every build. In any page
 
+    <!-- README: Your own optimiser -->     becomes that section of README, without its heading
     <!-- README: results -->                becomes what `make readme` puts there
     <!-- CITATION.cff -->                   becomes BibTeX
 
@@ -51,26 +52,32 @@ def filled(markdown: str, place: str) -> str:
         place: Its path below docs.
 
     Raises:
-        KeyError: If README has no results.
+        KeyError: If README has no such section.
     """
     top = "../" * place.count("/")
-    markdown = re.sub(r"<!-- README: results -->", lambda _: results(top), markdown)
+    markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1], top), markdown)
     return re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
 
 
-def results(top: str) -> str:
-    """The results in README.
+def section(title: str, top: str) -> str:
+    """A section of README, or its results.
 
     Args:
-        top: How docs is named in links from the page that they go into.
+        title: Its heading, or "results".
+        top: How docs is named in links from the page that it goes into.
 
     Raises:
-        KeyError: If README has none.
+        KeyError: If there is none of that title.
     """
-    found = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", (ROOT / "README.md").read_text("utf-8"), re.S)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    if title == "results":
+        found = re.search(r"<!-- results -->\n(.*?)<!-- /results -->", text, re.S)
+    else:
+        found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.S | re.M)
     if found is None:
-        raise KeyError("README.md has no results")
-    return found[1].strip().replace("](docs/", f"]({top}") + "\n"
+        raise KeyError(f"README.md has no section {title!r}")
+    text = re.sub(r"\s+More: \[[^\]]+\]\([^)]+\)\.", "", found[1])  # which leads from there to here
+    return text.strip().replace("](docs/", f"]({top}") + "\n"
 
 
 def commands() -> str:

@@ -170,6 +170,8 @@ def test_every_page_is_in_the_navigation() -> None:
 def test_what_pages_take_from_elsewhere_is_there() -> None:
     for page in (ROOT / "docs").rglob("*.md"):
         assert not re.search("<!-- (README|CITATION)", as_read(page)), page
+    with pytest.raises(KeyError, match="no section 'Prices'"):
+        HOOKS["filled"]("<!-- README: Prices -->", "index.md")
     results = HOOKS["filled"]("<!-- README: results -->", "own/page.md")
     assert "](../intervals.md)" in results
 
