@@ -48,6 +48,9 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert "is finished" in again.output
     assert "base VLM" in again.output
     assert "cross-fitted" in again.output
+    page = Study.open("s", studies).write_report().read_text(encoding="utf-8")
+    assert "abilities, cross-fitted, with half" in page
+    assert "on test examples" not in page
     fewer = tune(small_pair, studies, *options, "--trials", "4", "--examples-each", "20")
     assert "other examples (--examples-each 40 then, --examples-each 20 now)" in str(fewer.exception)
     other = tune(small_pair, studies, *options, "--hold-out", "--seed", "7", "--coefficients", "0,1")
