@@ -1,26 +1,25 @@
 """What every plan loses, as a page."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
-from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.page import save_page
-from hpo_bench.experiments.spending.experience import OWN
-from hpo_bench.experiments.spending.fit import cells, check, choice, fit
-from hpo_bench.experiments.spending.measure import BUDGETS, MOST
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS
-from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
-from hpo_bench.statistics.examples import Z95
-from hpo_bench.statistics.intervals import TAILS
+from hpo_bench.experiments.spending.tables import (
+    behind,
+    beside_the_study,
+    experience_table,
+    honesty_table,
+    losses,
+    model_words,
+    reported,
+    rivals,
+    stopping_table,
+    swept,
+)
 
 PAGE = "spending.md"
-SPLIT = 160
-"""A fifth of 800 examples, as the study splits."""
 
 
 def write_page(
@@ -70,22 +69,6 @@ def page(rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, begun: p
     return "\n".join(parts).rstrip() + "\n"
 
 
-def honesty_table(rows: pd.DataFrame) -> TextTable:
-    """How often intervals of honest scores hold the truth, what they promise too much, and what is lost."""
-    held = rows.assign(holds=rows["miss"].abs() <= Z95 * rows["error"])
-    found = []
-    for (source, examples, way, settings), own in held.groupby(["source", "examples", "way", "settings"]):
-        figures = (
-            f"{100 * own['holds'].mean():.1f}%",
-            f"{own['miss'].mean():+.2f} ± {own['miss'].std() / len(own) ** 0.5:.2f}",
-            f"{own['error'].mean():.2f}",
-            f"{own['loss'].mean():.2f}",
-        )
-        found.append(Row(str(source), (str(examples), str(settings), str(way), str(len(own)), *figures)))
-    heads = ("on", "examples", "settings", "way", "replays", "interval holds", "score too high by", "its error", "loss")
-    return TextTable(heads, tuple(found))
-
-
 def _in_short(rows: pd.DataFrame) -> list[str]:
     """The plan against the study's protocol, once for each kind of landscapes."""
     lines = []
@@ -95,206 +78,6 @@ def _in_short(rows: pd.DataFrame) -> list[str]:
             if not own.empty and (words := beside_the_study(own, dim=dim)):
                 lines.append(f"- {TITLES[source]}, {name.lower()}. {words}")
     return [*lines, ""]
-
-
-def stopping_table(rows: pd.DataFrame) -> TextTable:
-    """What a threshold saves and what it loses, over pairs."""
-    found = []
-    for (dim, examples, threshold), own in rows.groupby(["dim", "examples", "threshold"]):
-        saved = own.assign(share=100 * own["settings"] / own["budget"], more=own["loss"] - own["later"])
-        figures = (f"{_pooled(saved, 'share').mean():.0f}%", _points(_pooled(own, "later").mean()))
-        found.append(Row(f"{dim}", (str(examples), f"{threshold:g}", *figures, _interval(_pooled(saved, "more")))))
-    heads = ("hyperparameters", "examples", "gain below", "of the settings", "loss at the end", "more lost by stopping")
-    return TextTable(heads, tuple(found))
-
-
-def experience_table(rows: pd.DataFrame) -> TextTable:
-    """Losses after so many settings, and how much more than GP-BO's own beginning, paired over pairs."""
-    marks = sorted(rows["settings"].unique())
-    held = {name: {mark: _pooled(own[own["settings"] == mark], "loss") for mark in marks}
-            for name, own in rows.groupby("plan")}  # fmt: skip
-    found = []
-    for name, own in held.items():
-        beside = [f"; {_interval(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
-        cells = tuple(f"{own[mark].mean():.2f}{more}" for mark, more in zip(marks, beside, strict=True))
-        found.append(Row(str(name), cells))
-    return TextTable(("begins", *(f"{mark} settings" for mark in marks)), tuple(found))
-
-
-def losses(rows: pd.DataFrame) -> TextTable:
-    """Mean losses of GP-BO in points, by examples and settings."""
-    table = _wide(_gp_bo(rows), "size", "settings")
-    heads = ("examples", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(size), tuple(map(_points, line))) for size, line in _lines(table)))
-
-
-def rivals(rows: pd.DataFrame) -> TextTable:
-    """Loss at equal example evaluations, with 95% intervals over pairs."""
-    found = [Row(name, _cells(within)) for name, within in _plans(rows)]
-    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
-
-
-def behind(rows: pd.DataFrame) -> TextTable:
-    """How much more each rival loses than the plan at the same example evaluations, paired over pairs."""
-    (_, ours), *others = _plans(rows)
-    found = []
-    for name, within in others:
-        both = [(within.get(budget), ours[budget]) for budget in BUDGETS]
-        cells = tuple(
-            UNDEFINED if theirs is None else _interval((_pooled(theirs, "loss") - _pooled(own, "loss")).dropna())
-            for theirs, own in both
-        )
-        found.append(Row(name, cells))
-    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
-
-
-def _plans(rows: pd.DataFrame) -> list[tuple[str, dict[int, pd.DataFrame]]]:
-    """Every plan by its name, ours first: its recommendations within each budget."""
-    found = [("**planned** (model fitted to other pairs)", planned(rows))]
-    others = rows[rows["plan"] != "gp-bo"]
-    for rule in (HIGHEST, MEAN):
-        for size in (SPLIT, SPLIT // 4, SPLIT // 8):
-            own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == rule) & (rows["size"] == size)]
-            if not own.empty:
-                found.append((f"gp-bo, {size} examples, {rule}", _by_budget(own)))
-    for plan in others["plan"].unique():
-        own = others[others["plan"] == plan]
-        if own["settings"].nunique() == 1 or set(own["size"]) <= set(BUDGETS):
-            sizes = [None] if set(own["size"]) <= set(BUDGETS) else sorted(own["size"].unique())[::-1]
-        else:
-            sizes = sorted(own["size"].unique())[::-1]
-        for size in sizes:
-            one = own if size is None else own[own["size"] == size]
-            name, within = (plan, _by_size(one)) if size is None else (f"{plan}, {int(size)} examples", _by_budget(one))
-            if not within:
-                name, within = f"{name}, {one['evaluations'].max():,} evaluations", {BUDGETS[-1]: one}
-            found.append((name, within))
-    return found
-
-
-def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, pd.DataFrame]:
-    """GP-BO's rows with the settings and examples that the model chooses for a budget, fitted to the other pairs."""
-    table, own = cells(rows), _gp_bo(rows)
-    found: dict[int, list[pd.DataFrame]] = {budget: [] for budget in budgets}
-    for pair in table["pair"].unique():
-        model = fit(table[table["pair"] != pair]) if table["pair"].nunique() > 1 else fit(table)
-        for budget in budgets:
-            settings, size = choice(model, table, budget)
-            found[budget].append(own[(own["pair"] == pair) & (own["settings"] == settings) & (own["size"] == size)])
-    return {budget: pd.concat(parts) for budget, parts in found.items()}
-
-
-def beside_the_study(rows: pd.DataFrame, *, dim: int) -> str:
-    """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it."""
-    cost = MOST[dim] * SPLIT
-    own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
-    study = _pooled(own[own["settings"] == MOST[dim]], "loss")
-    if study.empty:
-        return ""
-    equal, fifth = (_pooled(one, "loss") for one in planned(rows, (cost, cost // 5)).values())
-    return (
-        f"The study's protocol, {MOST[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
-        f"evaluations and loses {_interval(study)}; the plan at that cost {_interval(equal)}, a difference of "
-        f"{_interval(equal - study)}; and at a fifth of it {_interval(fifth)}, {_interval(fifth - study)}."
-    )
-
-
-def reported(rows: pd.DataFrame) -> TextTable:
-    """What the score on the examples that were tuned on promises too much, and how often the VLM as it is is beaten."""
-    own = _gp_bo(rows)
-    own = own[own["settings"].isin([8, 16, 40])]
-    kept = [
-        Row(
-            f"{size} examples",
-            tuple(
-                f"{_pooled(one, 'optimism').mean():+.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
-                for _, one in part.groupby("settings")
-            ),
-        )
-        for size, part in own.groupby("size")
-    ]
-    heads = ("reported score too high by, better than the VLM in", "8 settings", "16", "40")
-    return TextTable(heads, tuple(kept))
-
-
-def model_words(rows: pd.DataFrame, *, dim: int) -> str:
-    """The fitted model and how it does on what it was not fitted to."""
-    table = cells(rows)
-    model = fit(table)
-    words = [
-        f"Model in {dim}-D: expected loss = {model.search:.2f} exp((8 - settings) / {model.pace:.1f}) "
-        f"+ {model.luck:.2f} (examples / 400)^-1/2 points."
-    ]
-    for by in ("pair", "domain"):
-        if table[by].nunique() < 2:
-            continue
-        found = check(table, by=by, budgets=BUDGETS)
-        words.append(
-            f"Fitted without each {by} in turn, it misses mean losses by {100 * found.error:.0f}%, and what it chooses "
-            "loses "
-            + ", ".join(f"{found.chosen[b]:.2f} ({found.hindsight[b]:.2f})" for b in BUDGETS)
-            + f" points at {', '.join(f'{b:,}' for b in BUDGETS)} evaluations (in brackets the best in hindsight)."
-        )
-    return " ".join(words) + "\n"
-
-
-def swept(rows: pd.DataFrame) -> TextTable:
-    """Loss of the highest of all settings by task and examples."""
-    table = _wide(rows, "pool", "size")
-    heads = ("task", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(name), tuple(map(_points, line))) for name, line in _lines(table)))
-
-
-def _gp_bo(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[(rows["plan"] == "gp-bo") & (rows["rule"] == MEAN)]
-
-
-def _lines(table: pd.DataFrame) -> list[tuple[object, np.ndarray]]:
-    return list(zip(table.index, table.to_numpy(float), strict=True))
-
-
-def _wide(rows: pd.DataFrame, down: str, across: str) -> pd.DataFrame:
-    """Losses as a table: means over draws, then pools, then pairs."""
-    keys = list(dict.fromkeys((down, across, "pair", "pool")))
-    by_pool = rows.groupby(keys)["loss"].mean().reset_index()
-    by_pair = by_pool.groupby(list(dict.fromkeys((down, across, "pair"))))["loss"].mean().reset_index()
-    return by_pair.pivot_table(index=down, columns=across, values="loss", aggfunc="mean")
-
-
-def _pooled(rows: pd.DataFrame, value: str) -> pd.Series:
-    """A value's mean by pair."""
-    return rows.groupby(["pair", "pool"])[value].mean().groupby("pair").mean()
-
-
-def _by_budget(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """The last recommendation within each budget, where it spends more than half of it."""
-    found = {}
-    for budget in BUDGETS:
-        own = rows[(rows["evaluations"] <= budget) & (rows["evaluations"] > budget / 2)]
-        if not own.empty:
-            found[budget] = own[own["settings"] == own.groupby(["pool", "draw"])["settings"].transform("max")]
-    return found
-
-
-def _by_size(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    return {budget: rows[rows["size"] == budget] for budget in BUDGETS if (rows["size"] == budget).any()}
-
-
-def _cells(found: dict[int, pd.DataFrame]) -> tuple[str, ...]:
-    return tuple(_interval(_pooled(found[budget], "loss")) if budget in found else UNDEFINED for budget in BUDGETS)
-
-
-def _interval(values: pd.Series) -> str:
-    """A mean over pairs with Student's 95% interval."""
-    mean = values.mean()
-    if len(values) < 2:
-        return _points(mean)
-    reach = student.ppf(TAILS[1], len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{mean:.2f} [{mean - reach:.2f}, {mean + reach:.2f}]"
-
-
-def _points(value: float) -> str:
-    return UNDEFINED if np.isnan(value) else f"{value:.2f}"
 
 
 HONEST = """\
