@@ -70,6 +70,8 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
     starts.check(config.begin_with, config.methods)
     options.budget(config)
     if not options.folder(config).is_dir():
+        for method in config.methods:
+            starts.check_inside(config.begin_with, config.space(method))
         starts.check_studies(config.begin_with, options.studies)
     if options.storage is not None:
         check_reachable(opened(options.storage))

@@ -45,6 +45,32 @@ def check(starts: Sequence[str], methods: Sequence[str]) -> None:
             raise UsageError(f"--start {start}: {kinds[0].label} takes no density; leave the third number out")
 
 
+def check_inside(starts: Sequence[str], space: MergeSpace) -> None:
+    """Refuse a setting of the user's that lies outside of what is searched.
+
+    Args:
+        starts: As the user gives them.
+        space: What is searched.
+
+    Raises:
+        UsageError: If one does.
+    """
+    ranges = (
+        ("--coefficients", space.coefficients),
+        ("--coefficients", space.coefficients),
+        ("--densities", space.density),
+    )
+    for start in starts:
+        if start in ESTIMATED or start.startswith(FROM):
+            continue
+        for value, (option, (low, high)) in zip(_numbers(start), ranges, strict=False):
+            if not low <= value <= high:
+                raise UsageError(
+                    f"--start {start}: {value:g} lies outside {low:g} to {high:g}, which is searched; begin inside, or "
+                    f"give a wider range by {option}"
+                )
+
+
 def check_studies(starts: Sequence[str], studies: Path) -> None:
     """Refuse other studies that nothing can be taken from; nothing is made where they lie.
 
