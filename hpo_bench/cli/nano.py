@@ -29,7 +29,7 @@ def list_pairs() -> None:
     from hpo_bench.nano.recipes import PRETRAINED, RECIPES
 
     for recipe in (*RECIPES.values(), *PRETRAINED.values()):
-        say(f"{recipe.pair:<18}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
+        say(f"{recipe.pair:<20}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
 
 
 @command.command(cls=Command, formerly={"--out": "--pairs"}, epilog=EXAMPLES)
