@@ -20,7 +20,7 @@ def test_built_in_methods_conform(name: str) -> None:
 
 
 def test_the_readmes_method_conforms_by_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.joinpath("largest.py").write_text(documents.titled("docs/own/merge_method.md", "largest.py"), "utf-8")
+    tmp_path.joinpath("largest.py").write_text(documents.titled("README.md", "largest.py"), "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     check_merge_method("largest:Largest")
