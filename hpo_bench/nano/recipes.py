@@ -4,8 +4,9 @@ Every pair has its own seed, so that no two share weights, and its own alignment
 image embeddings fall on word embeddings decides how much of a text skill transfers, and a VLM tuned long or hot moves
 away from the base in directions that conflict with the expert's. The values were set before any optimiser had run on
 any landscape, by one rule: vary alignment and drift over the range in which the unmerged VLM still sees. The number of
-examples alone was raised afterwards, from 1000 to 4000: a first benchmark showed the noise of an evaluation above
-Random's regret on every landscape.
+examples alone was raised afterwards, by the noise of one evaluation on the validation examples: from 1000 to 4000,
+since a first benchmark showed it above Random's regret on every landscape; and for sums-llama to 10000, whose scores
+over [0, 1.4] squared differ by .12 only, so that it would be 14% of their range.
 """
 
 from dataclasses import replace
@@ -33,6 +34,7 @@ RECIPES: dict[str, PairRecipe] = {
             benchmark="NanoSums",
             architecture="llava-llama",
             skill="arithmetic",
+            examples=10000,
             seed=2,
             align_steps=1000,
             drift_steps=30,
