@@ -34,3 +34,7 @@ class InvalidSpaceError(LandscapeError, ValueError):
 
 class UnwritableError(LandscapeError, OSError):
     """A file cannot be written where it was asked for."""
+
+
+class MissingPackageError(LandscapeError, ImportError):
+    """A package of others is needed and not installed; the message says how to install it."""

@@ -1,5 +1,6 @@
 """Words of cards and places of landscapes, for whoever needs no more: nothing is imported for them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 DOMAINS = ("language", "maths", "instructions", "other")
@@ -10,3 +11,12 @@ recording, and whatever others recorded, which is what a landscape is whose card
 ELSEWHERE = TIERS[-1]
 OWN = Path("my-landscapes")
 """The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""
+BUDGETS: Mapping[int, int] = {2: 40, 3: 60}
+"""Evaluations by number of hyperparameters, as in the study."""
+EVALUATIONS_PER_DIMENSION = 20
+"""The same rule for dimensions that the study does not have."""
+
+
+def budget_for(dim: int) -> int:
+    """Evaluations of a search in so many dimensions that says nothing else."""
+    return BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)

@@ -136,6 +136,27 @@ class BenchmarkResult:
         publish(self.benchmark, self.summary, place, report=True, jobs=1)
         return place.path / "index.html"
 
+    def to_coco(self, folder: str | Path) -> Path:
+        """Write the runs as the tools of COCO, the benchmarking platform, read them.
+
+        In `cocoviz/` lies each run as a file of `cocoviz.Result.from_parquet`, whose indicator is the regret, the lower
+        the better; its instance is the seed. Runs on COCO's own functions (`suites="bbob"`, without noise) lie in
+        `cocopp/` as well, a folder an optimiser, as COCO's logger writes them; `cocopp` takes no other functions.
+
+        Args:
+            folder: A new or empty folder.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UsageError: If it is something else, or not empty.
+            ResultsError: If a file cannot be written.
+        """
+        from hpo_bench.benchmark.coco import write_coco
+
+        return write_coco(self.plan, self.runs, Path(folder))
+
     def __repr__(self) -> str:
         optimizers, landscapes = len(self.plan.contenders), len(self.plan.landscapes)
         on = f"{counted(optimizers, 'optimizer')} on {counted(landscapes, 'landscape')}"

@@ -8,7 +8,6 @@ from hpo_bench.analyses.section import Section
 from hpo_bench.benchmark import answer, page_tables, tables, tiers
 from hpo_bench.benchmark.figures import answer as picture
 from hpo_bench.benchmark.figures.registry import FIGURES
-from hpo_bench.benchmark.plan import BUDGETS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -23,6 +22,7 @@ from hpo_bench.statistics.luck import REPLICATES
 from hpo_bench.statistics.ratios import REGRET_FLOOR
 from hpo_bench.workers import begin
 from landscapes.landscape import Landscape
+from landscapes.terms import BUDGETS
 
 
 def write_report(

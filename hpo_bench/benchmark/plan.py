@@ -13,15 +13,12 @@ from numpy.typing import NDArray
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
 from landscapes.problem import Problem
+from landscapes.terms import budget_for
 from optimizers.base import Optimizer
 from optimizers.sobol import sobol_points
 
 STORE_FORMAT = 1
 """Raised when stored runs can no longer be read as they were meant."""
-BUDGETS: Mapping[int, int] = {2: 40, 3: 60}
-"""Evaluations by number of hyperparameters, as in the study."""
-EVALUATIONS_PER_DIMENSION = 20
-"""The same rule for dimensions that the study does not have."""
 GROUP = 64
 """Runs that advance together, at most: enough for optimisers that share one batched fit.
 
@@ -173,8 +170,7 @@ class Plan:
 
     def budget_of(self, landscape: Problem) -> int:
         """Evaluations of each run on a landscape."""
-        dim = landscape.space.dim
-        return self.budget or BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
+        return self.budget or budget_for(landscape.space.dim)
 
     def runs(self) -> Iterator[Run]:
         """All runs, contender by contender."""

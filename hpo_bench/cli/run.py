@@ -18,7 +18,7 @@ from hpo_bench.cli.options import (
     seeds,
     suites,
 )
-from hpo_bench.cli.types import Choice
+from hpo_bench.cli.types import Choice, Written
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
 
@@ -62,6 +62,9 @@ Examples:
 @SURROGATE
 @LANDSCAPES_DIR
 @click.option("--sensitivity", is_flag=True, hidden=True)
+@click.option(
+    "--coco", type=Written(folder=True), metavar="DIR", help="New folder to write; the runs as COCO's tools read them."
+)
 @click.option("--no-report", is_flag=True, help="Only runs.parquet and summary.json: no figures and no page.")
 def command(
     *,
@@ -80,6 +83,7 @@ def command(
     ray_address: str | None,
     backend: str | None,
     sensitivity: bool,
+    coco: Path | None,
     no_report: bool,
 ) -> None:
     """Run optimisers on recorded landscapes and write the report.
@@ -92,10 +96,13 @@ def command(
     begun = time.monotonic()
     # Imported here so that --help does not wait.
     from hpo_bench import api
+    from hpo_bench.benchmark.coco import check_new
     from hpo_bench.benchmark.terminal import show
     from hpo_bench.display.words import counted
     from hpo_bench.errors import UsageError
 
+    if coco is not None:
+        check_new(coco)
     if sensitivity:
         raise UsageError("--sensitivity is now a command: `hpo-bench ranking` runs every surrogate, and noise")
     if backend is not None:
@@ -110,4 +117,6 @@ def command(
     show(result.summary, output(width=160))
     seconds = time.monotonic() - begun
     say(f"{counted(result.made, 'run')} made and {result.reused:,} already stored, in {seconds:.1f} s")
+    if coco is not None:
+        say(f"for COCO's tools: {', '.join(map(str, sorted(result.to_coco(coco).iterdir())))}")
     say(f"report: {result.page}" if result.page else f"figures: {results / 'summary.json'}")

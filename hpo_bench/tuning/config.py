@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from hpo_bench.benchmark.contender import Contender
-from hpo_bench.benchmark.plan import BUDGETS, EVALUATIONS_PER_DIMENSION
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
@@ -15,6 +14,7 @@ from hpo_bench.statistics.cross_fitting import FOLDS
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from landscapes.errors import LandscapeError
+from landscapes.terms import budget_for
 from optimizers import Optimizer
 
 FORMAT = 1
@@ -161,7 +161,7 @@ class StudyConfig:
             UsageError: If a method is unknown or a range makes no sense.
         """
         dim = max(self.space(method).dim for method in self.methods)
-        return BUDGETS.get(dim, EVALUATIONS_PER_DIMENSION * dim)
+        return budget_for(dim)
 
     def space(self, method: str) -> MergeSpace:
         """The box of one of the methods."""

@@ -72,16 +72,16 @@ def command(
 
     from hpo_bench.experiments.ablation.variants import chosen
     from landscapes.functions import SUITES, suite
+    from landscapes.terms import budget_for
 
     choices = chosen(arms or (QUICK_ARMS if quick else ()))
     count = functions or (3 if quick or speed else None)
     held_out = {name: suite(name, suite_seed, count=count) for name in suites or SUITES}
     if speed:
-        from hpo_bench.benchmark.plan import BUDGETS
         from hpo_bench.experiments.cost.suggestion import measure, table
 
         times = {
-            name: measure(own, budget=12 if quick else BUDGETS[own[0].dim], group=4 if quick else 100)
+            name: measure(own, budget=12 if quick else budget_for(own[0].dim), group=4 if quick else 100)
             for name, own in held_out.items()
         }
         shown = table(times)

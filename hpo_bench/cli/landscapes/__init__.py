@@ -4,6 +4,7 @@ import click
 
 from hpo_bench.cli.landscapes.check import check
 from hpo_bench.cli.landscapes.elsewhere import import_published
+from hpo_bench.cli.landscapes.export import export
 from hpo_bench.cli.landscapes.listing import list_landscapes
 from hpo_bench.cli.landscapes.own import add, remove
 from hpo_bench.cli.landscapes.show import show
@@ -27,5 +28,5 @@ def command() -> None:
     """See which landscapes there are, how far they can be trusted, and add your own."""
 
 
-for one in (list_landscapes, check, show, study, add, import_published, remove):
+for one in (list_landscapes, check, show, study, add, import_published, export, remove):
     command.add_command(one)

@@ -8,7 +8,7 @@ import synthetic
 from click.testing import CliRunner
 from rich.console import Console
 
-from hpo_bench.benchmark.plan import BUDGETS, Plan
+from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import OVERALL
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.cli.experiments.peers import command
@@ -22,6 +22,7 @@ from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import ratio_of_means
 from hpo_bench.workers import Local
 from landscapes import catalogue
+from landscapes.terms import BUDGETS
 
 STAGE = Stage(
     "landscapes", "Synthetic", (), False, (Entry("optuna-tpe", 2), Entry("optuna-gp", 1, ("smooth-a/*", "rugged-b/*")))
