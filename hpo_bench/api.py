@@ -73,6 +73,8 @@ def run_benchmark(
     suites: str | Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
+    goal: str = "score",
+    examples_each: int | None = None,
     progress: bool = True,
 ) -> "BenchmarkResult":
     """Run optimisers on landscapes, every one with every seed, and compare them.
@@ -97,6 +99,9 @@ def run_benchmark(
         start: Where runs begin: "own" (where each optimiser would), "center" (of the box), or "design" (four points
             common to all).
         noisy: Whether optimisers see scores with the noise of one evaluation.
+        goal: "score" (regret on the surrogate), or "test": tuning is replayed on recorded settings example by example,
+            and what is recommended counts by its score on examples that no run sees (`summary["unseen"]`).
+        examples_each: With that, how many examples every setting answers; by default as many as were tuned on.
         progress: Whether to show on standard error how far it is.
 
     Raises:
@@ -129,7 +134,7 @@ def run_benchmark(
             identities=[optimizers] if isinstance(optimizers, str) else optimizers,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
-            suites=[suites] if isinstance(suites, str) else suites,
+            suites=[suites] if isinstance(suites, str) else suites, goal=goal, examples_each=examples_each,
         )  # fmt: skip
         return pipeline.execute(
             plan,

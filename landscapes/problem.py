@@ -118,6 +118,19 @@ class Problem(ABC):
 
         return evaluate
 
+    def tried(self, shape: tuple[int, int], *, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Normalised regrets of settings drawn uniformly, and what noisy evaluations make them seem.
+
+        Args:
+            shape: Searches, and settings of each.
+            rng: Source of the draws.
+
+        Returns:
+            Both of that shape.
+        """
+        regret = self.regret_sample[rng.integers(len(self.regret_sample), size=shape)]
+        return regret, regret + self.noise / self.range * rng.standard_normal(shape)
+
     @property
     def range(self) -> float:
         """Maximum minus minimum score over the whole box, in score units."""

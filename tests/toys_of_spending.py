@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from hpo_bench.experiments.spending.pools import Pool
+from hpo_bench.benchmark.replay.pool import Pool
 
 
 def pool(*, examples: int = 800, noisy: bool = True, name: str = "one/ta", seed: int = 0) -> Pool:

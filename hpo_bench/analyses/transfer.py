@@ -106,26 +106,44 @@ def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[st
     chosen = [landscape for landscape in landscapes if landscape.name in found.landscapes]
     correct = all(landscape.card.units == FRACTION for landscape in chosen)
     unit = np.array([100 * (found.range[landscape.name] if correct else 1.0) for landscape in chosen])
-    intervals = Intervals([landscape.card.pair for landscape in chosen])
-    ones = np.ones(len(chosen))
-    at: dict[str, dict] = {}
-    saved: dict[str, dict] = {}
-    for point in points:
-        t = -1 if point == "end" else int(point) - 1
-        lost = {
-            optimizer: unit[:, None] * np.stack([curves[landscape.name][:, t] for landscape in chosen])
+    lost = {
+        point: {
+            optimizer: unit[:, None]
+            * np.stack([curves[one.name][:, -1 if point == "end" else int(point) - 1] for one in chosen])
             for optimizer, curves in found.test.items()
         }
-        at[point] = {one: _plain(intervals.of(mean_regret, own, ones)) for one, own in lost.items()}
-        saved[point] = {
-            one: _plain(intervals.difference(theirs, lost[reference], ones))
-            for one, theirs in lost.items()
-            if one != reference
+        for point in points
+    }
+    pairs = [landscape.card.pair for landscape in chosen]
+    unit_name = "points" if correct else "% of the range"
+    return {"landscapes": len(chosen), "unit": unit_name, **in_short(lost, pairs, reference=reference)}
+
+
+def in_short(lost: Mapping[str, Mapping[str, Array]], pairs: Sequence[str], *, reference: str) -> dict:
+    """Means of losses with 95% intervals over pairs, and how much more each optimiser loses than the reference.
+
+    Args:
+        lost: For each point and optimiser, shape (landscapes, seeds).
+        pairs: The pair of each landscape.
+        reference: Whose loss is compared with the others'.
+
+    Returns:
+        Plain JSON values: `at` and `saved`, by point and optimiser.
+    """
+    intervals, ones = Intervals(pairs), np.ones(len(pairs))
+    at = {point: {one: plain(intervals.of(mean_regret, own, ones)) for one, own in by.items()}
+          for point, by in lost.items()}  # fmt: skip
+    saved = {
+        point: {
+            one: plain(intervals.difference(theirs, by[reference], ones))
+            for one, theirs in by.items() if one != reference
         }
-    return {"landscapes": len(chosen), "unit": "points" if correct else "% of the range", "at": at, "saved": saved}
+        for point, by in lost.items()
+    }  # fmt: skip
+    return {"at": at, "saved": saved}
 
 
-def _plain(found: Interval) -> dict[str, float | None]:
+def plain(found: Interval) -> dict[str, float | None]:
     """An interval as plain JSON values."""
     plain = {"value": found.value, "low": found.low, "high": found.high}
     return {key: float(value) if np.isfinite(value) else None for key, value in plain.items()}

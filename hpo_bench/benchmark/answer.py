@@ -15,7 +15,7 @@ from hpo_bench.benchmark.tables import (
     when,
 )
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import counted, interval, listed, number
+from hpo_bench.display.words import counted, interval, listed, number, share
 from landscapes.landscape import Landscape
 
 USUAL = ("grid", "random")
@@ -53,6 +53,8 @@ def table(content: Mapping) -> TextTable:
     points = moments(content)
     order = sorted(content["optimizers"], key=lambda one: found["at"][points[0]][one]["value"])
     heads = [f"loss on unseen examples, {when(point)}" for point in points]
+    if content.get("goal") == "test":
+        return _replayed(content, order, points, heads)
     heads += [f"{NAMES['median_ror']} on the surrogate, {when(point)}" for point in points]
     rows = tuple(
         Row(
@@ -60,6 +62,25 @@ def table(content: Mapping) -> TextTable:
             (
                 *(interval(found["at"][point][one]) for point in points),
                 *(interval(content["optimizers"][one]["at"][point]["median_ror_all"]) for point in points),
+            ),
+            one,
+        )
+        for one in order
+    )
+    return TextTable(("optimiser", *heads), rows)
+
+
+def _replayed(content: Mapping, order: Sequence[str], points: Sequence[str], heads: Sequence[str]) -> TextTable:
+    """The same where answers were replayed: losses, how often the VLM is beaten, and what scores promise too much."""
+    found, end = content["unseen"], points[-1]
+    heads = [*heads, f"runs that beat the VLM, {when(points[0])}", f"reported score too high by, {when(end)}"]
+    rows = tuple(
+        Row(
+            content["optimizers"][one]["label"],
+            (
+                *(interval(found["at"][point][one]) for point in points),
+                share(found["beats"][points[0]][one]),
+                interval(found["optimism"][end][one]),
             ),
             one,
         )
@@ -80,6 +101,7 @@ def sentences(content: Mapping) -> dict[str, str]:
     said = {
         "What to use": _use(content),
         "What it gains on unseen examples": _gains(content),
+        "What its score promises": _promise(content),
         "What of that is beyond the noise": _noise(content),
         "What was real, and what interpolated": _real(content),
     }
@@ -147,12 +169,35 @@ def _gains(content: Mapping) -> str:
     )
 
 
+def _promise(content: Mapping) -> str:
+    """How often the reference's recommendation beats the base VLM, and how much too high its own score is."""
+    found = content["unseen"]
+    if content.get("goal") != "test":
+        return ""
+    reference = content["comparisons"]["reference"]
+    parts = [
+        f"{at(point)} {share(found['beats'][point][reference])} of runs recommend what beats the base VLM there, and "
+        f"its score on the examples that were tuned on is {interval(found['optimism'][point][reference])} points too "
+        "high"
+        for point in found["at"]
+    ]
+    few, most = min(found["examples"]), max(found["examples"])
+    each = f"{few:,}" if few == most else f"{few:,} to {most:,}"
+    return (
+        f"{_labels(content)[reference]}: {'; '.join(parts)}. Every setting answers {each} examples, so that t "
+        f"evaluations take t times as many answers. The best score on unseen examples is lucky itself, by "
+        f"{number(found['luck'])} points on average, and losses are too high by as much."
+    )
+
+
 def _unit(content: Mapping) -> str:
     return "points" if content["unseen"]["unit"] == "points" else "% of the range"
 
 
 def _noise(content: Mapping) -> str:
     noise = [one["noise_of_a_comparison"] for one in content["landscapes"] if one["noise_of_a_comparison"] is not None]
+    if content.get("goal") == "test":
+        return ""
     if not noise or content["unseen"]["unit"] != "points":
         return noise_sentence(content)
     pairs = len({one["pair"] for one in content["landscapes"]})

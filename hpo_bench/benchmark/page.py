@@ -56,7 +56,7 @@ def write_report(
     }
     if content["unseen"]:
         drawn, said, data = picture.draw(content), picture.describe(content), picture.data(content)
-        figures["answer"] = report.figure(Drawn("answer", drawn, picture.CAPTION, said, data))
+        figures["answer"] = report.figure(Drawn("answer", drawn, picture.caption(content), said, data))
     study_figures = [report.figure(drawn) for drawn in (study.figures if study else ())]
     maps: dict[str, Shown] = {}
     reports = []
@@ -94,6 +94,7 @@ def write_report(
             for number, (title, table) in enumerate((study.tables if study else {}).items(), start=1)
         ],
         recorded=bool(recorded),
+        replayed=content.get("goal") == "test",
         fidelity_rule=fidelity.rule(),
         shape_rule=fidelity.SHAPES,
         weak_count=sum(bool(one.weaknesses) for one in reports),

@@ -16,10 +16,13 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import Plan
+from hpo_bench.benchmark.replay.problem import ReplayedLandscape
+from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.runs import assemble
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.summary import summary
+from hpo_bench.benchmark.tables import moments
 from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
 from hpo_bench.files import sha256
@@ -28,6 +31,7 @@ from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.problems import functions
+from landscapes.landscape import Landscape
 from landscapes.problem import Problem
 from landscapes.suites import mini
 from landscapes.written import read_json
@@ -53,6 +57,8 @@ def plan(
     suites: Sequence[str] = (),
     start: str = "own",
     noisy: bool = False,
+    goal: str = "score",
+    examples_each: int | None = None,
 ) -> Plan:
     """What the user asked for, checked.
 
@@ -67,6 +73,8 @@ def plan(
         suites: The mini-suite of landscapes, or test functions, in place of all landscapes.
         start: Where runs begin.
         noisy: Whether optimisers see noise.
+        goal: "score", or "test" for what recommendations are worth on unseen examples.
+        examples_each: For the latter, how many examples every setting answers; None for as many as were tuned on.
 
     Raises:
         HpoBenchError: If it makes no sense.
@@ -81,6 +89,11 @@ def plan(
     of_functions = [suite for suite in suites if suite != mini.NAME]
     if of_functions and surrogate:
         raise UsageError("functions need no surrogate: leave out --surrogate")
+    if goal == "test" and (noisy or surrogate or of_functions):
+        told = "--noisy" if noisy else "--surrogate" if surrogate else "suites of functions"
+        raise UsageError(f"--goal test replays recorded answers, which have noise of their own; leave out {told}")
+    if goal != "test" and examples_each is not None:
+        raise UsageError("--examples-each needs --goal test, which replays answers example by example")
     found: list[Problem] = []
     if not suites:
         found += catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
@@ -90,6 +103,9 @@ def plan(
         found += catalogue.load_all(mini.names(patterns), surrogate=surrogate)
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
+    if goal == "test":
+        found = [ReplayedLandscape(one, examples_each) for one in found if isinstance(one, Landscape)]
+        return Plan(contenders, tuple(found), seeds, budget, start, noisy=True, judged=JUDGED)
     return Plan(contenders, tuple(found), seeds, budget, start, noisy)
 
 
@@ -141,7 +157,9 @@ def execute(
         # Test splits take as long as the landscapes themselves, so they come with the report alone.
         "unseen": None,
         "real": None,
+        "goal": "test" if replayed(finished) else "score",
     }
+    content["unseen"] = figures(finished, moments(content))
     if report:
         progress.print("drawing the report", highlight=False)
     content = publish(finished, content, folder, report=report, jobs=jobs, start=begun)

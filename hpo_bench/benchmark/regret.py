@@ -62,7 +62,19 @@ def random_searches(
     if not noise:
         return sample[np.minimum.accumulate(rank, axis=1)]
     regret = sample[rank]
-    seen = regret + noise * rng.standard_normal(regret.shape)
+    return taken(regret, regret + noise * rng.standard_normal(regret.shape))
+
+
+def taken(regret: FloatArray, seen: FloatArray) -> FloatArray:
+    """Regrets of what looks best so far, the last of equals.
+
+    Args:
+        regret: Of the settings of each search, shape (searches, n).
+        seen: What they seem to be, of the same shape.
+
+    Returns:
+        After each evaluation, of the same shape.
+    """
     best = np.minimum.accumulate(seen, axis=1)
-    last = np.maximum.accumulate(np.where(seen == best, np.arange(n), 0), axis=1)
+    last = np.maximum.accumulate(np.where(seen == best, np.arange(regret.shape[1]), 0), axis=1)
     return np.take_along_axis(regret, last, axis=1)

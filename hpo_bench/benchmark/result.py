@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.plan import Plan
-from hpo_bench.benchmark.regret import random_searches
+from hpo_bench.benchmark.regret import SEARCHES, random_searches, taken
 from hpo_bench.statistics.comparisons import Comparison, compare
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
@@ -118,15 +118,14 @@ class Benchmark:
     @cached_property
     def random_searches(self) -> list[FloatArray]:
         """Regrets of simulated random searches on each landscape, each of shape (searches, budget)."""
-        return [
-            random_searches(
-                landscape.regret_sample,
-                int(budget),
-                rng=np.random.default_rng(zlib.crc32(landscape.name.encode())),
-                noise=landscape.noise / landscape.range if self.plan.noisy else 0.0,
-            )
-            for landscape, budget in zip(self.landscapes, self.budgets, strict=True)
-        ]
+        found = []
+        for landscape, budget in zip(self.landscapes, self.budgets, strict=True):
+            rng = np.random.default_rng(zlib.crc32(landscape.name.encode()))
+            if self.plan.noisy:
+                found.append(taken(*landscape.tried((SEARCHES, int(budget)), rng=rng)))
+            else:
+                found.append(random_searches(landscape.regret_sample, int(budget), rng=rng))
+        return found
 
     @cached_property
     def random_curves(self) -> list[FloatArray]:

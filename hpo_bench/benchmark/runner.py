@@ -116,7 +116,7 @@ def _advance(
     shape = (len(runs), budget)
     native, scores, seconds = np.empty((*shape, chunk.dim)), np.empty(shape), np.empty(shape)
     evaluate = [run.evaluator(landscapes[run.landscape]) for run in runs]
-    recommended = np.full(shape, np.nan)
+    recommended, reported = np.full(shape, np.nan), np.full(shape, np.nan)
     for t in range(budget):
         # Of the processor and not of the clock on the wall: what else the machine does is not the optimiser's doing.
         before = _cpu_seconds(group)
@@ -129,13 +129,16 @@ def _advance(
             scores[row, t], error = evaluate[row](native[row, t])
             optimizer.tell(points[row], float(scores[row, t]), standard_error=error)
             if run.noisy and t:
-                recommended[row, t] = recommended[row, t - 1]
+                recommended[row, t], reported[row, t] = recommended[row, t - 1], reported[row, t - 1]
             if run.is_judged(t + 1) and np.isfinite(scores[row, : t + 1]).any():
-                problem = landscapes[run.landscape]
-                recommended[row, t] = problem.score(problem.space.from_unit(optimizer.recommend()[None]))[0]
+                problem, best = landscapes[run.landscape], optimizer.recommend()
+                recommended[row, t] = problem.score(problem.space.from_unit(best[None]))[0]
+                X, told = optimizer.history
+                reported[row, t] = next((y for x, y in zip(X, told, strict=True) if np.array_equal(x, best)), np.nan)
         if counter is not None:
             _count(counter, len(runs) * (t + 1))
-    return _table(chunk, group, landscapes, native, scores, recommended, seconds)
+    judged = {"recommended": recommended, "reported": reported} if runs[0].noisy else {}
+    return _table(chunk, group, landscapes, native, scores, judged, seconds)
 
 
 def _cpu_seconds(group: Sequence[Optimizer]) -> float:
@@ -148,7 +151,7 @@ def _table(
     landscapes: Mapping[str, Problem],
     native: np.ndarray,
     scores: np.ndarray,
-    recommended: np.ndarray,
+    judged: Mapping[str, np.ndarray],
     seconds: np.ndarray,
 ) -> pa.Table:
     runs, budget = chunk.runs, chunk.runs[0].budget
@@ -171,7 +174,7 @@ def _table(
             "t": pa.array(np.tile(np.arange(1, budget + 1, dtype=np.int32), len(runs))),
             **{name: pa.array(values.ravel(), from_pandas=True) for name, values in parameters.items()},
             "score": pa.array(scores.ravel(), from_pandas=True),
-            **({"recommended": pa.array(recommended.ravel(), from_pandas=True)} if runs[0].noisy else {}),
+            **{name: pa.array(values.ravel(), from_pandas=True) for name, values in judged.items()},
             "restart": pa.array(restart.ravel()),
             "restart_reason": pa.array(reasons, type=pa.string()),
             "ask_seconds": pa.array(seconds.ravel()),

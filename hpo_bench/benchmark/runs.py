@@ -75,8 +75,9 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
         `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
         (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
-        `ask_seconds` (the optimiser's own processor time, shared evenly by the runs that were asked together). All but
-        `ask_seconds` are the same every time.
+        `ask_seconds` (the optimiser's own processor time, shared evenly by the runs that were asked together); with
+        noise also `reported`, the score that it was told of what it recommends. All but `ask_seconds` are the same
+        every time.
     """
     by_name = {landscape.name: landscape for landscape in landscapes}
     about = pd.DataFrame(
@@ -106,5 +107,6 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
     if lacking := [name for name in names if name not in frame]:
         raise ResultsError(f"stored runs have no column {lacking[0]!r}; delete the store, and they will be made again")
     return frame.assign(best_so_far=best, regret=regret)[
-        [*about.columns[1:], "t", *names, "score", "best_so_far", "regret", "restart", "restart_reason", "ask_seconds"]
-    ]
+        [*about.columns[1:], "t", *names, "score", "best_so_far", "regret", "restart", "restart_reason", "ask_seconds",
+         *(["reported"] if "reported" in frame else [])]
+    ]  # fmt: skip

@@ -128,7 +128,8 @@ class ResultsFolder:
 
         Args:
             table: Columns `key`, `t`, the parameters, `score`, `restart`, `restart_reason` and `ask_seconds`; with
-                noise `recommended`, too: the score, without noise, of what the optimiser would recommend after it.
+                noise `recommended`, too: the score, without noise, of what the optimiser would recommend after it, and
+                `reported`: the noisy score that it was told there.
         """
         # By all its keys: another group that shares some of them, of another process, must not be replaced.
         name = hashlib.sha256("\n".join(sorted(_keys(table))).encode()).hexdigest()

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from hpo_bench.benchmark import tiers
+from hpo_bench.benchmark import answer, tiers
 from hpo_bench.benchmark.tables import (
     above_noise,
     comparison_sentence,
@@ -14,6 +14,7 @@ from hpo_bench.benchmark.tables import (
     sound_sentence,
     when,
 )
+from hpo_bench.display.words import counted
 
 FOLD = 13
 """Letters of a line of a head."""
@@ -26,6 +27,13 @@ def show(content: dict, console: Console) -> None:
         content: What `summary.summary` made.
         console: Where to.
     """
+    if content.get("goal") == "test":
+        on = counted(len(content["landscapes"]), "landscape")
+        title = f"What is recommended, on unseen examples [95% interval over pairs] of {on}"
+        console.print(answer.table(content).printed(title=title, fold=FOLD))
+        for head, sentence in answer.sentences(content).items():
+            console.print(f"{head}: {sentence}", highlight=False, soft_wrap=True)
+        return
     total = len(content["landscapes"])
     on = "1 landscape" if total == 1 else f"all {total} landscapes"
     seen = "the optimisers see noise" if content["noisy"] else "without noise"
@@ -36,9 +44,9 @@ def show(content: dict, console: Console) -> None:
         )
     )
     console.print(noise_sentence(content), highlight=False, soft_wrap=True)
-    if counted := above_noise(content):
+    if resolved := above_noise(content):
         console.print()
-        console.print(counted.printed(title="On the other landscapes alone", fold=FOLD))
+        console.print(resolved.printed(title="On the other landscapes alone", fold=FOLD))
     if words := sound_sentence(content):
         console.print(words, highlight=False, soft_wrap=True)
     if firm := sound(content):

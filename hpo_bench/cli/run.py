@@ -33,6 +33,8 @@ Examples:
   hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
   hpo-bench run --landscapes-dir my-grids          your own recorded grids
   hpo-bench run --peers --suite bbob --noisy       other packages' optimisers, on noisy test functions
+  hpo-bench run --goal test                        what recommendations are worth on unseen examples
+  hpo-bench run --goal test --budget 8 --examples-each 800    few settings on many examples
   hpo-bench run --ray-address auto                 on a Ray cluster
 """
 
@@ -56,6 +58,15 @@ Examples:
     help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
+@click.option(
+    "--goal", type=Choice(["score", "test"]), default="score", show_default=True,
+    help="What counts: regret on the surrogate, or the score of what is recommended on examples that no run sees, by "
+    "replaying recorded answers.",
+)  # fmt: skip
+@click.option(
+    "--examples-each", type=click.IntRange(min=20), metavar="N",
+    help="With --goal test, how many examples each setting answers.  [default: as many as were tuned on]",
+)  # fmt: skip
 @JOBS
 @RAY_ADDRESS
 @click.option("--backend", type=Choice(["local", "ray"]), hidden=True)
@@ -80,6 +91,8 @@ def command(
     suites: tuple[str, ...],
     start: str,
     noisy: bool,
+    goal: str,
+    examples_each: int | None,
     ray_address: str | None,
     backend: str | None,
     sensitivity: bool,
@@ -111,7 +124,7 @@ def command(
     result = api.run_benchmark(
         identities, landscapes=patterns, seeds=seeds, budget=budget, results=results, report=not no_report,
         jobs=jobs or 0, ray_address=ray_address, surrogate=surrogate, landscapes_dir=landscapes_dir,
-        peers=with_peers, suites=suites, start=start, noisy=noisy,
+        peers=with_peers, suites=suites, start=start, noisy=noisy, goal=goal, examples_each=examples_each,
     )  # fmt: skip
     # A pipe has no width of its own, and the table needs about this much.
     show(result.summary, output(width=160))

@@ -14,12 +14,22 @@ from hpo_bench.display.words import interval
 
 LEAST = 0.01
 """Ratios below this are drawn at the edge."""
+_READ = "Left to right: after so many evaluations. Bars are 95% intervals over pairs; lower is better in both."
 CAPTION = (
     "Above: what the setting that validation picks loses on examples that tuning never saw, against the best that "
     "there is for them. Below: median regret over random on the surrogate that optimisers see (their distance from its "
-    "optimum, over that of uniform random search; 1 is random). Left to right: after so many evaluations. Bars are 95% "
-    "intervals over pairs; lower is better in both."
+    f"optimum, over that of uniform random search; 1 is random). {_READ}"
 )
+REPLAYED = (
+    "Above: what the recommended setting loses on examples that no run saw, against the best recorded one. Below: that "
+    f"over what uniform random search loses, the median over landscapes; 1 is random. {_READ}"
+)
+"""Where recorded answers were replayed."""
+
+
+def caption(content: Mapping) -> str:
+    """What stands below it."""
+    return REPLAYED if content.get("goal") == "test" else CAPTION
 
 
 def draw(content: Mapping) -> Figure:
@@ -45,7 +55,9 @@ def draw(content: Mapping) -> Figure:
         for row in grid:
             row[0].set_yticks(range(len(order)), labels)
         grid[0][len(points) // 2].set_xlabel(f"loss on unseen examples, {found['unit']}")
-        grid[1][len(points) // 2].set_xlabel("median regret over random, on the surrogate")
+        grid[1][len(points) // 2].set_xlabel(
+            "median regret over random" + ("" if content.get("goal") == "test" else ", on the surrogate")
+        )
     return figure
 
 

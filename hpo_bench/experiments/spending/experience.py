@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_bench.experiments.spending.pools import Pool
+from hpo_bench.benchmark.replay.pool import Pool
+from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, Whole
 
 Array = NDArray[np.float64]
@@ -67,7 +68,7 @@ def begun(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
 
 
 def _rows(name: str, plan: Whole, pools: Sequence[Pool], examples: int, draws: int) -> Iterator[tuple[object, ...]]:
-    drawn = [one.draw(seed) for one in pools for seed in range(draws)]
+    drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     for step in plan.run(drawn, examples):
         if step.rule == (MEAN if plan.optimizer == "gp-bo" else HIGHEST):
             draw = drawn[step.draw]

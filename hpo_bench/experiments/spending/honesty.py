@@ -8,7 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from hpo_bench.experiments.spending.pools import Draw, Pool
+from hpo_bench.benchmark.replay.pool import Pool
+from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.posterior import errors_of, means
 from hpo_bench.experiments.spending.whole import Whole
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
@@ -70,7 +71,7 @@ def honest(draws: Sequence[Draw], examples: int) -> Iterator[Found]:
 
 def on_pools(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
     """Honest scores on recorded answers, whose truth is the unseen half of the examples and has an error of its own."""
-    drawn = [one.draw(seed) for one in pools for seed in range(draws)]
+    drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     rows = []
     for found in honest(drawn, examples):
         draw = drawn[found.draw]
@@ -84,7 +85,7 @@ def in_worlds(count: int, examples: int) -> pd.DataFrame:
     """The same in simulated worlds, whose truth is known."""
     worlds = [world(seed, examples) for seed in range(count)]
     rows = []
-    for found in honest([pool.draw(0) for pool, _ in worlds], examples):
+    for found in honest([Draw.of(pool, 0) for pool, _ in worlds], examples):
         pool, truth = worlds[found.draw]
         here = float(truth[found.place])
         rows.append(_row("simulation", pool.pair, examples, found, here, found.error, float(truth.max()) - here))

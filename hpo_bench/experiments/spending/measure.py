@@ -8,9 +8,10 @@ from typing import Protocol
 
 import pandas as pd
 
+from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.spending import experience, honesty, stopping
-from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, Pool, dense, shipped, sweeps
+from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.whole import Step, Whole
 from hpo_bench.files import write
@@ -194,7 +195,7 @@ class Measurement:
 
     def _rows(self, job: Replay) -> pd.DataFrame:
         pools = [one for one in self._source(job.source) if one.dim == job.dim]
-        draws = [one.draw(seed) for one in pools for seed in range(job.draws)]
+        draws = [Draw.of(one, seed) for one in pools for seed in range(job.draws)]
         if isinstance(job.plan, Whole):
             draws = [one for one in draws if one.seen.shape[1] >= NEARLY * job.size]
         return pd.DataFrame(

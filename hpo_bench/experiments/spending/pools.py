@@ -1,72 +1,28 @@
-"""Settings of a merge with every answer to thousands of examples: what can be replayed as if it were tuned anew."""
+"""Where plans are replayed: pools of settings with every answer, half of whose examples no plan sees."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.benchmark.replay.pool import Pool, as_it_is, fine, recorded
 from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.card import Card
-from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet
-from landscapes.outcomes import FILE, Outcomes
-from landscapes.recording import SPLIT, Truth
+from landscapes.recording import Truth
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-VLM = (1.0, 0.0)
-"""The VLM as it is, as a setting of Task Arithmetic."""
 DENSE, SHIPPED, SWEEPS = "dense", "landscapes", "sweeps"
 SWEEP_COLUMNS = ("task", "prompt", "alpha", "id", "correct")
 LEAST_SWEPT = 300
 """Tasks with fewer examples leave too few that are unseen."""
-
-
-@dataclass(frozen=True, eq=False)
-class Pool:
-    """One landscape's settings and how each was answered, example by example.
-
-    Attributes:
-        name: PAIR/METHOD, or what a sweep is called.
-        pair: Of which models; the unit of inference.
-        domain: What the benchmark is about.
-        X: The settings in the unit cube, of shape (n, d).
-        answers: Scores of the m examples at each, of shape (n, m).
-        base: Scores of the VLM as it is, of shape (m,).
-    """
-
-    name: str
-    pair: str
-    domain: str
-    X: Array
-    answers: NDArray[np.float32]
-    base: NDArray[np.float32]
-
-    @property
-    def dim(self) -> int:
-        """Number of hyperparameters."""
-        return self.X.shape[1]
-
-    @cached_property
-    def worth(self) -> Array:
-        """Mean score of each setting over all examples, of shape (n,): the truth, as far as it is known."""
-        return self.answers.mean(axis=1, dtype=np.float64)
-
-    def nearest(self, points: Array) -> Places:
-        """The setting nearest to each point of the cube, of shape (k,), for points of shape (k, d)."""
-        return ((points[:, None] - self.X) ** 2).sum(axis=2).argmin(axis=1)
-
-    def draw(self, seed: int) -> "Draw":
-        """Half the examples to tune on, in random order, and the other half unseen."""
-        order = np.random.default_rng([seed, *self.name.encode()]).permutation(self.answers.shape[1])
-        half = len(order) // 2
-        return Draw(self, seed, self.answers[:, order[:half]], order[half:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +40,13 @@ class Draw:
     seed: int
     seen: NDArray[np.float32]
     unseen: Places
+
+    @classmethod
+    def of(cls, pool: Pool, seed: int) -> Self:
+        """Half the examples to tune on, in random order, and the other half unseen."""
+        order = np.random.default_rng([seed, *pool.name.encode()]).permutation(pool.answers.shape[1])
+        half = len(order) // 2
+        return cls(pool, seed, pool.answers[:, order[:half]], order[half:])
 
     @cached_property
     def totals(self) -> NDArray[np.float32]:
@@ -114,24 +77,15 @@ def dense(root: Path | None = None) -> Iterator[Pool]:
     for name in catalogue.names(root):
         folder = catalogue.find(name, root)
         truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
-        if truth is not None and (answers := _fine(folder)) is not None:
-            yield _pool(name, truth.card, answers.X, answers.correct, _vlm(answers))
+        if truth is not None and (answers := fine(folder)) is not None:
+            yield Pool.of(name, truth.card, answers.X, answers.correct, as_it_is(answers))
 
 
 def shipped(root: Path | None = None) -> Iterator[Pool]:
     """The landscapes that ship: recorded grid and held-out settings together, test examples."""
     for name in catalogue.names(root):
-        folder = catalogue.find(name, root)
-        card = Card.read(folder / "card.yaml")
-        held_out = Truth.read(folder, card, design="held-out")
-        beside, vlm = None if held_out is None else held_out.outcomes(), _fine(folder.parent / "ta")
-        if beside is None or vlm is None:
-            continue
-        grid = Outcomes.read(folder / FILE, card.space, split=SPLIT)
-        if not (np.array_equal(grid.ids, beside.ids) and np.array_equal(grid.ids, vlm.ids)):
-            raise InvalidGridError(f"{folder}: grid, held-out settings and dense grid have different test examples")
-        X, first = np.unique(np.concatenate((grid.X, beside.X)), axis=0, return_index=True)
-        yield _pool(name, card, X, np.concatenate((grid.correct, beside.correct))[first], _vlm(vlm))
+        if (pool := recorded(name, catalogue.find(name, root))) is not None:
+            yield pool
 
 
 def sweeps(path: Path) -> Iterator[Pool]:
@@ -156,22 +110,3 @@ def sweeps(path: Path) -> Iterator[Pool]:
         if table.shape[1] >= LEAST_SWEPT:
             answers = table.to_numpy()
             yield Pool(name, str(task), "audio", table.index.to_numpy(float)[:, None], answers, answers[-1])
-
-
-@lru_cache(maxsize=1)
-def _fine(folder: Path) -> Outcomes | None:
-    """The fine grid of a landscape; the last is kept, for landscapes of one pair come one after another."""
-    truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
-    return None if truth is None else truth.outcomes()
-
-
-def _pool(name: str, card: Card, X: Array, correct: Array, base: Array) -> Pool:
-    X = card.space.to_unit(X)
-    return Pool(name, card.pair, card.domain, X, correct.astype(np.float32), base.astype(np.float32))
-
-
-def _vlm(dense_answers: Outcomes) -> Array:
-    place = np.flatnonzero(np.all(np.isclose(dense_answers.X, VLM), axis=1))
-    if len(place) != 1:
-        raise InvalidGridError("the dense grid lacks the VLM as it is, vl_weight 1 and exp_weight 0; record it again")
-    return dense_answers.correct[place[0]]

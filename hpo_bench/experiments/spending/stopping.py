@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hpo_bench.experiments.spending.pools import Pool
+from hpo_bench.benchmark.replay.pool import Pool
+from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.posterior import errors_of, means
 from hpo_bench.experiments.spending.whole import Whole
 from hpo_bench.tuning.stopping import LEAST_TRIALS, gain_ahead
@@ -28,7 +29,7 @@ def stopped(pools: Sequence[Pool], examples: int, *, draws: int, budget: int) ->
         A row for each draw and threshold: settings until the end, the loss there, and that at the end of the budget, in
         points.
     """
-    drawn = [one.draw(seed) for one in pools for seed in range(draws)]
+    drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     counts = [min(examples, one.seen.shape[1]) for one in drawn]
     gained, lost = [], []
     for places in Whole("gp-bo", (budget,)).replay(drawn, counts):

@@ -81,7 +81,7 @@ def write_report(store: TrialStore) -> Path:
                 overhead=Overhead.read(folder),
             ).items()
         },
-        costs=_costs(trials),
+        costs=_costs(trials, result),
     )
     write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
     return folder / FILE
@@ -113,9 +113,10 @@ def _before_and_after(folder: Path, result: TuningResult) -> tuple[Answers, Answ
     return read_answers(before), read_answers(honest.answers_path(folder) if result.cross_fitted else after)
 
 
-def _costs(trials: Sequence[Trial]) -> Mapping[str, float]:
+def _costs(trials: Sequence[Trial], result: TuningResult) -> Mapping[str, float]:
     return {
         "trials": len(trials),
+        "examples": sum(trial.score is not None for trial in trials) * result.tuned_on,
         "merge": sum(trial.cost.merge_seconds for trial in trials),
         "evaluation": sum(trial.cost.eval_seconds for trial in trials),
         "dollars": sum(trial.cost.dollars for trial in trials),

@@ -10,6 +10,7 @@ from hpo_bench.experiments.spending import experience, honesty, measure
 from hpo_bench.experiments.spending.fit import check, choice, fit
 from hpo_bench.experiments.spending.honesty import honest, world
 from hpo_bench.experiments.spending.page import write_page
+from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.tuning.planning.spending import LossModel
 
 
@@ -98,7 +99,7 @@ def test_points_from_experience_are_where_others_were_best() -> None:
 
 def test_honest_scores_are_of_the_recommended_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(honesty, "TRIALS", (8, 10))
-    draws = [pool().draw(seed) for seed in range(2)]
+    draws = [Draw.of(pool(), seed) for seed in range(2)]
     found = list(honest(draws, 200))
     assert {(one.way, one.settings) for one in found} == {
         (w, t) for w in (honesty.CROSS_FITTED, honesty.SPLIT_OFF) for t in (8, 10)

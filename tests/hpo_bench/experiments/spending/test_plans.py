@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import friedmanchisquare
 from toys_of_spending import pool
 
+from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, Whole
 
@@ -10,7 +11,7 @@ RACERS = [Halving(), Hyperband(), FRace(), UcbE(), HbBops()]
 
 
 def test_every_setting_answers_the_same_examples() -> None:
-    draws = [pool().draw(seed) for seed in range(3)]
+    draws = [Draw.of(pool(), seed) for seed in range(3)]
     steps = list(Whole("gp-bo", (4, 8)).run(draws, 100))
     assert {(step.rule, step.settings) for step in steps} == {(HIGHEST, 4), (HIGHEST, 8), (MEAN, 4), (MEAN, 8)}
     for step in steps:
@@ -20,20 +21,20 @@ def test_every_setting_answers_the_same_examples() -> None:
 
 
 def test_grid_scores_its_points_and_picks_the_highest() -> None:
-    draw = pool(noisy=False).draw(0)
+    draw = Draw.of(pool(noisy=False), 0)
     (step,) = Whole("grid", (49,), {"levels": 7}).run([draw], 400)
     assert step.place == 24
 
 
 def test_draws_a_few_examples_short_take_all_they_have() -> None:
-    draw = pool(examples=798).draw(0)
+    draw = Draw.of(pool(examples=798), 0)
     (step,) = Whole("random", (5,)).run([draw], 400)
     assert (step.examples, step.evaluations) == (399, 5 * 399)
 
 
 @pytest.mark.parametrize("plan", RACERS, ids=lambda plan: type(plan).__name__)
 def test_racers_keep_to_the_budget_and_find_something_good(plan) -> None:
-    draws, budget = [pool().draw(seed) for seed in range(2)], 800
+    draws, budget = [Draw.of(pool(), seed) for seed in range(2)], 800
     steps = list(plan.run(draws, budget))
     assert steps == list(plan.run(draws, budget))
     assert all(budget / 2 < step.evaluations <= budget for step in steps)

@@ -7,13 +7,13 @@ import pytest
 from toys_of_spending import pool
 
 from hpo_bench.errors import UsageError
-from hpo_bench.experiments.spending.pools import dense, shipped, sweeps
+from hpo_bench.experiments.spending.pools import Draw, dense, shipped, sweeps
 from landscapes import catalogue
 
 
 def test_half_of_the_examples_is_unseen() -> None:
     one = pool()
-    draw, again, other = one.draw(0), one.draw(0), one.draw(1)
+    draw, again, other = Draw.of(one, 0), Draw.of(one, 0), Draw.of(one, 1)
     assert draw.seen.shape == (49, 400)
     assert len(set(draw.unseen)) == 400
     np.testing.assert_allclose(draw.seen.sum(axis=1) + one.answers[:, draw.unseen].sum(axis=1), one.answers.sum(axis=1))
@@ -23,7 +23,7 @@ def test_half_of_the_examples_is_unseen() -> None:
 
 
 def test_nothing_is_lost_at_the_best_setting() -> None:
-    draw = pool(noisy=False).draw(0)
+    draw = Draw.of(pool(noisy=False), 0)
     assert draw.best == draw.truth.max() == draw.truth[24]
     assert draw.pool.nearest(np.array([[0.5, 0.5], [0.0, 0.1]])).tolist() == [24, 7]
 

@@ -1,0 +1,141 @@
+"""A recorded landscape as tuning meets it: a setting scores what some examples say, and counts what others say."""
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
+
+from hpo_bench.benchmark.replay.pool import Pool, recorded
+from hpo_bench.statistics.examples import error_of_difference, error_of_mean
+from landscapes.errors import InvalidGridError
+from landscapes.landscape import Landscape
+from landscapes.problem import Problem
+from surrogates.extrema import Extremum
+
+Array = NDArray[np.float64]
+
+VERSION = 1
+"""Raised when the same recording leads to other scores."""
+SETS = 64
+"""Sets of examples that are drawn to say what Random reaches."""
+
+
+class ReplayedLandscape(Problem):
+    """The settings of a landscape that were merged, and nothing in between, scored example by example.
+
+    Half of the examples, the same for every run, are unseen: they tell what a setting is worth. A run draws its own
+    examples from the other half, and is told the mean over these and the standard error of the paired difference to
+    the nearest setting before, as `hpo-bench tune` tells it. Proposals are rounded to the nearest recorded setting.
+
+    Args:
+        landscape: With every answer to its test examples, held-out settings, and a fine grid for the VLM as it is.
+        examples: How many examples every setting answers, or all that there are if these are fewer; by default as many
+            as the landscape was tuned on.
+
+    Raises:
+        InvalidGridError: If answers were not recorded.
+    """
+
+    def __init__(self, landscape: Landscape, examples: int | None = None) -> None:
+        self.name, self.card, self.space = landscape.name, landscape.card, landscape.space
+        pool = None if landscape.folder is None else recorded(landscape.name, landscape.folder)
+        if pool is None:
+            raise InvalidGridError(
+                f"{landscape.name} has no answer to every example at held-out settings and at the VLM as it is, which "
+                "unseen examples need; record them, or leave it out"
+            )
+        self.outcomes_hash = landscape.outcomes_hash
+        self._of = landscape.content_hash
+        self._set(pool, examples or len(landscape.outcomes.ids if landscape.outcomes is not None else ()))
+
+    def _set(self, pool: Pool, examples: int) -> None:
+        order = np.random.default_rng(list(self.name.encode())).permutation(pool.answers.shape[1])
+        half = len(order) // 2
+        self._pool = pool
+        self._unseen, self._seen = order[half:], order[:half]
+        self.examples = min(examples or half, half)
+        self._truth = pool.answers[:, self._unseen].mean(axis=1, dtype=np.float64)
+        self.base = float(pool.base[self._unseen].mean(dtype=np.float64))
+        """Score of the VLM as it is on the unseen examples."""
+
+    @cached_property
+    def _near(self) -> KDTree:
+        return KDTree(self._pool.X)
+
+    def _places(self, u: Array) -> NDArray[np.int64]:
+        return self._near.query(u)[1]
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of the nearest recorded settings on the unseen examples, of shape (n,); see `Problem`."""
+        return self._scores_in_cube(self.space.to_unit(x))
+
+    def _scores_in_cube(self, u: Array) -> Array:
+        return self._truth[self._places(u)]
+
+    @property
+    def optimum(self) -> Extremum:
+        """The best recorded setting on the unseen examples, which is lucky by a little; see `luck`."""
+        return self._extremum(int(self._truth.argmax()))
+
+    @property
+    def minimum(self) -> Extremum:
+        """The worst recorded setting on the unseen examples."""
+        return self._extremum(int(self._truth.argmin()))
+
+    def _extremum(self, place: int) -> Extremum:
+        return Extremum(self.space.from_unit(self._pool.X[[place]])[0], float(self._truth[place]), 0.0)
+
+    @property
+    def luck(self) -> float:
+        """How much higher the best score on the unseen examples is than that of what is best on all, in score units."""
+        return float(self._truth.max() - self._truth[self._pool.worth.argmax()])
+
+    @property
+    def noise(self) -> float:
+        """A run's standard error of one score beside its neighbours', in score units."""
+        return self.regret_noise / 2**0.5
+
+    @cached_property
+    def regret_noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Standard error of a paired difference near the best setting, on as many examples as a run sees."""
+        best = int(self._truth.argmax())
+        nearest = self._near.query(self._pool.X[best], k=min(1 + 2 * self.space.dim, len(self._pool.X)))[1][1:]
+        differences = self._pool.answers[best] - self._pool.answers[nearest]
+        return float(np.median(differences.std(axis=1, ddof=1)) / self.examples**0.5)
+
+    @property
+    def content_hash(self) -> str:
+        """Of the landscape, its answers, and how many examples a setting answers."""
+        what = f"replay {VERSION} {self._of} {self.outcomes_hash} {self.examples}"
+        return hashlib.sha256(what.encode()).hexdigest()
+
+    def noisily(self, seed: int) -> Callable[[Array], tuple[float, float]]:
+        """See `Problem`; examples are drawn by the seed, the same for all settings of a run and for all optimisers."""
+        own = self._pool.answers[:, self._drawn(np.random.default_rng([seed, 2]))]
+        before: list[tuple[Array, int]] = []
+
+        def evaluate(x: Array) -> tuple[float, float]:
+            u = self.space.to_unit(x[None])[0]
+            place = int(self._places(u[None])[0])
+            answers = own[place].astype(np.float64)
+            error = error_of_mean(answers)
+            if before:
+                _, nearest = min(before, key=lambda one: float(np.linalg.norm(one[0] - u)))
+                error = error_of_difference(answers - own[nearest]) / 2**0.5
+            before.append((u, place))
+            return float(answers.mean()), error
+
+        return evaluate
+
+    def tried(self, shape: tuple[int, int], *, rng: np.random.Generator) -> tuple[Array, Array]:
+        """See `Problem`: each search has one of a few draws of the examples."""
+        places = self._places(rng.random((*shape, self.space.dim)))
+        seen = np.stack([self._pool.answers[:, self._drawn(rng)].mean(axis=1) for _ in range(SETS)])
+        own = seen[np.arange(shape[0])[:, None] % SETS, places]
+        return self.regret(self._truth)[places], self.regret(own)
+
+    def _drawn(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.permutation(self._seen)[: self.examples]

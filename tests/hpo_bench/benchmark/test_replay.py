@@ -1,0 +1,114 @@
+"""Recorded answers replayed example by example: what recommendations are worth on examples that nobody tuned on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+import synthetic_truth
+from click.testing import CliRunner
+
+from hpo_bench import api
+from hpo_bench.benchmark.regret import taken
+from hpo_bench.benchmark.replay.problem import ReplayedLandscape
+from hpo_bench.cli.run import command
+from hpo_bench.errors import UsageError
+from landscapes.errors import InvalidGridError
+from landscapes.landscape import Landscape
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("replay")
+    folder = synthetic.record(place, "smooth-a/ta")
+    synthetic_truth.hold_out(folder)
+    synthetic_truth.dense(folder)
+    return place
+
+
+@pytest.fixture(scope="module")
+def landscape(root: Path) -> Landscape:
+    return Landscape.read(root / "smooth-a" / "ta")
+
+
+def test_a_run_never_sees_the_examples_that_count(landscape: Landscape) -> None:
+    replay = ReplayedLandscape(landscape, 100)
+    assert replay.examples == 100
+    pool, seen = replay._pool, set()
+    for seed in range(40):
+        seen |= set(replay._drawn(np.random.default_rng([seed, 2])).tolist())
+    assert len(seen) == 160
+    assert not seen & set(replay._unseen.tolist())
+    place = 7
+    x = replay.space.from_unit(pool.X[[place]])
+    assert replay.score(x)[0] == pytest.approx(pool.answers[place, replay._unseen].mean())
+    told, error = replay.noisily(3)(x[0])
+    own = pool.answers[place, replay._drawn(np.random.default_rng([3, 2]))]
+    assert told == pytest.approx(own.mean())
+    assert error == pytest.approx(own.std() / 10, rel=0.1)
+
+
+def test_errors_are_those_of_paired_differences_and_runs_repeat(landscape: Landscape) -> None:
+    replay = ReplayedLandscape(landscape)
+    assert replay.examples == 80, "as many as were tuned on"
+    points = replay.space.from_unit(np.array([[0.5, 0.5], [0.55, 0.5], [0.5, 0.5]]))
+    first, second = ([evaluate(x) for x in points] for evaluate in (replay.noisily(0), replay.noisily(0)))
+    assert first == second
+    assert first[0] != replay.noisily(1)(points[0])
+    assert first[2][0] == first[0][0]
+    assert first[1][1] < first[0][1] / 2
+    assert replay.content_hash != ReplayedLandscape(landscape, 40).content_hash != landscape.content_hash
+
+
+def test_nothing_is_better_than_the_optimum_and_random_is_what_it_does(landscape: Landscape) -> None:
+    replay = ReplayedLandscape(landscape, 40)
+    regret = replay.regret(replay.score(replay.space.from_unit(np.random.default_rng(0).random((500, 2)))))
+    assert regret.min() >= 0.0
+    assert replay.regret([replay.optimum.score, replay.minimum.score]).tolist() == [0.0, 1.0]
+    simulated = taken(*replay.tried((2000, 8), rng=np.random.default_rng(0))).mean(axis=0)
+    real = np.array([_random_search(replay, seed, 8) for seed in range(400)]).mean(axis=0)
+    assert simulated == pytest.approx(real, abs=0.035)
+    assert simulated[-1] < simulated[0]
+
+
+def _random_search(replay: ReplayedLandscape, seed: int, n: int) -> np.ndarray:
+    points = replay.space.from_unit(np.random.default_rng([seed, 99]).random((n, 2)))
+    evaluate = replay.noisily(seed)
+    told = np.array([evaluate(x)[0] for x in points])
+    best = [int(told[: t + 1].argmax()) for t in range(n)]
+    return replay.regret(replay.score(points[best]))
+
+
+def test_a_benchmark_says_what_recommendations_are_worth(root: Path, tmp_path: Path) -> None:
+    run = ["--goal", "test", "--landscapes-dir", str(root), "-o", "gp-bo", "-o", "random", "--seeds", "3", "--budget",
+           "12", "--examples-each", "60", "-j", "1", "--results", str(tmp_path / "results")]  # fmt: skip
+    done = CliRunner().invoke(command, run, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "What is recommended, on unseen examples" in done.output
+    assert "Every setting answers 60 examples" in done.output
+    content = json.loads((tmp_path / "results" / "summary.json").read_text())
+    found = content["unseen"]
+    runs = pd.read_parquet(tmp_path / "results" / "runs.parquet")
+    own = runs[(runs["optimizer"] == "gp-bo") & (runs["t"] == 12)]
+    replay = ReplayedLandscape(Landscape.read(root / "smooth-a" / "ta"), 60)
+    assert found["at"]["end"]["gp-bo"]["value"] == pytest.approx(
+        100 * (replay.optimum.score - own["best_so_far"].mean())
+    )
+    assert found["optimism"]["end"]["gp-bo"]["value"] == pytest.approx(
+        100 * (own["reported"] - own["best_so_far"]).mean(), abs=1e-9
+    )
+    assert found["beats"]["end"]["gp-bo"] == pytest.approx((own["best_so_far"] > replay.base).mean())
+    page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+    assert "Half of the examples, the same for all runs" in page
+
+
+def test_what_cannot_be_replayed_is_refused(tmp_path: Path, landscape: Landscape) -> None:
+    bare = Landscape.read(synthetic.record(tmp_path, "smooth-b/ta"))
+    with pytest.raises(InvalidGridError, match="has no answer to every example at held-out settings"):
+        ReplayedLandscape(bare)
+    with pytest.raises(UsageError, match="leave out --noisy"):
+        api.run_benchmark(["random"], goal="test", noisy=True)
+    with pytest.raises(UsageError, match="needs --goal test"):
+        api.run_benchmark(["random"], examples_each=40)
