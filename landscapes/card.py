@@ -1,41 +1,33 @@
 """The card of a landscape: what was merged, how it was measured, and how to record it again."""
 
 import math
+import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 
-from landscapes import card_checks as checks
-from landscapes.errors import InvalidSpaceError
+from landscapes.errors import InvalidCardError, InvalidSpaceError
 from landscapes.files import replacing
 from landscapes.space import Parameter, SearchSpace
-from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, TIERS
+from landscapes.terms import ELSEWHERE, Domain, Method, Tier
+from landscapes.written import Count, Text, as_record, read_yaml
 
 FILE = "card.yaml"
-SPLITS = ("validation", "test")
 FITTED = ("study", "wide", "sweep")
 """Designs that a surrogate is fitted to: the study's grid, one over the box of live tuning, or any other sweep."""
 HELD_OUT = ("held-out", "dense", "masks")
 """Designs that no surrogate is ever fitted to: settings over the box, a dense grid beyond it, many DARE masks."""
 USUAL = {"scale": "linear", "integer": False}
 """Keys of a parameter that a card has only where they are otherwise."""
-TEXTS = (
-    "name",
-    "pair",
-    "domain",
-    "benchmark",
-    "method",
-    "base",
-    "metric",
-    "units",
-    "split_rule",
-    "licence",
-    "date",
-    "command",
-)
+
+
+def is_slug(value: str) -> bool:
+    """Whether a text makes a good folder name on every system."""
+    return re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", value) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,58 +88,52 @@ class Card:
         InvalidCardError: If a value makes no sense; the message names file and key.
     """
 
-    name: str
-    pair: str
-    tier: str = ELSEWHERE
-    domain: str
-    benchmark: str
-    method: str
+    name: Text
+    pair: Text
+    tier: Tier = ELSEWHERE
+    domain: Domain
+    benchmark: Text
+    method: Method
     parameters: tuple[CardParameter, ...]
-    base: str
+    base: Text
     checkpoints: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, str]
     merge_options: Mapping[str, object]
-    design: str = "study"
-    metric: str
+    design: Literal["study", "wide", "sweep", "held-out", "dense", "masks"] = "study"
+    metric: Text
     direction: str = "maximise"
-    units: str = "fraction correct"
-    split_rule: str
-    tuning_split: str = "validation"
-    n_examples: Mapping[str, Mapping[str, int]]
-    licence: str
+    units: Text = "fraction correct"
+    split_rule: Text
+    tuning_split: Literal["validation", "test"] = "validation"
+    n_examples: Mapping[str, Mapping[str, Count]]
+    licence: Text
     citation: str = ""
-    date: str
-    command: str
+    date: Text
+    command: Text
     notes: str = ""
     synthetic: bool = False
     path: Path = field(default=Path(FILE), compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        for key in TEXTS:
-            checks.text(self.path, key, getattr(self, key))
-        for key in ("notes", "citation"):
-            checks.text(self.path, key, getattr(self, key), may_be_empty=True)
-        checks.slug(self.path, "pair", self.pair)
-        if self.name.count("/") != 1 or not self.name.startswith(f"{self.pair}/"):
-            raise checks.wrong(self.path, "name", f"must be '{self.pair}/<method>', not {self.name!r}")
-        checks.slug(self.path, "name", self.name.partition("/")[2])
-        checks.one_of(self.path, "tier", self.tier, TIERS)
-        checks.one_of(self.path, "domain", self.domain, DOMAINS)
-        checks.one_of(self.path, "method", self.method, METHODS)
-        checks.one_of(self.path, "design", self.design, (*FITTED, *HELD_OUT))
-        checks.one_of(self.path, "tuning_split", self.tuning_split, SPLITS)
-        checks.one_of(self.path, "direction", self.direction, ("maximise",), advice="negate the scores instead")
-        checks.flag(self.path, "synthetic", self.synthetic)
-        checks.day(self.path, "date", self.date)
-        for key in ("checkpoints", "versions", "merge_options", "n_examples"):
-            checks.mapping(self.path, key, getattr(self, key))
-        checks.nested(self.path, "checkpoints", self.checkpoints)
+        for key, part in (("pair", self.pair), ("name", self.name.partition("/")[2])):
+            if not is_slug(part):
+                raise InvalidCardError(f"{key} must be letters, digits, hyphens, dots and underscores, not {part!r}")
+        if self.name.partition("/")[0] != self.pair:
+            raise InvalidCardError(f"name must be '{self.pair}/<method>', not {self.name!r}")
+        if self.direction != "maximise":
+            raise InvalidCardError(f"direction must be maximise, not {self.direction!r}; negate the scores instead")
         # Nobody tunes on what is held out, so its card need not have the tuning split.
-        checks.counts(self.path, "n_examples", self.n_examples, self.tuning_split if self.design in FITTED else None)
+        if self.design in FITTED and self.tuning_split not in self.n_examples:
+            raise InvalidCardError(
+                f"n_examples lacks the tuning split {self.tuning_split!r}; say how many examples of each category it "
+                "has"
+            )
         try:
-            SearchSpace(self.parameters)
+            _ = self.space, date.fromisoformat(self.date)
         except InvalidSpaceError as error:
-            raise checks.wrong(self.path, "parameters", str(error)) from error
+            raise InvalidCardError(f"parameters: {error}") from error
+        except ValueError:
+            raise InvalidCardError(f"date must be a day as YYYY-MM-DD, not {self.date!r}") from None
 
     @property
     def space(self) -> SearchSpace:
@@ -157,6 +143,19 @@ class Card:
         )
 
     @classmethod
+    def of(cls, keys: object, path: Path) -> Self:
+        """A card of the keys that a file has.
+
+        Args:
+            keys: The keys and what stands under them.
+            path: Where they are from, for messages.
+
+        Raises:
+            InvalidCardError: If one is missing or unknown, or a value makes no sense; the message names file and key.
+        """
+        return as_record(keys, cls, where=str(path), wrong=InvalidCardError, also={"path": str(path)})
+
+    @classmethod
     def read(cls, path: str | Path) -> Self:
         """Read a card.
 
@@ -164,14 +163,7 @@ class Card:
             InvalidCardError: If it is missing, not YAML, lacks a key, has an unknown one, or a value makes no sense.
         """
         path = Path(path)
-        known = {f.name: f.default is MISSING for f in fields(cls) if f.name != "path"}
-        values: dict[str, Any] = checks.read_mapping(
-            path,
-            required=[k for k, needed in known.items() if needed],
-            optional=[k for k, needed in known.items() if not needed],
-        )
-        values["parameters"] = _parameters(path, values["parameters"])
-        return cls(**values, path=path)
+        return cls.of(read_yaml(path, wrong=InvalidCardError), path)
 
     def write(self, path: str | Path) -> None:
         """Write the card whole or not at all, keys in the order above.
@@ -187,28 +179,6 @@ class Card:
         with replacing(Path(path)) as temporary:
             text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=120)
             temporary.write_text(text, encoding="utf-8")
-
-
-def _parameters(path: Path, value: object) -> tuple[CardParameter, ...]:
-    if not isinstance(value, list):
-        raise checks.wrong(path, "parameters", "must be a list of name, low, high, scale, integer and levels")
-    parameters = []
-    for i, entry in enumerate(value):
-        key = f"parameters[{i}]"
-        checks.mapping(path, key, entry)
-        if not {"name", "low", "high"} <= set(entry) <= {"name", "low", "high", "levels", *USUAL}:
-            raise checks.wrong(
-                path,
-                key,
-                f"must have name, low, high and perhaps scale, integer and levels, not {', '.join(map(str, entry))}",
-            )
-        if not isinstance(entry.get("levels") or [], list):
-            raise checks.wrong(path, key, f"levels of {entry['name']} must be a list, not {entry['levels']!r}")
-        try:
-            parameters.append(CardParameter(**{**entry, "levels": tuple(entry.get("levels") or ())}))
-        except (InvalidSpaceError, TypeError) as error:
-            raise checks.wrong(path, key, str(error)) from error
-    return tuple(parameters)
 
 
 def _plain(value: Any) -> Any:

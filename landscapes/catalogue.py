@@ -95,9 +95,7 @@ def load(name: str, *, surrogate: str | None = None, root: str | Path | None = N
     folder = find(name, root)
     landscape = Landscape.read(folder, surrogate=registry.make(surrogate) if surrogate else None)
     if landscape.name != name:
-        raise InvalidCardError(
-            f"{landscape.card.path}, key 'name': {landscape.name!r} does not match the folder {name!r}"
-        )
+        raise InvalidCardError(f"{landscape.card.path}: name {landscape.name!r} does not match the folder {name!r}")
     return landscape
 
 

@@ -63,7 +63,7 @@ class Landscape(Problem):
     ) -> None:
         if card.design not in FITTED:
             raise InvalidCardError(
-                f"{card.path}, key 'design': {card.design!r} is held out, and no surrogate may be fitted to it"
+                f"{card.path}: design {card.design!r} is held out, and no surrogate may be fitted to it"
             )
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
         self.folder = folder

@@ -65,18 +65,18 @@ class Truth:
             return None
         card = Card.read(place / cards.FILE)
         if card.design != design:
-            raise InvalidCardError(f"{card.path}, key 'design': must be {design!r} here, not {card.design!r}")
+            raise InvalidCardError(f"{card.path}: design must be {design!r} here, not {card.design!r}")
         differing = [key for key in SHARED if getattr(card, key) != getattr(of, key)]
         if _merge_options(card) != _merge_options(of):
             differing.append("merge_options")
         if differing:
             raise InvalidCardError(
-                f"{card.path}, key {differing[0]!r}: differs from {of.path}, so that it does not measure that "
+                f"{card.path}: {differing[0]} differs from {of.path}, so that it does not measure that "
                 "landscape; record it again from the same pair"
             )
         if card.space.names != of.space.names:
             raise InvalidCardError(
-                f"{card.path}, key 'parameters': must be {', '.join(of.space.names)}, not {', '.join(card.space.names)}"
+                f"{card.path}: parameters must be {', '.join(of.space.names)}, not {', '.join(card.space.names)}"
             )
         answers = place / outcomes.FILE
         return cls(

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, get_args
 
-DOMAINS = ("language", "maths", "instructions", "other")
-METHODS = ("ta", "dare", "ties", "other")
-TIERS = ("nano", "pretrained", "elsewhere")
+Domain = Literal["language", "maths", "instructions", "other"]
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+Method = Literal["ta", "dare", "ties", "other"]
+METHODS: tuple[Method, ...] = get_args(Method)
+Tier = Literal["nano", "pretrained", "elsewhere"]
+TIERS: tuple[Tier, ...] = get_args(Tier)
 """How real the models behind a landscape are: tiny ones trained from scratch, really pretrained ones of our own
 recording, and whatever others recorded, which is what a landscape is whose card does not say."""
-ELSEWHERE = TIERS[-1]
+ELSEWHERE: Tier = "elsewhere"
 OWN = Path("my-landscapes")
 """The user's own, below the folder they stand in: found by name where no shipped one has it, never run unasked."""
 BUDGETS: Mapping[int, int] = {2: 40, 3: 60}

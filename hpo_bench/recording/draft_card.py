@@ -15,10 +15,9 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
 from hpo_bench.recording.designs import Design
 from landscapes import card
-from landscapes.card_checks import is_slug
 from landscapes.errors import InvalidCardError
 from landscapes.outcomes import EVERY
-from landscapes.terms import ELSEWHERE, METHODS
+from landscapes.terms import DOMAINS, ELSEWHERE, METHODS
 
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
@@ -29,9 +28,9 @@ def check_name(pair: Pair) -> None:
     Raises:
         UsageError: If it will not; the message names file and key.
     """
-    if not is_slug(pair.name):
+    if not card.is_slug(pair.name):
         raise UsageError(
-            f"{_source(pair)}: key 'name' is {pair.name!r}, but a landscape is a folder of that name: letters, digits, "
+            f"{_source(pair)}: name is {pair.name!r}, but a landscape is a folder of that name: letters, digits, "
             "hyphens, dots and underscores, the first no dot"
         )
 
@@ -53,38 +52,38 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
     columns = f" {shlex.join(pair.typed)}" if pair.typed else ""
     masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
-    for key, hint in (("domain", f" ({', '.join(card.DOMAINS)})"), ("benchmark", "")):
+    for key, hint in (("domain", f" ({', '.join(DOMAINS)})"), ("benchmark", "")):
         if not getattr(pair, key):
-            raise UsageError(f"{_source(pair)}, key {key!r}: is missing; the card of a landscape needs it{hint}")
+            raise UsageError(f"{_source(pair)}: {key} is missing; the card of a landscape needs it{hint}")
+    keys = {
+        "name": f"{pair.name}/{kind.name}",
+        "pair": pair.name,
+        "tier": pair.tier or ELSEWHERE,
+        "domain": pair.domain,
+        "benchmark": pair.benchmark,
+        "method": kind.name if kind.name in METHODS else "other",
+        "parameters": plan.parameters,
+        "base": f"{pair.name}/{base.name}" if isinstance(base, Path) else str(base),
+        "checkpoints": {},
+        "versions": {name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
+        "merge_options": {
+            "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
+            **(kind.mergekit or {"method": plan.method}),
+            "dtype": "float32",
+            **masks,
+        },
+        "design": plan.name,
+        "metric": _metric(pair),
+        "units": "fraction correct",
+        "split_rule": SPLIT_RULE,
+        "n_examples": {split: {EVERY: LEAST} for split in SPLITS},
+        "licence": "CC-BY-4.0",
+        "date": date.today().isoformat(),
+        "command": f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}{columns}",
+        "notes": pair.notes,
+    }
     try:
-        return card.Card(
-            name=f"{pair.name}/{kind.name}",
-            pair=pair.name,
-            tier=pair.tier or ELSEWHERE,
-            domain=pair.domain,
-            benchmark=pair.benchmark,
-            method=kind.name if kind.name in METHODS else "other",
-            parameters=plan.parameters,
-            base=f"{pair.name}/{base.name}" if isinstance(base, Path) else str(base),
-            checkpoints={},
-            versions={name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
-            merge_options={
-                "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
-                **(kind.mergekit or {"method": plan.method}),
-                "dtype": "float32",
-                **masks,
-            },
-            design=plan.name,
-            metric=_metric(pair),
-            units="fraction correct",
-            split_rule=SPLIT_RULE,
-            n_examples={split: {EVERY: LEAST} for split in SPLITS},
-            licence="CC-BY-4.0",
-            date=date.today().isoformat(),
-            command=f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}{columns}",
-            notes=pair.notes,
-            path=_source(pair),
-        )
+        return card.Card.of(keys, _source(pair))
     except InvalidCardError as error:
         raise UsageError(f"{error} (for the card of its landscape)") from error
 

@@ -13,8 +13,7 @@ import pandas as pd
 from landscapes import card as cards
 from landscapes import catalogue, outcomes
 from landscapes import grid as grids
-from landscapes.card import Card, CardParameter
-from landscapes.card_checks import is_slug
+from landscapes.card import Card, CardParameter, is_slug
 from landscapes.errors import FlatLandscapeError, InvalidCardError, UnwritableError
 from landscapes.files import replacing_folder
 from landscapes.grid import RecordedGrid
@@ -153,23 +152,22 @@ def _card(
         **about,
     }
     keys["notes"] = " ".join(filter(None, (keys["notes"], _left_out(sweep))))
-    return Card(
-        name=name,
-        pair=name.partition("/")[0],
-        parameters=parameters(sweep),
-        base="not stated",
-        checkpoints={},
-        versions={"hpo-bench": version("hpo-bench")},
-        merge_options={},
-        design="sweep",
-        metric=f"{sign}{reading.metric}, from {path.name}",
-        split_rule=f"column {reading.split!r}" if reading.split else "all rows are what was tuned on",
-        n_examples=counts(sweep),
-        date=date.today().isoformat(),
-        command=command,
-        path=path,
-        **keys,
-    )
+    keys |= {
+        "name": name,
+        "pair": name.partition("/")[0],
+        "parameters": parameters(sweep),
+        "base": "not stated",
+        "checkpoints": {},
+        "versions": {"hpo-bench": version("hpo-bench")},
+        "merge_options": {},
+        "design": "sweep",
+        "metric": f"{sign}{reading.metric}, from {path.name}",
+        "split_rule": f"column {reading.split!r}" if reading.split else "all rows are what was tuned on",
+        "n_examples": counts(sweep),
+        "date": date.today().isoformat(),
+        "command": command,
+    }
+    return Card.of(keys, path)
 
 
 def parameters(sweep: Sweep) -> tuple[CardParameter, ...]:

@@ -10,9 +10,15 @@ from landscapes.written.reading import (
     read_text,
     read_yaml,
 )
+from landscapes.written.records import Count, Number, Text, Texts, as_record, shown
 
 __all__ = [
     "TEXT_LIMIT",
+    "Count",
+    "Number",
+    "Text",
+    "Texts",
+    "as_record",
     "check_regular",
     "parse_json",
     "read_bytes",
@@ -20,4 +26,5 @@ __all__ = [
     "read_json_lines",
     "read_text",
     "read_yaml",
+    "shown",
 ]

@@ -94,9 +94,9 @@ def test_noise_of_masks_is_their_spread(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"benchmark": "another"}, "key 'benchmark': differs from .*record it again"),
-        ({"checkpoints": {"vlm": {"model.safetensors": "1" * 64}}}, "key 'checkpoints': differs"),
-        ({"merge_options": {"normalize": True}}, "key 'merge_options': differs"),
+        ({"benchmark": "another"}, "benchmark differs from .*record it again"),
+        ({"checkpoints": {"vlm": {"model.safetensors": "1" * 64}}}, "checkpoints differs"),
+        ({"merge_options": {"normalize": True}}, "merge_options differs"),
     ],
 )
 def test_truth_of_something_else_is_refused(folder: Path, changes: dict, message: str) -> None:
@@ -113,7 +113,7 @@ def test_another_seed_of_masks_is_the_same_thing(folder: Path) -> None:
 def test_a_wrong_design_is_refused(folder: Path) -> None:
     place = synthetic_truth.hold_out(folder)
     place.rename(folder / "dense")
-    with pytest.raises(InvalidCardError, match="key 'design': must be 'dense' here, not 'held-out'"):
+    with pytest.raises(InvalidCardError, match="design must be 'dense' here, not 'held-out'"):
         _ = Landscape.read(folder).dense
 
 
