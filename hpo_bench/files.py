@@ -4,15 +4,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from hpo_bench.errors import HpoBenchError, ResultsError, UsageError
 from landscapes.errors import UnreadableError
-from landscapes.written import parse_json, read_bytes, read_json
+from landscapes.written import parse_json, parse_record, read_bytes, read_json
 
 RESULTS = Path("results")
 OTHERS = ("ablation", "cost", "groups", "methods", "peers", "ranking", "scale", "spending", "tiers")
@@ -192,7 +191,7 @@ def read_record(
     if names and isinstance(content, dict):
         content = {names.get(key, key): value for key, value in content.items()}
     if whole and isinstance(content, dict) and (absent := sorted(set(kind.__annotations__) - set(content))):
-        raise wrong(f"{path} is damaged: it lacks {absent[0]}; {cure}")
+        raise wrong(f"{path} is damaged: {absent[0]} is missing; {cure}")
     return as_record(content, kind, where=str(path), wrong=wrong, cure=cure)
 
 
@@ -209,26 +208,12 @@ def as_record(content: object, kind: type[Record], *, where: str, wrong: type[Ex
     Raises:
         wrong: If anything is not of its type, or is no field.
     """
-    from pydantic import ValidationError
-
-    if isinstance(content, dict) and (strange := sorted(map(str, set(content) - {one.name for one in fields(kind)}))):  # type: ignore[arg-type]
-        raise wrong(f"{where} is damaged: nothing is called {strange[0]!r} there; {cure}")
     try:
-        return _adapter(kind).validate_python(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise wrong(f"{where} is damaged at {place} ({first['msg'].lower()}); {cure}") from error
-    except HpoBenchError as error:  # what the record itself refuses
-        raise wrong(f"{where} is damaged ({error}); {cure}") from error
-
-
-@cache
-def _adapter(kind: type) -> Any:
-    # It takes a tenth of a second to import, and few commands read records.
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
+        return parse_record(content, kind, where=f"{where} is damaged", wrong=wrong, cure=cure)
+    except HpoBenchError as error:
+        if isinstance(error, wrong):
+            raise
+        raise wrong(f"{where} is damaged: {error}; {cure}") from error  # what the record itself refuses
 
 
 def whole_lines(path: Path, *, wrong: type[Exception], cure: str, mend: bool = True) -> list[Any]:

@@ -14,7 +14,7 @@ from landscapes.errors import InvalidCardError, InvalidSpaceError
 from landscapes.files import replacing
 from landscapes.space import Parameter, SearchSpace
 from landscapes.terms import ELSEWHERE, Domain, Method, Tier
-from landscapes.written import Count, Text, as_record, read_yaml
+from landscapes.written import Count, Text, parse_record, read_yaml
 
 FILE = "card.yaml"
 FITTED = ("study", "wide", "sweep")
@@ -153,7 +153,7 @@ class Card:
         Raises:
             InvalidCardError: If one is missing or unknown, or a value makes no sense; the message names file and key.
         """
-        return as_record(keys, cls, where=str(path), wrong=InvalidCardError, also={"path": str(path)})
+        return parse_record(keys, cls, where=str(path), wrong=InvalidCardError, also={"path": str(path)})
 
     @classmethod
     def read(cls, path: str | Path) -> Self:

@@ -17,7 +17,7 @@ from hpo_bench.cli.options import Command
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging import find
-from hpo_bench.merging.manifest import read_manifest
+from hpo_bench.merging.manifest import Manifest
 from hpo_bench.merging.pair import Pair
 
 HOOKS = runpy.run_path(str(ROOT / "docs" / "hooks.py"))
@@ -147,7 +147,7 @@ def test_what_a_page_shows_runs(
             Path(block.title).parent.mkdir(parents=True, exist_ok=True)
             Path(block.title).write_text(block.code, "utf-8")
             if block.title.endswith("pair.yaml"):
-                read_manifest(Path(block.title))
+                Manifest.read(Path(block.title))
         elif block.language == "python":
             exec(compile(block.code, where, "exec"), namespace)  # noqa: S102
         for words in commands(block):

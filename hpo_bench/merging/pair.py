@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.manifest import FILE, ROLES, TEXTS, read_manifest
+from hpo_bench.merging.manifest import AS_WRITTEN, FILE, ROLES, Manifest
 from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.source import INDEX, HubModel, parse_path, parse_source
 from landscapes.errors import UnreadableError
@@ -72,24 +72,16 @@ class Pair:
                 or names a path outside its folder.
         """
         file = path / FILE if path.is_dir() or path.suffix not in (".yaml", ".yml") else path
-        content = read_manifest(file)
-        folder = file.parent
-        examples = content.get("examples")
+        told, folder = Manifest.read(file), file.parent
         return cls(
             folder=folder,
-            name=content["name"],
             file=file,
             sources={
-                role: parse_source(content[role], folder, confined=True, where=f"{file}: {role}") for role in ROLES
+                role: parse_source(getattr(told, role), folder, confined=True, where=f"{file}: {role}")
+                for role in ROLES
             },
-            examples_file=parse_path(examples, folder, confined=True, where=str(file)) if examples else None,
-            traps=tuple(content.get("traps", ())),
-            merge=MergeScope.parse(content.get("merge", {}), str(file)),
-            evaluation=content.get("evaluation", {}),
-            calibration=content.get("calibration", {}),
-            language_prefixes=content.get("language_prefixes", {}),
-            trust_remote_code=content.get("trust_remote_code", False),
-            **{key: content.get(key, "") for key in TEXTS},
+            examples_file=parse_path(told.examples, folder, confined=True, where=str(file)) if told.examples else None,
+            **{key: getattr(told, key) for key in AS_WRITTEN},
         )
 
     @classmethod

@@ -1,8 +1,8 @@
 """What of the language backbone is merged, and in which dtype."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Literal
 
 import torch
 
@@ -10,6 +10,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.architectures import kind_of
 from surrogates.nearest import offer
 
+Dtype = Literal["float32", "bfloat16", "stored"]
 DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}
 
 
@@ -43,26 +44,10 @@ class MergeScope:
     head: bool = True
     norms: bool = True
     biases: bool = True
-    dtype: str = "float32"
+    dtype: Dtype = "float32"
 
     def __post_init__(self) -> None:
         check_dtype(self.dtype)
-
-    @classmethod
-    def parse(cls, section: Mapping[str, Any], where: str) -> "MergeScope":
-        """Read the section.
-
-        Raises:
-            UsageError: If a key is unknown or a value has the wrong type.
-        """
-        known = {field.name: field.type for field in fields(cls)}
-        for key, value in section.items():
-            if key not in known:
-                raise UsageError(f"{where}: unknown key {key!r} under merge; {offer(key, known)}")
-            if not (value in tuple(DTYPES) if key == "dtype" else isinstance(value, bool)):
-                need = f"one of {', '.join(DTYPES)}" if key == "dtype" else "true or false"
-                raise UsageError(f"{where}: merge.{key} must be {need}, not {value!r}")
-        return cls(**section)
 
     def takes(self, name: str) -> bool:
         """Whether a tensor is merged, by its language model name."""

@@ -10,7 +10,7 @@ from landscapes.written.reading import (
     read_text,
     read_yaml,
 )
-from landscapes.written.records import Count, Number, Text, Texts, as_record, shown
+from landscapes.written.records import Count, Number, Text, Texts, parse_record, shown
 
 __all__ = [
     "TEXT_LIMIT",
@@ -18,9 +18,9 @@ __all__ = [
     "Number",
     "Text",
     "Texts",
-    "as_record",
     "check_regular",
     "parse_json",
+    "parse_record",
     "read_bytes",
     "read_json",
     "read_json_lines",

@@ -73,7 +73,7 @@ Count = Annotated[int, Ge(1), Le(sys.maxsize)]
 Record = TypeVar("Record")
 
 
-def as_record(
+def parse_record(
     content: object,
     kind: type[Record],
     *,
@@ -86,8 +86,8 @@ def as_record(
 
     Args:
         content: The values; sections of them are records of their own, or mappings.
-        kind: The dataclass. A field without a default must be there; what its type does not say, its `__post_init__`
-            may refuse with a `ValueError`, or with `wrong`.
+        kind: The dataclass. A field without a default must be there, and may say in its metadata what to `write`; what
+            types do not say, its `__post_init__` may refuse with a `ValueError`, or with `wrong`.
         where: What holds them, for messages.
         wrong: What to raise.
         cure: What the user can do, to end a message with.
@@ -141,7 +141,9 @@ def _first(errors: list[Any], kind: type, given: Mapping[str, Any]) -> str:
     error, place = errors[0], places[0]
     if error["type"] == "missing":
         absent = [_path(one) for one, other in zip(places, errors, strict=True) if other["type"] == "missing"]
-        return f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing"
+        cure = {one.name: one.metadata.get("write", "") for one in fields(kind)}.get(absent[0], "")  # type: ignore[arg-type]
+        told = f"{', '.join(absent)} {'is' if len(absent) == 1 else 'are'} missing"
+        return f"{told}; write {cure}" if cure and len(absent) == 1 else told
     if error["type"] == "value_error":
         return ": ".join(filter(None, (_path(place), str(error["ctx"]["error"]))))
     context = error.get("ctx", {})

@@ -35,12 +35,12 @@ def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"words": None}, "is damaged at words "),
-        ({"words": [[]]}, "is damaged at words.0 "),
-        ({"inner": [{"score": "much", "name": "x"}]}, "is damaged at inner.0.score "),
-        ({"inner": [{"name": "x"}]}, "is damaged at inner.0.score "),
-        ({"inner": {}}, "is damaged at inner "),
-        ({"note": {"a": 1}}, "is damaged at note "),
+        ({"words": None}, "is damaged: words must be a list, not None"),
+        ({"words": [[]]}, "is damaged: words[0] must be text, not []"),
+        ({"inner": [{"score": "much", "name": "x"}]}, "is damaged: inner[0].score must be a number, not 'much'"),
+        ({"inner": [{"name": "x"}]}, "is damaged: inner[0].score is missing"),
+        ({"inner": {}}, "is damaged: inner must be a list, not {}"),
+        ({"note": {"a": 1}}, "is damaged: note must be text, not {'a': 1}"),
     ],
 )
 def test_what_is_not_of_its_type_is_named_with_the_cure(change: dict, words: str, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_what_no_version_left_out_must_be_there(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     path.write_text(json.dumps({"words": [], "inner": []}), encoding="utf-8")
     assert read_record(path, Outer, wrong=TuningError, cure="delete it").note is None
-    with pytest.raises(TuningError, match="it lacks note; delete it"):
+    with pytest.raises(TuningError, match="note is missing; delete it"):
         read_record(path, Outer, wrong=TuningError, cure="delete it", whole=True)
 
 
@@ -88,9 +88,9 @@ def test_lines_are_not_read_or_written_through_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"words": [], "inner": [], "more": 1}, "nothing is called 'more' there"),
-        ([1], "is damaged at the whole"),
-        ({"words": [], "inner": [], 3: 1}, "nothing is called '3' there"),
+        ({"words": [], "inner": [], "more": 1}, "there is no key 'more'; did you mean 'note'"),
+        ([1], "must hold keys and values"),
+        ({"words": [], "inner": [], 3: 1}, "there is no key '3'"),
     ],
 )
 def test_records_from_elsewhere_hold_their_own_fields_alone(content: object, words: str) -> None:

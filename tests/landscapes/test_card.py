@@ -9,7 +9,7 @@ from landscapes.errors import InvalidCardError
 from landscapes.space import Parameter
 
 
-def written(path: Path, **changes: object) -> Path:
+def written(path: Path, /, **changes: object) -> Path:
     """A good card file with changed keys; None removes a key."""
     synthetic.card("smooth-a/dare").write(path)
     keys = {**yaml.safe_load(path.read_text()), **changes}

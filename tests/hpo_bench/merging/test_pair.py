@@ -31,7 +31,11 @@ def test_no_path_leads_out_of_the_folder(copied: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keys", "message"), [({"vlm": None}, "key 'vlm' is missing"), ({"base": "nowhere"}, "'nowhere' does not exist")]
+    ("keys", "message"),
+    [
+        ({"vlm": None}, "vlm is missing; write a folder beside it, or hf://"),
+        ({"base": "nowhere"}, "'nowhere' does not exist"),
+    ],
 )
 def test_an_incomplete_manifest_is_refused(copied: Path, keys: dict, message: str) -> None:
     change(copied, **keys)
@@ -65,12 +69,15 @@ def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"merge": {"embedding": False}}, "unknown key 'embedding' under merge"),
+        ({"merge": {"embedding": False}}, "no key 'embedding' in merge; did you mean 'embeddings'"),
         ({"merge": {"norms": "no"}}, "merge.norms must be true or false"),
-        ({"merge": {"dtype": "float8"}}, r"pair\.yaml: merge.dtype must be one of float32, .*, not 'float8'"),
-        ({"merge": {"dtype": ["bfloat16"]}}, r"pair\.yaml: merge.dtype must be one of"),
-        ({"language_prefixes": {"model.": 3}}, "must be text"),
-        ({"evaluation": "lmms-eval"}, "'evaluation' must be a mapping"),
+        (
+            {"merge": {"dtype": "float8"}},
+            r"pair\.yaml: merge.dtype must be float32 or .*, not 'float8'; did you mean 'float32'",
+        ),
+        ({"merge": {"dtype": ["bfloat16"]}}, r"pair\.yaml: merge.dtype must be float32"),
+        ({"language_prefixes": {"model.": 3}}, r"language_prefixes.model\. must be text, not 3"),
+        ({"evaluation": "lmms-eval"}, "evaluation must hold keys and values, not 'lmms-eval'"),
         ({"expert": "someone/expert"}, "write hf://someone/expert"),
         ({"expert": "https://huggingface.co/someone/expert"}, "write hf://someone/expert"),
         ({"expert": "HF:/someone/expert"}, "write hf://someone/expert"),
