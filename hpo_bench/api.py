@@ -96,8 +96,8 @@ def run_benchmark(
         peers: Whether other packages' optimisers take part as well (extra `peers`).
         suites: "mini", the dozen landscapes that stand for all that ship; or test functions in their place: "bbob",
             "merge-like", or either in one dimension ("bbob-2d").
-        start: Where runs begin: "own" (where each optimiser would), "center" (of the box), or "design" (four points
-            common to all).
+        start: Where runs begin: "own" (where each optimiser would), "center" (of the box), "design" (four points
+            common to all), or "experience" (four settings that were good on recorded landscapes of other pairs).
         noisy: Whether optimisers see scores with the noise of one evaluation.
         goal: "score" (regret on the surrogate), or "test": tuning is replayed on recorded settings example by example,
             and what is recommended counts by its score on examples that no run sees (`summary["unseen"]`).

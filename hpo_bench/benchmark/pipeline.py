@@ -105,8 +105,8 @@ def plan(
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
     if goal == "test":
         found = [ReplayedLandscape(one, examples_each) for one in found if isinstance(one, Landscape)]
-        return Plan(contenders, tuple(found), seeds, budget, start, noisy=True, judged=JUDGED)
-    return Plan(contenders, tuple(found), seeds, budget, start, noisy)
+        return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
+    return Plan(contenders, tuple(found), seeds, budget, start, noisy, root=landscapes_dir)
 
 
 def execute(

@@ -5,12 +5,14 @@ import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.experience import experience
 from hpo_bench.errors import UsageError
 from landscapes.problem import Problem
 from landscapes.terms import budget_for
@@ -40,8 +42,9 @@ COSTS: Mapping[str, float] = {
 """Roughly how much longer than the others an optimiser takes; orders the work and steadies the time left.
 
 Groups of the slow ones are smaller, so that none takes longer than a group of GP-BO's."""
-STARTS = ("own", "center", "design")
-"""Where runs begin: where each optimiser itself would; at the centre of the box; or with a common initial design.
+STARTS = ("own", "center", "design", "experience")
+"""Where runs begin: where each optimiser itself would; at the centre of the box; with a common initial design; or where
+landscapes of the same method and other pairs were best (`benchmark.experience`).
 
 The design is `DESIGN` points of a scrambled Sobol' sequence, drawn anew for each landscape and seed and the same for
 all optimisers. GP-BO and BoTorch's loop begin with these very points by themselves."""
@@ -64,6 +67,7 @@ class Run:
         start: Where it begins, one of `STARTS`.
         noisy: Whether every evaluation has noise.
         judged: See `Plan`.
+        points: Where it begins from experience, in the unit cube.
     """
 
     optimizer: str
@@ -76,6 +80,7 @@ class Run:
     start: str = "own"
     noisy: bool = False
     judged: tuple[int, ...] | None = None
+    points: tuple[tuple[float, ...], ...] = ()
 
     def make(self, kind: type[Optimizer]) -> Optimizer:
         """The optimiser of this run, nothing asked yet."""
@@ -86,7 +91,7 @@ class Run:
             return np.full(self.dim, 0.5)
         if self.start == "design":
             return sobol_points(self.dim, DESIGN, np.random.default_rng([self.generator_seed]))[: self.budget]
-        return None
+        return np.array(self.points)[: self.budget] if self.points else None
 
     def evaluator(self, problem: Problem) -> Callable[[NDArray[np.float64]], tuple[float, float | None]]:
         """What evaluates settings of shape (d,), one after another: a score, and its standard error if it is noisy."""
@@ -141,6 +146,7 @@ class Plan:
             an optimiser would recommend, without noise.
         judged: After how many evaluations, besides the first and the last, optimisers that see noise are asked for a
             recommendation, which holds until the next; None for after each one. A model is fitted for every answer.
+        root: Where the landscapes lie from which runs may begin; None for those that ship.
     """
 
     contenders: tuple[Contender, ...]
@@ -150,6 +156,8 @@ class Plan:
     start: str = "own"
     noisy: bool = False
     judged: tuple[int, ...] | None = None
+    root: Path | None = None
+    _learnt: dict[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         for what, names in (
@@ -179,6 +187,7 @@ class Plan:
             for landscape in self.landscapes:
                 budget, dim = self.budget_of(landscape), landscape.space.dim
                 settings = dict(contender.kind(dim, seed=0, budget=budget).settings)
+                points = self._points(landscape)
                 for seed in range(self.seeds):
                     key = {
                         "format": STORE_FORMAT,
@@ -194,14 +203,25 @@ class Plan:
                     }
                     # Only where they are used, so that runs from before these options are known.
                     if self.start != "own":
-                        key["start"] = self.start
+                        key["start"] = [self.start, points] if points else self.start
                     if self.noisy:
                         key["noise"] = float(landscape.noise)
                         key |= {} if self.judged is None else {"judged": self.judged}
                     yield Run(
                         contender.identity, landscape.name, dim, seed, budget, _digest(key), landscape.seed(seed),
-                        self.start, self.noisy, self.judged,
+                        self.start, self.noisy, self.judged, points,
                     )  # fmt: skip
+
+    def _points(self, landscape: Problem) -> tuple[tuple[float, ...], ...]:
+        """Where runs on a landscape begin from experience; none if they begin elsewhere."""
+        if self.start != "experience":
+            return ()
+        if landscape.name not in self._learnt:
+            about = landscape.card
+            found = experience(about.method, landscape.space, pair=about.pair, root=self.root)
+            unit = landscape.space.to_unit(found.settings)
+            self._learnt[landscape.name] = tuple(tuple(map(float, point)) for point in unit)
+        return self._learnt[landscape.name]
 
     def chunks(self, done: Iterable[str] = ()) -> list[Chunk]:
         """The runs that are still to be done, grouped, costliest first.

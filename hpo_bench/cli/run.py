@@ -54,8 +54,9 @@ Examples:
 @BUDGET
 @runs_folder()
 @click.option(
-    "--initial", "start", type=Choice(["own", "center", "design"]), default="own", show_default=True,
-    help="Where runs begin: where each optimiser itself would, at the centre of the box, or all at 4 common points.",
+    "--initial", "start", type=Choice(["own", "center", "design", "experience"]), default="own", show_default=True,
+    help="Where runs begin: where each optimiser itself would, at the centre of the box, all at 4 common points, or "
+    "where landscapes of other pairs were best.",
 )  # fmt: skip
 @click.option("--noisy", is_flag=True, help="Show optimisers scores with the noise of one evaluation.")
 @click.option(

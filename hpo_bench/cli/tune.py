@@ -96,7 +96,8 @@ class RangeType(click.ParamType):
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",
-    help="Begin there: nan, metagpt (both found from the weights), or a setting as VLM,EXPERT[,DENSITY]; repeatable.",
+    help="Begin there: nan, metagpt (both found from the weights), experience (what was best on recorded landscapes of "
+    "other pairs), or a setting as VLM,EXPERT[,DENSITY]; repeatable.",
 )  # fmt: skip
 @click.option(
     "--from", "origins", multiple=True, metavar="STUDY", help="Begin with the best settings of another study."

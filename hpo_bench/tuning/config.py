@@ -21,6 +21,8 @@ FORMAT = 1
 """Raised when studies of before cannot be continued."""
 PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
+_FOUND = ("starts", "trials", "learnt_from")
+"""What is found when a study begins, and not asked for."""
 LEAST_TUNED = 2 * FOLDS
 """Examples from which a score can be cross-fitted."""
 
@@ -50,6 +52,7 @@ class StudyConfig:
             cross-fitted; `PLANNED` while that is to be chosen. None for the split: trials answer its validation
             examples, and test examples tell the honest score.
         trials: How many trials were planned with that; None for those of the paper.
+        learnt_from: Recorded landscapes that starts were learnt from.
     """
 
     pair: str
@@ -68,6 +71,7 @@ class StudyConfig:
     starts: Mapping[str, tuple[tuple[float, ...], ...]] = field(default_factory=dict)
     examples: int | None = None
     trials: int | None = None
+    learnt_from: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -217,7 +221,7 @@ class StudyConfig:
         """
         ours = self.as_dict()
         theirs = stored.as_dict()
-        changed = [key for key in ours if ours[key] != theirs[key] and key not in ("starts", "trials")]
+        changed = [key for key in ours if ours[key] != theirs[key] and key not in _FOUND]
         if self.examples == PLANNED:  # whatever was chosen then
             changed = [key for key in changed if key != "examples"]
         if not changed:

@@ -72,6 +72,8 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
     if not options.folder(config).is_dir():
         for method in config.methods:
             starts.check_inside(config.begin_with, config.space(method))
+            if starts.EXPERIENCE in config.begin_with:
+                starts.learnt(config.space(method), pair.name)
         starts.check_studies(config.begin_with, options.studies)
     if options.storage is not None:
         check_reachable(opened(options.storage))
@@ -134,8 +136,11 @@ def run(
             folder, pair, wanted, pool, interrupt, console, limit=limit, begun=begun, device=_kind_of_device(options)
         )
         known = store.config or store.begin(
-            _planned(_with_starts(wanted, options, facts), options, facts, pool, interrupt, console, limit=limit)
-        )
+            _planned(
+                starts.begun(wanted, facts.get("coefficients", {}), options.studies), options, facts, pool, interrupt,
+                console, limit=limit,
+            )
+        )  # fmt: skip
         budget = options.budget(known)
         goal = _goal(known, store, pool, interrupt, options.timeout)
         plan = planned(store, budget)
@@ -275,7 +280,11 @@ def _planned(
     plan = study_plan.plan_study(config, options, total=total, prices=prices)
     for sentence in study_plan.sentences(plan, config, total=total, validation=validation):
         console.print(sentence, highlight=False, soft_wrap=True)
-    return replace(config, examples=config.examples or plan.examples, trials=plan.settings)
+    known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
+    if options.trials is None and (few := starts.of_few(known)) is not None:
+        console.print(few[1], highlight=False, soft_wrap=True)
+        return few[0]
+    return known
 
 
 def _goal(
@@ -291,18 +300,6 @@ def _goal(
     base = scored[BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
     return Goal(config.keep, base)
-
-
-def _with_starts(config: StudyConfig, options: RunOptions, facts: Mapping[str, Any]) -> StudyConfig:
-    """The same with its starts as points."""
-    coefficients = facts.get("coefficients", {})
-    found = {
-        method: starts.resolve(
-            config.begin_with, config.space(method), coefficients=coefficients, studies=options.studies
-        )
-        for method in config.methods
-    }
-    return replace(config, starts={method: points for method, points in found.items() if points})
 
 
 def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:

@@ -101,8 +101,9 @@ def tune(
         coefficients: Lowest and highest of both weights.
         densities: Lowest and highest density.
         sum_to_one: Search only where both weights sum to one.
-        starts: Begin there: "nan" or "metagpt" (found from the weights), a setting as (VLM, EXPERT[, DENSITY]), or
-            "from:STUDY" for the best settings of another study.
+        starts: Begin there: "nan" or "metagpt" (found from the weights), "experience" (settings that were good on
+            recorded landscapes of other pairs; so begins a study that plans six settings or fewer), a setting as
+            (VLM, EXPERT[, DENSITY]), or "from:STUDY" for the best settings of another study.
         keep: Category of examples that tell of an ability not to lose: the score on the others is maximised under a
             limit on theirs.
         at_most_below: How far below the base VLM the kept category's score may fall, in points; 2 by default.

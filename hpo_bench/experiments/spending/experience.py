@@ -4,41 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from hpo_bench.benchmark.experience import learnt
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, Whole
 
-Array = NDArray[np.float64]
-
-POINTS = 4
-"""As many as GP-BO begins with."""
 MARKS = (4, 5, 8, 16)
 """After so many settings a recommendation is made."""
 OWN = "gp-bo, own"
 COLUMNS = ("plan", "pair", "pool", "draw", "settings", "loss")
-
-
-def learnt(pools: Sequence[Pool], count: int = POINTS) -> Array:
-    """So many settings of which the best loses least on pools, on average; chosen one after the other.
-
-    Args:
-        pools: Of the same settings.
-        count: How many.
-
-    Returns:
-        The settings in the unit cube, of shape (count, d).
-    """
-    worths = np.array([one.worth for one in pools])
-    best, held = worths.max(axis=1), np.full(len(pools), -np.inf)
-    chosen: list[int] = []
-    for _ in range(count):
-        lost = (best[:, None] - np.maximum(held[:, None], worths)).mean(axis=0)
-        lost[chosen] = np.inf  # each once, even where no other is better anywhere
-        chosen.append(int(lost.argmin()))
-        held = np.maximum(held, worths[:, chosen[-1]])
-    return pools[0].X[chosen]
 
 
 def begun(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
@@ -58,7 +33,7 @@ def begun(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
             others = [one for one in pools if getattr(one, by) != left]
             if not others:
                 continue
-            start = learnt(others)
+            start = others[0].X[learnt(np.array([one.worth for one in others]))]
             group = [one for one in pools if getattr(one, by) == left]
             for name in ("gp-bo", "random"):
                 plan = Whole(name, MARKS, {"start": start})
