@@ -210,6 +210,19 @@ def seeds(default: int | None, *, what: str, shown: str | None = None) -> Decora
     )  # fmt: skip
 
 
+def examples_each(where: str = "", *, default: str) -> Decorator:
+    """How many examples a trial answers.
+
+    Args:
+        where: With what it goes, in words.
+        default: In words.
+    """
+    return click.option(
+        "--examples-each", type=click.IntRange(min=1), metavar="N",
+        help=f"How many of the examples each trial answers{where}.  [default: {default}]",
+    )  # fmt: skip
+
+
 def suites(names: str) -> Decorator:
     """Suites, which there are in words."""
     return click.option("-s", "--suite", "suites", multiple=True, metavar="NAME", help=f"A suite; {names}; repeatable.")

@@ -14,6 +14,7 @@ from hpo_bench.cli.options import (
     RAY_ADDRESS,
     SURROGATE,
     Command,
+    examples_each,
     runs_folder,
     seeds,
     suites,
@@ -64,10 +65,7 @@ Examples:
     help="What counts: regret on the surrogate, or the score of what is recommended on examples that no run sees, by "
     "replaying recorded answers.",
 )  # fmt: skip
-@click.option(
-    "--examples-each", type=click.IntRange(min=20), metavar="N",
-    help="With --goal test, how many examples each setting answers.  [default: as many as were tuned on]",
-)  # fmt: skip
+@examples_each("; with --goal test", default="as many as were tuned on")
 @JOBS
 @RAY_ADDRESS
 @click.option("--backend", type=Choice(["local", "ray"]), hidden=True)

@@ -20,6 +20,7 @@ from hpo_bench.cli.options import (
     WORKERS,
     Command,
     device,
+    examples_each,
     methods,
     optimizers_begun,
 )
@@ -76,10 +77,7 @@ class RangeType(click.ParamType):
     help="An optimiser by name, or your own as module:Class.",
 )  # fmt: skip
 @click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: planned]")
-@click.option(
-    "--examples-each", type=click.IntRange(min=1), metavar="N",
-    help="How many of the examples each trial answers.  [default: planned]",
-)  # fmt: skip
+@examples_each(default="planned")
 @click.option(
     "--hold-out", is_flag=True,
     help="Tune on a fifth of the examples, score on the others at the end; 40 trials in 2-D, 60 in 3-D.",

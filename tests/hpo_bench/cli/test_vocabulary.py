@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from hpo_bench.cli.tree import cli
 
 MAY_DIFFER = {
+    ("--examples-each", "default"): "`tune` plans it, a replay takes what the landscape was tuned on",
     ("--out", "default"): "each command writes to a place of its own",
     ("--results", "default"): "each command keeps its runs in a folder of its own",
     ("--results", "type"): "`landscapes study` reads runs, the others write them",
