@@ -12,7 +12,6 @@ from hpo_bench.cli.options import (
     PAIRS,
     RECORDED,
     THREADS,
-    Choice,
     Command,
     Group,
     device,
@@ -30,7 +29,6 @@ Examples:
   hpo-bench cost trial --json > trial.json        a trial in memory against mergekit's merges on disk
   hpo-bench cost serving                          a trial by each evaluator
   hpo-bench cost serving --exports 20             vLLM in place against its fresh loads of 20 exports
-  hpo-bench cost serving --shape 7B --device cuda
 """
 
 
@@ -171,11 +169,6 @@ def trial(
 @click.option(
     "--max-new-tokens", type=click.IntRange(min=1), default=8, show_default=True, help="Where answers are cut."
 )
-@click.option(
-    "--shape", type=Choice(["1M", "10M", "100M", "7B"]),
-    help="Instead: random weights of that size; seconds of a merge and of handing it over, and tokens a second.",
-)  # fmt: skip
-@click.option("--without-vllm", is_flag=True, help="Time the others alone.")
 @device("cpu")
 @THREADS
 @PAIRS
@@ -185,8 +178,6 @@ def serving(
     repeats: int,
     exports: int | None,
     max_new_tokens: int,
-    shape: str | None,
-    without_vllm: bool,
     device: str | None,
     threads: int,
     pairs: Path,
@@ -195,7 +186,7 @@ def serving(
 
     A trial is a merge and the answers to all validation examples. All take turns in one run, at the same settings;
     times are medians, by the clock on the wall and by the processor's, whatever was started included. vLLM is found as
-    the evaluator `vllm` finds it.
+    the evaluator `vllm` finds it; it and lmms-eval are left out where they are not here.
     """
     import torch
     from transformers.utils.logging import disable_progress_bar
@@ -206,35 +197,21 @@ def serving(
 
     torch.set_num_threads(threads)
     disable_progress_bar()
-    if shape:
-        _of_shape(shape, device or "cpu", repeats=repeats, max_new_tokens=max_new_tokens)
-        return
     found = find_pair(pair, pairs)
     if exports:
         for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens):
             where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
             say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
         return
-    routes = [route for route in serving.ROUTES if not (without_vllm and route == serving.VLLM)]
     with progress().status("") as status:
         timed = serving.measure(
-            found, trials=repeats, max_new_tokens=max_new_tokens, routes=routes, device=device, told=status.update
+            found,
+            trials=repeats,
+            max_new_tokens=max_new_tokens,
+            device=device,
+            told=status.update,
+            left_out=lambda why: say(why, err=True),
         )
     say(serving.table(timed))
-    for route in routes:
-        say(f"- {route}: {serving.ROUTES[route]}.")
-
-
-def _of_shape(shape: str, device: str, *, repeats: int, max_new_tokens: int) -> None:
-    """Time handing over merges of random weights."""
-    import tempfile
-
-    from hpo_bench.experiments.cost import shaped
-
-    with tempfile.TemporaryDirectory() as scratch:
-        made = shaped.build(Path(scratch) / "pair", shape, device)
-        for one in shaped.measure(made, trials=repeats, device=device, max_new_tokens=max_new_tokens):
-            say(
-                f"{shape} on {device}: merge {one.merge:.2f} s, handing over {one.load:.2f} s, {one.tokens} tokens in "
-                f"{one.answer:.2f} s, {one.tokens / one.answer:.0f} a second"
-            )
+    for one in timed:
+        say(f"- {one.route}: {serving.ROUTES[one.route]}.")

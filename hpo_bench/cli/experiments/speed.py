@@ -28,8 +28,8 @@ Examples:
 @click.option(
     "--gpu-check",
     is_flag=True,
-    help="A pair of random weights in shapes of Qwen2.5-VL instead: loading, self-test, trials, memory, re-merges; as "
-    "Markdown.  [default shape: 7B on a GPU, else 1M]",
+    help="A pair of random weights in shapes of Qwen2.5-VL instead: loading, self-test, trials, memory, re-merges, "
+    "vLLM; as Markdown.  [default shape: 7B on a GPU, else 1M]",
 )
 @click.option("--no-pair", is_flag=True, help="Only random weights.")
 @click.option("--shape", "shapes", multiple=True, type=Choice(["1M", "10M", "100M", "7B"]), help="Random weights too.")
@@ -83,6 +83,7 @@ def command(
     import torch
     from transformers.utils.logging import disable_progress_bar
 
+    from hpo_bench.display.table import TextTable
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.cost import merge, subjects
     from hpo_bench.merging.devices import check_device
@@ -98,9 +99,12 @@ def command(
             raise UsageError(f"--gpu-check takes the shapes {' and '.join(SHAPES)}, not {shape}")
         torch.set_num_threads(threads)
         disable_progress_bar()
+        heads = checks.columns(shape, device or place)
+        say(TextTable(heads, ()).to_markdown())
         with progress().status("") as status:
-            made = checks.check(shape, device or place, seconds=seconds, least=least, told=status.update)
-        say(made.to_markdown(), nl=False)
+            # Each at once: a machine that is lent for minutes may be taken back before the last one.
+            for row in checks.check(shape, device or place, seconds=seconds, least=least, told=status.update):
+                say(TextTable(heads, (row,)).to_markdown().splitlines()[-1])
         return
     if no_pair and not shapes:
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")

@@ -88,7 +88,8 @@ class EngineProcess:
         """Send a message and wait for the answer.
 
         Raises:
-            EvaluationError: If it fails, dies, or takes too long; it is then ended.
+            UsageError: If what is asked for cannot be had here; it is then ended.
+            EvaluationError: If it fails, dies, or takes too long; in the two latter cases it is ended.
         """
         limit = self._seconds if within is None else within
         try:
@@ -109,6 +110,9 @@ class EngineProcess:
             how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
             raise EvaluationError(f"vLLM's process ended {how}: {last}", kind="worker-died")
         answer = json.loads(line)
+        if "refused" in answer:
+            self.end()
+            raise UsageError(answer["refused"])
         if "error" in answer:
             raise EvaluationError(f"vLLM: {answer['error']}", kind=_kind(answer["error"]))
         return answer["answer"]

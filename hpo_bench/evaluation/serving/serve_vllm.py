@@ -30,6 +30,9 @@ import torch
 
 KEPT_BYTES = 2**30
 """Of what the vision encoder makes of pictures, so much is kept from merge to merge."""
+CACHE_BYTES = 2**31
+"""On a CPU a cache of keys and values takes so much at most, where nothing else is said; by itself vLLM takes nearly
+all memory there is, or refuses where others have some of it."""
 PROBED = 2
 """Columns of a matrix that are read back."""
 _MAPPED: dict[str, mmap.mmap] = {}
@@ -105,6 +108,10 @@ def _tensors(where: str, manifest: list) -> Iterator:
         yield name, torch.frombuffer(_MAPPED[where], dtype=kind, count=math.prod(shape), offset=place).view(shape)
 
 
+class _RefusedError(Exception):
+    """What is asked for cannot be had here."""
+
+
 class _Server:
     """vLLM with a model in it.
 
@@ -120,9 +127,13 @@ class _Server:
         self.where = f"/proc/{os.getpid()}/fd/{asked['descriptor']}" if "descriptor" in asked else ""
         options = asked["options"]
         graphs = torch.cuda.is_available()
+        if os.environ.get("VLLM_BATCH_INVARIANT", "0") != "0" and not graphs:
+            # Its workers there ignore the mode, or fall over it.
+            raise _RefusedError("`batch_invariant` is a mode of vLLM's on GPUs, and there is none here; leave it out")
+        usual = {"enforce_eager": not graphs, **({} if graphs else _cache(options))}
         self.llm = vllm.LLM(
             model=asked["model"], load_format="dummy" if "manifest" in asked else "auto",
-            worker_extension_cls=_extension(), seed=0, **{"enforce_eager": not graphs, **options},
+            worker_extension_cls=_extension(), seed=0, **{**usual, **options},
         )  # fmt: skip
         config = self.llm.llm_engine.vllm_config
         self.version, self.dtype = vllm.__version__, str(config.model_config.dtype).removeprefix("torch.")
@@ -225,6 +236,15 @@ class _Server:
         return self.opened[name]
 
 
+def _cache(options: dict) -> dict:
+    if "gpu_memory_utilization" in options or os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
+        return {}
+    import psutil  # of vLLM's own on a CPU
+
+    share = psutil.virtual_memory().available // 4 // options.get("tensor_parallel_size", 1)
+    return {"kv_cache_memory_bytes": min(CACHE_BYTES, share)}
+
+
 def _extension() -> str:
     # By a name that spawned workers can import as well.
     folder = os.path.dirname(os.path.abspath(__file__))
@@ -258,6 +278,8 @@ def main() -> None:
             if engine is None:
                 raise RuntimeError("asked before it was opened")
             reply = {"answer": engine.handle(asked)}
+        except _RefusedError as error:
+            reply = {"refused": str(error)}
         except Exception as error:
             traceback.print_exc()
             first = next((line for line in str(error).splitlines() if line.strip()), "no message")

@@ -15,8 +15,9 @@ import psutil
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers, Evaluator, checked
-from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.local import LocalEvaluator
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.serving.engine import VllmEngine
 from hpo_bench.evaluation.serving.evaluator import VllmEvaluator
@@ -31,15 +32,38 @@ from hpo_bench.tuning.space import MergeSpace
 VLLM = "vllm"
 LOCAL = "local"
 GENERATE = "local, by transformers' generate"
+LMMS = "lmms-eval"
 COMMAND = "command, a fresh load"
 ROUTES = {
     VLLM: "vLLM, handed the merge's weights in place, with the proof that it has them",
     LOCAL: "our own decoding in this process: pictures looked at once, rows leave a batch when they are over",
     GENERATE: "transformers' generate in this process, as `local` answered before, and still does where a model's "
     "decoder is handed more than embeddings and positions",
+    LMMS: "the same questions as a task of lmms-eval's, by its own prompts, filters and metric on the live model",
     COMMAND: "a program that loads the merge from its folder and answers by generate",
 }
 BATCH = 16
+_TASK = """
+task: own_questions
+dataset_path: parquet
+dataset_kwargs: {{data_files: {{test: {examples}}}}}
+test_split: test
+output_type: generate_until
+doc_to_visual: !function pictures.of
+doc_to_text: question
+doc_to_target: answer
+generation_kwargs: {{max_new_tokens: {most}}}
+metric_list: [{{metric: exact_match, aggregation: mean, higher_is_better: true}}]
+"""
+_PICTURES = """
+from io import BytesIO
+
+from PIL import Image
+
+
+def of(doc):
+    return [Image.open(BytesIO(data)).convert("RGB") for data in doc["images"]]
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +173,11 @@ def measure(
     routes: Sequence[str] = tuple(ROUTES),
     device: str | None = None,
     told: Callable[[str], None] = lambda _: None,
+    left_out: Callable[[str], None] = lambda _: None,
 ) -> list[Timed]:
     """Time trials by all routes in turns, so that whatever else the machine does falls on all of them.
+
+    A route whose package is not here is left out.
 
     Args:
         pair: Whose merges, and whose validation examples.
@@ -159,14 +186,34 @@ def measure(
         routes: Which; the others' answers are compared with the first one's.
         device: Where merges are made, and answered but for vLLM's.
         told: Called with what is being timed.
+        left_out: Called with what is not, and why.
 
     Raises:
-        UsageError: If there is no vLLM and it is among the routes.
         EvaluationError: If the examples cannot be answered.
     """
+    with tempfile.TemporaryDirectory() as scratch:
+        return _measured(pair, trials, max_new_tokens, routes, device, told, left_out, Path(scratch))
+
+
+def _measured(
+    pair: Pair,
+    trials: int,
+    max_new_tokens: int,
+    routes: Sequence[str],
+    device: str | None,
+    told: Callable[[str], None],
+    left_out: Callable[[str], None],
+    scratch: Path,
+) -> list[Timed]:
     loaded = LoadedPair.load(pair, device=device)
     engine = Resident(loaded)
-    evaluators = {route: _opened(route, pair, loaded, max_new_tokens) for route in routes}
+    evaluators: dict[str, Evaluator] = {}
+    for route in routes:
+        try:
+            evaluators[route] = _opened(route, pair, loaded, max_new_tokens, scratch)
+        except UsageError as error:
+            left_out(f"{route} is left out: {error}")
+    routes = list(evaluators)
     wall: dict[str, list[float]] = {route: [] for route in routes}
     processor: dict[str, list[float]] = {route: [] for route in routes}
     load: dict[str, list[float]] = {route: [] for route in routes}
@@ -185,7 +232,8 @@ def measure(
                 wall[route].append(taken)
                 processor[route].append(worked)
                 load[route] += [evaluator.served.load_seconds] if isinstance(evaluator, VllmEvaluator) else []
-                unlike[route] += sum(a != b for a, b in zip(found.responses, first.responses, strict=True))
+                said = dict(zip(first.ids, first.responses, strict=True))
+                unlike[route] += sum(said[a] != b for a, b in zip(found.ids, found.responses, strict=True))
         answers += len(first) if turn and first is not None else 0
     for evaluator in evaluators.values():
         if isinstance(evaluator, VllmEvaluator):
@@ -209,10 +257,17 @@ def table(timed: Sequence[Timed]) -> str:
     return "\n".join(lines)
 
 
-def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int) -> Evaluator:
+def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path) -> Evaluator:
     section: dict[str, Any] = {"max_new_tokens": most}
     if route == VLLM:
         section |= {"kind": "vllm"}
+    elif route == LMMS:
+        write_examples(read_examples(pair.examples), scratch / "examples.parquet")
+        (scratch / "task.yaml").write_text(_TASK.format(examples=scratch / "examples.parquet", most=most), "utf-8")
+        (scratch / "pictures.py").write_text(_PICTURES, encoding="utf-8")
+        section |= {"kind": "lmms-eval", "tasks": "own_questions", "include_path": ".", "id_field": "id"}
+        section["batch_size"] = BATCH
+        pair = replace(pair, folder=scratch)
     elif route == COMMAND:
         parameters = {"examples": str(pair.examples.resolve()), "max_new_tokens": most, "batch_size": BATCH}
         words = [sys.executable, "-m", "hpo_bench.experiments.cost.answer"]

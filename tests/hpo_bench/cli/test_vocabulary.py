@@ -17,8 +17,6 @@ MAY_DIFFER = {
     ("--seeds", "default"): "a study takes minutes, a run on a surrogate a hundredth of a second",
     ("--studies", "default"): "`cost grid` makes its studies beside its page",
     ("--device", "default"): "one merge, made once, is made on the CPU, where most memory is",
-    ("--shape", "type"): "`speed` takes several, `cost serving` one",
-    ("--shape", "help"): "`speed` times them too, `cost serving` in the pair's place",
     ("--method", "type"): "`merge` and `record` take one, the others several",
     ("--method", "default"): "`tune` has one, measurements take all, and a single merge asks for it",
     ("--category", "default"): "questions have a column of that name, outcomes have it if it is named",

@@ -1,7 +1,8 @@
 """An engine that speaks as `serve_vllm.py` does, and answers by a hash of the weights that it holds.
 
 What it does wrong is said by the variable FAKE: "stale" takes no weights after the first, "forgets no prefix" resets no
-cache, "dies" and "hangs" do so when asked, "nan" answers with numbers that are none.
+cache, "dies" and "hangs" do so when asked, "nan" answers with numbers that are none, "refuses" is asked for
+what it does not have.
 """
 
 import hashlib
@@ -74,6 +75,9 @@ def main() -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         if asked["do"] == "open":
+            if WRONG == "refuses":
+                print(json.dumps({"refused": "`batch_invariant` is a mode of GPUs"}), flush=True)  # noqa: T201
+                continue
             fake, asked = Fake(asked), {"do": "about"}
         print(json.dumps({"answer": getattr(fake, asked["do"])(asked)}), flush=True)  # noqa: T201
 

@@ -1,8 +1,5 @@
 """A serving engine that is handed merges: followed, checked, and never believed where it is stale."""
 
-import json
-import os
-import shutil
 import subprocess
 import sys
 import time
@@ -10,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import backbones
-import families
 import psutil
 import pytest
 
@@ -19,11 +14,9 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.registry import check_options, open_evaluator
 from hpo_bench.evaluation.serving import process
 from hpo_bench.evaluation.serving.process import PYTHON, find_python
-from hpo_bench.experiments.cost.serving import compare
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 FAKE = Path(__file__).with_name("fake_engine.py")
@@ -109,6 +102,11 @@ def test_an_engine_that_fails_is_a_failure_and_opened_again(
         assert len(evaluator.evaluate(loaded.vlm, some).responses) == 2
 
 
+def test_what_an_engine_does_not_have_is_a_mistake_of_usage(opened: Any) -> None:
+    with pytest.raises(UsageError, match="`batch_invariant` is a mode of GPUs"):
+        opened("refuses", batch_invariant=True)
+
+
 def test_the_engine_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     script = tmp_path / "parent.py"
     script.write_text(
@@ -159,48 +157,3 @@ def test_options_of_an_engine_are_checked(monkeypatch: pytest.MonkeyPatch) -> No
     ):
         with pytest.raises(UsageError, match=said):
             check_options(replace(find_pair("ja-llama"), evaluation={"kind": "vllm", **option}))
-
-
-REAL = pytest.mark.skipif(PYTHON not in os.environ, reason=f"{PYTHON} names no Python with vLLM")
-
-
-WIDE = {"hidden_size": 128, "head_dim": 32, "max_position_embeddings": 256}
-"""The engine has no attention for narrower heads, and refuses prompts that are longer than a model says."""
-SIGHT = {"llava": {}, "qwen2.5-vl": {"out_hidden_size": 128}}
-
-
-@REAL
-@pytest.mark.parametrize("name", SIGHT)
-def test_real_engine_handed_merges_answers_as_one_that_loads_their_exports(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    shape = backbones.FAMILIES[name]
-    seen: Any = shape.vision if SIGHT[name] == {} else {**dict(shape.vision), **SIGHT[name]}
-    rotary = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [6, 5, 5]}}
-    wide = replace(shape, vision=seen, texts={**shape.texts, **WIDE}, inside=rotary if SIGHT[name] else {})
-    monkeypatch.setitem(backbones.FAMILIES, name, wide)
-    folder = families.build(tmp_path / "pair", name)
-    found = list(compare(Pair.read(folder), [ONE, OTHER], max_new_tokens=4, work=tmp_path))
-    assert [one.same for one in found] == [one.total for one in found]
-
-
-@REAL
-def test_real_engine_whose_cache_is_not_reset_gives_no_score(tmp_path: Path) -> None:
-    folder = tmp_path / "pair"
-    shutil.copytree(find_pair("ja-llama").folder, folder)
-    (folder / "pair.yaml").write_text(
-        (folder / "pair.yaml").read_text()
-        + "evaluation: "
-        + json.dumps({"kind": "vllm", "max_new_tokens": 4, "engine": {"block_size": 32}})
-    )
-    pair = Pair.read(folder)
-    loaded = LoadedPair.load(pair)
-    evaluator, resident = open_evaluator(pair, loaded), Resident(loaded)
-    served: Any = getattr(evaluator, "served")  # noqa: B009, of this kind alone
-    resident.merge(ONE)
-    served.follow(loaded.vlm)
-    resident.merge(OTHER)
-    with pytest.raises(EvaluationError, match="remembers"):
-        served.follow(loaded.vlm, reset=False)
-    served.follow(loaded.vlm)
-    served.end()
