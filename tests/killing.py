@@ -45,7 +45,11 @@ def after(function: Callable[..., Any], *, calls: int = 1) -> Callable[..., Any]
 
 
 def run_killed(
-    run: Callable[[], object], target: str, deadly: Callable[[Callable[..., Any]], Callable[..., Any]]
+    run: Callable[[], object],
+    target: str,
+    deadly: Callable[[Callable[..., Any]], Callable[..., Any]],
+    *,
+    limit: float = LIMIT,
 ) -> None:
     """Run something in a process of its own in which one function is deadly.
 
@@ -53,6 +57,7 @@ def run_killed(
         run: What to run; may return the exception that ended it.
         target: The function, as "module.name" or "module.Class.name".
         deadly: Makes the deadly one of it.
+        limit: Seconds that it may take.
 
     Raises:
         AssertionError: If it ended before it was killed, with what it raised.
@@ -65,11 +70,11 @@ def run_killed(
     child = _SERVER.Process(target=_child, args=(cloudpickle.dumps((run, target, deadly)), tells))
     child.start()
     tells.close()
-    child.join(LIMIT)
+    child.join(limit)
     if child.is_alive():
         child.kill()
         child.join()
-        raise AssertionError(f"still running after {LIMIT} s")
+        raise AssertionError(f"still running after {limit:g} s")
     if child.exitcode != -signal.SIGKILL:
         raise AssertionError(f"not killed: {told.recv() if told.poll() else f'exit code {child.exitcode}'}")
 

@@ -131,6 +131,7 @@ def test_a_study_that_is_killed_goes_on_as_if_it_were_not(
         lambda: tune("killed").exception,
         "hpo_bench.tuning.storage.store.TrialStore.finish",
         lambda function: killing.after(function, calls=2),
+        limit=600,  # an engine takes as long to open as others leave it of the machine
     )
     end = time.monotonic() + 20
     while (left := engines(str(tmp_path / "killed"))) and time.monotonic() < end:
