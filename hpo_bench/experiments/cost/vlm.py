@@ -1,5 +1,6 @@
 """A Qwen2.5-VL of random weights with its base and an expert, on disk: SYNTHETIC, to measure time and memory by."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,11 @@ def write_pair(folder: Path, shape: str, *, device: str, questions: int, tokens:
         words.save_pretrained(folder / role)
     kind: Any = without_videos(Qwen2_5_VLProcessor)
     kind(Qwen2VLImageProcessorPil(), words, chat_template=_TEMPLATE).save_pretrained(folder / "vlm")
+    # As hubs' files say it: vLLM asks what looks at videos.
+    file = folder / "vlm" / "processor_config.json"
+    told = json.loads(file.read_text(encoding="utf-8"))
+    told["video_processor"] = {"video_processor_type": "Qwen2VLVideoProcessor"}
+    file.write_text(json.dumps(told, indent=2), encoding="utf-8")
     write_examples(_examples(questions, sizes["side"], seed), folder / "examples.parquet")
     (folder / "pair.yaml").write_text(
         f"name: synthetic-{shape.lower()}\nbase: base\nvlm: vlm\nexpert: expert\nexamples: examples.parquet\n"
