@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -14,11 +13,14 @@ import synthetic
 from documents import ROOT, tables
 
 import hpo_bench as hb
-from hpo_bench.evaluation import answering, command, local, python_function
+from hpo_bench.evaluation.command import CommandOptions
 from hpo_bench.evaluation.judging import judge
-from hpo_bench.evaluation.lmms import evaluator
+from hpo_bench.evaluation.lmms.evaluator import LmmsOptions
+from hpo_bench.evaluation.local import LocalOptions
 from hpo_bench.evaluation.metrics import METRICS
-from hpo_bench.evaluation.serving import evaluator as vllm
+from hpo_bench.evaluation.python_function import FunctionOptions
+from hpo_bench.evaluation.reading.columns import ExampleOptions
+from hpo_bench.evaluation.serving.evaluator import VllmOptions
 from hpo_bench.experiments.readme import LEFT_OUT
 from hpo_bench.merging.manifest import KEYS
 from hpo_bench.merging.scope import MergeScope
@@ -34,6 +36,7 @@ FORMATS = tables((ROOT / "docs" / "formats.md").read_text("utf-8"))
 EVALUATORS = tables((ROOT / "docs" / "evaluators.md").read_text("utf-8"))
 ASKED = tables((ROOT / "docs" / "examples.md").read_text("utf-8").partition("## How they are asked")[2])
 AXES = ["vl_weight", "exp_weight"]
+EXAMPLES = tuple(field.name for field in fields(ExampleOptions))
 
 
 def keys(record: type[Any], *, without: tuple[str, ...] = ()) -> list[str]:
@@ -71,28 +74,23 @@ def test_of_pairs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "module"),
+    ("kind", "options", "beside"),
     [
-        ("local", local),
-        ("vllm", vllm),
-        ("A judge", judge),
-        ("lmms-eval", evaluator),
-        ("python", python_function),
-        ("command", command),
+        ("local", LocalOptions, EXAMPLES),
+        ("vllm", VllmOptions, EXAMPLES),
+        ("A judge", judge.JudgeOptions, ()),
+        ("lmms-eval", LmmsOptions, ()),
+        ("python", FunctionOptions, EXAMPLES),
+        ("command", CommandOptions, EXAMPLES),
     ],
 )
-def test_of_evaluations(kind: str, module: ModuleType) -> None:
-    """Every option that the code asks for is called by its name where it does."""
-    answers = kind in ("local", "vllm")
-    source = inspect.getsource(module) + (inspect.getsource(answering) if answers else "")
-    asked = set(re.findall(r'given\.(?:word|words|whole|number|flag|mapping|known)\(\s*"(\w+)"', source))
-    told = EVALUATORS[kind] + (
-        [name for names in ASKED.values() for name in names] if kind in ("local", "vllm") else []
-    )
-    asked -= {"batch_size", "attention", "generate"} if kind == "vllm" else set()
-    told = [name for name in told if kind != "vllm" or name not in ("batch_size", "attention", "generate")]
-    assert set(told) >= asked
-    assert [name for name in told if f'"{name}"' not in source] == []
+def test_of_evaluations(kind: str, options: type[Any], beside: tuple[str, ...]) -> None:
+    """The page names all options, and no other; those on examples and answers stand together on pages of their own."""
+    asked = {name for names in ASKED.values() for name in names} if kind in ("local", "vllm") else set()
+    asked -= {"generate", "batch_size", "attention"} if kind == "vllm" else set()
+    wanted = {*keys(options, without=beside)}
+    told = {*EVALUATORS[kind], *asked} - {*beside}
+    assert told == wanted
 
 
 def test_of_metrics() -> None:

@@ -1,72 +1,88 @@
 """How questions are put and answers scored, as options say: what evaluators that let a model answer have in common."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
+from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.judging.judge import JUDGE, read_judge
 from hpo_bench.evaluation.metrics import METRICS, ByRule, Scores
-from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.merging.loaded import LoadedPair
+from landscapes.written import Count, Text, Texts
+from surrogates.nearest import offer
 
 TEACHER_FORCED = "exact_match"
-_OF_GENERATED = ("max_new_tokens", "stop", "strip_thinking")
+MAX_NEW_TOKENS = 64
+_OF_CHAT = ("chat_template", "system_prompt", "enable_thinking")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerOptions(ExampleOptions):
+    """What an evaluation may say of questions and answers.
+
+    Attributes:
+        metric: One of exact_match, multiple_choice, contains, numeric, vqa and judge.
+        judge: Who judges, for that metric; see `JudgeOptions`.
+        chat_template: Whether questions go through the processor's.
+        system_prompt: What is said before the question there.
+        enable_thinking: Whether it asks for thoughts.
+        max_new_tokens: Where a generated answer is cut.
+        stop: Texts that end one.
+        strip_thinking: Whether thoughts are left out of what is scored; by default they are.
+    """
+
+    metric: Text = TEACHER_FORCED
+    judge: Mapping[str, Any] = field(default_factory=dict)
+    chat_template: bool = True
+    system_prompt: Text | None = None
+    enable_thinking: bool | None = None
+    max_new_tokens: Count | None = None
+    stop: Texts | None = None
+    strip_thinking: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.metric not in (*METRICS, JUDGE):
+            raise UsageError(f"metric is {self.metric!r}; {offer(self.metric, (*METRICS, JUDGE))}")
+        if self.judge and self.metric != JUDGE:
+            raise UsageError(f"judge is about the metric {JUDGE}; say `metric: {JUDGE}`, or leave it out")
 
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What the options of an evaluation say of questions and answers.
+    """What the options of an evaluation say of questions and answers, made ready.
 
     Attributes:
-        metric: One of `METRICS`, or a judge.
-        generates: Whether answers are decoded.
         chat: How `Prompts` frames questions.
-        decoding: How answers end, as `Generation` takes it; empty where none are decoded.
+        decoding: How generated answers end, as `Generation` takes it.
         scores: Makes what scores responses, once a model is there to be asked.
     """
 
-    metric: str
-    generates: bool
     chat: Mapping[str, Any]
     decoding: Mapping[str, Any]
     scores: Callable[[], Scores]
 
     @classmethod
-    def read(cls, given: Options, source: str, *, forced: bool) -> Self:
-        """Read the options that are about questions and answers, and let those of the examples stand.
+    def of(cls, given: AnswerOptions, where: str) -> Self:
+        """Read the options; nobody is asked.
 
         Args:
-            given: The section.
-            source: Where it stands, for messages.
-            forced: Whether an exact match may be told without decoding.
+            given: The options.
+            where: Where they stand, for messages.
 
         Raises:
-            UsageError: If one makes no sense.
+            UsageError: If one about a judge makes no sense.
         """
-        metric = given.word("metric", TEACHER_FORCED, one_of=(*METRICS, JUDGE))
-        for known in ("examples", *OPTIONS):
-            given.known(known)
-        generates = given.flag("generate", metric != TEACHER_FORCED) if forced else True
-        if not generates and metric != TEACHER_FORCED:
-            raise given.wrong("generate", f"must be true for the metric {metric}")
-        chat: dict[str, Any] = {"chat_template": given.flag("chat_template", True)}
-        if given.has("system_prompt"):
-            chat["system_prompt"] = given.word("system_prompt", None)
-        if given.has("enable_thinking"):
-            chat["enable_thinking"] = given.flag("enable_thinking", True)
-        decoding: dict[str, Any] = {}
-        if generates:
-            decoding["max_new_tokens"] = given.whole("max_new_tokens", 64, least=1)
-            decoding["stop"] = given.words("stop", ())
-            decoding["strip_thinking"] = given.flag("strip_thinking", True)
-        for needless in () if generates else _OF_GENERATED:
-            if given.has(needless):
-                raise given.wrong(needless, "is about generated answers; say `generate: true`, or leave it out")
-        judge = read_judge(given.mapping("judge"), source) if metric == JUDGE else None
+        judge = read_judge(given.judge, where) if given.metric == JUDGE else None
         return cls(
-            metric, generates, chat, decoding, judge.ready if judge is not None else lambda: ByRule(METRICS[metric])
+            chat={name: value for name in _OF_CHAT if (value := getattr(given, name)) is not None},
+            decoding={
+                "max_new_tokens": given.max_new_tokens or MAX_NEW_TOKENS,
+                "stop": given.stop or (),
+                "strip_thinking": given.strip_thinking is not False,
+            },
+            scores=judge.ready if judge is not None else lambda: ByRule(METRICS[given.metric]),
         )
 
     def prompts(self, loaded: LoadedPair) -> Prompts:

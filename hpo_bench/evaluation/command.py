@@ -7,25 +7,45 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import Ge, Le, MinLen
 
-from hpo_bench.errors import EvaluationError
+from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
-from hpo_bench.evaluation.options import Options
-from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from landscapes.written import Number, Text, Texts
 
 TAIL = 2000
 LONGEST = 1e6
 """Seconds; more than a week, and less than what a system's clock refuses."""
 KILL_WITH_PARENT = Path(__file__).with_name("kill_with_parent.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandOptions(ExampleOptions):
+    """What an evaluation of kind `command` may say.
+
+    Attributes:
+        command: The program and its arguments.
+        parameters: Handed on to it.
+        seconds: How long it may take.
+        scratch: A folder with room for a model; by default the system's for temporary files.
+    """
+
+    command: Annotated[Texts, MinLen(1)]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    seconds: Annotated[Number, Ge(0.1), Le(LONGEST)] = 3600.0
+    scratch: Text | None = None
 
 
 class CommandEvaluator:
@@ -125,8 +145,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
     Args:
         pair: The program runs in its folder.
         loaded: Its processor is saved beside the model.
-        options: `command`, a list; `examples` and names of its columns, as for `local`; `parameters`, handed on;
-            `seconds` (3600); `scratch`, a folder with room for a model.
+        options: Those of `CommandOptions`.
 
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
@@ -136,26 +155,21 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], CommandEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    source = f"{pair.folder / 'pair.yaml'}, evaluation"
-    given = Options(options, source=source)
-    words = given.words("command", None)
-    for known in ("examples", *OPTIONS):
-        given.known(known)
-    parameters, seconds = given.mapping("parameters"), given.number("seconds", 3600.0, least=0.1, most=LONGEST)
-    scratch = Path(given.word("scratch", None)) if given.has("scratch") else None
-    given.finish()
-    if shutil.which(words[0]) is None and not (pair.folder / words[0]).is_file():
-        raise given.wrong("command", f"begins with {words[0]!r}, which is no program here")
-    if scratch is not None and not scratch.is_dir():
-        raise given.wrong("scratch", f"is {str(scratch)!r}, which is no folder")
+    where = source(pair)
+    given = read_section(options, CommandOptions, where)
+    program, scratch = given.command[0], given.scratch
+    if shutil.which(program) is None and not (pair.folder / program).is_file():
+        raise UsageError(f"{where}: command begins with {program!r}, which is no program here")
+    if scratch is not None and not Path(scratch).is_dir():
+        raise UsageError(f"{where}: scratch is {scratch!r}, which is no folder")
     return lambda loaded: CommandEvaluator(
-        words,
+        given.command,
         folder=pair.folder,
         processor=loaded.processor,
         examples=read_own(pair).examples,
-        parameters=parameters,
-        seconds=seconds,
-        scratch=scratch,
+        parameters=given.parameters,
+        seconds=given.seconds,
+        scratch=None if scratch is None else Path(scratch),
     )
 
 

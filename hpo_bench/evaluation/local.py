@@ -1,21 +1,23 @@
 """Evaluations of kind `local`: the pair's own examples, answered and scored in this process."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from hpo_bench.display.words import first_line
-from hpo_bench.evaluation.answering import Answering
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.answering import TEACHER_FORCED, Answering, AnswerOptions
 from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.options import read_section, source
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from landscapes.written import Count, Text
 
 
 class BatchedScorer(Scorer, Protocol):
@@ -30,6 +32,38 @@ class BatchedScorer(Scorer, Protocol):
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples."""
         ...
+
+
+_OF_GENERATED = ("max_new_tokens", "stop", "strip_thinking")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalOptions(AnswerOptions):
+    """What an evaluation of kind `local` may say.
+
+    Attributes:
+        generate: Whether answers are decoded; by default for every metric but exact_match, which one teacher-forced
+            pass tells.
+        batch_size: How many examples share a forward pass; by default 16 where answers are decoded, else 128.
+        attention: How it is computed, such as eager, sdpa or flash_attention_2.
+    """
+
+    generate: bool | None = None
+    batch_size: Count | None = None
+    attention: Text | None = None
+
+    def __post_init__(self) -> None:
+        AnswerOptions.__post_init__(self)  # spelled out, as slots leave no other way
+        if self.generate is False and self.metric != TEACHER_FORCED:
+            raise UsageError(f"generate must be true for the metric {self.metric}")
+        for needless in () if self.generates else _OF_GENERATED:
+            if getattr(self, needless) is not None:
+                raise UsageError(f"{needless} is about generated answers; say `generate: true`, or leave it out")
+
+    @property
+    def generates(self) -> bool:
+        """Whether answers are decoded."""
+        return self.metric != TEACHER_FORCED if self.generate is None else self.generate
 
 
 class LocalEvaluator:
@@ -86,13 +120,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
     Args:
         pair: Where relative paths begin.
         loaded: Its processor encodes.
-        options: `examples`, a file or folder (default: the pair's own; see `read_table`), and what its columns are
-            called (see `Columns`); `metric`, one of exact_match (default), multiple_choice, contains, numeric, vqa
-            and judge; `generate`, whether answers are decoded (default: for every metric but exact_match, which one
-            teacher-forced pass tells); `batch_size`; `attention`, such as eager, sdpa or flash_attention_2;
-            `chat_template` (true), whether questions go through the processor's, and for that `system_prompt` and
-            `enable_thinking`; and for generated answers `max_new_tokens` (64), `stop`, texts that end an answer, and
-            `strip_thinking` (true), whether thoughts are left out of what is scored.
+        options: Those of `LocalOptions`.
 
     Raises:
         UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
@@ -103,18 +131,17 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LocalEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    source = f"{pair.folder / 'pair.yaml'}, evaluation"
-    given = Options(options, source=source)
-    answering = Answering.read(given, source, forced=True)
-    batch_size = given.whole("batch_size", 16 if answering.generates else 128, least=1)
-    attention = given.word("attention", None) if given.has("attention") else ""
-    given.finish()
+    where = source(pair)
+    given = read_section(options, LocalOptions, where)
+    answering = Answering.of(given, where)
+    batch_size = given.batch_size or (16 if given.generates else 128)
 
     def opened(loaded: LoadedPair) -> LocalEvaluator:
         benchmark = read_own(pair)
-        _attend(loaded.vlm, attention, given)
+        if given.attention is not None:
+            _attend(loaded.vlm, given.attention, where)
         prompts = answering.prompts(loaded)
-        if not answering.generates:
+        if not given.generates:
             return LocalEvaluator(benchmark, ExactMatch(prompts, batch_size=batch_size))
         scorer = Generation(prompts, answering.scores(), batch_size=batch_size, **answering.decoding)
         return LocalEvaluator(benchmark, scorer)
@@ -122,11 +149,9 @@ def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair
     return opened
 
 
-def _attend(model: Any, attention: str, given: Options) -> None:
+def _attend(model: Any, attention: str, where: str) -> None:
     """Let a model compute attention in the way that the user names."""
-    if not attention:
-        return
     try:
         model.set_attn_implementation(attention)
     except (ValueError, ImportError, AttributeError) as error:
-        raise given.wrong("attention", f"cannot be {attention!r} here: {first_line(error)}") from error
+        raise UsageError(f"{where}: attention cannot be {attention!r} here: {first_line(error)}") from error

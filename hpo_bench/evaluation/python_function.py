@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
@@ -11,11 +12,23 @@ from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
-from hpo_bench.evaluation.options import Options, shown
-from hpo_bench.evaluation.reading.columns import OPTIONS
+from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from landscapes.written import Text, shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionOptions(ExampleOptions):
+    """What an evaluation of kind `python` may say.
+
+    Attributes:
+        function: As module:name.
+    """
+
+    function: Text
 
 
 class PythonFunction:
@@ -63,7 +76,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
     Args:
         pair: Its folder is searched for the module first.
         loaded: Its processor is handed to the function.
-        options: `function`, as module:name; `examples` and names of its columns, as for `local`.
+        options: Those of `FunctionOptions`.
 
     Raises:
         UsageError: If there is no such function, or an option makes no sense.
@@ -73,16 +86,11 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], PythonFunction]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    source = f"{pair.folder / 'pair.yaml'}, evaluation"
-    given = Options(options, source=source)
-    address = given.word("function", None)
-    for known in ("examples", *OPTIONS):
-        given.known(known)
-    given.finish()
-    return lambda loaded: PythonFunction(_find(address, pair, source), loaded.processor, read_own(pair).examples)
+    given = read_section(options, FunctionOptions, source(pair))
+    return lambda loaded: PythonFunction(_find(given.function, pair), loaded.processor, read_own(pair).examples)
 
 
-def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:
+def _find(address: str, pair: Pair) -> Callable[..., Any]:
     module, _, name = address.partition(":")
     here = str(pair.folder.resolve())
     if here not in sys.path:
@@ -92,7 +100,7 @@ def _find(address: str, pair: Pair, source: str) -> Callable[..., Any]:
     except (Exception, SystemExit) as error:  # whatever a user's module may raise, or call, when it is imported
         kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
         why = f"{kind}{first_line(error)}"
-        raise UsageError(f"{source}: there is no function at {address!r}: {why}") from error
+        raise UsageError(f"{source(pair)}: there is no function at {address!r}: {why}") from error
     if not callable(function):
-        raise UsageError(f"{source}: {address!r} is no function")
+        raise UsageError(f"{source(pair)}: {address!r} is no function")
     return function

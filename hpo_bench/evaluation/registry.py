@@ -9,7 +9,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.options import source
 from hpo_bench.evaluation.reading.benchmark import ExampleSet, read_table
 from hpo_bench.evaluation.reading.columns import OPTIONS, Columns
 from hpo_bench.merging.loaded import LoadedPair
@@ -106,8 +106,7 @@ def read_own(pair: Pair) -> ExampleSet:
     Raises:
         UsageError: As `read_benchmark`.
     """
-    options = Options(section(pair), source=f"{pair.folder / 'pair.yaml'}, evaluation")
-    found = read_table(pair.examples, Columns.of(options))
+    found = read_table(pair.examples, Columns.of(section(pair), source(pair)))
     if _kind(pair) in (DEFAULT, VLLM):
         answers = ((one.id, answer) for one in found.examples for answer in one.answers)
         check_answers(str(section(pair).get("metric")), answers, str(pair.examples))

@@ -5,16 +5,19 @@ import re
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.judging.cache import CACHE, JudgeCache, Verdict
+from hpo_bench.evaluation.judging.cache import JudgeCache, Verdict
 from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.judging.terms import JudgeTerms
+from hpo_bench.evaluation.options import read_section
+from landscapes.written import Count, Number, Text
 
 JUDGE = "judge"
 PROMPT = (
@@ -28,6 +31,47 @@ _NUMBER = re.compile(r"[-+]?\d*\.?\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions(JudgeTerms):
+    """The section `judge:` of an evaluation.
+
+    Attributes:
+        url: Of an OpenAI-compatible API, without `/chat/completions`.
+        model: Its name there.
+        key_variable: The environment variable that holds the key.
+        prompt: With {question}, {answer} and {response}.
+        scale: What the judge's best mark is; marks are divided by it.
+        max_tokens: Where the judge's answer is cut.
+        seconds: How long an answer may take.
+    """
+
+    url: Text
+    model: Text
+    key_variable: Text = "OPENAI_API_KEY"
+    prompt: Text = PROMPT
+    scale: Annotated[Number, Ge(1e-9)] = 1.0
+    max_tokens: Count = 64
+    seconds: Annotated[Number, Ge(0.1), Le(86_400.0)] = 60.0
+    parallel: Count = 8
+
+    def __post_init__(self) -> None:
+        if flaw := url_flaw(self.url.rstrip("/")):
+            raise ValueError(f"url {flaw}")
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.key_variable):
+            raise ValueError("key_variable must be the name of an environment variable, and not the key itself")
+        if not re.fullmatch(r"[!-~]*", self.key):
+            raise ValueError(
+                f"key_variable names {self.key_variable}, which holds a space or something else that no key has"
+            )
+        if "{response}" not in self.prompt:
+            raise ValueError("prompt must contain {response}")
+
+    @property
+    def key(self) -> str:
+        """The key; "" where there is none."""
+        return os.environ.get(self.key_variable, "").strip()
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Scores responses by asking a model behind an OpenAI-compatible `chat/completions`.
 
@@ -36,27 +80,13 @@ class Judge:
     not asked. Whatever keeps the judge from answering with a number is a failure, never a score.
 
     Attributes:
+        options: What is asked, and what it may cost.
         chat: Where it is asked.
-        model: Its name there.
-        prompt: With {question}, {answer} and {response}.
-        scale: What the judge's best mark is; marks are divided by it.
-        price_in: Dollars for a million tokens of prompts.
-        price_out: Dollars for a million tokens of answers.
-        max_tokens: Where the judge's answer is cut.
-        max_dollars: Of all that is kept in the cache's account; nothing is asked beyond it.
-        parallel: How many questions at once.
         cache: What was judged before.
     """
 
+    options: JudgeOptions
     chat: Chat
-    model: str
-    prompt: str
-    scale: float
-    price_in: float
-    price_out: float
-    max_tokens: int
-    max_dollars: float
-    parallel: int
     cache: JudgeCache
 
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
@@ -68,7 +98,7 @@ class Judge:
         prompts = [self._prompt(e.question, _all(e), said) for e, said in zip(examples, responses, strict=True)]
         known = {prompt: self._known(prompt) for prompt in dict.fromkeys(prompts)}
         paid = 0.0
-        with ThreadPoolExecutor(self.parallel) as pool:
+        with ThreadPoolExecutor(self.options.parallel) as pool:
             asked = {prompt: pool.submit(self._ask, prompt) for prompt, verdict in known.items() if verdict is None}
             failure: EvaluationError | None = None
             for prompt, future in asked.items():
@@ -82,7 +112,7 @@ class Judge:
         if failure is not None:
             failure.dollars = paid
             raise failure
-        marks = [verdict.mark / self.scale for prompt in prompts if (verdict := known[prompt]) is not None]
+        marks = [verdict.mark / self.options.scale for prompt in prompts if (verdict := known[prompt]) is not None]
         return np.array(marks), paid
 
     def ready(self) -> Self:
@@ -103,25 +133,26 @@ class Judge:
     def _prompt(self, question: str, answer: str, response: str) -> str:
         # In one pass, and not by str.format: questions and responses hold braces of their own.
         texts = {"question": question, "answer": answer, "response": response}
-        return _PLACE.sub(lambda place: texts[place[1]], self.prompt)
+        return _PLACE.sub(lambda place: texts[place[1]], self.options.prompt)
 
     def _ask(self, prompt: str) -> Verdict:
         # No text has more tokens than bytes, but for the few that frame a message.
-        most = ((len(prompt.encode()) + FRAME) * self.price_in + self.max_tokens * self.price_out) / 1e6
-        reservation = self.cache.reserve(most, limit=self.max_dollars)
+        asked, answered = len(prompt.encode()) + FRAME, self.options.max_tokens
+        most = (asked * self.options.price_in + answered * self.options.price_out) / 1e6
+        reservation = self.cache.reserve(most, limit=self.options.max_dollars)
         if reservation is None:
             raise EvaluationError(
                 f"the judge has cost {self.cache.spent():.2f} dollars, and one more question may exceed the limit of "
-                f"{self.max_dollars:g}",
+                f"{self.options.max_dollars:g}",
                 kind="money",
             )
         dollars = 0.0
         try:
             answer = self.chat.post(
                 {
-                    "model": self.model,
+                    "model": self.options.model,
                     "temperature": 0,
-                    "max_tokens": self.max_tokens,
+                    "max_tokens": self.options.max_tokens,
                     "messages": [{"role": "user", "content": prompt}],
                 }
             )
@@ -133,13 +164,13 @@ class Judge:
             raise
         finally:
             self.cache.settle(reservation, dollars)
-        self.cache.put(self.model, self.chat.url, prompt, mark)
+        self.cache.put(self.options.model, self.chat.url, prompt, mark)
         return Verdict(mark, dollars)
 
     def _read(self, answer: Any) -> tuple[str, float]:
         try:
             said = str(answer["choices"][0]["message"]["content"])
-            return said, dollars_of(answer["usage"], price_in=self.price_in, price_out=self.price_out)
+            return said, dollars_of(answer["usage"], price_in=self.options.price_in, price_out=self.options.price_out)
         except (KeyError, IndexError, TypeError) as error:
             raise EvaluationError(
                 f"the judge at {self.chat.url} sent no chat completion with usage", kind="judge"
@@ -150,15 +181,15 @@ class Judge:
     def _mark(self, said: str) -> float:
         numbers = _NUMBER.findall(said)
         mark = float(numbers[-1]) if numbers else float("nan")
-        if not 0 <= mark <= self.scale:
+        if not 0 <= mark <= self.options.scale:
             text = self.chat.masked(said)[:80]
-            raise EvaluationError(f"the judge said {text!r}, no number from 0 to {self.scale:g}", kind="judge")
+            raise EvaluationError(f"the judge said {text!r}, no number from 0 to {self.options.scale:g}", kind="judge")
         return mark
 
     def _known(self, prompt: str) -> Verdict | None:
         """What was said before, unless on another scale."""
-        verdict = self.cache.get(self.model, self.chat.url, prompt)
-        return verdict if verdict is not None and 0 <= verdict.mark <= self.scale else None
+        verdict = self.cache.get(self.options.model, self.chat.url, prompt)
+        return verdict if verdict is not None and 0 <= verdict.mark <= self.options.scale else None
 
 
 def _all(example: Example) -> str:
@@ -166,42 +197,16 @@ def _all(example: Example) -> str:
     return " / ".join(dict.fromkeys(example.answers))
 
 
-def read_judge(options: Mapping[str, Any], source: str) -> Judge:
+def read_judge(options: Mapping[str, Any], where: str) -> Judge:
     """A judge from the `judge:` section of an evaluation, who is asked nothing before he is `ready`.
 
     Args:
-        options: `url`, `model`, `key_variable` (the environment variable that holds the key), `prompt`, `scale`,
-            `price_in` and `price_out` (dollars a million tokens), `max_tokens` (64), `max_dollars`,
-            `parallel`, `seconds`, `cache`.
-        source: Where the evaluation stands, for messages.
+        options: Those of `JudgeOptions`.
+        where: Where the evaluation stands, for messages.
 
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
     """
-    given = Options(options, source=f"{source}, judge")
-    url = given.word("url", None).rstrip("/")
-    if flaw := url_flaw(url):
-        raise given.wrong("url", flaw)
-    variable = given.word("key_variable", "OPENAI_API_KEY")
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
-        raise given.wrong("key_variable", "must be the name of an environment variable, and not the key itself")
-    key = os.environ.get(variable, "").strip()
-    if not re.fullmatch(r"[!-~]*", key):
-        raise given.wrong("key_variable", f"names {variable}, which holds a space or something else that no key has")
-    prompt = given.word("prompt", PROMPT)
-    if "{response}" not in prompt:
-        raise given.wrong("prompt", "must contain {response}")
-    judge = Judge(
-        chat=Chat(url=url, key=key, seconds=given.number("seconds", 60.0, least=0.1, most=86_400.0)),
-        model=given.word("model", None),
-        prompt=prompt,
-        scale=given.number("scale", 1.0, least=1e-9),
-        price_in=given.number("price_in", None, least=0.0),
-        price_out=given.number("price_out", None, least=0.0),
-        max_tokens=given.whole("max_tokens", 64, least=1),
-        max_dollars=given.number("max_dollars", None, least=0.0),
-        parallel=given.whole("parallel", 8, least=1),
-        cache=JudgeCache.of(given.word("cache", CACHE)),
-    )
-    given.finish()
-    return judge
+    given = read_section(options, JudgeOptions, f"{where}, judge")
+    chat = Chat(url=given.url.rstrip("/"), key=given.key, seconds=given.seconds)
+    return Judge(given, chat, given.kept)

@@ -1,25 +1,67 @@
 """Evaluations of kind `lmms-eval`: tasks of that package or in its format, on the live model in this process."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
+from annotated_types import MinLen
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.judging.terms import JudgeTerms
 from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
-from hpo_bench.evaluation.lmms.judge import JudgeTerms
 from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.options import read_section, source
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path
+from landscapes.written import Count, Number, Text, Texts
 
 MAX_NEW_TOKENS = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LmmsOptions:
+    """What an evaluation of kind `lmms-eval` may say.
+
+    Which judge is asked, and with which key, is said by the variables that lmms-eval reads: API_TYPE, OPENAI_API_KEY,
+    OPENAI_API_URL, MODEL_VERSION.
+
+    Attributes:
+        tasks: A name, or a list of them.
+        include_path: A folder of the pair with tasks of the user's.
+        metric: Which is the score, where a task has several.
+        filter: The same of filters.
+        worst: The metric's value that becomes the score 0.
+        best: The one that becomes 1.
+        id_field: The column whose hash decides the split.
+        model_name: Whose prompts are taken, where a task has prompts by model.
+        max_new_tokens: A cap on the tasks' own.
+        batch_size: How many documents are answered at once.
+        chat_template: Whether questions go through the processor's.
+        judge: What judges may cost; without it none is asked.
+    """
+
+    tasks: Annotated[Texts, MinLen(1)]
+    include_path: Text | None = None
+    metric: Text | None = None
+    filter: Text | None = None
+    worst: Number = 0.0
+    best: Number = 1.0
+    id_field: Text | None = None
+    model_name: Text | None = None
+    max_new_tokens: Count = MAX_NEW_TOKENS
+    batch_size: Count = 16
+    chat_template: bool = True
+    judge: JudgeTerms | None = None
+
+    def __post_init__(self) -> None:
+        if self.best <= self.worst:
+            raise ValueError(f"best is {self.best:g}, not above worst, {self.worst:g}")
 
 
 class TaskGeneration(Generation):
@@ -111,13 +153,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
     Args:
         pair: In its folder lie tasks of the user's.
         loaded: Its processor encodes.
-        options: `tasks`, a name or a list of them; `include_path`, a folder of the pair with tasks of the user's;
-            `metric` and `filter`, where a task has several; `worst` (0) and `best` (1), the metric's values that become
-            the scores 0 and 1; `id_field`, the column whose hash decides the split; `model_name`, whose prompts are
-            taken where a task has prompts by model; `max_new_tokens` (1024), a cap on the tasks' own; `batch_size`
-            (16); `chat_template` (true); and `judge`, without which no judge is asked: `price_in` and `price_out`
-            (dollars a million tokens), `max_dollars`, `parallel` (4), `cache`. Which judge is asked, and with which
-            key, is said by the variables that lmms-eval reads: API_TYPE, OPENAI_API_KEY, OPENAI_API_URL, MODEL_VERSION.
+        options: Those of `LmmsOptions`.
 
     Raises:
         UsageError: If lmms-eval is not installed, an option is missing, unknown or makes no sense, or a judge would be
@@ -129,39 +165,38 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LmmsEval]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    source = f"{pair.folder / 'pair.yaml'}, evaluation"
-    given = Options(options, source=source)
-    names = given.words("tasks", None)
-    include = given.word("include_path", None) if given.has("include_path") else None
-    metric, filter_, id_field, model_name = (
-        given.word(key, None) if given.has(key) else None for key in ("metric", "filter", "id_field", "model_name")
-    )
-    worst, best = given.number("worst", 0.0), given.number("best", 1.0)
-    most = given.whole("max_new_tokens", MAX_NEW_TOKENS, least=1)
-    batch_size, chat = given.whole("batch_size", 16, least=1), given.flag("chat_template", True)
-    terms = JudgeTerms.read(given.mapping("judge"), source) if given.has("judge") else None
-    given.finish()
-    if best <= worst:
-        raise given.wrong("best", f"is {best:g}, not above worst, {worst:g}")
+    where = source(pair)
+    given = read_section(options, LmmsOptions, where)
+    terms = given.judge
 
     def opened(loaded: LoadedPair) -> LmmsEval:
         if terms is not None:
-            terms.cache.make()
-        prompts = Prompts(loaded.processor, chat_template=chat)
-        folder: Path | None = parse_path(include, pair.folder, confined=True, where=source) if include else None
-        tasks = load_tasks(names, include=folder, model_name=model_name, source=source)
+            terms.kept.make()
+        prompts = Prompts(loaded.processor, chat_template=given.chat_template)
+        include = given.include_path
+        folder = None if include is None else parse_path(include, pair.folder, confined=True, where=where)
+        tasks = load_tasks(given.tasks, include=folder, model_name=given.model_name, source=where)
         readings = {
-            name: MetricScale.of(task, name, metric=metric, filter_=filter_, worst=worst, best=best, source=source)
+            name: MetricScale.of(
+                task,
+                name,
+                metric=given.metric,
+                filter_=given.filter,
+                worst=given.worst,
+                best=given.best,
+                source=where,
+            )
             for name, task in tasks.items()
         }
-        documents = documents_of(tasks, id_field=id_field, source=source)
+        documents = documents_of(tasks, id_field=given.id_field, source=where)
         scores = TaskScores(tasks, readings, terms)
         scores.check(documents)
+        most = given.max_new_tokens
         caps = {
             name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
         }
         generations = {
-            cap: TaskGeneration(tasks, prompts, scores, batch_size=batch_size, max_new_tokens=cap)
+            cap: TaskGeneration(tasks, prompts, scores, batch_size=given.batch_size, max_new_tokens=cap)
             for cap in set(caps.values())
         }
         return LmmsEval(documents, generations, caps)

@@ -12,10 +12,9 @@ from importlib import import_module
 from typing import Any
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
-from hpo_bench.evaluation.judging.cache import CACHE, JudgeCache
 from hpo_bench.evaluation.judging.chat import ATTEMPTS, RETRIED, dollars_of
 from hpo_bench.evaluation.judging.judge import FRAME
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.judging.terms import JudgeTerms
 
 PICTURE_TOKENS = 8192
 """More than any judge counts for a picture."""
@@ -33,47 +32,6 @@ class Stopped(BaseException):
     def __init__(self, error: HpoBenchError) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeTerms:
-    """What judges may cost.
-
-    Attributes:
-        price_in: Dollars for a million tokens of prompts.
-        price_out: Dollars for a million tokens of replies.
-        max_dollars: Of all that is kept in the cache's account; nothing is asked beyond it.
-        parallel: How many documents are judged at once.
-        cache: What was judged before, and the account.
-    """
-
-    price_in: float
-    price_out: float
-    max_dollars: float
-    parallel: int
-    cache: JudgeCache
-
-    @classmethod
-    def read(cls, options: Mapping[str, Any], source: str) -> "JudgeTerms":
-        """Terms from the `judge:` section of an evaluation.
-
-        Args:
-            options: `price_in`, `price_out`, `max_dollars`, `parallel` (4) and `cache`.
-            source: Where the evaluation stands, for messages.
-
-        Raises:
-            UsageError: If an option is missing, unknown or makes no sense.
-        """
-        given = Options(options, source=f"{source}, judge")
-        terms = cls(
-            price_in=given.number("price_in", None, least=0.0),
-            price_out=given.number("price_out", None, least=0.0),
-            max_dollars=given.number("max_dollars", None, least=0.0),
-            parallel=given.whole("parallel", 4, least=1),
-            cache=JudgeCache.of(given.word("cache", CACHE)),
-        )
-        given.finish()
-        return terms
 
 
 @dataclass(slots=True)
@@ -177,11 +135,11 @@ class Watch:
             return
         terms = self._allowed()
         most = (_tokens(question) * terms.price_in + _reply_tokens(question) * terms.price_out) / 1e6
-        reservation = terms.cache.reserve(most, limit=terms.max_dollars)
+        reservation = terms.kept.reserve(most, limit=terms.max_dollars)
         if reservation is None:
             raise Stopped(
                 EvaluationError(
-                    f"judges have cost {terms.cache.spent():.2f} dollars, and one more question may exceed the limit "
+                    f"judges have cost {terms.kept.spent():.2f} dollars, and one more question may exceed the limit "
                     f"of {terms.max_dollars:g}",
                     kind="money",
                 )
@@ -196,7 +154,7 @@ class Watch:
                 raise
             dollars = self._read(talk, replies[0], most)
         finally:
-            terms.cache.settle(reservation, dollars)
+            terms.kept.settle(reservation, dollars)
             talk.dollars += dollars
 
     def _allowed(self) -> JudgeTerms:

@@ -145,7 +145,7 @@ class TaskScores:
     def _scored(self, document: Document, response: str, talk: Talk) -> "_Result":
         reading = self._readings[document.task]
         key = self._key(document, response)
-        known = self._terms.cache.get(*key) if self._terms else None
+        known = self._terms.kept.get(*key) if self._terms else None
         if known is not None:
             return _Result(score=known.mark)
         with _coins(document):
@@ -156,7 +156,7 @@ class TaskScores:
         score = reading.scaled(number, document)
         _check_talk(talk, document, score, result)
         if self._terms and talk.calls:
-            self._terms.cache.put(*key, score)
+            self._terms.kept.put(*key, score)
         return _Result(score=score, record=record, number=number, dollars=talk.dollars)
 
     def _value(self, document: Document, response: str, reading: MetricScale) -> tuple[Any, Mapping[str, Any]]:

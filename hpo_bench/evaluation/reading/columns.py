@@ -1,9 +1,13 @@
 """What a user calls the columns of a table of examples."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
-from hpo_bench.evaluation.options import Options
+from annotated_types import Ge
+
+from hpo_bench.errors import UsageError
+from landscapes.written import Text, Texts, parse_record
 
 WITHOUT = ""
 """In the place of a column: none, although there is one of a usual name."""
@@ -29,14 +33,14 @@ class Columns:
         limit: At most so many examples, drawn by a hash of their ids; all of them with 0.
     """
 
-    question: str = ""
-    answer: str = ""
-    image: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-    category: str = ""
-    id: str = ""
-    annotations: str = ""
-    limit: int = 0
+    question: Text = ""
+    answer: Text = ""
+    image: Texts = ()
+    choices: Texts = ()
+    category: Text = ""
+    id: Text = ""
+    annotations: Text = ""
+    limit: Annotated[int, Ge(0)] = 0
 
     @property
     def section(self) -> dict[str, Any]:
@@ -71,27 +75,31 @@ class Columns:
         return cls(**values)
 
     @classmethod
-    def of(cls, options: Options) -> "Columns":
-        """As the options of an evaluation name them.
+    def of(cls, section: Mapping[str, Any], where: str = "evaluation") -> "Columns":
+        """As an evaluation names them, among other options.
+
+        Args:
+            section: The options.
+            where: Where they stand, for messages.
 
         Raises:
             UsageError: If one is no text, or no list of texts.
         """
-
-        def word(name: str) -> str:
-            return options.word(name, None) if options.has(name) else ""
-
-        return cls(
-            question=word("question"),
-            answer=word("answer"),
-            image=options.words("image", ()),
-            choices=options.words("choices", ()) or ((WITHOUT,) if options.has("choices") else ()),
-            category=word("category"),
-            id=word("id"),
-            annotations=word("annotations"),
-            limit=options.whole("limit", 0, least=0),
-        )
+        named = {name: section[name] for name in OPTIONS if name in section}
+        found = parse_record(named, Columns, where=where, wrong=UsageError)
+        return replace(found, choices=(WITHOUT,)) if "choices" in named and not found.choices else found
 
 
 OPTIONS = tuple(one.name for one in fields(Columns))
 """What an evaluation may say of its examples' columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleOptions(Columns):
+    """What an evaluation may say of examples that are the pair's own.
+
+    Attributes:
+        examples: A file, a folder or a pattern, relative to the pair; by default those that it names elsewhere.
+    """
+
+    examples: Text = ""

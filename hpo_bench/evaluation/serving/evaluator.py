@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 import torch
+from annotated_types import Ge, Le
 
-from hpo_bench.evaluation.answering import Answering
+from hpo_bench.evaluation.answering import Answering, AnswerOptions
 from hpo_bench.evaluation.local import LocalEvaluator
-from hpo_bench.evaluation.options import Options
+from hpo_bench.evaluation.options import read_section, source
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.evaluation.serving.generation import ServedGeneration
@@ -16,9 +18,36 @@ from hpo_bench.evaluation.serving.model import ServedModel
 from hpo_bench.evaluation.serving.process import find_python
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from landscapes.written import Count, Number, Text
 
 LONGEST = 1e6
-DTYPES = ("stored", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VllmOptions(AnswerOptions):
+    """What an evaluation of kind `vllm` may say.
+
+    Attributes:
+        python: One that has vLLM, where this one has none.
+        dtype: Of its arithmetic.
+        tensor_parallel: Over how many GPUs.
+        gpu_memory: Which share of one it takes.
+        max_model_len: Tokens of question and answer; by default as many as there is room for.
+        eager: Whether it computes without graphs.
+        batch_invariant: Whether answers must not depend on company.
+        seconds: How long an evaluation may take.
+        engine: Further options of vLLM's own.
+    """
+
+    python: Text | None = None
+    dtype: Literal["stored", "float32", "bfloat16", "float16"] = "stored"
+    tensor_parallel: Count = 1
+    gpu_memory: Annotated[Number, Ge(0.01), Le(1.0)] | None = None
+    max_model_len: Count | None = None
+    eager: bool | None = None
+    batch_invariant: bool = False
+    seconds: Annotated[Number, Ge(0.1), Le(LONGEST)] = 3600.0
+    engine: Mapping[str, Any] = field(default_factory=dict)
 
 
 class VllmEvaluator(LocalEvaluator):
@@ -50,11 +79,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Vll
     Args:
         pair: Where relative paths begin.
         loaded: Its VLM's weights are served, its processor frames questions.
-        options: `python`, one that has vLLM, where this one has none; `dtype` of its arithmetic (stored);
-            `tensor_parallel`, over how many GPUs; `gpu_memory`, which share of one; `max_model_len`; `eager`, without
-            graphs; `batch_invariant`, whether answers must not depend on company; `seconds` (3600) that an evaluation
-            may take; `engine`, further options of vLLM's own; and the options of `local` on examples, metrics,
-            questions and where answers end.
+        options: Those of `VllmOptions`.
 
     Raises:
         UsageError: If there is no vLLM, or an option is unknown or makes no sense.
@@ -65,22 +90,15 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Vll
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], VllmEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    source = f"{pair.folder / 'pair.yaml'}, evaluation"
-    given = Options(options, source=source)
-    answering = Answering.read(given, source, forced=False)
-    python = given.word("python", None) if given.has("python") else None
-    dtype = given.word("dtype", "stored", one_of=DTYPES)
-    own: dict[str, Any] = {"tensor_parallel_size": given.whole("tensor_parallel", 1, least=1)}
-    if given.has("gpu_memory"):
-        own["gpu_memory_utilization"] = given.number("gpu_memory", None, least=0.01, most=1.0)
-    own["max_model_len"] = given.whole("max_model_len", 1, least=1) if given.has("max_model_len") else -1
-    if given.has("eager"):
-        own["enforce_eager"] = given.flag("eager", False)
-    environment = {"VLLM_BATCH_INVARIANT": "1"} if given.flag("batch_invariant", False) else {}
-    seconds = given.number("seconds", 3600.0, least=0.1, most=LONGEST)
-    further = given.mapping("engine")
-    given.finish()
-    runs_it = find_python(python, pair.folder)
+    given = read_section(options, VllmOptions, source(pair))
+    answering = Answering.of(given, source(pair))
+    own: dict[str, Any] = {"tensor_parallel_size": given.tensor_parallel, "max_model_len": given.max_model_len or -1}
+    if given.gpu_memory is not None:
+        own["gpu_memory_utilization"] = given.gpu_memory
+    if given.eager is not None:
+        own["enforce_eager"] = given.eager
+    environment = {"VLLM_BATCH_INVARIANT": "1"} if given.batch_invariant else {}
+    runs_it = find_python(given.python, pair.folder)
 
     def opened(loaded: LoadedPair) -> VllmEvaluator:
         benchmark = read_own(pair)
@@ -90,13 +108,13 @@ def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair
             loaded,
             python=runs_it,
             options={
-                "dtype": str(stored).removeprefix("torch.") if dtype == "stored" else dtype,
+                "dtype": str(stored).removeprefix("torch.") if given.dtype == "stored" else given.dtype,
                 "limit_mm_per_prompt": {"image": most},
                 **_beside(loaded, own),
                 **own,
-                **further,
+                **given.engine,
             },
-            seconds=seconds,
+            seconds=given.seconds,
             environment={**environment, **_threads(), **_devices(loaded, own)},
         )
         scorer = ServedGeneration(model, answering.prompts(loaded), answering.scores(), **answering.decoding)

@@ -17,7 +17,6 @@ from documents import ROOT, blocks, commands
 from PIL import Image
 
 from hpo_bench.cli.examples import command
-from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.reading.columns import Columns
 
@@ -120,7 +119,7 @@ def test_every_block_of_the_page_works(data: Path, monkeypatch: pytest.MonkeyPat
     assert len(sections) == 4
     for section in sections:
         told = yaml.safe_load(section)["evaluation"]
-        assert len(read_examples(data / told["examples"], Columns.of(Options(told, source="page")))) >= COUNT
+        assert len(read_examples(data / told["examples"], Columns.of(told))) >= COUNT
     for kind, text in re.findall(r"```(csv|json)\n(.*?)```", page, re.DOTALL):
         # On the page an object has several lines.
         (data / f"block.{kind}").write_text(text if kind == "csv" else f"{json.dumps(json.loads(text))}\n")
@@ -133,7 +132,7 @@ def test_what_is_printed_for_a_pair_reads_the_same_examples(data: Path, monkeypa
     assert "40 examples (" in told
     assert "Note: 40 questions offer choices; their answers are read as letters." in told
     section = yaml.safe_load(told[told.index("evaluation:") :])["evaluation"]
-    first = read_examples(data / section["examples"], Columns.of(Options(section, source="")))
+    first = read_examples(data / section["examples"], Columns.of(section))
     assert run("MMBench_DEV_EN.tsv", "--id", "index", "--to", "mine.parquet").exit_code == 0
     assert read_examples(data / "mine.parquet") == first
     assert run("v2_OpenEnded_mscoco_val2014_questions.json", *VQA, "--to", "vqa.parquet").exit_code == 0

@@ -100,19 +100,20 @@ def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair)
     assert sum(len(evaluator.examples(split)) for split in ("validation", "test")) == 12
 
 
+TERMS = {"model": "m", "price_in": 1, "price_out": 1, "max_dollars": 1}
+
+
 @pytest.mark.parametrize(
     ("evaluation", "message"),
     [
         ({"batchsize": 3}, "did you mean 'batch_size'"),
         ({"generate": "yes"}, "generate must be true or false, not 'yes'"),
-        ({"metric": "judge", "judge": {"url": "https://judge/v1", "modell": "m"}}, r"judge: model is missing"),
+        ({"metric": "judge", "judge": {"url": "https://x", "modell": "m"}}, "judge: .*'modell'; did you mean 'model'"),
         (
-            {"metric": "judge", "judge": {
-                "url": "https://judge/v1", "model": "m", "price_in": 1, "price_out": 1, "max_dollars": 1, "scal": 5,
-            }},
-            r"judge: there is no option 'scal'; did you mean 'scale'",
+            {"metric": "judge", "judge": {"url": "https://judge/v1", **TERMS, "scal": 5}},
+            r"judge: there is no key 'scal'; did you mean 'scale'",
         ),
-        ({"kind": "python", "function": "a:b", "colour": 1}, "there is no option 'colour'"),
+        ({"kind": "python", "function": "a:b", "colour": 1}, "there is no key 'colour'"),
         ({"kind": "command", "command": ["true"], "second": 4}, "did you mean 'seconds'"),
         ({"kind": "command", "command": ["no-such-program"]}, "which is no program here"),
         ({"kind": "lmms-eval", "tasks": "mmmu", "id_filed": "id"}, "did you mean 'id_field'"),
@@ -171,7 +172,7 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
         ({"kind": "locl"}, "did you mean 'local'"),
         ({"kind": ["local"]}, "no evaluation is of kind"),
         ({"metric": "numeric"}, "every response to .* would be wrong"),
-        ({"examples": ["examples.parquet"]}, "examples must be a path"),
+        ({"examples": ["examples.parquet"]}, "examples must be text"),
         ({"metric": "exact"}, "did you mean 'exact_match'"),
         ({"batchsize": 3}, "did you mean 'batch_size'"),
         ({"batch_size": 0}, "at least 1"),
@@ -179,12 +180,15 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
         ({"examples": "../outside.parquet"}, "leads out of"),
         ({"kind": "python", "function": "nowhere:none"}, "no function at"),
         ({"kind": "command"}, "command is missing"),
-        ({"kind": "command", "command": []}, "command must be at least one text"),
+        ({"kind": "command", "command": []}, "command must be a list of at least 1"),
         ({"kind": "command", "command": "no-such-program-here"}, "which is no program here"),
-        ({"kind": "command", "command": "sh", "seconds": float("inf")}, "seconds must be a finite number from 0.1"),
-        ({"kind": "command", "command": "sh", "seconds": 10**400}, "seconds must be a finite number from 0.1"),
-        ({"batch_size": 1 << 20_000}, "at least 1, not an integer of thousands of digits"),
-        ({"metric": "judge", "judge": {"url": "ftp://x"}}, "must begin with http"),
+        ({"kind": "command", "command": "sh", "seconds": float("inf")}, "seconds must be a finite number"),
+        ({"kind": "command", "command": "sh", "seconds": 0}, "seconds must be at least 0.1, not 0"),
+        ({"batch_size": 1 << 20_000}, "holds what no file can"),
+        ({"metric": "contains", "judge": {}, "stop": 3}, "stop must be a list, not 3"),
+        ({"judge": {"url": "https://x"}}, "judge is about the metric judge; say `metric: judge`"),
+        ({"metric": "judge", "judge": {"url": "ftp://x", **TERMS}}, "must begin with http"),
+        ({"metric": "judge", "judge": {"model": "m", "price_in": 1}}, "price_out, max_dollars, url are missing"),
     ],
 )
 def test_sections_without_sense_are_refused(

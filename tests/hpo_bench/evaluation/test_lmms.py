@@ -236,9 +236,9 @@ def test_what_goes_wrong_in_a_task_is_a_failure_and_no_score(
         ({"id_field": "category"}, "two documents have the category"),
         ({"include_path": "../elsewhere"}, "leads out of"),
         ({"include_path": "nowhere"}, "does not exist"),
-        ({"limit": 10}, "no option 'limit'"),
+        ({"limit": 10}, "no key 'limit'"),
         ({"worst": 1.0}, "best is 1, not above worst, 1"),
-        ({"judge": {"price_in": 1}}, "judge: price_out is missing"),
+        ({"judge": {"price_in": 1}}, "judge.price_out, judge.max_dollars are missing"),
     ],
 )
 def test_sections_without_sense_are_refused(pair: Pair, loaded: LoadedPair, options: dict, message: str) -> None:

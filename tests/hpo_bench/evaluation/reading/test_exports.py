@@ -18,7 +18,6 @@ from PIL import Image
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.metrics import METRICS, ByRule
-from hpo_bench.evaluation.options import Options
 from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
 from hpo_bench.evaluation.reading.choices import INSTRUCTION
 from hpo_bench.evaluation.reading.columns import Columns
@@ -409,7 +408,7 @@ def test_choices_may_be_left_aside(tmp_path: Path) -> None:
     path = as_lines(tmp_path / "e.jsonl", rows)
     with pytest.raises(UsageError, match=r"is none of the choices .*, or none by `choices: \[\]`"):
         read_examples(path)
-    columns = Columns.of(Options({"choices": []}, source=""))
+    columns = Columns.of({"choices": []})
     assert [(one.question, one.answer) for one in read_examples(path, columns)] == [("What?", "a small dog")]
 
 

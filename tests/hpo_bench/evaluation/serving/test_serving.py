@@ -150,10 +150,10 @@ def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, t
 def test_options_of_an_engine_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON, sys.executable)
     for option, said in (
-        ({"dtype": "int8"}, "dtype is 'int8'"),
-        ({"generate": True}, "no option 'generate'"),
+        ({"dtype": "int8"}, "dtype must be stored or .*, not 'int8'"),
+        ({"generate": True}, "no key 'generate'"),
         ({"gpu_memory": 2}, "gpu_memory must be"),
-        ({"batch_size": 4}, "no option 'batch_size'"),
+        ({"batch_size": 4}, "no key 'batch_size'"),
     ):
         with pytest.raises(UsageError, match=said):
             check_options(replace(find_pair("ja-llama"), evaluation={"kind": "vllm", **option}))
