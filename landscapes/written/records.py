@@ -129,7 +129,7 @@ def _adapter(kind: type) -> Any:
     from pydantic import ConfigDict, TypeAdapter
 
     # Within a tuple, as a dataclass that stands alone takes no configuration from outside.
-    return TypeAdapter(tuple[kind], config=ConfigDict(extra="forbid", strict=True))
+    return TypeAdapter(tuple[kind], config=ConfigDict(extra="forbid", strict=True))  # pyright: ignore[reportInvalidTypeForm]
 
 
 def _first(errors: list[Any], kind: type, given: Mapping[str, Any]) -> str:
@@ -152,7 +152,8 @@ def _first(errors: list[Any], kind: type, given: Mapping[str, Any]) -> str:
         hint = did_you_mean(error["input"], words).strip()
         told = f"must be {' or '.join(words)}, not {shown(error['input'])}{f'; {hint}' if hint else ''}"
     else:
-        problem = _PROBLEMS.get(error["type"], error["msg"].replace("Input should", "must")).format(**context)
+        ours = _PROBLEMS.get(error["type"])
+        problem = error["msg"].replace("Input should", "must") if ours is None else ours.format(**context)
         told = f"{problem}, not {shown(error['input'])}"
     return f"{_path(place)} {told}".strip()
 
