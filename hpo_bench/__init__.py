@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpo_bench.api import (
+        before_after,
         check_pair,
         load_landscape,
         load_pair,
@@ -59,6 +60,7 @@ _HOMES = {
     "SearchSpace": "landscapes.space",
     "Study": "hpo_bench.tuning.study",
     "Trial": "hpo_bench.tuning.trial",
+    "before_after": "hpo_bench.api",
     "check_pair": "hpo_bench.api",
     "graft": "hpo_bench.merging.writing.put_back",
     "load_landscape": "hpo_bench.api",
@@ -87,6 +89,7 @@ __all__ = [
     "Study",
     "Trial",
     "__version__",
+    "before_after",
     "check_pair",
     "graft",
     "load_landscape",
