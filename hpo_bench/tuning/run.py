@@ -4,9 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -30,8 +28,7 @@ from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.planning import preflight, references, study_plan
-from hpo_bench.tuning.planning.references import Reference
+from hpo_bench.tuning.planning import preflight, study_plan
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
@@ -40,7 +37,6 @@ from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.opening import check_workers, open_workers
-from hpo_bench.tuning.workers.single_job import result_of
 from optimizers.registry import available
 
 PoolOpener = Callable[[Path, tuple[str, ...]], WorkerPool]
@@ -114,7 +110,7 @@ def run(
         stack.callback(store.close)
         if options.storage is not None:
             stack.enter_context(lock.in_storage(store.url, name))
-        wanted = _same(store, pair, config)
+        wanted = same_files(store, pair, config)
         replace(origin, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
             console.print(others, highlight=False, soft_wrap=True)
@@ -126,7 +122,7 @@ def run(
             check_no_answers(folder, store.url)  # before the models are loaded
         interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
-        pool = (open_pool or _opener(pair, config, options))(folder / "logs", needed)
+        pool = (open_pool or opener(pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
         trials = store.trials()
         limit = time_limit(options.timeout, trials)
@@ -171,51 +167,6 @@ def run(
         return result
 
 
-def dry_run(
-    pair: Pair,
-    config: StudyConfig,
-    options: RunOptions,
-    *,
-    console: Console,
-    open_pool: PoolOpener | None = None,
-    published: float | None = None,
-) -> tuple[Reference, ...]:
-    """Do all that comes before the first trial, for what there is without tuning too, and leave nothing behind.
-
-    Args:
-        pair: What would be merged.
-        config: Which trials would be made.
-        options: How they would be made.
-        console: Where to show what is asked and said.
-        open_pool: Opens the workers; by default those that the options ask for.
-        published: The base VLM's score elsewhere, from 0 to 100, to be set against ours.
-
-    Raises:
-        UsageError: If an option makes no sense.
-        TuningError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
-        OptimizerError: If there is no such optimiser, or it refuses the box.
-    """
-    if published is not None:
-        references.check_published(published)
-    check(pair, config, options)
-    folder = options.folder(config)
-    with one_thread(), ExitStack() as stack:
-        if (store := TrialStore.look(folder, options.name(config), url=options.storage)) is not None:
-            stack.callback(store.close)
-            _same(store, pair, config)
-        logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))
-        interrupt = stack.enter_context(Interrupt())
-        pool = (open_pool or _opener(pair, config, options))(logs, ())
-        stack.callback(pool.stop)
-        do = partial(result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
-        asked = references.ask_references(do)
-        references.show_references(asked, console)
-        if published is not None:
-            far, told = references.compare_published(do, published)
-            console.print(f"{'Warning: ' * far}{told}", highlight=False, soft_wrap=True)
-        return asked
-
-
 @contextmanager
 def one_thread() -> Iterator[None]:
     """The optimiser's models are small: more threads than one only get in the workers' way."""
@@ -233,7 +184,8 @@ def planned(store: TrialStore, budget: Budget) -> int:
     return max(budget.trials, begun, store.planned if begun else 0)
 
 
-def _opener(pair: Pair, config: StudyConfig, options: RunOptions) -> PoolOpener:
+def opener(pair: Pair, config: StudyConfig, options: RunOptions) -> PoolOpener:
+    """Opens the workers that the options ask for."""
     return lambda logs, needed: open_workers(pair, options, mask_seed=config.mask_seed, logs=logs, coefficients=needed)
 
 
@@ -244,8 +196,12 @@ def _kind_of_device(options: RunOptions) -> str:
     return devices(1, options.device)[0].partition(":")[0]
 
 
-def _same(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
-    """What the user wants, with the pair's files, which must be what the study was begun with."""
+def same_files(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
+    """What the user wants, with the pair's files.
+
+    Raises:
+        TuningError: If a study of it was begun with something else.
+    """
     wanted = replace(config, checkpoints=pair.file_hashes())
     if store.config is not None:
         wanted.check_same(store.config, store.name)

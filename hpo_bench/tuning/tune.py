@@ -13,7 +13,7 @@ from hpo_bench.evaluation.registry import with_columns
 from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning import run
+from hpo_bench.tuning import rehearsal, run
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
@@ -168,7 +168,7 @@ def dry_run(
         HpoBenchError: As `tune` does, or if the base VLM cannot be evaluated.
     """
     console = PlainConsole(quiet=not progress)
-    return run.dry_run(*_wanted(pair, **options), console=console, published=published)
+    return rehearsal.dry_run(*_wanted(pair, **options), console=console, published=published)
 
 
 def _wanted(

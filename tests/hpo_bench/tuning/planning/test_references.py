@@ -18,7 +18,7 @@ from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.references import ask_references, compare_published, show_references
-from hpo_bench.tuning.run import dry_run
+from hpo_bench.tuning.rehearsal import dry_run
 from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 
 
