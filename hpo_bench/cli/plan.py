@@ -71,10 +71,8 @@ def command(
     if gpu_hours is not None and dollars is not None:
         raise UsageError("give --gpu-hours or --dollars, not both")
 
-    from rich import box
-    from rich.table import Table
-
     from hpo_bench.display.console import PlainConsole
+    from hpo_bench.display.table import Row, TextTable
     from hpo_bench.display.words import gib
     from hpo_bench.evaluation.reading.columns import Columns
     from hpo_bench.evaluation.registry import with_columns
@@ -121,17 +119,16 @@ def command(
     timed = time_evaluators(found, loaded) if loaded is not None and generates(found) else []
     console.print(recommendation(found, timed, examples=made.validation), highlight=False, soft_wrap=True)
     losses = [f"loss, {name}" for name in METHODS]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=f"Each trial on all {made.total:,} examples",
-                  title_justify="left")  # fmt: skip
-    for head in ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses):
-        table.add_column(head, justify="right")
+    heads = ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses)
+    rows = []
     for trials in TRIALS:
         hours = made.hours(trials, made.total, workers=workers)
         spent = made.money(trials, made.total, price=price, workers=workers)
         money = [f"{spent:.2f}"] if price or made.dollars else []
         lost = [f"{expected_loss(trials, made.total, dim=dim):.1f}" for dim in (2, 3)]
-        table.add_row(str(trials), f"{hours:.3f}", clock(hours * 3600 / workers), *money, *lost)
-    console.print(table)
+        rows.append(Row(str(trials), (f"{hours:.3f}", clock(hours * 3600 / workers), *money, *lost)))
+    table = TextTable(heads, tuple(rows), words=0)
+    console.print(table.printed(title=f"Each trial on all {made.total:,} examples"))
     options = RunOptions(gpu_hours=gpu_hours, dollars=dollars, price=price)
     for name, method in METHODS.items():
         config = StudyConfig.of(found, methods=method)

@@ -39,6 +39,7 @@ class Row:
         cells: Its text.
         optimizer: Identity of the optimiser that it is about, or none.
         faint: Whether it is for comparison only.
+        strong: Whether it is what the others are compared with.
         apart: Whether a line parts it from the rows before, in a terminal.
     """
 
@@ -46,6 +47,7 @@ class Row:
     cells: tuple[str, ...]
     optimizer: str | None = None
     faint: bool = False
+    strong: bool = False
     apart: bool = False
 
 
@@ -93,25 +95,34 @@ class TextTable:
         index = pd.Index([row.head for row in self.rows], name=self.columns[0])
         return pd.DataFrame([row.cells for row in self.rows], index=index, columns=list(self.columns[1:]))
 
-    def printed(self, *, title: str | None = None, fold: int | None = None) -> "Table":
+    def printed(self, *, title: str | None = None, fold: int | None = None, wrap: bool = False) -> "Table":
         """For a terminal.
 
         Args:
             title: Above it.
             fold: Letters of a line of a head; None for as many as there are.
+            wrap: Whether words go over several lines where there is no room for them on one.
         """
         from rich import box
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
         for place, head in enumerate(self.columns):
             words = fill(head, fold) if fold else head
             worded = place < self.words
-            table.add_column(words, justify="left" if worded else "right", no_wrap=worded)
+            table.add_column(
+                words,
+                justify="left" if worded else "right",
+                no_wrap=worded and not wrap,
+                overflow="fold" if wrap else "ellipsis",
+            )
         for place, row in enumerate(self.rows):
             if (row.faint or row.apart) and place:
                 table.add_section()
-            table.add_row(row.head, *row.cells, style="dim" if row.faint else None)
+            # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
+            cells = map(Text, (row.head, *row.cells))
+            table.add_row(*cells, style="dim" if row.faint else "bold" if row.strong else None)
         return table
 
     @property

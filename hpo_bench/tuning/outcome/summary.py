@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
@@ -33,28 +32,21 @@ def show(result: TuningResult, console: Console) -> None:
         result: What came of the study.
         console: Where to.
     """
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title="Scores", title_justify="left")
-    table.add_column("merge", no_wrap=True)
-    table.add_column("setting", no_wrap=True)
     heads = ["tuned on" if result.cross_fitted else "validation", f"{result.head} ± 95%", "behind ± 95%"]
     if result.keep is not None:
         heads += [f"{result.keep.category}, {result.head}", "below the VLM ± 95%"]
-    for head in heads:
-        table.add_column(head, justify="right")
+    rows = []
     for place, line in enumerate(result.merges):
-        table.add_row(
-            result.title(line),
+        cells = [
             describe(MergeSetting(**line.setting)),
             f"{line.validation:.3f}",
             f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
             "" if place == 0 else f"{line.behind:+.3f} ± {Z95 * line.behind_error:.3f}",
-            *(
-                []
-                if line.kept is None
-                else [f"{line.kept.test:.3f}", f"{line.kept.lost:+.3f} ± {Z95 * line.kept.lost_error:.3f}"]
-            ),
-            style="bold" if place == 0 else None,
-        )
+        ]
+        if line.kept is not None:
+            cells += [f"{line.kept.test:.3f}", f"{line.kept.lost:+.3f} ± {Z95 * line.kept.lost_error:.3f}"]
+        rows.append(Row(result.title(line), tuple(cells), strong=place == 0))
+    table = TextTable(("merge", "setting", *heads), tuple(rows), words=2).printed(title="Scores")
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
     for sentence in (*sentences(result), *map(answered, result.examples)):

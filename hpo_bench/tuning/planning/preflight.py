@@ -8,11 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
@@ -100,15 +98,8 @@ def show(preflight: Preflight, console: Console) -> None:
         f"Before the first trial: the base VLM on {len(preflight.answers)} validation examples{manner}{paid}",
         highlight=False, soft_wrap=True,
     )  # fmt: skip
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("prompt", "right answer", "its answer"):
-        table.add_column(head, overflow="fold")
-    table.add_column("score", justify="right")
-    for answer in preflight.answers:
-        # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
-        texts = (Text(cut(text)) for text in (answer.prompt, answer.right, answer.said))
-        table.add_row(*texts, f"{answer.score:g}")
-    console.print(table)
+    rows = (Row(cut(one.prompt), (cut(one.right), cut(one.said), f"{one.score:g}")) for one in preflight.answers)
+    console.print(TextTable(("prompt", "right answer", "its answer", "score"), tuple(rows), words=3).printed(wrap=True))
     show_notes(preflight.notes, console)
 
 

@@ -4,11 +4,9 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.setting import BASE, MergeSetting
@@ -82,16 +80,14 @@ def show_references(references: tuple[Reference, ...], console: Console) -> None
     console.print(
         f"Without tuning, on {len(first.answers)} validation examples{manner}{paid}", highlight=False, soft_wrap=True
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in ("prompt", "right answer", *(one.name for one in asked)):
-        table.add_column(head, overflow="fold")
     said = [{answer.example: answer for answer in one.preflight.answers} for one in asked if one.preflight]
+    rows = []
     for answer in first.answers:
         told = [by_id.get(answer.example) for by_id in said]
-        cells = [f"{cut(one.said)} ({one.score:g})" if one else "" for one in told]
-        # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
-        table.add_row(*map(Text, (cut(answer.prompt), cut(answer.right), *cells)))
-    console.print(table)
+        cells = (f"{cut(one.said)} ({one.score:g})" if one else "" for one in told)
+        rows.append(Row(cut(answer.prompt), (cut(answer.right), *cells)))
+    heads = ("prompt", "right answer", *(one.name for one in asked))
+    console.print(TextTable(heads, tuple(rows), words=len(heads)).printed(wrap=True))
     for one in references:
         told = f"score {100 * one.score:.1f}" if one.preflight else f"cannot be evaluated ({one.flaw})"
         console.print(f"{one.name}: {told}, {one.seconds:.2g} s", markup=False, highlight=False, soft_wrap=True)
