@@ -137,8 +137,8 @@ def _use(content: Mapping) -> str:
         parts.append(f"{listed(points)} it is {listed(said)}")
     budgets = sorted({one["budget"] for one in content["landscapes"]})
     return (
-        f"{reference}: by the loss on unseen examples after t evaluations {'; '.join(parts)} (the end is after "
-        f"{listed([str(budget) for budget in budgets])} evaluations)."
+        f"{reference}: on unseen examples, {'; '.join(parts)} (t counts evaluations; the end is after "
+        f"{listed([str(budget) for budget in budgets])})."
     )
 
 
@@ -156,17 +156,17 @@ def _sign(difference: Mapping[str, float | None]) -> str:
 def _gains(content: Mapping) -> str:
     found, labels, others = content["unseen"], _labels(content), _others(content)
     reference = content["comparisons"]["reference"]
-    unit, parts = _unit(content), []
-    for point, known in found["at"].items():
-        said = f"{at(point)} {labels[reference]} loses {interval(known[reference])} {unit}"
-        if others:
-            against = [f"{interval(found['saved'][point][one])} against {labels[one]}" for one in others]
-            said += f", and saves {listed(against)}"
-        parts.append(said)
-    return (
-        f"Against the best setting there is for them, {'; '.join(parts)}. In brackets 95% intervals over pairs; "
-        "differences are paired."
-    )
+    unit, points = _unit(content), list(found["at"])
+    if not others:
+        losses = [f"{interval(found['at'][point][reference])} {at(point)}" for point in points]
+        return f"{labels[reference]} loses {listed(losses)} {unit} against the best setting there is for them."
+    first, *later = [[interval(found["saved"][point][one]) for one in others] for point in points]
+    against = [f"{saved} against {labels[one]}" for saved, one in zip(first, others, strict=True)]
+    against[0] = against[0].replace(" against", f" {unit} against", 1)
+    parts = [f"{at(points[0])} {labels[reference]} saves {listed(against)}"]
+    parts += [f"{at(point)} {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}. Differences of losses are paired; in brackets are 95% intervals over pairs."
 
 
 def _promise(content: Mapping) -> str:
@@ -202,10 +202,10 @@ def _noise(content: Mapping) -> str:
         return noise_sentence(content)
     pairs = len({one["pair"] for one in content["landscapes"]})
     return (
-        "One study hardly sees it: the difference of two good settings on the examples that are tuned on has a "
-        f"standard error of {number(100 * float(np.median(noise)))} points (median). It shows as the mean over "
-        f"{counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}, and an interval that holds 0 "
-        f"shows nothing. {noise_sentence(content)}"
+        "One study hardly sees it: two good settings are compared, on the examples that are tuned on, with a standard "
+        f"error of {number(100 * float(np.median(noise)))} points (median). It shows over "
+        f"{counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}; an interval that holds 0 "
+        "shows nothing."
     )
 
 
@@ -218,11 +218,11 @@ def _real(content: Mapping) -> str:
     if found["held_out"]:
         low, high = found["error"]
         held = (
-            f" At {found['held_out']:,} further real merges, which no surrogate was fitted to, it errs by {low:.1f} to "
-            f"{high:.1f}% of the range."
+            f", and {found['held_out']:,} further ones off the grids, by which the surrogates err by {low:.1f} to "
+            f"{high:.1f}% of the range"
         )
     return (
-        f"Real: {found['settings']:,} merges, each evaluated on examples to tune on and on unseen ones. Interpolated: "
-        f"all between them; the {queries:,} queries of the optimisers read a surrogate, and so does the loss on unseen "
-        f"examples, through the scores of the same merges there.{held}"
+        f"Real: {found['settings']:,} merges on grids, each asked examples to tune on and unseen ones{held}. "
+        f"Interpolated: the {queries:,} queries of the optimisers, and the losses on unseen examples, which surrogates "
+        "through the scores of these merges answer."
     )
