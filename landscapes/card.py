@@ -18,9 +18,8 @@ from landscapes.written import Count, Text, parse_record, read_yaml
 
 FILE = "card.yaml"
 FITTED = ("study", "wide", "sweep")
-"""Designs that a surrogate is fitted to: the study's grid, one over the box of live tuning, or any other sweep."""
-HELD_OUT = ("held-out", "dense", "masks")
-"""Designs that no surrogate is ever fitted to: settings over the box, a dense grid beyond it, many DARE masks."""
+"""Designs that a surrogate is fitted to: the study's grid, one over the box of live tuning, or any other sweep. None is
+ever fitted to the others: settings over the box (held-out), a dense grid beyond it, many DARE masks."""
 USUAL = {"scale": "linear", "integer": False}
 """Keys of a parameter that a card has only where they are otherwise."""
 

@@ -15,14 +15,26 @@ _MODEL = {"write": "a folder beside it, or hf://owner/name"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
-    """What a `pair.yaml` says, as it is written there; `Pair` tells of each key."""
+class PairFacts:
+    """What is known of a pair besides where its models lie.
+
+    Attributes:
+        name: What landscapes recorded from it are called by.
+        tier: "nano", "pretrained" or "elsewhere", for the cards of its landscapes, or "".
+        domain: "language", "maths" or "instructions", or "".
+        benchmark: Name of the benchmark, or "".
+        licence: Of the examples and weights, or "".
+        notes: What a user of its scores should know, or "".
+        traps: What is easily got wrong with these models.
+        merge: What of the language backbone is merged, and in which dtype.
+        evaluation: How merges are evaluated, as written in the file.
+        calibration: Data for methods that look at activations or gradients, as written in the file.
+        language_prefixes: How names of the VLM's language tensors begin, in memory or on disk, and how the language
+            model's do, as in `{model.language_model.: model., lm_head.: lm_head.}`; empty where they are to be found.
+        trust_remote_code: Whether code that comes with the VLM is needed; it runs only if the user allows it as well.
+    """
 
     name: Text = field(metadata={"write": "the pair's name"})
-    base: Text = field(metadata=_MODEL)
-    vlm: Text = field(metadata=_MODEL)
-    expert: Text = field(metadata=_MODEL)
-    examples: str = ""
     tier: str = ""
     domain: str = ""
     benchmark: str = ""
@@ -34,6 +46,23 @@ class Manifest:
     calibration: Mapping[str, Any] = field(default_factory=dict)
     language_prefixes: Mapping[str, str] = field(default_factory=dict)
     trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest(PairFacts):
+    """What a `pair.yaml` says, as it is written there.
+
+    Attributes:
+        base: Where the common base language model lies.
+        vlm: Where the vision-language model does.
+        expert: Where the expert language model does.
+        examples: Where the benchmark's examples are, or "".
+    """
+
+    base: Text = field(metadata=_MODEL)
+    vlm: Text = field(metadata=_MODEL)
+    expert: Text = field(metadata=_MODEL)
+    examples: str = ""
 
     @classmethod
     def read(cls, file: Path) -> "Manifest":
@@ -47,5 +76,4 @@ class Manifest:
 
 
 KEYS = tuple(one.name for one in fields(Manifest))
-AS_WRITTEN = tuple(key for key in KEYS if key not in (*ROLES, "examples"))
-"""What a pair has as its file says it; the others are places."""
+FACTS = tuple(one.name for one in fields(PairFacts))

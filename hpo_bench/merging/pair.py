@@ -3,12 +3,11 @@
 import glob
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.manifest import AS_WRITTEN, FILE, ROLES, Manifest
+from hpo_bench.merging.manifest import FACTS, FILE, ROLES, Manifest, PairFacts
 from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.source import INDEX, HubModel, parse_path, parse_source
 from landscapes.errors import UnreadableError
@@ -17,47 +16,22 @@ from landscapes.written import read_json
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair(PairFacts):
     """Three models that can be merged, as a `pair.yaml` or three paths say.
 
     Attributes:
         folder: What its paths start from; a `pair.yaml` names nothing outside it, but for models on the hub.
-        name: What landscapes recorded from it are called by.
         sources: Where "base", "vlm" and "expert" lie: a folder, or a model on the hub.
         file: The YAML file that it was read from; None if it is of three places.
         examples_file: The benchmark's examples, a parquet file; None if it has none of its own.
-        tier: "nano", "pretrained" or "elsewhere", for the cards of its landscapes, or "".
-        domain: "language", "maths" or "instructions", or "".
-        benchmark: Name of the benchmark, or "".
-        licence: Of the examples and weights, or "".
-        notes: What a user of its scores should know, or "".
-        traps: What is easily got wrong with these models.
-        merge: What of the language backbone is merged, and in which dtype.
-        evaluation: How merges are evaluated, as written in the file.
-        calibration: Data for methods that look at activations or gradients, as written in the file.
-        language_prefixes: How names of the VLM's language tensors begin, in memory or on disk, and how the language
-            model's do, as in `{model.language_model.: model., lm_head.: lm_head.}`; empty where they are to be found.
-        trust_remote_code: Whether code that comes with the VLM is needed; it runs only if the user allows it as well.
         typed: Options of a command line by which its evaluation is not that of its file.
     """
 
     folder: Path
-    name: str
     sources: Mapping[str, Path | HubModel]
     file: Path | None = None
     examples_file: Path | None = None
-    tier: str = ""
-    domain: str = ""
-    benchmark: str = ""
-    licence: str = ""
-    notes: str = ""
-    traps: tuple[str, ...] = ()
-    merge: MergeScope = field(default_factory=MergeScope)
-    evaluation: Mapping[str, Any] = field(default_factory=dict)
-    calibration: Mapping[str, Any] = field(default_factory=dict)
-    language_prefixes: Mapping[str, str] = field(default_factory=dict)
-    trust_remote_code: bool = False
     typed: tuple[str, ...] = ()
 
     @classmethod
@@ -81,7 +55,7 @@ class Pair:
                 for role in ROLES
             },
             examples_file=parse_path(told.examples, folder, confined=True, where=str(file)) if told.examples else None,
-            **{key: getattr(told, key) for key in AS_WRITTEN},
+            **{key: getattr(told, key) for key in FACTS},
         )
 
     @classmethod
