@@ -5,10 +5,10 @@ JOBS ?= 2
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install bench readme test lint docs nano clean help
+.PHONY: install bench readme test test-all lint docs nano clean help
 
 help:  ## Show what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(STAMP)  ## Make .venv with everything in it
 
@@ -25,6 +25,9 @@ readme: bench  ## Put the results into README.md and docs
 
 test: $(STAMP)  ## Run the tests, lint and type checks, on JOBS cores
 	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope
+
+test-all: $(STAMP)  ## Run what `make test` skips, in environments of its own in .environments; PARTS=peers for one
+	$(BIN)/python tests/extras.py --jobs $(JOBS) $(PARTS)
 
 lint: $(STAMP)  ## Lint, format, types and floors, without the tests
 	$(BIN)/ruff check --fix .
@@ -43,5 +46,5 @@ nano: $(STAMP)  ## Train every nano pair from nothing (resumable; needs npm)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[nano]'
 	$(BIN)/hpo-bench nano build --all
 
-clean:  ## Remove the environment, the results and the built documentation
-	rm -rf $(VENV) results site
+clean:  ## Remove the environments, the results and the built documentation
+	rm -rf $(VENV) .environments results site

@@ -1,5 +1,6 @@
 """Finding where a function of a few hyperparameters is highest, with any optimiser."""
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,8 +68,8 @@ def maximize(
         callback: Told of every trial, its hyperparameters and its score.
 
     Raises:
-        UsageError: If function or callback cannot be called, an answer of the function is no score, or known settings
-            have none.
+        UsageError: If function or callback cannot be called with what they are given, an answer of the function is no
+            score, or known settings have none.
         InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
         OptimizerError: If there is no such optimiser, or no evaluation succeeded.
 
@@ -81,6 +82,10 @@ def maximize(
         if not callable(given) and not (what == "callback" and given is None):  # before an evaluation is paid for
             raise UsageError(f"{what} must be something to call, not {given!r}")
     box = SearchSpace.of(space)
+    named = ", ".join(box.names)
+    _check_call(function, f"function must take the space's names, {named}", **dict.fromkeys(box.names, 0.0))
+    if callback is not None:
+        _check_call(callback, "callback must take a setting and its score", {}, 0.0)
     search = Contender.find(optimizer).kind(box.dim, seed=seed, budget=trials)
     for point, score, error in _known(known, box):
         search.tell(point, score, standard_error=error, known=True)
@@ -97,6 +102,18 @@ def maximize(
     best = search.recommend()
     score = float(scores[np.flatnonzero((points == best).all(axis=1))[-1]])
     return Maximum(_named(box, best), score, pd.DataFrame(rows), search)
+
+
+def _check_call(called: Callable[..., Any], must: str, *arguments: Any, **named: Any) -> None:
+    """Refuse what cannot be called so, before an evaluation is paid for."""
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):  # of some functions in C nobody knows what they take
+        return
+    try:
+        signature.bind(*arguments, **named)
+    except TypeError as error:
+        raise UsageError(f"{must}; it takes {signature}: {error}") from error
 
 
 def _named(box: SearchSpace, point: Point) -> dict[str, float]:

@@ -19,6 +19,10 @@ from optimizers.errors import in_words
 T = TypeVar("T")
 
 
+class AddressError(Exception):
+    """Nothing stands at an address; the message says why, and what may have been meant."""
+
+
 # Without slots, since Python 3.11 cannot make a frozen and slotted class of a parametrised generic.
 @dataclass(frozen=True)
 class Registry(Generic[T]):
@@ -39,27 +43,28 @@ class Registry(Generic[T]):
     check: Callable[[object, str], T]
     _known: dict[EntryPoint, T] = field(default_factory=dict, repr=False)
 
-    def get(self, name: str, *, others: Iterable[str] = ()) -> T:
+    def get(self, name: str, *, others: Iterable[str] = (), beside: Path | None = None) -> T:
         """What has that name, or stands at that address.
 
         Args:
             name: The name or address.
             others: What else may be named, found elsewhere; for the message alone.
+            beside: A folder in which the module of an address is sought first, as that of the file which names it;
+                then comes the folder where the user stands.
 
         Raises:
             Exception: `wrong`, if there is none, and the message suggests the nearest, or if it cannot be imported;
                 what `check` raises, if it is none.
         """
         if isinstance(name, str) and (name in self.built_in or ":" in name):
-            return self._at(self.built_in.get(name, name), shown=name)
+            return self._at(self.built_in.get(name, name), shown=name, beside=beside)
         for entry in self._entries():
             if entry.name == name:
                 return self._offered(entry)
         names = [*self.names(), *others]
-        near = get_close_matches(str(name).lower().replace("_", "-"), names, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         raise self.wrong(
-            f"no {self.what} is called {name!r}; {hint}there are: {', '.join(names)}, or give 'module:Class'"
+            f"no {self.what} is called {name!r}; {_did_you_mean(str(name), names)}there are: {', '.join(names)}, or "
+            "give 'module:Class'"
         )
 
     def names(self) -> list[str]:
@@ -90,17 +95,12 @@ class Registry(Generic[T]):
                     return _package(entry)
         return None
 
-    def _at(self, address: str, *, shown: str) -> T:
-        module, _, attribute = address.partition(":")
-        if shown not in self.built_in and (here := str(Path.cwd())) not in sys.path:
-            sys.path.insert(0, here)  # as with `python -m`: the user's module usually lies where they stand
+    def _at(self, address: str, *, shown: str, beside: Path | None) -> T:
+        folders = () if shown in self.built_in else (*((beside,) if beside else ()), Path.cwd())
         try:
-            found: Any = getattr(import_module(module), attribute)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise self.wrong(
-                f"there is no {self.what} at {shown!r}: {error}; give module:Name, of a module that is in this folder "
-                "or installed"
-            ) from error
+            found = imported(address, *folders)
+        except AddressError as error:
+            raise self.wrong(f"there is no {self.what} at {shown!r}: {error}") from error
         except (Exception, SystemExit) as error:  # whatever the user's module may raise
             raise self.wrong(
                 f"the {self.what} at {shown!r} cannot be imported: {in_words(error)}; mend its module"
@@ -123,6 +123,44 @@ class Registry(Generic[T]):
 
     def _entries(self) -> list[EntryPoint]:
         return sorted(entry_points(group=self.group), key=lambda entry: entry.name)
+
+
+def imported(address: str, *folders: Path) -> Any:
+    """What stands at an address.
+
+    Args:
+        address: `module:Name`, of a module that can be imported or lies in one of the folders.
+        folders: Where to look first, in this order; as with `python -m`, they stay on Python's path.
+
+    Raises:
+        AddressError: If there is no such module, or nothing of that name in it; the message suggests the nearest.
+        Exception: Whatever the module raises when it is imported.
+    """
+    for folder in reversed(folders):
+        if (place := str(folder.resolve())) not in sys.path:
+            sys.path.insert(0, place)
+    name, colon, attribute = address.partition(":")
+    give = "give module:Name, of a module that is in this folder or installed"
+    if not (name and colon and attribute) or name.startswith("."):
+        raise AddressError(f"an address is a module, a colon and a name; {give}")
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        ours = [path.stem for folder in folders for path in sorted(folder.glob("*.py"))] if error.name == name else []
+        raise AddressError(f"{error}; {_did_you_mean(name, ours)}{give}") from error
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        named = [one for one, found in vars(module).items() if callable(found) and not one.startswith("_")]
+        raise AddressError(
+            f"module {name!r} has no attribute {attribute!r}; {_did_you_mean(attribute, named)}{give}"
+        ) from None
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    plain = {one.lower().replace("_", "-"): one for one in known}
+    near = get_close_matches(name.lower().replace("_", "-"), plain, n=1)
+    return f"did you mean {plain[near[0]]!r}? " if near else ""
 
 
 def _origin(entry: EntryPoint) -> str:

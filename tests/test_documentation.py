@@ -9,6 +9,7 @@ import click
 import pytest
 import yaml
 from documents import ROOT, blocks, commands, mentioned, pages
+from tuning_toys import open_here
 
 import hpo_bench as hb
 import optimizers
@@ -104,7 +105,7 @@ def test_the_examples_of_every_command_are_ones() -> None:
     ("line", "wrong"),
     [
         ("hpo-bench tune --demo --trails 3", "No such option"),
-        ("hpo-bench tune --demo --trials many", "not a valid integer"),
+        ("hpo-bench tune --demo --trials many", "not a whole number"),
         ("hpo-bench tuen --demo", "no command is called tuen"),
         ("hpo-bench merge ja-llama --out merged", "method"),
         ("hpo-bench run --address 10.0.0.1:6379", "an option of before"),
@@ -138,6 +139,7 @@ def test_what_a_page_shows_runs(
 ) -> None:
     """Files are saved, Python runs in one namespace a page, and commands that take moments run, in the page's order."""
     monkeypatch.setattr(find, "SHIPPED", few_questions)
+    monkeypatch.setattr("hpo_bench.tuning.run.open_workers", open_here)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     namespace: dict = {"__name__": "__main__"}

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 from documents import ROOT, blocks, commands
 from transformers import AutoModelForImageTextToText
+from tuning_toys import open_here
 
 from hpo_bench.cli import tree
 from hpo_bench.tuning.study import Study
@@ -39,6 +40,7 @@ def prepared(folder: Path) -> Path:
 
 def test_five_commands_lead_to_an_exported_merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("hpo_bench.tuning.run.open_workers", open_here)
     prepared(Path("my-pair"))
     run = []
     for block in blocks(PAGE.read_text("utf-8")):

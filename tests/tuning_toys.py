@@ -1,4 +1,7 @@
-"""Workers without models, for tests of live tuning: scores come from a formula, labelled SYNTHETIC."""
+"""Workers without models, for tests of live tuning: scores come from a formula, labelled SYNTHETIC.
+
+Processes that are started import this module again and again, so that it must not import PyTorch.
+"""
 
 import os
 import subprocess
@@ -6,20 +9,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers
-from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
-from hpo_bench.tuning.workers.session import PairOpener
 from landscapes.outcomes import drawn
+
+if TYPE_CHECKING:
+    from hpo_bench.merging.pair import Pair
+    from hpo_bench.tuning.config import StudyConfig
+    from hpo_bench.tuning.progress import StudyProgress
 
 EXAMPLES = 60
 IDS = tuple(f"example-{i}" for i in range(EXAMPLES))
@@ -28,7 +32,9 @@ HARDNESS = np.random.default_rng(0).random(EXAMPLES)
 BONUS = {"ta": 0.0, "dare": -0.3, "ties": 0.05}
 
 
-def config(**changes: Any) -> StudyConfig:
+def config(**changes: Any) -> "StudyConfig":
+    from hpo_bench.tuning.config import StudyConfig
+
     values: dict[str, Any] = {
         "pair": "synthetic",
         "checkpoints": {},
@@ -158,8 +164,10 @@ class InlinePool:
         self._ready.clear()
 
 
-def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlinePool]:
+def in_this_process(pair: "Pair") -> Callable[[Path, tuple[str, ...]], InlinePool]:
     """Opens one worker that holds a real pair, and works in this process."""
+
+    from hpo_bench.tuning.workers.session import PairOpener
 
     def open_pool(logs: Path, wanted: tuple[str, ...]) -> InlinePool:
         return InlinePool(run=PairOpener(pair, coefficients=wanted)("cpu").run)
@@ -167,8 +175,13 @@ def in_this_process(pair: Pair) -> Callable[[Path, tuple[str, ...]], InlinePool]
     return open_pool
 
 
+def open_here(pair: "Pair", _options: object, *, logs: Path, coefficients: tuple[str, ...], **_: Any) -> InlinePool:
+    """In place of `open_workers`: a process of a worker imports PyTorch and the models for seconds."""
+    return in_this_process(pair)(logs, coefficients)
+
+
 class Silent:
     """A screen that shows nothing."""
 
-    def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
+    def show(self, progress: "StudyProgress", finished: Trial | None = None) -> None:
         progress.news.clear()

@@ -79,7 +79,7 @@ def write_report(
         look=looks(benchmark.labels),
         answer=answer.sentences(content),
         leader=tables.leader(content),
-        noise_sentence=tables.noise_sentence(content),
+        noise_sentence=f"{tables.interval_sentence(content)} {tables.noise_sentence(content)}".strip(),
         comparison_sentence=tables.comparison_sentence(content),
         unseen_sentence=tables.unseen_sentence(content),
         sound_sentence=tables.sound_sentence(content),

@@ -31,11 +31,13 @@ from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.problems import functions
+from landscapes.functions.suites import FAMILIES, SUITES
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
 from landscapes.suites import mini
 from landscapes.written import read_json
 from optimizers.base import Optimizer
+from surrogates.nearest import offer
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (
@@ -87,6 +89,9 @@ def plan(
     if suites and landscapes_dir:
         raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
     of_functions = [suite for suite in suites if suite != mini.NAME]
+    for suite in of_functions:
+        if suite not in (known := (mini.NAME, *FAMILIES, *SUITES)):
+            raise UnknownLandscapeError(f"no suite is called {suite!r}; {offer(suite, known)}")
     if of_functions and surrogate:
         raise UsageError("functions need no surrogate: leave out --surrogate")
     if goal == "test" and (noisy or surrogate or of_functions):

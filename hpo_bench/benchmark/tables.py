@@ -16,6 +16,7 @@ from hpo_bench.display.words import (
     share,
     verdicts,
 )
+from hpo_bench.statistics.intervals import LEAST_UNITS
 from hpo_bench.statistics.ratios import RATIOS
 
 NAMES = {
@@ -261,6 +262,16 @@ def leader(content: Mapping) -> str:
         said = f"{listed(first)} {best if len(first) > 1 else interval(known[first[0]])}"
         parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
     return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
+
+
+def interval_sentence(content: Mapping) -> str:
+    """Why there are no intervals; empty where there are."""
+    pairs, seeds = len({one["pair"] for one in content["landscapes"]}), content["seeds"]
+    if (seeds if pairs == 1 else pairs) >= LEAST_UNITS:
+        return ""
+    if pairs == 1:
+        return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds)."
+    return f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone."
 
 
 def noise_sentence(content: Mapping) -> str:

@@ -8,6 +8,7 @@ from hpo_bench.benchmark.tables import (
     comparison_sentence,
     comparisons,
     headline,
+    interval_sentence,
     noise_sentence,
     overall,
     sound,
@@ -43,10 +44,14 @@ def show(content: dict, console: Console) -> None:
             fold=FOLD,
         )
     )
-    console.print(noise_sentence(content), highlight=False, soft_wrap=True)
+    for words in (interval_sentence(content), noise_sentence(content)):
+        if words:
+            console.print(words, highlight=False, soft_wrap=True)
     if resolved := above_noise(content):
         console.print()
-        console.print(resolved.printed(title="On the other landscapes alone", fold=FOLD))
+        console.print(
+            resolved.printed(title="The same, on landscapes where Random's regret is above that noise", fold=FOLD)
+        )
     if words := sound_sentence(content):
         console.print(words, highlight=False, soft_wrap=True)
     if firm := sound(content):

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import STUDIES, TRUST_REMOTE_CODE, device, out
+from hpo_bench.cli.types import Whole
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -17,7 +18,7 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @click.argument("study")
 @out("the model", shown="STUDY's folder/export")
-@click.option("--trial", type=click.IntRange(min=0), help="Number of a trial.  [default: the recommended one]")
+@click.option("--trial", type=Whole(min=0), help="Number of a trial.  [default: the recommended one]")
 @STUDIES
 @click.option("--pair", metavar="PAIR", help="Where its pair is now, if it has moved.")
 @device("cpu")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hpo_bench.cli.types import Choice, Number, NumberRange, Place, Written
+from hpo_bench.cli.types import Choice, Number, NumberRange, Place, Whole, Written
 from hpo_bench.display.printing import say
 from hpo_bench.files import RESULTS, folder_of
 from surrogates.nearest import offer
@@ -127,14 +127,14 @@ SURROGATE = click.option(
     "--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]"
 )  # fmt: skip
 BUDGET = click.option(
-    "--budget", type=click.IntRange(1, 1000), metavar="N",
+    "--budget", type=Whole(1, 1000), metavar="N",
     help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]",
 )  # fmt: skip
 JOBS = click.option(
-    "-j", "--jobs", type=click.IntRange(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
+    "-j", "--jobs", type=Whole(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
 )  # fmt: skip
 WORKERS = click.option(
-    "-w", "--workers", type=click.IntRange(1, 256), default=1, show_default=True, metavar="N",
+    "-w", "--workers", type=Whole(1, 256), default=1, show_default=True, metavar="N",
     help="Processes, each with the models in memory.",
 )  # fmt: skip
 RAY_ADDRESS = click.option(
@@ -142,18 +142,18 @@ RAY_ADDRESS = click.option(
     help="Work on a Ray cluster: auto, HOST:PORT, or local for one of this machine's cores.",
 )  # fmt: skip
 THREADS = click.option(
-    "--threads", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    "--threads", type=Whole(min=1), default=1, show_default=True, metavar="N",
     help="CPU threads of each process.",
 )  # fmt: skip
 DTYPE = click.option("--dtype", metavar="TYPE", help="float32, bfloat16 or stored.  [default: as the pair says]")
 MASK_SEED = click.option(
-    "--mask-seed", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="Seed of DARE's masks."
+    "--mask-seed", type=Whole(min=0), default=0, show_default=True, metavar="N", help="Seed of DARE's masks."
 )
 METHOD = click.option(
     "-m", "--method", required=True, metavar="METHOD", help="Merge method by name; or your own as module:Class."
 )
 SAMPLES = click.option(
-    "--samples", type=click.IntRange(min=2), default=500, show_default=True, metavar="N",
+    "--samples", type=Whole(min=2), default=500, show_default=True, metavar="N",
     help="Calibration samples of each model, at most, for methods that need them.",
 )  # fmt: skip
 STUDIES = click.option(
@@ -205,7 +205,7 @@ def seeds(default: int | None, *, what: str, shown: str | None = None) -> Decora
         shown: The default in words, where it is None.
     """
     return click.option(
-        "--seeds", type=click.IntRange(1, 10_000), default=default, metavar="N",
+        "--seeds", type=Whole(1, 10_000), default=default, metavar="N",
         help=f"Repetitions, each with a seed of its own; {what}.  [default: {shown or default}]",
     )  # fmt: skip
 
@@ -218,7 +218,7 @@ def examples_each(where: str = "", *, default: str) -> Decorator:
         default: In words.
     """
     return click.option(
-        "--examples-each", type=click.IntRange(min=1), metavar="N",
+        "--examples-each", type=Whole(min=1), metavar="N",
         help=f"How many of the examples each trial answers{where}.  [default: {default}]",
     )  # fmt: skip
 
@@ -262,7 +262,7 @@ COLUMNS = _all(
         "--annotations", metavar="FILE", default="", help="A second file beside the first, matched by the id."
     ),
     click.option(
-        "--limit", type=click.IntRange(min=1), metavar="N",
+        "--limit", type=Whole(min=1), metavar="N",
         help="At most so many examples, drawn by a hash of their ids.",
     ),
 )  # fmt: skip

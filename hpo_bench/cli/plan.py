@@ -133,7 +133,7 @@ def command(
     for name, method in METHODS.items():
         config = StudyConfig.of(found, methods=method)
         plan = plan_study(config, options, total=made.total, prices=made.prices(price))
-        first, second, _ = sentences(plan, config, total=made.total, validation=made.validation)
+        first, second, _ = sentences(plan, config, options, total=made.total, validation=made.validation)
         console.print(f"{name}: {first} {second}", highlight=False, soft_wrap=True)
     console.print(
         "Losses are in points of accuracy, expected from what was measured on nano pairs.", highlight=False,

@@ -24,7 +24,7 @@ from hpo_bench.cli.options import (
     methods,
     optimizers_begun,
 )
-from hpo_bench.cli.types import Number, NumberRange
+from hpo_bench.cli.types import Number, NumberRange, Whole
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -46,9 +46,16 @@ DEMO = "ja-llama"
 
 
 class RangeType(click.ParamType):
-    """Two numbers, the first below the second, with a comma between."""
+    """Two numbers, the first below the second, with a comma between.
+
+    Args:
+        such_as: An example that can be typed.
+    """
 
     name = "LOW,HIGH"
+
+    def __init__(self, such_as: str) -> None:
+        self.such_as = such_as
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         """The two numbers."""
@@ -59,7 +66,9 @@ class RangeType(click.ParamType):
         except ValueError:
             low = high = math.nan
         if not -math.inf < low < high < math.inf:
-            self.fail(f"{value!r} is no pair of numbers, the first below the second, such as 0,1.4", param, ctx)
+            self.fail(
+                f"{value!r} is no pair of numbers, the first below the second, such as {self.such_as}", param, ctx
+            )
         return low, high
 
 
@@ -76,7 +85,7 @@ class RangeType(click.ParamType):
     "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class.",
 )  # fmt: skip
-@click.option("--trials", type=click.IntRange(min=1), help="At most so many trials.  [default: planned]")
+@click.option("--trials", type=Whole(min=1), help="At most so many trials.  [default: planned]")
 @examples_each(default="planned")
 @click.option(
     "--hold-out", is_flag=True,
@@ -89,8 +98,10 @@ class RangeType(click.ParamType):
     "--until", type=NumberRange(min=0, min_open=True), metavar="POINTS",
     help="End where the rest of the budget is expected to gain fewer points on unseen examples.",
 )  # fmt: skip
-@click.option("--coefficients", type=RangeType(), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]")
-@click.option("--densities", type=RangeType(), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
+@click.option(
+    "--coefficients", type=RangeType("0,1.4"), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]"
+)
+@click.option("--densities", type=RangeType("0.1,1"), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",
@@ -108,9 +119,7 @@ class RangeType(click.ParamType):
     "--at-most-below", type=Number(), metavar="POINTS",
     help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
 )  # fmt: skip
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, metavar="N", help="Seed of the optimiser."
-)
+@click.option("--seed", type=Whole(0), default=0, show_default=True, metavar="N", help="Seed of the optimiser.")
 @MASK_SEED
 @click.option("--study", metavar="NAME", help="Name of the study.  [default: from pair, methods, optimiser and seed]")
 @STUDIES
@@ -127,7 +136,7 @@ class RangeType(click.ParamType):
     "--timeout", type=Number(), metavar="S", help="End a trial after so many seconds.  [default: found as it runs]"
 )
 @click.option(
-    "--patience", type=click.IntRange(min=1), default=5, show_default=True, help="Stop after so many failures in a row."
+    "--patience", type=Whole(min=1), default=5, show_default=True, help="Stop after so many failures in a row."
 )
 @click.option(
     "--dry-run",

@@ -23,9 +23,35 @@ class Choice(click.Choice[str]):
         return str(value)
 
 
+class Whole(click.IntRange):
+    """A whole number in a range; what is none is told so, and not that it is no `integer range`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number{_within(self)}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def _within(one: click.IntRange | click.FloatRange) -> str:
+    """Where a number must lie, to stand behind it; "" where it may lie anywhere."""
+    low, high = one.min, one.max
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    beyond = "above" if one.min_open else "of at least"
+    return f" {beyond} {low:g}" if low is not None else f" of at most {high:g}" if high is not None else ""
+
+
 class _Finite(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number."""
+        try:
+            float(value)
+        except ValueError:
+            where = _within(self) if isinstance(self, click.FloatRange) else ""
+            self.fail(f"{value!r} is not a number{where}", param, ctx)
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)

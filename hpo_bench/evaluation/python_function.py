@@ -1,9 +1,7 @@
 """Evaluations of kind `python`: a function of the user's."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from landscapes.written import Text, shown
+from optimizers.plugins import AddressError, imported
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +90,10 @@ def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair
 
 
 def _find(address: str, pair: Pair) -> Callable[..., Any]:
-    module, _, name = address.partition(":")
-    here = str(pair.folder.resolve())
-    if here not in sys.path:
-        sys.path.insert(0, here)
     try:
-        function = getattr(import_module(module), name)
+        function = imported(address, pair.folder)
     except (Exception, SystemExit) as error:  # whatever a user's module may raise, or call, when it is imported
-        kind = "" if isinstance(error, ImportError | AttributeError) else f"{type(error).__name__}: "
+        kind = "" if isinstance(error, AddressError) else f"{type(error).__name__}: "
         why = f"{kind}{first_line(error)}"
         raise UsageError(f"{source(pair)}: there is no function at {address!r}: {why}") from error
     if not callable(function):

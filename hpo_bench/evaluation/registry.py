@@ -45,7 +45,8 @@ EVALUATORS = Registry[Opener](
     check=_check,
 )
 """A package offers one under the entry point group `hpo_bench.evaluators`; a pair.yaml names it, or "module:function",
-as its `kind`. `hpo_bench.testing.check_evaluator` checks what it opens."""
+as its `kind`, of a module that lies beside it, where the user stands, or is installed.
+`hpo_bench.testing.check_evaluator` checks what it opens."""
 
 
 def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
@@ -65,7 +66,7 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
     options = dict(section(pair))
     kind = _kind(pair)
     options.pop("kind", None)
-    return EVALUATORS.get(kind)(pair, loaded, options)
+    return EVALUATORS.get(kind, beside=pair.folder)(pair, loaded, options)
 
 
 def check_options(pair: Pair) -> None:
@@ -77,7 +78,7 @@ def check_options(pair: Pair) -> None:
     Raises:
         UsageError: If the kind is unknown, or an option is unknown or makes no sense.
     """
-    opener = EVALUATORS.get(_kind(pair))
+    opener = EVALUATORS.get(_kind(pair), beside=pair.folder)
     read = getattr(sys.modules.get(getattr(opener, "__module__", "")), "read_options", None)
     if read is not None:
         read(pair, {key: value for key, value in section(pair).items() if key != "kind"})

@@ -1,13 +1,13 @@
 """One point of a merge's search space."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods import registry
-from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY, MergeMethod
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -41,11 +41,11 @@ class MergeSetting:
         given |= dict(zip(known, values, strict=False))
         if unknown := [name for name in given if name not in known]:
             raise UsageError(f"{kind.label} takes no {unknown[0]}, but {_listed(known)}")
+        if missing := [name for name, one in known.items() if one.default is None and name not in given]:
+            raise UsageError(f"{kind.label} needs {_give(missing)}; `hpo-bench tune -m {method}` finds what is best")
         found = []
         for name, one in known.items():
             value = given.get(name, one.default)
-            if value is None:
-                raise UsageError(f"{kind.label} needs a {name}")
             if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= sys.float_info.max:
                 raise UsageError(f"{name} must be a finite number, not {_shown(value)}")
             if not one.takes(value):
@@ -105,6 +105,14 @@ def _shown(value: object) -> str:
         return repr(value)[:40]
     except ValueError:  # Python writes out no integer of thousands of digits
         return "an integer of thousands of digits"
+
+
+def _give(missing: Sequence[str]) -> str:
+    """What is lacking, and how to say it in Python and on the command line."""
+    usual = {one.name: f"--{one.name.replace('_', '-')} 0.6" for one in (*COEFFICIENTS, DENSITY)}
+    named = " and ".join(f"{'an' if name[0] in 'aeiou' else 'a'} {name}" for name in missing)
+    options = " ".join(usual.get(name, f"--set {name}=0.6") for name in missing)
+    return f"{named}: give {options}, say (in Python {', '.join(f'{name}=0.6' for name in missing)})"
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -50,8 +51,8 @@ class Apart:
 
     @property
     def ready(self) -> bool:
-        """Whether it was made to the end."""
-        return (self.folder / READY).exists()
+        """Whether it was made to the end, and the Python that it was made with is still there."""
+        return (self.folder / READY).exists() and self.python.exists()
 
     def make(self) -> None:
         """Make the environment, unless it is there; several processes may ask at once.
@@ -64,20 +65,27 @@ class Apart:
             if self.ready:
                 return
             say(f"making an environment for {self.name} in {self.folder}; it takes some minutes, once", err=True)
-            venv.EnvBuilder(with_pip=True, clear=True).create(self.folder)
-            command = [str(self.python), "-m", "pip", "install", "--quiet", *self.requirements]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
-            if done.returncode:
-                last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
-                raise UsageError(
-                    f"{self.name} cannot be installed in an environment of its own ({self.folder}): {last}; "
-                    "leave it out, or install it there by hand"
-                )
-            listed = subprocess.run(  # noqa: S603
-                [str(self.python), "-m", "pip", "list", "--format", "json"], capture_output=True, text=True, check=True
+            try:
+                self._install()
+            except BaseException:  # what is half made must not look like one that can be used
+                shutil.rmtree(self.folder, ignore_errors=True)
+                raise
+
+    def _install(self) -> None:
+        venv.EnvBuilder(with_pip=True, clear=True).create(self.folder)
+        command = [str(self.python), "-m", "pip", "install", "--quiet", *self.requirements]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own words)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
+            raise UsageError(
+                f"{self.name} cannot be installed in an environment of its own: {last}; leave it out, or mend that and "
+                "ask for it again"
             )
-            versions = {one["name"].lower(): one["version"] for one in json.loads(listed.stdout)}
-            write(self.folder / READY, lambda path: path.write_text(json.dumps(versions), encoding="utf-8"))
+        listed = subprocess.run(  # noqa: S603
+            [str(self.python), "-m", "pip", "list", "--format", "json"], capture_output=True, text=True, check=True
+        )
+        versions = {one["name"].lower(): one["version"] for one in json.loads(listed.stdout)}
+        write(self.folder / READY, lambda path: path.write_text(json.dumps(versions), encoding="utf-8"))
 
     def version(self, package: str) -> str:
         """The version of a package in it.

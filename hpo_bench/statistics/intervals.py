@@ -22,8 +22,10 @@ TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 """The two ends of an interval, as quantiles."""
 LEAST_PAIRS = 6
 """With fewer no test by order alone is significant: the least and the greatest of five miss the median too often."""
-LEAST_FREEDOM = 2.0
-"""Degrees of freedom are no fewer where there are three pairs or more; with one, an end would be next to infinity."""
+LEAST_UNITS = 3
+"""With two pairs, or two seeds of one pair, there is one degree of freedom, and an end lies next to infinity."""
+LEAST_FREEDOM = LEAST_UNITS - 1.0
+"""Degrees of freedom are no fewer, however unlike pairs are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,8 @@ class Intervals:
     median; undefined for fewer than six pairs.
 
     With one pair there is nothing to say about others: its seeds are the units, and the interval shows their luck
-    alone. With one pair and one seed there is none, nor is there a relative one of a figure that is zero.
+    alone. With two pairs, or one pair and two seeds, there is none, nor is there a relative one of a figure that is
+    zero.
 
     Args:
         pairs: The pair of each landscape.
@@ -148,8 +151,8 @@ def _left_out(
         weight = np.broadcast_to(1 - member[:, None], (len(names), evaluations, landscapes))
         parts = summary.totals(mean, random) if summary.totals else ()
         return summary(mean.T, random.T, weight), [member @ part for part in parts]
-    if seeds == 1:
-        return np.full((1, evaluations), np.nan), []
+    if seeds < LEAST_UNITS:
+        return np.full((seeds, evaluations), np.nan), []
     others = (seeds * mean[:, None] - values) / (seeds - 1)
     parts = summary.totals(values, np.broadcast_to(random[:, None], values.shape)) if summary.totals else ()
     left_out = summary(others.transpose(1, 2, 0), random.T, np.ones((seeds, evaluations, landscapes)))
@@ -159,8 +162,10 @@ def _left_out(
 def _by_t(value: FloatArray, left_out: FloatArray, totals: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Student's interval on the logarithm, from the figure without each unit."""
     units = len(left_out)
+    if units < LEAST_UNITS:
+        return np.full(value.shape, np.nan), np.full(value.shape, np.nan)
     effective = float(units) * np.prod([_effective(total) / units for total in totals], axis=0)
-    freedom = np.maximum(effective - 1, min(LEAST_FREEDOM, units - 1))
+    freedom = np.maximum(effective - 1, LEAST_FREEDOM)
     with np.errstate(divide="ignore", invalid="ignore"):
         error, linear = (
             np.sqrt((units - 1) / units * (moved**2).sum(axis=0))

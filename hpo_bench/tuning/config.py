@@ -134,8 +134,8 @@ class StudyConfig:
             optimizer_version=Contender.find(optimizer).kind.version,
             seed=seed,
             mask_seed=mask_seed,
-            coefficients=_range(coefficients),
-            density=_range(densities),
+            coefficients=_range("coefficients", coefficients, such_as=COEFFICIENTS),
+            density=_range("densities", densities, such_as=DENSITY),
             sum_to_one=sum_to_one,
             begin_with=tuple(one if isinstance(one, str) else ",".join(map(repr, map(float, one))) for one in starts),
             keep=kept,
@@ -245,10 +245,12 @@ class StudyConfig:
         )
 
 
-def _range(given: Sequence[float]) -> Range:
-    if len(given) != 2:
-        raise UsageError(f"a range is two numbers such as 0,1.4, not {given!r}")
-    return float(given[0]), float(given[1])
+def _range(what: str, given: Sequence[float], *, such_as: Range) -> Range:
+    try:
+        low, high = map(float, given)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a range of {what} is two numbers such as {such_as}, not {given!r}") from error
+    return low, high
 
 
 def _changed(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -258,8 +260,17 @@ def _changed(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> l
 
 
 def _short(value: Any) -> str:
-    text = str(value)
+    text = _typed(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _typed(value: Any) -> str:
+    """A value as people write it, and not as Python does."""
+    if value is None or value == [] or value == {}:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_typed(one)}" for key, one in value.items())
+    return ",".join(map(_typed, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -234,7 +234,7 @@ def _planned(
     validation, total = facts["validation"], facts["validation"] + facts["test"]
     prices = study_plan.measure_prices(config, options, pool, interrupt, total=total, limit=limit)
     plan = study_plan.plan_study(config, options, total=total, prices=prices)
-    for sentence in study_plan.sentences(plan, config, total=total, validation=validation):
+    for sentence in study_plan.sentences(plan, config, options, total=total, validation=validation):
         console.print(sentence, highlight=False, soft_wrap=True)
     known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
     if options.trials is None and (few := starts.of_few(known)) is not None:

@@ -1,7 +1,7 @@
 """What is known of a trial: one merge, one evaluation."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,10 @@ from hpo_bench.display.printing import in_a_line
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Split
-from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.merging.setting import MergeSetting
+
+if TYPE_CHECKING:  # which imports PyTorch, and a worker that only merges SYNTHETIC scores needs none
+    from hpo_bench.evaluation.preflight import Preflight
 
 State = Literal["running", "complete", "failed"]
 REASON, DETAILS = 300, 100_000
@@ -100,7 +102,7 @@ class Success:
     fingerprint: str
     cost: TrialCost
     note: str = ""
-    preflight: Preflight | None = None
+    preflight: "Preflight | None" = None
 
 
 @dataclass(frozen=True, slots=True)

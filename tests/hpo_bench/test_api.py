@@ -270,6 +270,8 @@ def test_known_settings_that_make_no_sense() -> None:
     [
         ({"function": 3}, "function must be something to call"),
         ({"callback": 3}, "callback must be something to call"),
+        ({"function": lambda lr: lr}, r"the space's names, x; it takes \(lr\): .*'lr'"),
+        ({"callback": lambda setting: None}, "callback must take a setting and its score"),
         ({"known": "abc"}, "known settings are rows of x and score"),
         ({"known": [{"x": 0.1, "score": "high"}]}, "scores and standard errors of known settings must be numbers"),
         ({"known": [{"x": 0.1, "score": 1, "standard_error": "low"}]}, "scores and standard errors"),
@@ -277,7 +279,13 @@ def test_known_settings_that_make_no_sense() -> None:
 )
 def test_what_makes_no_sense_is_refused_before_an_evaluation(changed: dict, message: str) -> None:
     calls: list[float] = []
-    given = {"function": calls.append, "space": {"x": (0, 1)}, "trials": 2, "optimizer": "random", **changed}
+    given = {
+        "function": lambda x: calls.append(x),
+        "space": {"x": (0, 1)},
+        "trials": 2,
+        "optimizer": "random",
+        **changed,
+    }
     with pytest.raises(UsageError, match=message):
         hb.maximize(**given)
     assert calls == []

@@ -128,6 +128,19 @@ def test_what_is_no_optimizer_in_a_package_is_left_out(installed, what: str, fau
         get("odd")
 
 
+def test_a_misspelt_address_is_suggested(tmp_path, monkeypatch) -> None:
+    (tmp_path / "my_search.py").write_text(SOUND.replace("Lucky(", "MySearch("))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for address, nearest in (("my_serch:MySearch", "my_search"), ("my_search:MySerch", "MySearch")):
+        with pytest.raises(UnknownOptimizerError, match=f"did you mean '{nearest}'"):
+            get(address)
+    assert get("my_search:MySearch").name == "lucky"
+    for address in (":", "my_search:", ".x:Y"):
+        with pytest.raises(UnknownOptimizerError, match="a module, a colon and a name"):
+            get(address)
+
+
 def test_the_package_of_a_class(installed) -> None:
     installed("sound_plugin", SOUND, entry="lucky = sound_plugin:Lucky", version="3.2")
     assert REGISTRY.package_of(get("lucky")) == "sound_plugin 3.2"

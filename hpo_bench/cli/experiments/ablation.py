@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import JOBS, JSON, Command, runs_folder, seeds, suites
-from hpo_bench.cli.types import NumberRange, Written
+from hpo_bench.cli.types import NumberRange, Whole, Written
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 
@@ -35,11 +35,9 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 @click.option("--noise", "noises", multiple=True, type=NumberRange(0.0, 10.0), metavar="SHARE",
     help="Standard deviation of an evaluation as a share of a function's spread; repeatable.  [default: 0 and 0.1]",
 )  # fmt: skip
-@click.option("--functions", type=click.IntRange(2, 24), help="Functions of each suite.  [default: 24]")
+@click.option("--functions", type=Whole(2, 24), help="Functions of each suite.  [default: 24]")
 @seeds(None, what="runs of each arm on each function", shown="2, or 1 with --quick")
-@click.option(
-    "--suite-seed", type=click.IntRange(0), default=SEED, show_default=True, metavar="N", help="Draws the functions."
-)
+@click.option("--suite-seed", type=Whole(0), default=SEED, show_default=True, metavar="N", help="Draws the functions.")
 @runs_folder("ablation")
 @JOBS
 @JSON

@@ -19,6 +19,7 @@ from hpo_bench.cli.options import (
     out,
     seeds,
 )
+from hpo_bench.cli.types import Whole
 from hpo_bench.display.printing import say
 from hpo_bench.files import folder_of
 
@@ -99,7 +100,7 @@ def grid(
 
 
 REPEATS = click.option(
-    "--repeats", type=click.IntRange(min=1), default=5, show_default=True, metavar="N",
+    "--repeats", type=Whole(min=1), default=5, show_default=True, metavar="N",
     help="Trials of each kind to time.",
 )  # fmt: skip
 
@@ -163,12 +164,10 @@ def trial(
 @click.argument("pair", default="ja-llama")
 @REPEATS
 @click.option(
-    "--exports", type=click.IntRange(min=1), metavar="N",
+    "--exports", type=Whole(min=1), metavar="N",
     help="Time nothing, and compare so many merges with vLLM on their exports, answer by answer.",
 )  # fmt: skip
-@click.option(
-    "--max-new-tokens", type=click.IntRange(min=1), default=8, show_default=True, help="Where answers are cut."
-)
+@click.option("--max-new-tokens", type=Whole(min=1), default=8, show_default=True, help="Where answers are cut.")
 @device("cpu")
 @THREADS
 @PAIRS

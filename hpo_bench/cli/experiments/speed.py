@@ -7,7 +7,7 @@ import click
 
 from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, methods
 from hpo_bench.cli.options import device as device_option
-from hpo_bench.cli.types import Choice, NumberRange
+from hpo_bench.cli.types import Choice, NumberRange, Whole
 from hpo_bench.display.console import PlainConsole, progress
 from hpo_bench.display.printing import say
 
@@ -52,7 +52,7 @@ Examples:
 @click.option(
     "--seconds", type=NumberRange(min=0), default=3.0, show_default=True, help="Time a contender about this long."
 )
-@click.option("--least", type=click.IntRange(min=1), default=3, show_default=True, help="Repeats at least.")
+@click.option("--least", type=Whole(min=1), default=3, show_default=True, help="Repeats at least.")
 @THREADS
 @JSON
 @JSON_FILE

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import THREADS, out
+from hpo_bench.cli.types import Whole
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -20,7 +21,7 @@ Examples:
 
 @click.command(epilog=EXAMPLES)
 @out("page and replays; what is there is not replayed again", default=folder_of("spending"))
-@click.option("--draws", type=click.IntRange(min=1), metavar="N", help="Random halves of each landscape's examples.")
+@click.option("--draws", type=Whole(min=1), metavar="N", help="Random halves of each landscape's examples.")
 @click.option(
     "--sweep", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
     help="Per-example answers along one coefficient: a parquet file with task, prompt, alpha, id and correct.",

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import kind_of
-from hpo_bench.merging.loaded import LoadedPair
+
+if TYPE_CHECKING:  # which imports transformers, and a setting's check needs none
+    from hpo_bench.merging.loaded import LoadedPair
 
 Weights = Mapping[str, Tensor]
 """Tensors by language model name."""
@@ -36,7 +39,7 @@ class TaskVectors:
             check_same(self.base, getattr(self, role), f"the {role}'s task vector")
 
     @classmethod
-    def of(cls, loaded: LoadedPair, names: Iterable[str] | None = None) -> "TaskVectors":
+    def of(cls, loaded: "LoadedPair", names: Iterable[str] | None = None) -> "TaskVectors":
         """Both differences of a loaded pair, in float32.
 
         Args:

@@ -17,7 +17,7 @@ from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend, trade_offs
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
-from hpo_bench.tuning.outcome.tables import changes, sides, tables
+from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
@@ -56,7 +56,7 @@ def write_report(store: TrialStore) -> Path:
     ]
     if front:
         drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, figures.rows(trials)))
-    moved = changes(before, after)
+    moved, beside_each_other = changes(before, after), sides(before, after)
     text = report.text(
         "hpo_bench.tuning.outcome",
         "page.html.j2",
@@ -68,6 +68,7 @@ def write_report(store: TrialStore) -> Path:
         sentences=sentences(result),
         answered=answered,
         changes=moved,
+        silent=bool(beside_each_other) and not spoken(beside_each_other),
         z95=Z95,
         figures={one.name: report.figure(one) for one in drawn},
         tables={
@@ -75,7 +76,7 @@ def write_report(store: TrialStore) -> Path:
             for name, (title, table) in tables(
                 result,
                 changes=moved,
-                answers=sides(before, after),
+                answers=beside_each_other,
                 front=front,
                 trials=trials,
                 overhead=Overhead.read(folder),

@@ -73,9 +73,8 @@ def changes(before: Answers, after: Answers) -> list[Change]:
 
 
 def sides(before: Answers, after: Answers) -> list[Mapping[str, Any]]:
-    """Answers side by side, where the evaluator generates: first those that the merge gained, then those it lost."""
-    if not (before.responses and after.responses):
-        return []
+    """Answers side by side, empty texts where the evaluator gives none: what the merge gained, then what it lost."""
+    said = [one.responses or ("",) * len(one) for one in (before, after)]
     difference = after.scores - before.scores
     gained = [i for i in range(len(before)) if difference[i] > 0][:SHOWN]
     lost = [i for i in range(len(before)) if difference[i] < 0][:SHOWN]
@@ -83,12 +82,17 @@ def sides(before: Answers, after: Answers) -> list[Mapping[str, Any]]:
         {
             "id": before.ids[i],
             "category": before.categories[i],
-            "before": before.responses[i],
-            "after": after.responses[i],
+            "before": said[0][i],
+            "after": said[1][i],
             "gained": bool(difference[i] > 0),
         }
         for i in (*gained, *lost)
     ]
+
+
+def spoken(answers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether any of the answers side by side has a text."""
+    return any(one["before"] or one["after"] for one in answers)
 
 
 def tables(
@@ -131,9 +135,14 @@ def tables(
         ),
         "answers": (
             "Answers before and after",
-            ("example", "category", "before", "after", "what became of it"),
+            ("example", "category", *(("before", "after") if spoken(answers) else ()), "what became of it"),
             [
-                (one["id"], one["category"], one["before"], one["after"], "gained" if one["gained"] else "lost")
+                (
+                    one["id"],
+                    one["category"],
+                    *((one["before"], one["after"]) if spoken(answers) else ()),
+                    "gained" if one["gained"] else "lost",
+                )
                 for one in answers
             ],
         ),

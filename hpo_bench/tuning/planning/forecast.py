@@ -14,7 +14,7 @@ from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.spending import Prices
 from hpo_bench.tuning.trial import Failure, Job
-from hpo_bench.tuning.workers.session import Opener
+from hpo_bench.tuning.workers.base import Opener
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
 

@@ -10,6 +10,7 @@ from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.planning.spending import (
+    ALIKE,
     LEAST_EXAMPLES,
     LEAST_SETTINGS,
     Prices,
@@ -79,12 +80,15 @@ def _for_all(one: Spending, options: RunOptions, methods: int, prices: Prices) -
     )
 
 
-def sentences(plan: Spending, config: StudyConfig, *, total: int, validation: int) -> tuple[str, ...]:
+def sentences(
+    plan: Spending, config: StudyConfig, options: RunOptions, *, total: int, validation: int
+) -> tuple[str, ...]:
     """What is about to be spent, and what that can and cannot tell.
 
     Args:
         plan: The plan.
         config: What it is for.
+        options: The budget.
         total: How many examples there are.
         validation: How many of them the split would make validation examples.
     """
@@ -103,13 +107,33 @@ def sentences(plan: Spending, config: StudyConfig, *, total: int, validation: in
             f" It is expected to lose {plan.expected_loss:.1f} points on unseen examples, against the best merge there "
             f"is; {usual} settings on a fifth of the examples would lose {paper:.1f}."
         )
+    if config.examples and config.examples > total:
+        first += f" There are no more examples, though --examples-each asks for {config.examples:,}."
     return (
-        first,
+        first + _left_over(plan, options),
         f"{plan.examples:,} examples do not tell two good settings apart that differ by less than "
         f"{plan.told_apart:.1f} points{'' if every else '; --examples-each takes more of them'}.",
         "The score of the recommended merge is cross-fitted: each example is scored at the setting that the others "
         "recommend, and nothing is evaluated again.",
     )
+
+
+def _left_over(plan: Spending, options: RunOptions) -> str:
+    """Why a plan spends far less than it may; empty where it does not."""
+    spent = [
+        (plan.seconds, 3600 * (options.gpu_hours or 0), clock),
+        (plan.dollars, options.dollars or 0, lambda dollars: f"${dollars:.2f}"),
+    ]
+    limits = [(used, limit, shown) for used, limit, shown in spent if limit]
+    if not limits or any(used > 0.9 * limit for used, limit, _ in limits):
+        return ""
+    allowed = " and ".join(f"{shown(used)} of {shown(limit)}" for used, limit, shown in limits)
+    why = (
+        f"further settings are expected to gain less than {ALIKE:g} points"
+        if options.trials is None
+        else "--trials names no more settings"
+    )
+    return f" It takes {allowed}: {why}."
 
 
 def measure_prices(

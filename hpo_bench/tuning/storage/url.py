@@ -22,9 +22,7 @@ PLAIN_SETTINGS = frozenset(
 """Settings in the query of a URL that are no secrets; every other one may be, and is hidden."""
 FILES = re.compile(r"[\w.~/ \\-]+\.(db3?|sqlite3?|sql|log|journal|jsonl)")
 """Names of files without a scheme, which hold no secret."""
-HOW = (
-    "write sqlite:///study.db for a file here, sqlite:////data/study.db for one elsewhere, or postgresql://user@host/db"
-)
+HOW = "write sqlite:///study.db for a file here, sqlite:////data/study.db for one elsewhere, or postgresql://host/db"
 
 
 def shown(url: str) -> str:
@@ -93,7 +91,8 @@ def opened(url: str) -> str:
         raise UsageError(f"{url} is a file and no URL of a database: write sqlite:///{name}")
     if place is None:
         at = "; where a password holds @, : or /, write %40, %3A or %2F" if "@" in url else ""
-        raise UsageError(f"{shown(url)} is no URL of a database: {HOW}{at}")
+        what = shown(url) if shown(url) != HIDDEN else "what --storage names (not shown, as it may hold a password)"
+        raise UsageError(f"{what} is no URL of a database: {HOW}{at}")
     if place.get_backend_name() != "sqlite":
         return url
     name = place.database or ""

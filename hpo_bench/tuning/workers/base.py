@@ -2,11 +2,27 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
+
+
+class WorkerSession(Protocol):
+    """What a worker process holds."""
+
+    def run(self, job: Job) -> Success | Failure:
+        """Merge and evaluate; never raises for what a job can do wrong."""
+        ...
+
+    def facts(self) -> Mapping[str, Any]:
+        """What whoever plans should know, such as how many examples there are."""
+        ...
+
+
+Opener = Callable[[str], WorkerSession]
+"""Opens a session on a device ("cpu", "cuda:0", ...); travels to the worker by pickle."""
 
 
 @dataclass(frozen=True, slots=True)

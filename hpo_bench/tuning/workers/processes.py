@@ -19,10 +19,9 @@ from typing import Any
 import psutil
 
 from hpo_bench.errors import HpoBenchError, TuningError
-from hpo_bench.evaluation.command import KILL_WITH_PARENT
+from hpo_bench.evaluation import kill_with_parent
 from hpo_bench.tuning.trial import Job
-from hpo_bench.tuning.workers.base import Event, PoolBase, Worker
-from hpo_bench.tuning.workers.session import Opener
+from hpo_bench.tuning.workers.base import Event, Opener, PoolBase, Worker
 
 LOG_TAIL = 4000
 """How much of a dead worker's log goes into the log of its trial, in bytes."""
@@ -215,7 +214,7 @@ def _kill_started(worker: psutil.Process) -> None:
     with contextlib.suppress(psutil.Error):
         for child in worker.children():
             with contextlib.suppress(psutil.Error):
-                if str(KILL_WITH_PARENT) not in child.cmdline():
+                if str(kill_with_parent.__file__) not in child.cmdline():
                     _kill_started(child)
                     child.kill()
 

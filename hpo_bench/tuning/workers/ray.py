@@ -7,8 +7,7 @@ from typing import Any
 
 from hpo_bench.errors import HpoBenchError, TuningError, UsageError
 from hpo_bench.tuning.trial import Job
-from hpo_bench.tuning.workers.base import Event, PoolBase, Worker
-from hpo_bench.tuning.workers.session import Opener
+from hpo_bench.tuning.workers.base import Event, Opener, PoolBase, Worker
 
 try:
     import ray

@@ -35,22 +35,6 @@ class Merger(Protocol):
         ...
 
 
-class WorkerSession(Protocol):
-    """What a worker process holds."""
-
-    def run(self, job: Job) -> Success | Failure:
-        """Merge and evaluate; never raises for what a job can do wrong."""
-        ...
-
-    def facts(self) -> Mapping[str, Any]:
-        """What whoever plans should know, such as how many examples there are."""
-        ...
-
-
-Opener = Callable[[str], WorkerSession]
-"""Opens a session on a device ("cpu", "cuda:0", ...); travels to the worker by pickle."""
-
-
 @dataclass(frozen=True, slots=True)
 class PairSession:
     """A live model, what merges into it, and what scores it.

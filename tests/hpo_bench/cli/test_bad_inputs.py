@@ -222,6 +222,24 @@ def test_names_that_are_not_utf_8_are_refused(words: tuple[str, ...], here: Path
     refused([*words, "a\udcff"], here, capfd, names="'a\\udcff' is not UTF-8; rename what it names")
 
 
+@pytest.mark.parametrize(
+    ("words", "cure"),
+    [
+        ("merge ja-llama -m ta --out m", "a vl_weight and an exp_weight: give --vl-weight 0.6 --exp-weight 0.6, say"),
+        ("tune ja-llama --densities 0.1", "such as 0.1,1"),
+        ("tune ja-llama --coefficients 2", "such as 0,1.4"),
+        ("tune ja-llama --storage foo", "not shown, as it may hold a password) is no URL of a database: write sqlite"),
+        ("tune ja-llama --storage foo", "or postgresql://host/db"),
+        ("tune ja-llama --price x", "'x' is not a number of at least 0"),
+        ("tune ja-llama --until x", "'x' is not a number above 0"),
+        ("run -j x", "'x' is not a whole number from 1 to 1024"),
+        ("tune ja-llama --trials x", "'x' is not a whole number of at least 1"),
+    ],
+)
+def test_the_cure_can_be_typed(words: str, cure: str, here: Path, capfd: pytest.CaptureFixture) -> None:
+    refused(words.split(), here, capfd, names=cure)
+
+
 DEEP = "[" * 3000 + "]" * 3000
 
 

@@ -55,7 +55,10 @@ def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
         assert {"at", "equivalent_random_budget", "seconds_per_suggestion"} <= set(one)
         for figures in one["at"].values():
             assert {"median_ror", "geometric_mean_ror", "ratio_of_means", "mean_regret"} <= set(figures)
-            assert figures["mean_regret"]["low"] <= figures["mean_regret"]["value"] <= figures["mean_regret"]["high"]
+            assert (figures["mean_regret"]["low"], figures["mean_regret"]["high"]) == (None, None), "of two pairs"
+    assert "There are no intervals, which take landscapes of 3 pairs or more, or of one alone." in out
+    assert "There are no intervals, which take 3 seeds or more (--seeds)." in hpo_bench(*QUICK, "-l", "smooth-a/ta")[1]
+    assert "no intervals" not in hpo_bench(*QUICK, "-l", "smooth-a/ta", "--seeds", 3)[1]
     for found in content["exclusions"].values():
         assert found["counted"] + found["excluded"] == 2
     assert content["wall_seconds"] > 0
@@ -114,7 +117,8 @@ def test_all_under_the_noise_is_said_and_not_divided_by(hpo_bench, tmp_path, mon
         (["-l", "smooth-a/tta"], "did you mean smooth-a/ta"),
         (["--surrogate", "thinplate"], "thin_plate_spline"),
         (["--seeds", "0"], "0 is not in the range"),
-        (["--budget", "many"], "'many' is not a valid integer"),
+        (["--budget", "many"], "'many' is not a whole number from 1 to 1000"),
+        (["-o", "json:JSONDecodr"], "no attribute 'JSONDecodr'; did you mean 'JSONDecoder'?"),
         (["--jobs", "-1"], "-1 is not in the range"),
     ],
 )
@@ -186,7 +190,8 @@ def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
     ("arguments", "message"),
     [
         (["--sensitivity"], "--sensitivity is now a command: `hpo-bench ranking`"),
-        (["--suite", "bob"], "there are bbob and merge-like"),
+        (["--suite", "bob"], "no suite is called 'bob'; did you mean 'bbob'? there are: mini, bbob, merge-like"),
+        (["--suite", "minni"], "no suite is called 'minni'; did you mean 'mini'? there are: mini, bbob"),
     ],
 )
 def test_what_functions_cannot_do_is_refused_before_anything_is_run(hpo_bench, tmp_path, arguments, message):

@@ -10,14 +10,13 @@ import pytest
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.evaluation.calibration.sets import FILE, calibration_set
 from hpo_bench.evaluation.examples import Example, of_split, write_examples
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.nano.texts import new_texts
 
 
 @pytest.fixture(scope="module")
-def examples(shipped: Pair) -> tuple[Example, ...]:
-    return read_examples(shipped.examples)
+def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
+    return questions
 
 
 def chosen(pair: Pair, examples: tuple[Example, ...], samples: int = 500):

@@ -12,10 +12,8 @@ from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 
@@ -42,9 +40,9 @@ def generated(loaded: LoadedPair, example: Example) -> str:
     return loaded.processor.tokenizer.decode(new, skip_special_tokens=True)
 
 
-def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: LoadedPair) -> None:
+def test_exact_match_is_what_greedy_decoding_would_give(questions: tuple[Example, ...], loaded: LoadedPair) -> None:
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
-    examples = read_examples(shipped.examples)[:48]
+    examples = questions[:48]
     scores = ExactMatch(Prompts(loaded.processor)).evaluate(loaded.vlm, examples).scores
     tokenizer = loaded.processor.tokenizer
     decoded = [generated(loaded, example) for example in examples]
@@ -57,9 +55,9 @@ def test_exact_match_is_what_greedy_decoding_would_give(shipped: Pair, loaded: L
     assert 0 < sum(right) < len(right)
 
 
-def test_any_of_several_right_answers_is_right(shipped: Pair, loaded: LoadedPair) -> None:
+def test_any_of_several_right_answers_is_right(questions: tuple[Example, ...], loaded: LoadedPair) -> None:
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.8), mask_seed=0))
-    examples = read_examples(shipped.examples)[:24]
+    examples = questions[:24]
     evaluator = ExactMatch(Prompts(loaded.processor))
     alone = evaluator.evaluate(loaded.vlm, examples).scores
     wrong = [replace(example, answer="3 4 5", others=("犬", example.answer, "犬")) for example in examples]
@@ -69,9 +67,9 @@ def test_any_of_several_right_answers_is_right(shipped: Pair, loaded: LoadedPair
     assert fresh.evaluate(loaded.vlm, [replace(one, others=()) for one in wrong]).scores.sum() == 0
 
 
-def test_scores_do_not_depend_on_company_or_order(shipped: Pair, loaded: LoadedPair) -> None:
+def test_scores_do_not_depend_on_company_or_order(questions: tuple[Example, ...], loaded: LoadedPair) -> None:
     loaded.write_language(merge(loaded, MergeSetting("ta", 0.6, 0.6), mask_seed=0))
-    examples = read_examples(shipped.examples)[:60]
+    examples = questions[:60]
     evaluator = ExactMatch(Prompts(loaded.processor))
     whole = evaluator.evaluate(loaded.vlm, examples).scores
     assert evaluator.evaluate(loaded.vlm, examples[::-1]).scores.tolist() == whole[::-1].tolist()

@@ -6,7 +6,6 @@ import torch
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -31,8 +30,8 @@ def frozen(shipped: Pair) -> LoadedPair:
 
 
 @pytest.fixture
-def examples(shipped: Pair) -> tuple[Example, ...]:
-    return read_examples(shipped.examples)[:100]
+def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
+    return questions[:100]
 
 
 def passes(loaded: LoadedPair) -> list[int]:

@@ -9,16 +9,14 @@ from hpo_bench.evaluation import frozen_vision
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch, by_onednn
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
 
 @pytest.fixture(scope="module")
-def examples(shipped: Pair) -> tuple[Example, ...]:
-    return read_examples(shipped.examples)[:200]
+def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
+    return questions[:200]
 
 
 @pytest.fixture

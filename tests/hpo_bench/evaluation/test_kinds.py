@@ -21,7 +21,7 @@ from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.reading.benchmark import read_examples
-from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
+from hpo_bench.evaluation.registry import check_options, open_evaluator, read_benchmark
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -205,6 +205,19 @@ def score(model, processor, examples):
 def nothing(model, processor, examples):
     return "well done"
 """
+
+
+def test_an_evaluator_of_ones_own_lies_beside_the_pair(
+    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (small_pair.folder / "my_kind_for_tests.py").write_text("def open_kind(pair, loaded, options): return options")
+    own = with_evaluation(small_pair, kind="my_kind_for_tests:open_kind", colour="red")
+    check_options(own)
+    assert open_evaluator(own, loaded) == {"colour": "red"}
+    with pytest.raises(UsageError, match="no attribute 'open_knd'; did you mean 'open_kind'"):
+        check_options(with_evaluation(small_pair, kind="my_kind_for_tests:open_knd"))
 
 
 def test_python_functions_score(small_pair: Pair, loaded: LoadedPair) -> None:

@@ -18,7 +18,6 @@ from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import METRICS, ByRule
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.reading.pictures import is_transparent, opened
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -211,14 +210,14 @@ def test_what_is_transparent_lies_on_white_as_processors_put_it(mode: str) -> No
 
 @pytest.mark.parametrize("setting", [MergeSetting("ta", 0.6, 0.8), MergeSetting("ties", 0.8, 0.4, 0.4)])
 def test_recorded_answers_of_the_shipped_pair_are_unchanged(
-    shipped: Pair, loaded: LoadedPair, setting: MergeSetting
+    shipped: Pair, questions: tuple[Example, ...], loaded: LoadedPair, setting: MergeSetting
 ) -> None:
     """Through the chat template, example by example, and whichever side the tokenizer pads."""
     recorded = load(f"{shipped.name}/{setting.method}").outcomes
     assert recorded is not None
     at = int(np.abs(recorded.X - list(setting.parameters.values())).sum(1).argmin())
     wanted = dict(zip(recorded.ids, recorded.correct[at], strict=True))
-    examples = of_split(read_examples(shipped.examples), "validation")[::3]
+    examples = of_split(questions, "validation")[::3]
     Resident(loaded).merge(setting)
     words = loaded.processor.tokenizer
     assert Prompts(loaded.processor).framed

@@ -9,8 +9,7 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.examples import write_examples
-from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.experiments.groups.design import FINER, UNIFORM, GroupedSetting, around, partitions, uniform
 from hpo_bench.experiments.groups.measure import GroupedPair, merge
 from hpo_bench.experiments.groups.page import better, gains
@@ -70,9 +69,9 @@ def test_a_gain_is_what_unseen_examples_gain(gain: float):
     assert better(pair, "attention × rest").endswith("1" if gain else "0")
 
 
-def test_the_command_goes_on_where_it_was(shipped: Pair, tmp_path: Path):
+def test_the_command_goes_on_where_it_was(shipped: Pair, questions: tuple[Example, ...], tmp_path: Path):
     folder = Path(shutil.copytree(shipped.folder, tmp_path / "pair"))
-    write_examples(read_examples(shipped.examples)[:16], folder / shipped.examples.name)
+    write_examples(questions[:16], folder / shipped.examples.name)
 
     def run() -> str:
         done = CliRunner().invoke(cli, ["groups", str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)

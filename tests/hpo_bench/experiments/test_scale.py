@@ -11,7 +11,7 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
-from hpo_bench.evaluation.examples import of_split, write_examples
+from hpo_bench.evaluation.examples import Example, of_split, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.experiments import scale
 from hpo_bench.merging.engine.mergekit import merge
@@ -22,9 +22,9 @@ from hpo_bench.statistics.examples import error_of_difference
 
 
 @pytest.fixture(scope="module")
-def small(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def small(shipped: Pair, questions: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> Pair:
     folder = Path(shutil.copytree(shipped.folder, tmp_path_factory.mktemp("pairs") / "ja-llama"))
-    write_examples(read_examples(shipped.examples)[:60], folder / shipped.examples.name)
+    write_examples(questions[:60], folder / shipped.examples.name)
     return Pair.read(folder)
 
 

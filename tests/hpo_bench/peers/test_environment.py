@@ -3,6 +3,8 @@
 import gc
 import sys
 import zipfile
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,7 +71,8 @@ def test_what_is_no_answer_is_said_to_be_none(serve, said):
 def test_a_damaged_list_of_versions_is_named(tmp_path, monkeypatch, content, message):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     made = Apart("smac", ("smac",))
-    made.folder.mkdir(parents=True)
+    made.python.parent.mkdir(parents=True)
+    made.python.touch()
     (made.folder / environment.READY).write_text(content)
     with pytest.raises(UsageError, match=rf"ready\.json.*{message}"):
         made.version("smac")
@@ -96,8 +99,31 @@ def test_an_environment_is_made_once_and_knows_its_versions(tmp_path, monkeypatc
     assert "making an environment for toy" in capsys.readouterr().err
     toy.make()
     assert capsys.readouterr().err == ""
+
+    def alike(_, folder):  # as pip takes seconds to be put into an environment
+        folder.mkdir()
+        for part in ("bin", "lib", "pyvenv.cfg"):
+            (folder / part).symlink_to(toy.folder / part)
+
+    monkeypatch.setattr(environment.venv.EnvBuilder, "create", alike)
     broken = Apart("toy", (str(tmp_path / "absent.whl"),))
     with pytest.raises(UsageError, match="toy cannot be installed in an environment of its own"):
         broken.make()
-    assert not broken.ready
+    assert not broken.folder.exists()
     assert toy.ready
+    toy.python.unlink()
+    assert not toy.ready, "of an environment whose Python is gone nothing can run"
+
+
+def test_what_was_interrupted_is_not_taken_for_complete(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(environment.subprocess, "run", interrupted)
+    monkeypatch.setattr(environment.venv, "EnvBuilder", lambda **_: SimpleNamespace(create=Path.mkdir))
+    toy = Apart("toy", ("toy",))
+    with pytest.raises(KeyboardInterrupt):
+        toy.make()
+    assert not toy.ready
+    assert not toy.folder.exists()

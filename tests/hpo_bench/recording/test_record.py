@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.examples import write_examples
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
@@ -44,10 +44,10 @@ def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str]:
 
 
 @pytest.fixture(scope="session")
-def whole(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Path]:
+def whole(shipped: Pair, questions: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Path]:
     """A recording that nothing interrupted."""
     folder = Path(shutil.copytree(shipped.folder, tmp_path_factory.mktemp("pairs") / "small"))
-    write_examples(read_examples(shipped.examples)[:40], folder / shipped.examples.name)
+    write_examples(questions[:40], folder / shipped.examples.name)
     pair = Pair.read(folder)
     return pair, record(pair, "ta", tmp_path_factory.mktemp("whole"))
 
@@ -243,9 +243,12 @@ class TestHeldOut:
         return Path(shutil.copytree(whole[1], tmp_path / "landscapes" / whole[0].name / "ta"))
 
     def test_a_dense_grid_lies_beside_the_landscape_and_is_none_itself(
-        self, whole: tuple[Pair, Path], landscape: Path
+        self, whole: tuple[Pair, Path], landscape: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pair, root = whole[0], landscape.parents[1]
+        assert len(designs.dense("ta").points) == 225
+        few = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4)
+        monkeypatch.setattr(designs, "DENSE", few)
         folder = record(pair, "ta", root, design="dense")
         assert folder == landscape / "dense"
         assert catalogue.names(root) == [f"{pair.name}/ta"]
@@ -254,7 +257,7 @@ class TestHeldOut:
         assert truth is not None
         assert truth.grid.X.min() == 0
         assert truth.grid.X.max() == 1.4
-        assert len(truth.grid) == 225
+        assert len(truth.grid) == len(few) ** 2
         assert set(truth.card.n_examples) == {"test"}
         assert {card.tier, truth.card.tier} == {"nano"}
         # Where both were measured they agree: nothing of a merge is left in the next.

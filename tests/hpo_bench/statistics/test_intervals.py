@@ -97,6 +97,12 @@ def test_what_cannot_be_said_is_not_said():
     alone = Intervals(["a"]).of(ratio_of_means, np.ones((1, 1)), np.ones(1))
     assert alone.value == 1
     assert np.isnan(ends(alone)).all()
+    two = rng().exponential(size=(2, 5))
+    for summary in (ratio_of_means, geometric_mean, mean_regret):
+        assert np.isnan(ends(Intervals(["a", "b"]).of(summary, two, np.ones(2)))).all()
+        assert np.isnan(ends(Intervals(["a", "a"]).of(summary, two[:, :2], np.ones(2)))).all()
+        assert np.isfinite(ends(Intervals(["a", "a"]).of(summary, two[:, :3], np.ones(2)))).all()
+    assert np.isnan(Intervals(["a", "b"]).difference(two, two[::-1], np.ones(2)).low)
     solved = Intervals(PAIRS).of(ratio_of_means, np.zeros((8, 3)), np.ones(8))
     assert solved.value == 0
     assert np.isnan(ends(solved)).all()

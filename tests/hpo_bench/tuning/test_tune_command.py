@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from tuning_toys import open_here
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
@@ -61,7 +62,10 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert store.trials() == trials
 
 
-def test_columns_are_named_by_options_and_kept_with_the_study(small_pair: Pair, tmp_path: Path) -> None:
+def test_columns_are_named_by_options_and_kept_with_the_study(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpo_bench.tuning.run.open_workers", open_here)
     table = pq.read_table(small_pair.examples)
     other = {"question": "asked", "answer": "said", "images": "shown", "category": "subject"}
     renamed = table.rename_columns([other.get(name, name) for name in table.column_names])

@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
-from hpo_bench.evaluation.examples import write_examples
-from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.experiments.methods import measure
 from hpo_bench.experiments.methods.lineup import EVERYBODY, METHODS, VARIANTS
 from hpo_bench.merging.loaded import LoadedPair
@@ -29,11 +28,11 @@ ARGUMENTS = ("--samples", "3", "--pairs", "nowhere")
 
 
 @pytest.fixture(scope="module")
-def place(shipped: Pair, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(shipped: Pair, questions: tuple[Example, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pair with forty of the shipped examples, and the recorded landscapes cut down to these."""
     place = tmp_path_factory.mktemp("methods")
     folder = Path(shutil.copytree(shipped.folder, place / "pair"))
-    examples = read_examples(shipped.examples)[:40]
+    examples = questions[:40]
     write_examples(examples, folder / shipped.examples.name)
     pair = Pair.read(folder)
     ids = {example.id for example in examples}

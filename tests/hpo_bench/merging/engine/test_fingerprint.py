@@ -1,14 +1,12 @@
 """Fingerprints tell weights apart, and are the same however the weights are cut."""
 
 import itertools
-import shutil
 from collections.abc import Sequence
 
 import pytest
 import torch
 
-from hpo_bench.merging.engine import fingerprint
-from hpo_bench.merging.engine.fingerprint import BLOCK, Fingerprint, block_hashes, hash_rows
+from hpo_bench.merging.engine.fingerprint import BLOCK, Fingerprint, block_hashes
 
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 
@@ -63,12 +61,6 @@ def test_a_line_that_begins_within_a_word_is_hashed_by_its_bytes() -> None:
     line = elements(101)
     assert torch.equal(block_hashes(line[1:]), block_hashes(line[1:].clone()))
     assert taken([line[1:]]) == taken([line[1:].clone()])
-
-
-@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_fused_as_on_a_gpu_hashes_are_the_same() -> None:
-    words = torch.randint(-(2**63), 2**63 - 1, (3, 1000), generator=torch.Generator().manual_seed(1))
-    assert torch.equal(fingerprint.fused()(words[:2], words[2]), hash_rows(words[:2], words[2]))
 
 
 def test_what_was_hashed_counts() -> None:

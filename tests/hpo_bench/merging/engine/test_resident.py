@@ -8,7 +8,8 @@ import torch
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.arithmetic import Mode
-from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.engine import fingerprint, mergekit
+from hpo_bench.merging.engine.fingerprint import hash_rows
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
@@ -174,6 +175,13 @@ def test_compiled_kernels_give_the_same_bits(loaded: LoadedPair, setting: MergeS
     compiled = Resident(loaded, compiled=True)
     assert compiled.merge(setting) == eager
     compiled.merge(MergeSetting("ta", 1, 0))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_fused_as_on_a_gpu_hashes_are_the_same() -> None:
+    """Of `fingerprint.py`; here, since importing PyTorch's compiler takes ten seconds."""
+    words = torch.randint(-(2**63), 2**63 - 1, (3, 1000), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(fingerprint.fused()(words[:2], words[2]), hash_rows(words[:2], words[2]))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

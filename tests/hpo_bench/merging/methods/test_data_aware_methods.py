@@ -8,12 +8,10 @@ from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.calibration import statistics as calibration
 from hpo_bench.evaluation.calibration.statistics import CalibrationSet
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.vectors import TaskVectors
-from hpo_bench.merging.pair import Pair
 
 LAYER = "model.layers.1.mlp.down_proj.weight"
 OTHER = "model.norm.weight"
@@ -29,8 +27,8 @@ def tiny(outputs: int = 5, inputs: int = 7) -> TaskVectors:
 
 
 @pytest.fixture(scope="module")
-def examples(shipped: Pair) -> tuple[Example, ...]:
-    return read_examples(shipped.examples)[:3]
+def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
+    return questions[:3]
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,7 @@ from tuning_toys import config
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.evaluation.examples import write_examples
-from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.engine.resident import Resident
@@ -27,11 +26,13 @@ from hpo_bench.tuning.trial import Success, TrialCost
 
 
 @pytest.fixture(scope="module")
-def study(shipped: Pair, loaded: LoadedPair, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(
+    shipped: Pair, questions: tuple[Example, ...], loaded: LoadedPair, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """A study of one trial of the shipped pair, with few questions."""
     folder = tmp_path_factory.mktemp("killed")
     shutil.copytree(shipped.folder, folder / "pair")
-    write_examples(read_examples(shipped.examples)[:20], folder / "pair" / shipped.examples.name)
+    write_examples(questions[:20], folder / "pair" / shipped.examples.name)
     pair = Pair.read(folder / "pair")
     setting = MergeSetting("ta", 0.4, 0.9)
     fingerprint = Resident(loaded).merge(setting)

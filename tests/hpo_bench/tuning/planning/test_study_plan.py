@@ -69,14 +69,29 @@ def test_hours_and_dollars_are_kept_to() -> None:
 
 def test_it_is_said_what_is_spent_and_what_that_cannot_tell() -> None:
     wanted = config(examples=PLANNED)
-    told = " ".join(sentences(planned(), wanted, total=4000, validation=800))
+    told = " ".join(sentences(planned(), wanted, RunOptions(), total=4000, validation=800))
     assert "Plan: 9 settings, each scored on 3,555 of 4,000 examples (31,995 example evaluations, about 13:24" in told
     assert "expected to lose 0.3 points" in told
     assert "40 settings on a fifth of the examples would lose 0.5" in told
     assert "do not tell two good settings apart that differ by less than 0.7 points; --examples-each takes more" in told
-    every = " ".join(sentences(planned(trials=8), wanted, total=4000, validation=800))
+    every = " ".join(sentences(planned(trials=8), wanted, RunOptions(), total=4000, validation=800))
     assert "scored on all 4,000 examples" in every
     assert "--examples-each" not in every
+
+
+def test_it_is_said_why_less_is_spent_than_may_be_and_that_there_are_no_more_examples() -> None:
+    def told(**options: object) -> str:
+        wanted = config(examples=options.get("examples", PLANNED))
+        run = RunOptions(**{name: value for name, value in options.items() if name != "examples"})  # pyright: ignore[reportArgumentType]
+        return sentences(planned(400, **options), wanted, run, total=400, validation=80)[0]
+
+    assert "of 4:00:00: further settings are expected to gain less than 0.05 points." in told(gpu_hours=4.0)
+    assert "of $8.00: further settings" in told(dollars=8.0, price=2.0)
+    assert "--trials names no more settings" in told(gpu_hours=4.0, trials=6)
+    assert "further settings" not in told(gpu_hours=1.0)
+    assert "further settings" not in told()
+    assert "There are no more examples, though --examples-each asks for 900." in told(examples=900)
+    assert "There are no more" not in told(examples=400)
 
 
 @pytest.fixture
@@ -121,6 +136,9 @@ def test_the_plan_is_kept_to_whatever_is_asked_later(tune: Callable[..., Result]
     assert "Plan:" not in more.output
     assert isinstance(tune("--hold-out").exception, TuningError)
     assert "give --examples-each or --hold-out" in str(tune("--hold-out", "--examples-each", "30").exception)
+    assert "methods (ta then, ties now), begin_with (none then, 0.5,0.5 now)" in str(
+        tune("-m", "ties", "--start", "0.5,0.5").exception
+    )
     assert "too few to cross-fit a score from" in str(tune("--examples-each", "3").exception)
 
 
@@ -141,14 +159,14 @@ def test_killed_a_planned_study_goes_on_exactly(tune: Callable[..., Result], tmp
         return [(one.setting, one.score, one.told_as, study.answers(one.number).ids) for one in study.trials()]
 
     killing.run_killed(
-        lambda: tune("-o", "gp-bo").exception,
+        lambda: tune().exception,
         "hpo_bench.tuning.storage.store.TrialStore.finish",
         lambda function: killing.after(function, calls=4),
     )
-    assert tune("-o", "gp-bo").exit_code == 0
+    assert tune().exit_code == 0
     killed = trace()
     (tmp_path / "tuning").rename(tmp_path / "other")
-    assert tune("-o", "gp-bo").exit_code == 0
+    assert tune().exit_code == 0
     assert killed == trace()
     assert len(killed) >= 5
     assert len(killed[0][3]) <= EXAMPLES  # pyright: ignore[reportArgumentType]

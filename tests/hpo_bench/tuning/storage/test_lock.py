@@ -1,6 +1,5 @@
 """One tuner a study, wherever its trials are."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -13,8 +12,6 @@ from hpo_bench.errors import TuningError
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.url import with_driver
 
-POSTGRES = os.environ.get("HPO_BENCH_TEST_POSTGRES")
-"""URL of a database that tests may use."""
 HOLDER = """
 import sys, time
 from hpo_bench.tuning.storage import lock
@@ -22,15 +19,6 @@ with lock.in_storage(sys.argv[1], sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)
 """
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'shared.sqlite3'}"
-    if POSTGRES is None:
-        pytest.skip("HPO_BENCH_TEST_POSTGRES names no database")
-    return POSTGRES
 
 
 def test_a_second_tuner_of_one_study_is_refused_and_others_are_not(url: str) -> None:
@@ -79,7 +67,7 @@ def test_a_folder_is_held_once(tmp_path: Path) -> None:
 def test_databases_that_do_not_answer_are_named_without_their_password() -> None:
     pytest.importorskip("psycopg2")
     with (
-        pytest.raises(TuningError, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:9/none cannot be locked"),
+        pytest.raises(TuningError, match=r"postgresql://me:\*\*\*@127\.0\.0\.1:9/none cannot be opened"),
         lock.in_storage("postgresql://me:secret@127.0.0.1:9/none", "mine"),
     ):
         pytest.fail("there is no database")

@@ -17,7 +17,9 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
+from hpo_bench.tuning.storage.opening import check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.storage.url import with_driver
 from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 
 SETTING = MergeSetting("ta", 0.3, 1.1)
@@ -48,6 +50,21 @@ def test_what_is_stored_is_read_again(store: TrialStore) -> None:
     assert "stack" in (store.folder / failed.log).read_text()
     assert again.answers(0).scores.tolist() == answers(SETTING).scores.tolist()
     assert again.answers(0).ids == answers(SETTING).ids
+
+
+def test_a_study_is_kept_in_either_database(url: str, tmp_path: Path) -> None:
+    check_reachable(url)
+    made = TrialStore(tmp_path / "study", "kept", url=url)
+    made.begin(config())
+    done = made.finish(made.start(SETTING, asked_after=0, worker="w"), success(Job("trial 0", SETTING)), told_as=0)
+    made.start(MergeSetting("ta", 0.1, 0.2), asked_after=1, worker="w")
+    made.close()
+    again = TrialStore(tmp_path / "study", "kept", url=url)
+    assert again.config == config()
+    assert again.trials()[0] == done
+    assert [trial.state for trial in again.trials()] == ["complete", "running"]
+    assert optuna.load_study(study_name="kept", storage=with_driver(again.url)).best_value == done.score
+    again.close()
 
 
 def test_optuna_reads_the_trials_as_its_own(store: TrialStore) -> None:
