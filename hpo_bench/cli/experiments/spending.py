@@ -16,6 +16,7 @@ Examples:
   hpo-bench spending                          all plans; a quarter of an hour, interrupt it at any time
   hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
   hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
+  hpo-bench spending --pair ja-llama          and the real loop: three minutes a draw and method
 """
 
 
@@ -26,22 +27,27 @@ Examples:
     "--sweep", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
     help="Per-example answers along one coefficient: a parquet file with task, prompt, alpha, id and correct.",
 )  # fmt: skip
+@click.option(
+    "--pair", "pairs", multiple=True, metavar="PAIR",
+    help="Tune a pair in the real loop, by the plan and by the study's protocol; repeatable.",
+)  # fmt: skip
 @THREADS
-def command(*, out: Path, draws: int | None, sweep: Path | None, threads: int) -> None:
+def command(*, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[str, ...], threads: int) -> None:
     """Replay plans that spend the same example evaluations, and see what each loses on unseen examples.
 
     A plan says how many settings are scored on how many examples: GP-BO and the other optimisers with every setting on
-    the same examples, grids, successive halving, Hyperband, F-race, UCB-E and HbBoPs. Truth is what thousands of
-    examples that the plan never saw say, at hundreds of settings that were merged for real.
+    the same examples, grids, successive halving, Hyperband, F-race, UCB-E, HbBoPs and Optuna's Terminator. Truth is
+    what thousands of examples that the plan never saw say, at hundreds of settings that were merged for real.
     """
     import torch
 
     from hpo_bench.experiments.spending.measure import Measurement
     from hpo_bench.experiments.spending.page import write_page
+    from hpo_bench.merging.find import BUILT, find_pair
 
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
-        measured = Measurement(out, sweep, draws)
-        makers = (measured.run, measured.honest, measured.stopped, measured.begun)
-        rows, honest, ended, begun = (make(steps.show) for make in makers)
-    say(f"page: {write_page(rows, honest, ended, begun, out)}")
+        measured = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs])
+        makers = (measured.run, measured.honest, measured.stopped, measured.begun, measured.really)
+        rows, honest, ended, begun, tuned = (make(steps.show) for make in makers)
+    say(f"page: {write_page(rows, honest, ended, begun, tuned, out)}")

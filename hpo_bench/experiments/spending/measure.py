@@ -10,11 +10,13 @@ import pandas as pd
 
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import experience, honesty, stopping
+from hpo_bench.experiments.spending import experience, honesty, real, stopping
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
+from hpo_bench.experiments.spending.rivals import LowRankUcbE, Terminator
 from hpo_bench.experiments.spending.whole import Step, Whole
 from hpo_bench.files import write
+from hpo_bench.merging.pair import Pair
 from landscapes.files import read_parquet
 
 BUDGETS = (400, 800, 1600, 3200, 6400, 12800)
@@ -30,14 +32,15 @@ GRIDS = {2: {"25-point grid": 5, "100-point grid": 10}, 3: {"100-point grid": (5
 STUDY_EXAMPLES = (20, 40, 160)
 """For other optimisers than GP-BO: a fifth of 800 examples, as the study splits, and an eighth and a quarter of it."""
 SLOW_BUDGETS = (1600, 6400)
-"""For HbBoPs."""
+"""For HbBoPs, UCB-E with factorisations, and Optuna's Terminator."""
+LOW_RANK, TERMINATOR = "UCB-E, low-rank", "Optuna's Terminator"
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
 STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1))
 """Pools, examples and draws on which stopping is measured."""
-BEGUN = (DENSE, 800, 2)
-"""Pools, examples and draws on which first points from experience are measured."""
+BEGUN = ((DENSE, 2, 800, 2), (SHIPPED, 3, 800, 1))
+"""Pools, hyperparameters, examples and draws on which first points from experience are measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
 PLAN_VERSION = 1
@@ -87,11 +90,13 @@ class Measurement:
         folder: One file a job, whole or not at all: a second run makes what is missing.
         sweep: A file of sweeps recorded elsewhere, if there is one.
         draws: Of each pool; by default as in `DRAWS`.
+        pairs: Which are tuned in the real loop.
     """
 
     folder: Path
     sweep: Path | None = None
     draws: int | None = None
+    pairs: Sequence[Pair] = ()
     _pools: dict[str, list[Pool]] = field(default_factory=dict)
 
     @cached_property
@@ -142,15 +147,38 @@ class Measurement:
 
     def begun(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of tunings from points that were learnt on other pairs and domains; all rows."""
-        source, examples, draws = BEGUN
-        count = self.draws or draws
-        told(0, 1, f"{source}, first points from experience")
-        path = self.folder / "experience" / f"{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
-        rows = self._kept(
-            path, experience.COLUMNS, lambda: experience.begun(self._source(source), examples, draws=count)
-        )
-        told(1, 1, "done")
-        return rows
+        frames = []
+        for done, (source, dim, examples, draws) in enumerate(BEGUN):
+            told(done, len(BEGUN), f"{source}, first points from experience")
+            count = self.draws or draws
+            name = source if dim == 2 else f"{source}-{dim}d"
+            path = self.folder / "experience" / f"{name}-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            make = partial(self._begun, source, dim, examples, count)
+            frames.append(self._kept(path, experience.COLUMNS, make).assign(dim=dim))
+        told(len(BEGUN), len(BEGUN), "done")
+        return pd.concat(frames, ignore_index=True)
+
+    def really(self, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of studies in the real loop, by the plan and by the study's protocol; all rows."""
+        every = [(pair, method, draw) for draw in range(self.draws or real.DRAWS)
+                 for pair in self.pairs for method in real.METHODS]  # fmt: skip
+        frames = [pd.DataFrame(columns=list(real.COLUMNS))] * (not every)
+        for done, (pair, method, draw) in enumerate(every):
+            told(done, len(every), f"{pair.name}, {method}, in the real loop")
+            path = self.folder / "real" / f"{pair.name}-{method}-{draw}-v{PLAN_VERSION}.parquet"
+            make = partial(real.in_real_loop, pair, self.folder / "studies", method=method, draw=draw)
+            frames.append(self._kept(path, real.COLUMNS, make))
+        told(len(every), len(every), "done")
+        return pd.concat(frames, ignore_index=True)
+
+    def _begun(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:
+        """Settings are recorded by method, so that experience is of the same one."""
+        by_method: dict[str, list[Pool]] = {}
+        for one in self._source(source):
+            if one.dim == dim:
+                by_method.setdefault(one.name.partition("/")[2], []).append(one)
+        parts = [experience.begun(pools, examples, draws=draws) for pools in by_method.values()]
+        return pd.concat(parts, ignore_index=True)
 
     def _stopped(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:
         pools = [one for one in self._source(source) if one.dim == dim]
@@ -186,6 +214,9 @@ class Measurement:
         racers = {"successive halving": Halving(), "Hyperband": Hyperband(), "F-race": FRace(), "UCB-E": UcbE()}
         for name, plan in racers.items():
             found += [Replay(source, dim, name, plan, budget, draws) for budget in BUDGETS]
+        for name, plan in ((LOW_RANK, LowRankUcbE()), (TERMINATOR, Terminator())):
+            if source == DENSE:  # seconds a draw
+                found += [Replay(source, dim, name, plan, budget, 1) for budget in SLOW_BUDGETS]
         if source == DENSE:  # every one of its many settings needs a fit: minutes, where the others take seconds
             found += [Replay(source, dim, "HbBoPs", HbBops(), budget, min(2, draws)) for budget in SLOW_BUDGETS]
         return found

@@ -70,8 +70,8 @@ class Halving:
         """Replay each draw."""
         counts = (27, 9, 3)
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), _generator(draw, 1)
-            places = _random(draw, counts[0], rng)
+            purse, rng = _Purse.of(draw, budget), generator(draw, 1)
+            places = random_places(draw, counts[0], rng)
             # Each round triples the examples: 27 r + 9 * 2 r + 3 * 6 r.
             first = max(budget // 63, 1)
             for round_, count in enumerate(counts):
@@ -92,7 +92,7 @@ class Hyperband:
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), _generator(draw, 2)
+            purse, rng = _Purse.of(draw, budget), generator(draw, 2)
             most = int(np.clip(budget // 12, 27, draw.seen.shape[1]))
             while purse.left and self._brackets(purse, most, rng):
                 pass
@@ -102,7 +102,7 @@ class Hyperband:
     def _brackets(purse: _Purse, most: int, rng: np.random.Generator) -> bool:
         for deepest in range(3, -1, -1):
             count = int(np.ceil(4 / (deepest + 1) * ETA**deepest))
-            places = _random(purse.draw, count, rng)
+            places = random_places(purse.draw, count, rng)
             for rung in range(deepest, -1, -1):
                 examples = most // ETA**rung
                 if not purse.grow(places, examples):
@@ -126,7 +126,7 @@ class FRace:
         """Replay each draw."""
         for at, draw in enumerate(draws):
             purse = _Purse.of(draw, budget)
-            alive = np.unique(_random(draw, 25, _generator(draw, 3)))
+            alive = np.unique(random_places(draw, 25, generator(draw, 3)))
             sums = draw.seen[alive][:, : draw.seen.shape[1] // self.block * self.block]
             sums = sums.reshape(len(alive), -1, self.block).sum(axis=2)
             for blocks in range(1, sums.shape[1] + 1):
@@ -169,7 +169,7 @@ class UcbE:
         """Replay each draw."""
         for at, draw in enumerate(draws):
             purse = _Purse.of(draw, budget)
-            arms = np.unique(_random(draw, 25, _generator(draw, 4)))
+            arms = np.unique(random_places(draw, 25, generator(draw, 4)))
             batch = min(self.batch, max(budget // len(arms), 1))
             for arm in arms:
                 purse.grow(arm[None], min(batch, draw.seen.shape[1]))
@@ -203,7 +203,7 @@ class HbBops:
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), _generator(draw, 5)
+            purse, rng = _Purse.of(draw, budget), generator(draw, 5)
             # A run of all brackets of s + 1 rungs costs about (s + 1)^2 / 2 times the most examples of a setting.
             deepest = next(
                 s for s in range(12, -1, -1)
@@ -248,11 +248,12 @@ class HbBops:
         return int(fresh[(gain * ndtr(z) + deviation * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)).argmax()])
 
 
-def _generator(draw: Draw, plan: int) -> np.random.Generator:
+def generator(draw: Draw, plan: int) -> np.random.Generator:
+    """Random numbers of a plan on a draw."""
     return np.random.default_rng([draw.seed, plan, *draw.pool.name.encode()])
 
 
-def _random(draw: Draw, count: int, rng: np.random.Generator) -> Places:
+def random_places(draw: Draw, count: int, rng: np.random.Generator) -> Places:
     """Settings uniform over the box, rounded to recorded ones; each once, so that there may be fewer."""
     return np.unique(draw.pool.nearest(rng.random((count, draw.pool.dim))))
 

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 from scipy.stats import t as student
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.spending.experience import OWN
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit
+from hpo_bench.experiments.spending.honesty import CROSS_FITTED
 from hpo_bench.experiments.spending.measure import BUDGETS, MOST
+from hpo_bench.experiments.spending.real import PLAN, STUDY, STUDY_MEAN
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import TAILS
@@ -49,14 +52,57 @@ def stopping_table(rows: pd.DataFrame) -> TextTable:
 def experience_table(rows: pd.DataFrame) -> TextTable:
     """Losses after so many settings, and how much more than GP-BO's own beginning, paired over pairs."""
     marks = sorted(rows["settings"].unique())
-    held = {name: {mark: _pooled(own[own["settings"] == mark], "loss") for mark in marks}
-            for name, own in rows.groupby("plan")}  # fmt: skip
     found = []
-    for name, own in held.items():
-        beside = [f"; {_interval(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
-        cells = tuple(f"{own[mark].mean():.2f}{more}" for mark, more in zip(marks, beside, strict=True))
-        found.append(Row(str(name), cells))
+    for dim, here in rows.groupby("dim"):
+        held = {name: {mark: _pooled(own[own["settings"] == mark], "loss") for mark in marks}
+                for name, own in here.groupby("plan")}  # fmt: skip
+        for name, own in held.items():
+            beside = [f"; {_interval(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
+            cells = tuple(f"{own[mark].mean():.2f}{more}" for mark, more in zip(marks, beside, strict=True))
+            found.append(Row(f"{dim}-D, {name}", cells))
     return TextTable(("begins", *(f"{mark} settings" for mark in marks)), tuple(found))
+
+
+def coverage_words(rows: pd.DataFrame) -> str:
+    """Whether cells of the table differ from 95% by more than chance, for cross-fitted scores on recorded answers."""
+    own = rows[(rows["source"] == "recorded answers") & (rows["way"] == CROSS_FITTED)]
+    if own.empty:
+        return ""
+    held = (own["miss"].abs() <= Z95 * own["error"]).groupby([own["examples"], own["settings"]])
+    cells, least = len(held), int(held.sum().min())
+    each = int(held.size().min())
+    chance = 1 - (1 - float(binom.cdf(least, each, 0.95))) ** cells
+    spread = float(np.sqrt(np.square(own["miss"] / own["error"]).mean()))
+    share = f"{100 * held.sum().sum() / len(own):.1f}%"
+    return (
+        f"Of all {len(own)} intervals of cross-fitted scores on recorded answers {share} hold, and misses are "
+        f"{spread:.2f} of their errors (root mean square; 1 is right). The lowest of {cells} cells, {least} of {each}, "
+        f"is what {100 * chance:.0f}% of such tables would have, or lower, if every interval held with 95%.\n"
+    )
+
+
+def real_table(rows: pd.DataFrame) -> TextTable:
+    """What each way's recommendation scores on examples put aside, and how much more than the plan's, by pair."""
+    found = []
+    for (pair, method, way), own in rows.groupby(["pair", "method", "way"]):
+        error = float(np.sqrt(np.square(own["more_error"]).sum())) / len(own)
+        more = "" if way == PLAN else f"{own['more'].mean():+.2f} ± {error:.2f}"
+        scores = (f"{100 * own['score'].mean():.1f}", f"{100 * (own['score'] - own['base']).mean():+.1f}", more)
+        spent = (f"{own['settings'].mean():.0f}", f"{own['evaluations'].mean():,.0f}", str(len(own)))
+        found.append(Row(str(pair), (str(method), str(way), *spent, *scores)))
+    heads = ("pair", "method", "way", "settings", "evaluations", "draws", "score", "over the VLM", "more than the plan")
+    return TextTable(heads, tuple(found))
+
+
+def real_words(rows: pd.DataFrame) -> str:
+    """The study's protocol against the plan over pairs and methods."""
+    said = []
+    for way in (STUDY, STUDY_MEAN):
+        own = rows[rows["way"] == way]
+        more = own.groupby(["pair", "method"])["more"].mean().groupby("pair").mean()
+        error = float(np.sqrt(np.square(own["more_error"]).sum())) / max(len(own), 1)
+        said.append(f"{way}, {more.mean():+.2f} ± {error:.2f} points over {len(more)} pairs")
+    return f"What it recommends scores more than what the plan does by: {'; '.join(said)}.\n"
 
 
 def losses(rows: pd.DataFrame) -> TextTable:

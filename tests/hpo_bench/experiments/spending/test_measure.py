@@ -24,7 +24,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "BUDGETS", (400,))
     monkeypatch.setattr(measure, "SLOW_BUDGETS", ())
     monkeypatch.setattr(measure, "STOPPED", (("dense", 2, 100, 1),))
-    monkeypatch.setattr(measure, "BEGUN", ("dense", 100, 1))
+    monkeypatch.setattr(measure, "BEGUN", (("dense", 2, 100, 1),))
     monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "worlds": (60,)})
     monkeypatch.setattr(honesty, "TRIALS", (8,))
     monkeypatch.setattr(measure, "TRIALS", (5, 8))
@@ -35,12 +35,12 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, honest_rows, ended, begun = _all(tmp_path)
+    rows, honest_rows, ended, begun, tuned = _all(tmp_path)
     assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(rows["plan"])
     assert (rows["evaluations"] > 0).all()
     assert (honest_rows["error"] > 0).all()
     assert ended["settings"].between(5, 40).all()
-    text = write_page(rows, honest_rows, ended, begun, tmp_path).read_text(encoding="utf-8")
+    text = write_page(rows, honest_rows, ended, begun, tuned, tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
     assert "| nan" not in text
     monkeypatch.setattr(measure, "dense", lambda: pytest.fail("replayed again"))
@@ -49,7 +49,7 @@ def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
 
 def _all(folder: Path) -> tuple[pd.DataFrame, ...]:
     made = measure.Measurement(folder, draws=1)
-    return made.run(), made.honest(), made.stopped(), made.begun()
+    return made.run(), made.honest(), made.stopped(), made.begun(), made.really()
 
 
 @pytest.mark.usefixtures("small")
