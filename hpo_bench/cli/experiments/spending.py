@@ -48,6 +48,8 @@ def command(*, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[st
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
         measured = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs])
-        makers = (measured.run, measured.honest, measured.stopped, measured.begun, measured.really)
-        rows, honest, ended, begun, tuned = (make(steps.show) for make in makers)
-    say(f"page: {write_page(rows, honest, ended, begun, tuned, out)}")
+        rows = measured.run(steps.show)
+        plans = measured.planned(rows, steps.show)
+        makers = (measured.honest, measured.stopped, measured.begun, measured.really)
+        others = [make(steps.show) for make in makers]
+    say(f"page: {write_page(rows, plans, *others, folder=out)}")

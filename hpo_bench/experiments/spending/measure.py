@@ -1,5 +1,6 @@
 """Replays every plan on every pool, and keeps what came of it."""
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -11,12 +12,14 @@ import pandas as pd
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.spending import experience, honesty, real, stopping
+from hpo_bench.experiments.spending.fit import cells, fit
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.rivals import LowRankUcbE, Terminator
-from hpo_bench.experiments.spending.whole import Step, Whole
+from hpo_bench.experiments.spending.whole import MEAN, Step, Whole
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.planning.spending import plan_spending
 from landscapes.files import read_parquet
 
 BUDGETS = (400, 800, 1600, 3200, 6400, 12800)
@@ -33,18 +36,21 @@ STUDY_EXAMPLES = (20, 40, 160)
 """For other optimisers than GP-BO: a fifth of 800 examples, as the study splits, and an eighth and a quarter of it."""
 SLOW_BUDGETS = (1600, 6400)
 """For HbBoPs, UCB-E with factorisations, and Optuna's Terminator."""
+PLANNED = "planned"
+MOST_SEEN = 1590
+"""Examples that a plan may see: half of those of a pool."""
 LOW_RANK, TERMINATOR = "UCB-E, low-rank", "Optuna's Terminator"
 HONEST = {DENSE: (160, 400, 800, 1600), "worlds": (160, 800)}
 """Examples in all, of which honest scores are measured."""
 WORLDS = 400
-STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1))
+STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1), (SHIPPED, 3, 400, 1))
 """Pools, examples and draws on which stopping is measured."""
 BEGUN = ((DENSE, 2, 800, 2), (SHIPPED, 3, 800, 1))
 """Pools, hyperparameters, examples and draws on which first points from experience are measured."""
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
-PLAN_VERSION = 1
-STOPPING_VERSION = 2
+PLAN_VERSION = 2
+STOPPING_VERSION = 3
 Told = Callable[[int, int, str], None]
 
 
@@ -121,6 +127,38 @@ class Measurement:
         told(len(self.jobs), len(self.jobs), "done")
         return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
 
+    def planned(self, rows: pd.DataFrame, told: Told = lambda *_: None) -> pd.DataFrame:
+        """Make what is missing of the plans of the study's cost and a fifth of it; all rows, with their `budget`.
+
+        Args:
+            rows: As `run` gives them. The model behind the plan for a pair is fitted to the other pairs.
+            told: Told how far it is.
+        """
+        wanted: dict[tuple[str, int, int, int, int], list[str]] = {}
+        for (source, dim), own in rows[rows["plan"] == "gp-bo"].groupby(["source", "dim"]):
+            table, cost = cells(own), MOST[int(dim)] * STUDY_EXAMPLES[-1]
+            for pair in table["pair"].unique():
+                others = table[table["pair"] != pair]
+                model = fit(others if len(others) else table)
+                for budget in (cost, cost // 5):
+                    plan = plan_spending(MOST_SEEN, evaluations=budget, model=model)
+                    key = (str(source), int(dim), budget, plan.settings, plan.examples)
+                    wanted.setdefault(key, []).append(pair)
+        frames = []
+        for done, ((source, dim, budget, settings, examples), pairs) in enumerate(wanted.items()):
+            told(done, len(wanted), f"{source}, planned: {settings} settings, {examples} examples")
+            job = Replay(source, dim, PLANNED, Whole("gp-bo", (settings,)), examples, self._draws(source))
+            names = hashlib.sha256(" ".join(pairs).encode()).hexdigest()[:8]
+            path = (
+                self.folder
+                / source
+                / f"{job.name}-{dim}d-{settings}-{examples}-{job.draws}-{names}-v{PLAN_VERSION}.parquet"
+            )
+            frame = self._kept(path, COLUMNS, partial(self._rows, job, pairs))
+            frames.append(frame[frame["rule"] == MEAN].assign(budget=budget))
+        told(len(wanted), len(wanted), "done")
+        return pd.concat(frames, ignore_index=True)
+
     def honest(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of honest scores beside the truth, on fine grids and in simulated worlds; all rows."""
         sizes = [(source, examples) for source in (DENSE, "worlds") for examples in HONEST[source]]
@@ -165,7 +203,7 @@ class Measurement:
         frames = [pd.DataFrame(columns=list(real.COLUMNS))] * (not every)
         for done, (pair, method, draw) in enumerate(every):
             told(done, len(every), f"{pair.name}, {method}, in the real loop")
-            path = self.folder / "real" / f"{pair.name}-{method}-{draw}-v{PLAN_VERSION}.parquet"
+            path = self.folder / "real" / f"{pair.name}-{method}-{draw}-v{real.VERSION}.parquet"
             make = partial(real.in_real_loop, pair, self.folder / "studies", method=method, draw=draw)
             frames.append(self._kept(path, real.COLUMNS, make))
         told(len(every), len(every), "done")
@@ -224,8 +262,8 @@ class Measurement:
     def _draws(self, source: str) -> int:
         return self.draws or DRAWS[source]
 
-    def _rows(self, job: Replay) -> pd.DataFrame:
-        pools = [one for one in self._source(job.source) if one.dim == job.dim]
+    def _rows(self, job: Replay, pairs: Sequence[str] = ()) -> pd.DataFrame:
+        pools = [one for one in self._source(job.source) if one.dim == job.dim and (not pairs or one.pair in pairs)]
         draws = [Draw.of(one, seed) for one in pools for seed in range(job.draws)]
         if isinstance(job.plan, Whole):
             draws = [one for one in draws if one.seen.shape[1] >= NEARLY * job.size]

@@ -26,27 +26,39 @@ PAGE = "spending.md"
 
 
 def write_page(
-    rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, begun: pd.DataFrame, tuned: pd.DataFrame,
+    rows: pd.DataFrame,
+    plans: pd.DataFrame,
+    honest: pd.DataFrame,
+    ended: pd.DataFrame,
+    begun: pd.DataFrame,
+    tuned: pd.DataFrame,
+    *,
     folder: Path,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the page.
 
     Args:
         rows: As `Measurement.run` gives them.
+        plans: As `Measurement.planned` gives them.
         honest: As `Measurement.honest` gives them.
         ended: As `Measurement.stopped` gives them.
         begun: As `Measurement.begun` gives them.
         tuned: As `Measurement.really` gives them.
         folder: Where it goes.
     """
-    return save_page(folder / PAGE, [page(rows, honest, ended, begun, tuned)])
+    return save_page(folder / PAGE, [page(rows, plans, honest, ended, begun, tuned)])
 
 
 def page(
-    rows: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, begun: pd.DataFrame, tuned: pd.DataFrame
+    rows: pd.DataFrame,
+    plans: pd.DataFrame,
+    honest: pd.DataFrame,
+    ended: pd.DataFrame,
+    begun: pd.DataFrame,
+    tuned: pd.DataFrame,
 ) -> str:
     """All tables, in Markdown."""
-    parts = [HEAD, *_in_short(rows)]
+    parts = [HEAD, *_in_short(rows, plans)]
     for source, title in TITLES.items():
         own = rows[rows["source"] == source]
         if own.empty:
@@ -86,13 +98,13 @@ def page(
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _in_short(rows: pd.DataFrame) -> list[str]:
+def _in_short(rows: pd.DataFrame, plans: pd.DataFrame) -> list[str]:
     """The plan against the study's protocol, once for each kind of landscapes."""
     lines = []
     for source in (DENSE, SHIPPED):
         for dim, name in DIMENSIONS.items():
-            own = rows[(rows["source"] == source) & (rows["dim"] == dim)]
-            if not own.empty and (words := beside_the_study(own, dim=dim)):
+            own, planned = (one[(one["source"] == source) & (one["dim"] == dim)] for one in (rows, plans))
+            if not own.empty and (words := beside_the_study(own, planned, dim=dim)):
                 lines.append(f"- {TITLES[source]}, {name.lower()}. {words}")
     return [*lines, ""]
 

@@ -48,6 +48,11 @@ class Draw:
         half = len(order) // 2
         return cls(pool, seed, pool.answers[:, order[:half]], order[half:])
 
+    @property
+    def search_seed(self) -> int:
+        """Seed of a search on it: the same first points everywhere would make luck on one pool luck on all."""
+        return int(np.random.default_rng([self.seed, 7, *self.pool.name.encode()]).integers(2**31))
+
     @cached_property
     def totals(self) -> NDArray[np.float32]:
         """Sums of scores over the first 0, 1, ... k examples, of shape (n, k + 1)."""

@@ -23,7 +23,8 @@ from hpo_bench.tuning.tune import tune
 EXAMPLES = 800
 """Drawn for tuning; the others are put aside."""
 METHODS = ("ta", "ties")
-DRAWS = 3
+VERSION = 1
+DRAWS = 1
 PLAN, STUDY, STUDY_MEAN = "planned", f"the study's, {HIGHEST}", f"the study's, {MEAN}"
 COLUMNS = (
     "pair", "method", "draw", "way", "settings", "evaluations", "fresh", "score", "base", "gain_error", "more",

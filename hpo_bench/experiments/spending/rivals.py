@@ -109,9 +109,9 @@ class Terminator:
         from optuna.terminator import report_cross_validation_scores
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=draw.seed))
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=draw.search_seed))
         ends = optuna.terminator.Terminator(
-            improvement_evaluator=optuna.terminator.RegretBoundEvaluator(seed=draw.seed),
+            improvement_evaluator=optuna.terminator.RegretBoundEvaluator(seed=draw.search_seed),
             error_evaluator=optuna.terminator.CrossValidationErrorEvaluator(),
         )
         places: list[int] = []

@@ -168,18 +168,28 @@ def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, p
     return {budget: pd.concat(parts) for budget, parts in found.items()}
 
 
-def beside_the_study(rows: pd.DataFrame, *, dim: int) -> str:
-    """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it."""
+def beside_the_study(rows: pd.DataFrame, plans: pd.DataFrame, *, dim: int) -> str:
+    """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it.
+
+    Args:
+        rows: Of one source and number of hyperparameters.
+        plans: What was planned there, as `Measurement.planned` gives it.
+        dim: That number.
+    """
     cost = MOST[dim] * SPLIT
     own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
     study = _pooled(own[own["settings"] == MOST[dim]], "loss")
-    if study.empty:
+    if study.empty or plans.empty:
         return ""
-    equal, fifth = (_pooled(one, "loss") for one in planned(rows, (cost, cost // 5)).values())
+    parts = []
+    for budget, word in ((cost, "at that cost"), (cost // 5, "at a fifth of it")):
+        here = plans[plans["budget"] == budget]
+        loss = _pooled(here, "loss")
+        usual = f"{here['settings'].median():.0f} settings on {here['examples'].median():.0f} examples"
+        parts.append(f"{word} ({usual}) {_interval(loss)}, a difference of {_interval(loss - study)}")
     return (
         f"The study's protocol, {MOST[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
-        f"evaluations and loses {_interval(study)}; the plan at that cost {_interval(equal)}, a difference of "
-        f"{_interval(equal - study)}; and at a fifth of it {_interval(fifth)}, {_interval(fifth - study)}."
+        f"evaluations and loses {_interval(study)}; the plan, fitted to other pairs, {', and '.join(parts)}."
     )
 
 

@@ -73,7 +73,7 @@ class Whole:
         """
         kind = registry.get(self.optimizer)
         budget = max(self.checkpoints)
-        runs = [kind(one.pool.dim, seed=one.seed, budget=budget, **self.options) for one in draws]
+        runs = [kind(one.pool.dim, seed=one.search_seed, budget=budget, **self.options) for one in draws]
         places: list[list[int]] = [[] for _ in draws]
         for _ in range(budget):
             for draw, run, x, taken, m in zip(draws, runs, kind.ask_many(runs), places, counts, strict=True):

@@ -112,7 +112,12 @@ def expected_loss(settings: int, examples: int, *, dim: int = 2) -> float:
         examples: On how many examples each.
         dim: Number of hyperparameters.
     """
-    return MODELS[min(max(dim, min(MODELS)), max(MODELS))].loss(settings, examples)
+    return model_of(dim).loss(settings, examples)
+
+
+def model_of(dim: int) -> LossModel:
+    """The model of so many hyperparameters, or of the nearest number that was measured."""
+    return MODELS[min(max(dim, min(MODELS)), max(MODELS))]
 
 
 def told_apart(examples: int) -> float:
@@ -133,6 +138,7 @@ def plan_spending(
     example_dollars: float = 0.0,
     settings: int | None = None,
     each: int | None = None,
+    model: LossModel | None = None,
 ) -> Spending:
     """How many settings to score on how many examples, so that the merge chosen is expected to lose least.
 
@@ -148,6 +154,7 @@ def plan_spending(
         example_dollars: What a judge charges for an example.
         settings: How many settings, where that is settled.
         each: On how many examples each, likewise.
+        model: What is expected to be lost; by default that of `MODELS` for as many hyperparameters.
 
     Returns:
         The plan. Of those within .05 points of the least expected loss the one with the fewest settings.
@@ -178,7 +185,7 @@ def plan_spending(
     few = min(LEAST_EXAMPLES, examples) if each is None else min(each, examples)
     most = examples if each is None else few
     able = range(LEAST_SETTINGS, MOST_SETTINGS + 1) if settings is None else range(settings, settings + 1)
-    plans = list(_affordable(able, few, most, dim, budget, cost, prices))
+    plans = list(_affordable(able, few, most, model or model_of(dim), budget, cost, prices))
     if not plans:
         raise UsageError(
             f"{budget:g} {unit} do not buy {able[0]} settings on {few} examples, which take {cost(able[0], few):g}; "
@@ -189,14 +196,20 @@ def plan_spending(
 
 
 def _affordable(
-    able: range, few: int, most: int, dim: int, budget: float, cost: Callable[[int, int], float], prices: Prices
+    able: range,
+    few: int,
+    most: int,
+    model: LossModel,
+    budget: float,
+    cost: Callable[[int, int], float],
+    prices: Prices,
 ) -> Iterator[Spending]:
     """For each number of settings the plan with the most examples that the budget buys."""
     for settings in able:
         fixed, each = cost(settings, 0), cost(settings, 1) - cost(settings, 0)
         count = min(most, int((budget - fixed) / each + 1e-9))
         if count >= few and count > 0:
-            yield spending(settings, count, dim=dim, prices=prices)
+            yield _spending(settings, count, model, prices)
 
 
 def spending(settings: int, examples: int, *, dim: int, prices: Prices | None = None) -> Spending:
@@ -208,11 +221,14 @@ def spending(settings: int, examples: int, *, dim: int, prices: Prices | None = 
         dim: Number of hyperparameters.
         prices: What a merge and an example take, where that is known.
     """
-    prices = prices or Prices()
+    return _spending(settings, examples, model_of(dim), prices or Prices())
+
+
+def _spending(settings: int, examples: int, model: LossModel, prices: Prices) -> Spending:
     return Spending(
         settings=settings,
         examples=examples,
-        expected_loss=expected_loss(settings, examples, dim=dim),
+        expected_loss=model.loss(settings, examples),
         told_apart=told_apart(examples),
         seconds=prices.seconds(settings, examples),
         dollars=prices.dollars(settings, examples),

@@ -23,6 +23,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "OPTIMIZERS", ("gp-bo", "random"))
     monkeypatch.setattr(measure, "BUDGETS", (400,))
     monkeypatch.setattr(measure, "SLOW_BUDGETS", ())
+    monkeypatch.setattr(measure, "MOST_SEEN", 400)
     monkeypatch.setattr(measure, "STOPPED", (("dense", 2, 100, 1),))
     monkeypatch.setattr(measure, "BEGUN", (("dense", 2, 100, 1),))
     monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "worlds": (60,)})
@@ -35,12 +36,14 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, honest_rows, ended, begun, tuned = _all(tmp_path)
+    rows, plans, honest_rows, ended, begun, tuned = _all(tmp_path)
+    assert set(plans["budget"]) == {6400, 1280}
+    assert (plans["evaluations"] <= plans["budget"]).all()
     assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(rows["plan"])
     assert (rows["evaluations"] > 0).all()
     assert (honest_rows["error"] > 0).all()
     assert ended["settings"].between(5, 40).all()
-    text = write_page(rows, honest_rows, ended, begun, tuned, tmp_path).read_text(encoding="utf-8")
+    text = write_page(rows, plans, honest_rows, ended, begun, tuned, folder=tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
     assert "| nan" not in text
     monkeypatch.setattr(measure, "dense", lambda: pytest.fail("replayed again"))
@@ -49,7 +52,8 @@ def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
 
 def _all(folder: Path) -> tuple[pd.DataFrame, ...]:
     made = measure.Measurement(folder, draws=1)
-    return made.run(), made.honest(), made.stopped(), made.begun(), made.really()
+    rows = made.run()
+    return rows, made.planned(rows), made.honest(), made.stopped(), made.begun(), made.really()
 
 
 @pytest.mark.usefixtures("small")
@@ -87,14 +91,9 @@ def test_truth_of_a_world_is_what_many_examples_say() -> None:
     np.testing.assert_allclose(one.worth, truth, atol=0.03)  # four standard errors of 10,000 examples, and a little
 
 
-def test_points_from_experience_are_where_others_were_best() -> None:
-    pools = [pool(), pool(name="two/ta", seed=1), pool(name="three/ta", seed=2)]
-    (first,) = experience.learnt(pools, 1)
-    worths = np.mean([one.worth for one in pools], axis=0)
-    assert np.array_equal(first, pools[0].X[worths.argmax()])
-    assert len(np.unique(experience.learnt(pools), axis=0)) == 4
-    plans = set(experience.begun(pools[:1], 100, draws=1)["plan"])
-    assert plans == {experience.OWN}, "of the only pair nothing can be learnt without it"
+def test_of_the_only_pair_nothing_can_be_learnt_without_it() -> None:
+    plans = set(experience.begun([pool()], 100, draws=1)["plan"])
+    assert plans == {experience.OWN}
 
 
 def test_honest_scores_are_of_the_recommended_setting(monkeypatch: pytest.MonkeyPatch) -> None:

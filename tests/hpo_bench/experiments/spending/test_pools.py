@@ -22,6 +22,12 @@ def test_half_of_the_examples_is_unseen() -> None:
     np.testing.assert_allclose(draw.totals[:, 30], draw.seen[:, :30].sum(axis=1))
 
 
+def test_searches_begin_elsewhere_on_every_pool() -> None:
+    seeds = {Draw.of(pool(name=name), seed).search_seed for name in ("one/ta", "two/ta") for seed in range(3)}
+    assert len(seeds) == 6
+    assert Draw.of(pool(), 2).search_seed == Draw.of(pool(), 2).search_seed
+
+
 def test_nothing_is_lost_at_the_best_setting() -> None:
     draw = Draw.of(pool(noisy=False), 0)
     assert draw.best == draw.truth.max() == draw.truth[24]
