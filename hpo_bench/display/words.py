@@ -9,11 +9,11 @@ METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 
 
 def number(value: float | None) -> str:
-    """Two significant decimals for ratios and regrets; small ones are not rounded to nothing."""
+    """Two decimals for ratios and regrets; small ones are not rounded to nothing, and negative ones keep their sign."""
     if value is None:
         return UNDEFINED
     if 0 < abs(value) < 0.005:
-        return "<0.01" if value > 0 else ">-0.01"
+        return "<0.01" if value > 0 else "-0.00"
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 

@@ -7,6 +7,7 @@ figures from the same regrets.
 
 import argparse
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def block(content: Mapping) -> str:
 
 
 def _pairs(content: Mapping) -> str:
-    return counted(len({one["pair"] for one in content["landscapes"]}), "nano pair")
+    tiers = {one["pair"]: one["tier"] for one in content["landscapes"]}
+    return listed([counted(count, f"{tier} pair") for tier, count in Counter(tiers.values()).items()])
 
 
 def page(content: Mapping) -> str:

@@ -127,7 +127,7 @@ def figure(comparisons: Sequence[GridComparison]) -> Figure:
                 [100 * one.difference for one in own],
                 [pairs.index(one.pair) + shift for one in own],
                 xerr=[100 * Z95 * one.difference_error for one in own],
-                fmt="o", ms=4.5, lw=1.2, color=INK[method],
+                fmt="osD^v"[place % 5], ms=4.5, lw=1.2, color=INK[method],
                 label=f"{registry.label(method)}: {own[0].grid_merges} merges on the grid, {own[0].merges:.0f} tuned",
             )  # fmt: skip
         axes.axvline(0.0, color=FAINT, lw=1.0)

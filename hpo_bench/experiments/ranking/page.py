@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
-from hpo_bench.display.looks import colours
+from hpo_bench.display.looks import looks
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.ranking import outcome
@@ -26,14 +26,18 @@ CAPTION = (
 def draw(comparison: Ranking) -> Figure:
     """A panel a checkpoint, a column a guise, a line an optimiser."""
     labels = {c.identity: c.label for c in comparison.contenders}
-    paint = colours(labels)
+    found = looks(labels)
     with house_style():
         figure = blank(PAGE_INCHES, 4.6)
         axes = figure.subplots(1, len(comparison.points), sharey=True, squeeze=False)[0]
         for axis, point in zip(axes, comparison.points, strict=True):
             for one in labels:
                 means = [max(FLOOR, float(np.mean(comparison.at(kind, point)[one]))) for kind in comparison.kinds]
-                axis.plot(range(len(means)), means, "o-", ms=4, lw=1.3, color=paint[one], clip_on=False)
+                look = found[one]
+                axis.plot(
+                    range(len(means)), means, marker=look.marker, linestyle=look.dashes, ms=4.5, lw=1.3,
+                    color=look.colour, clip_on=False,
+                )  # fmt: skip
             axis.set_yscale("log")
             axis.set_ylim(FLOOR, 1)
             axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["≤0.001", "0.01", "0.1", "1"])
@@ -44,7 +48,9 @@ def draw(comparison: Ranking) -> Figure:
             axis.set_title(when, fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret")
         handles = [axes[0].lines[place] for place in range(len(labels))]
-        figure.legend(handles, list(labels.values()), loc="outside upper center", ncols=min(7, len(labels)))
+        figure.legend(
+            handles, list(labels.values()), loc="outside upper center", ncols=min(7, len(labels)), handlelength=3
+        )
     return figure
 
 

@@ -135,7 +135,7 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
     ("said", "expected"),
     [
         (number(None), "–"), (number(0.0), "0.00"), (number(0.0049), "<0.01"), (number(0.005), "0.01"),
-        (number(123.4), "123"), (number(-0.004), ">-0.01"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
+        (number(123.4), "123"), (number(-0.004), "-0.00"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
         (probability(0.25), ".25"), (probability(None), "–"),
         (interval(figures(None)), "–"), (brackets([None, None]), "–"),
         (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),
