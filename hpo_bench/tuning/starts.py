@@ -135,10 +135,10 @@ def of_few(config: StudyConfig) -> tuple[StudyConfig, str] | None:
     """A study of few settings with a start from experience, and what to say of that; None where it is no help.
 
     On nano pairs that were left out, or whose whole domain was, it halves the loss of five settings in two dimensions,
-    and does nothing from eight on (`docs/spending/spending.md`).
+    takes two thirds off it in three, and is not shown to help where plans usually are (`docs/spending/spending.md`).
     """
     spaces = [config.space(method) for method in config.methods]
-    if config.begin_with or (config.trials or FEW) > FEW * len(spaces) or any(space.dim != 2 for space in spaces):
+    if config.begin_with or (config.trials or FEW) > FEW * len(spaces) or config.sum_to_one:
         return None
     try:
         known = begun(replace(config, begin_with=(EXPERIENCE,)), {}, Path())

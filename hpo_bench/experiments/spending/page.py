@@ -138,8 +138,9 @@ three DARE and TIES in the recorded box, one draw. Loss, and after the semicolon
 own, paired over pairs; Random begun at the same points is the control. `--start experience` begins so, with every
 optimiser.
 
-In two dimensions they halve the loss of four or five settings; from eight on, which is where plans are, nothing is
-shown to be gained. So `tune` begins so where it plans six settings or fewer in two dimensions, and not else.
+They halve the loss of four or five settings in two dimensions, and take two thirds off it in three; where plans usually
+are, at 8 settings in two dimensions and 16 in three, nothing is shown to be gained. So `tune` begins so where it plans
+six settings or fewer, and not else. Random from the same points is as good there: it is the points that help.
 """
 REAL = """\
 ## In the real loop

@@ -31,10 +31,13 @@ def test_few_planned_settings_begin_so_and_more_do_not() -> None:
     assert few[0].begin_with == ()
     assert few[0].learnt_from
     assert "--start begins elsewhere" in few[1]
+    both = starts.of_few(config(trials=12, methods=("ta", "ties")))
+    assert both is not None
+    assert np.shape(both[0].starts["ties"]) == (4, 3)
     for other in (
         config(trials=7),
         config(trials=5, begin_with=("0.5,0.5",)),
-        config(trials=5, methods=("ties",)),
+        config(trials=5, sum_to_one=True),
         config(trials=5, coefficients=(5.0, 6.0)),
     ):
         assert starts.of_few(other) is None
