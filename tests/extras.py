@@ -173,7 +173,8 @@ def made(name: str, part: Part) -> Path:
         "--quiet",
     ]
     _done([*install, *constraints, *part.needs])
-    if subprocess.run([python, "-c", "import torchvision"], capture_output=True, check=False).returncode:
+    looks = subprocess.run([python, "-c", "import torchvision"], capture_output=True, check=False)
+    if looks.returncode and (site / "torchvision").is_dir():
         (site / "sitecustomize.py").write_text(OPERATORS)
     stamp.write_text(digest)
     return python
