@@ -16,7 +16,7 @@ Examples:
   hpo-bench spending                          all plans; a quarter of an hour, interrupt it at any time
   hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
   hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
-  hpo-bench spending --pair ja-llama          and the real loop: three minutes a draw and method
+  hpo-bench spending --real-loop ja-llama     and the real loop: three minutes a draw and method
 """
 
 
@@ -28,7 +28,7 @@ Examples:
     help="Per-example answers along one coefficient: a parquet file with task, prompt, alpha, id and correct.",
 )  # fmt: skip
 @click.option(
-    "--pair", "pairs", multiple=True, metavar="PAIR",
+    "--real-loop", "pairs", multiple=True, metavar="PAIR",
     help="Tune a pair in the real loop, by the plan and by the study's protocol; repeatable.",
 )  # fmt: skip
 @THREADS

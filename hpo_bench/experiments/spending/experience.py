@@ -8,7 +8,7 @@ import pandas as pd
 from hpo_bench.benchmark.experience import learnt
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.experiments.spending.pools import Draw
-from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, Whole
+from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, WholeTrials
 
 MARKS = (4, 5, 8, 16)
 """After so many settings a recommendation is made."""
@@ -36,13 +36,15 @@ def begun(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
             start = others[0].X[learnt(np.array([one.worth for one in others]))]
             group = [one for one in pools if getattr(one, by) == left]
             for name in ("gp-bo", "random"):
-                plan = Whole(name, MARKS, {"start": start})
+                plan = WholeTrials(name, MARKS, {"start": start})
                 rows += _rows(f"{name}, experience, {by} out", plan, group, examples, draws)
-    rows += _rows(OWN, Whole("gp-bo", MARKS), pools, examples, draws)
+    rows += _rows(OWN, WholeTrials("gp-bo", MARKS), pools, examples, draws)
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _rows(name: str, plan: Whole, pools: Sequence[Pool], examples: int, draws: int) -> Iterator[tuple[object, ...]]:
+def _rows(
+    name: str, plan: WholeTrials, pools: Sequence[Pool], examples: int, draws: int
+) -> Iterator[tuple[object, ...]]:
     drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     for step in plan.run(drawn, examples):
         if step.rule == (MEAN if plan.optimizer == "gp-bo" else HIGHEST):

@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.posterior import errors_of, means
-from hpo_bench.experiments.spending.whole import Whole
+from hpo_bench.experiments.spending.whole import WholeTrials
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
 from hpo_bench.statistics.examples import error_of_mean
 
@@ -52,7 +52,7 @@ def honest(draws: Sequence[Draw], examples: int) -> Iterator[Found]:
         examples: All that there are.
     """
     counts = [min(examples, one.seen.shape[1]) for one in draws]
-    plan = Whole("gp-bo", TRIALS)
+    plan = WholeTrials("gp-bo", TRIALS)
     for places in plan.replay(draws, counts):
         if (trials := places.shape[1]) in TRIALS:
             yield from _cross_fitted(draws, places, counts, trials)

@@ -16,7 +16,7 @@ from hpo_bench.experiments.spending.fit import cells, fit
 from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS, Draw, dense, shipped, sweeps
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
 from hpo_bench.experiments.spending.rivals import LowRankUcbE, Terminator
-from hpo_bench.experiments.spending.whole import MEAN, Step, Whole
+from hpo_bench.experiments.spending.whole import MEAN, Step, WholeTrials
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.planning.spending import plan_spending
@@ -113,7 +113,7 @@ class Measurement:
             found += self._of(source, dim)
         if self.sweep is not None:
             found += [
-                Replay(SWEEPS, 1, "every setting", Whole("grid", (11,), {"levels": 11}), m, self._draws(SWEEPS))
+                Replay(SWEEPS, 1, "every setting", WholeTrials("grid", (11,), {"levels": 11}), m, self._draws(SWEEPS))
                 for m in SWEPT
             ]
         return found
@@ -147,7 +147,7 @@ class Measurement:
         frames = []
         for done, ((source, dim, budget, settings, examples), pairs) in enumerate(wanted.items()):
             told(done, len(wanted), f"{source}, planned: {settings} settings, {examples} examples")
-            job = Replay(source, dim, PLANNED, Whole("gp-bo", (settings,)), examples, self._draws(source))
+            job = Replay(source, dim, PLANNED, WholeTrials("gp-bo", (settings,)), examples, self._draws(source))
             names = hashlib.sha256(" ".join(pairs).encode()).hexdigest()[:8]
             path = (
                 self.folder
@@ -240,14 +240,14 @@ class Measurement:
 
     def _of(self, source: str, dim: int) -> list[Replay]:
         draws, trials = self._draws(source), tuple(sorted({*TRIALS, MOST[dim]}))
-        found = [Replay(source, dim, "gp-bo", Whole("gp-bo", trials), m, draws) for m in EXAMPLES[source]]
+        found = [Replay(source, dim, "gp-bo", WholeTrials("gp-bo", trials), m, draws) for m in EXAMPLES[source]]
         for name in OPTIMIZERS[1:]:
-            found += [Replay(source, dim, name, Whole(name, trials), m, draws) for m in STUDY_EXAMPLES]
+            found += [Replay(source, dim, name, WholeTrials(name, trials), m, draws) for m in STUDY_EXAMPLES]
         for name, levels in GRIDS[dim].items():
             size = 1
             for level in (levels,) * dim if isinstance(levels, int) else levels:
                 size *= level
-            plan = Whole("grid", (size,), {"levels": levels})
+            plan = WholeTrials("grid", (size,), {"levels": levels})
             found += [Replay(source, dim, name, plan, m, draws) for m in STUDY_EXAMPLES]
         racers = {"successive halving": Halving(), "Hyperband": Hyperband(), "F-race": FRace(), "UCB-E": UcbE()}
         for name, plan in racers.items():
@@ -265,7 +265,7 @@ class Measurement:
     def _rows(self, job: Replay, pairs: Sequence[str] = ()) -> pd.DataFrame:
         pools = [one for one in self._source(job.source) if one.dim == job.dim and (not pairs or one.pair in pairs)]
         draws = [Draw.of(one, seed) for one in pools for seed in range(job.draws)]
-        if isinstance(job.plan, Whole):
+        if isinstance(job.plan, WholeTrials):
             draws = [one for one in draws if one.seen.shape[1] >= NEARLY * job.size]
         return pd.DataFrame(
             [_row(job, draws[step.draw], step) for step in job.plan.run(draws, job.size)] if draws else [],

@@ -145,8 +145,8 @@ six settings or fewer, and not else. Random from the same points is as good ther
 REAL = """\
 ## In the real loop
 
-Pairs are tuned anew (`--pair`): of the 4,000 examples of each 800 are drawn, `tune` plans settings and examples for
-what the study's protocol costs, and that protocol itself is `tune --hold-out`: 40 settings (60 for TIES), each on a
+Pairs are tuned anew (`--real-loop`): of the 4,000 examples of each 800 are drawn, `tune` plans settings and examples
+for what the study's protocol costs, and that protocol itself is `tune --hold-out`: 40 settings (60 for TIES), each on a
 fifth of the 800. What both recommend is scored on the 3,200 examples put aside, the same for both, in points; after ±
 stands a standard error, paired over examples. Draws and seeds were fixed before.
 """

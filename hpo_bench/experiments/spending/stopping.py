@@ -8,7 +8,7 @@ import pandas as pd
 from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.posterior import errors_of, means
-from hpo_bench.experiments.spending.whole import Whole
+from hpo_bench.experiments.spending.whole import WholeTrials
 from hpo_bench.tuning.stopping import LEAST_TRIALS, gain_ahead
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.4)
@@ -32,7 +32,7 @@ def stopped(pools: Sequence[Pool], examples: int, *, draws: int, budget: int) ->
     drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     counts = [min(examples, one.seen.shape[1]) for one in drawn]
     gained, lost = [], []
-    for places in Whole("gp-bo", (budget,)).replay(drawn, counts):
+    for places in WholeTrials("gp-bo", (budget,)).replay(drawn, counts):
         if places.shape[1] < LEAST_TRIALS:
             continue
         X = np.array([one.pool.X[taken] for one, taken in zip(drawn, places, strict=True)])

@@ -40,7 +40,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class WholeTrials:
     """An optimiser whose every trial answers the same examples.
 
     Attributes:

@@ -5,30 +5,30 @@ from toys_of_spending import pool
 
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.racing import FRace, Halving, HbBops, Hyperband, UcbE
-from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, Whole
+from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, WholeTrials
 
 RACERS = [Halving(), Hyperband(), FRace(), UcbE(), HbBops()]
 
 
 def test_every_setting_answers_the_same_examples() -> None:
     draws = [Draw.of(pool(), seed) for seed in range(3)]
-    steps = list(Whole("gp-bo", (4, 8)).run(draws, 100))
+    steps = list(WholeTrials("gp-bo", (4, 8)).run(draws, 100))
     assert {(step.rule, step.settings) for step in steps} == {(HIGHEST, 4), (HIGHEST, 8), (MEAN, 4), (MEAN, 8)}
     for step in steps:
         assert step.evaluations == 100 * step.settings
         assert step.reported == pytest.approx(draws[step.draw].seen[step.place, :100].mean())
-    assert steps == list(Whole("gp-bo", (4, 8)).run(draws, 100))
+    assert steps == list(WholeTrials("gp-bo", (4, 8)).run(draws, 100))
 
 
 def test_grid_scores_its_points_and_picks_the_highest() -> None:
     draw = Draw.of(pool(noisy=False), 0)
-    (step,) = Whole("grid", (49,), {"levels": 7}).run([draw], 400)
+    (step,) = WholeTrials("grid", (49,), {"levels": 7}).run([draw], 400)
     assert step.place == 24
 
 
 def test_draws_a_few_examples_short_take_all_they_have() -> None:
     draw = Draw.of(pool(examples=798), 0)
-    (step,) = Whole("random", (5,)).run([draw], 400)
+    (step,) = WholeTrials("random", (5,)).run([draw], 400)
     assert (step.examples, step.evaluations) == (399, 5 * 399)
 
 
