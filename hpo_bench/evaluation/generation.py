@@ -96,7 +96,7 @@ class Generation:
         """What the model says in batches, and to each question by itself."""
         said, _ = self.respond(model, examples)
         single = [self.respond(model, [example])[0][0] for example in examples]
-        prompts = [self.prompts.text(example) for example in examples]
+        prompts = [self.prompts.text(self._asked(example)) for example in examples]
         notes = ()
         if self._strip and (empty := sum(not one for one in said)):
             notes = (
@@ -150,7 +150,7 @@ class Generation:
             for start in range(0, len(places), self.batch_size):
                 some = places[start : start + self.batch_size]
                 loops = Loops(0, [*ends, self.prompts.padding])
-                texts = [self.prompts.text(examples[i]) for i in some]
+                texts = [self.prompts.text(self._asked(examples[i])) for i in some]
                 stops = [Stops(0, self._stop, texts, self.prompts.decode, self._spoken)] if self._stop else []
                 over = [lambda said, one=one: one(said, None) for one in (loops, *stops)]
                 with torch.inference_mode():

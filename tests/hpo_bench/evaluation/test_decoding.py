@@ -1,5 +1,6 @@
 """Our own decoding says what transformers' `generate` says, looks at pictures once, and lets rows go that are over."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.decoding.endings import LOOP, TURNS, Loops, loop_end
+from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.registry import read_own
@@ -86,3 +88,20 @@ def test_endless_answers_end_where_they_are_cut_while_they_are_written() -> None
         assert loop_end(tokens) == expected
         found += expected is not None
     assert 50 < found < 290
+
+
+class _Later(Generation):
+    """Fetches pictures when a question is asked, as documents of lmms-eval have them."""
+
+    def _asked(self, example: Example) -> Example:
+        return self.fetched[example.id]
+
+
+def test_pictures_may_come_when_a_question_is_asked(loaded: LoadedPair, questions: tuple[Example, ...]) -> None:
+    examples = questions[:4]
+    later = _Later(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
+    later.fetched = {one.id: one for one in examples}
+    bare = [replace(one, images=()) for one in examples]
+    usual = Generation(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
+    assert later.respond(loaded.vlm, bare)[0] == usual.respond(loaded.vlm, examples)[0]
+    assert later.dialogue(loaded.vlm, bare[:1]).prompts == usual.dialogue(loaded.vlm, examples[:1]).prompts
