@@ -67,6 +67,7 @@ class Generation:
         self._stop, self._strip = tuple(stop), strip_thinking
         self._looked = Looked(self._inputs, chunks)
         self._decodes: bool | None = None
+        self._texts: dict[str, str] = {}
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Answer and score each example.
@@ -96,7 +97,7 @@ class Generation:
         """What the model says in batches, and to each question by itself."""
         said, _ = self.respond(model, examples)
         single = [self.respond(model, [example])[0][0] for example in examples]
-        prompts = [self.prompts.text(self._asked(example)) for example in examples]
+        prompts = [self._text(example) for example in examples]
         notes = ()
         if self._strip and (empty := sum(not one for one in said)):
             notes = (
@@ -150,7 +151,7 @@ class Generation:
             for start in range(0, len(places), self.batch_size):
                 some = places[start : start + self.batch_size]
                 loops = Loops(0, [*ends, self.prompts.padding])
-                texts = [self.prompts.text(self._asked(examples[i])) for i in some]
+                texts = [self._text(examples[i]) for i in some]
                 stops = [Stops(0, self._stop, texts, self.prompts.decode, self._spoken)] if self._stop else []
                 over = [lambda said, one=one: one(said, None) for one in (loops, *stops)]
                 with torch.inference_mode():
@@ -182,6 +183,12 @@ class Generation:
     def _spoken(self, said: str, prompt: str) -> str:
         """What of a model's words are no thoughts."""
         return without_thoughts(said, opened_by(prompt)) if self._strip else said
+
+    def _text(self, example: Example) -> str:
+        """The prompt, kept, as an example may have to be opened to be asked."""
+        if example.id not in self._texts:
+            self._texts[example.id] = self.prompts.text(self._asked(example))
+        return self._texts[example.id]
 
     def _asked(self, example: Example) -> Example:
         """The example as it is asked."""

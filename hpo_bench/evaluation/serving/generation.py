@@ -63,7 +63,7 @@ class ServedGeneration(Generation):
             for place, answer in zip(places, answers, strict=True):
                 tokens = answer["tokens"]
                 end = loop_end(tokens)
-                prompt = self.prompts.text(examples[place])
+                prompt = self._text(examples[place])
                 spoken = self._spoken(self.prompts.decode(tokens[:end]), prompt)
                 # In thoughts, and in the spaces before an answer, nothing ends it.
                 if stop and end is None and answer["stopped"] in stop and not any(one in spoken for one in stop):

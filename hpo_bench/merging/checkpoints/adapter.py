@@ -25,6 +25,7 @@ _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 _ROWS_A, _ROWS_B = ".lora_embedding_A", ".lora_embedding_B"
 # What changes more than weights, or weights by more than a product of two matrices.
+_TEXT_CLASS = "ForCausalLM"
 _OTHERS = {
     "use_dora": "DoRA, which scales columns as well",
     "use_qalora": "QA-LoRA, which is for quantised weights",
@@ -82,6 +83,7 @@ class AdaptedModel(StoredModel):
         config = read_mapping(folder / ADAPTER)
         _check_kind(config, folder)
         _check_base(config, folder, base_source)
+        _check_class(config, folder, base)
         if not (folder / _WEIGHTS).is_file():
             raise MergeError(f"{folder}: lacks {_WEIGHTS}; an adapter in a pickle is refused, since that may run code")
         stored = header(folder, _WEIGHTS)
@@ -192,6 +194,18 @@ def _check_base(config: Mapping[str, Any], folder: Path, base_source: str) -> No
         raise MergeError(
             f"{folder} is a LoRA of {said}, and the base is {given}; merge it into its own model (peft's "
             "`merge_and_unload`, then `save_pretrained`) and give that folder, or give its model as the base"
+        )
+
+
+def _check_class(config: Mapping[str, Any], folder: Path, base: StoredModel) -> None:
+    """Refuse an adapter of another architecture, whose names and shapes may be the base's by chance."""
+    said = str((config.get("auto_mapping") or {}).get("base_model_class") or "")
+    ours = type(base.skeleton.model).__name__
+    # Of a VLM the language part may be the base, and the adapter made on either.
+    if said != ours and said.endswith(_TEXT_CLASS) and ours.endswith(_TEXT_CLASS):
+        raise MergeError(
+            f"{folder} is a LoRA of a {said}, and the base {base.folder} is a {ours}; give the model that it was "
+            f"trained on as the base, or take `auto_mapping` out of {ADAPTER} if both compute alike"
         )
 
 

@@ -170,11 +170,8 @@ class Skeleton:
         ]
         if not operations:
             return {source.parts[0]: tensor}
-        forward = source.converter.copy(
-            source.converter._original_source_patterns,
-            source.converter._original_target_patterns,
-            operations=operations,
-        )
+        forward = deepcopy(source.converter)
+        forward.operations = operations
         renamings = [one for one in get_model_conversion_mapping(self.model) if isinstance(one, WeightRenaming)]
         places = {rename_source_key(place, renamings, [])[0]: place for place in source.parts}
         back: Any = forward.reverse_transform()

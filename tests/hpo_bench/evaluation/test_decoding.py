@@ -105,3 +105,6 @@ def test_pictures_may_come_when_a_question_is_asked(loaded: LoadedPair, question
     usual = Generation(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
     assert later.respond(loaded.vlm, bare)[0] == usual.respond(loaded.vlm, examples)[0]
     assert later.dialogue(loaded.vlm, bare[:1]).prompts == usual.dialogue(loaded.vlm, examples[:1]).prompts
+    told = later.respond(loaded.vlm, bare)[0]
+    later.fetched = {}
+    assert later.respond(loaded.vlm, bare)[0] == told, "and are fetched once"

@@ -168,6 +168,14 @@ def test_a_lora_of_another_base_is_refused(made: Callable[..., Path], tmp_path: 
     save_file(deeper, folder / "adapter_model.safetensors")
     with pytest.raises(MergeError, match=r"no LoRA of this base: model.layers.7.*it says that it is of owner/other"):
         AdaptedModel.on(base, folder, base_source="base")
+    save_file(tensors, folder / "adapter_model.safetensors")
+    for named in ("Qwen2ForCausalLM", "Qwen2VLForConditionalGeneration"):
+        reconfigure(folder, auto_mapping={"base_model_class": named})
+        assert AdaptedModel.on(base, folder, base_source="base").steps
+    reconfigure(folder, auto_mapping={"base_model_class": "Gemma3ForCausalLM"})
+    with pytest.raises(MergeError, match=r"is a LoRA of a Gemma3ForCausalLM, and the base .* is a Qwen2ForCausalLM"):
+        AdaptedModel.on(base, folder, base_source="base")
+    reconfigure(folder, auto_mapping=None)
     (folder / "adapter_model.safetensors").unlink()
     with pytest.raises(MergeError, match=r"lacks adapter_model.safetensors; an adapter in a pickle is refused"):
         AdaptedModel.on(base, folder, base_source="base")
