@@ -54,6 +54,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
             if trial.state == "failed":
                 axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         figure.legend(loc="outside upper center", ncols=3)  # Where no trial is.
     return figure
 

@@ -100,10 +100,7 @@ def _map_caption(result: TuningResult) -> str:
         if result.keep
         else ""
     )
-    return (
-        "Darker dots came later. Inside the white line, a setting is within the noise of one evaluation of the best."
-        + lost
-    )
+    return "Darker dots came later. Inside the line a setting is within the noise of one evaluation of the best." + lost
 
 
 def _before_and_after(folder: Path, result: TuningResult) -> tuple[Answers, Answers]:

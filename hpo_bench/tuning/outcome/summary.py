@@ -49,7 +49,8 @@ def show(result: TuningResult, console: Console) -> None:
     table = TextTable(("merge", "setting", *heads), tuple(rows), words=2).printed(title="Scores")
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
-    for sentence in (*sentences(result), *map(answered, result.examples)):
+    about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
+    for sentence in (about, *sentences(result), *map(answered, result.examples)):
         console.print(sentence, highlight=False, soft_wrap=True)
 
 
@@ -130,14 +131,12 @@ def _advice(result: TuningResult) -> str:
     low, high = (within_scores(result.mean + side * result.deviation) for side in (-Z95, Z95))
     on = "these examples" if result.cross_fitted else "validation examples"
     expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on {on}"
-    about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
     if result.distinguished:
-        return f"Recommended: trial {result.recommended}, {setting}; {expected}. {about}"
+        return f"Recommended: trial {result.recommended}, {setting}; {expected}."
     return (
         f"Nothing was distinguished: merges and base VLM that are equally good would differ as much on {on} "
         f"with probability {result.luck:.2f}. No change is recommended. Look at the answers below, ask more "
-        f"or other examples, or take another metric. Highest is trial {result.recommended}, {setting}; {expected}. "
-        f"{about}"
+        f"or other examples, or take another metric. Highest is trial {result.recommended}, {setting}; {expected}."
     )
 
 
