@@ -66,7 +66,7 @@ class ReplayedLandscape(Problem):
         return KDTree(self._pool.X)
 
     def _places(self, u: Array) -> NDArray[np.int64]:
-        return self._near.query(u)[1]
+        return np.asarray(self._near.query(u)[1], dtype=np.int64)
 
     def score(self, x: ArrayLike) -> Array:
         """Scores of the nearest recorded settings on the unseen examples, of shape (n,); see `Problem`."""
@@ -102,7 +102,8 @@ class ReplayedLandscape(Problem):
     def regret_noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Standard error of a paired difference near the best setting, on as many examples as a run sees."""
         best = int(self._truth.argmax())
-        nearest = self._near.query(self._pool.X[best], k=min(1 + 2 * self.space.dim, len(self._pool.X)))[1][1:]
+        count = min(1 + 2 * self.space.dim, len(self._pool.X))
+        nearest = np.asarray(self._near.query(self._pool.X[best], k=count)[1], dtype=np.int64)[1:]
         differences = self._pool.answers[best] - self._pool.answers[nearest]
         return float(np.median(differences.std(axis=1, ddof=1)) / self.examples**0.5)
 

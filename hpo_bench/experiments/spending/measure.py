@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import pandas as pd
 
@@ -135,7 +135,8 @@ class Measurement:
             told: Told how far it is.
         """
         wanted: dict[tuple[str, int, int, int, int], list[str]] = {}
-        for (source, dim), own in rows[rows["plan"] == "gp-bo"].groupby(["source", "dim"]):
+        for group, own in rows[rows["plan"] == "gp-bo"].groupby(["source", "dim"]):
+            source, dim = cast("tuple[str, int]", group)
             table, cost = cells(own), MOST[int(dim)] * STUDY_EXAMPLES[-1]
             for pair in table["pair"].unique():
                 others = table[table["pair"] != pair]

@@ -106,13 +106,13 @@ class Terminator:
 
     def _replay(self, at: int, draw: Draw, budget: int) -> Step:
         import optuna
-        from optuna.terminator import report_cross_validation_scores
+        from optuna import terminator
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=draw.search_seed))
-        ends = optuna.terminator.Terminator(
-            improvement_evaluator=optuna.terminator.RegretBoundEvaluator(seed=draw.search_seed),
-            error_evaluator=optuna.terminator.CrossValidationErrorEvaluator(),
+        ends = terminator.Terminator(
+            improvement_evaluator=terminator.RegretBoundEvaluator(seed=draw.search_seed),
+            error_evaluator=terminator.CrossValidationErrorEvaluator(),
         )
         places: list[int] = []
         m = min(self.examples, draw.seen.shape[1])
@@ -121,7 +121,7 @@ class Terminator:
             x = np.array([trial.suggest_float(f"x{axis}", 0.0, 1.0) for axis in range(draw.pool.dim)])
             places.append(int(draw.pool.nearest(x[None])[0]))
             scores = [float(fold.mean()) for fold in np.array_split(draw.seen[places[-1], :m], self.folds)]
-            report_cross_validation_scores(trial, scores)
+            terminator.report_cross_validation_scores(trial, scores)
             study.tell(trial, float(draw.totals[places[-1], m] / m))
             if ends.should_terminate(study):
                 break
