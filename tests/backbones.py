@@ -300,7 +300,7 @@ def vision_language_model(family: Family, rows: int, tied: bool, changes: Mappin
     inner = kind.sub_configs.get("text_config")
     if inner is None:
         del values["model_type"]
-        config = kind(**values | {"vision_config": dict(vision), "audio_config": _AUDIO} | extra)
+        config = kind(**values | {"vision_config": {**vision, **seen}, "audio_config": _AUDIO} | extra)
         return getattr(transformers, f"{family.vlm}ForCausalLM")(config)
     values["model_type"] = text.model_type if inner is transformers.AutoConfig else inner.model_type
     config = kind(text_config=values, vision_config=vision, tie_word_embeddings=tied, **extra)

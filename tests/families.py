@@ -56,7 +56,7 @@ class Family:
         template: Its chat template; "" where it has none.
         processor: Its processor's class, and what that is given beside image processor, tokenizer and template.
         images: The image processor's class, and what it is given.
-        ids: Values of the VLM's configuration that are tokens' numbers.
+        ids: Values of the VLM's configuration that are tokens' numbers; those of its picture encoder as "vision.".
         config: Further values of it, as the processor wants them; those of its picture encoder under "vision".
         padding_side: Of its tokenizer.
         image: What stands for a picture in a text.
@@ -303,14 +303,26 @@ FAMILIES: dict[str, Family] = {
         ("<|eot_id|>", "<|end_of_text|>"), chat_templates.MLLAMA, ("Mllama", {}),
         ("Mllama", {"size": _SQUARE, "max_image_tiles": 1}), {"image_token_index": "<|image|>"}, image="<|image|>",
     ),
+    "phi4-multimodal": Family(
+        "bytes", ("<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"), ("<|image|>", "<|audio|>"),
+        {
+            "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>",
+            "image_token": "<|image|>", "audio_token": "<|audio|>",
+        },
+        ("<|endoftext|>", "<|end|>"), chat_templates.PHI4_MULTIMODAL, ("Phi4Multimodal", {}),
+        ("Phi4Multimodal", {"size": {"height": 64, "width": 64}, "patch_size": 2, "dynamic_hd": 2}),
+        {"vision.image_token_id": "<|image|>"},
+        # Its processor counts on 32 patches a side.
+        {
+            "vision": {"image_size": 64, "crop_size": 64, "patch_size": 2}, "max_position_embeddings": 4096,
+            "original_max_position_embeddings": 4096,
+        },
+        image="<|image|>", needs=("torchvision",),
+    ),
     "qwen3-vl-moe": _QWEN3,
     "glm4v-moe": _GLM,
 }  # fmt: skip
 """By the names of `backbones.FAMILIES`."""
-UNASKED = {
-    "phi4-multimodal": "its processor takes sound as well, and no small one is built here",
-}
-"""Of families whose merges are exact and whose questions are not asked here, why."""
 
 
 def tokenizer(family: Family, role: str = "vlm") -> PreTrainedTokenizerFast:
@@ -366,6 +378,7 @@ def processor(name: str) -> Any:
         image_processor=look(**drawn), tokenizer=tokenizer(family), **given,
         **({"chat_template": family.template} if family.template else {}),
         **({"feature_extractor": transformers.Gemma4AudioFeatureExtractor()} if kind == "Gemma4" else {}),
+        **({"audio_processor": transformers.Phi4MultimodalFeatureExtractor()} if kind == "Phi4Multimodal" else {}),
     )  # fmt: skip
 
 
@@ -396,9 +409,11 @@ def build(
         for key, token in family.ids.items()
     }
     base, expert = (backbones.language_model(shape, rows[role], tied) for role in ("base", "expert"))
-    vlm = backbones.vision_language_model(
-        shape, rows["vlm"] + backbones.PADDING_ROWS, tied, {**numbers, **family.config}
-    )
+    changes: dict[str, Any] = {**numbers, **family.config}
+    for key in [key for key in changes if "." in key]:
+        outer, _, inner = key.partition(".")
+        changes[outer] = {**changes.get(outer, {}), inner: changes.pop(key)}
+    vlm = backbones.vision_language_model(shape, rows["vlm"] + backbones.PADDING_ROWS, tied, changes)
     ends = [tokenizers["vlm"].convert_tokens_to_ids(token) for token in family.ends]
     with torch.no_grad():
         state = {key: _spread(key, weight) for key, weight in base.state_dict().items()}
@@ -488,6 +503,10 @@ def _published_way(processor: Any, family: Family, example: Example) -> dict[str
         made = processor(text=["<image>" * len(shown) + text], images=[shown], return_tensors="pt")
         return {key: value for key, value in made.items() if key != "labels"}
     parts = [*({"type": "image", "image": one} for one in shown), {"type": "text", "text": text}]
+    if processor.chat_template is None:  # one whose constructor does not name it loses it when it is loaded
+        messages = [{"role": "user", "content": parts}]
+        text = processor.tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+        return processor(text=text, images=shown or None, return_tensors="pt")
     return processor.apply_chat_template(
         [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=True, return_dict=True,
         return_tensors="pt", **family.evaluation,

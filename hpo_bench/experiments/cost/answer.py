@@ -10,6 +10,7 @@ from hpo_bench.evaluation.generation import respond
 from hpo_bench.evaluation.metrics import exact_match
 from hpo_bench.evaluation.reading.benchmark import read_table
 from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.merging.checkpoints.skeleton import auto_class
 
 
 def main(model: str, ask: str) -> None:
@@ -20,13 +21,14 @@ def main(model: str, ask: str) -> None:
         ask: A file of what is asked, as `command` has it; its parameters name `examples`, `max_new_tokens` and
             `batch_size`.
     """
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoConfig, AutoProcessor
 
     asked = json.loads(Path(ask).read_text(encoding="utf-8"))
     told = asked["parameters"]
     examples = {one.id: one for one in read_table(Path(told["examples"]), Columns()).examples}
     chosen = [examples[name] for name in asked["ids"]]
-    vlm = AutoModelForImageTextToText.from_pretrained(model, use_safetensors=True, local_files_only=True).eval()
+    kind = auto_class(AutoConfig.from_pretrained(model, local_files_only=True), sees=True)
+    vlm = kind.from_pretrained(model, use_safetensors=True, local_files_only=True).eval()
     responses, _ = respond(
         Prompts(AutoProcessor.from_pretrained(model, local_files_only=True)),
         vlm,

@@ -214,9 +214,7 @@ def _run_command(content: dict[str, Any], folder: Path) -> None:
 
 
 def _load(folder: Path, like: LoadedPair) -> Any:
-    from transformers import AutoModelForImageTextToText
-
-    vlm: Any = AutoModelForImageTextToText.from_pretrained(
+    vlm: Any = type(like.vlm).from_pretrained(
         folder, dtype=next(iter(like.vlm.parameters())).dtype, use_safetensors=True, local_files_only=True
     )
     return vlm.eval()
