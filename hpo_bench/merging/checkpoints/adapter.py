@@ -24,8 +24,8 @@ _WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 _ROWS_A, _ROWS_B = ".lora_embedding_A", ".lora_embedding_B"
-# What changes more than weights, or weights by more than a product of two matrices.
 _TEXT_CLASS = "ForCausalLM"
+# What changes more than weights, or weights by more than a product of two matrices.
 _OTHERS = {
     "use_dora": "DoRA, which scales columns as well",
     "use_qalora": "QA-LoRA, which is for quantised weights",
