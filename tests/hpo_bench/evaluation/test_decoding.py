@@ -11,7 +11,7 @@ import torch
 
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.decoding.endings import LOOP, TURNS, Loops, loop_end
-from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.registry import read_own
@@ -98,7 +98,7 @@ class _Later(Generation):
 
 
 def test_pictures_may_come_when_a_question_is_asked(loaded: LoadedPair, questions: tuple[Example, ...]) -> None:
-    examples = questions[:4]
+    examples = [replace(one, question=IMAGE + one.question.replace(IMAGE, "")) for one in questions[:4]]
     later = _Later(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
     later.fetched = {one.id: one for one in examples}
     bare = [replace(one, images=()) for one in examples]
