@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
 from hpo_bench.display.looks import COLOURS, FAINT, INK
@@ -54,7 +55,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
             if trial.state == "failed":
                 axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper center", ncols=3)  # Where no trial is.
     return figure
 

@@ -64,9 +64,9 @@ def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: 
         plan_spending(
             total, dim=dim, settings=settings, each=each, merge_seconds=prices.merge_seconds,
             example_seconds=prices.example_seconds, hourly=prices.hourly, example_dollars=prices.example_dollars,
-            **{name: value},
+            evaluations=one.get("evaluations"), seconds=one.get("seconds"), dollars=one.get("dollars"),
         )
-        for name, value in budgets.items() if value is not None
+        for one in ({name: value} for name, value in budgets.items() if value is not None)
     ]  # fmt: skip
     # Of two limits the one that allows less.
     return _for_all(min(found, key=lambda one: (one.evaluations, one.settings)), options, methods, prices)
