@@ -146,7 +146,7 @@ def _ray(jobs: int, address: str | None) -> Iterator[Any]:
         local: dict[str, Any] = {} if address else {"num_cpus": jobs, "include_dashboard": False}
         try:
             ray.init(
-                address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
+                address=address or "local", log_to_driver=False, logging_level=logging.ERROR, configure_logging=True,
                 runtime_env={"env_vars": {"OMP_NUM_THREADS": "1"}}, **local,
             )  # fmt: skip
         except (ConnectionError, ValueError, RuntimeError) as error:

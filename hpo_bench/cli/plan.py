@@ -78,6 +78,7 @@ def command(
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.find import find_pair
+    from hpo_bench.tuning.budget import Budget
     from hpo_bench.tuning.config import StudyConfig
     from hpo_bench.tuning.goal import check_examples
     from hpo_bench.tuning.options import RunOptions
@@ -89,6 +90,7 @@ def command(
     from hpo_bench.tuning.terminal import clock
     from hpo_bench.tuning.workers.session import PairOpener, PairSession
 
+    Budget(trials=1, hours=gpu_hours, dollars=dollars, price=price)  # refused before a trial is timed
     found = with_columns(find_pair(pair, pairs), Columns.named(**named))
     if published is not None:
         check_published(published)

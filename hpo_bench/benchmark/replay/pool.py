@@ -61,28 +61,33 @@ class Pool:
 
 
 def recorded(name: str, folder: Path) -> Pool | None:
-    """A landscape's recorded grid and its held-out settings together, by their test examples.
+    """A landscape's recorded grid and what held-out settings there are, together, by their test examples.
 
     Args:
         name: What to call it.
         folder: The landscape's.
 
     Returns:
-        None where answers were not recorded of test examples, of held-out settings, or of the VLM as it is.
+        None where answers were not recorded of test examples, or of the VLM as it is, on the fine grid of Task
+        Arithmetic or on the grid itself.
 
     Raises:
         LandscapeError: If a file cannot be used, or they are of different examples.
     """
     card = Card.read(folder / "card.yaml")
     held_out = Truth.read(folder, card, design="held-out")
-    beside, vlm = None if held_out is None else held_out.outcomes(), fine(folder.parent / "ta")
-    if beside is None or vlm is None:
+    if not (folder / FILE).exists():
         return None
-    grid = Outcomes.read(folder / FILE, card.space, split=SPLIT)
-    if not (np.array_equal(grid.ids, beside.ids) and np.array_equal(grid.ids, vlm.ids)):
+    vlm = fine(folder.parent / "ta") or _wide(folder.parent / "ta")
+    if vlm is None:
+        return None
+    parts = [Outcomes.read(folder / FILE, card.space, split=SPLIT)]
+    if held_out is not None and (beside := held_out.outcomes()) is not None:
+        parts.append(beside)
+    if not all(np.array_equal(one.ids, vlm.ids) for one in parts):
         raise InvalidGridError(f"{folder}: grid, held-out settings and dense grid have different test examples")
-    X, first = np.unique(np.concatenate((grid.X, beside.X)), axis=0, return_index=True)
-    return Pool.of(name, card, X, np.concatenate((grid.correct, beside.correct))[first], as_it_is(vlm))
+    X, first = np.unique(np.concatenate([one.X for one in parts]), axis=0, return_index=True)
+    return Pool.of(name, card, X, np.concatenate([one.correct for one in parts])[first], as_it_is(vlm))
 
 
 @lru_cache(maxsize=1)
@@ -92,6 +97,14 @@ def fine(folder: Path) -> Outcomes | None:
         return None
     truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
     return None if truth is None else truth.outcomes()
+
+
+def _wide(folder: Path) -> Outcomes | None:
+    """The grid itself, where it reaches to the VLM as it is."""
+    if not (folder / FILE).exists():
+        return None
+    grid = Outcomes.read(folder / FILE, Card.read(folder / "card.yaml").space, split=SPLIT)
+    return grid if np.isclose(grid.X, VLM).all(axis=1).any() else None
 
 
 def as_it_is(dense_answers: Outcomes) -> Array:

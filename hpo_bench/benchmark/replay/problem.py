@@ -31,7 +31,8 @@ class ReplayedLandscape(Problem):
     the nearest setting before, as `hpo-bench tune` tells it. Proposals are rounded to the nearest recorded setting.
 
     Args:
-        landscape: With every answer to its test examples, held-out settings, and a fine grid for the VLM as it is.
+        landscape: With every answer to its test examples, and to those of the VLM as it is; held-out settings count
+            as recorded ones.
         examples: How many examples every setting answers, or all that there are if these are fewer; by default as many
             as the landscape was tuned on.
 
@@ -44,7 +45,7 @@ class ReplayedLandscape(Problem):
         pool = None if landscape.folder is None else recorded(landscape.name, landscape.folder)
         if pool is None:
             raise InvalidGridError(
-                f"{landscape.name} has no answer to every example at held-out settings and at the VLM as it is, which "
+                f"{landscape.name} has no answers, example by example, of its settings and of the VLM as it is, which "
                 "unseen examples need; record them, or leave it out"
             )
         self.outcomes_hash = landscape.outcomes_hash

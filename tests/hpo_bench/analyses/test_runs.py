@@ -71,7 +71,7 @@ def test_losses_are_points_of_the_test_split_where_scores_are_shares(
     ]
     figures = lost["at"]["4"]["powell"]
     assert figures["value"] == pytest.approx(np.mean(by_hand))
-    assert figures["low"] < figures["value"] < figures["high"]
+    assert (figures["low"], figures["high"]) == (None, None)  # of two pairs
 
 
 def test_failed_evaluations_are_never_incumbents() -> None:

@@ -216,7 +216,7 @@ def test_a_common_start_is_common_and_another_run(root):
         where = table[["vl_weight", "exp_weight"]].to_numpy()
         assert where[table["t"] == 1] == pytest.approx(0.6)
         assert not np.isclose(where[table["t"] == 2], 0.6).all(axis=1).any()
-    with pytest.raises(UsageError, match="start at own, center, design, not at 'corner'"):
+    with pytest.raises(UsageError, match="start at own, center, design, experience, not at 'corner'"):
         replace(plans[0], start="corner")
 
 

@@ -232,6 +232,7 @@ def test_names_that_are_not_utf_8_are_refused(words: tuple[str, ...], here: Path
         ("tune ja-llama --storage foo", "or postgresql://host/db"),
         ("tune ja-llama --price x", "'x' is not a number of at least 0"),
         ("tune ja-llama --until x", "'x' is not a number above 0"),
+        ("plan ja-llama --gpu-hours -1", "a budget of -1 GPU-hours buys nothing; give a finite number above 0"),
         ("run -j x", "'x' is not a whole number from 1 to 1024"),
         ("tune ja-llama --trials x", "'x' is not a whole number of at least 1"),
     ],

@@ -57,7 +57,7 @@ def expert_with_other_layers(made: Made, folder: Path) -> None:
 
 def lora_of_another_base(made: Made, folder: Path) -> None:
     shutil.rmtree(folder / "expert")
-    backbones.lora(made("llava") / "base", folder / "expert", target_modules=["q_proj", "o_proj"], r=2)
+    backbones.lora(made("qwen3-vl") / "base", folder / "expert", target_modules=["q_proj", "o_proj"], r=2)
     tensors = load_file(folder / "expert" / "adapter_model.safetensors")
     deeper = {name.replace("layers.1.", "layers.7."): each for name, each in tensors.items()}
     save_file(deeper, folder / "expert" / "adapter_model.safetensors")

@@ -15,7 +15,8 @@ from hpo_bench.display.printing import escaped, in_a_line
 
 @pytest.fixture(autouse=True)
 def own_ctrl_c() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGINT)
+    # A shell's background jobs begin with Ctrl-C ignored, and so would these tests.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

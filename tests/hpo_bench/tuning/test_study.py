@@ -126,7 +126,7 @@ def test_page_stands_alone(study: Study) -> None:
     assert page.count("<svg") == 2
     assert "http" not in page
     linked = re.findall(r'<a href="(report/[^"]+)" download', page)
-    assert len(linked) == 3 * (2 + 3)
+    assert len(linked) == 3 * (2 + 4)
     assert all((study.folder / link).is_file() for link in linked)
     for words in ("recommended", "base VLM", "gained", "hpo-bench tune synthetic"):
         assert words in page
