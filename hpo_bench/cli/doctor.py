@@ -43,11 +43,14 @@ def command(
     vectors is named. Exit code 1 if a merge would be wrong, 2 if something cannot be read.
     """
     from hpo_bench import api
+    from hpo_bench.evaluation.registry import check_options
     from hpo_bench.merging.doctor.page import show
     from hpo_bench.tuning.planning.evaluators import recommendation
 
+    pair = given.find()
+    check_options(pair)  # A pair whose evaluation `tune` would refuse is not well.
     diagnosis = api.check_pair(
-        given.find(),
+        pair,
         candidates=candidates,
         dtype=dtype,
         trust_remote_code=trust_remote_code,

@@ -46,18 +46,6 @@ def write_page(
         tuned: As `Measurement.really` gives them.
         folder: Where it goes.
     """
-    return save_page(folder / PAGE, [page(rows, plans, honest, ended, begun, tuned)])
-
-
-def page(
-    rows: pd.DataFrame,
-    plans: pd.DataFrame,
-    honest: pd.DataFrame,
-    ended: pd.DataFrame,
-    begun: pd.DataFrame,
-    tuned: pd.DataFrame,
-) -> str:
-    """All tables, in Markdown."""
     parts = [HEAD, *_in_short(rows, plans)]
     for source, title in TITLES.items():
         own = rows[rows["source"] == source]
@@ -95,7 +83,7 @@ def page(
         "",
     ]
     parts += [EXPERIENCE, experience_table(begun).to_markdown(), ""]
-    return "\n".join(parts).rstrip() + "\n"
+    return save_page(folder / PAGE, ["\n".join(parts).rstrip() + "\n"])
 
 
 def _in_short(rows: pd.DataFrame, plans: pd.DataFrame) -> list[str]:

@@ -68,6 +68,16 @@ def mapping_that_leaves_something(made: Made, folder: Path) -> None:
         file.write('language_prefixes: {"model.language_model.": "model."}\n')
 
 
+def evaluation_of_no_kind(made: Made, folder: Path) -> None:
+    with (folder / "pair.yaml").open("a") as file:
+        file.write("evaluation: {kind: locl}\n")
+
+
+def evaluation_with_a_mistyped_option(made: Made, folder: Path) -> None:
+    with (folder / "pair.yaml").open("a") as file:
+        file.write("evaluation: {max_new_token: 5}\n")
+
+
 def dataset_without_the_column(made: Made, folder: Path) -> None:
     table = {"question": [f"{i}?" for i in range(20)], "answer": ["yes"] * 20, "photo": [""] * 20}
     pd.DataFrame(table).to_csv(folder / "questions.csv", index=False)
@@ -81,6 +91,8 @@ CASES: dict[Callable[[Made, Path], None], tuple[tuple[str, ...], tuple[str, ...]
     expert_with_other_layers: (("merge", "pair", *MERGE), ("expert", "model.layers.1")),
     lora_of_another_base: (("merge", "pair", *MERGE), ("is no LoRA of this base", "model.layers.7")),
     mapping_that_leaves_something: (("merge", "pair", *MERGE), ("lm_head.weight", "language_prefixes")),
+    evaluation_of_no_kind: (("doctor", "pair"), ("'locl'", "local")),
+    evaluation_with_a_mistyped_option: (("doctor", "pair"), ("max_new_token", "did you mean", "max_new_tokens")),
     dataset_without_the_column: (("tune", "pair", "--trials", "2"), ("'topic'", "there are", "'photo'")),
 }
 
