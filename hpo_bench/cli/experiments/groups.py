@@ -1,10 +1,11 @@
 """`hpo-bench groups`: one weight for all tensors, or one for each group."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from hpo_bench.cli.options import PAIRS, THREADS, out
+from hpo_bench.cli.options import COLUMNS, PAIRS, THREADS, out
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -14,7 +15,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench groups                                every nano pair that is here
   hpo-bench groups ja-llama --out my-comparison   125 merges; minutes
-  hpo-bench groups path/to/my-pair
+  hpo-bench groups path/to/my-pair --limit 1000   on a thousand of its examples
 """
 
 
@@ -23,16 +24,20 @@ Examples:
 @PAIRS
 @out("page and answers; what is there is not asked again", default=folder_of("groups"))
 @THREADS
-def command(*, names: tuple[str, ...], pairs: Path, out: Path, threads: int) -> None:
+@COLUMNS
+def command(*, names: tuple[str, ...], pairs: Path, out: Path, threads: int, **named: Any) -> None:
     """See whether expert weights by group of tensors beat one weight for all, at equal cost.
 
     Task Arithmetic with an expert weight each for attention and the rest, for early and late layers, and for vocabulary
     and layers, beside a finer grid of one weight; each choice is scored on examples that it was not made by.
     Interrupted, the same command goes on where it was.
     """
+    from hpo_bench.evaluation.reading.columns import Columns
+    from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import choose
 
-    chosen = choose(names, pairs)
+    columns = Columns.named(**named)
+    chosen = [with_columns(pair, columns) for pair in choose(names, pairs)]
 
     import torch
     from transformers.utils.logging import disable_progress_bar

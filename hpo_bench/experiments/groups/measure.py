@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.evaluation.base import checked
-from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.evaluation.registry import open_evaluator, section
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.vectors import TaskVectors
@@ -59,7 +60,7 @@ def measure_pair(pair: Pair, out: Path, *, progress: Progress) -> GroupedPair:
         UsageError: If its language model has a single layer, or there are no examples.
         MergeError: If the pair cannot be merged.
         EvaluationError: If a merge cannot be scored.
-        RecordingError: If the answers that are kept are of other weights or versions.
+        RecordingError: If the answers that are kept are of other weights, options or versions.
     """
     bench = _Bench(pair, out)
     first = list(uniform())
@@ -82,10 +83,12 @@ class _Bench:
 
     def __init__(self, pair: Pair, out: Path) -> None:
         self.pair = pair
+        asked = without_secrets(section(pair))
         header = {
             "pair": pair.name,
             "checkpoints": pair.file_hashes(),
             "versions": {package: version(package) for package in ("hpo-bench", "torch", "transformers")},
+            **({"evaluation": asked} if asked else {}),
         }
         self.journal = Journal(out / f"{pair.name}.jsonl", header=header)
 

@@ -81,10 +81,11 @@ def table(pairs: Sequence[GroupedPair], *, examples: int | None = None) -> TextT
     names = _partitions(pairs)
     found = {name: [gains(pair, name, examples=examples) for pair in pairs] for name in names}
     rows = [
-        Row(pair.pair, tuple(_with_error(found[name][place]) for name in names)) for place, pair in enumerate(pairs)
+        Row(pair.pair, (f"{pair.answers.shape[1]:,}", *(_with_error(found[name][place]) for name in names)))
+        for place, pair in enumerate(pairs)
     ]
-    rows.append(Row("mean", tuple(_mean([100 * each.mean() for each in found[name]]) for name in names)))
-    return TextTable(("pair", *names), tuple(rows))
+    rows.append(Row("mean", (UNDEFINED, *(_mean([100 * each.mean() for each in found[name]]) for name in names))))
+    return TextTable(("pair", "examples", *names), tuple(rows))
 
 
 def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
@@ -97,10 +98,9 @@ def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
         ResultsError: If it cannot be written.
     """
     names = _partitions(pairs)
-    count = pairs[0].answers.shape[1]
     parts = [
         HEAD.rstrip("\n"),
-        f"## Chosen by four fifths of {count:,} examples\n\n{table(pairs).to_markdown()}",
+        f"## Chosen by four fifths of the examples\n\n{table(pairs).to_markdown()}",
         f"## Chosen by {FEW} examples, as a small validation split has\n\n{table(pairs, examples=FEW).to_markdown()}",
         "## Merges that score above the best of the 50 uniform ones\n\n"
         "Of 25, on all test examples, and how many of them by two standard errors or more; the best uniform merge is "

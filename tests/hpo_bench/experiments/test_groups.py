@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
-from hpo_bench.errors import UsageError
+from hpo_bench.errors import RecordingError, UsageError
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.experiments.groups.design import FINER, UNIFORM, GroupedSetting, around, partitions, uniform
 from hpo_bench.experiments.groups.measure import GroupedPair, merge
@@ -73,8 +73,10 @@ def test_the_command_goes_on_where_it_was(shipped: Pair, questions: tuple[Exampl
     folder = Path(shutil.copytree(shipped.folder, tmp_path / "pair"))
     write_examples(questions[:16], folder / shipped.examples.name)
 
+    command = ["groups", str(folder), "--out", str(tmp_path / "out")]
+
     def run() -> str:
-        done = CliRunner().invoke(cli, ["groups", str(folder), "--out", str(tmp_path / "out")], catch_exceptions=False)
+        done = CliRunner().invoke(cli, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return (tmp_path / "out" / "groups.md").read_text(encoding="utf-8")
 
@@ -86,4 +88,7 @@ def test_the_command_goes_on_where_it_was(shipped: Pair, questions: tuple[Exampl
     assert len(lines) == 1 + 25 * 5
     journal.write_bytes(b"".join(lines[:-3]) + lines[-3][:40])
     assert run() == page
+    assert journal.read_bytes() == b"".join(lines)
+    with pytest.raises(RecordingError, match="other evaluation"):  # answers to other examples are not mixed with these
+        CliRunner().invoke(cli, [*command, "--limit", "8"], catch_exceptions=False)
     assert journal.read_bytes() == b"".join(lines)
