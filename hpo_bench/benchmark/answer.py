@@ -163,8 +163,8 @@ def _gains(content: Mapping) -> str:
     first, *later = [[interval(found["saved"][point][one]) for one in others] for point in points]
     against = [f"{saved} against {labels[one]}" for saved, one in zip(first, others, strict=True)]
     against[0] = against[0].replace(" against", f" {unit} against", 1)
-    parts = [f"{at(points[0])} {labels[reference]} saves {listed(against)}"]
-    parts += [f"{at(point)} {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
+    parts = [f"{at(points[0])}, {labels[reference]} saves {listed(against)}"]
+    parts += [f"{at(point)}, {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
     said = "; ".join(parts)
     return f"{said[0].upper()}{said[1:]}. Differences of losses are paired; in brackets are 95% intervals over pairs."
 
@@ -177,8 +177,7 @@ def _promise(content: Mapping) -> str:
     reference = content["comparisons"]["reference"]
     parts = [
         f"{at(point)} {share(found['beats'][point][reference])} of runs recommend what beats the base VLM there, and "
-        f"its score on the examples that were tuned on is {interval(found['optimism'][point][reference])} points too "
-        "high"
+        f"its score on the examples that were tuned on is {_off(found['optimism'][point][reference])}"
         for point in found["at"]
     ]
     few, most = min(found["examples"]), max(found["examples"])
@@ -188,6 +187,15 @@ def _promise(content: Mapping) -> str:
         f"evaluations take t times as many answers. The best score on unseen examples is lucky itself, by "
         f"{number(found['luck'])} points on average, and losses are too high by as much."
     )
+
+
+def _off(optimism: Mapping[str, float | None]) -> str:
+    """By how much a score is too high, or too low."""
+    value = optimism["value"]
+    if value is None or value >= 0:
+        return f"{interval(optimism)} points too high"
+    low, high = (None if end is None else -end for end in (optimism["high"], optimism["low"]))
+    return f"{interval({'value': -value, 'low': low, 'high': high})} points too low"
 
 
 def _unit(content: Mapping) -> str:

@@ -16,7 +16,7 @@ from hpo_bench.display.words import (
     share,
     verdicts,
 )
-from hpo_bench.statistics.intervals import LEAST_UNITS
+from hpo_bench.statistics.intervals import LEAST_PAIRS, LEAST_UNITS
 from hpo_bench.statistics.ratios import RATIOS
 
 NAMES = {
@@ -139,6 +139,12 @@ def comparison_sentence(content: Mapping) -> str:
     found = content["comparisons"]["at"][point]
     if not found:
         return ""
+    pairs = len({one["pair"] for one in content["landscapes"]})
+    if pairs < LEAST_PAIRS:
+        return (
+            f"{'One pair is' if pairs == 1 else f'{pairs} pairs are'} too few to call a difference significant or not, "
+            f"which takes {LEAST_PAIRS} or more."
+        )
     labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
     by = {
         verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
@@ -270,8 +276,11 @@ def interval_sentence(content: Mapping) -> str:
     if (seeds if pairs == 1 else pairs) >= LEAST_UNITS:
         return ""
     if pairs == 1:
-        return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds)."
-    return f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone."
+        return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds); luck alone is simulated."
+    return (
+        f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone; luck alone is "
+        "simulated."
+    )
 
 
 def noise_sentence(content: Mapping) -> str:

@@ -23,6 +23,9 @@ VARIABLES = {
 HEX = re.compile(r"#[0-9a-fA-F]{6}\b")
 NAMESPACE = re.compile(r' xmlns(:\w+)?="[^"]*"')
 REFERENCE = re.compile(r"url\(#([^)]*)\)")
+FINE = re.compile(r"(\d{2}\.\d\d)\d+")
+"""Digits below a hundredth of a point, of numbers from ten on: of scales, which are small, every digit counts."""
+GROUP, USE, HREF = f"{{{SVG}}}g", f"{{{SVG}}}use", f"{{{XLINK}}}href"
 
 
 def tell(artist: Artist, *, optimizer: str | None = None, words: Sequence[str] = ()) -> None:
@@ -68,25 +71,63 @@ def inline(svg: bytes, name: str) -> str:
     ElementTree.register_namespace("", SVG)
     ElementTree.register_namespace("xlink", XLINK)
     root = ElementTree.fromstring(svg)  # noqa: S314 - our own
-    for metadata in root.findall(f"{{{SVG}}}metadata"):
-        root.remove(metadata)
-    for attribute in ("width", "height"):
-        root.attrib.pop(attribute, None)
-    link = f"{{{XLINK}}}href"
+    _lighten(root)
+    root.attrib.pop("height", None)
+    root.set("style", f"--width: {root.attrib.pop('width')}")
     for element in root.iter():
         for key, value in list(element.attrib.items()):
             if key == "id":
                 element.set(key, f"{name}-{value}")
-            elif key == link:
+            elif key == HREF:
                 del element.attrib[key]
                 element.set("href", f"#{name}-{value[1:]}" if value.startswith("#") else value)
             elif key != "style" and "url(#" in value:
                 element.set(key, REFERENCE.sub(rf"url(#{name}-\1)", value))
-        if style := element.get("style"):
+        if (style := element.get("style")) and element is not root:
             element.set("style", HEX.sub(_variable, REFERENCE.sub(rf"url(#{name}-\1)", style)))
     root.set("aria-hidden", "true")  # What it shows is said in words beside it.
     # A page knows these names without being told where they come from.
     return NAMESPACE.sub("", ElementTree.tostring(root, encoding="unicode"))
+
+
+def _lighten(root: ElementTree.Element) -> None:
+    """Take out what a page does without: Matplotlib's SVG is twice as long as what it shows.
+
+    Namely what is for other programs, grounds in white, ids that nothing refers to, digits that nobody sees, room
+    between tags, and a style that every mark of a row repeats. What Matplotlib gives all lines, the page's style does.
+    """
+    values = [value for element in root.iter() for value in element.attrib.values()]
+    referred = {found for value in values for found in REFERENCE.findall(value)} | {
+        value[1:] for value in values if value[:1] == "#"
+    }
+    for element in [root, *root.iter()]:
+        for child in list(element):
+            if _is_needless(child) or (_is_ground(child) and element.get("id", "").startswith(("figure", "axes"))):
+                element.remove(child)
+        rows = list(element)
+        if (
+            element.tag == GROUP
+            and len(rows) > 1
+            and {(row.tag, row.get("style")) for row in rows} == {(USE, rows[0].get("style"))}
+        ):
+            element.set("style", "; ".join(filter(None, (element.get("style"), rows[0].get("style")))))
+            for row in rows:
+                row.attrib.pop("style", None)
+    for element in root.iter():
+        if element.get("id") not in referred:
+            element.attrib.pop("id", None)
+        for key in element.attrib.keys() & {"d", "x", "y", "transform"}:
+            element.set(key, FINE.sub(r"\1", element.attrib[key]))
+        element.text = element.text and element.text.strip()
+        element.tail = None
+
+
+def _is_needless(element: ElementTree.Element) -> bool:
+    return element.tag == f"{{{SVG}}}metadata" or any(child.tag == f"{{{SVG}}}style" for child in element)
+
+
+def _is_ground(element: ElementTree.Element) -> bool:
+    return element.get("id", "").startswith("patch") and [child.get("style") for child in element] == ["fill: #ffffff"]
 
 
 def _variable(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ def number(value: float | None) -> str:
     if value is None:
         return UNDEFINED
     if 0 < abs(value) < 0.005:
-        return "<0.01" if value > 0 else "-0.00"
+        return "<0.01" if value > 0 else ">-0.01"
     return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
 
 

@@ -29,6 +29,10 @@ def export(benchmark: str, patterns: tuple[str, ...], landscapes_dir: Path | Non
     carps: configuration files of CARP-S, one a landscape, for the environment in which its package `carps` and this one
     are installed.
     """
+    from landscapes import catalogue
+
+    # A name that means nothing is said whether the other package is there or not.
+    catalogue.match(patterns, landscapes_dir)
     from landscapes.exporting.carps import write_tasks
 
     tasks = write_tasks(out, patterns, landscapes_dir=landscapes_dir)

@@ -4,11 +4,13 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from PIL import Image
 
 from hpo_bench.display.figures import Drawn, encode
 from hpo_bench.display.looks import looks
@@ -99,7 +101,11 @@ class ReportPage:
         """
         data = base64.b64encode(encoded["webp"]).decode()
         links = self._keep(self._figures, name, {kind: one for kind, one in encoded.items() if kind != "webp"})
-        picture = Markup('<img src="data:image/webp;base64,{}" alt="{}" loading="lazy">').format(data, alt)
+        with Image.open(BytesIO(encoded["webp"])) as opened:
+            width, height = opened.size
+        picture = Markup(
+            '<img src="data:image/webp;base64,{}" alt="{}" width="{}" height="{}" style="--width: {}px" loading="lazy">'
+        ).format(data, alt, width, height, width)
         return Shown(name, picture, caption, alt, links)
 
     def table(self, name: str, title: str, table: TextTable | None) -> Shown | None:

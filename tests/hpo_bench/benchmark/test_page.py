@@ -237,6 +237,11 @@ const look = (frame) => {
   seen.map = page.querySelector(".picker figure:not(.unpicked)").id;
   frame.contentWindow.dispatchEvent(new Event("beforeprint"));
   seen.folded = found("details:not([open])");
+  page.querySelectorAll("details").forEach((one) => (one.open = true));
+  const all = (selector, holds) => [...page.querySelectorAll(selector)].filter(holds).length;
+  seen.cut = all(".scroll", (one) => one.scrollWidth > one.clientWidth + 1);
+  seen.large = all(".paper svg", (one) => one.clientWidth > 1.31 * 4 / 3 * one.viewBox.baseVal.width);
+  seen.shown = all(".picker img", (one) => one.checkVisibility());
   seen.ground = frame.contentWindow.getComputedStyle(page.body).backgroundColor;
   return seen;
 };
@@ -250,7 +255,16 @@ onload = () => {
 @pytest.mark.skipif(BROWSER is None, reason="needs chromium")
 @pytest.mark.parametrize(("scheme", "ground"), [(1, "rgb(255, 255, 255)"), (0, "rgb(18, 24, 31)")])
 def test_in_a_browser_it_fits_filters_shows_values_and_unfolds_for_print(results, tmp_path, scheme, ground):
-    frames = "".join(f'<iframe src="{results}/index.html" width="{w}" height="900"></iframe>' for w in (390, 768, 1440))
+    # As on a sheet of A4 between its margins: what is said of print is said of all media.
+    sheet = (results / "index.html").read_text().replace("@media print", "@media all")
+    (tmp_path / "sheet.html").write_text(sheet)
+    shown = [
+        (results / "index.html", 390),
+        (results / "index.html", 768),
+        (results / "index.html", 1440),
+        (tmp_path / "sheet.html", 703),
+    ]
+    frames = "".join(f'<iframe src="{page}" width="{wide}" height="900"></iframe>' for page, wide in shown)
     (tmp_path / "look.html").write_text(frames + LOOK)
     done = subprocess.run(
         [
@@ -260,7 +274,11 @@ def test_in_a_browser_it_fits_filters_shows_values_and_unfolds_for_print(results
         ],
         capture_output=True, text=True, check=True, timeout=240,
     )  # fmt: skip
-    for seen in json.loads(re.search(r'<pre id="seen">(.*?)</pre>', done.stdout)[1]):
+    *screens, printed = json.loads(re.search(r'<pre id="seen">(.*?)</pre>', done.stdout)[1])
+    assert (printed["cut"], printed["shown"]) == (0, 2), "on paper nothing is hidden"
+    assert printed["ground"] == "rgb(255, 255, 255)"
+    for seen in screens:
+        assert (seen["large"], seen["shown"]) == (0, 1)
         assert seen["wide"] <= 0, "nothing runs out of the page"
         assert (seen["maps"], seen["map"]) == (1, "landscape_smooth-a_ta")
         assert seen["off"] == 0

@@ -11,6 +11,7 @@ import synthetic_truth
 from click.testing import CliRunner
 
 from hpo_bench import api
+from hpo_bench.benchmark import answer
 from hpo_bench.benchmark.regret import taken
 from hpo_bench.benchmark.replay.pool import recorded
 from hpo_bench.benchmark.replay.problem import ReplayedLandscape
@@ -102,6 +103,8 @@ def test_a_benchmark_says_what_recommendations_are_worth(root: Path, tmp_path: P
         100 * (own["reported"] - own["best_so_far"]).mean(), abs=1e-9
     )
     assert found["beats"]["end"]["gp-bo"] == pytest.approx((own["best_so_far"] > replay.base).mean())
+    found["optimism"]["end"]["gp-bo"] = {"value": -3.8, "low": -5.0, "high": 0.2}
+    assert "is 3.80 [-0.20, 5.00] points too low." in answer.sentences(content)["What its score promises"]
     page = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
     assert "Half of the examples, the same for all runs" in page
 

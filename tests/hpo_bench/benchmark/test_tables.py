@@ -36,7 +36,7 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
     }
     band = {name + suffix: [0.8, 1.2] for name in names for suffix in ("", "_all", "_sound")}
     return {
-        "landscapes": [{}] * 4,
+        "landscapes": [{"pair": name} for name in "abcd"],
         "sound": 4,
         "noisy": False,
         "null_band": dict.fromkeys(counted, band),
@@ -101,6 +101,7 @@ def test_comparisons_are_shown_with_their_verdicts():
         "probability": {"better": 0.998, "equivalent": 0.002, "worse": 0.0}, "verdict": "better",
     }  # fmt: skip
     found = content(counted={"end": 4, "t>=10": 4})
+    found["landscapes"] = [{"pair": name} for name in "abcdef"]
     found["comparisons"] = {
         "reference": "gp-bo", "at": {"end": [{**one, "verdict": "open", "p_holm": None}], "t>=10": [one]},
     }  # fmt: skip
@@ -108,6 +109,9 @@ def test_comparisons_are_shown_with_their_verdicts():
     assert table.columns[0] == "GP-BO against"
     assert table.rows[0].cells == ("0.80 [0.40, 1.60]", "3 : 1", "<.01", ">.99 / <.01 / <.01", "better", "open")
     assert comparison_sentence(found) == "GP-BO is significantly better than Random (from t = 10 on)."
+    for pairs, said in (("aabb", "2 pairs are"), ("aaaa", "One pair is")):
+        found["landscapes"] = [{"pair": name} for name in pairs]
+        assert comparison_sentence(found).startswith(f"{said} too few to call a difference significant or not")
     found["comparisons"]["at"] = {"end": [], "t>=10": []}
     assert (comparisons(found), comparison_sentence(found)) == (None, "")
 
@@ -135,7 +139,7 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
     ("said", "expected"),
     [
         (number(None), "–"), (number(0.0), "0.00"), (number(0.0049), "<0.01"), (number(0.005), "0.01"),
-        (number(123.4), "123"), (number(-0.004), "-0.00"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
+        (number(123.4), "123"), (number(-0.004), ">-0.01"), (number(-123.4), "-123"), (number(-0.2), "-0.20"),
         (probability(0.25), ".25"), (probability(None), "–"),
         (interval(figures(None)), "–"), (brackets([None, None]), "–"),
         (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),

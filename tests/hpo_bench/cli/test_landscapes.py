@@ -273,3 +273,10 @@ def test_sweeps_over_decades_are_hinted_at_mapped_and_drawn(tmp_path: Path, monk
         cli, ["run", "-l", "x/y", "-o", "random", "--seeds", "2", "--budget", "5", "-j", "1", "--no-report"]
     )
     assert ran.exit_code == 0, ran.output
+
+
+def test_a_landscape_that_is_not_there_is_said_before_a_package_is_missed(folder: Path) -> None:
+    refused = run("export", "carps", "nope", "--out", folder / "tasks")
+    assert isinstance(refused.exception, UnknownLandscapeError)
+    assert "nope" in str(refused.exception)
+    assert not (folder / "tasks").exists()

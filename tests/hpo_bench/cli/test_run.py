@@ -56,8 +56,11 @@ def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
         for figures in one["at"].values():
             assert {"median_ror", "geometric_mean_ror", "ratio_of_means", "mean_regret"} <= set(figures)
             assert (figures["mean_regret"]["low"], figures["mean_regret"]["high"]) == (None, None), "of two pairs"
-    assert "There are no intervals, which take landscapes of 3 pairs or more, or of one alone." in out
-    assert "There are no intervals, which take 3 seeds or more (--seeds)." in hpo_bench(*QUICK, "-l", "smooth-a/ta")[1]
+    assert (
+        "There are no intervals, which take landscapes of 3 pairs or more, or of one alone; luck alone is simulated."
+        in out
+    )
+    assert "There are no intervals, which take 3 seeds or more (--seeds);" in hpo_bench(*QUICK, "-l", "smooth-a/ta")[1]
     assert "no intervals" not in hpo_bench(*QUICK, "-l", "smooth-a/ta", "--seeds", 3)[1]
     for found in content["exclusions"].values():
         assert found["counted"] + found["excluded"] == 2

@@ -59,8 +59,31 @@ def test_marks_say_what_they_are_and_take_the_colours_of_a_page():
     assert "var(--ink)" in shown
     assert "#1f2933" not in shown
     names = re.findall(r' id="([^"]*)"', shown)
-    assert "mine-figure_1" in names
-    pointed = set(re.findall(r"url\(#([^)]+)\)", shown))
+    pointed = set(re.findall(r"url\(#([^)]+)\)", shown)) | set(re.findall(r'href="#([^"]+)"', shown))
     assert any("fill: url(#" in one for one in re.findall(r'style="([^"]*)"', shown)), "a hatch"
-    assert pointed <= set(names)
+    assert len(set(names)) == len(names)
+    assert pointed == set(names)
+    assert all(name.startswith("mine-") for name in names)
     assert "b &lt;" in shown
+
+
+def test_in_a_page_a_figure_has_the_same_marks_in_half_the_bytes():
+    with house_style():
+        figure = blank(9.2, 4)
+        axis = figure.subplots()
+        row = axis.plot(np.linspace(0, 1, 500), np.random.default_rng(0).random(500), "s", mec="#cc3f00")[0]
+        tell(row, optimizer="cma-es", words=[f"mark {i}" for i in range(500)])
+    svg = encode(figure, "made up")["svg"]
+    shown = inline(svg, "mine")
+    assert len(shown) < 0.6 * len(svg)
+    assert "#ffffff" not in shown, "it stands on the page's ground"
+    whole, light = ElementTree.fromstring(svg), ElementTree.fromstring(shown.replace("<svg", f'<svg xmlns="{SVG}"'))  # noqa: S314
+    before, after = ([one for one in root.iter(f"{{{SVG}}}use") if len(one)] for root in (whole, light))
+    assert [one[0].text for one in after] == [one[0].text for one in before] == [f"mark {i}" for i in range(500)]
+    moved = [
+        float(one.get(key)) - float(other.get(key)) for one, other in zip(before, after, strict=True) for key in "xy"
+    ]
+    assert np.abs(moved).max() <= 0.01, "points"
+    (group,) = (one for one in light.iter(f"{{{SVG}}}g") if len(one) == 500)
+    assert "stroke: #cc3f00" in group.get("style")
+    assert "--width: 662.4pt" in light.get("style")
