@@ -7,7 +7,7 @@ rounded to the base's dtype, in which short steps would be lost.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -54,19 +54,21 @@ class _Step:
     transposed: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class AdaptedModel(StoredModel):
     """A base with a LoRA; what is stored is the base's.
 
     Attributes:
+        base: What it is laid over.
         adapter: Folder of the LoRA.
         steps: What is added to which tensor in memory.
         replaced: What stands instead of a tensor in memory, by its name in the adapter.
     """
 
-    adapter: Path = field(default_factory=Path)
-    steps: Mapping[str, _Step] = field(default_factory=dict)
-    replaced: Mapping[str, str] = field(default_factory=dict)
+    base: StoredModel
+    adapter: Path
+    steps: Mapping[str, _Step]
+    replaced: Mapping[str, str]
 
     @classmethod
     def on(cls, base: StoredModel, folder: Path, *, base_source: str) -> "AdaptedModel":
@@ -130,8 +132,8 @@ class AdaptedModel(StoredModel):
             tensors[ours] = TensorInfo(stored[name].shape, stored[name].dtype, _WEIGHTS)
         return cls(
             checkpoint=base.checkpoint, skeleton=base.skeleton, sources=base.sources, tensors=tensors,
-            unused=base.unused, note=_described(config, steps, replaced), adapter=folder, steps=steps,
-            replaced=replaced,
+            unused=base.unused, note=_described(config, steps, replaced), base=base, adapter=folder,
+            steps=steps, replaced=replaced,
         )  # fmt: skip
 
     @property
@@ -143,8 +145,7 @@ class AdaptedModel(StoredModel):
         """Read one tensor with the adapter's step, by its name in memory; errors as for the base's."""
         adapter = open_tensors(self.adapter / _WEIGHTS)
         own = self.replaced.get(name)
-        # Dataclasses with slots are made anew, and `super()` would still be of the first.
-        tensor = adapter.get_tensor(own) if own else StoredModel.tensor(self, name)
+        tensor = adapter.get_tensor(own) if own else self.base.tensor(name)
         if (step := self.steps.get(name)) is None:
             return tensor
         a, b = (adapter.get_tensor(each).float() for each in (step.a, step.b))

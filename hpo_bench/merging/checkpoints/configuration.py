@@ -12,6 +12,8 @@ from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
 
 # Weights of equal shape mean something else when one of these differs.
 _FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation", "experts")
+_NOT_IN_PARTS = ("activation", "rope scaling", "sliding window")
+"""Facts that a file such as GGUF leaves to the architecture."""
 _EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 # What `facts` hold, by the names that configurations have for it.
 _COMPARED = (
@@ -53,6 +55,7 @@ class Configuration:
         text: transformers' configuration of the language model.
         whole: That of the whole model.
         sees: Whether it is of a model that is also shown pictures.
+        partial: Whether it is of a file that does not hold all, so that some are transformers' defaults.
     """
 
     model_type: str
@@ -62,6 +65,7 @@ class Configuration:
     text: Any = field(repr=False)
     whole: Any = field(repr=False)
     sees: bool
+    partial: bool = False
 
     @classmethod
     def read(cls, folder: Path, *, trust_remote_code: bool = False) -> "Configuration":
@@ -121,6 +125,11 @@ class Configuration:
         sees = getattr(config, "vision_config", None) is not None or config.model_type in IMAGE_TEXT_TO_TEXT
         return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, config, sees)
 
+    @property
+    def plain(self) -> bool:
+        """Whether it is a language model's, as its folder has it."""
+        return not (self.sees or self.partial)
+
     def as_stored(self, *, tied: bool) -> "Configuration":
         """The same with what the weights tell of the head, which is what counts."""
         return replace(self, tied=tied, facts={**self.facts, "tied embeddings": tied})
@@ -135,8 +144,9 @@ def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
     ours = configurations["vlm"].facts
     findings = []
     for role in ("base", "expert"):
+        unsaid = ("architecture", *(_NOT_IN_PARTS if configurations[role].partial else ()))
         for fact, theirs in configurations[role].facts.items():
-            if theirs == ours[fact] or fact == "architecture":
+            if theirs == ours[fact] or fact in unsaid:
                 continue
             what = f"{fact}: {ours[fact]} in the VLM, {theirs} in the {role}"
             if fact in _FATAL:
@@ -168,6 +178,8 @@ def compare_functions(configurations: Mapping[str, Configuration]) -> list[Findi
                 findings.append(Finding("error", f"{what}, {why}; these cannot be merged"))
                 continue
             findings.append(Finding("note", f"{what}; they compute alike, as was tried on small models of both"))
+        if configurations[role].partial:
+            continue
         for name in numbers_apart(ours, theirs, besides=_COMPARED):
             what = f"{name}: {getattr(ours, name)} in the VLM, {getattr(theirs, name)} in the {role}"
             if name.endswith(("_act", "_activation")):

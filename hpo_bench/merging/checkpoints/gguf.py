@@ -1,16 +1,19 @@
 """A language model in one GGUF file, as llama.cpp has it: transformers brings it back into its own names and shapes."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import redirect_stderr
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from hpo_bench.display.words import first_line
+from hpo_bench.display.words import first_line, some
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo
 from hpo_bench.merging.checkpoints.configuration import Configuration
@@ -20,6 +23,10 @@ from hpo_bench.merging.memory import check_memory
 from hpo_bench.merging.quiet import quiet
 
 _WHOLE = ("F32", "F16", "BF16")
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
+_FOLLOWING = ("rope_freqs.", "rope_factors_")
+"""How names of tensors begin that follow from the configuration."""
+_SIZES = {".attention.key_length": "head_dim", ".expert_feed_forward_length": "moe_intermediate_size"}
 _SMALL_BLOCKS = ("Q2_K", "Q3_K", "Q6_K")
 """Kinds in which 16 values share a scale; in the others there are 32 at least."""
 _ROWS = 64
@@ -43,7 +50,7 @@ class UnpackedModel(StoredModel):
 
 def is_gguf(place: Path) -> bool:
     """Whether a place is a GGUF file."""
-    return place.suffix == ".gguf" and place.is_file()
+    return place.suffix.lower() == ".gguf" and place.is_file()
 
 
 def open_gguf(file: Path) -> tuple[UnpackedModel, Configuration]:
@@ -57,21 +64,16 @@ def open_gguf(file: Path) -> tuple[UnpackedModel, Configuration]:
             f"{file} is a GGUF file, which needs the package gguf: pip install 'hpo-bench[gguf]'; or give the folder "
             "of the original weights in safetensors, which are exact"
         )
+    if _PART.search(file.stem):
+        raise MergeError(f"{file} is one part of a GGUF file; put them together (`llama-gguf-split --merge`)")
     _check_memory(file)
-    from transformers import AutoConfig, AutoModelForCausalLM
-
-    where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
-    try:
-        with quiet():
-            config = AutoConfig.from_pretrained(file.parent, **where)
-            model: Any = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **where)
-    except Exception as error:  # whatever a broken file or an unknown architecture makes transformers raise
-        raise MergeError(f"{file}: cannot be read: {first_line(error)}; use the original weights") from error
-    configuration = Configuration.of(config)
+    model, missing = _loaded(file)
+    configuration = replace(Configuration.of(model.config), partial=True)
     state = {name: tensor.detach() for name, tensor in model.state_dict().items()}
     if configuration.tied:
         head = Skeleton.of(configuration).head
         state = {name: tensor for name, tensor in state.items() if name != head}
+    _check_complete(file, state, missing)
     tensors = {name: TensorInfo(tuple(each.shape), each.dtype, file.name) for name, each in state.items()}
     checkpoint = Checkpoint(folder=file, tensors=tensors, files=(file.name,))
     unpacked = UnpackedModel(
@@ -80,6 +82,54 @@ def open_gguf(file: Path) -> tuple[UnpackedModel, Configuration]:
         state=state,
     )  # fmt: skip
     return unpacked, configuration
+
+
+def _loaded(file: Path) -> tuple[Any, set[str]]:
+    """The model, and what of it the file lacks, which transformers fills with random weights."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    where: dict[str, Any] = {"gguf_file": file.name, "local_files_only": True}
+    try:
+        with quiet(), redirect_stderr(StringIO()):  # which takes transformers' bars as well
+            config = AutoConfig.from_pretrained(file.parent, **where)
+            _complete(config, _reader(file).fields)
+            loaded: Any = AutoModelForCausalLM.from_pretrained(
+                file.parent, config=config, dtype=torch.float32, output_loading_info=True,
+                ignore_mismatched_sizes=True, **where,
+            )  # fmt: skip
+    except Exception as error:  # whatever a broken file or an unknown architecture makes transformers raise
+        why = first_line(error).rstrip(".")
+        raise MergeError(f"{file}: cannot be read: {why}; use the original weights") from error
+    model, info = loaded
+    if unlike := {name for name, *_ in info["mismatched_keys"]}:
+        raise MergeError(f"{file}: transformers does not read how large {some(unlike)} are; use the original weights")
+    return model, set(info["missing_keys"])
+
+
+def _complete(config: Any, fields: Mapping[str, Any]) -> None:
+    """Take over sizes that the file says and transformers does not read, and numbers as they were before float32."""
+    written = config.to_dict()
+    for key, name in _SIZES.items():
+        size = next((field for full, field in fields.items() if full.endswith(key)), None)
+        # Gemma 4 says by it how large some heads are, and transformers knows that.
+        if size is not None and name in written and "global_head_dim" not in written:
+            setattr(config, name, int(size.parts[size.data[0]][0]))
+    for name, value in list(vars(config).items()):
+        if isinstance(value, float) and float(np.float32(value)) == value:
+            setattr(config, name, float(str(np.float32(value))))
+
+
+def _check_complete(file: Path, state: Mapping[str, torch.Tensor], missing: set[str]) -> None:
+    """Refuse a file of which transformers does not take all, or which lacks something of its architecture."""
+    if absent := missing & set(state):
+        raise MergeError(f"{file} lacks weights of its own architecture: {some(absent)}; use the original weights")
+    stored = [tensor for tensor in _reader(file).tensors if not str(tensor.name).startswith(_FOLLOWING)]
+    more = sum(int(tensor.n_elements) for tensor in stored) - sum(tensor.numel() for tensor in state.values())
+    if more:
+        raise MergeError(
+            f"{file} holds {more:,} weights that transformers does not take, or takes twice, of {len(stored)} tensors; "
+            "use the original weights"
+        )
 
 
 def read_tokens(file: Path) -> dict[str, int]:

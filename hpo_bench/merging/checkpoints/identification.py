@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from hpo_bench.display.words import first_line
+from hpo_bench.display.words import first_line, some
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.source import INDEX
 from landscapes.written import TEXT_LIMIT, check_regular, read_json
@@ -13,8 +13,9 @@ SINGLE = "model.safetensors"
 ADAPTER = "adapter_config.json"
 _CARD = "README.md"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+_GGUF = "*.gguf"
 _OF_OTHERS = {
-    "*.gguf": "GGUF, which llama.cpp reads and which is mostly quantised",
+    _GGUF: "GGUF, which llama.cpp reads and which is mostly quantised",
     "*.onnx": "ONNX",
     "onnx/*.onnx": "ONNX",
     "*.h5": "TensorFlow's format",
@@ -44,7 +45,7 @@ def check_is_model(folder: Path) -> None:
         MergeError: If it is an adapter, quantised, or in another format; says which, of what, and what to do.
     """
     if folder.is_file():
-        what = "a GGUF file" if folder.suffix == ".gguf" else "a file"
+        what = "a GGUF file" if folder.suffix.lower() == ".gguf" else "a file"
         raise MergeError(f"{folder} is {what}; give the folder of a model in safetensors, with its {CONFIG}")
     if (folder / ADAPTER).is_file():
         raise MergeError(f"{folder} {_adapter(folder)}")
@@ -67,9 +68,8 @@ def describe_absent_weights(folder: Path) -> str:
             f"{pickles[0]} is a pickle, and loading a pickle runs whatever code its author put in it, so it is "
             "refused; convert it to safetensors (`save_pretrained` does), or use a revision that has them"
         )
-    for pattern, what in _OF_OTHERS.items():
-        if files := _found(folder, pattern):
-            return f"{files[0]} is in {what}{made_of(folder)}; use the original weights in safetensors"
+    if other := _of_others(folder):
+        return other
     if shards := _found(folder, "model-*-of-*.safetensors"):
         return f"has shards such as {shards[0]} but not their {INDEX}; fetch it"
     if files := _found(folder, *_ORIGINAL):
@@ -77,8 +77,20 @@ def describe_absent_weights(folder: Path) -> str:
     if variants := _found(folder, "model.*.safetensors", "model.*.safetensors.index.json"):
         return f"{variants[0]} is a variant, which is loaded only where it is asked for; rename it to {SINGLE}"
     if folder.resolve().parent.name == "snapshots":
-        return "it has no weights in safetensors on the hub; pickles, GGUF and others' formats are not fetched"
+        return (
+            "it has no weights in safetensors on the hub; pickles, GGUF and others' formats are not fetched; a GGUF "
+            "file that you fetch yourself may be named as base or expert"
+        )
     return f"neither {SINGLE} nor {INDEX} is in it"
+
+
+def _of_others(folder: Path) -> str:
+    """What of another format a folder holds, and what to do; "" if nothing."""
+    for pattern, what in _OF_OTHERS.items():
+        if files := _found(folder, pattern):
+            itself = ", or name the file itself, as base or expert" if pattern == _GGUF else ""
+            return f"{some(files, 1)} is in {what}{made_of(folder)}; use the original weights in safetensors{itself}"
+    return ""
 
 
 _ORIGINAL_FORMAT = (
@@ -104,9 +116,8 @@ def _without_configuration(folder: Path) -> str:
         return f"one is in {found.parent.name}: is that the model's folder?"
     if (folder / "model_index.json").is_file():
         return "this is a pipeline of diffusers, which holds several models"
-    for pattern, what in _OF_OTHERS.items():
-        if files := _found(folder, pattern):
-            return f"{files[0]} is in {what}{made_of(folder)}; use the original weights in safetensors"
+    if other := _of_others(folder):
+        return other
     if files := _found(folder, *_ORIGINAL):
         return f"{files[0]} is {_ORIGINAL_FORMAT}"
     return "is this the folder of a Hugging Face checkpoint?"

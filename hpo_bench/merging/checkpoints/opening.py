@@ -45,7 +45,9 @@ def open_models(
         MergeError: If one cannot be read, or is not of the kind that its role asks for.
     """
     lora = is_adapter(folders["expert"])
-    unpacked = {role: open_gguf(place) for role, place in folders.items() if role != "vlm" and is_gguf(place)}
+    files = {role: place for role, place in folders.items() if role != "vlm" and is_gguf(place)}
+    read = {place: open_gguf(place) for place in set(files.values())}
+    unpacked = {role: read[place] for role, place in files.items()}
     own = {role: folder for role, folder in folders.items() if role not in unpacked and not (role == "expert" and lora)}
     checkpoints = {role: Checkpoint.open(folder) for role, folder in own.items()}
     configurations = {
@@ -60,7 +62,7 @@ def open_models(
         )
         for role, checkpoint in checkpoints.items()
     }
-    opened |= {role: Opened(model, read, folders[role]) for role, (model, read) in unpacked.items()}
+    opened |= {role: Opened(model, told, folders[role]) for role, (model, told) in unpacked.items()}
     if lora:
         base, folder = opened["base"], folders["expert"]
         adapted = AdaptedModel.on(base.model, folder, base_source=sources["base"])

@@ -101,7 +101,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
     """
     itemsize = alignment.stored_dtype.itemsize
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
-    plain = next((role for role in ("base", "expert") if not alignment.configurations[role].sees), None)
+    plain = next((role for role in ("base", "expert") if alignment.configurations[role].plain), None)
     config = _config(alignment, plain)
     vlm = alignment.models["vlm"].folder
     auxiliary_files(vlm, TOKENIZER)  # refused before any work
@@ -128,7 +128,8 @@ def _config(alignment: Alignment, plain: str | None) -> Mapping[str, object]:
 
     Args:
         alignment: Of the pair.
-        plain: Which of base and expert is a language model, and not the language part of a VLM; None if neither is.
+        plain: Which of base and expert is a language model's folder, and neither the language part of a VLM nor GGUF;
+            None if neither is.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 

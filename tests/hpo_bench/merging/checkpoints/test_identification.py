@@ -142,7 +142,10 @@ KINDS = [
         rf"is (a LoRA adapter of owner/parent and no model of its own; {MERGED_IN}|no LoRA of this base: .* of own)",
     ),
     (adapter_beside_the_model, rf"a LoRA adapter of owner/parent, which transformers adds .*; {MERGED_IN}, or move"),
-    (gguf, r"no config\.json; model-Q4_K_M\.gguf is in GGUF, .*, of owner/parent; use the original weights"),
+    (
+        gguf,
+        r"no config\.json; model-Q4_K_M\.gguf is in GGUF, .*, of owner/parent; use the original .*, or name the file itself",
+    ),
     (gguf_with_configuration, r"ggml-model-f16\.gguf is in GGUF, .*, of owner/parent; use the original weights"),
     (pickles, r"pytorch_model-00001-of-00002\.bin is a pickle, .* convert it to safetensors"),
     (original, r"consolidated\.safetensors is the original format of the model's authors; use its conversion"),
@@ -207,7 +210,8 @@ def test_a_file_is_no_folder(folder: Path) -> None:
     file.write_bytes(b"GGUF")
     pair = Pair.of(base=str(folder / "base"), vlm=str(folder / "vlm"), expert=str(file))
     with pytest.raises(
-        MergeError, match=r"model\.gguf is a GGUF file, which needs the package gguf.*or give the folder"
+        MergeError,
+        match=r"model\.gguf(: cannot be read| is a GGUF file, which needs the package gguf.*or give the folder)",
     ):
         diagnose(pair)
 
