@@ -11,6 +11,10 @@ from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
 from hpo_bench.recording.journal import JournalEntry
+from landscapes.terms import ELSEWHERE, OWN
+
+SHIPPED = Path("landscapes/recorded")
+"""Of a clone of this project, where what ships is recorded."""
 
 EXAMPLES = """\b
 Examples:
@@ -34,12 +38,15 @@ Examples:
     "there), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
 )
 @PAIRS
-@out("the recording goes to PAIR/METHOD in it, a held-out one to a folder in that", default=Path("landscapes/recorded"))
+@out(
+    "the recording goes to PAIR/METHOD in it, a held-out one to a folder in that",
+    shown=f"{OWN}, where every command finds it by name; {SHIPPED} for pairs that are built",
+)
 @MASK_SEED
 @THREADS
 @COLUMNS
 def command(
-    *, pair: str, method: str, design: str, pairs: Path, out: Path, mask_seed: int, threads: int, **named: Any
+    *, pair: str, method: str, design: str, pairs: Path, out: Path | None, mask_seed: int, threads: int, **named: Any
 ) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 
@@ -50,9 +57,12 @@ def command(
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import find_pair
     from hpo_bench.merging.methods import registry
+    from landscapes.catalogue import names
 
     name = registry.tunable(method).name
     found = with_columns(find_pair(pair, pairs), Columns.named(**named))
+    begun = (SHIPPED / found.name).exists()
+    place = out or (SHIPPED if begun or (found.tier or ELSEWHERE) != ELSEWHERE else OWN)
 
     import torch
     from transformers.utils.logging import disable_progress_bar
@@ -66,14 +76,15 @@ def command(
         folder = record(
             found,
             method,
-            out,
+            place,
             design=design,
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
         )
     say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
     # With the folder, because one of the same name may ship.
-    say(f"next: hpo-bench landscapes check {found.name}/{name} --landscapes-dir {out}")
+    elsewhere = "" if place == OWN and f"{found.name}/{name}" not in names() else f" --landscapes-dir {place}"
+    say(f"next: hpo-bench landscapes check {found.name}/{name}{elsewhere}")
 
 
 def _describe(entry: JournalEntry) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
+from hpo_bench.merging.checkpoints.identification import ADAPTER, is_adapter
 from hpo_bench.merging.manifest import FACTS, FILE, ROLES, Manifest, PairFacts
 from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.source import INDEX, HubModel, parse_path, parse_source
@@ -155,7 +156,7 @@ class Pair(PairFacts):
         return described
 
     def file_hashes(self) -> dict[str, dict[str, str]]:
-        """SHA-256 of every safetensors file of each role, and of the examples if there are any."""
+        """SHA-256 of every file of each role that decides its weights, and of the examples if there are any."""
         found = {}
         for role in ROLES:
             folder = self._local(role)
@@ -163,6 +164,8 @@ class Pair(PairFacts):
                 found[role] = {folder.name: _sha256(folder)}
                 continue
             names = {path.name for path in folder.glob("*.safetensors")} | _shards_below(folder)
+            if is_adapter(folder):
+                names.add(ADAPTER)  # by how much its steps are multiplied
             found[role] = {name: _sha256(folder / name) for name in sorted(names)}
         if self.examples_file is not None or "examples" in self.evaluation:
             found["examples"] = {name: _sha256(path) for name, path in self._examples_files().items()}

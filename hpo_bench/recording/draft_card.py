@@ -1,6 +1,7 @@
 """The card of a recording, drafted before a model is loaded, so that what will not do for one is refused in time."""
 
 import shlex
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -17,7 +18,7 @@ from hpo_bench.recording.designs import Design
 from landscapes import card
 from landscapes.errors import InvalidCardError
 from landscapes.outcomes import EVERY
-from landscapes.terms import DOMAINS, ELSEWHERE, METHODS
+from landscapes.terms import ELSEWHERE, METHODS
 
 EXACT_MATCH = "exact match of the whole answer, by teacher-forced greedy decoding"
 
@@ -52,15 +53,12 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
     columns = f" {shlex.join(pair.typed)}" if pair.typed else ""
     masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
-    for key, hint in (("domain", f" ({', '.join(DOMAINS)})"), ("benchmark", "")):
-        if not getattr(pair, key):
-            raise UsageError(f"{_source(pair)}: {key} is missing; the card of a landscape needs it{hint}")
     keys = {
         "name": f"{pair.name}/{kind.name}",
         "pair": pair.name,
         "tier": pair.tier or ELSEWHERE,
-        "domain": pair.domain,
-        "benchmark": pair.benchmark,
+        "domain": pair.domain or "other",
+        "benchmark": pair.benchmark or _asked(pair),
         "method": kind.name if kind.name in METHODS else "other",
         "parameters": plan.parameters,
         "base": f"{pair.name}/{base.name}" if isinstance(base, Path) else str(base),
@@ -69,7 +67,8 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         "merge_options": {
             "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
             **(kind.mergekit or {"method": plan.method}),
-            "dtype": "float32",
+            "dtype": pair.merge.dtype,
+            **{part: False for part, merged in asdict(pair.merge).items() if merged is False},
             **masks,
         },
         "design": plan.name,
@@ -77,7 +76,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         "units": "fraction correct",
         "split_rule": SPLIT_RULE,
         "n_examples": {split: {EVERY: LEAST} for split in SPLITS},
-        "licence": "CC-BY-4.0",
+        "licence": "not stated" if (pair.tier or ELSEWHERE) == ELSEWHERE else "CC-BY-4.0",
         "date": date.today().isoformat(),
         "command": f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}{columns}",
         "notes": pair.notes,
@@ -86,6 +85,14 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         return card.Card.of(keys, _source(pair))
     except InvalidCardError as error:
         raise UsageError(f"{error} (for the card of its landscape)") from error
+
+
+def _asked(pair: Pair) -> str:
+    """What is asked, for a pair that does not call it anything."""
+    tasks = section(pair).get("tasks")
+    if tasks is not None:
+        return ", ".join(map(str, tasks)) if isinstance(tasks, list) else str(tasks)
+    return pair.examples.name if pair.examples_file or "examples" in section(pair) else pair.name
 
 
 def _source(pair: Pair) -> Path:

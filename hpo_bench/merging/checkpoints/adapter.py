@@ -153,11 +153,6 @@ class AdaptedModel(StoredModel):
         return tensor.float() + (delta.T if step.by_row or step.transposed else delta)
 
 
-def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter and no model of its own."""
-    return (folder / ADAPTER).is_file() and not any(folder.glob("model*.safetensors"))
-
-
 def _in_memory(base: StoredModel, name: str) -> str | None:
     """The base's name in memory for what an adapter calls a tensor, perhaps by an older version's names."""
     sources, _ = base.skeleton.sources([name])

@@ -35,6 +35,11 @@ def read_config(folder: Path) -> dict[str, Any]:
     return read_mapping(folder / CONFIG)
 
 
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model of its own."""
+    return (folder / ADAPTER).is_file() and not any(folder.glob("model*.safetensors"))
+
+
 _TEXTS = (".json", ".jinja", ".txt")
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.checkpoints.adapter import AdaptedModel, is_adapter
+from hpo_bench.merging.checkpoints.adapter import AdaptedModel
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.gguf import is_gguf, open_gguf
-from hpo_bench.merging.checkpoints.identification import made_of
+from hpo_bench.merging.checkpoints.identification import is_adapter, made_of
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.skeleton import Skeleton
 from hpo_bench.merging.checkpoints.vocabulary import has_tokenizer

@@ -20,13 +20,16 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.merging.find import find_pair, ready_names
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.scope import MergeScope
 from hpo_bench.recording import designs
 from hpo_bench.recording import record as recorder
+from hpo_bench.recording.draft_card import draft
 from hpo_bench.recording.journal import Journal, JournalEntry
 from hpo_bench.recording.record import JOURNAL, record
 from landscapes import catalogue
@@ -95,9 +98,11 @@ import torch
 from transformers.utils.logging import disable_progress_bar
 from hpo_bench.recording import record as recording
 from hpo_bench.recording.journal import Journal
+from hpo_bench.merging.find import find_pair, ready_names
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.scope import MergeScope
 
 disable_progress_bar()
 torch.set_num_threads(1)
@@ -328,9 +333,7 @@ class TestBeforeTheFirstMerge:
             ({"name": ""}, "name"),
             ({"name": "a/b"}, "name"),
             ({"tier": "giga"}, "tier"),
-            ({"domain": ""}, "domain"),
             ({"domain": "music"}, "domain"),
-            ({"benchmark": ""}, "benchmark"),
         ],
     )
     def test_what_will_not_do_for_a_card_names_the_pair_s_file_and_key(
@@ -340,6 +343,26 @@ class TestBeforeTheFirstMerge:
             record(replace(small_pair, **changes), "ta", tmp_path / "in" / "out")
         assert "card.yaml" not in str(caught.value)
         assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+
+    def test_a_pair_needs_no_more_than_its_models_and_examples(self, small_pair: Pair) -> None:
+        plain = replace(small_pair, tier="", domain="", benchmark="", licence="", notes="")
+        plan = designs.study("ta", mask_seed=0)
+        card = draft(plain, plan, 0)
+        assert (card.tier, card.domain, card.benchmark, card.licence) == (
+            "elsewhere", "other", "examples.parquet", "not stated",
+        )  # fmt: skip
+        asked = replace(plain, examples_file=None, evaluation={"kind": "lmms-eval", "tasks": ["a", "b"]})
+        assert draft(asked, plan, 0).benchmark == "a, b"
+
+    def test_what_is_merged_and_in_which_dtype_is_on_the_card_and_not_mixed(self, small_pair: Pair) -> None:
+        plan = designs.study("ta", mask_seed=0)
+        other = replace(small_pair, merge=MergeScope(dtype="bfloat16", embeddings=False))
+        found = draft(other, plan, 0).merge_options
+        assert found == draft(small_pair, plan, 0).merge_options | {"dtype": "bfloat16", "embeddings": False}
+
+    @pytest.mark.parametrize("name", ready_names())
+    def test_every_ready_pair_makes_a_card(self, name: str) -> None:
+        draft(find_pair(name), designs.study("ties", mask_seed=0), 0)
 
     def test_a_misspelt_column_of_answers_is_named(self, small_pair: Pair, tmp_path: Path) -> None:
         table = pq.read_table(small_pair.examples)

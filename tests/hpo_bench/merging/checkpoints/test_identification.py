@@ -144,7 +144,7 @@ KINDS = [
     (adapter_beside_the_model, rf"a LoRA adapter of owner/parent, which transformers adds .*; {MERGED_IN}, or move"),
     (
         gguf,
-        r"no config\.json; model-Q4_K_M\.gguf is in GGUF, .*, of owner/parent; use the original .*, or name the file itself",
+        r"no config\.json; model-Q4_K_M\.gguf is in GGUF, .*, of owner/parent; use .*, or name the file itself",
     ),
     (gguf_with_configuration, r"ggml-model-f16\.gguf is in GGUF, .*, of owner/parent; use the original weights"),
     (pickles, r"pytorch_model-00001-of-00002\.bin is a pickle, .* convert it to safetensors"),

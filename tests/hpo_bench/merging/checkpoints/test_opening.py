@@ -82,6 +82,16 @@ def test_a_step_is_scale_times_b_times_a(made: Callable[..., Path], tmp_path: Pa
     torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-7)
 
 
+def test_by_how_much_a_lora_is_multiplied_is_among_what_decides_a_merge(base: Path, tmp_path: Path) -> None:
+    folder = lora(base, tmp_path / "lora")
+    pair = Pair.of(base=str(base), vlm=str(base), expert=str(folder))
+    before = pair.file_hashes()
+    reconfigure(folder, lora_alpha=999)
+    after = pair.file_hashes()
+    assert {role for role in before if before[role] != after[role]} == {"expert"}
+    assert set(after["expert"]) == {"adapter_config.json", "adapter_model.safetensors"}
+
+
 def test_layers_that_store_their_weights_transposed_are_known(tmp_path: Path) -> None:
     config = transformers.GPT2Config(n_embd=16, n_layer=1, n_head=2, vocab_size=20, n_positions=16)
     torch.manual_seed(0)
