@@ -118,7 +118,9 @@ def command(
     ):
         console.print(line, highlight=False, soft_wrap=True)
     loaded = sessions[0].loaded
-    timed = time_evaluators(found, loaded) if loaded is not None and generates(found) else []
+    timed = []
+    if loaded is not None and generates(found):
+        timed = time_evaluators(found, loaded, left_out=lambda why: console.print(why, highlight=False, soft_wrap=True))
     console.print(recommendation(found, timed, examples=made.validation), highlight=False, soft_wrap=True)
     losses = [f"loss, {name}" for name in METHODS]
     heads = ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses)

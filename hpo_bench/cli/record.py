@@ -80,6 +80,7 @@ def command(
             design=design,
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
+            warned=lambda what: say(f"Warning: {what}", err=True),
         )
     say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
     # With the folder, because one of the same name may ship.

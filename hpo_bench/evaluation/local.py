@@ -20,10 +20,8 @@ from hpo_bench.merging.pair import Pair
 from landscapes.written import Count, Text
 
 
-class BatchedScorer(Scorer, Protocol):
-    """A scorer that takes so many examples at once, and tells what it asks."""
-
-    batch_size: int
+class OutspokenScorer(Scorer, Protocol):
+    """A scorer that tells what it asks."""
 
     def check(self, examples: Sequence[Example]) -> None:
         """See that every example can be asked."""
@@ -32,6 +30,12 @@ class BatchedScorer(Scorer, Protocol):
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples."""
         ...
+
+
+class BatchedScorer(OutspokenScorer, Protocol):
+    """One that takes so many examples at once."""
+
+    batch_size: int
 
 
 _OF_GENERATED = ("max_new_tokens", "stop", "strip_thinking")
@@ -66,27 +70,18 @@ class LocalOptions(AnswerOptions):
         return self.metric != TEACHER_FORCED if self.generate is None else self.generate
 
 
-class LocalEvaluator:
-    """Scores the live model on examples from a file.
+class FileEvaluator:
+    """Scores a model on examples from a file.
 
     Args:
         benchmark: Both splits, and how they were understood.
-        scorer: What answers and scores.
+        scorer: What answers with a live model's weights, and scores.
     """
 
     follows_weights = True
 
-    def __init__(self, benchmark: ExampleSet, scorer: BatchedScorer) -> None:
+    def __init__(self, benchmark: ExampleSet, scorer: OutspokenScorer) -> None:
         self._benchmark, self._scorer = benchmark, scorer
-
-    @property
-    def batch_size(self) -> int:
-        """How many examples share a forward pass; may be lowered when memory runs out."""
-        return self._scorer.batch_size
-
-    @batch_size.setter
-    def batch_size(self, size: int) -> None:
-        self._scorer.batch_size = size
 
     def examples(self, split: Split) -> Sequence[Example]:
         """The examples on one side of the split."""
@@ -112,6 +107,28 @@ class LocalEvaluator:
         """What is asked and said about some examples, and how the benchmark was understood."""
         told = self._scorer.dialogue(model, examples)
         return replace(told, notes=(*self._benchmark.notes, *told.notes))
+
+
+class LocalEvaluator(FileEvaluator):
+    """Scores the live model itself on examples from a file.
+
+    Args:
+        benchmark: Both splits, and how they were understood.
+        scorer: What lets it answer in batches, and scores.
+    """
+
+    def __init__(self, benchmark: ExampleSet, scorer: BatchedScorer) -> None:
+        super().__init__(benchmark, scorer)
+        self._batched = scorer
+
+    @property
+    def batch_size(self) -> int:
+        """How many examples share a forward pass; may be lowered when memory runs out."""
+        return self._batched.batch_size
+
+    @batch_size.setter
+    def batch_size(self, size: int) -> None:
+        self._batched.batch_size = size
 
 
 def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LocalEvaluator:

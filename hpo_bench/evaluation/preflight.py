@@ -14,6 +14,7 @@ from hpo_bench.evaluation.base import Answers, Batched, Evaluator, checked
 from hpo_bench.evaluation.examples import SPLITS, Example
 
 HANDFUL = 8
+ALONE = "`batch_size: 1`"
 SINGLE_SECONDS = 60.0
 """For so long an evaluator is asked again about single examples."""
 
@@ -67,6 +68,7 @@ class Dialogue:
         single: The same when each is asked by itself.
         manner: How the questions are put, for a sentence.
         notes: What a user should know.
+        alone: The option under `evaluation` by which each example is asked by itself.
     """
 
     prompts: Sequence[str]
@@ -75,6 +77,7 @@ class Dialogue:
     single: Sequence[Any]
     manner: str
     notes: tuple[str, ...] = ()
+    alone: str = ALONE
 
 
 @runtime_checkable
@@ -156,6 +159,7 @@ def run_preflight(
             batched=_told(scored)[: len(single)],
             single=[_told(one)[0] for one in single],
             manner="",
+            alone=ALONE if isinstance(evaluator, Batched) else "",
         )
     notes = [*told.notes, *_company(examples, told, backend.get("dtype", "float32"))]
     if not scored.responses and (opened := {opened_by(prompt) for prompt in told.prompts} - {""}):
@@ -220,7 +224,9 @@ def _company(examples: Sequence[Example], told: Dialogue, dtype: str) -> list[st
         f"{len(differing)} of {len(told.single)} examples are answered otherwise in a batch than by themselves, such "
         f"as {example.id!r}: {str(one)[:80]} in company, {str(other)[:80]} alone"
     )
+    given = f"give {told.alone} under `evaluation`"
+    cure = given if told.alone else "let the evaluator ask about one example at a time"
     rounded = dtype not in ("float32", "float64")
     if rounded and len(differing) <= len(told.single) / 2:
-        return [f"{what}; rounding in half precision does that, and `batch_size: 1` under `evaluation` avoids it"]
-    raise EvaluationError(f"{what}; give `batch_size: 1` under `evaluation`, or mend the evaluator", kind="company")
+        return [f"{what}; rounding in half precision does that: {cure} to avoid it"]
+    raise EvaluationError(f"{what}; {cure}, or mend it", kind="company")

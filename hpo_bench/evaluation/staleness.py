@@ -9,14 +9,19 @@ import torch
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.engine.fingerprint import Fingerprint
+from hpo_bench.merging.methods.base import DENSITY
 from hpo_bench.merging.setting import MergeSetting
 
 FAR = 0.1
-"""Merges of settings that differ by less in each hyperparameter may well answer alike."""
-ENOUGH = 100
-"""Scores alone, without texts, prove something only on so many examples: of those neighbours differ on one or two."""
-ALIKE = 3
-"""So many merges far from each other whose answers are all the same were not what answered."""
+"""Merges of settings that differ by less in each hyperparameter may well answer alike, and so may those that differ in
+density alone."""
+ALIKE, REPEATED = 3, 400
+"""So many merges in a row, far from each other, were not what answered if the later ones repeat so many answers.
+
+Honest ones score a few dozen examples alike in most studies, and hundreds in next to none; a test tries it on recorded
+answers of each pair."""
+_WORD = 4
+"""Letters of a text that count as one answer."""
 _LOOKED_AT, _ELEMENTS = 3, 1 << 16
 
 
@@ -43,39 +48,42 @@ def unchanged_weights(model: Any) -> Iterator[None]:
 class Repetition:
     """Notices an evaluator that gives the answers of one merge for another, as one that keeps them by name does.
 
-    Answers that are all alike say nothing of who gave them, and neither do those of neighbouring settings.
+    Answers that are all alike say nothing of who gave them, and neither do those of neighbouring settings. Honest
+    merges repeat each other's answers to a few questions, but seldom in a row.
     """
 
     def __init__(self) -> None:
-        self._alike: dict[tuple[tuple[str, ...], tuple[object, ...]], list[MergeSetting]] = {}
+        self._last: dict[tuple[str, ...], tuple[tuple[object, ...], list[MergeSetting]]] = {}
 
-    def see(self, setting: MergeSetting, answers: Answers) -> str:
-        """Compare a merge's answers with those of the merges before it.
+    def see(self, setting: MergeSetting, answers: Answers, *, proven: bool = False) -> str:
+        """Compare a merge's answers with those of the merges just before it.
 
         Args:
             setting: What was merged.
             answers: To any examples; only those to the same ones are compared.
+            proven: Whether it is known that the present weights answered: then merges that are alike are no failure,
+                and told of only where honest ones seldom are.
 
         Returns:
             What a user should know; "" where nothing is suspicious.
 
         Raises:
-            EvaluationError: If three merges far from each other answered all examples alike.
+            EvaluationError: If three merges in a row, far from each other, answered all of many examples alike.
         """
         said = tuple(answers.responses) or tuple(answers.scores.tolist())
-        if len(set(said)) < 2:
+        before, alike = self._last.get(answers.ids, ((), []))
+        if said != before or len(set(said)) < 2:
+            self._last[answers.ids] = said, [setting]
             return ""
-        same = self._alike.setdefault((answers.ids, said), [])
-        if any(not _far(setting, other) for other in same):
+        if any(not _far(setting, other) for other in alike):
             return ""
-        same.append(setting)
-        if len(same) < 2:
+        alike.append(setting)
+        many = (len(alike) - 1) * _worth(said) >= REPEATED
+        if proven and not many:
             return ""
-        what = (
-            f"{len(same)} different merges gave all {len(said)} answers alike, such as {_named(same[0])} and "
-            f"{_named(setting)}"
-        )
-        if len(same) >= ALIKE and (answers.responses or len(said) >= ENOUGH):
+        which = f"{_named(alike[0])} and {_named(setting)}"
+        what = f"{len(alike)} different merges in a row gave all {len(said)} answers alike, such as {which}"
+        if many and len(alike) >= ALIKE and not proven:
             raise EvaluationError(
                 f"{what}: something answers with weights, or from a cache, of before; switch off whatever the "
                 "evaluator keeps by a model's name or path",
@@ -84,11 +92,16 @@ class Repetition:
         return what
 
 
+def _worth(said: tuple[object, ...]) -> int:
+    """How many answers of a word these are worth: longer texts are less often alike by chance."""
+    return sum(max(1, len(one) // _WORD) if isinstance(one, str) else 1 for one in said)
+
+
 def _far(one: MergeSetting, other: MergeSetting) -> bool:
     if one.method != other.method:
         return False  # most methods have a setting that is another's
     a, b = one.parameters, other.parameters
-    return any(abs(a[name] - b[name]) >= FAR for name in a)
+    return any(abs(a[name] - b[name]) >= FAR for name in a if name != DENSITY.name)
 
 
 def _named(setting: MergeSetting) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import ResultsError
-from hpo_bench.evaluation.base import Evaluator
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.files import read_record, write
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -126,7 +126,7 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
     def score(setting: MergeSetting, split: Split) -> np.ndarray:
         nonlocal done
         engine.merge(setting)
-        scores = _scores(evaluator, loaded, split)
+        scores = answers_of(loaded.vlm, evaluator, evaluator.examples(split), merge=setting).scores
         done += 1
         progress(done, total, f"{split} at {setting.vl_weight:g} {setting.exp_weight:g}: {scores.mean():.3f}")
         return scores
@@ -176,10 +176,6 @@ def table(rungs: Sequence[Rung]) -> str:
         rows.append(Row(rung.pair, tuple(cells)))
     columns = ("pair", "language model", "examples", "VLM", "NAN at", "gain of NAN", "TA at", "gain of TA")
     return TextTable(columns, tuple(rows)).to_markdown()
-
-
-def _scores(evaluator: Evaluator, loaded: LoadedPair, split: Split) -> np.ndarray:
-    return evaluator.evaluate(loaded.vlm, evaluator.examples(split)).scores
 
 
 def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:

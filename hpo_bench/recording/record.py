@@ -15,12 +15,12 @@ from filelock import FileLock, Timeout
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.base import Answers, Evaluator, Following, Informed, checked
+from hpo_bench.evaluation.base import Answers, Evaluator, Following
 from hpo_bench.evaluation.examples import Example, Split, check_sides
-from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
-from hpo_bench.evaluation.staleness import Repetition, unchanged_weights
+from hpo_bench.evaluation.staleness import Repetition
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
@@ -48,6 +48,7 @@ def record(
     design: str = designs.STUDY,
     mask_seed: int = 0,
     progress: Progress = lambda *_: None,
+    warned: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Merge and evaluate a pair at every setting of a design.
 
@@ -62,6 +63,7 @@ def record(
         design: A name of `designs.DESIGNS`.
         mask_seed: Seed of DARE's masks.
         progress: Told of every setting.
+        warned: Told where answers of different merges are suspiciously alike.
 
     Returns:
         The recording's folder.
@@ -101,7 +103,7 @@ def record(
             check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
         counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
         described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
-        for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :]):
+        for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :], warned):
             journal.append(entry)
             progress(len(journal.entries), len(plan.points), entry)
         _publish(described, examples, target, journal.entries)
@@ -193,6 +195,7 @@ def _entries(
     examples: Mapping[Split, Sequence[Example]],
     plan: Design,
     todo: Sequence[Point],
+    warned: Callable[[str], None],
 ) -> Iterator[JournalEntry]:
     engine, repetition = None, Repetition()
     for point in todo:
@@ -205,8 +208,8 @@ def _entries(
         for split, some in examples.items():
             begin = time.perf_counter()
             answers = _score(loaded.vlm, evaluator, point.setting, some)
-            if not isinstance(evaluator, Following):
-                repetition.see(point.setting, answers)
+            if told := repetition.see(point.setting, answers, proven=isinstance(evaluator, Following)):
+                warned(told)
             scores[split] = answers.scores.tolist()
             eval_seconds[split] = time.perf_counter() - begin
         yield JournalEntry(
@@ -220,11 +223,7 @@ def _entries(
 
 def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Answers:
     try:
-        if isinstance(evaluator, Informed):
-            evaluator.inform(setting)
-        with finite_logits(model), unchanged_weights(model):
-            answers = evaluator.evaluate(model, examples)
-        return checked(answers, examples)
+        return answers_of(model, evaluator, examples, merge=setting)
     except HpoBenchError:
         raise
     except Exception as error:  # whatever a user's evaluator may raise

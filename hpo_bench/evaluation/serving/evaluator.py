@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Le
 
 from hpo_bench.evaluation.answering import Answering, AnswerOptions
-from hpo_bench.evaluation.local import LocalEvaluator
+from hpo_bench.evaluation.local import FileEvaluator
 from hpo_bench.evaluation.options import read_section, source
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
@@ -50,7 +50,7 @@ class VllmOptions(AnswerOptions):
     engine: Mapping[str, Any] = field(default_factory=dict)
 
 
-class VllmEvaluator(LocalEvaluator):
+class VllmEvaluator(FileEvaluator):
     """Scores what vLLM answers with a live model's weights to examples from a file.
 
     Args:

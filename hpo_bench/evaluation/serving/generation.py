@@ -96,7 +96,8 @@ class ServedGeneration(Generation):
             f"{theirs[others[0]][:60]!r}" if others else ""
         )  # fmt: skip
         note = f"{len(others)} of {len(examples)} answers differ from those of transformers' generate{shown}"
-        return replace(told, notes=(*told.notes, note, *self._read_otherwise(model, examples)))
+        notes = (*told.notes, note, *self._read_otherwise(model, examples))
+        return replace(told, notes=notes, alone="`batch_invariant: true` (on GPUs) or `engine: {max_num_seqs: 1}`")
 
     def _read_otherwise(self, model: Any, examples: Sequence[Example]) -> tuple[str, ...]:
         """Says so where the engine reads a prompt in other tokens than the VLM's processor makes of it."""

@@ -10,6 +10,7 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.serving.engine import VllmEngine
 from hpo_bench.evaluation.serving.read_back import check_same, layers_to_read
 from hpo_bench.evaluation.serving.shared import SharedWeights
+from hpo_bench.merging.engine.fingerprint import Fingerprint
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.writing.stored import StoredWeights
 
@@ -35,7 +36,7 @@ class ServedModel(VllmEngine):
         self._loaded, self._alignment = loaded, loaded.alignment
         self._checkpoint = loaded.alignment.models["vlm"].checkpoint
         self._shared: SharedWeights | None = None
-        self._version: object = None
+        self._handed = ""
         self.load_seconds = 0.0
 
     def open(self) -> SharedWeights:
@@ -54,7 +55,7 @@ class ServedModel(VllmEngine):
         if self._shared is None:
             infos = {weights.names[name]: self._checkpoint.tensors[name] for name in names}
             self._shared = SharedWeights({hub: (info.dtype, info.shape) for hub, info in infos.items()})
-        shared, self._version = self._shared, None
+        shared, self._handed = self._shared, ""
         for name in names:
             shared.write(weights.names[name], weights.tensor(name))
         further = {} if readable else {"manifest": shared.manifest()}
@@ -74,9 +75,10 @@ class ServedModel(VllmEngine):
         """
         shared = self.open()
         begin = time.perf_counter()
-        language, version = self._language(model), _version(model, self._loaded)
-        if version != self._version:
-            self._version = None
+        language = self._language(model)
+        wanted = fingerprint_of(language)
+        if wanted != self._handed:
+            self._handed = ""
             # No merge changes what sees, so that what it made of pictures stays right.
             manifest = self._written(language, shared)
             reply = self.call(do="load", manifest=manifest, keep_pictures=True, reset=reset)
@@ -90,7 +92,7 @@ class ServedModel(VllmEngine):
         tensors = self._alignment.models["vlm"].tensors
         stored = {name: tensors[self._alignment.language[name]].dtype for name in language}
         check_same(given, language, stored=stored, computed=computed)
-        self._version = version
+        self._handed = wanted
         self.load_seconds = time.perf_counter() - begin
 
     def _language(self, model: Any) -> dict[str, torch.Tensor]:
@@ -111,7 +113,9 @@ class ServedModel(VllmEngine):
         return shared.manifest([weights.names[name] for name in names])
 
 
-def _version(model: Any, loaded: LoadedPair) -> object:
-    """Which weights a live model has: whose parameters, and how often they were written."""
-    state = model.state_dict()
-    return tuple((state[ours].data_ptr(), state[ours]._version) for ours in loaded.names)
+def fingerprint_of(language: Mapping[str, torch.Tensor]) -> str:
+    """Which weights these are: looked at themselves, as not whoever writes into them lets PyTorch count it."""
+    code = Fingerprint(of=repr([(name, str(one.dtype), tuple(one.shape)) for name, one in language.items()]))
+    for weights in language.values():
+        code.update(weights.detach().flatten())
+    return code.hexdigest()

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, section
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.vectors import TaskVectors
@@ -123,7 +123,7 @@ class _Bench:
 
     def _scores(self, split: Any) -> list[float]:
         examples = self.evaluator.examples(split)
-        return checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples).scores.tolist()
+        return answers_of(self.loaded.vlm, self.evaluator, examples).scores.tolist()
 
 
 def merge(vectors: TaskVectors, setting: GroupedSetting, partition: Partition | None) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.calibration.sets import calibration_set
 from hpo_bench.evaluation.calibration.statistics import CalibrationSet, statistics
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, ComparedMethod
 from hpo_bench.experiments.methods.measured import GridCost, Measured, PairResult
 from hpo_bench.merging.engine import mergekit
@@ -217,7 +217,7 @@ class _Measurement:
         """Of the live VLM as it is."""
         examples = self.evaluator.examples(TEST)
         begin = time.perf_counter()
-        found = checked(self.evaluator.evaluate(self.loaded.vlm, examples), examples)
+        found = answers_of(self.loaded.vlm, self.evaluator, examples)
         return {
             "scores": dict(zip(found.ids, np.asarray(found.scores, float).tolist(), strict=True)),
             "categories": dict(zip(found.ids, found.categories, strict=True)),

@@ -18,6 +18,7 @@ from transformers.utils.logging import disable_progress_bar
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.ranking.guises import Guise
 from hpo_bench.files import as_record, whole_lines
 from hpo_bench.merging.engine.resident import Resident
@@ -152,8 +153,9 @@ class ForReal(Guise):
             return known
         begin = time.perf_counter()
         resident, evaluator, vlm, examples = self._models()
-        resident.merge(MergeSetting(self.card.method, **dict(zip(self.space.names, x.tolist(), strict=True))))
-        score = evaluator.evaluate(vlm, examples).score
+        setting = MergeSetting(self.card.method, **dict(zip(self.space.names, x.tolist(), strict=True)))
+        resident.merge(setting)
+        score = answers_of(vlm, evaluator, examples, merge=setting).score
         self.cache.put(x, score, seconds=time.perf_counter() - begin)
         return score
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hpo_bench.evaluation.base import checked
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -108,7 +108,7 @@ def _answers(pair: Pair, settings: list[MergeSetting]) -> dict[MergeSetting, NDA
     found = {}
     for setting in dict.fromkeys(settings):
         engine.merge(setting)
-        found[setting] = checked(evaluator.evaluate(loaded.vlm, examples), examples).scores
+        found[setting] = answers_of(loaded.vlm, evaluator, examples, merge=setting).scores
     return found
 
 

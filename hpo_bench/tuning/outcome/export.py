@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from hpo_bench.errors import TuningError
-from hpo_bench.evaluation.base import Informed, asked
-from hpo_bench.evaluation.finite import finite_logits
+from hpo_bench.evaluation.base import asked
 from hpo_bench.evaluation.registry import as_begun, open_evaluator
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
@@ -227,10 +227,8 @@ def _check(
 def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair, tuned_on: int | None) -> NDArray[np.float64]:
     """Scores of a model's answers to the examples that were tuned on, of shape (n,)."""
     evaluator = open_evaluator(pair, loaded)
-    if isinstance(evaluator, Informed):
-        evaluator.inform(trial.setting)
-    with finite_logits(model):
-        return evaluator.evaluate(model, asked(evaluator, "validation", tuned_on)).scores
+    examples = asked(evaluator, "validation", tuned_on)
+    return answers_of(model, evaluator, examples, merge=trial.setting).scores
 
 
 def _honest(result: TuningResult) -> Mapping[str, float]:

@@ -1,13 +1,15 @@
 """Which evaluator to take: what there is for a pair's own examples, and what each takes of a timed handful."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from hpo_bench.display.words import first_line
 from hpo_bench.errors import HpoBenchError, UsageError
+from hpo_bench.evaluation.examples import of_split
 from hpo_bench.evaluation.preflight import handful
-from hpo_bench.evaluation.registry import DEFAULT, VLLM, open_evaluator, section
+from hpo_bench.evaluation.registry import DEFAULT, VLLM, open_evaluator, read_own, section
 from hpo_bench.evaluation.serving.process import find_python
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -43,12 +45,15 @@ def generates(pair: Pair) -> bool:
     return kind == VLLM or (kind == DEFAULT and bool(own.get("generate", metric != "exact_match")))
 
 
-def time_evaluators(pair: Pair, loaded: LoadedPair) -> list[EvaluatorSeconds]:
+def time_evaluators(
+    pair: Pair, loaded: LoadedPair, *, left_out: Callable[[str], None] = lambda _: None
+) -> list[EvaluatorSeconds]:
     """Time a handful of validation examples by each evaluator that can answer them; the fastest first.
 
     Args:
         pair: Whose evaluation generates answers.
         loaded: The same in memory, merged in any way.
+        left_out: Told which evaluator cannot answer here, and why.
 
     Raises:
         HpoBenchError: If the evaluator that the pair asks for fails; another one that does is left out.
@@ -58,10 +63,16 @@ def time_evaluators(pair: Pair, loaded: LoadedPair) -> list[EvaluatorSeconds]:
     for kind in (own, *(kind for kind in _OF_ONE if kind != own)):
         try:
             found.append(_timed(replace(pair, evaluation=_for(kind, section(pair))), loaded, kind))
-        except HpoBenchError:
+        except HpoBenchError as error:
             if kind == own:
                 raise
+            left_out(f"evaluator {kind} is not timed: {first_line(error)}")
     return sorted(found, key=lambda one: one.per_example)
+
+
+def validation_of(pair: Pair) -> int:
+    """How many of a pair's own examples are on the validation side."""
+    return len(of_split(read_own(pair).examples, "validation"))
 
 
 def recommendation(pair: Pair, timed: list[EvaluatorSeconds], *, examples: int) -> str:
@@ -80,11 +91,12 @@ def recommendation(pair: Pair, timed: list[EvaluatorSeconds], *, examples: int) 
             else f"evaluator: {own}, which asks in a way of its own"
         )
     if not timed:
-        there = "`hpo-bench plan` times it beside local" if has_vllm(pair) else "it is not installed here"
-        return f"evaluator: answers are decoded, for which vllm is made; {there}"
+        there = "" if has_vllm(pair) else " (not installed here)"
+        how = "`hpo-bench doctor --time-evaluators` and `hpo-bench plan` time them on a handful of examples"
+        return f"evaluator: answers are decoded, by local or by vllm{there}; {how}"
     told = ", ".join(f"{one.kind} {one.per_example * examples:.2g} s (opening {one.opening:.0f} s)" for one in timed)
     best = timed[0].kind
-    take = f"`kind: {best}` is the fastest" if len(timed) > 1 else "vllm is not installed here, or cannot answer"
+    take = f"`kind: {best}` is the fastest" if len(timed) > 1 else "no other one can answer here"
     return f"evaluator: {examples} examples take {told}, timed on {TIMED} at most; {take}"
 
 

@@ -3,19 +3,20 @@
 import gc
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError
-from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, Informed, asked, checked
-from hpo_bench.evaluation.examples import SPLITS, Example, check_sides
-from hpo_bench.evaluation.finite import finite_logits
+from hpo_bench.evaluation.base import Batched, Evaluator, Following, asked
+from hpo_bench.evaluation.examples import SPLITS, check_sides
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.staleness import Repetition, unchanged_weights
+from hpo_bench.evaluation.staleness import Repetition
+from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import metagpt, nan
@@ -71,11 +72,10 @@ class PairSession:
             fingerprint = self.merger.merge(job.setting)
             self._settle()
             merged = time.perf_counter() - begin
-            if isinstance(self.evaluator, Informed):
-                self.evaluator.inform(job.setting)
+            answer = partial(answers_of, self.model, self.evaluator, merge=job.setting)
             if job.preflight:
                 preflight, note = self._with_room(
-                    HANDFUL, lambda: run_preflight(self.evaluator, self.model, self._once, job.examples)
+                    HANDFUL, lambda: run_preflight(self.evaluator, self.model, answer, job.examples)
                 )
                 seconds = time.perf_counter() - begin - merged
                 cost = TrialCost(merge_seconds=merged, eval_seconds=seconds, dollars=preflight.dollars)
@@ -83,9 +83,11 @@ class PairSession:
             answers, notes = {}, []
             for split in job.splits:
                 examples = asked(self.evaluator, split, job.tuned_on)
-                answers[split], note = self._with_room(len(examples), lambda of=examples: self._once(of))
+                answers[split], note = self._with_room(len(examples), partial(answer, examples))
                 paid += answers[split].dollars
-                notes += [one for one in (note, self._repeated(job, answers[split])) if one]
+                proven = isinstance(self.evaluator, Following)
+                repeated = self.repetition.see(job.setting, answers[split], proven=proven)
+                notes += [one for one in (note, repeated) if one]
             cost = TrialCost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
             return Success(answers, fingerprint, cost, "; ".join(notes))
         except Exception as error:  # whatever a user's evaluator or a broken device may raise
@@ -110,17 +112,6 @@ class PairSession:
         self._make_room()
         self.evaluator.batch_size = size // 2
         return evaluate(), f"ran out of memory with batches of {size}, answered in batches of {size // 2}"
-
-    def _repeated(self, job: Job, answers: Answers) -> str:
-        """What is suspicious about answers; nothing where it is known who answers, and with which weights."""
-        if isinstance(self.evaluator, Following):
-            return ""
-        return self.repetition.see(job.setting, answers)
-
-    def _once(self, examples: Sequence[Example]) -> Answers:
-        with finite_logits(self.model), unchanged_weights(self.model):
-            answers = self.evaluator.evaluate(self.model, examples)
-        return checked(answers, examples)
 
     def _settle(self) -> None:
         # Devices work behind the clock's back.

@@ -1,8 +1,8 @@
 """An engine that speaks as `serve_vllm.py` does, and answers by a hash of the weights that it holds.
 
 What it does wrong is said by the variable FAKE: "stale" takes no weights after the first, "forgets no prefix" resets no
-cache, "dies" and "hangs" do so when asked, "nan" answers with numbers that are none, "refuses" is asked for
-what it does not have.
+cache, "dies" and "hangs" do so when asked, "nan" answers with numbers that are none, "company" answers otherwise in
+company, "no memory" has none to answer with, "refuses" is asked for what it does not have.
 """
 
 import hashlib
@@ -63,6 +63,8 @@ class Fake:
         whole = hashlib.sha256(b"".join(data for _, _, data in self.weights.values())).digest()
         answers = []
         for prompt in asked["prompts"]:
+            if WRONG == "company":
+                whole = str(len(asked["prompts"])).encode()
             drawn = hashlib.sha256(whole + json.dumps(prompt["tokens"]).encode()).digest()
             answers.append(
                 {"tokens": [10 + drawn[0], 2], "finite": WRONG != "nan", "stopped": "", "prompt": prompt["tokens"]}
@@ -79,6 +81,9 @@ def main() -> None:
                 print(json.dumps({"refused": "`batch_invariant` is a mode of GPUs"}), flush=True)  # noqa: T201
                 continue
             fake, asked = Fake(asked), {"do": "about"}
+        if WRONG == "no memory" and asked["do"] == "ask":
+            print(json.dumps({"error": "OutOfMemoryError: CUDA out of memory"}), flush=True)  # noqa: T201
+            continue
         print(json.dumps({"answer": getattr(fake, asked["do"])(asked)}), flush=True)  # noqa: T201
 
 

@@ -19,7 +19,7 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.serving.model import _version
+from hpo_bench.evaluation.serving.model import fingerprint_of
 from hpo_bench.evaluation.serving.process import PYTHON
 from hpo_bench.experiments.cost.serving import compare
 from hpo_bench.merging.engine.resident import Resident
@@ -96,10 +96,11 @@ def test_cut_in_two_it_answers_as_in_one_and_both_halves_are_proven(opened: Any)
         name, last = [one for one in loaded.vlm.named_parameters() if one[0].endswith("down_proj.weight")][-1]
         with torch.no_grad():
             last[:, last.shape[1] // 2 :] += 1  # what the second of two workers has
-        evaluator.served._version = _version(loaded.vlm, loaded)  # as if it had been handed over
+        served = evaluator.served
+        served._handed = fingerprint_of(served._language(loaded.vlm))  # as if it had been handed over
         with pytest.raises(EvaluationError, match="down_proj is not that of this merge"):
-            evaluator.served.follow(loaded.vlm)
-        evaluator.served.end()
+            served.follow(loaded.vlm)
+        served.end()
     assert told[0] == told[1], name
     assert len(set(told[0])) > 4
 

@@ -1,9 +1,11 @@
 """A serving engine that is handed merges: followed, checked, and never believed where it is stale."""
 
+import re
 import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import psutil
 import pytest
 
 from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.base import Batched
+from hpo_bench.evaluation.preflight import run_preflight
 from hpo_bench.evaluation.registry import check_options, open_evaluator
 from hpo_bench.evaluation.serving import process
 from hpo_bench.evaluation.serving.process import PYTHON, find_python
@@ -18,6 +22,8 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.trial import Failure, Job
+from hpo_bench.tuning.workers.session import PairSession
 
 FAKE = Path(__file__).with_name("fake_engine.py")
 ONE, OTHER = MergeSetting("ta", 0.5, 0.5), MergeSetting("ta", 0.2, 1.0)
@@ -61,6 +67,11 @@ def test_answers_follow_the_weights(opened: Any, loaded: LoadedPair, resident: R
     assert evaluator.evaluate(loaded.vlm, some).responses != first.responses
     resident.merge(ONE)
     assert evaluator.evaluate(loaded.vlm, some).responses == first.responses
+    loaded.vlm.get_output_embeddings().weight.data.mul_(2)  # behind the back of PyTorch's count of writes
+    doubled = evaluator.evaluate(loaded.vlm, some).responses
+    assert doubled != first.responses
+    loaded.vlm.get_output_embeddings().weight.data.mul_(0.5)
+    assert evaluator.evaluate(loaded.vlm, some).responses == first.responses
     assert evaluator.backend == {"engine": "vLLM 0", "device": "cpu", "dtype": "bfloat16"}
 
 
@@ -100,6 +111,34 @@ def test_an_engine_that_fails_is_a_failure_and_opened_again(
     if wrong != "nan":
         monkeypatch.setenv("FAKE", "")
         assert len(evaluator.evaluate(loaded.vlm, some).responses) == 2
+
+
+def test_answers_that_depend_on_company_are_refused_with_a_cure_that_there_is(opened: Any, loaded: LoadedPair) -> None:
+    evaluator = opened("company")
+    with pytest.raises(
+        EvaluationError, match=r"give `batch_invariant: true` .* or `engine: {max_num_seqs: 1}`"
+    ) as caught:
+        run_preflight(evaluator, loaded.vlm, partial(evaluator.evaluate, loaded.vlm))
+    assert caught.value.kind == "company"
+
+
+def test_at_the_start_it_is_shown_how_far_answers_are_those_of_generate(opened: Any, loaded: LoadedPair) -> None:
+    evaluator = opened()
+    told = run_preflight(evaluator, loaded.vlm, partial(evaluator.evaluate, loaded.vlm))
+    assert any(
+        re.search(r"^8 of 8 answers differ from those of transformers' generate, such as", note) for note in told.notes
+    )
+    assert told.backend["engine"] == "vLLM 0"
+
+
+def test_without_memory_it_has_failed_and_has_no_batches_to_halve(
+    opened: Any, loaded: LoadedPair, resident: Resident
+) -> None:
+    session = PairSession(loaded.vlm, resident, opened("no memory"))
+    found = session.run(Job("trial 0", ONE))
+    assert isinstance(found, Failure)
+    assert (found.kind, "batches" in found.reason) == ("out-of-memory", False)
+    assert not isinstance(session.evaluator, Batched)
 
 
 def test_what_an_engine_does_not_have_is_a_mistake_of_usage(opened: Any) -> None:

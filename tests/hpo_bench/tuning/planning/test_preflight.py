@@ -110,7 +110,7 @@ def test_a_missing_template_is_told(ask: Callable[..., tuple[str, TrialStore]], 
             "cannot be evaluated, and so no merge can: raised: RuntimeError: no such metric; no trial was begun",
         ),
         ("by_company", "company: 8 of 8 examples are answered otherwise in a batch than by themselves, such as"),
-        ("by_place", r"company: 7 of 8 examples are answered otherwise .* give `batch_size: 1`"),
+        ("by_place", r"company: 7 of 8 examples are answered otherwise .* one example at a time, or mend it"),
     ],
 )
 def test_what_no_merge_could_mend_ends_the_study_before_a_trial(

@@ -64,6 +64,31 @@ def failed(act: Callable[..., Answers], **options: Any) -> Failure:
     return result
 
 
+@pytest.mark.parametrize("proven", [False, True])
+def test_answers_of_one_merge_for_all_are_noted_and_then_a_failure_unless_they_are_proven(proven: bool) -> None:
+    def same(model: Any, examples: Sequence[Example], size: int) -> Answers:
+        return Answers.of(examples, np.arange(len(examples)) % 2.0, [f"{'word ' * 40}{one.id}" for one in examples])
+
+    evaluator = Scripted(same)
+    if proven:
+        evaluator.follows_weights = True
+    session = PairSession(Model(), Merger(), evaluator)
+    settings = [MergeSetting("ta", 0.2 + 0.3 * i, 0.5) for i in range(3)]
+    first, second, third = (session.run(Job(f"trial {i}", setting)) for i, setting in enumerate(settings))
+    assert isinstance(first, Success)
+    assert isinstance(second, Success)
+    assert (first.note, second.note[:35]) == (
+        "",
+        "2 different merges in a row gave al" if not proven else second.note[:35],
+    )
+    if proven:
+        assert isinstance(third, Success)
+        assert "3 different merges in a row" in third.note
+    else:
+        assert isinstance(third, Failure)
+        assert third.kind == "stale"
+
+
 def test_each_split_is_answered_and_paid() -> None:
     result = run(right, Job("test", JOB.setting, ("validation", "test")))
     assert isinstance(result, Success)
