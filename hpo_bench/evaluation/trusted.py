@@ -1,11 +1,14 @@
 """Answers that can be believed: whole, of numbers, and those of the weights that a live model has."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import torch
+
+from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.base import Answers, Evaluator, Informed, checked
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.finite import finite_logits
 from hpo_bench.evaluation.staleness import unchanged_weights
 from hpo_bench.merging.setting import MergeSetting
 
@@ -30,6 +33,38 @@ def answers_of(
     """
     if merge is not None and isinstance(evaluator, Informed):
         evaluator.inform(merge)
-    with finite_logits(model), unchanged_weights(model):
+    with _finite_logits(model), unchanged_weights(model):
         answers = evaluator.evaluate(model, examples)
     return checked(answers, examples)
+
+
+@contextmanager
+def _finite_logits(model: Any) -> Iterator[None]:
+    """Refuse, at the end of the block, what was computed from logits that are no numbers.
+
+    The most likely of NaN logits is the first token of the vocabulary, which an evaluator would score like any other.
+
+    Args:
+        model: A Hugging Face model; every pass through its output embeddings is looked at.
+
+    Raises:
+        EvaluationError: If a logit was NaN or infinite.
+    """
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    if head is None:
+        yield
+        return
+    bad: list[torch.Tensor] = []
+
+    def look(_module: Any, _inputs: Any, logits: torch.Tensor) -> None:
+        # Not asked for here, as that would make the device wait at every step; kept as one number.
+        found = ~torch.isfinite(logits).all()
+        bad[:] = [bad[0] | found] if bad else [found]
+
+    handle = head.register_forward_hook(look)
+    try:
+        yield
+    finally:
+        handle.remove()
+    if bad and bool(bad[0]):
+        raise EvaluationError("the merged model's logits are not finite (NaN or infinite)", kind="nan-logits")
