@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = "commands.md"
+INTERVAL = re.compile(r"\[([-<>.\d]+), ([-<>.\d]+)\]")
 OPTION = r"(?<![\w`-])(--[a-z][\w-]*)(?![^`\n]*`(?:[^`\n]*`[^`\n]*`)*[^`\n]*$)"
 """Stands in running text, and not in code already."""
 
@@ -56,7 +57,9 @@ def filled(markdown: str, place: str) -> str:
     """
     top = "../" * place.count("/")
     markdown = re.sub(r"<!-- README: (.+?) -->", lambda found: section(found[1], top), markdown)
-    return re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
+    markdown = re.sub(r"<!-- CITATION\.cff -->", lambda _: f"```bibtex\n{bibtex()}```", markdown)
+    # An interval in a narrow column goes below its estimate, and is not broken itself.
+    return re.sub(r"^\|[^`\n]*$", lambda row: INTERVAL.sub("[\\1,\u00a0\\2]", row[0]), markdown, flags=re.M)
 
 
 def section(title: str, top: str) -> str:

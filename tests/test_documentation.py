@@ -178,6 +178,11 @@ def test_what_pages_take_from_elsewhere_is_there() -> None:
     assert "](../intervals.md)" in results
 
 
+def test_intervals_in_tables_stay_whole() -> None:
+    row, code = "| GP-BO | 0.55 [0.40, 0.75] | <0.01 [<0.01, >-0.01] |", "box = [0.4, 0.8]"
+    assert HOOKS["filled"](f"{row}\n\n{code}", "x.md") == f"{row.replace(', ', f',{chr(160)}')}\n\n{code}"
+
+
 def test_the_api_reference_has_every_public_name() -> None:
     pages = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / "api").glob("*.md"))
     shown = set(re.findall(r"^::: (.+)$", pages, re.M))
