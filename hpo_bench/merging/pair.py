@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.checkpoints.identification import ADAPTER, is_adapter
 from hpo_bench.merging.manifest import FACTS, FILE, ROLES, Manifest, PairFacts
 from hpo_bench.merging.scope import MergeScope
-from hpo_bench.merging.source import INDEX, HubModel, parse_path, parse_source
+from hpo_bench.merging.source import ADAPTER, INDEX, HubModel, is_adapter, parse_path, parse_source
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 

@@ -10,6 +10,8 @@ from hpo_bench.errors import MergeError, UsageError
 
 INDEX = "model.safetensors.index.json"
 """Beside a model's shards, says which tensor is in which."""
+ADAPTER = "adapter_config.json"
+"""Says of what, and by how much, an adapter's steps are added to a model."""
 SCHEME = "hf://"
 # Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.
 _WANTED = (
@@ -20,6 +22,11 @@ _UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth", "*.gguf")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 # A model of the hub, almost: its page's address, the scheme misspelt, or none.
 _NEARLY = re.compile(r"(?:https?://huggingface\.co/|hf:/*)?([A-Za-z0-9][\w.-]*/[\w.-]+)", re.IGNORECASE)
+
+
+def is_adapter(folder: Path) -> bool:
+    """Whether a folder holds an adapter and no model of its own."""
+    return (folder / ADAPTER).is_file() and not any(folder.glob("model*.safetensors"))
 
 
 @dataclass(frozen=True, slots=True)

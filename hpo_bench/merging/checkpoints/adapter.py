@@ -17,8 +17,9 @@ import torch
 from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import TensorInfo, header, open_tensors
-from hpo_bench.merging.checkpoints.identification import ADAPTER, read_mapping
+from hpo_bench.merging.checkpoints.identification import read_mapping
 from hpo_bench.merging.checkpoints.model import StoredModel
+from hpo_bench.merging.source import ADAPTER
 
 _WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."

@@ -5,12 +5,11 @@ from typing import Any
 
 from hpo_bench.display.words import first_line, some
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.source import INDEX
+from hpo_bench.merging.source import ADAPTER, INDEX
 from landscapes.written import TEXT_LIMIT, check_regular, read_json
 
 CONFIG = "config.json"
 SINGLE = "model.safetensors"
-ADAPTER = "adapter_config.json"
 _CARD = "README.md"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _GGUF = "*.gguf"
@@ -33,11 +32,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         MergeError: If there is none, or it is no mapping.
     """
     return read_mapping(folder / CONFIG)
-
-
-def is_adapter(folder: Path) -> bool:
-    """Whether a folder holds an adapter and no model of its own."""
-    return (folder / ADAPTER).is_file() and not any(folder.glob("model*.safetensors"))
 
 
 _TEXTS = (".json", ".jinja", ".txt")

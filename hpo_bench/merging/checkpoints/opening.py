@@ -9,10 +9,11 @@ from hpo_bench.merging.checkpoints.adapter import AdaptedModel
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.gguf import is_gguf, open_gguf
-from hpo_bench.merging.checkpoints.identification import is_adapter, made_of
+from hpo_bench.merging.checkpoints.identification import made_of
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.skeleton import Skeleton
 from hpo_bench.merging.checkpoints.vocabulary import has_tokenizer
+from hpo_bench.merging.source import is_adapter
 
 
 @dataclass(frozen=True, slots=True, eq=False)

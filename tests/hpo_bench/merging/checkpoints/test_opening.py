@@ -82,7 +82,10 @@ def test_a_step_is_scale_times_b_times_a(made: Callable[..., Path], tmp_path: Pa
     torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-7)
 
 
-def test_by_how_much_a_lora_is_multiplied_is_among_what_decides_a_merge(base: Path, tmp_path: Path) -> None:
+def test_by_how_much_a_lora_is_multiplied_is_among_what_decides_a_merge(
+    made: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = made("qwen3-vl") / "base"
     folder = lora(base, tmp_path / "lora")
     pair = Pair.of(base=str(base), vlm=str(base), expert=str(folder))
     before = pair.file_hashes()
