@@ -145,13 +145,14 @@ def optima_data(found: Sequence[Optimum]) -> pd.DataFrame:
 
 
 def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], labels: Mapping[str, str]) -> Figure:
-    """Regret curves on both splits, a panel a number of hyperparameters."""
+    """Regret curves on both splits, a panel a number of hyperparameters; whose regret is least comes first."""
     look, panels = looks(labels), _panels(found, landscapes_by_dim)
+    order = sorted(found.test, key=lambda one: np.mean([curves.mean() for curves in found.validation[one].values()]))
     with house_style():
         figure = blank(PAGE_INCHES, 4.1)
         axes = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)[0]
         for axis, (dim, names) in zip(axes, panels.items(), strict=False):
-            for place, optimizer in enumerate(found.test):
+            for place, optimizer in enumerate(order):
                 for split, dashes in ((found.validation, "-"), (found.test, (0, (4, 2)))):
                     curve = np.mean([split[optimizer][name].mean(axis=0) for name in names], axis=0)
                     t, own = np.arange(1, len(curve) + 1), look[optimizer]
@@ -159,7 +160,8 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
                         t, np.maximum(curve, LEAST), where="post", color=own.colour, ls=dashes, lw=1.4,
                         marker=own.marker, ms=3.5, markevery=(3 + place, 10),
                     )[0]  # fmt: skip
-                    tell(line, optimizer=optimizer, words=[labels.get(optimizer, optimizer)])
+                    tell(line, optimizer=optimizer, words=[labels[optimizer]])
+                    axis.set_xlim(1, t[-1])
             axis.set_yscale("log")
             axis.set_ylim(LEAST, 1)
             axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
@@ -169,8 +171,7 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
             axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)
         axes[0].set_ylabel("mean regret")
         handles = [
-            Line2D([], [], color=look[one].colour, marker=look[one].marker, ms=4, label=labels.get(one, one))
-            for one in found.test
+            Line2D([], [], color=look[one].colour, marker=look[one].marker, ms=4, label=labels[one]) for one in order
         ]
         handles += [
             Line2D([], [], color=INK, label="validation"),
