@@ -11,6 +11,7 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ from hpo_bench.errors import EvaluationError, UsageError
 
 PYTHON = "HPO_BENCH_VLLM"
 """The environment variable that names a Python which has vLLM."""
+PACKAGE = "vllm"
 SERVER = Path(__file__).with_name("serve_vllm.py")
 _TAIL = 4000
 _INSTALL = (
@@ -35,17 +37,32 @@ def find_python(named: str | None, folder: Path) -> str:
         folder: Of the pair.
 
     Raises:
-        UsageError: If it is none, or no vLLM is here.
+        UsageError: If it is none, or has no vLLM.
     """
     for what, path in (("`python` under `evaluation`", named), (PYTHON, os.environ.get(PYTHON))):
         if path:
             found = folder / Path(path).expanduser()
             if not (found.is_file() and os.access(found, os.X_OK)):
                 raise UsageError(f"{what} is {path!r}, which is no program here; {_INSTALL}")
+            if not _has(PACKAGE, str(found)):
+                raise UsageError(f"{what} is {path!r}, which is no Python that has {PACKAGE}; {_INSTALL}")
             return str(found)
-    if find_spec("vllm") is None:
-        raise UsageError(f"there is no vllm in this environment; {_INSTALL}")
+    if find_spec(PACKAGE) is None:
+        raise UsageError(f"there is no {PACKAGE} in this environment; {_INSTALL}")
     return sys.executable
+
+
+@cache
+def _has(package: str, python: str) -> bool:
+    """Whether another Python finds a package; it is not imported, which takes seconds."""
+    asked = f"import sys, importlib.util as u; sys.exit(u.find_spec({package!r}) is None)"
+    try:
+        return not subprocess.run(  # noqa: S603, the Python that the user names
+            [python, "-c", asked], stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+            env={**os.environ, "PYTHONPATH": ""},
+        ).returncode  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
 
 
 class EngineProcess:

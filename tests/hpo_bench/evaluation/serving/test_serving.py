@@ -43,6 +43,7 @@ def resident(loaded: LoadedPair) -> Resident:
 def opened(loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Opens the evaluator on the fake engine, which does something wrong."""
     monkeypatch.setattr(process, "SERVER", FAKE)
+    monkeypatch.setattr(process, "PACKAGE", "numpy")
     monkeypatch.setenv(PYTHON, sys.executable)
     made = []
 
@@ -183,11 +184,17 @@ def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, t
     assert "\n" not in str(caught.value)
     with pytest.raises(UsageError, match="`python` under `evaluation` is 'nowhere', which is no program"):
         find_python("nowhere", tmp_path)
+    monkeypatch.setattr(process, "PACKAGE", "no_such_package")
+    for path in (sys.executable, "/bin/false"):
+        with pytest.raises(UsageError, match="which is no Python that has no_such_package; install it"):
+            find_python(path, tmp_path)
+    monkeypatch.setattr(process, "PACKAGE", "numpy")
     assert find_python(sys.executable, tmp_path) == sys.executable
 
 
 def test_options_of_an_engine_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON, sys.executable)
+    monkeypatch.setattr(process, "PACKAGE", "numpy")
     for option, said in (
         ({"dtype": "int8"}, "dtype must be stored or .*, not 'int8'"),
         ({"generate": True}, "no key 'generate'"),

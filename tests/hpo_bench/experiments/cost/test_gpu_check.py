@@ -31,6 +31,7 @@ def checked() -> dict[str, list[str]]:
 def test_every_part_is_timed_and_told_in_markdown(python: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if python:
         monkeypatch.setattr(process, "SERVER", FAKE)
+        monkeypatch.setattr(process, "PACKAGE", "numpy")
         monkeypatch.setenv(PYTHON, python)
     rows = checked()
     parts = {

@@ -73,6 +73,7 @@ def small(small_pair: Pair) -> Path:
 def test_doctor_times_them_on_request(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(PYTHON, sys.executable)
     monkeypatch.setattr(process, "SERVER", FAKE)
+    monkeypatch.setattr(process, "PACKAGE", "numpy")
     result = CliRunner().invoke(cli, ["doctor", str(small), "--time-evaluators", "--json"])
     assert result.exit_code == 0, result.output
     both = json.loads(result.stdout)["evaluators"]
