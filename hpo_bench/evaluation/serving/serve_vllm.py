@@ -5,8 +5,10 @@ group: when nobody speaks to it any more, however that came, all of them end.
 """
 
 import base64
+import difflib
 import gc
 import hashlib
+import inspect
 import io
 import json
 import math
@@ -126,6 +128,7 @@ class _Server:
         # By a path that workers in processes of their own can open as well.
         self.where = f"/proc/{os.getpid()}/fd/{asked['descriptor']}" if "descriptor" in asked else ""
         options = asked["options"]
+        _check_options(options, vllm)
         graphs = torch.cuda.is_available()
         if os.environ.get("VLLM_BATCH_INVARIANT", "0") != "0" and not graphs:
             # Its workers there ignore the mode, or fall over it.
@@ -234,6 +237,17 @@ class _Server:
             while len(self.opened) > 256:  # decoded ones are large
                 self.opened.pop(next(iter(self.opened)))
         return self.opened[name]
+
+
+def _check_options(options: dict, vllm: Any) -> None:
+    """Refuse what vLLM has no option for."""
+    known = {*inspect.signature(vllm.LLM).parameters, *inspect.signature(vllm.EngineArgs).parameters}
+    for name in sorted(options.keys() - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise _RefusedError(
+            f"`engine` under `evaluation` says {name!r}, of which vLLM {vllm.__version__} knows nothing{meant}"
+        )
 
 
 def _cache(options: dict) -> dict:

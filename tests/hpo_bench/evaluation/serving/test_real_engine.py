@@ -111,6 +111,11 @@ def test_a_mode_that_a_cpu_does_not_have_is_refused(opened: Any) -> None:
         opened(batch_invariant=True)
 
 
+def test_an_option_that_the_engine_does_not_have_is_refused(opened: Any) -> None:
+    with pytest.raises(UsageError, match=r"says 'max_num_seq', of which vLLM .* did you mean 'max_num_seqs'"):
+        opened(engine={"max_num_seq": 1})
+
+
 def test_a_study_that_is_killed_goes_on_as_if_it_were_not(
     build: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
