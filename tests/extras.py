@@ -4,7 +4,7 @@
 
 An environment borrows the packages of the Python that runs this, and has what its part needs beside them; vLLM, whose
 versions are its own, borrows none. Environments are kept in `.environments` and made anew when what they need changes.
-One that cannot be made is told of at the end, and the other parts run. The exit code is 1 if a test failed.
+One that cannot be made is told of at the end, and the other parts run. The exit code is 1 if a test or pytest failed.
 """
 
 import argparse

@@ -17,7 +17,7 @@ def landscapes(content: Mapping) -> TextTable:
     points = list(content["null_band"])
     rows = tuple(
         Row(
-            one["name"] + (f" {MARK}" if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
+            one["name"] + (MARK if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
             (
                 one["tier"],
                 one["domain"],
