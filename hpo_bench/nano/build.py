@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from hpo_bench.nano.vocabulary import base_text, sample_texts
 from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects
 from landscapes.written import read_text
 
+SEEING_LR = 2e-3
+"""Peak learning rate of what sees, while the language model stays as it is."""
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
     "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits "
@@ -145,41 +148,18 @@ class _Builder:
         batches = training.text_batches(
             self.tokenizer, lambda: ("", base_text(rng, self.diet, general, IMAGE_TOKENS)), answer_only=False
         )
-        training.train_language_model(
-            model,
-            batches,
-            steps=self.recipe.base_steps,
-            learning_rate=self.recipe.base_lr,
-            progress=self._progress("base"),
-            keeper=self._keeper("base", rng),
-        )
+        course = self._course("base", rng, self.recipe.base_steps, self.recipe.base_lr)
+        training.train_language_model(model, batches, course)
         self._save("base", model, self.tokenizer)
 
     def aligned(self) -> None:
         """Teach the vision tower to tell things apart, then to speak the base's word embeddings."""
         rng = self._rng("aligned")
         vlm = self.architecture.vlm(self._load_language_model("base"), self.tokenizer)
-        training.train_tower(
-            self.architecture,
-            vlm,
-            self.album.seen,
-            self.diet,
-            rng=rng,
-            steps=self.recipe.tower_steps,
-            progress=self._progress("vision tower"),
-            keeper=self._keeper("vision tower", rng),
-        )
-        training.align(
-            self.architecture,
-            vlm,
-            self.tokenizer,
-            self.album.seen,
-            self.diet,
-            rng=rng,
-            steps=self.recipe.align_steps,
-            progress=self._progress("alignment"),
-            keeper=self._keeper("alignment", rng),
-        )
+        course = self._course("vision tower", rng, self.recipe.tower_steps, SEEING_LR)
+        training.train_tower(self.architecture, vlm, self.album.seen, self.diet, course, rng=rng)
+        course = self._course("alignment", rng, self.recipe.align_steps, SEEING_LR)
+        training.align(self.architecture, vlm, self.tokenizer, self.album.seen, self.diet, course, rng=rng)
         self._save("aligned", vlm, self.tokenizer)
 
     def vlm(self) -> None:
@@ -204,13 +184,10 @@ class _Builder:
                 self.tokenizer,
                 self.album.seen,
                 lambda: self.general(rng, self.diet),
+                self._course(name, rng, steps, learning_rate),
                 rng=rng,
                 parameters=parameters,
-                steps=steps,
-                learning_rate=learning_rate,
-                progress=self._progress(name),
                 size=self.recipe.batch,
-                keeper=self._keeper(name, rng),
             )
         self._save("vlm", vlm, self.architecture.processor(self.tokenizer))
 
@@ -226,19 +203,11 @@ class _Builder:
             return self.architecture.framed(turn.in_words(repeat)), turn.answer
 
         parameters = self.architecture.tuned(model)
-
-        training.train_language_model(
-            model,
-            training.text_batches(
-                self.tokenizer, draw, answer_only=True, size=self.recipe.batch, glue=self.architecture.glue
-            ),
-            steps=self.recipe.expert_steps,
-            learning_rate=self.recipe.expert_lr,
-            progress=self._progress("expert"),
-            noise=1.0,
-            parameters=parameters,
-            keeper=self._keeper("expert", rng),
+        batches = training.text_batches(
+            self.tokenizer, draw, answer_only=True, size=self.recipe.batch, glue=self.architecture.glue
         )
+        course = self._course("expert", rng, self.recipe.expert_steps, self.recipe.expert_lr)
+        training.train_language_model(model, batches, course, noise=1.0, parameters=parameters)
         self._save("expert", model, self.tokenizer)
 
     def examples(self) -> None:
@@ -269,16 +238,14 @@ class _Builder:
         texts = reading + sample_texts([*SKILLS.values(), general], things)
         return self.architecture.tokenizer(things, texts)
 
-    def _keeper(self, name: str, rng: np.random.Generator) -> Keeper:
-        return Keeper(self.folder / ".training" / f"{name}.pt", rng)
+    def _course(self, name: str, rng: np.random.Generator, steps: int, learning_rate: float) -> training.Course:
+        keeper = Keeper(self.folder / ".training" / f"{name}.pt", rng)
+        return training.Course(steps, learning_rate, partial(self.report, name), keeper)
 
     def _rng(self, stage: str) -> np.random.Generator:
         """A generator of the stage's own, so that a resumed build draws what an uninterrupted one would have."""
         torch.manual_seed(np.random.SeedSequence([self.recipe.seed, *stage.encode()]).generate_state(1)[0].item())
         return np.random.default_rng([self.recipe.seed, *stage.encode()])
-
-    def _progress(self, name: str) -> training.Progress:
-        return lambda done, total, loss: self.report(name, done, total, loss)
 
     def _load_language_model(self, stage: str) -> Any:
         model = AutoModelForCausalLM.from_pretrained(self.path(stage), dtype=torch.float32)

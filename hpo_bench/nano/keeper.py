@@ -16,17 +16,17 @@ class Keeper:
     """Keeps weights, the optimiser's state and the state of both random generators every minute, in one file.
 
     Args:
-        path: The file; None to keep nothing.
+        path: The file.
         rng: The generator that batches are drawn from.
     """
 
-    def __init__(self, path: Path | None, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, path: Path, rng: np.random.Generator) -> None:
         self._path, self._rng = path, rng
         self._kept = time.monotonic()
 
     def restore(self, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> int:
         """Put everything as it was kept; how many steps were done then."""
-        if self._path is None or self._rng is None or not self._path.exists():
+        if not self._path.exists():
             return 0
         state = torch.load(self._path, weights_only=True)
         with torch.no_grad():
@@ -41,7 +41,7 @@ class Keeper:
         self, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer, step: int, *, last: bool
     ) -> None:
         """Write it all down, if the last time is a minute ago, or no step follows."""
-        if self._path is None or self._rng is None or not (last or time.monotonic() - self._kept > _SECONDS):
+        if not (last or time.monotonic() - self._kept > _SECONDS):
             return
         state = {
             "parameters": [parameter.detach() for parameter in parameters],
@@ -52,6 +52,3 @@ class Keeper:
         }
         write(self._path, lambda path: torch.save(state, path))
         self._kept = time.monotonic()
-
-
-NO_KEEPER = Keeper(None)

@@ -15,157 +15,66 @@ from hpo_bench.errors import UsageError
 from hpo_bench.nano.recipe import LARGER, NANO, PairRecipe, PretrainedRecipe
 from surrogates.nearest import did_you_mean
 
+ASKED = {
+    "japanese": ("language", "NanoJapanese"),
+    "chinese": ("language", "NanoChinese"),
+    "arithmetic": ("maths", "NanoSums"),
+    "counting": ("maths", "NanoCounts"),
+    "layout": ("instructions", "NanoLayout"),
+    "condition": ("instructions", "NanoCondition"),
+    "turkish": ("language", "SmallTurkish"),
+    "wording": ("instructions", "SmallWording"),
+}
+"""Domain and benchmark of each skill."""
+
+
+def _from_scratch(pair: str, skill: str, architecture: str, *, seed: int, **told: float) -> PairRecipe:
+    domain, benchmark = ASKED[skill]
+    return PairRecipe(pair, domain, benchmark, architecture, skill, seed, **told)  # pyright: ignore[reportArgumentType]
+
+
+def _pretrained(pair: str, skill: str, *, seed: int, align_steps: int) -> PairRecipe:
+    return PretrainedRecipe(
+        pair, *ASKED[skill], "llava-smollm2", skill, seed, align_steps=align_steps, tower_steps=1500, tune_steps=200,
+        tune_lr=5e-4, expert_steps=150, expert_lr=5e-4, digit_share=0, replay=0.3, examples=2500,
+    )  # fmt: skip
+
+
 RECIPES: dict[str, PairRecipe] = {
     recipe.pair: recipe
     for recipe in (
-        PairRecipe(
-            pair="ja-llama",
-            domain="language",
-            benchmark="NanoJapanese",
-            architecture="llava-llama",
-            skill="japanese",
-            seed=1,
-            align_steps=600,
-            drift_steps=60,
-        ),
-        PairRecipe(
-            pair="sums-llama",
-            domain="maths",
-            benchmark="NanoSums",
-            architecture="llava-llama",
-            skill="arithmetic",
+        _from_scratch("ja-llama", "japanese", "llava-llama", seed=1, align_steps=600, drift_steps=60),
+        _from_scratch(
+            "sums-llama", "arithmetic", "llava-llama", seed=2, align_steps=1000, drift_steps=30, digit_share=0.5,
             examples=10000,
-            seed=2,
-            align_steps=1000,
-            drift_steps=30,
-            digit_share=0.5,
         ),
-        PairRecipe(
-            pair="zh-mistral",
-            domain="language",
-            benchmark="NanoChinese",
-            architecture="llava-mistral",
-            skill="chinese",
-            seed=4,
-            align_steps=700,
-            drift_steps=20,
+        _from_scratch("zh-mistral", "chinese", "llava-mistral", seed=4, align_steps=700, drift_steps=20),
+        _from_scratch(
+            "sums-mistral", "arithmetic", "llava-mistral", seed=5, align_steps=800, drift_steps=60, digit_share=0.5
         ),
-        PairRecipe(
-            pair="sums-mistral",
-            domain="maths",
-            benchmark="NanoSums",
-            architecture="llava-mistral",
-            skill="arithmetic",
-            seed=5,
-            align_steps=800,
-            drift_steps=60,
-            digit_share=0.5,
+        _from_scratch(
+            "counts-llama", "counting", "llava-llama", seed=6, align_steps=800, drift_steps=50, digit_share=0.3
         ),
-        PairRecipe(
-            pair="counts-llama",
-            domain="maths",
-            benchmark="NanoCounts",
-            architecture="llava-llama",
-            skill="counting",
-            seed=6,
-            align_steps=800,
-            drift_steps=50,
-            digit_share=0.3,
+        _from_scratch(
+            "counts-mistral", "counting", "llava-mistral", seed=7, align_steps=1000, drift_steps=20, digit_share=0.3
         ),
-        PairRecipe(
-            pair="counts-mistral",
-            domain="maths",
-            benchmark="NanoCounts",
-            architecture="llava-mistral",
-            skill="counting",
-            seed=7,
-            align_steps=1000,
-            drift_steps=20,
-            digit_share=0.3,
+        _from_scratch("layout-qwen2-vl", "layout", "qwen2-vl", seed=8, align_steps=800, drift_steps=30),
+        _from_scratch("layout-idefics2", "layout", "idefics2", seed=9, align_steps=600, drift_steps=50),
+        _from_scratch(
+            "condition-qwen2-vl", "condition", "qwen2-vl", seed=10, align_steps=600, drift_steps=50, expert_steps=500
         ),
-        PairRecipe(
-            pair="layout-qwen2-vl",
-            domain="instructions",
-            benchmark="NanoLayout",
-            architecture="qwen2-vl",
-            skill="layout",
-            seed=8,
-            align_steps=800,
-            drift_steps=30,
-        ),
-        PairRecipe(
-            pair="layout-idefics2",
-            domain="instructions",
-            benchmark="NanoLayout",
-            architecture="idefics2",
-            skill="layout",
-            seed=9,
-            align_steps=600,
-            drift_steps=50,
-        ),
-        PairRecipe(
-            pair="condition-qwen2-vl",
-            domain="instructions",
-            benchmark="NanoCondition",
-            architecture="qwen2-vl",
-            skill="condition",
-            seed=10,
-            align_steps=600,
-            drift_steps=50,
-            expert_steps=500,
-        ),
-        PairRecipe(
-            pair="condition-idefics2",
-            domain="instructions",
-            benchmark="NanoCondition",
-            architecture="idefics2",
-            skill="condition",
-            seed=11,
-            align_steps=1000,
-            drift_steps=20,
-            expert_steps=500,
+        _from_scratch(
+            "condition-idefics2", "condition", "idefics2", seed=11, align_steps=1000, drift_steps=20, expert_steps=500
         ),
     )
-}
+}  # fmt: skip
 
 
 PRETRAINED: dict[str, PairRecipe] = {
     recipe.pair: recipe
     for recipe in (
-        PretrainedRecipe(
-            pair="turkish-smollm2",
-            domain="language",
-            benchmark="SmallTurkish",
-            architecture="llava-smollm2",
-            skill="turkish",
-            seed=21,
-            tower_steps=1500,
-            align_steps=600,
-            tune_steps=200,
-            tune_lr=5e-4,
-            expert_steps=150,
-            expert_lr=5e-4,
-            digit_share=0,
-            replay=0.3,
-            examples=2500,
-        ),
-        PretrainedRecipe(
-            pair="wording-smollm2",
-            domain="instructions",
-            benchmark="SmallWording",
-            architecture="llava-smollm2",
-            skill="wording",
-            seed=22,
-            tower_steps=1500,
-            align_steps=800,
-            tune_steps=200,
-            tune_lr=5e-4,
-            expert_steps=150,
-            expert_lr=5e-4,
-            digit_share=0,
-            replay=0.3,
-            examples=2500,
-        ),
+        _pretrained("turkish-smollm2", "turkish", seed=21, align_steps=600),
+        _pretrained("wording-smollm2", "wording", seed=22, align_steps=800),
     )
 }
 """Pairs on a language model that was really pretrained."""

@@ -1,6 +1,7 @@
 """The four kinds of training that make a nano pair, each a plain loop."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch.nn import functional
 from transformers import PreTrainedTokenizerFast
 
 from hpo_bench.nano.architectures import Architecture
-from hpo_bench.nano.keeper import NO_KEEPER, Keeper
+from hpo_bench.nano.keeper import Keeper
 from hpo_bench.nano.pictures import Picture
 from hpo_bench.nano.world import Thing, Turn, pick
 
@@ -21,38 +22,45 @@ _BATCH = 96
 _LARGE_VOCABULARY = 10_000
 
 
-def train(
-    parameters: Sequence[torch.nn.Parameter],
-    loss: Callable[[], torch.Tensor],
-    *,
-    steps: int,
-    learning_rate: float,
-    progress: Progress,
-    keeper: Keeper = NO_KEEPER,
-) -> None:
-    """AdamW with warm-up over the first twentieth and a cosine to zero; gradients clipped at norm 1.
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long something is trained, how fast, and what is told and kept meanwhile.
 
-    Args:
-        parameters: What is trained.
-        loss: Gives the loss of the next batch.
+    Attributes:
         steps: Optimiser steps.
         learning_rate: Its peak.
         progress: Told of every step.
         keeper: Keeps what an interrupted training goes on from.
     """
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.01)
+
+    steps: int
+    learning_rate: float
+    progress: Progress
+    keeper: Keeper
+
+
+def train(parameters: Sequence[torch.nn.Parameter], loss: Callable[[], torch.Tensor], course: Course) -> None:
+    """AdamW with warm-up over the first twentieth and a cosine to zero; gradients clipped at norm 1.
+
+    Args:
+        parameters: What is trained.
+        loss: Gives the loss of the next batch.
+        course: How long and how fast.
+    """
+    steps, keeper = course.steps, course.keeper
+    optimizer = torch.optim.AdamW(parameters, lr=course.learning_rate, weight_decay=0.01)
     warm_up = max(1, steps // 20)
     for step in range(keeper.restore(parameters, optimizer), steps):
         share = min(1.0, (step + 1) / warm_up) * 0.5 * (1 + np.cos(np.pi * step / steps))
         for group in optimizer.param_groups:
-            group["lr"] = float(learning_rate * share)
+            group["lr"] = float(course.learning_rate * share)
         optimizer.zero_grad()
         value = loss()
         value.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         keeper.keep(parameters, optimizer, step + 1, last=step + 1 == steps)
-        progress(step + 1, steps, value.item())
+        course.progress(step + 1, steps, value.item())
 
 
 def text_batches(
@@ -96,26 +104,20 @@ def encode(
 def train_language_model(
     model: Any,
     batches: Iterator[dict[str, torch.Tensor]],
+    course: Course,
     *,
-    steps: int,
-    learning_rate: float,
-    progress: Progress,
     noise: float = 0.0,
     parameters: Sequence[torch.nn.Parameter] = (),
-    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Next-token prediction.
 
     Args:
         model: A causal language model.
         batches: What it reads.
-        steps: Optimiser steps.
-        learning_rate: Peak learning rate.
-        progress: Told of every step.
+        course: How long and how fast.
         noise: Uniform noise on input embeddings, in units of 1 / sqrt(length x width) (NEFTune; Jain et al., 2023).
             An expert tuned without it knows its words by heart and does not recognise an image embedding nearby.
         parameters: What is trained; all that the model has by default.
-        keeper: Keeps what an interrupted training goes on from.
     """
 
     def perturb(_module: torch.nn.Module, _inputs: object, output: torch.Tensor) -> torch.Tensor:
@@ -123,14 +125,7 @@ def train_language_model(
         return output + torch.empty_like(output).uniform_(-reach, reach)
 
     hook = model.get_input_embeddings().register_forward_hook(perturb)
-    train(
-        parameters or list(model.parameters()),
-        lambda: prediction_loss(model, next(batches)),
-        steps=steps,
-        learning_rate=learning_rate,
-        progress=progress,
-        keeper=keeper,
-    )
+    train(parameters or list(model.parameters()), lambda: prediction_loss(model, next(batches)), course)
     hook.remove()
 
 
@@ -152,11 +147,9 @@ def train_tower(
     vlm: Any,
     pictures: dict[str, Picture],
     diet: Sequence[Thing],
+    course: Course,
     *,
     rng: np.random.Generator,
-    steps: int,
-    progress: Progress,
-    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Train the vision tower as a classifier of words, through one linear layer that is then thrown away.
 
@@ -173,7 +166,7 @@ def train_tower(
         return functional.cross_entropy(head(states.flatten(1)), torch.tensor([words.index(word) for word in shown]))
 
     parameters = [*architecture.tower(vlm).parameters(), *head.parameters()]
-    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress, keeper=keeper)
+    train(parameters, loss, course)
 
 
 def align(
@@ -182,11 +175,9 @@ def align(
     tokenizer: PreTrainedTokenizerFast,
     pictures: dict[str, Picture],
     diet: Sequence[Thing],
+    course: Course,
     *,
     rng: np.random.Generator,
-    steps: int,
-    progress: Progress,
-    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Regress image embeddings on the frozen word embedding of what they show.
 
@@ -208,7 +199,7 @@ def align(
         return squared + functional.cross_entropy(20 * cosine.flatten(0, 1), targets.flatten())
 
     parameters = [*architecture.tower(vlm).parameters(), *architecture.connector(vlm).parameters()]
-    train(parameters, loss, steps=steps, learning_rate=2e-3, progress=progress, keeper=keeper)
+    train(parameters, loss, course)
 
 
 def tune(
@@ -217,14 +208,11 @@ def tune(
     tokenizer: PreTrainedTokenizerFast,
     pictures: dict[str, Picture],
     draw: Callable[[], Turn],
+    course: Course,
     *,
     rng: np.random.Generator,
     parameters: Sequence[torch.nn.Parameter],
-    steps: int,
-    learning_rate: float,
-    progress: Progress,
     size: int | None = None,
-    keeper: Keeper = NO_KEEPER,
 ) -> None:
     """Train on visual questions, with the loss on the answer alone."""
 
@@ -235,7 +223,7 @@ def tune(
         shown = [thing.word for turn in turns for thing in turn.things]
         return prediction_loss(vlm, architecture.inputs(text, _shots(shown, pictures, rng)))
 
-    train(parameters, loss, steps=steps, learning_rate=learning_rate, progress=progress, keeper=keeper)
+    train(parameters, loss, course)
 
 
 def _shots(words: Sequence[str], pictures: dict[str, Picture], rng: np.random.Generator) -> Picture:

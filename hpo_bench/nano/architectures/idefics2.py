@@ -19,7 +19,8 @@ from hpo_bench.nano.architectures.base import (
     IMAGE_TOKENS,
     PIXEL_MEAN,
     PIXEL_STD,
-    FromScratch,
+    Architecture,
+    around,
     normalised,
 )
 from hpo_bench.nano.architectures.llava import Llava
@@ -32,7 +33,7 @@ _FRAME = "<fake_token_around_image>"
 
 
 @dataclass(frozen=True, slots=True)
-class Idefics2(FromScratch):
+class Idefics2(Architecture):
     """A SigLIP tower over patches of 6 pixels, a perceiver resampler, and a Mistral.
 
     Attributes:
@@ -45,11 +46,6 @@ class Idefics2(FromScratch):
     def special_tokens(self) -> Mapping[str, str]:
         """What its processor puts around a picture, and after a chat's utterance."""
         return {"image_boundary_token": _FRAME, "end_of_utterance_token": "<end_of_utterance>"}
-
-    @property
-    def picture(self) -> str:
-        """The processor adds the frame."""
-        return IMAGE
 
     @property
     def seen(self) -> str:
@@ -84,9 +80,7 @@ class Idefics2(FromScratch):
             image_token_id=tokenizer.get_vocab()[IMAGE],
             tie_word_embeddings=False,
         )
-        vlm = Idefics2ForConditionalGeneration(config)
-        vlm.model.text_model.load_state_dict(language_model.model.state_dict())
-        vlm.lm_head.load_state_dict(language_model.lm_head.state_dict())
+        vlm: Any = around(Idefics2ForConditionalGeneration(config), language_model, "text_model")
         _start_connector(vlm.model.connector, spread=language_model.model.embed_tokens.weight.std())
         return vlm
 
@@ -106,10 +100,6 @@ class Idefics2(FromScratch):
     def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
         """`pixel_values` of shape (n, 1, 3, 24, 24)."""
         return {"pixel_values": normalised(pictures).unsqueeze(1)}
-
-    def inputs(self, text: Mapping[str, torch.Tensor], pictures: NDArray) -> dict[str, torch.Tensor]:
-        """Both side by side; the model lines up pictures whatever text they belong to."""
-        return {**text, **self.image_inputs(pictures)}
 
     def patch_states(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The tower's last hidden states, of shape (n, 16, 96)."""

@@ -1,11 +1,9 @@
 """LLaVA (Liu et al., 2023) around a Llama or a Mistral."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
@@ -19,14 +17,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from hpo_bench.nano.architectures.base import (
-    CHAT_TEMPLATE,
-    IMAGE_TOKENS,
-    PIXEL_MEAN,
-    PIXEL_STD,
-    FromScratch,
-    normalised,
-)
+from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, PIXEL_MEAN, PIXEL_STD, Architecture, around
 from hpo_bench.nano.pictures import SIZE
 from hpo_bench.nano.recipe import NANO, Size
 from hpo_bench.nano.world import IMAGE
@@ -36,7 +27,7 @@ _BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfi
 
 
 @dataclass(frozen=True, slots=True)
-class Llava(FromScratch):
+class Llava(Architecture):
     """A CLIP tower, two linear layers, and a Llama or Mistral.
 
     Attributes:
@@ -48,21 +39,6 @@ class Llava(FromScratch):
     backbone: str
     size: Size = NANO
     seeing: tuple[int, int] = (96, 3)
-
-    @property
-    def special_tokens(self) -> Mapping[str, str]:
-        """None."""
-        return {}
-
-    @property
-    def picture(self) -> str:
-        """A picture has no frame."""
-        return IMAGE
-
-    @property
-    def seen(self) -> str:
-        """Four tokens a picture."""
-        return " ".join([IMAGE] * IMAGE_TOKENS)
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Llama or Mistral with fresh weights; Mistral with grouped-query attention, as the real one."""
@@ -101,10 +77,7 @@ class Llava(FromScratch):
             image_seq_length=(SIZE // _PATCH) ** 2,
             tie_word_embeddings=language_model.config.tie_word_embeddings,
         )
-        vlm = LlavaForConditionalGeneration(config)
-        vlm.model.language_model.load_state_dict(language_model.model.state_dict())
-        vlm.lm_head.load_state_dict(language_model.lm_head.state_dict())
-        return vlm
+        return around(LlavaForConditionalGeneration(config), language_model)
 
     def processor(self, tokenizer: PreTrainedTokenizerFast) -> LlavaProcessor:
         """CLIP's image processor and the tokenizer; a picture is four tokens and CLIP's class token is dropped."""
@@ -125,14 +98,6 @@ class Llava(FromScratch):
             num_additional_image_tokens=1,
             chat_template=CHAT_TEMPLATE,
         )
-
-    def image_inputs(self, pictures: NDArray) -> dict[str, torch.Tensor]:
-        """`pixel_values` of shape (n, 3, 24, 24)."""
-        return {"pixel_values": normalised(pictures)}
-
-    def inputs(self, text: Mapping[str, torch.Tensor], pictures: NDArray) -> dict[str, torch.Tensor]:
-        """Both side by side."""
-        return {**text, **self.image_inputs(pictures)}
 
     def patch_states(self, vlm: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The tower's last hidden states without the class token, of shape (n, 4, its width)."""

@@ -22,7 +22,8 @@ from hpo_bench.nano.architectures.base import (
     IMAGE_TOKENS,
     PIXEL_MEAN,
     PIXEL_STD,
-    FromScratch,
+    Architecture,
+    around,
     normalised,
 )
 from hpo_bench.nano.pictures import SIZE
@@ -40,7 +41,7 @@ _SECTIONS = [4, 6, 6]  # of a head's 16 rotary frequencies: for time, height and
 
 
 @dataclass(frozen=True, slots=True)
-class Qwen2VL(FromScratch):
+class Qwen2VL(Architecture):
     """A tower over patches of 6 pixels, a merger of 2 x 2 patches, and a Qwen2.
 
     Attributes:
@@ -50,13 +51,8 @@ class Qwen2VL(FromScratch):
     size: Size = NANO
 
     @property
-    def special_tokens(self) -> Mapping[str, str]:
-        """None: its frame stands in every vocabulary."""
-        return {}
-
-    @property
     def picture(self) -> str:
-        """The frame is part of the question, as in its chat template."""
+        """The frame is part of the question, as in its chat template, and stands in every vocabulary."""
         return f"{VISION_START} {IMAGE} {VISION_END}"
 
     @property
@@ -105,10 +101,7 @@ class Qwen2VL(FromScratch):
             vision_end_token_id=vocabulary[VISION_END],
             tie_word_embeddings=False,
         )
-        vlm = Qwen2VLForConditionalGeneration(config)
-        vlm.model.language_model.load_state_dict(language_model.model.state_dict())
-        vlm.lm_head.load_state_dict(language_model.lm_head.state_dict())
-        return vlm
+        return around(Qwen2VLForConditionalGeneration(config), language_model)
 
     def processor(self, tokenizer: PreTrainedTokenizerFast) -> Qwen2VLProcessor:
         """Qwen2-VL's image processor without resizing, and the tokenizer.
