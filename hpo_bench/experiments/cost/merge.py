@@ -1,23 +1,19 @@
 """How long a re-merge takes, beside mergekit and beside a memory copy of the same bytes, measured in one run."""
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-import yaml
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import MergeError
+from hpo_bench.experiments.cost.on_disk import content_of, processor_seconds, run_command, run_merge
 from hpo_bench.experiments.cost.subjects import Subject
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
@@ -137,15 +133,10 @@ def _time(run: Callable[[MergeSetting], object], setting: MergeSetting, clock: C
         end.record()
         end.synchronize()
         return begin.elapsed_time(end) / 1000
-    now = time.perf_counter if clock == "wall" else _processor_seconds
+    now = time.perf_counter if clock == "wall" else processor_seconds
     start = now()
     run(setting)
     return now() - start
-
-
-def _processor_seconds() -> float:
-    spent = os.times()
-    return time.process_time() + spent.children_user + spent.children_system
 
 
 def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[MergeSetting], object]:
@@ -156,13 +147,11 @@ def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[Merg
         return Resident(loaded, compiled=name == COMPILED).merge
     if name == IN_PROCESS:
         return lambda setting: mergekit.merge(loaded, setting, mask_seed=0)
-    run = _run_merge if name == RUN_MERGE else _run_command
-    dtype = str(next(iter(loaded.base.values())).dtype).removeprefix("torch.")
+    run = run_merge if name == RUN_MERGE else run_command
 
     def on_disk(setting: MergeSetting) -> None:
-        folders = {role: str(checkpoints / role) for role in ("base", "vlm", "expert")}
-        with _scratch(checkpoints) as scratch:
-            run(mergekit.configuration(setting, **folders, dtype=dtype), scratch)
+        with tempfile.TemporaryDirectory(dir=checkpoints) as scratch:
+            run(content_of(setting, loaded, checkpoints), Path(scratch))
 
     return on_disk
 
@@ -188,12 +177,6 @@ def _check_equal(subject: Subject, resident: Callable[[MergeSetting], object]) -
             raise MergeError(f"{subject.label}: {name} is not what mergekit makes of it; its speed means nothing")
 
 
-@contextmanager
-def _scratch(parent: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=parent) as folder:
-        yield Path(folder)
-
-
 def _write_checkpoints(subject: Subject, folder: Path) -> None:
     from safetensors.torch import save_file
 
@@ -203,24 +186,6 @@ def _write_checkpoints(subject: Subject, folder: Path) -> None:
         subject.config.save_pretrained(folder / role)
         tensors = {name: tensor.contiguous() for name, tensor in weights.items()}
         save_file(tensors, folder / role / "model.safetensors", metadata={"format": "pt"})
-
-
-def _run_merge(configuration: dict[str, Any], scratch: Path) -> None:
-    from mergekit.config import MergeConfiguration
-    from mergekit.merge import run_merge
-    from mergekit.options import MergeOptions
-
-    options = MergeOptions(copy_tokenizer=False, quiet=True)
-    run_merge(MergeConfiguration.model_validate(configuration), str(scratch / "merged"), options)
-
-
-def _run_command(configuration: dict[str, Any], scratch: Path) -> None:
-    (scratch / "merge.yaml").write_text(yaml.safe_dump(configuration), encoding="utf-8")
-    program = Path(sys.executable).parent / "mergekit-yaml"
-    arguments = [str(program), str(scratch / "merge.yaml"), str(scratch / "merged"), "--no-copy-tokenizer", "--quiet"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        raise MergeError(f"mergekit-yaml failed: {done.stderr.strip().splitlines()[-1:]}")
 
 
 def table(timings: Sequence[MergeTiming]) -> TextTable:
@@ -246,19 +211,7 @@ def table(timings: Sequence[MergeTiming]) -> TextTable:
 
 def as_json(timings: Sequence[MergeTiming], clock: Clock) -> str:
     """All timings, in seconds by a clock, as JSON text."""
-    rows = [
-        {
-            "subject": timing.subject,
-            "parameters": timing.parameters,
-            "method": timing.method,
-            "contender": timing.contender,
-            "median": timing.median,
-            "quartiles": timing.quartiles,
-            "seconds": timing.seconds,
-            "first": timing.first,
-        }
-        for timing in timings
-    ]
+    rows = [{**asdict(timing), "median": timing.median, "quartiles": timing.quartiles} for timing in timings]
     return json.dumps(
         {"clock": clock, "torch": torch.__version__, "threads": torch.get_num_threads(), "timings": rows}, indent=1
     )

@@ -1,6 +1,5 @@
 """What a trial takes by each evaluator, and whether an engine that is handed merges answers as one that loads them."""
 
-import resource
 import statistics
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.serving.engine import VllmEngine
 from hpo_bench.evaluation.serving.evaluator import VllmEvaluator
 from hpo_bench.evaluation.serving.generation import ServedGeneration
+from hpo_bench.experiments.cost.on_disk import processor_seconds
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -283,8 +283,7 @@ def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path
 
 def _processor() -> float:
     """Seconds of the processor that this process and all that it started have spent."""
-    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = time.process_time() + ended.ru_utime + ended.ru_stime
+    total = processor_seconds()
     for child in psutil.Process().children(recursive=True):
         try:
             spent = child.cpu_times()

@@ -1,10 +1,7 @@
 """What a trial takes with the pair kept in memory, against merges that mergekit writes to disk, in one run."""
 
 import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,16 +11,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-import yaml
 from numpy.typing import NDArray
 
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.errors import MergeError
 from hpo_bench.evaluation.base import Evaluator, checked
 from hpo_bench.evaluation.registry import open_evaluator
+from hpo_bench.experiments.cost.on_disk import content_of, processor_seconds, run_command, run_merge
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
-from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -173,44 +168,13 @@ class _Routes:
         if route == RESIDENT:
             self.engine.merge(setting)
             return self.loaded.vlm, self.kept
-        dtype = str(next(iter(self.loaded.base.values())).dtype).removeprefix("torch.")
-        places = {role: str(self.parts / role) for role in ("base", "vlm", "expert")}
-        content = mergekit.configuration(setting, **places, dtype=dtype)
+        run = run_command if route == COMMAND else run_merge
+        language = Checkpoint.open(run(content_of(setting, self.loaded, self.parts), folder))
         if route == READ_BACK:
-            _run_merge(content, folder / "merged")
-            language = Checkpoint.open(folder / "merged")
             self.loaded.write_language({name: language.tensor(name) for name in self.alignment.merged})
             return self.loaded.vlm, self.kept
-        if route == COMMAND:
-            _run_command(content, folder)
-        else:
-            _run_merge(content, folder / "merged")
-        language = Checkpoint.open(folder / "merged")
         graft(self.alignment, language.tensor, folder / "vlm")
         return _load(folder / "vlm", self.loaded), self.fresh
-
-
-def _run_merge(content: dict[str, Any], folder: Path) -> None:
-    from mergekit.config import MergeConfiguration
-    from mergekit.merge import run_merge
-    from mergekit.options import MergeOptions
-
-    options = MergeOptions(copy_tokenizer=False, quiet=True, write_model_card=False)
-    run_merge(MergeConfiguration.model_validate(content), str(folder), options)
-
-
-def _run_command(content: dict[str, Any], folder: Path) -> None:
-    (folder / "merge.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
-    program = Path(sys.executable).parent / "mergekit-yaml"
-    options = ["--no-copy-tokenizer", "--no-write-model-card", "--quiet"]
-    done = subprocess.run(  # noqa: S603
-        [str(program), str(folder / "merge.yaml"), str(folder / "merged"), *options],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise MergeError(f"mergekit-yaml failed: {(done.stderr.strip().splitlines() or ['it says nothing'])[-1]}")
 
 
 def _load(folder: Path, like: LoadedPair) -> Any:
@@ -221,8 +185,7 @@ def _load(folder: Path, like: LoadedPair) -> Any:
 
 
 def _now() -> dict[Clock, float]:
-    spent = os.times()
-    return {"wall": time.perf_counter(), "processor": time.process_time() + spent.children_user + spent.children_system}
+    return {"wall": time.perf_counter(), "processor": processor_seconds()}
 
 
 def _between(start: dict[Clock, float], end: dict[Clock, float]) -> dict[Clock, float]:
