@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from hpo_bench.api import (
-        before_after,
         check_pair,
         load_landscape,
         load_pair,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from hpo_bench.benchmark.outcome import BenchmarkResult
     from hpo_bench.errors import HpoBenchError
     from hpo_bench.evaluation.base import Evaluator
+    from hpo_bench.evaluation.before_after import before_after
     from hpo_bench.merging.methods.base import MergeMethod
     from hpo_bench.merging.pair import Pair
     from hpo_bench.merging.setting import MergeSetting
@@ -60,7 +60,7 @@ _HOMES = {
     "SearchSpace": "landscapes.space",
     "Study": "hpo_bench.tuning.study",
     "Trial": "hpo_bench.tuning.trial",
-    "before_after": "hpo_bench.api",
+    "before_after": "hpo_bench.evaluation.before_after",
     "check_pair": "hpo_bench.api",
     "graft": "hpo_bench.merging.writing.put_back",
     "load_landscape": "hpo_bench.api",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hpo_bench.benchmark.outcome import BenchmarkResult
-    from hpo_bench.evaluation.before_after import Injection
     from hpo_bench.merging.doctor.diagnosis import Diagnosis
     from hpo_bench.merging.pair import Pair
     from hpo_bench.tuning.study import Study
@@ -283,34 +282,6 @@ def merge(
         engine = Resident(loaded, mask_seed=mask_seed, statistics=statistics)
         export_merge(found, loaded, setting, folder, engine=engine)
     return folder
-
-
-def before_after(
-    pair: "str | Pair", method: str = "ta", *, each: int = 5, seed: int = 0, **parameters: float
-) -> "Injection":
-    """Merge a pair in memory, and put the same test questions to the VLM as it was and to the merge.
-
-    Args:
-        pair: What to merge, or what `load_pair` finds it by.
-        method: The merge method, as of `merge`.
-        each: How many questions of each category, drawn at random and not by what was answered.
-        seed: Of the draw.
-        **parameters: The method's hyperparameters.
-
-    Returns:
-        Questions and both answers; in a notebook a table with the pictures.
-
-    Raises:
-        UsageError: If there is no such pair, or the setting makes no sense.
-        MergeError: If the pair cannot be merged.
-
-    Examples:
-        >>> before_after("ja-llama", vl_weight=0.6, exp_weight=0.8)  # doctest: +SKIP
-    """
-    from hpo_bench.evaluation.before_after import look
-    from hpo_bench.merging.setting import MergeSetting
-
-    return look(_pair(pair), MergeSetting(method, **parameters), each=each, seed=seed)
 
 
 def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = None) -> "Study":

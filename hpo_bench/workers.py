@@ -217,7 +217,7 @@ def pool(jobs: int) -> Iterator[None]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Threads would neither help on such small matrices nor round the same way on every machine."""
+    """More threads would not help on the small matrices of optimisers, get in workers' way, and round otherwise."""
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch else 0
     with threadpool_limits(limits=1):

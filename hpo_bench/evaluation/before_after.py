@@ -14,6 +14,7 @@ from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -62,28 +63,40 @@ class Injection:
         )
 
 
-def look(pair: Pair, setting: MergeSetting, *, each: int = 5, seed: int = 0) -> Injection:
-    """Merge a pair, and ask both models the same questions.
+def before_after(
+    pair: str | Pair, method: str = "ta", *, each: int = 5, seed: int = 0, **parameters: float
+) -> Injection:
+    """Merge a pair in memory, and put the same test questions to the VLM as it was and to the merge.
 
     Args:
-        pair: The pair on disk.
-        setting: The merge.
-        each: How many questions of each category are shown, drawn at random and not by what was answered.
+        pair: What to merge, or what `load_pair` finds it by.
+        method: The merge method, as of `merge`.
+        each: How many questions of each category, drawn at random and not by what was answered.
         seed: Of the draw.
+        **parameters: The method's hyperparameters.
+
+    Returns:
+        Questions and both answers; in a notebook a table with the pictures.
 
     Raises:
-        MergeError: If the pair cannot be loaded.
+        UsageError: If there is no such pair, or the setting makes no sense.
+        MergeError: If the pair cannot be merged.
         EvaluationError: If a model's answers are endless.
+
+    Examples:
+        >>> before_after("ja-llama", vl_weight=0.6, exp_weight=0.8)  # doctest: +SKIP
     """
+    setting = MergeSetting(method, **parameters)
+    found = find_pair(pair) if isinstance(pair, str) else pair
     disable_progress_bar()  # transformers would draw its own between ours
-    loaded = LoadedPair.load(pair)
-    shown = _drawn(of_split(read_own(pair).examples, "test"), each, np.random.default_rng(seed))
+    loaded = LoadedPair.load(found)
+    shown = _drawn(of_split(read_own(found).examples, "test"), each, np.random.default_rng(seed))
     asks, resident = Generation(Prompts(loaded.processor), _exact, max_new_tokens=12), Resident(loaded)
     answers = []
     for weights in (MergeSetting("ta", 1.0, 0.0), setting):
         resident.merge(weights)
         answers.append(asks.evaluate(loaded.vlm, shown).responses)
-    return Injection(pair.name, setting, tuple(BeforeAfter(*one) for one in zip(shown, *answers, strict=True)))
+    return Injection(found.name, setting, tuple(BeforeAfter(*one) for one in zip(shown, *answers, strict=True)))
 
 
 def _drawn(examples: Sequence[Example], each: int, rng: np.random.Generator) -> list[Example]:

@@ -14,9 +14,10 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.planning import references
 from hpo_bench.tuning.planning.references import Reference
-from hpo_bench.tuning.run import PoolOpener, check, one_thread, opener, same_files
+from hpo_bench.tuning.run import PoolOpener, check, opener, same_files
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.workers.single_job import result_of
+from hpo_bench.workers import one_thread
 
 
 def dry_run(

@@ -1,15 +1,15 @@
 """A study from its first trial to its result."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 
+from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.devices import devices
 from hpo_bench.merging.methods import registry
@@ -37,6 +37,7 @@ from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.opening import check_workers, open_workers
+from hpo_bench.workers import one_thread
 from optimizers.registry import available
 
 PoolOpener = Callable[[Path, tuple[str, ...]], WorkerPool]
@@ -118,13 +119,15 @@ def run(
             console.print(f"study {name} is finished; a higher --trials goes on with it", highlight=False)
             show(result, console)
             return result
+        trials = store.trials()
         if store.config is None:
             check_no_answers(folder, store.url)  # before the models are loaded
+        elif trials:
+            console.print(f"study {name} goes on after {counted(len(trials), 'trial')}", highlight=False)
         interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
         pool = (open_pool or opener(pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
-        trials = store.trials()
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
         facts = _facts(pool, interrupt) if store.config is None else {}
@@ -137,6 +140,9 @@ def run(
                 console, limit=limit,
             )
         )  # fmt: skip
+        if starts.EXPERIENCE in known.begin_with and not trials:
+            count = counted(len(known.learnt_from), "landscape")
+            console.print(f"Begins where {count} recorded of other pairs were best.", highlight=False)
         budget = options.budget(known)
         goal = _goal(known, store, pool, interrupt, options.timeout)
         plan = planned(store, budget)
@@ -165,17 +171,6 @@ def run(
         write_tables(store)
         show(result, console)
         return result
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """The optimiser's models are small: more threads than one only get in the workers' way."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def planned(store: TrialStore, budget: Budget) -> int:
