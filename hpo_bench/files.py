@@ -241,6 +241,8 @@ def whole_lines(path: Path, *, wrong: type[Exception], cure: str, mend: bool = T
             parse_json(line.decode("utf-8", "replace"), where=f"{path}, line {number}")
             for number, line in enumerate(content[:end].split(b"\n")[:-1], start=1)
         ]
+        if not end and b"\0" in content:  # no line that was cut short, but what a power cut leaves of one
+            raise wrong(f"{path} holds zeros in place of its lines; {cure}")
         if mend and end < len(content):  # and what is before it is whole
             os.truncate(path, end)
         return lines

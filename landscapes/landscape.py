@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -93,14 +93,16 @@ class Landscape(Problem):
         """The landscape that a folder's `card.yaml` and `grid.parquet` describe.
 
         Raises:
-            InvalidCardError: If the card cannot be used.
+            InvalidCardError: If the card cannot be used, or contradicts the grid.
             InvalidGridError: If the grid cannot be used.
             FlatLandscapeError: If all scores are equal.
         """
         folder = Path(folder)
         card = Card.read(folder / cards.FILE)
         grid = RecordedGrid.read(folder / grids.FILE, card.space, split=card.tuning_split)
-        return cls(card, grid, surrogate=surrogate, folder=folder)
+        landscape = cls(card, grid, surrogate=surrogate, folder=folder)
+        _refuse_contradiction(card, grid)
+        return landscape
 
     def on(self, split: str) -> Self:
         """The same recording scored on another split, with the same kind of surrogate refitted to its scores.
@@ -257,6 +259,27 @@ class Landscape(Problem):
                     f"{self.grid.path}, column {parameter.name!r}: recorded from {low:g} to {high:g}, but the card's "
                     f"box is [{parameter.low:g}, {parameter.high:g}]; set them to what was recorded"
                 )
+
+
+def _refuse_contradiction(card: Card, grid: RecordedGrid) -> None:
+    """Refuse a card that says otherwise than its grid which values were recorded, or on how many examples."""
+    for parameter, column in zip(card.parameters, grid.X.T, strict=True):
+        said, found = parameter.levels, np.unique(column)
+        if said and not (len(said) == len(found) and np.allclose(said, found)):
+            raise InvalidCardError(
+                f"{card.path}: levels of {parameter.name} are {_listed(said)}, and {grid.path} has {_listed(found)}; "
+                "write those, or leave levels out"
+            )
+    most = int(grid.n_examples.max())
+    if (count := sum(card.n_examples[grid.split].values())) != most:
+        raise InvalidCardError(
+            f"{card.path}: n_examples.{grid.split} are {count:,}, and scores in {grid.path} are of {most:,}; count "
+            "them again"
+        )
+
+
+def _listed(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _extremum_of(figures: Mapping[str, Any]) -> Extremum:

@@ -156,7 +156,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Com
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], CommandEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
-    given = read_section(options, CommandOptions, where)
+    given = read_section(pair, options, CommandOptions)
     program, scratch = given.command[0], given.scratch
     if shutil.which(program) is None and not (pair.folder / program).is_file():
         raise UsageError(f"{where}: command begins with {program!r}, which is no program here")

@@ -149,7 +149,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Loc
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LocalEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
-    given = read_section(options, LocalOptions, where)
+    given = read_section(pair, options, LocalOptions)
     answering = Answering.of(given, where)
     batch_size = given.batch_size or (16 if given.generates else 128)
 

@@ -20,18 +20,18 @@ def source(pair: Pair) -> str:
     return f"{pair.folder / FILE}, evaluation"
 
 
-def read_section(options: Mapping[str, Any], kind: type[Kind], where: str) -> Kind:
-    """Options as a dataclass has them.
+def read_section(pair: Pair, options: Mapping[str, Any], kind: type[Kind]) -> Kind:
+    """Options of an evaluation as a dataclass has them.
 
     Args:
-        options: The section.
+        pair: Whose they are.
+        options: The section without its `kind`.
         kind: Its fields are the options; see `landscapes.written.parse_record`.
-        where: Where the section stands.
 
     Raises:
         UsageError: If one is missing, unknown or makes no sense.
     """
-    return parse_record(options, kind, where=where, wrong=UsageError)
+    return parse_record(options, kind, where=source(pair), wrong=UsageError, beside=("kind",))
 
 
 def without_secrets(value: Any) -> Any:

@@ -85,7 +85,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Pyt
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], PythonFunction]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    given = read_section(options, FunctionOptions, source(pair))
+    given = read_section(pair, options, FunctionOptions)
     return lambda loaded: PythonFunction(_find(given.function, pair), loaded.processor, read_own(pair).examples)
 
 

@@ -23,6 +23,11 @@ PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
 _FOUND = ("starts", "trials", "learnt_from")
 """What is found when a study begins, and not asked for."""
+_AS_TYPED = {"begin_with": "--start", "density": "--densities", "methods": "--method"} | {
+    key: f"--{key.replace('_', '-')}"
+    for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")
+}
+"""What the user typed to say so."""
 LEAST_TUNED = 2 * FOLDS
 """Examples from which a score can be cross-fitted."""
 
@@ -238,7 +243,7 @@ class StudyConfig:
             elif key == "evaluation":
                 told += _changed("evaluation", theirs[key], ours[key])
             else:
-                told.append(f"{key} ({_short(theirs[key])} then, {_short(ours[key])} now)")
+                told.append(f"{_AS_TYPED.get(key, key)} ({_short(theirs[key])} then, {_short(ours[key])} now)")
         raise TuningError(
             f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
             "--study"

@@ -81,6 +81,7 @@ def parse_record(
     wrong: type[Exception] = UnreadableError,
     cure: str = "",
     also: Mapping[str, Any] | None = None,
+    beside: tuple[str, ...] = (),
 ) -> Record:
     """A dataclass from plain values, as a file of JSON or YAML holds them.
 
@@ -92,6 +93,7 @@ def parse_record(
         wrong: What to raise.
         cure: What the user can do, to end a message with.
         also: Fields that are no keys of the file, and what they are.
+        beside: Keys that the file may have and that were read elsewhere, to be named where one is unknown.
 
     Raises:
         wrong: If a key is missing or unknown (the message names the nearest), or a value is not of its type.
@@ -101,12 +103,12 @@ def parse_record(
     given = dict(also or {})
     if isinstance(content, Mapping):
         if forbidden := [key for key in content if key in given]:
-            raise wrong(_told(where, _unknown(forbidden[0], (), kind, given), cure))
+            raise wrong(_told(where, _unknown(forbidden[0], (), kind, given, beside), cure))
         content = {**content, **given}
     try:
         return _adapter(kind).validate_json(json.dumps([content], default=_plain))[0]
     except ValidationError as error:
-        raise wrong(_told(where, _first(error.errors(include_url=False), kind, given), cure)) from error
+        raise wrong(_told(where, _first(error.errors(include_url=False), kind, given, beside), cure)) from error
     except wrong as error:  # what the record itself refuses
         raise wrong(_told(where, str(error), cure)) from error
     except (TypeError, ValueError, RecursionError) as error:
@@ -132,12 +134,12 @@ def _adapter(kind: type) -> Any:
     return TypeAdapter(tuple[kind], config=ConfigDict(extra="forbid", strict=True))  # pyright: ignore[reportInvalidTypeForm]
 
 
-def _first(errors: list[Any], kind: type, given: Mapping[str, Any]) -> str:
+def _first(errors: list[Any], kind: type, given: Mapping[str, Any], beside: tuple[str, ...]) -> str:
     """What to say of several errors: a key that nothing has comes before the one that is missing for it."""
     places = [error["loc"][1:] for error in errors]
     for place, error in zip(places, errors, strict=True):
         if error["type"] in _UNKNOWN:
-            return _unknown(place[-1], place[:-1], kind, given)
+            return _unknown(place[-1], place[:-1], kind, given, beside)
     error, place = errors[0], places[0]
     if error["type"] == "missing":
         absent = [_path(one) for one, other in zip(places, errors, strict=True) if other["type"] == "missing"]
@@ -158,8 +160,8 @@ def _first(errors: list[Any], kind: type, given: Mapping[str, Any]) -> str:
     return f"{_path(place)} {told}".strip()
 
 
-def _unknown(key: object, place: tuple[Any, ...], kind: type, given: Mapping[str, Any]) -> str:
-    known = [name for name in _keys(kind, place) if place or name not in given]
+def _unknown(key: object, place: tuple[Any, ...], kind: type, given: Mapping[str, Any], beside: tuple[str, ...]) -> str:
+    known = _keys(kind, place) if place else [*beside, *(name for name in _keys(kind, ()) if name not in given)]
     inside = f" in {_path(place)}" if place else ""
     return f"there is no key {key!r}{inside}; {did_you_mean(key, known).strip() or 'there are: ' + ', '.join(known)}"
 

@@ -7,7 +7,7 @@ import pytest
 import synthetic
 
 from landscapes.card import Card, CardParameter
-from landscapes.errors import FlatLandscapeError, InvalidGridError, InvalidSpaceError
+from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridError, InvalidSpaceError
 from landscapes.grid import write_grid
 from landscapes.landscape import Landscape
 from landscapes.outcomes import Outcomes, write_outcomes
@@ -23,7 +23,8 @@ def landscape(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 def tiny(tmp_path: Path, X: list, scores: list, **changes: object) -> Landscape:
     """A landscape over vl_weight and exp_weight in [0.2, 1] from settings and scores."""
-    card = synthetic.card("smooth-a/ta", **changes)
+    box = tuple(CardParameter(name, 0.2, 1.0) for name in ("vl_weight", "exp_weight"))
+    card = synthetic.card("smooth-a/ta", **{"parameters": box, "n_examples": {"validation": {"all": 10}}, **changes})
     rows = pd.DataFrame(X, columns=list(card.space.names)).assign(
         split="validation", score=scores, standard_error=np.arange(len(X)) / 100,
         n_examples=10, merge_seconds=0.0, eval_seconds=0.0,
@@ -167,12 +168,21 @@ def test_a_box_wider_than_the_recording_is_refused(tmp_path: Path) -> None:
         tiny(tmp_path, [*CORNERS, [0.6, 0.6]], [0, 1, 2, 3, 5], parameters=parameters)
 
 
+def test_a_card_that_contradicts_its_grid_is_refused(tmp_path: Path) -> None:
+    levels = (CardParameter("vl_weight", 0.2, 1.0, levels=(0.2, 0.4, 1.0)), CardParameter("exp_weight", 0.2, 1.0))
+    with pytest.raises(InvalidCardError, match=r"levels of vl_weight are 0.2, 0.4, 1, and .*parquet has 0.2, 0.6, 1;"):
+        tiny(tmp_path, [*CORNERS, [0.6, 0.6]], [0, 1, 2, 3, 5], parameters=levels)
+    with pytest.raises(InvalidCardError, match=r"n_examples\.validation are 11, and scores in .*parquet are of 10;"):
+        tiny(tmp_path, [*CORNERS, [0.6, 0.6]], [0, 1, 2, 3, 5], n_examples={"validation": {"skill": 5, "general": 6}})
+
+
 def test_an_irregular_design_in_five_dimensions(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = [f"w{i}" for i in range(5)]
     X = np.vstack([np.zeros(5), np.full(5, 2.0), 2 * rng.random((60, 5))])
     parameters = tuple(CardParameter(name, 0.0, 2.0) for name in names)
-    card = synthetic.card("own/grid", parameters=parameters, method="other", domain="other", units="nats")
+    about = {"method": "other", "domain": "other", "units": "nats", "n_examples": {"validation": {"all": 1}}}
+    card = synthetic.card("own/grid", parameters=parameters, **about)
     rows = pd.DataFrame(X, columns=names).assign(
         split="validation", score=-100 * ((X - 1) ** 2).sum(1), standard_error=np.nan,
         n_examples=1, merge_seconds=np.nan, eval_seconds=np.nan,

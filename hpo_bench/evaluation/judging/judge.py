@@ -11,13 +11,12 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
-from hpo_bench.errors import EvaluationError
+from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging.cache import JudgeCache, Verdict
 from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.judging.terms import JudgeTerms
-from hpo_bench.evaluation.options import read_section
-from landscapes.written import Count, Number, Text
+from landscapes.written import Count, Number, Text, parse_record
 
 JUDGE = "judge"
 PROMPT = (
@@ -207,6 +206,6 @@ def read_judge(options: Mapping[str, Any], where: str) -> Judge:
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
     """
-    given = read_section(options, JudgeOptions, f"{where}, judge")
+    given = parse_record(options, JudgeOptions, where=f"{where}, judge", wrong=UsageError)
     chat = Chat(url=given.url.rstrip("/"), key=given.key, seconds=given.seconds)
     return Judge(given, chat, given.kept)

@@ -166,7 +166,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Lmm
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LmmsEval]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
-    given = read_section(options, LmmsOptions, where)
+    given = read_section(pair, options, LmmsOptions)
     terms = given.judge
 
     def opened(loaded: LoadedPair) -> LmmsEval:

@@ -90,7 +90,7 @@ def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> Vll
 
 def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], VllmEvaluator]:
     """Read what `open_kind` is given, which is called at last with the pair in memory."""
-    given = read_section(options, VllmOptions, source(pair))
+    given = read_section(pair, options, VllmOptions)
     answering = Answering.of(given, source(pair))
     own: dict[str, Any] = {"tensor_parallel_size": given.tensor_parallel, "max_model_len": given.max_model_len or -1}
     if given.gpu_memory is not None:

@@ -6,7 +6,6 @@ longest length.
 
 import gc
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +30,7 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.planning.forecast import peak_memory
 
 TRIALS, QUESTIONS, TOKENS = 5, 16, 16
 METHODS = ("ta", "dare", "ties")
@@ -93,8 +93,7 @@ def check(
         asked = f"{questions} questions of one picture, {tokens} tokens each"
         yield _row("a trial: re-merge", merging, f"the first {merging[0]:.3g}")
         yield _row("a trial: answers", asking, f"{asked}: {_speed(questions * tokens, asking)}")
-        peak = torch.cuda.max_memory_allocated(device) if cuda else _resident_set()
-        yield Row("peak memory", (gib(peak), f"weights {gib(_bytes(loaded))}"))
+        yield Row("peak memory", (gib(peak_memory(device)), f"weights {gib(_bytes(loaded))}"))
         yield from _merges(Subject(f"synthetic Qwen2.5-VL, {shape}", loaded, None), cuda, seconds, least, told)
         _forget(cuda)
         try:
@@ -194,12 +193,6 @@ def _forget(cuda: bool) -> None:
 def _bytes(loaded: LoadedPair) -> int:
     states = (loaded.base, loaded.tuned, loaded.expert, dict(loaded.vlm.named_parameters()))
     return sum(tensor.nbytes for state in states for tensor in state.values())
-
-
-def _resident_set() -> int:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _named(device: str) -> str:

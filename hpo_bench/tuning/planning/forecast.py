@@ -1,7 +1,8 @@
 """What a study will take, from one timed trial."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.spending import Prices
-from hpo_bench.tuning.trial import Failure, Job
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers.base import Opener
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
@@ -54,13 +55,8 @@ class Forecast:
         Args:
             hourly: Dollars an hour of a device.
         """
-        answered = max(self.validation, 1)
-        return Prices(
-            merge_seconds=self.merge_seconds,
-            example_seconds=self.eval_seconds / answered,
-            hourly=hourly,
-            example_dollars=self.dollars / answered,
-        )
+        cost = TrialCost(merge_seconds=self.merge_seconds, eval_seconds=self.eval_seconds, dollars=self.dollars)
+        return Prices.of(cost, self.validation, hourly=hourly)
 
     def hours(self, trials: int, examples: int, *, workers: int = 1) -> float:
         """Device-hours of a study: so many trials, and what there is without tuning, on so many examples each."""
@@ -85,24 +81,45 @@ def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
     begin = time.perf_counter()
     session = opener(device)
     loaded = time.perf_counter() - begin
-    for name in ("warming up", "timed"):
-        result = session.run(Job(name, TIMED))
-        if isinstance(result, Failure):
-            raise TuningError(f"a trial at 0.5, 0.5 fails ({result.kind}): {result.reason}; {advice(result.kind)}")
+    cost = timed(session.run, Job("a timed trial", TIMED))
     facts = session.facts()
     return Forecast(
         load_seconds=loaded,
-        merge_seconds=result.cost.merge_seconds,
-        eval_seconds=result.cost.eval_seconds,
+        merge_seconds=cost.merge_seconds,
+        eval_seconds=cost.eval_seconds,
         validation=facts["validation"],
         test=facts["test"],
-        dollars=result.cost.dollars,
-        memory=_peak(device),
+        dollars=cost.dollars,
+        memory=peak_memory(device),
         model_bytes=_size(pair.vlm),
     )
 
 
-def _peak(device: str) -> int:
+def timed(do: Callable[[Job], Success | Failure], job: Job) -> TrialCost:
+    """What a trial takes when it is not the first: compiling and warming up are not counted.
+
+    Args:
+        do: Does a job; called twice.
+        job: The trial.
+
+    Returns:
+        Seconds of the second time, and dollars of the first: a judge charges nothing for the same answers again.
+
+    Raises:
+        TuningError: If the trial fails.
+    """
+    costs = []
+    for _ in range(2):
+        result = do(job)
+        if isinstance(result, Failure):
+            told = f"{job.name} fails ({result.kind}): {result.reason}; {advice(result.kind)}"
+            raise TuningError(f"{told}; nothing was begun")
+        costs.append(result.cost)
+    return replace(costs[1], dollars=costs[0].dollars)
+
+
+def peak_memory(device: str) -> int:
+    """Bytes that were used at most: of the device, or where that is the CPU by this process."""
     if torch.device(device).type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     import resource

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import exp
+from typing import Self
 
 from hpo_bench.errors import UsageError
+from hpo_bench.tuning.trial import TrialCost
 
 LEAST_SETTINGS, MOST_SETTINGS = 5, 200
 """Four settings are the search's first look, and where the model below begins to hold."""
@@ -94,6 +96,15 @@ class Prices:
     example_seconds: float = 0.0
     hourly: float = 0.0
     example_dollars: float = 0.0
+
+    @classmethod
+    def of(cls, cost: TrialCost, examples: int, *, hourly: float = 0.0) -> Self:
+        """What a trial on so many examples tells of any other."""
+        each = max(examples, 1)
+        return cls(
+            merge_seconds=cost.merge_seconds, example_seconds=cost.eval_seconds / each, hourly=hourly,
+            example_dollars=cost.dollars / each,
+        )  # fmt: skip
 
     def seconds(self, settings: int, examples: int) -> float:
         """Seconds of so many settings on so many examples."""

@@ -1,14 +1,15 @@
 """What a study spends, chosen before its first trial: how many settings, each scored on how many examples."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import (
     ALIKE,
     LEAST_EXAMPLES,
@@ -20,7 +21,7 @@ from hpo_bench.tuning.planning.spending import (
     spending,
 )
 from hpo_bench.tuning.terminal import clock
-from hpo_bench.tuning.trial import Failure, Job
+from hpo_bench.tuning.trial import Job
 from hpo_bench.tuning.workers.base import WorkerPool
 from hpo_bench.tuning.workers.single_job import result_of
 
@@ -139,7 +140,7 @@ def _left_over(plan: Spending, options: RunOptions) -> str:
 def measure_prices(
     config: StudyConfig, options: RunOptions, pool: WorkerPool, interrupt: Interrupt, *, total: int, limit: float
 ) -> Prices:
-    """What a merge and an example take, from one merge and a few examples; nothing is run where no limit needs it.
+    """What a merge and an example take, from a merge and a few examples; nothing is run where no limit needs it.
 
     Args:
         config: What is wanted of the study.
@@ -158,11 +159,5 @@ def measure_prices(
     space = config.space(config.methods[-1])
     count = min(TIMED_EXAMPLES, total)
     job = Job("a timed trial", space.setting(np.full(space.dim, 0.5)), tuned_on=count)
-    result = result_of(pool, interrupt, job, limit=limit)
-    if isinstance(result, Failure):
-        raise TuningError(f"a timed trial fails ({result.kind}): {result.reason}; nothing was begun")
-    cost, answered = result.cost, max(len(result.answers["validation"]), 1)
-    return Prices(
-        merge_seconds=cost.merge_seconds, example_seconds=cost.eval_seconds / answered, hourly=options.price,
-        example_dollars=cost.dollars / answered,
-    )  # fmt: skip
+    cost = timed(partial(result_of, pool, interrupt, limit=limit), job)
+    return Prices.of(cost, count, hourly=options.price)

@@ -170,6 +170,7 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
     ("evaluation", "message"),
     [
         ({"kind": "locl"}, "did you mean 'local'"),
+        ({"knd": "local"}, "did you mean 'kind'"),
         ({"kind": ["local"]}, "no evaluation is of kind"),
         ({"metric": "numeric"}, "every response to .* would be wrong"),
         ({"examples": ["examples.parquet"]}, "examples must be text"),

@@ -456,6 +456,13 @@ class TestJournal:
         assert json.loads(path.read_text().splitlines()[0]) == {"a": 1}
         assert Journal(path, header={"a": 1}).entries == [self.entry, self.entry]
 
+    def test_zeros_that_a_power_cut_left_are_not_begun_anew(self, tmp_path: Path) -> None:
+        path = tmp_path / "j.jsonl"
+        path.write_bytes(bytes(4096))
+        with pytest.raises(RecordingError, match="holds zeros in place of its lines; delete it"):
+            Journal(path, header={"a": 1})
+        assert path.read_bytes() == bytes(4096)
+
     def test_entries_from_before_masks_were_many_are_read(self, tmp_path: Path) -> None:
         path = tmp_path / "j.jsonl"
         old = {"parameters": {"vl_weight": 0.2}, "merge_seconds": 0.1, "eval_seconds": {}, "scores": {"test": [1.0]}}

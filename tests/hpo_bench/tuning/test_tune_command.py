@@ -58,7 +58,7 @@ def test_a_pair_is_tuned_and_judged_once(small_pair: Pair, tmp_path: Path) -> No
     assert "examples (--examples-each 40 then, --hold-out now)" in str(other.exception)
     other = tune(small_pair, studies, *options, "--seed", "7", "--coefficients", "0,1")
     assert isinstance(other.exception, TuningError)
-    assert "begun with other seed (0 then, 7 now), coefficients" in str(other.exception)
+    assert "begun with other --seed (0 then, 7 now), --coefficients" in str(other.exception)
     assert store.trials() == trials
 
 

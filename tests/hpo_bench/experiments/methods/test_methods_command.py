@@ -48,10 +48,10 @@ def place(shipped: Pair, questions: tuple[Example, ...], tmp_path_factory: pytes
         answers = rows.assign(correct=rows["correct"].astype(float)).groupby(names)["correct"]
         scores = answers.agg(score="mean", standard_error=lambda s: s.std() / np.sqrt(len(s)), n_examples="size")
         grid.merge(scores.reset_index(), on=names).to_parquet(target / GRID)
-        content = (source / CARD).read_text(encoding="utf-8")
-        old, new = (each.file_hashes()["examples"][shipped.examples.name] for each in (shipped, pair))
-        assert old in content, "the shipped landscape is of other examples than the shipped pair"
-        (target / CARD).write_text(content.replace(old, new), encoding="utf-8")
+        assert card.checkpoints["examples"] == shipped.file_hashes()["examples"], "is not of the shipped examples"
+        counts = {split: {"all": some["id"].nunique()} for split, some in rows.groupby("split")}
+        checkpoints = {**card.checkpoints, "examples": pair.file_hashes()["examples"]}
+        replace(card, n_examples=counts, checkpoints=checkpoints).write(target / CARD)
     return place
 
 

@@ -149,7 +149,7 @@ def test_a_dry_run_refuses_what_the_study_would(ask: Callable[..., tuple[str, Tr
     _, store = ask()
     other = StudyConfig.of(small_pair, methods=("ties",), optimizer="random")
     options = RunOptions(studies=store.folder.parent, study="mine")
-    with pytest.raises(TuningError, match="methods"):
+    with pytest.raises(TuningError, match=r"other --method \(ta then"):
         dry_run(small_pair, other, options, console=PlainConsole(quiet=True), open_pool=in_this_process(small_pair))
 
 

@@ -12,8 +12,10 @@ from tuning_toys import EXAMPLES, InlinePool, config, success
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import Prices, Spending
 from hpo_bench.tuning.planning.study_plan import plan_study, sentences
 from hpo_bench.tuning.storage.store import TrialStore
@@ -115,11 +117,12 @@ def test_hours_are_planned_from_one_timed_trial(tune: Callable[..., Result], tmp
         return Success(made.answers, made.fingerprint, TrialCost(merge_seconds=10, eval_seconds=float(count)))
 
     pool = InlinePool(run=run)
-    told = tune("--gpu-hours", "0.1", pool=pool)
+    told = tune("--gpu-hours", "0.1", "--start", "experience", pool=pool)
     assert told.exit_code == 0, told.output
-    timed = next(job for job in pool.jobs if job.name == "a timed trial")
+    assert "Begins where 9 landscapes recorded of other pairs were best." in told.output
+    once, again = (job for job in pool.jobs if job.name == "a timed trial")
     trials = [job for job in pool.jobs if job.name.startswith("trial ")]
-    assert timed.tuned_on == 32
+    assert once.tuned_on == again.tuned_on == 32
     study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
     known = study.begun
     assert known.trials == len(trials) == len(study.trials())
@@ -127,16 +130,30 @@ def test_hours_are_planned_from_one_timed_trial(tune: Callable[..., Result], tmp
     assert sum(trial.cost.seconds for trial in study.trials()) <= 360
 
 
+def test_what_is_slow_once_and_paid_once_is_priced_as_what_it_is() -> None:
+    costs = iter(
+        [TrialCost(merge_seconds=60, eval_seconds=90, dollars=0.3), TrialCost(merge_seconds=1, eval_seconds=2)]
+    )
+
+    def run(job: Job) -> Success:
+        return Success(success(job).answers, "", next(costs))
+
+    assert timed(run, Job("a timed trial", MergeSetting("ta", 0.5, 0.5))) == TrialCost(
+        merge_seconds=1, eval_seconds=2, dollars=0.3
+    )
+
+
 def test_the_plan_is_kept_to_whatever_is_asked_later(tune: Callable[..., Result], tmp_path: Path) -> None:
     assert tune("--trials", "6", "--examples-each", "30").exit_code == 0
     more = tune("--trials", "9")
     assert more.exit_code == 0, more.output
+    assert "study s goes on after 6 trials" in more.output
     study = TrialStore(tmp_path / "tuning" / "s", "s", existing=True)
     assert [len(study.answers(trial.number)) for trial in study.trials()] == [30] * 9
     assert "Plan:" not in more.output
     assert isinstance(tune("--hold-out").exception, TuningError)
     assert "give --examples-each or --hold-out" in str(tune("--hold-out", "--examples-each", "30").exception)
-    assert "methods (ta then, ties now), begin_with (none then, 0.5,0.5 now)" in str(
+    assert "--method (ta then, ties now), --start (none then, 0.5,0.5 now)" in str(
         tune("-m", "ties", "--start", "0.5,0.5").exception
     )
     assert "too few to cross-fit a score from" in str(tune("--examples-each", "3").exception)
