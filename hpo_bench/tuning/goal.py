@@ -12,7 +12,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import LEAST, SPLITS, check_sides, of_split
 from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.trial import paired_difference
+from hpo_bench.tuning.trial import Trial, paired_difference
 
 POINT = 0.01
 """A point, in units of the score."""
@@ -74,25 +74,6 @@ class Keep:
             )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """What a trial's answers are worth.
-
-    Attributes:
-        score: To be maximised.
-        standard_error: Of the score; None for a single example.
-        kept: Score on the category that must be kept; None where there is none.
-        margin: How far that is above the least allowed, below 0 where too much was lost; None likewise.
-        margin_error: Standard error of the margin, paired with the base VLM over examples.
-    """
-
-    score: float
-    standard_error: float | None
-    kept: float | None = None
-    margin: float | None = None
-    margin_error: float | None = None
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Goal:
     """What a study is after.
@@ -121,25 +102,21 @@ class Goal:
         """The answers to the category that must be kept; None where there is none."""
         return None if self.keep is None else self.keep.sides(answers)[1]
 
-    def standing(self, answers: Answers) -> Standing:
-        """What answers to the same examples are worth.
+    def judged(self, trial: Trial, answers: Answers) -> Trial:
+        """A trial with what its answers are worth, to the same examples as the base VLM's.
 
         Raises:
             TuningError: If an ability must be kept, and the VLM's answers are not known or are to other examples.
         """
         main, kept = self.improved(answers), self.kept(answers)
         error = main.standard_error if len(main) > 1 else None  # JSON has no NaN, which is that of a single example
+        trial = replace(trial, score=main.score, standard_error=error)
         if self.keep is None or kept is None:
-            return Standing(score=main.score, standard_error=error)
+            return trial
         gained, doubt = paired_difference(kept, self._base)
-        return Standing(
-            score=main.score,
-            standard_error=error,
-            kept=kept.score,
-            # Rounded, so that exactly as much as was allowed is not too much for its last bit.
-            margin=round(gained + self.keep.allowed, 12),
-            margin_error=doubt if np.isfinite(doubt) else None,
-        )
+        # Rounded, so that exactly as much as was allowed is not too much for its last bit.
+        margin = round(gained + self.keep.allowed, 12)
+        return replace(trial, kept=kept.score, margin=margin, margin_error=doubt if np.isfinite(doubt) else None)
 
     @property
     def _base(self) -> Answers:

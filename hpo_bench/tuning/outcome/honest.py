@@ -1,7 +1,7 @@
 """Honest answers of a choice that used every example: cross-fitted, from what the trials answered."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +51,7 @@ def cross_fitted(trials: Sequence[Trial], answers: Sequence[Answers], goal: Goal
 
     def chosen(by: NDArray[np.bool_]) -> int:
         part = goal.only(by)
-        known = [
-            replace(trial, **asdict(part.standing(own.only(by)))) for trial, own in zip(trials, answers, strict=True)
-        ]
+        known = [part.judged(trial, own.only(by)) for trial, own in zip(trials, answers, strict=True)]
         return place[choose(known).number]
 
     fit = cross_fit(np.array([one.scores for one in answers]), folds, chosen)

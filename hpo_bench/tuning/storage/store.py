@@ -1,7 +1,7 @@
 """Trials in an Optuna storage, so that every tool for Optuna can read them while they are made."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -217,11 +217,10 @@ class TrialStore:
         trial = replace(trial, told_as=told_as, cost=result.cost)
         if isinstance(result, Success):
             answers = result.answers["validation"]
-            standing = (goal or Goal()).standing(answers)
-            if np.isfinite(standing.score):
+            judged = (goal or Goal()).judged(trial, answers)
+            if np.isfinite(judged.told_score):
                 write_answers(self.answers_path(trial.number), answers)
-                known = {"fingerprint": result.fingerprint, "reason": result.note, **asdict(standing)}
-                return self._keep(replace(trial, state="complete", **known))
+                return self._keep(replace(judged, state="complete", fingerprint=result.fingerprint, reason=result.note))
             what = f"the evaluator gave {len(answers)} answers, whose mean score is no number"
             result = Failure("nonsense", what)
         log = write_log(self.folder, trial, result)

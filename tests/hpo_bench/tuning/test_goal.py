@@ -27,13 +27,14 @@ from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
-from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from optimizers import Optimizer
 from optimizers.gp_bo import GpBo
 from optimizers.registry import get
 
 KEEP = Keep("general", 10.0)
 GENERAL = np.array([category == "general" for category in CATEGORIES])
+TRIAL = Trial(number=0, setting=BASE, state="running", asked_after=0, worker="worker-1")
 
 
 def abilities(vl_weight: Any, exp_weight: Any) -> tuple[Any, Any]:
@@ -85,13 +86,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def test_scores_are_those_of_the_other_examples_and_margins_are_paired() -> None:
     found = answers(MergeSetting("ta", 1.0, 0.5))
     noisy = Answers(found.ids, found.categories, found.scores + np.where(np.arange(EXAMPLES) % 4, 0.04, -0.04))
-    standing = goal().standing(noisy)
+    judged = goal().judged(TRIAL, noisy)
     difference = (noisy.scores - answers(BASE).scores)[GENERAL]
-    assert standing.score == pytest.approx(noisy.scores[~GENERAL].mean())
-    assert standing.kept == pytest.approx(noisy.scores[GENERAL].mean())
-    assert standing.margin == pytest.approx(difference.mean() + 0.1)
-    assert standing.margin_error == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)))
-    plain = Goal().standing(noisy)
+    assert judged.score == pytest.approx(noisy.scores[~GENERAL].mean())
+    assert judged.kept == pytest.approx(noisy.scores[GENERAL].mean())
+    assert judged.margin == pytest.approx(difference.mean() + 0.1)
+    assert judged.margin_error == pytest.approx(difference.std(ddof=1) / np.sqrt(len(difference)))
+    plain = Goal().judged(TRIAL, noisy)
     assert (plain.score, plain.kept, plain.margin) == (pytest.approx(noisy.scores.mean()), None, None)
 
 
@@ -99,8 +100,10 @@ def test_exactly_as_much_as_is_allowed_may_be_lost() -> None:
     base = answers(BASE)
     for lost, margin in ((0.1, 0.0), (0.11, -0.01)):
         scores = np.where(GENERAL, base.scores - lost, base.scores)
-        assert goal().standing(Answers(IDS, CATEGORIES, scores)).margin == pytest.approx(margin, abs=1e-12)
-    assert (goal().standing(Answers(IDS, CATEGORIES, np.where(GENERAL, base.scores - 0.1, 0.0))).margin or 0.0) >= 0.0
+        assert goal().judged(TRIAL, Answers(IDS, CATEGORIES, scores)).margin == pytest.approx(margin, abs=1e-12)
+    assert (
+        goal().judged(TRIAL, Answers(IDS, CATEGORIES, np.where(GENERAL, base.scores - 0.1, 0.0))).margin or 0.0
+    ) >= 0.0
 
 
 def test_goals_without_sense_are_refused() -> None:
@@ -111,7 +114,7 @@ def test_goals_without_sense_are_refused() -> None:
     with pytest.raises(TuningError, match=r"to keep 'generl' .* there are: general \(30\), skill \(30\)"):
         Keep("generl").sides(answers(BASE))
     with pytest.raises(TuningError, match="base VLM was not evaluated"):
-        Goal(KEEP).standing(answers(BASE))
+        Goal(KEEP).judged(TRIAL, answers(BASE))
 
 
 def test_the_search_closes_in_on_the_best_that_keeps_enough(study: Study) -> None:
