@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted
 from hpo_bench.statistics.cube import Cube
-from hpo_bench.statistics.intervals import Interval, Intervals
+from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.ratios import mean_regret
 from landscapes.landscape import Landscape
 
@@ -131,22 +131,18 @@ def in_short(lost: Mapping[str, Mapping[str, Array]], pairs: Sequence[str], *, r
         Plain JSON values: `at` and `saved`, by point and optimiser.
     """
     intervals, ones = Intervals(pairs), np.ones(len(pairs))
-    at = {point: {one: plain(intervals.of(mean_regret, own, ones)) for one, own in by.items()}
-          for point, by in lost.items()}  # fmt: skip
+    at = {
+        point: {one: intervals.of(mean_regret, own, ones).as_json() for one, own in by.items()}
+        for point, by in lost.items()
+    }
     saved = {
         point: {
-            one: plain(intervals.difference(theirs, by[reference], ones))
+            one: intervals.difference(theirs, by[reference], ones).as_json()
             for one, theirs in by.items() if one != reference
         }
         for point, by in lost.items()
     }  # fmt: skip
     return {"at": at, "saved": saved}
-
-
-def plain(found: Interval) -> dict[str, float | None]:
-    """An interval as plain JSON values."""
-    plain = {"value": found.value, "low": found.low, "high": found.high}
-    return {key: float(value) if np.isfinite(value) else None for key, value in plain.items()}
 
 
 def _incumbent(scores: Array) -> NDArray[np.intp]:

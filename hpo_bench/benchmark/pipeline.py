@@ -62,21 +62,7 @@ def plan(
     goal: str = "score",
     examples_each: int | None = None,
 ) -> Plan:
-    """What the user asked for, checked.
-
-    Args:
-        patterns: Which landscapes, or functions of the suites.
-        identities: Optimisers by name or address, or classes; none means all built in and installed.
-        seeds: Repetitions.
-        budget: Evaluations of each run; None for the study's, by dimension.
-        surrogate: Of the landscapes; None for the usual one.
-        landscapes_dir: Where they lie; None for those that ship.
-        with_peers: Whether other packages' optimisers take part.
-        suites: The mini-suite of landscapes, or test functions, in place of all landscapes.
-        start: Where runs begin.
-        noisy: Whether optimisers see noise.
-        goal: "score", or "test" for what recommendations are worth on unseen examples.
-        examples_each: For the latter, how many examples every setting answers; None for as many as were tuned on.
+    """What the user asked for, checked; the arguments are those of `hpo_bench.run_benchmark`.
 
     Raises:
         HpoBenchError: If it makes no sense.
@@ -166,7 +152,7 @@ def execute(
     }
     content["unseen"] = figures(finished, moments(content))
     if report:
-        progress.print("drawing the report", highlight=False)
+        progress.print("drawing the report")
     content = publish(finished, content, folder, report=report, jobs=jobs, start=begun)
     return BenchmarkResult(plan, content, table, made=made, reused=len(runs) - made, page=page)
 

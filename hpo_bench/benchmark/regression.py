@@ -81,9 +81,9 @@ class Regression:
                 (
                     number(one.before),
                     number(one.after),
-                    interval(_plain(one.found)),
+                    interval(one.found.difference.as_json()),
                     f"{one.found.better} : {one.found.worse}",
-                    probability(one.found.p if np.isfinite(one.found.p) else None),
+                    probability(one.found.p),
                     one.verdict.upper() if one.verdict == "worse" else one.verdict,
                 ),
                 one.identity,
@@ -115,7 +115,7 @@ class Regression:
                 one.identity: {
                     "before": one.before,
                     "after": one.after,
-                    "improvement": _plain(one.found),
+                    "improvement": one.found.difference.as_json(),
                     "better_on": one.found.better,
                     "worse_on": one.found.worse,
                     "p_holm": one.found.p if np.isfinite(one.found.p) else None,
@@ -204,8 +204,3 @@ def _common(first: Mapping, second: Mapping) -> dict[str, Mapping]:
 def _left_out(first: Mapping, second: Mapping, landscapes: Mapping[str, Mapping]) -> list[str]:
     names = {one["name"] for content in (first, second) for one in content["landscapes"]} - set(landscapes)
     return sorted(names) + sorted(set(first["optimizers"]) ^ set(second["optimizers"]))
-
-
-def _plain(found: Comparison) -> dict[str, float | None]:
-    ends = {"value": found.difference.value, "low": found.difference.low, "high": found.difference.high}
-    return {key: float(value) if np.isfinite(value) else None for key, value in ends.items()}

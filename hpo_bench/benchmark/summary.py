@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from hpo_bench.benchmark import tiers
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.statistics.comparisons import Comparison
-from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.luck import null_band
 from hpo_bench.statistics.ratios import RATIOS, mean_regret
 from hpo_bench.statistics.targets import TARGETS, Arrival
@@ -94,10 +93,10 @@ def _random_budget(draws: FloatArray, budgets: NDArray[np.int64]) -> dict[str, f
 
 def _figures(benchmark: Benchmark, point: Moment, identity: str) -> dict:
     values = point.regret[identity]
-    figures = {"mean_regret": as_json(benchmark.intervals.of(mean_regret, values, point.random))}
+    figures = {"mean_regret": benchmark.intervals.of(mean_regret, values, point.random).as_json()}
     for name, ratio in RATIOS.items():
         for suffix, kept in _subsets(benchmark, point).items():
-            figures[name + suffix] = as_json(benchmark.intervals.of(ratio, values, point.random, kept=kept))
+            figures[name + suffix] = benchmark.intervals.of(ratio, values, point.random, kept=kept).as_json()
     return figures
 
 
@@ -111,7 +110,7 @@ def _arrival(benchmark: Benchmark, identity: str, target: float) -> dict:
         "share_reached": everything.share,
         "median_evaluations": _number(everything.median()),
         "average_running_time": _number(everything.average_running_time),
-        "restricted_mean": as_json(benchmark.intervals.of(mean_regret, restricted, np.ones(len(arrivals)))),
+        "restricted_mean": benchmark.intervals.of(mean_regret, restricted, np.ones(len(arrivals))).as_json(),
         "restricted_to": least,
     }
 
@@ -120,7 +119,7 @@ def _comparison(found: Comparison) -> dict:
     better, equivalent, worse = found.probabilities
     return {
         "other": found.other,
-        "difference": as_json(found.difference),
+        "difference": found.difference.as_json(),
         "better_on": found.better,
         "worse_on": found.worse,
         "p_holm": _number(found.p),
@@ -174,11 +173,6 @@ def _landscape(benchmark: Benchmark, index: int) -> dict:
             for point in benchmark.checkpoints
         },
     }
-
-
-def as_json(interval: Interval) -> dict[str, float | None]:
-    """An interval with null for what is undefined."""
-    return {"value": _number(interval.value), "low": _number(interval.low), "high": _number(interval.high)}
 
 
 def _number(value: float) -> float | None:

@@ -33,7 +33,7 @@ def show(content: dict, console: Console) -> None:
         title = f"What is recommended, on unseen examples [95% interval over pairs] of {on}"
         console.print(answer.table(content).printed(title=title, fold=FOLD))
         for head, sentence in answer.sentences(content).items():
-            console.print(f"{head}: {sentence}", highlight=False, soft_wrap=True)
+            console.print(f"{head}: {sentence}")
         return
     total = len(content["landscapes"])
     on = "1 landscape" if total == 1 else f"all {total} landscapes"
@@ -46,21 +46,21 @@ def show(content: dict, console: Console) -> None:
     )
     for words in (interval_sentence(content), noise_sentence(content)):
         if words:
-            console.print(words, highlight=False, soft_wrap=True)
+            console.print(words)
     if resolved := above_noise(content):
         console.print()
         console.print(
             resolved.printed(title="The same, on landscapes where Random's regret is above that noise", fold=FOLD)
         )
     if words := sound_sentence(content):
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words)
     if firm := sound(content):
         console.print(firm.printed(title="Without weak landscapes", fold=FOLD))
     if words := tiers.sentence(content):
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words)
     if words := comparison_sentence(content):
         console.print()
-        console.print(words, highlight=False, soft_wrap=True)
+        console.print(words)
     if (against := comparisons(content)) and len(against.rows) > 1:
         title = f"Advantage: the other's mean regret minus its own, over Random's ({when(overall(content))})"
         console.print(against.printed(title=title, fold=FOLD))

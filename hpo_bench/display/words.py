@@ -71,7 +71,7 @@ def percent(fraction: float) -> str:
 
 def probability(value: float | None) -> str:
     """A probability to two decimals; small ones are not rounded to nothing, nor great ones to certainty."""
-    if value is None:
+    if value is None or math.isnan(value):
         return UNDEFINED
     if value < 0.005:
         return "<.01"

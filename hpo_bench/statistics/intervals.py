@@ -2,14 +2,14 @@
 
 Landscapes of one pair share checkpoints and examples, so the pair is the unit: how far pairs differ is all that enters,
 and it holds the luck of their seeds already. (A bootstrap that draws seeds within the pairs drawn counts that luck
-twice.) `hpo_bench.statistics.coverage` simulates how often these intervals hold the truth; `docs/intervals.md` has it.
+twice.) `hpo_bench.experiments.coverage` simulates how often these intervals hold the truth; `docs/intervals.md` has it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 from hpo_bench.statistics.ratios import Summary, ratio_of_means
@@ -36,8 +36,21 @@ class Interval:
     low: float
     high: float
 
+    def as_json(self) -> dict[str, float | None]:
+        """The same as plain values, null for what is undefined."""
+        return {key: float(one) if np.isfinite(one) else None for key, one in asdict(self).items()}
+
 
 UNDEFINED = Interval(np.nan, np.nan, np.nan)
+
+
+def of_mean(values: ArrayLike) -> Interval:
+    """The mean of independent figures, such as one a pair, with Student's interval; without ends for a single one."""
+    known = np.asarray(values, dtype=np.float64)
+    if len(known) < 2:
+        return Interval(float(known.sum()) if len(known) else np.nan, np.nan, np.nan)
+    reach = student.ppf(TAILS[1], len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known))
+    return Interval(float(known.mean()), float(known.mean() - reach), float(known.mean() + reach))
 
 
 class Intervals:

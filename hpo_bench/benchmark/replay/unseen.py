@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hpo_bench.analyses.transfer import in_short, plain
+from hpo_bench.analyses.transfer import in_short
 from hpo_bench.benchmark.replay.problem import ReplayedLandscape
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.statistics.intervals import Intervals
@@ -45,7 +45,7 @@ def figures(benchmark: Benchmark, points: Sequence[str]) -> dict | None:
         lost[point] = {one: 100 * (top - own) for one, own in here.items()}
         beats[point] = {one: float((own > base).mean()) for one, own in here.items()}
         optimism[point] = {
-            one: plain(intervals.difference(100 * said[one], 100 * own, ones)) for one, own in here.items()
+            one: intervals.difference(100 * said[one], 100 * own, ones).as_json() for one, own in here.items()
         }
     return {
         "landscapes": len(found),

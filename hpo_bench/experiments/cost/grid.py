@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from scipy import stats
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
+from hpo_bench.statistics.intervals import of_mean
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import StudyOrigin
@@ -174,11 +174,8 @@ def compare(plan: GridPlan, console: Console, told: Callable[[GridComparison], N
 
 def overall(comparisons: Sequence[GridComparison]) -> tuple[float, float]:
     """Mean difference over pairs and half the width of its 95% interval (Student's t over pairs; NaN for one)."""
-    differences = np.array([one.difference for one in comparisons])
-    if len(differences) < 2:
-        return float(differences.mean()), float("nan")
-    width = stats.t.ppf(0.975, len(differences) - 1) * differences.std(ddof=1) / np.sqrt(len(differences))
-    return float(differences.mean()), float(width)
+    found = of_mean([one.difference for one in comparisons])
+    return found.value, found.high - found.value
 
 
 def _grid(pair: Pair, method: str) -> Landscape:

@@ -19,7 +19,6 @@ from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
 from hpo_bench.peers.registry import find
-from hpo_bench.statistics.intervals import Interval
 from hpo_bench.statistics.ratios import Summary, median, ratio_of_means
 
 COLUMNS = 3
@@ -162,14 +161,14 @@ def advantages(found: Round) -> TextTable:
     rows = []
     for place, one in enumerate(found.meetings):
         known = {point: found.verdicts[point][place] for point in POINTS}
-        cells = [f"{WORDS[own.verdict]} {_interval(own.difference)}" for own in known.values()]
+        cells = [f"{WORDS[own.verdict]} {interval(own.difference.as_json())}" for own in known.values()]
         last = known[OVERALL]
         peer, gp_bo = one.seconds
         rows.append(
             Row(
                 one.label,
                 (
-                    one.runs, *cells, f"{last.better} : {last.worse}", probability(_number(last.p)), seconds(peer),
+                    one.runs, *cells, f"{last.better} : {last.worse}", probability(last.p), seconds(peer),
                     times(peer / gp_bo),
                 ),
                 one.peer,
@@ -186,7 +185,7 @@ def ratios(found: Sequence[Meeting], summary: Summary) -> TextTable:
     """A ratio of each peer, and GP-BO's on the same runs, at each checkpoint."""
 
     def cell(one: Meeting, who: str, point: str) -> str:
-        return _interval(one.figure(who, one.at(point), summary))
+        return interval(one.figure(who, one.at(point), summary).as_json())
 
     rows = tuple(
         Row(
@@ -241,11 +240,3 @@ def lineup(peers: Sequence[str]) -> TextTable:
 def times(factor: float) -> str:
     """`3.5×`, or `115×`."""
     return f"{factor:.1f}×" if factor < 10 else f"{factor:.0f}×"
-
-
-def _interval(figures: Interval) -> str:
-    return interval({"value": _number(figures.value), "low": _number(figures.low), "high": _number(figures.high)})
-
-
-def _number(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

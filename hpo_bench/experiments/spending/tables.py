@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
-from scipy.stats import t as student
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
@@ -16,7 +15,7 @@ from hpo_bench.experiments.spending.measure import BUDGETS, MOST
 from hpo_bench.experiments.spending.real import PLAN, STUDY, STUDY_MEAN
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.statistics.examples import Z95
-from hpo_bench.statistics.intervals import TAILS
+from hpo_bench.statistics.intervals import of_mean
 
 SPLIT = 160
 """A fifth of 800 examples, as the study splits."""
@@ -280,11 +279,9 @@ def _cells(found: dict[int, pd.DataFrame]) -> tuple[str, ...]:
 
 def _interval(values: pd.Series) -> str:
     """A mean over pairs with Student's 95% interval."""
-    mean = values.mean()
-    if len(values) < 2:
-        return _points(mean)
-    reach = student.ppf(TAILS[1], len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return f"{mean:.2f} [{mean - reach:.2f}, {mean + reach:.2f}]"
+    found = of_mean(values)
+    mean = _points(found.value)
+    return mean if np.isnan(found.low) else f"{mean} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _points(value: float) -> str:
