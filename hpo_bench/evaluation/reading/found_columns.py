@@ -18,19 +18,11 @@ from surrogates.nearest import did_you_mean
 
 CHOICES = "choices"
 """What a pattern for questions calls the choices, which are no column of their own there."""
-
-
 OTHERS, BEFORE = OWN = ("others", "before")
 """Columns in which examples that hpo-bench wrote have further right answers, and what was said before the question."""
-
-
 _LETTERS = string.ascii_uppercase
-
-
 _MISSPELT = 0.76
 """As much alike two names must be for one to be the other misspelt: categories is category, age is no image."""
-
-
 _USUAL = {
     "id": ("id",),
     "category": ("category",),
@@ -40,17 +32,9 @@ _USUAL = {
     "choices": ("choices", "options"),
     "turns": ("messages", "conversations"),
 }
-
-
 _NUMBERED = re.compile(r"image_(\d{1,2})")
-
-
 _WIDTH = re.compile(r"(0?\d{1,2})?d?")
-
-
 _PICTURED = ("image", "img", "picture", "photo")
-
-
 Get = Callable[[Mapping[str, Any]], Any]
 
 

@@ -1,7 +1,7 @@
 """Replays every plan on every pool, and keeps what came of it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -52,6 +52,9 @@ NEARLY = 0.98
 PLAN_VERSION = 2
 STOPPING_VERSION = 3
 Told = Callable[[int, int, str], None]
+Part = tuple[str, str, Sequence[str], Callable[[], pd.DataFrame], Mapping[str, int]]
+"""Rows that are measured at once: a word on them, their file below the folder, their columns, what measures them, and
+what else is said of each."""
 
 
 class Strategy(Protocol):
@@ -120,12 +123,11 @@ class Measurement:
 
     def run(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of the plans' replays; all rows, one a recommendation."""
-        frames = []
-        for done, job in enumerate(self.jobs):
-            told(done, len(self.jobs), f"{job.source}, {job.name}, {job.size}")
-            frames.append(self._kept(self.folder / job.file, COLUMNS, partial(self._rows, job)))
-        told(len(self.jobs), len(self.jobs), "done")
-        return pd.concat([frame for frame in frames if len(frame)], ignore_index=True)
+        parts: list[Part] = [
+            (f"{job.source}, {job.name}, {job.size}", job.file, COLUMNS, partial(self._rows, job), {})
+            for job in self.jobs
+        ]
+        return self._made(parts, told)
 
     def planned(self, rows: pd.DataFrame, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of the plans of the study's cost and a fifth of it; all rows, with their `budget`.
@@ -145,70 +147,69 @@ class Measurement:
                     plan = plan_spending(MOST_SEEN, evaluations=budget, model=model)
                     key = (str(source), int(dim), budget, plan.settings, plan.examples)
                     wanted.setdefault(key, []).append(pair)
-        frames = []
-        for done, ((source, dim, budget, settings, examples), pairs) in enumerate(wanted.items()):
-            told(done, len(wanted), f"{source}, planned: {settings} settings, {examples} examples")
+        parts: list[Part] = []
+        for (source, dim, budget, settings, examples), pairs in wanted.items():
             job = Replay(source, dim, PLANNED, WholeTrials("gp-bo", (settings,)), examples, self._draws(source))
             names = hashlib.sha256(" ".join(pairs).encode()).hexdigest()[:8]
-            path = (
-                self.folder
-                / source
-                / f"{job.name}-{dim}d-{settings}-{examples}-{job.draws}-{names}-v{PLAN_VERSION}.parquet"
-            )
-            frame = self._kept(path, COLUMNS, partial(self._rows, job, pairs))
-            frames.append(frame[frame["rule"] == MEAN].assign(budget=budget))
-        told(len(wanted), len(wanted), "done")
-        return pd.concat(frames, ignore_index=True)
+            file = f"{source}/{job.name}-{dim}d-{settings}-{examples}-{job.draws}-{names}-v{PLAN_VERSION}.parquet"
+            word = f"{source}, planned: {settings} settings, {examples} examples"
+            parts.append((word, file, COLUMNS, partial(self._rows, job, pairs), {"budget": budget}))
+        found = self._made(parts, told)
+        return found[found["rule"] == MEAN].reset_index(drop=True)
 
     def honest(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of honest scores beside the truth, on fine grids and in simulated worlds; all rows."""
-        sizes = [(source, examples) for source in (DENSE, "worlds") for examples in HONEST[source]]
-        frames = []
-        for done, (source, examples) in enumerate(sizes):
-            told(done, len(sizes), f"{source}, {examples} examples")
+        parts: list[Part] = []
+        for source, examples in ((one, size) for one in (DENSE, "worlds") for size in HONEST[one]):
             count = self.draws or (WORLDS if source == "worlds" else DRAWS[DENSE])
-            path = self.folder / "honesty" / f"{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
-            frames.append(self._kept(path, honesty.COLUMNS, partial(self._honest, source, examples, count)))
-        told(len(sizes), len(sizes), "done")
-        return pd.concat(frames, ignore_index=True)
+            file = f"honesty/{source}-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            make = partial(self._honest, source, examples, count)
+            parts.append((f"{source}, {examples} examples", file, honesty.COLUMNS, make, {}))
+        return self._made(parts, told)
 
     def stopped(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of tunings that would have ended earlier; all rows."""
-        frames = []
-        for done, (source, dim, examples, draws) in enumerate(STOPPED):
-            told(done, len(STOPPED), f"{source}, {examples} examples")
+        parts: list[Part] = []
+        for source, dim, examples, draws in STOPPED:
             count = self.draws or draws
-            path = self.folder / "stopping" / f"{source}-{dim}d-{examples}-{count}-v{STOPPING_VERSION}.parquet"
+            file = f"stopping/{source}-{dim}d-{examples}-{count}-v{STOPPING_VERSION}.parquet"
             make = partial(self._stopped, source, dim, examples, count)
-            frames.append(self._kept(path, stopping.COLUMNS, make))
-        told(len(STOPPED), len(STOPPED), "done")
-        return pd.concat(frames, ignore_index=True)
+            parts.append((f"{source}, {examples} examples", file, stopping.COLUMNS, make, {}))
+        return self._made(parts, told)
 
     def begun(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of tunings from points that were learnt on other pairs and domains; all rows."""
-        frames = []
-        for done, (source, dim, examples, draws) in enumerate(BEGUN):
-            told(done, len(BEGUN), f"{source}, first points from experience")
+        parts: list[Part] = []
+        for source, dim, examples, draws in BEGUN:
             count = self.draws or draws
             name = source if dim == 2 else f"{source}-{dim}d"
-            path = self.folder / "experience" / f"{name}-{examples}-{count}-v{PLAN_VERSION}.parquet"
+            file = f"experience/{name}-{examples}-{count}-v{PLAN_VERSION}.parquet"
             make = partial(self._begun, source, dim, examples, count)
-            frames.append(self._kept(path, experience.COLUMNS, make).assign(dim=dim))
-        told(len(BEGUN), len(BEGUN), "done")
-        return pd.concat(frames, ignore_index=True)
+            word = f"{source}, first points from experience"
+            parts.append((word, file, experience.COLUMNS, make, {"dim": dim}))
+        return self._made(parts, told)
 
     def really(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of studies in the real loop, by the plan and by the study's protocol; all rows."""
         every = [(pair, method, draw) for draw in range(self.draws or real.DRAWS)
                  for pair in self.pairs for method in real.METHODS]  # fmt: skip
-        frames = [pd.DataFrame(columns=list(real.COLUMNS))] * (not every)
-        for done, (pair, method, draw) in enumerate(every):
-            told(done, len(every), f"{pair.name}, {method}, in the real loop")
-            path = self.folder / "real" / f"{pair.name}-{method}-{draw}-v{real.VERSION}.parquet"
+        if not every:
+            return pd.DataFrame(columns=list(real.COLUMNS))
+        parts: list[Part] = []
+        for pair, method, draw in every:
+            file = f"real/{pair.name}-{method}-{draw}-v{real.VERSION}.parquet"
             make = partial(real.in_real_loop, pair, self.folder / "studies", method=method, draw=draw)
-            frames.append(self._kept(path, real.COLUMNS, make))
-        told(len(every), len(every), "done")
-        return pd.concat(frames, ignore_index=True)
+            parts.append((f"{pair.name}, {method}, in the real loop", file, real.COLUMNS, make, {}))
+        return self._made(parts, told)
+
+    def _made(self, parts: Sequence[Part], told: Told) -> pd.DataFrame:
+        """Rows of all parts, each from its file, which is made if it is not there."""
+        frames = []
+        for done, (word, file, columns, make, about) in enumerate(parts):
+            told(done, len(parts), word)
+            frames.append(self._kept(self.folder / file, columns, make).assign(**about))
+        told(len(parts), len(parts), "done")
+        return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
 
     def _begun(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:
         """Settings are recorded by method, so that experience is of the same one."""
