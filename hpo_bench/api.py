@@ -54,7 +54,7 @@ def plot_landscape(landscape: str | Landscape) -> "Figure":
     """
     from hpo_bench.display import landscape_map
 
-    return landscape_map.draw(load_landscape(landscape) if isinstance(landscape, str) else landscape)
+    return landscape_map.draw(catalogue.given(landscape))
 
 
 def run_benchmark(
@@ -201,7 +201,7 @@ def check_pair(
     from hpo_bench.merging.doctor.diagnosis import diagnose
     from hpo_bench.merging.source import parse_source
 
-    found = _pair(pair)
+    found = load_pair(pair) if isinstance(pair, str) else pair
     others = {text: parse_source(text, Path.cwd(), confined=False, where="candidate base") for text in candidates}
     with Steps(console.progress() if progress else Console(quiet=True), found.name) as steps:
         return diagnose(
@@ -260,9 +260,7 @@ def merge(
         raise UsageError(f"{setting.label} is calibrated on models in memory; leave out the stream")
     if stream and (dtype or device):
         raise UsageError("a stream merges in float32 on the CPU; leave out dtype and device, or the stream")
-    found, folder = _pair(pair), Path(out)
-
-    from transformers.utils.logging import disable_progress_bar
+    found, folder = load_pair(pair) if isinstance(pair, str) else pair, Path(out)
 
     from hpo_bench.evaluation.calibration.sets import calibrated
     from hpo_bench.merging.engine.resident import Resident
@@ -272,7 +270,6 @@ def merge(
     from hpo_bench.nano.texts import new_texts
 
     check_free(folder, apart_from=found.folders)
-    disable_progress_bar()  # transformers would draw its own
     if stream:
         stream_merge(found, setting, folder, mask_seed=mask_seed, trust_remote_code=trust_remote_code)
     else:
@@ -299,7 +296,3 @@ def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = 
     from hpo_bench.tuning.study import Study
 
     return Study.open(name, Path(studies), pair=pair)
-
-
-def _pair(pair: "str | Pair") -> "Pair":
-    return load_pair(pair) if isinstance(pair, str) else pair

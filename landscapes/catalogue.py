@@ -99,6 +99,11 @@ def load(name: str, *, surrogate: str | None = None, root: str | Path | None = N
     return landscape
 
 
+def given(landscape: str | Landscape, *, root: str | Path | None = None) -> Landscape:
+    """The landscape itself, or that of a name; errors as for `load`."""
+    return load(landscape, root=root) if isinstance(landscape, str) else landscape
+
+
 def load_all(
     patterns: Iterable[str] = (), *, surrogate: str | None = None, root: str | Path | None = None
 ) -> list[Landscape]:

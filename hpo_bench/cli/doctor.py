@@ -79,21 +79,18 @@ def command(
         console = output(width=130)
         show(diagnosis, console, every=every)
         count = validation_of(diagnosis.pair) if timed else 0
-        console.print(recommendation(diagnosis.pair, timed, examples=count), highlight=False, soft_wrap=True)
+        console.print(recommendation(diagnosis.pair, timed, examples=count))
     if not diagnosis.fit:
         sys.exit(1)
 
 
 def _timed(pair: "Pair", *, trust_remote_code: bool) -> "list[EvaluatorSeconds]":
-    from transformers.utils.logging import disable_progress_bar
-
     from hpo_bench.merging.devices import devices
     from hpo_bench.merging.loaded import LoadedPair
     from hpo_bench.tuning.planning.evaluators import generates, time_evaluators
 
     if not generates(pair):
         return []
-    disable_progress_bar()
     with progress().status(f"{pair.name}: evaluators are timed"):
         loaded = LoadedPair.load(pair, device=devices(1, None)[0], trust_remote_code=trust_remote_code)
         return time_evaluators(pair, loaded, left_out=lambda why: say(why, err=True))

@@ -38,12 +38,9 @@ def command(
     The folder is loaded again and asked the validation questions: its answers must be those of the trial, one by one,
     but for those that rounding to the type in which the VLM is stored accounts for.
     """
-    from transformers.utils.logging import disable_progress_bar
-
     from hpo_bench.errors import TuningError
     from hpo_bench.tuning.study import Study
 
-    disable_progress_bar()  # transformers would draw its own
     found = Study.open(study, studies, pair=pair)
     made = found.export(out, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
     say(f"{made.folder} holds trial {made.trial.number}. {made.sentence}")

@@ -49,13 +49,11 @@ def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None
         raise UsageError("name one pair, or say --all (`hpo-bench nano list` shows them)")
 
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.nano.build import build as build_pair
     from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
-    disable_progress_bar()  # transformers would draw its own across ours
     start = time.monotonic()
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()

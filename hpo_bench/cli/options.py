@@ -5,7 +5,7 @@ What differs between commands stands behind a semicolon in an option's help, or 
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,9 +13,6 @@ from hpo_bench.cli.types import Choice, Number, NumberRange, Place, Whole, Writt
 from hpo_bench.display.printing import say
 from hpo_bench.files import RESULTS, folder_of
 from surrogates.nearest import offer
-
-if TYPE_CHECKING:
-    pass
 
 
 class Group(click.Group):
@@ -123,15 +120,22 @@ OPTIMIZERS = click.option(
     "-o", "--optimizer", "identities", multiple=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
 )  # fmt: skip
-SURROGATE = click.option(
-    "--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]"
-)  # fmt: skip
+SURROGATE = click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")
 BUDGET = click.option(
     "--budget", type=Whole(1, 1000), metavar="N",
     help="Evaluations of each run.  [default: 40 in 2-D, 60 in 3-D]",
 )  # fmt: skip
+
+
+def _one_a_core(_context: click.Context, _param: click.Parameter, jobs: int | None) -> int:
+    import joblib  # not for --help
+
+    return jobs or joblib.cpu_count()
+
+
 JOBS = click.option(
-    "-j", "--jobs", type=Whole(1, 1024), metavar="N", help="Worker processes.  [default: one a core]"
+    "-j", "--jobs", type=Whole(1, 1024), metavar="N", callback=_one_a_core,
+    help="Worker processes.  [default: one a core]",
 )  # fmt: skip
 WORKERS = click.option(
     "-w", "--workers", type=Whole(1, 256), default=1, show_default=True, metavar="N",
@@ -166,8 +170,6 @@ TRUST_REMOTE_CODE = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and no tables.")
 JSON_FILE = click.option(JSON_FILE_NAME, type=Written(folder=False), hidden=True)
 """Where `--json FILE` once wrote to."""
-
-
 RECORDED = ("ta", "dare", "ties")
 """Merge methods whose grids the study records."""
 

@@ -110,18 +110,18 @@ def command(
     show_references(ask_references(sessions[0].run), console)
     if published is not None:
         far, told = compare_published(sessions[0].run, published)
-        console.print(f"{'Warning: ' * far}{told}", highlight=False, soft_wrap=True)
+        console.print(f"{'Warning: ' * far}{told}")
     for line in (
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s",
         f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge",
     ):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line)
     loaded = sessions[0].loaded
     timed = []
     if loaded is not None and generates(found):
-        timed = time_evaluators(found, loaded, left_out=lambda why: console.print(why, highlight=False, soft_wrap=True))
-    console.print(recommendation(found, timed, examples=made.validation), highlight=False, soft_wrap=True)
+        timed = time_evaluators(found, loaded, left_out=lambda why: console.print(why))
+    console.print(recommendation(found, timed, examples=made.validation))
     losses = [f"loss, {name}" for name in METHODS]
     heads = ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses)
     rows = []
@@ -138,11 +138,8 @@ def command(
         config = StudyConfig.of(found, methods=method)
         plan = plan_study(config, options, total=made.total, prices=made.prices(price))
         first, second, _ = sentences(plan, config, options, total=made.total, validation=made.validation)
-        console.print(f"{name}: {first} {second}", highlight=False, soft_wrap=True)
-    console.print(
-        "Losses are in points of accuracy, expected from what was measured on nano pairs.", highlight=False,
-        soft_wrap=True,
-    )  # fmt: skip
+        console.print(f"{name}: {first} {second}")
+    console.print("Losses are in points of accuracy, expected from what was measured on nano pairs.")
 
 
 def _seconds(value: float) -> str:

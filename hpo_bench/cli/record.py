@@ -65,12 +65,10 @@ def command(
     place = out or (SHIPPED if begun or (found.tier or ELSEWHERE) != ELSEWHERE else OWN)
 
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.recording.record import record
 
     torch.set_num_threads(threads)
-    disable_progress_bar()  # transformers would draw its own across ours
     begin = time.monotonic()
     with Steps(progress(), f"{found.name}/{name} {design}") as steps:
         folder = record(

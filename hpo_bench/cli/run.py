@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,8 +23,6 @@ from hpo_bench.cli.options import (
 from hpo_bench.cli.types import Choice, Written
 from hpo_bench.display.console import output
 from hpo_bench.display.printing import say
-
-"""Names a Ray cluster of this machine's cores."""
 
 EXAMPLES = """\b
 Examples:
@@ -80,23 +79,14 @@ def command(
     *,
     patterns: tuple[str, ...],
     identities: tuple[str, ...],
-    seeds: int,
-    budget: int | None,
     results: Path,
-    jobs: int | None,
-    surrogate: str | None,
-    landscapes_dir: Path | None,
     with_peers: bool,
-    suites: tuple[str, ...],
-    start: str,
-    noisy: bool,
-    goal: str,
-    examples_each: int | None,
     ray_address: str | None,
     backend: str | None,
     sensitivity: bool,
     coco: Path | None,
     no_report: bool,
+    **options: Any,
 ) -> None:
     """Run optimisers on recorded landscapes and write the report.
 
@@ -121,9 +111,8 @@ def command(
         say("--backend ray is now --ray-address local", err=True)
         ray_address = ray_address or {"ray": "local", "local": None}[backend]
     result = api.run_benchmark(
-        identities, landscapes=patterns, seeds=seeds, budget=budget, results=results, report=not no_report,
-        jobs=jobs or 0, ray_address=ray_address, surrogate=surrogate, landscapes_dir=landscapes_dir,
-        peers=with_peers, suites=suites, start=start, noisy=noisy, goal=goal, examples_each=examples_each,
+        identities, landscapes=patterns, results=results, report=not no_report, ray_address=ray_address,
+        peers=with_peers, **options,
     )  # fmt: skip
     # A pipe has no width of its own, and the table needs about this much.
     show(result.summary, output(width=160))

@@ -19,6 +19,12 @@ class PlainConsole(Console):
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
 
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print; where that is words alone they are one line, however narrow the terminal, and are copied as such."""
+        if all(isinstance(one, str) for one in objects):
+            options.setdefault("soft_wrap", True)
+        super().print(*objects, **options)
+
     def render_str(self, text: str, **options: Any) -> Text:
         """Every text that is printed, alone or in a table, comes through here."""
         return super().render_str(escaped(text), **options)

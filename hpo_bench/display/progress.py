@@ -62,7 +62,7 @@ class Progress:
         evaluations = sum(chunk.evaluations for chunk in chunks)
         weight = np.array([chunk.cost / chunk.evaluations for chunk in chunks])
         total = float(sum(chunk.cost for chunk in chunks))
-        self._console.print(f"{counted(runs, 'run')} to make, {counted(evaluations, 'evaluation')}", highlight=False)
+        self._console.print(f"{counted(runs, 'run')} to make, {counted(evaluations, 'evaluation')}")
         stop = threading.Event()
         follow = self._draw if self._console.is_terminal else self._print
         thread = threading.Thread(
@@ -107,4 +107,4 @@ class Progress:
                 shown = now
                 left = f", about {(now - began) * (total / work - 1):.0f} s left" if began else ""
                 line = f"{made:,} of {counted(evaluations, 'evaluation')} after {now - start:.0f} s{left}"
-                self._console.print(line, highlight=False)
+                self._console.print(line)

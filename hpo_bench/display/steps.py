@@ -58,4 +58,4 @@ class Steps:
         now = time.monotonic()
         if not self._console.is_terminal and (done == total or now - self._printed > LINE_SECONDS):
             self._printed = now
-            self._console.print(f"{self._title}: {done} of {total}, {word}", highlight=False)
+            self._console.print(f"{self._title}: {done} of {total}, {word}")

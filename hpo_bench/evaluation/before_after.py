@@ -7,7 +7,6 @@ from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.examples import Example, of_split
@@ -88,7 +87,6 @@ def before_after(
     """
     setting = MergeSetting(method, **parameters)
     found = find_pair(pair) if isinstance(pair, str) else pair
-    disable_progress_bar()  # transformers would draw its own between ours
     loaded = LoadedPair.load(found)
     shown = _drawn(of_split(read_own(found).examples, "test"), each, np.random.default_rng(seed))
     asks, resident = Generation(Prompts(loaded.processor), _exact, max_new_tokens=12), Resident(loaded)

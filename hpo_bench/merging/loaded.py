@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.display.words import first_line, gib, some
 from hpo_bench.errors import MergeError, UsageError
@@ -70,6 +71,7 @@ class LoadedPair:
             raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {scope!r}")
         if device is not None:
             device = check_device(device)
+        disable_progress_bar()  # transformers would draw its own across ours
         alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
         alignment.check()
         kept = DTYPES[scope] or alignment.stored_dtype

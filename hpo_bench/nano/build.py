@@ -12,6 +12,7 @@ import torch
 import yaml
 from filelock import FileLock, Timeout
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerFast
+from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example, write_examples
@@ -61,6 +62,7 @@ def build(recipe: PairRecipe, folder: Path, *, cache: Path, report: Report) -> N
         UsageError: If another process builds it, the folder holds a build of another recipe, a package of the extra
             `nano` is missing, or drawings cannot be had.
     """
+    disable_progress_bar()  # transformers would draw its own across ours
     builder = _Builder(recipe, folder, cache, report)
     folder.mkdir(parents=True, exist_ok=True)
     try:

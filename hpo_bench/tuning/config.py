@@ -98,20 +98,7 @@ class StudyConfig:
     ) -> Self:
         """Make one of what a user asks for; the pair's files, which take long to hash, are still to be filled in.
 
-        Args:
-            pair: What is merged.
-            methods: Merge methods, as names or as names with commas between; several race.
-            optimizer: A name, or an address `module:Class`.
-            seed: Of the optimiser.
-            mask_seed: Of DARE's masks.
-            coefficients: Range of both coefficients.
-            densities: Range of the density.
-            sum_to_one: Whether the coefficients must sum to one.
-            starts: Where to begin; see `starts.resolve`. A setting may be given as numbers.
-            keep: Category of the examples that tell of an ability not to lose.
-            at_most_below: How far its score may fall below the base VLM's, in points.
-            examples_each: How many examples each trial answers; by default as many as is best for the budget.
-            hold_out: Tune on the validation examples of the split alone, and score on its test examples.
+        The arguments are those of `hpo_bench.tune`.
 
         Raises:
             UsageError: If methods are missing or named twice, or what must be kept or answered makes no sense.

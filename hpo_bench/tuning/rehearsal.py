@@ -61,5 +61,5 @@ def dry_run(
         references.show_references(asked, console)
         if published is not None:
             far, told = references.compare_published(do, published)
-            console.print(f"{'Warning: ' * far}{told}", highlight=False, soft_wrap=True)
+            console.print(f"{'Warning: ' * far}{told}")
         return asked

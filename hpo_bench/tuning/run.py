@@ -114,16 +114,16 @@ def run(
         wanted = same_files(store, pair, config)
         replace(origin, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
-            console.print(others, highlight=False, soft_wrap=True)
+            console.print(others)
         if store.config is not None and (result := _finished(store, options.budget(store.config))) is not None:
-            console.print(f"study {name} is finished; a higher --trials goes on with it", highlight=False)
+            console.print(f"study {name} is finished; a higher --trials goes on with it")
             show(result, console)
             return result
         trials = store.trials()
         if store.config is None:
             check_no_answers(folder, store.url)  # before the models are loaded
         elif trials:
-            console.print(f"study {name} goes on after {counted(len(trials), 'trial')}", highlight=False)
+            console.print(f"study {name} goes on after {counted(len(trials), 'trial')}")
         interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
         pool = (open_pool or opener(pair, config, options))(folder / "logs", needed)
@@ -142,7 +142,7 @@ def run(
         )  # fmt: skip
         if starts.EXPERIENCE in known.begin_with and not trials:
             count = counted(len(known.learnt_from), "landscape")
-            console.print(f"Begins where {count} recorded of other pairs were best.", highlight=False)
+            console.print(f"Begins where {count} recorded of other pairs were best.")
         budget = options.budget(known)
         goal = _goal(known, store, pool, interrupt, options.timeout)
         plan = planned(store, budget)
@@ -161,11 +161,11 @@ def run(
             )
             store.plan(plan)  # only now, as the optimisers have proposed the stored trials again
             ending = tuner.run()
-        console.print(accounts(tuner.progress, time.monotonic() - begin), highlight=False, soft_wrap=True)
+        console.print(accounts(tuner.progress, time.monotonic() - begin))
         if ending == "interrupted":
             raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
         on = "test examples" if known.examples is None else "what there is without tuning"
-        console.print(f"scoring {'on ' * (known.examples is None)}{on} ...", highlight=False)
+        console.print(f"scoring {'on ' * (known.examples is None)}{on} ...")
         rest = (tuner.ahead, budget.further(tuner.progress.spent)) if ending == "gain" else None
         result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout, rest=rest)
         write_tables(store)
@@ -230,10 +230,10 @@ def _planned(
     prices = study_plan.measure_prices(config, options, pool, interrupt, total=total, limit=limit)
     plan = study_plan.plan_study(config, options, total=total, prices=prices)
     for sentence in study_plan.sentences(plan, config, options, total=total, validation=validation):
-        console.print(sentence, highlight=False, soft_wrap=True)
+        console.print(sentence)
     known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
     if options.trials is None and (few := starts.of_few(known)) is not None:
-        console.print(few[1], highlight=False, soft_wrap=True)
+        console.print(few[1])
         return few[0]
     return known
 

@@ -45,7 +45,7 @@ class LiveScreen:
     def show(self, progress: StudyProgress, finished: Trial | None = None) -> None:
         """Redraw; while nothing has finished only as the seconds go by."""
         for message in progress.news:
-            self._console.print(message, highlight=False)
+            self._console.print(message)
         progress.news.clear()
         if finished is None and time.monotonic() - self._drawn < REFRESH_SECONDS:
             return
@@ -96,7 +96,7 @@ class LineScreen:
             self._print(line(progress, finished))
 
     def _print(self, text: str) -> None:
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text)
 
 
 def screen(console: Console, title: str) -> LiveScreen | LineScreen:

@@ -60,7 +60,7 @@ class LandscapeObjective(ObjectiveFunction):
         landscapes_dir: str | Path | None = None,
     ) -> None:
         super().__init__(None if loggers is None else list(loggers))
-        self.landscape = catalogue.load(landscape, root=landscapes_dir) if isinstance(landscape, str) else landscape
+        self.landscape = catalogue.given(landscape, root=landscapes_dir)
         self._configspace = configuration_space(self.landscape, seed=seed)
 
     @property
@@ -94,7 +94,7 @@ def configuration_space(
     Raises:
         LandscapeError: If there is none of that name, or its files cannot be used.
     """
-    found = catalogue.load(landscape, root=landscapes_dir) if isinstance(landscape, str) else landscape
+    found = catalogue.given(landscape, root=landscapes_dir)
     space = ConfigurationSpace(seed=seed)
     for one in found.space.parameters:
         if one.integer:

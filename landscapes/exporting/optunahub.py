@@ -39,7 +39,7 @@ class LandscapeProblem(BaseProblem):
     """Names of those that ship."""
 
     def __init__(self, landscape: str | Landscape, *, landscapes_dir: str | Path | None = None) -> None:
-        self.landscape = catalogue.load(landscape, root=landscapes_dir) if isinstance(landscape, str) else landscape
+        self.landscape = catalogue.given(landscape, root=landscapes_dir)
 
     @property
     def search_space(self) -> dict[str, BaseDistribution]:

@@ -53,7 +53,7 @@ def command(
     seeds: int | None,
     suite_seed: int,
     results: Path,
-    jobs: int | None,
+    jobs: int,
     as_json: bool,
     out: Path | None,
     quick: bool,
@@ -66,8 +66,6 @@ def command(
     of geometric means, `difference` that of arithmetic ones, which the worst functions rule.
     """
     # Imported here so that --help does not wait.
-    import joblib
-
     from hpo_bench.experiments.ablation.variants import chosen
     from landscapes.functions import SUITES, suite
     from landscapes.terms import budget_for
@@ -97,7 +95,7 @@ def command(
             shares=noises or (0.0, 0.1),
             seeds=seeds or (1 if quick else 2),
             folder=ResultsFolder(results),
-            workers=Local(jobs or joblib.cpu_count()),
+            workers=Local(jobs),
             progress=Progress(progress()),
         )
         shown = table(rows)

@@ -95,7 +95,7 @@ def grid(
     for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):
         console.print(content.printed(title=title))
     for note in page.notes(found, plan):
-        console.print(note, highlight=False, soft_wrap=True)
+        console.print(note)
     say(f"page: {page.write_page(found, plan, out)}")
 
 
@@ -129,14 +129,12 @@ def trial(
     times are medians, by the clock on the wall and by the processor's.
     """
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.display.console import output, progress
     from hpo_bench.experiments.cost import trial
     from hpo_bench.merging.find import find_pair
 
     torch.set_num_threads(threads)
-    disable_progress_bar()
     found = find_pair(pair, pairs)
     timings: list[trial.TrialTiming] = []
     with progress().status("") as status:
@@ -151,13 +149,13 @@ def trial(
     for clock in trial.CLOCKS:
         console.print(trial.table(timings, clock).printed(title=f"{found.name}: by the {clock} clock"))
     for name, about in trial.ROUTES.items():
-        console.print(f"{name}: {about}.", highlight=False, soft_wrap=True)
+        console.print(f"{name}: {about}.")
     for timing in timings:
         if timing.unlike:
             console.print(
                 f"{timing.method}, {timing.route}: {timing.unlike} of {timing.answers} answers are not the resident "
-                "merge's.", highlight=False, soft_wrap=True,
-            )  # fmt: skip
+                "merge's."
+            )
 
 
 @command.command()
@@ -188,14 +186,12 @@ def serving(
     the evaluator `vllm` finds it; it and lmms-eval are left out where they are not here.
     """
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.display.console import progress
     from hpo_bench.experiments.cost import serving
     from hpo_bench.merging.find import find_pair
 
     torch.set_num_threads(threads)
-    disable_progress_bar()
     found = find_pair(pair, pairs)
     if exports:
         for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens):

@@ -40,13 +40,11 @@ def command(*, names: tuple[str, ...], pairs: Path, out: Path, threads: int, **n
     chosen = [with_columns(pair, columns) for pair in choose(names, pairs)]
 
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.experiments.groups.measure import measure_pair
     from hpo_bench.experiments.groups.page import write_page
 
     torch.set_num_threads(threads)
-    disable_progress_bar()
     with Steps(progress(), "merging") as steps:
         measured = [measure_pair(pair, out, progress=steps.show) for pair in chosen]
     say(f"page: {write_page(measured, out)}")

@@ -51,13 +51,11 @@ def command(
     chosen = choose(names, pairs)
 
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.experiments.methods.measure import measure_pair
     from hpo_bench.experiments.methods.page import as_dict, contents, notes, source, write_page
 
     torch.set_num_threads(threads)
-    disable_progress_bar()  # transformers would draw its own across ours
     with Steps(progress(), "measuring") as steps:
         results = [
             measure_pair(pair, out, landscapes=landscapes_dir, samples=samples, variants=variants, progress=steps.show)
@@ -70,8 +68,8 @@ def command(
     # A pipe has no width of its own, and the tables need about this much.
     console = output(width=200)
     for title, table in contents(results).items():
-        console.print(title, style="bold", highlight=False)
+        console.print(title, style="bold")
         console.print(table.printed(fold=16))
     for note in notes(results):
-        console.print(note, highlight=False, soft_wrap=True)
+        console.print(note)
     say(f"page: {page}")

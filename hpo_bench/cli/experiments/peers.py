@@ -25,15 +25,13 @@ Examples:
 @PAGE_FOLDER
 @JOBS
 @click.option("--no-run", is_flag=True, help="Make no runs: the page from what is stored.")
-def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int | None, no_run: bool) -> None:
+def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: int, no_run: bool) -> None:
     """Run GP-BO and the optimisers of other packages with the same starts, and write a page about it.
 
     Needs the extra `peers`; HEBO gets an environment of its own. Finished runs are stored at once, so the command may
     be interrupted at any time, and goes on where it stopped.
     """
     # Imported here so that --help does not wait.
-    import joblib
-
     from hpo_bench.benchmark.store import ResultsFolder
     from hpo_bench.display.progress import Progress
     from hpo_bench.errors import UsageError
@@ -54,7 +52,7 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
             continue
         problems = stage.problems()
         if not no_run:
-            run(stage, problems, folder, workers=Local(jobs or joblib.cpu_count()), progress=Progress(progress()))
+            run(stage, problems, folder, workers=Local(jobs), progress=Progress(progress()))
         found = played(stage, problems, folder)
         if found.meetings:
             rounds.append(found)

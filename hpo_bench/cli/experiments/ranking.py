@@ -51,7 +51,7 @@ def command(
     out: Path | None,
     pairs: Path,
     landscapes_dir: Path | None,
-    jobs: int | None,
+    jobs: int,
 ) -> None:
     """Run the same optimisers, budgets and seeds on several guises of each landscape, and compare the rankings.
 
@@ -60,8 +60,6 @@ def command(
     groups of runs and every real evaluation are kept.
     """
     # Imported here so that --help does not wait.
-    import joblib
-
     import optimizers
     from hpo_bench.benchmark.contender import Contender
     from hpo_bench.cli.landscapes.options import print_table
@@ -90,7 +88,7 @@ def command(
     if (results / "races").exists():
         say(f"{results / 'races'} is of an earlier version: its runs are made anew, and you may delete it", err=True)
     begin = time.monotonic()
-    made = comparison.run(workers=Local(jobs or joblib.cpu_count()), progress=Progress(progress()))
+    made = comparison.run(workers=Local(jobs), progress=Progress(progress()))
     for point in comparison.points:
         when = "at the end of the budget" if point == "end" else f"after {point} evaluations"
         print_table(outcome.regret_table(comparison, point), title=f"Mean regret over landscapes and seeds, {when}")

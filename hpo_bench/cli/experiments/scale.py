@@ -26,7 +26,6 @@ Examples:
 def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     """Measure a language and a maths pair at three sizes: what NAN and Task Arithmetic gain over the VLM as it is."""
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.page import save_page
@@ -36,7 +35,6 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     from hpo_bench.nano.recipes import LADDERS, get_recipe
 
     torch.set_num_threads(threads)
-    disable_progress_bar()  # transformers would draw its own across ours
     console = progress()
     found = []
     for name in (name for ladder in LADDERS for name in ladder):
@@ -44,7 +42,7 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
             found.append(find_pair(name, pairs))
         except UsageError as error:
             if not build_missing:
-                console.print(f"left out: {error}", highlight=False, soft_wrap=True)
+                console.print(f"left out: {error}")
                 continue
             with Steps(console, name) as steps:
                 build(

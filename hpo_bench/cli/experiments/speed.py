@@ -81,7 +81,6 @@ def command(
     for this machine and what else it did, their ratios for less.
     """
     import torch
-    from transformers.utils.logging import disable_progress_bar
 
     from hpo_bench.display.table import TextTable
     from hpo_bench.errors import UsageError
@@ -98,7 +97,6 @@ def command(
         if shape not in SHAPES:
             raise UsageError(f"--gpu-check takes the shapes {' and '.join(SHAPES)}, not {shape}")
         torch.set_num_threads(threads)
-        disable_progress_bar()
         heads = checks.columns(shape, device or place)
         say(TextTable(heads, ()).to_markdown())
         with progress().status("") as status:
@@ -109,7 +107,6 @@ def command(
     if no_pair and not shapes:
         raise UsageError("nothing to time: give --shape, or leave --no-pair out")
     torch.set_num_threads(threads)
-    disable_progress_bar()
     kind = _dtype(dtype or ("float32" if place == "cpu" else "bfloat16"))
     by_clock: merge.Clock = "cuda" if place == "cuda" else "cpu" if clock == "cpu" else "wall"
     contenders = [merge.COPY, merge.COMPILED if place == "cuda" else merge.RESIDENT]

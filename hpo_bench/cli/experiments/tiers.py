@@ -42,7 +42,7 @@ def command(
     budget: int | None,
     results: Path,
     out: Path | None,
-    jobs: int | None,
+    jobs: int,
 ) -> None:
     """Run the optimisers on all landscapes that ship and on those of a folder, and compare the tiers.
 
@@ -50,8 +50,6 @@ def command(
     holds on another, and whether the mini-suite stands for all. Interrupted, the same command goes on where it stopped.
     """
     # Imported here so that --help does not wait.
-    import joblib
-
     import optimizers
     from hpo_bench.analyses import fidelity
     from hpo_bench.benchmark import pipeline
@@ -63,7 +61,7 @@ def command(
     from hpo_bench.workers import Local
     from landscapes import catalogue
 
-    begin, cores = time.monotonic(), jobs or joblib.cpu_count()
+    begin = time.monotonic()
     found = catalogue.load_all(root=catalogue.ROOT)
     if landscapes_dir is not None:
         found += catalogue.load_all(root=landscapes_dir)
@@ -71,7 +69,7 @@ def command(
     plan = Plan(contenders, tuple(sorted(found, key=lambda one: one.name)), seeds, budget)
     folder = ResultsFolder(results)
     folder.check()
-    result = pipeline.execute(plan, folder, workers=Local(cores), report=False, progress=progress())
-    reports = fidelity.check(plan.landscapes, jobs=cores)  # pyright: ignore[reportArgumentType]
+    result = pipeline.execute(plan, folder, workers=Local(jobs), report=False, progress=progress())
+    reports = fidelity.check(plan.landscapes, jobs=jobs)  # pyright: ignore[reportArgumentType]
     page = write_page(result, reports, out or results)
     say(f"{counted(result.made, 'run')} made in {time.monotonic() - begin:.0f} s; page: {page}")

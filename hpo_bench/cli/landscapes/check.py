@@ -23,21 +23,19 @@ Examples:
 @LANDSCAPES_DIR
 @JSON
 @JOBS
-def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool, jobs: int | None) -> None:
+def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool, jobs: int) -> None:
     """Measure how far landscapes can be trusted, and say which are weak.
 
     Errors are in % of the range of recorded scores. A figure is "-" where nothing was recorded to measure it by; what
     is not measured cannot acquit. Maxima are those whose surroundings are surely lower, given the noise of the
     examples, of all recorded ones. Exit code 0: no landscape is weak; 1: some are; 2: one cannot be read.
     """
-    import joblib
-
     from hpo_bench.analyses import fidelity
     from landscapes import catalogue
     from landscapes.trust import MARK, RULE
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
-    reports = fidelity.check(found, jobs=jobs or joblib.cpu_count())
+    reports = fidelity.check(found, jobs=jobs)
     weak = [report for report in reports if report.weaknesses]
     if as_json:
         say(json.dumps([report.as_json() for report in reports], indent=2, ensure_ascii=False))

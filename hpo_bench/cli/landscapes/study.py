@@ -25,15 +25,13 @@ Examples:
 @out("figures as PNG and SVG", shown="none are drawn")
 @JOBS
 def study(
-    *, patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None, jobs: int | None
+    *, patterns: tuple[str, ...], landscapes_dir: Path | None, results: Path | None, out: Path | None, jobs: int
 ) -> None:
     """The study's analyses of landscapes on ours, beside its own figures.
 
     What restricting the sum of coefficients costs (its Table 3), where optima lie, how hard landscapes are by domain
     and method (4.2.2), and whether what validation picks holds on test (appendix H); the last two need stored runs.
     """
-    import joblib
-
     from hpo_bench.analyses.section import analyse
     from hpo_bench.benchmark.runs import read_runs
     from hpo_bench.display.figures import encode, provenance
@@ -44,7 +42,7 @@ def study(
     runs = None
     if results is not None:
         runs = read_runs(results / "runs.parquet", found)
-    section = analyse(found, runs, jobs=jobs or joblib.cpu_count())
+    section = analyse(found, runs, jobs=jobs)
     for title, content in section.tables.items():
         print_table(content, title=title)
     for sentence in section.sentences:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.display.table import Row
 from hpo_bench.display.words import first_line, gib
@@ -68,6 +69,7 @@ def check(
     Raises:
         MergeError: If memory or disk do not suffice.
     """
+    disable_progress_bar()
     cuda = torch.device(device).type == "cuda"
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:

@@ -13,7 +13,6 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.evaluation.examples import Split
@@ -171,7 +170,6 @@ class ForReal(Guise):
                     f"the pair in {self._pair.folder} has other weights or examples than {self.name} was recorded "
                     f"from; record it again with `hpo-bench record {self._pair.name} --method {self.card.method}`"
                 )
-            disable_progress_bar()  # transformers would draw its own across ours
             loaded = LoadedPair.load(self._pair)
             seed = self.card.merge_options.get("mask_seed", 0)
             resident = Resident(loaded, masks="mergekit", mask_seed=seed if isinstance(seed, int) else 0)

@@ -51,7 +51,7 @@ def show(result: TuningResult, console: Console) -> None:
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
     about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
     for sentence in (about, *sentences(result), *map(answered, result.examples)):
-        console.print(sentence, highlight=False, soft_wrap=True)
+        console.print(sentence)
 
 
 def sentences(result: TuningResult) -> Sequence[str]:

@@ -94,10 +94,7 @@ def show(preflight: Preflight, console: Console) -> None:
         return
     manner = f", asked {preflight.manner}" if preflight.manner else ""
     paid = f", for ${preflight.dollars:.2f}" if preflight.dollars else ""
-    console.print(
-        f"Before the first trial: the base VLM on {len(preflight.answers)} validation examples{manner}{paid}",
-        highlight=False, soft_wrap=True,
-    )  # fmt: skip
+    console.print(f"Before the first trial: the base VLM on {len(preflight.answers)} validation examples{manner}{paid}")
     rows = (Row(cut(one.prompt), (cut(one.right), cut(one.said), f"{one.score:g}")) for one in preflight.answers)
     console.print(TextTable(("prompt", "right answer", "its answer", "score"), tuple(rows), words=3).printed(wrap=True))
     show_notes(preflight.notes, console)
@@ -106,7 +103,7 @@ def show(preflight: Preflight, console: Console) -> None:
 def show_notes(notes: tuple[str, ...], console: Console) -> None:
     """Print what a user should know."""
     for note in notes:
-        console.print(f"Note: {note}.", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Note: {note}.")
 
 
 def cut(text: str) -> str:

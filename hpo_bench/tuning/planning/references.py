@@ -77,9 +77,7 @@ def show_references(references: tuple[Reference, ...], console: Console) -> None
     manner = f", asked {first.manner}" if first.manner else ""
     dollars = sum(one.preflight.dollars for one in asked if one.preflight)
     paid = f", for ${dollars:.2f}" if dollars else ""
-    console.print(
-        f"Without tuning, on {len(first.answers)} validation examples{manner}{paid}", highlight=False, soft_wrap=True
-    )
+    console.print(f"Without tuning, on {len(first.answers)} validation examples{manner}{paid}")
     said = [{answer.example: answer for answer in one.preflight.answers} for one in asked if one.preflight]
     rows = []
     for answer in first.answers:
@@ -90,7 +88,7 @@ def show_references(references: tuple[Reference, ...], console: Console) -> None
     console.print(TextTable(heads, tuple(rows), words=len(heads)).printed(wrap=True))
     for one in references:
         told = f"score {100 * one.score:.1f}" if one.preflight else f"cannot be evaluated ({one.flaw})"
-        console.print(f"{one.name}: {told}, {one.seconds:.2g} s", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"{one.name}: {told}, {one.seconds:.2g} s")
     show_notes(tuple(dict.fromkeys(note for one in asked if one.preflight for note in one.preflight.notes)), console)
 
 

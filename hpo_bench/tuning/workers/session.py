@@ -175,9 +175,6 @@ class PairOpener:
             MergeError: If the models cannot be loaded or do not fit together.
             UsageError: If the evaluation cannot be opened.
         """
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()
         torch.set_num_threads(self.threads)
         loaded = LoadedPair.load(self.pair, device=device, trust_remote_code=self.trust_remote_code)
         evaluator = open_evaluator(self.pair, loaded)
