@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED, counted, listed
@@ -14,7 +13,7 @@ from hpo_bench.experiments.groups.measure import GroupedPair
 from hpo_bench.experiments.page import save_page
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
 from hpo_bench.statistics.examples import error_of_difference
-from hpo_bench.statistics.intervals import TAILS
+from hpo_bench.statistics.intervals import of_mean
 
 PAGE = "groups.md"
 FEW, DRAWS, SEED = 160, 40, 0
@@ -118,9 +117,9 @@ def _conclusion(pairs: Sequence[GroupedPair], names: Sequence[str]) -> str:
     """What follows, by the intervals of the means."""
     if len(pairs) < 2:
         return "One pair says nothing of others."
-    ends = {name: _interval([100 * gains(pair, name).mean() for pair in pairs]) for name in names}
-    pays = [name for name, (low, _) in ends.items() if low > 0]
-    costs = [name for name, (_, high) in ends.items() if high < 0]
+    found = {name: of_mean([100 * gains(pair, name).mean() for pair in pairs]) for name in names}
+    pays = [name for name, one in found.items() if one.low > 0]
+    costs = [name for name, one in found.items() if one.high < 0]
     said = f"Over {counted(len(pairs), 'pair')}, with all examples to choose by, "
     if pays:
         said += f"weights for {listed(pays)} gain more than chance; "
@@ -145,13 +144,6 @@ def _with_error(differences: NDArray[np.float64]) -> str:
     return f"{100 * differences.mean():+.2f} ± {100 * error_of_difference(differences):.2f}"
 
 
-def _interval(means: Sequence[float]) -> tuple[float, float]:
-    reach = student.ppf(TAILS[1], len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means))
-    return float(np.mean(means) - reach), float(np.mean(means) + reach)
-
-
 def _mean(means: Sequence[float]) -> str:
-    if len(means) < 2:
-        return UNDEFINED
-    low, high = _interval(means)
-    return f"{np.mean(means):+.2f} [{low:+.2f}, {high:+.2f}]"
+    found = of_mean(means)
+    return UNDEFINED if np.isnan(found.low) else f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"
