@@ -120,7 +120,7 @@ def command(
     loaded = sessions[0].loaded
     timed = []
     if loaded is not None and generates(found):
-        timed = time_evaluators(found, loaded, left_out=lambda why: console.print(why))
+        timed = time_evaluators(found, loaded, left_out=console.print)
     console.print(recommendation(found, timed, examples=made.validation))
     losses = [f"loss, {name}" for name in METHODS]
     heads = ("trials", "device-hours", "wall time", *(["dollars"] if price or made.dollars else []), *losses)
