@@ -192,8 +192,7 @@ def unseen_sentence(content: Mapping) -> str:
 
 def targets(content: Mapping) -> TextTable:
     """How many evaluations it takes to come as near to the optimum as each target."""
-    first = next(iter(content["optimizers"].values()))
-    goals = list(first["targets"])
+    goals = list(next(iter(content["optimizers"].values()))["targets"])
     rows = tuple(
         Row(
             one["label"],
@@ -210,11 +209,8 @@ def targets(content: Mapping) -> TextTable:
         )
         for identity, one in content["optimizers"].items()
     )
-    heads = [
-        f"regret ≤ {float(goal):g}: {what}"
-        for goal in goals
-        for what in ("median evaluations", "runs that reach it", "aRT")
-    ]
+    counted = ("median evaluations", "runs that reach it", "aRT")
+    heads = [f"regret ≤ {float(goal):g}: {what}" for goal in goals for what in counted]
     return TextTable(("optimiser", *heads), rows)
 
 
