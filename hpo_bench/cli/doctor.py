@@ -57,11 +57,15 @@ def command(
     """
     from hpo_bench import api
     from hpo_bench.evaluation.registry import check_options
-    from hpo_bench.merging.doctor.page import show
+    from hpo_bench.merging.doctor.page import show, show_pair
     from hpo_bench.tuning.planning.evaluators import recommendation, validation_of
 
     pair = given.find()
     check_options(pair)  # A pair whose evaluation `tune` would refuse is not well.
+    # A pipe has no width of its own, and the tables need about this much.
+    console = output(width=130)
+    if not as_json:
+        show_pair(pair, console)  # before gigabytes are fetched
     diagnosis = api.check_pair(
         pair,
         candidates=candidates,
@@ -75,8 +79,6 @@ def command(
         further = {"evaluators": [asdict(one) for one in timed]} if time_evaluators else {}
         say(json.dumps({**diagnosis.as_dict(every=every), **further}, indent=1, ensure_ascii=False))
     else:
-        # A pipe has no width of its own, and the tables need about this much.
-        console = output(width=130)
         show(diagnosis, console, every=every)
         count = validation_of(diagnosis.pair) if timed else 0
         console.print(recommendation(diagnosis.pair, timed, examples=count))

@@ -148,7 +148,8 @@ def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
         for fact, theirs in configurations[role].facts.items():
             if theirs == ours[fact] or fact in unsaid:
                 continue
-            what = f"{fact}: {ours[fact]} in the VLM, {theirs} in the {role}"
+            here, there = ("none" if value is None else value for value in (ours[fact], theirs))
+            what = f"{fact}: {here} in the VLM, {there} in the {role}"
             if fact in _FATAL:
                 findings.append(Finding("error", f"{what}; these are different architectures and cannot be merged"))
             elif fact == "vocabulary":

@@ -13,6 +13,7 @@ from hpo_bench.merging.checkpoints.plausibility import Products, matrices, total
 from hpo_bench.merging.doctor.diagnosis import Diagnosis
 from hpo_bench.merging.doctor.distances import PUBLISHED, by_kind
 from hpo_bench.merging.manifest import ROLES
+from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.scope import DTYPES
 
 _MOST_LAYERS = 8
@@ -27,7 +28,6 @@ def show(diagnosis: Diagnosis, console: PlainConsole, *, every: bool = False) ->
         console: Where.
         every: Whether to name every tensor of the VLM.
     """
-    console.print(diagnosis.pair.name, style="bold")
     for table in (_models(diagnosis), _mapping(diagnosis), _vocabulary(diagnosis), _configuration(diagnosis)):
         if table is not None:
             console.print(table)
@@ -40,14 +40,27 @@ def show(diagnosis: Diagnosis, console: PlainConsole, *, every: bool = False) ->
     needed = ", ".join(f"{gib(diagnosis.memory[name])} {_IN[name]}" for name in DTYPES)
     console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.")
     console.print(f"Disk for an exported merge: {gib(diagnosis.disk)}; {gib(diagnosis.disk_free)} are free.\n")
-    for trap in diagnosis.pair.traps:
-        _labelled("trap", "cyan", trap, console)
     for finding in diagnosis.findings:
         _labelled(finding.severity, _COLOURS[finding.severity], finding.message, console)
     if diagnosis.fit:
         console.print("These can be merged.", style="green")
     else:
         console.print("A merge of these would be wrong.", style="red")
+
+
+def show_pair(pair: Pair, console: PlainConsole) -> None:
+    """Print what is said of a pair, for which none of its models need be here.
+
+    Args:
+        pair: What to print.
+        console: Where.
+    """
+    console.print(pair.name, style="bold")
+    for trap in pair.traps:
+        _labelled("trap", "cyan", trap, console)
+    for label, text in (("about", pair.notes), ("licence", pair.licence)):
+        if text:
+            _labelled(label, "cyan", text, console)
 
 
 def _labelled(label: str, style: str, text: str, console: PlainConsole) -> None:

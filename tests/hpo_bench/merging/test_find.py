@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hpo_bench import cli
 from hpo_bench.errors import UsageError
 from hpo_bench.merging import find
 from hpo_bench.merging.pair import Pair
@@ -84,6 +85,23 @@ def test_a_pair_of_today_says_what_it_is_of_what_is_easily_got_wrong_and_that_it
     assert pair.licence.startswith("weights ")
     assert pair.evaluation["kind"] == "lmms-eval"
     assert pair.merge.dtype == "bfloat16"
+
+
+def test_what_is_easily_got_wrong_is_told_before_gigabytes_are_fetched(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["doctor", "ja-qwen3-vl-8b"])
+    assert ended.value.code == 2
+    told = capsys.readouterr()
+    assert "hf://Qwen/Qwen3-8B: cannot be fetched: no network; gated models need" in told.err
+    pair, said = find.find_pair("ja-qwen3-vl-8b"), " ".join(told.out.split())
+    for text in (*pair.traps, pair.notes, pair.licence):
+        assert " ".join(text.split()) in said
 
 
 @pytest.mark.parametrize("name", STUDY)
