@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, section
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
+from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.recipe import Engine, Recipe
+from hpo_bench.merging.methods.task_arithmetic import task_arithmetic
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording.journal import Journal, JournalEntry
@@ -78,6 +83,45 @@ def measure_pair(pair: Pair, out: Path, *, progress: Progress) -> GroupedPair:
     return GroupedPair(pair.name, pair.domain, settings, answers, start)
 
 
+@dataclass(frozen=True, slots=True)
+class GroupedTaskArithmetic(MergeMethod):
+    """Base plus both task vectors, the expert's weighted by group.
+
+    Attributes:
+        setting: The weights.
+        partition: The groups; None for one weight.
+    """
+
+    name: ClassVar[str] = "grouped-ta"
+    label: ClassVar[str] = "Task Arithmetic by group"
+    by_tensor: ClassVar[bool] = True
+
+    setting: GroupedSetting
+    partition: Partition | None = None
+
+    def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
+        """By the formula, tensor by tensor."""
+        return {
+            name: vectors.added(
+                name, self.setting.vl_weight * vectors.vlm[name] + self._weight(name) * vectors.expert[name]
+            )
+            for name in vectors.base
+        }
+
+    def recipe(self, engine: Engine) -> Recipe:
+        """Task Arithmetic's kernel, with the expert's weight of each tensor's group."""
+        numbers = {
+            weight: engine.rounded(self.setting.vl_weight, weight)
+            for weight in (self.setting.first, self.setting.second)
+        }
+        weights = [self._weight(name) for name in engine.tensors]
+        return Recipe(task_arithmetic, lambda line: numbers[weights[line.tensor]](line), apart=True)
+
+    def _weight(self, name: str) -> float:
+        first = self.partition is None or self.partition.first(name)
+        return self.setting.first if first else self.setting.second
+
+
 class _Bench:
     """A pair with its answers so far; models are loaded when one is missing."""
 
@@ -97,12 +141,12 @@ class _Bench:
         return LoadedPair.load(self.pair)
 
     @cached_property
-    def names(self) -> list[str]:
-        return list(self.loaded.base)
+    def engine(self) -> Resident:
+        return Resident(self.loaded)
 
     @cached_property
-    def vectors(self) -> TaskVectors:
-        return TaskVectors.of(self.loaded)
+    def names(self) -> list[str]:
+        return list(self.loaded.base)
 
     @cached_property
     def evaluator(self) -> Any:
@@ -116,7 +160,7 @@ class _Bench:
         """Score those that are not in the journal yet, in order."""
         for place, setting in enumerate(settings):
             if place >= len(self.journal.entries):
-                self.loaded.write_language(merge(self.vectors, setting, self.groups.get(setting.among)))
+                self.engine.write(GroupedTaskArithmetic(setting, self.groups.get(setting.among)))
                 where = {"vl_weight": setting.vl_weight, "first": setting.first, "second": setting.second}
                 self.journal.append(JournalEntry(where, 0.0, {}, {s: self._scores(s) for s in (VALIDATION, TEST)}))
             progress(place + 1)
@@ -124,15 +168,3 @@ class _Bench:
     def _scores(self, split: Any) -> list[float]:
         examples = self.evaluator.examples(split)
         return answers_of(self.loaded.vlm, self.evaluator, examples).scores.tolist()
-
-
-def merge(vectors: TaskVectors, setting: GroupedSetting, partition: Partition | None) -> dict[str, Any]:
-    """Base plus both task vectors, the expert's weighted by group, by language model name."""
-
-    def weight(name: str) -> float:
-        return setting.first if partition is None or partition.first(name) else setting.second
-
-    return {
-        name: vectors.added(name, setting.vl_weight * vectors.vlm[name] + weight(name) * vectors.expert[name])
-        for name in vectors.base
-    }

@@ -5,16 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import RecordingError, UsageError
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.experiments.groups.design import FINER, UNIFORM, GroupedSetting, around, partitions, uniform
-from hpo_bench.experiments.groups.measure import GroupedPair, merge
+from hpo_bench.experiments.groups.measure import GroupedPair, GroupedTaskArithmetic
 from hpo_bench.experiments.groups.page import better, gains
+from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods.vectors import TaskVectors, linear_combination
+from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
+from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 
 NAMES = [
@@ -45,14 +49,23 @@ def test_every_way_has_as_many_merges_around_the_same_start():
 
 
 def test_equal_weights_are_task_arithmetic_and_others_differ_in_their_group_alone(shipped: Pair):
-    vectors = TaskVectors.of(LoadedPair.load(shipped))
-    attention = partitions(list(vectors.base))[0]
-    plain = linear_combination(vectors, 0.4, 0.8)
-    equal = merge(vectors, GroupedSetting(attention.name, 0.4, 0.8, 0.8), attention)
-    assert all(np.array_equal(equal[name], plain[name]) for name in plain)
-    parted = merge(vectors, GroupedSetting(attention.name, 0.4, 1.2, 0.8), attention)
-    changed = {name for name in plain if not np.array_equal(parted[name], plain[name])}
+    loaded = LoadedPair.load(shipped)
+    attention = partitions(list(loaded.base))[0]
+    engine = Resident(loaded)
+
+    def merged(method: MergeMethod) -> dict[str, torch.Tensor]:
+        engine.write(method)
+        return {name: tensor.clone() for name, tensor in loaded.read_language().items()}
+
+    def grouped(first: float) -> GroupedTaskArithmetic:
+        return GroupedTaskArithmetic(GroupedSetting(attention.name, 0.4, first, 0.8), attention)
+
+    plain, equal, parted = merged(TaskArithmetic(0.4, 0.8)), merged(grouped(0.8)), merged(grouped(1.2))
+    assert all(torch.equal(equal[name], plain[name]) for name in plain)
+    changed = {name for name in plain if not torch.equal(parted[name], plain[name])}
     assert changed == {name for name in plain if "self_attn" in name and "norm" not in name}
+    by_formula = grouped(1.2).merge(TaskVectors.of(loaded))
+    assert all(torch.equal(parted[name], by_formula[name]) for name in plain)
 
 
 @pytest.mark.parametrize("gain", [0.0, 0.2])
