@@ -12,6 +12,7 @@ from hpo_bench.benchmark.tables import (
     leader,
     moments,
     noise_sentence,
+    units,
     when,
 )
 from hpo_bench.display.table import Row, TextTable
@@ -136,8 +137,9 @@ def _use(content: Mapping) -> str:
         ]
         parts.append(f"{listed(points)} it is {listed(said)}")
     budgets = sorted({one["budget"] for one in content["landscapes"]})
+    alone = " of this one pair" if len({one["pair"] for one in content["landscapes"]}) == 1 else ""
     return (
-        f"{reference}: on unseen examples, {'; '.join(parts)} (t counts evaluations; the end is after "
+        f"{reference}: on unseen examples{alone}, {'; '.join(parts)} (t counts evaluations; the end is after "
         f"{listed([str(budget) for budget in budgets])})."
     )
 
@@ -166,7 +168,10 @@ def _gains(content: Mapping) -> str:
     parts = [f"{at(points[0])}, {labels[reference]} saves {listed(against)}"]
     parts += [f"{at(point)}, {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
     said = "; ".join(parts)
-    return f"{said[0].upper()}{said[1:]}. Differences of losses are paired; in brackets are 95% intervals over pairs."
+    return (
+        f"{said[0].upper()}{said[1:]}. Differences of losses are paired; in brackets are 95% intervals over "
+        f"{units(content)}."
+    )
 
 
 def _promise(content: Mapping) -> str:

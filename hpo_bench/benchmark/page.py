@@ -85,6 +85,7 @@ def write_report(
         sound_sentence=tables.sound_sentence(content),
         span=tables.when(tables.overall(content)),
         least_pairs=LEAST_PAIRS,
+        units=tables.units(content),
         alone=tables.ALONE,
         tables=_tables(report, content, recorded, reports),
         study=study,

@@ -279,6 +279,11 @@ def interval_sentence(content: Mapping) -> str:
     )
 
 
+def units(content: Mapping) -> str:
+    """What intervals are over: pairs, or, where there is one alone, its seeds."""
+    return "pairs" if len({one["pair"] for one in content["landscapes"]}) > 1 else "the seeds of one pair"
+
+
 def noise_sentence(content: Mapping) -> str:
     """On how many landscapes one noisy evaluation could show what Random leaves to be gained."""
     total = len(content["landscapes"])

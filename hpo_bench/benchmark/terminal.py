@@ -13,6 +13,7 @@ from hpo_bench.benchmark.tables import (
     overall,
     sound,
     sound_sentence,
+    units,
     when,
 )
 from hpo_bench.display.words import counted
@@ -30,7 +31,7 @@ def show(content: dict, console: Console) -> None:
     """
     if content.get("goal") == "test":
         on = counted(len(content["landscapes"]), "landscape")
-        title = f"What is recommended, on unseen examples [95% interval over pairs] of {on}"
+        title = f"What is recommended, on unseen examples of {on} [95% interval over {units(content)}]"
         console.print(answer.table(content).printed(title=title, fold=FOLD))
         for head, sentence in answer.sentences(content).items():
             console.print(f"{head}: {sentence}")

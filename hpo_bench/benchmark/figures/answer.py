@@ -14,7 +14,7 @@ from hpo_bench.display.words import interval
 
 LEAST = 0.01
 """Ratios below this are drawn at the edge."""
-_READ = "Left to right: after so many evaluations. Bars are 95% intervals over pairs; lower is better in both."
+_READ = "Left to right: after so many evaluations. Bars are 95% intervals; lower is better in both."
 CAPTION = (
     "Above: what the setting that validation picks loses on examples that tuning never saw, against the best that "
     "there is for them. Below: median regret over random on the surrogate that optimisers see (their distance from its "

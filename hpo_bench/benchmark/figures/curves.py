@@ -15,7 +15,7 @@ from hpo_bench.statistics.ratios import mean_regret
 LEAST = 1e-3
 CAPTION = (
     "Mean normalised regret of the best setting so far, over landscapes and seeds, with pointwise 95% "
-    "intervals over pairs. Steps, because an incumbent does not improve between evaluations. The dashed "
+    "intervals. Steps, because an incumbent does not improve between evaluations. The dashed "
     "line is the exact expectation for uniform random search; Random’s own runs scatter around it. The horizontal "
     "dotted line is the median noise of a comparison of two settings: differences below it cannot be seen by anyone "
     "who tunes with so few examples."
