@@ -41,7 +41,8 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     if any(name == pair or name.startswith(f"{pair}-") for pair in trained):
         raise UsageError(f"pair {name!r} is not built here yet: run `hpo-bench nano build {name}` first")
     known = [*sorted({*trained, *(path.parent.name for path in SHIPPED.glob(f"*/{FILE}"))}), *ready_names()]
-    hint = did_you_mean(name, known)
+    here = [str(path.parent) for path in Path().glob(f"*/{FILE}")]
+    hint = did_you_mean(name, [*known, *here])
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
 

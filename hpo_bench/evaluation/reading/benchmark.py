@@ -209,7 +209,8 @@ class _Reader:
         spoken = [*draft.before, ("user", question)]
         marks = sum(said.count(IMAGE) for _, said in spoken)
         if marks not in (0, len(images)):
-            raise FlawError(f"{marks} times {IMAGE} in the question, but {len(images)} pictures")
+            cure = "" if images else " (`image` says which column they are in)"
+            raise FlawError(f"{marks} times {IMAGE} in the question, but {len(images)} pictures{cure}")
         if images and not marks:
             first = next(place for place, (role, _) in enumerate(spoken) if role == "user")
             spoken[first] = ("user", f"{IMAGE * len(images)}\n{spoken[first][1]}")

@@ -153,7 +153,7 @@ def test_the_examples_that_an_evaluation_names_are_those_of_the_pair(small_pair:
         ('{"question": "?"}', "has no column 'answer'"),
         ('{"question": "?", "answer": "!", "categry": 1}', "did you mean 'category'"),
         ('{"question": "?", "answer": "!", "image": "../x.png"}', "leads out of the folder"),
-        ('{"question": "<image>", "answer": "!"}', "1 times <image>"),
+        ('{"question": "<image>", "answer": "!"}', r"1 times <image> in the question, but 0 pictures \(`image`"),
         (
             '{"id": "a", "question": "?", "answer": "!"}\n{"id": "a", "question": "?", "answer": "!"}',
             "has the id of line 1",

@@ -148,6 +148,14 @@ def test_three_places_are_found_from_where_the_user_is(shipped: Pair, monkeypatc
     assert pair.arguments == f"--base {pair.base} --vlm {pair.vlm} --expert {pair.expert}"
 
 
+def test_of_a_mistyped_folder_the_nearest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my-pair").mkdir()
+    (tmp_path / "my-pair" / "pair.yaml").touch()
+    with pytest.raises(UsageError, match=r"no pair is called 'my-par'.*; did you mean 'my-pair'"):
+        find.find_pair("my-par")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
