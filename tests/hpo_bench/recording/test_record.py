@@ -358,7 +358,7 @@ class TestBeforeTheFirstMerge:
         plan = designs.study("ta", mask_seed=0)
         other = replace(small_pair, merge=MergeScope(dtype="bfloat16", embeddings=False))
         found = draft(other, plan, 0).merge_options
-        assert found == draft(small_pair, plan, 0).merge_options | {"dtype": "bfloat16", "embeddings": False}
+        assert found == {**draft(small_pair, plan, 0).merge_options, "dtype": "bfloat16", "embeddings": False}
 
     @pytest.mark.parametrize("name", ready_names())
     def test_every_ready_pair_makes_a_card(self, name: str) -> None:

@@ -149,7 +149,8 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
 
 def pair(folder: Path, **places: Path) -> Pair:
-    return Pair.of(**{role: str(places.get(role, folder / role)) for role in ("base", "vlm", "expert")})
+    base, vlm, expert = (str(places.get(role, folder / role)) for role in ("base", "vlm", "expert"))
+    return Pair.of(base=base, vlm=vlm, expert=expert)
 
 
 def test_what_a_file_leaves_out_is_not_told_as_a_difference(tmp_path: Path) -> None:
