@@ -105,6 +105,7 @@ def sentences(content: Mapping) -> dict[str, str]:
         "What its score promises": _promise(content),
         "What of that is beyond the noise": _noise(content),
         "What was real, and what interpolated": _real(content),
+        "What is not known": _unknown(content),
     }
     return {head: text for head, text in said.items() if text}
 
@@ -122,7 +123,7 @@ def _labels(content: Mapping) -> dict[str, str]:
 def _use(content: Mapping) -> str:
     """For which budgets the reference is better than what people use without it."""
     labels, others, saved = _labels(content), _others(content), content["unseen"]["saved"]
-    reference = labels[content["comparisons"]["reference"]]
+    reference = content["comparisons"]["reference"]
     if not others:
         return leader(content)
     patterns: dict[tuple[str, ...], list[str]] = {}
@@ -138,12 +139,15 @@ def _use(content: Mapping) -> str:
         parts.append(f"{listed(points)} it is {listed(said)}")
     budgets = sorted({one["budget"] for one in content["landscapes"]})
     alone = " of this one pair" if len({one["pair"] for one in content["landscapes"]}) == 1 else ""
+    by = ", by the number of hyperparameters" if len(budgets) > 1 else ""
     return (
-        f"{reference}: on unseen examples{alone}, {'; '.join(parts)} (t counts evaluations; the end is after "
-        f"{listed([str(budget) for budget in budgets])})."
+        f"{SPELT_OUT.get(reference, labels[reference])}: on unseen examples{alone}, {'; '.join(parts)} (t counts "
+        f"evaluations; the end is after {' or '.join(str(budget) for budget in budgets)}{by})."
     )
 
 
+SPELT_OUT = {"gp-bo": "GP-BO (Bayesian optimisation with a Gaussian process)"}
+"""What those are called here who are known by their initials."""
 VERDICTS = {"better": "better than", "worse": "worse than", "open": "not distinguishable from"}
 
 
@@ -163,14 +167,14 @@ def _gains(content: Mapping) -> str:
         losses = [f"{interval(found['at'][point][reference])} {at(point)}" for point in points]
         return f"{labels[reference]} loses {listed(losses)} {unit} against the best setting there is for them."
     first, *later = [[interval(found["saved"][point][one]) for one in others] for point in points]
-    against = [f"{saved} against {labels[one]}" for saved, one in zip(first, others, strict=True)]
-    against[0] = against[0].replace(" against", f" {unit} against", 1)
-    parts = [f"{at(points[0])}, {labels[reference]} saves {listed(against)}"]
+    against = [f"{saved} higher than that of {labels[one]}" for saved, one in zip(first, others, strict=True)]
+    against[0] = against[0].replace(" higher", f" {unit} higher", 1)
+    parts = [f"{at(points[0])}, the recommendation of {labels[reference]} scores {listed(against)}"]
     parts += [f"{at(point)}, {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
     said = "; ".join(parts)
     return (
-        f"{said[0].upper()}{said[1:]}. Differences of losses are paired; in brackets are 95% intervals over "
-        f"{units(content)}."
+        f"{said[0].upper()}{said[1:]}. Differences are paired; in brackets are 95% intervals over {units(content)}; "
+        "one that holds 0 shows nothing."
     )
 
 
@@ -215,10 +219,9 @@ def _noise(content: Mapping) -> str:
         return noise_sentence(content)
     pairs = len({one["pair"] for one in content["landscapes"]})
     return (
-        "One study hardly sees it: two good settings are compared, on the examples that are tuned on, with a standard "
-        f"error of {number(100 * float(np.median(noise)))} points (median). It shows over "
-        f"{counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}; an interval that holds 0 "
-        "shows nothing."
+        "A study of one's own could not show it: on the examples that are tuned on, the difference between two good "
+        f"settings is known to a standard error of {number(100 * float(np.median(noise)))} points (median). It shows "
+        f"in the mean over {counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}."
     )
 
 
@@ -231,11 +234,17 @@ def _real(content: Mapping) -> str:
     if found["held_out"]:
         low, high = found["error"]
         held = (
-            f", and {found['held_out']:,} further ones off the grids, by which the surrogates err by {low:.1f} to "
-            f"{high:.1f}% of the range"
+            f", and {found['held_out']:,} further ones off the grids, where surrogates, smooth surfaces through the "
+            f"scores on the grids, err by {low:.1f} to {high:.1f}% of the range from worst to best"
         )
     return (
-        f"Real: {found['settings']:,} merges on grids, each asked examples to tune on and unseen ones{held}. "
-        f"Interpolated: the {queries:,} queries of the optimisers, and the losses on unseen examples, which surrogates "
-        "through the scores of these merges answer."
+        f"Real: {found['settings']:,} merges on grids, which answered both examples to tune on and unseen ones{held}. "
+        f"Interpolated, by surrogates: the {queries:,} queries of the optimisers, and the scores on unseen examples."
     )
+
+
+def _unknown(content: Mapping) -> str:
+    """That models of full size were not merged, where none was."""
+    if not {one["tier"] for one in content["landscapes"]} <= {"nano", "pretrained"}:
+        return ""
+    return "Whether it holds for models of billions of parameters: none of those that were merged here is of that size."

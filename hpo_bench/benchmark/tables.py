@@ -99,7 +99,10 @@ def sound_sentence(content: Mapping) -> str:
         whole = "The only landscape is" if total == 1 else f"All {total} landscapes are"
         return f"{whole} weak by our own rule (see Landscapes): there is no table without weak ones."
     verb = "is" if weak == 1 else "are"
-    return f"{weak} of {total} landscapes {verb} weak by our own rule (see Landscapes). Without weak ones:"
+    return (
+        f"{weak} of {total} landscapes {verb} weak by our own rule, too noisy or too little known between what was "
+        f"recorded (see Landscapes). Without weak ones:"
+    )
 
 
 def comparisons(content: Mapping) -> TextTable | None:

@@ -11,7 +11,6 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.regret import best_so_far
 from hpo_bench.benchmark.runner import advance
-from hpo_bench.benchmark.summary import as_json
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments import readme
 from hpo_bench.statistics.intervals import Intervals
@@ -53,7 +52,7 @@ def test_the_figures_follow_from_the_regrets_that_are_kept(kept):
             regret = np.array([[landscape["regret"][point][identity]] for landscape in kept["landscapes"]])
             for name, summary in RATIOS.items():
                 for suffix, members in subsets.items():
-                    found = as_json(intervals.of(summary, regret, random, kept=members))
+                    found = intervals.of(summary, regret, random, kept=members).as_json()
                     assert one["at"][point][name + suffix] == pytest.approx(found), AGAIN
 
 
