@@ -90,8 +90,8 @@ def test_a_benchmark_says_what_recommendations_are_worth(root: Path, tmp_path: P
     done = CliRunner().invoke(command, run, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "What is recommended, on unseen examples of 1 landscape" in done.output
-    assert "GP-BO: on unseen examples of this one pair, at " in done.output
-    assert "95% intervals over the seeds of one pair." in done.output
+    assert ": on unseen examples of this one pair, at " in done.output
+    assert "95% intervals over the seeds of one pair; " in done.output
     assert "Every setting answers 60 examples" in done.output
     content = json.loads((tmp_path / "results" / "summary.json").read_text())
     found = content["unseen"]
