@@ -6,6 +6,7 @@ vocabularies differ as in `random_models`. A family is one row of `FAMILIES`.
 
 import json
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -272,7 +273,7 @@ def _language_config(family: Family, rows: int, tied: bool) -> Any:
     if "hidden_size_per_layer_input" in values:
         values["vocab_size_per_layer_input"] = rows
     kind = getattr(transformers, f"{family.text}TextConfig", None) or getattr(transformers, f"{family.text}Config")
-    return kind(**values)
+    return kind(**deepcopy(values))  # transformers writes what is missing into the dictionaries that it is given
 
 
 def language_model(family: Family, rows: int, tied: bool) -> Any:
@@ -291,8 +292,8 @@ def vision_language_model(family: Family, rows: int, tied: bool, changes: Mappin
     """
     changes, text = dict(changes or {}), _language_config(family, rows, tied)
     kind = getattr(transformers, f"{family.vlm}Config")
-    values = text.to_dict() | dict(family.inside)
-    vision: Any = family.vision
+    values = text.to_dict() | deepcopy(dict(family.inside))
+    vision: Any = deepcopy(family.vision)
     seen = changes.pop("vision", {})
     if isinstance(vision, tuple):
         vision = getattr(transformers, f"{vision[0]}Config")(**{**vision[1], **seen})

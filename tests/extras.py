@@ -177,11 +177,20 @@ def made(name: str, part: Part) -> Path:
         "--quiet",
     ]
     _done([*install, *constraints, *part.needs])
-    looks = subprocess.run([python, "-c", "import torchvision"], capture_output=True, check=False)
-    if looks.returncode and (site / "torchvision").is_dir():
+    if _broken(python, site, "torchvision"):
         (site / "sitecustomize.py").write_text(OPERATORS)
+    if _broken(python, site, "torchaudio"):  # vLLM names it for speech, and does without it
+        shutil.rmtree(site / "torchaudio")
     stamp.write_text(digest)
     return python
+
+
+def _broken(python: Path, site: Path, package: str) -> bool:
+    """Whether it is there and cannot be imported, as builds for CUDA beside a torch for the CPU."""
+    there = (site / package).is_dir()
+    return (
+        there and subprocess.run([python, "-c", f"import {package}"], capture_output=True, check=False).returncode != 0
+    )
 
 
 def _done(words: list[str], variables: Mapping[str, str] | None = None) -> None:

@@ -8,6 +8,7 @@ then answer depends on their code alone; and which of the numbers that differ en
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -115,7 +116,8 @@ class _Model:
         import transformers
         from transformers import MODEL_MAPPING, AutoModel
 
-        arguments = {name: value for name, value in values.items() if name not in _NO_ARGUMENTS}
+        # A copy: classes write what is missing into the dictionaries that they are given, which others are made with.
+        arguments = {name: deepcopy(value) for name, value in values.items() if name not in _NO_ARGUMENTS}
         with torch.random.fork_rng(devices=[]), quiet():
             # Mllama's language model is no model of its own to transformers.
             inner = (
