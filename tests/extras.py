@@ -179,8 +179,9 @@ def made(name: str, part: Part) -> Path:
     _done([*install, *constraints, *part.needs])
     if _broken(python, site, "torchvision"):
         (site / "sitecustomize.py").write_text(OPERATORS)
-    if _broken(python, site, "torchaudio"):  # vLLM names it for speech, and does without it
-        shutil.rmtree(site / "torchaudio")
+    for package in ("torchcodec", "torchaudio"):  # what vLLM names for speech and films, and does without
+        if _broken(python, site, package):
+            shutil.rmtree(site / package)
     stamp.write_text(digest)
     return python
 
