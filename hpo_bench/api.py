@@ -82,7 +82,8 @@ def run_benchmark(
     Args:
         optimizers: Names, addresses (`module:Class`) or classes, also a notebook's own; all that are built in or
             installed by default.
-        landscapes: Names, pairs or methods, with * and ?; all by default. With `suites`, functions of these.
+        landscapes: Names, pairs or methods, with * and ?. By default all, but of a pair and method that were recorded
+            in two boxes the wide one alone. With `suites`, landscapes or functions of these.
         seeds: Runs of each.
         budget: Evaluations of each run; by default 40 in two dimensions and 60 in three.
         results: A results folder: runs that are there are not made again, and what is found is written there. By
@@ -94,8 +95,8 @@ def run_benchmark(
         surrogate: Of the landscapes; a thin-plate spline by default.
         landscapes_dir: Where landscapes of your own lie.
         peers: Whether other packages' optimisers take part as well (extra `peers`).
-        suites: "mini", the dozen landscapes that stand for all that ship; or test functions in their place: "bbob",
-            "merge-like", or either in one dimension ("bbob-2d").
+        suites: "mini", the dozen landscapes that stand for all that ship, or "study", those in the study's box; or test
+            functions in their place: "bbob", "merge-like", or either in one dimension ("bbob-2d").
         start: Where runs begin: "own" (where each optimiser would), "center" (of the box), "design" (four points
             common to all), or "experience" (four settings that were good on recorded landscapes of other pairs).
         noisy: Whether optimisers see scores with the noise of one evaluation.

@@ -12,6 +12,7 @@ from hpo_bench.display.figures import Drawn
 from hpo_bench.display.table import TextTable
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
+from landscapes.suites import boxes
 from landscapes.trust import MARK
 
 
@@ -36,13 +37,15 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
     """The study's Table 3, its section 4.2.2, its appendix H and where optima lie.
 
     Args:
-        landscapes: Which ones.
+        landscapes: Which ones. Table 3 is of the same pairs and methods in the study's box, where that was recorded.
         runs: Stored runs on them (`results.assemble`), without which there is no trajectory to follow.
         jobs: Worker processes.
     """
     runs = runs if runs is not None and not runs.empty else None
     parts = {} if runs is None else {name: runs.iloc[rows] for name, rows in runs.groupby("landscape").indices.items()}
-    analysed = each(_analysed, [(one, parts.get(one.name)) for one in landscapes], jobs=jobs)
+    narrow = boxes.in_the_study(landscapes)
+    items = [(one, beside, parts.get(one.name)) for one, beside in zip(landscapes, narrow, strict=True)]
+    analysed = each(_analysed, items, jobs=jobs)
     costs = [cost for mine, _, _ in analysed for cost in mine]
     found = [optimum for _, optimum, _ in analysed]
     tables: dict[str, TextTable] = {
@@ -83,12 +86,12 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
 
 
 def _analysed(
-    item: tuple[Landscape, pd.DataFrame | None],
+    item: tuple[Landscape, Landscape, pd.DataFrame | None],
 ) -> tuple[list[restrictions.Cost], optima.Optimum, transfer.Transfer | None]:
     """All that is made of one landscape: in one place, because reading and searching its test split takes the time."""
-    landscape, runs = item
+    landscape, in_the_study, runs = item
     moved = None if runs is None else transfer.measure([landscape], runs)
-    return restrictions.costs([landscape]), optima.find(landscape), moved
+    return restrictions.costs([in_the_study]), optima.find(landscape), moved
 
 
 def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:

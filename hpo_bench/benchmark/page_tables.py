@@ -9,6 +9,7 @@ from hpo_bench.benchmark.tables import when
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS, UNDEFINED, percent
 from landscapes.landscape import Landscape
+from landscapes.suites import boxes
 from landscapes.trust import MARK, marked
 
 
@@ -69,8 +70,8 @@ def study_loocv() -> TextTable:
 
 
 def loocv_by_method(recorded: Sequence[Landscape]) -> TextTable:
-    """Both side by side: least, median and greatest error by merge method."""
-    theirs = paper.loocv()
+    """Both side by side, in the study's box: least, median and greatest error by merge method."""
+    theirs, recorded = paper.loocv(), boxes.in_the_study(recorded)
     rows = []
     for method, name in METHODS.items():
         ours = [ls.fidelity().study_loocv for ls in recorded if ls.card.method == method]

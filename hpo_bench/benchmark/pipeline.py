@@ -34,7 +34,9 @@ from landscapes.functions.problems import functions
 from landscapes.functions.suites import FAMILIES, SUITES
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
-from landscapes.suites import mini
+from landscapes.suites import boxes
+from landscapes.suites.recorded import SUITES as RECORDED
+from landscapes.suites.recorded import members
 from landscapes.written import read_json
 from optimizers.base import Optimizer
 from surrogates.nearest import offer
@@ -74,9 +76,9 @@ def plan(
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
     if suites and landscapes_dir:
         raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
-    of_functions = [suite for suite in suites if suite != mini.NAME]
+    of_functions = [suite for suite in suites if suite not in RECORDED]
     for suite in of_functions:
-        if suite not in (known := (mini.NAME, *FAMILIES, *SUITES)):
+        if suite not in (known := (*RECORDED, *FAMILIES, *SUITES)):
             raise UnknownLandscapeError(f"no suite is called {suite!r}; {offer(suite, known)}")
     if of_functions and surrogate:
         raise UsageError("functions need no surrogate: leave out --surrogate")
@@ -87,11 +89,12 @@ def plan(
         raise UsageError("--examples-each needs --goal test, which replays answers example by example")
     found: list[Problem] = []
     if not suites:
-        found += catalogue.load_all(patterns, surrogate=surrogate, root=landscapes_dir)
+        wanted = patterns or boxes.usual(landscapes_dir)
+        found += catalogue.load_all(wanted, surrogate=surrogate, root=landscapes_dir)
     if of_functions:
         found += functions(of_functions, patterns)
-    if mini.NAME in suites:
-        found += catalogue.load_all(mini.names(patterns), surrogate=surrogate)
+    if recorded := sorted({name for suite in suites if suite in RECORDED for name in members(suite, patterns)}):
+        found += catalogue.load_all(recorded, surrogate=surrogate)
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
     if goal == "test":

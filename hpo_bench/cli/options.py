@@ -114,7 +114,7 @@ def landscapes_begun(context: click.Context, _param: click.Parameter, incomplete
 
 LANDSCAPES = click.option(
     "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
-    help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all]",
+    help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all; of two boxes the wide one]",
 )  # fmt: skip
 OPTIMIZERS = click.option(
     "-o", "--optimizer", "identities", multiple=True, metavar="NAME", shell_complete=optimizers_begun,

@@ -21,8 +21,9 @@ Examples:
   hpo-bench record ja-llama --method ta
   hpo-bench record ja-llama --method dare --mask-seed 3 --out my-landscapes
   hpo-bench record path/to/my-pair --method ties
-  hpo-bench record ja-llama --method ta --design wide --out my-landscapes
   hpo-bench record ja-llama --method ta --design dense
+  hpo-bench record ja-llama --method ta --box wide --out my-landscapes
+  hpo-bench record ja-llama --method ta --box wide --design held-out --out my-landscapes
 """
 
 
@@ -30,23 +31,38 @@ Examples:
 @click.argument("pair")
 @METHOD
 @click.option(
-    "--design",
+    "--box",
     default="study",
     show_default=True,
-    help="Which settings: study or wide (grids that surrogates are fitted to: the study's, or 8 x 8 for ta "
-    "over [0, 1.4]), or what they are measured by: held-out (200 further settings in the box of the landscape that is "
-    "there), dense (15 x 15 for ta, beyond it) or masks (dare under 10 seeds).",
+    help="Where: study (coefficients from .2 to 1, a landscape PAIR/METHOD) or wide (over [0, 1.4] as in live tuning, "
+    "one of its own, PAIR/METHOD-wide).",
+)
+@click.option(
+    "--design",
+    default="grid",
+    show_default=True,
+    help="Which settings: grid (a landscape, which surrogates are fitted to), or what they are measured by: held-out "
+    "(200 further settings in the box), dense (15 x 15 for ta, over [0, 1.4]) or masks (dare under 10 seeds).",
 )
 @PAIRS
 @out(
-    "the recording goes to PAIR/METHOD in it, a held-out one to a folder in that",
+    "the landscape goes to PAIR/METHOD or PAIR/METHOD-wide in it, what it is measured by to a folder in that",
     shown=f"{OWN}, where every command finds it by name; {SHIPPED} for pairs that are built",
 )
 @MASK_SEED
 @THREADS
 @COLUMNS
 def command(
-    *, pair: str, method: str, design: str, pairs: Path, out: Path | None, mask_seed: int, threads: int, **named: Any
+    *,
+    pair: str,
+    method: str,
+    box: str,
+    design: str,
+    pairs: Path,
+    out: Path | None,
+    mask_seed: int,
+    threads: int,
+    **named: Any,
 ) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 
@@ -75,6 +91,7 @@ def command(
             found,
             method,
             place,
+            box=box,
             design=design,
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
@@ -82,8 +99,9 @@ def command(
         )
     say(f"{folder} holds the recording ({time.monotonic() - begin:.0f} s)")
     # With the folder, because one of the same name may ship.
-    elsewhere = "" if place == OWN and f"{found.name}/{name}" not in names() else f" --landscapes-dir {place}"
-    say(f"next: hpo-bench landscapes check {found.name}/{name}{elsewhere}")
+    landscape = "/".join(folder.relative_to(place).parts[:2])
+    elsewhere = "" if place == OWN and landscape not in names() else f" --landscapes-dir {place}"
+    say(f"next: hpo-bench landscapes check {landscape}{elsewhere}")
 
 
 def _describe(entry: JournalEntry) -> str:

@@ -28,6 +28,7 @@ EXAMPLES = """\b
 Examples:
   hpo-bench run                                    everything
   hpo-bench run --suite mini --seeds 3             a dozen landscapes that stand for all
+  hpo-bench run --suite study                      the study's box of every pair and method
   hpo-bench run -l ties -o gp-bo -o random         two optimisers on all TIES landscapes
   hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
   hpo-bench run -o random -o mine:MyOptimizer      your own, from mine.py in this folder
@@ -49,7 +50,10 @@ Examples:
 @LANDSCAPES
 @OPTIMIZERS
 @click.option("--peers", "with_peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
-@suites("mini, 12 landscapes that stand for all; or functions: bbob, merge-like, or one dimension (bbob-2d)")
+@suites(
+    "mini, 12 landscapes that stand for all; study, those in the study's box; or functions: bbob, merge-like, or one "
+    "dimension (bbob-2d)"
+)
 @seeds(10, what="runs of each optimiser on each landscape")
 @BUDGET
 @runs_folder()

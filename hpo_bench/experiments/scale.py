@@ -119,7 +119,7 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
     loaded = LoadedPair.load(pair)
     evaluator = open_evaluator(pair, loaded)
     engine = Resident(loaded)
-    grid = [point.setting for point in designs.study("ta").points]
+    grid = [point.setting for point in designs.grid("ta").points]
     total = len(grid) + 3
     done = 0
 

@@ -16,7 +16,10 @@ from landscapes.card import CardParameter
 from landscapes.recording import FOLDERS, SPLIT
 
 STUDY, WIDE = "study", "wide"
-DESIGNS = (STUDY, WIDE, *FOLDERS)
+BOXES = (STUDY, WIDE)
+"""The study's box, and that of live tuning: [0, 1.4] for every coefficient."""
+GRID = "grid"
+DESIGNS = (GRID, *FOLDERS)
 DENSE = tuple(round(0.1 * step, 1) for step in range(15))
 """Coefficients of the dense grid: 0 to 1.4, what live tuning searches by default, the study's box well inside."""
 _WIDE = tuple(round(0.2 * step, 1) for step in range(8))
@@ -44,8 +47,8 @@ class Design:
     """A plan of evaluations.
 
     Attributes:
-        name: "study" or "wide", which surrogates are fitted to, or "held-out", "dense" or "masks", which they are
-            measured by.
+        name: What the card calls it: the box of a grid that surrogates are fitted to ("study" or "wide"), or
+            "held-out", "dense" or "masks", which they are measured by.
         method: Name of a merge method.
         points: What to evaluate, in order.
         splits: On which examples; the held-out designs on the test split alone.
@@ -69,42 +72,25 @@ class Design:
         return len({point.mask_seed for point in self.points}) > 1
 
 
-def study(method: str, *, mask_seed: int = 0) -> Design:
-    """The study's grid: 25 settings for Task Arithmetic, 100 for DARE and TIES, on both splits.
+def grid(method: str, *, box: str = STUDY, mask_seed: int = 0) -> Design:
+    """The grid that a landscape is made of, on both splits.
+
+    The study's: 25 settings for Task Arithmetic, 100 for DARE and TIES. In the wide box 8 x 8 settings of Task
+    Arithmetic, and where a density comes in 5 x 5 coefficients at the study's four densities.
 
     Raises:
         UsageError: If the method is unknown, or has no hyperparameters.
     """
-    known = registry.tunable(method).hyperparameters
-    levels = [one.levels for one in known]
-    return Design(
-        STUDY, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True)
-    )
+    known, levels = _levels(method, box)
+    return Design(box, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True))
 
 
-def wide(method: str, *, mask_seed: int = 0) -> Design:
-    """A grid of coefficients over [0, 1.4], the box of live tuning, on both splits.
-
-    8 x 8 settings of Task Arithmetic; where a density comes in 5 x 5 coefficients at the study's four densities.
-
-    Raises:
-        UsageError: If the method is unknown, or has no hyperparameters.
-    """
-    known = registry.tunable(method).hyperparameters
-    coefficients = _WIDE if len(known) == len(COEFFICIENTS) else _WIDE_OF_THREE
-    levels = [coefficients if one in COEFFICIENTS else one.levels for one in known]
-    return Design(WIDE, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True))
-
-
-def held_out(
-    method: str, *, mask_seed: int = 0, points: int = HELD_OUT_POINTS, box: Sequence[CardParameter] = ()
-) -> Design:
+def held_out(method: str, *, mask_seed: int = 0, box: Sequence[CardParameter] = ()) -> Design:
     """Further settings spread over a box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
 
     Args:
         method: Name of a merge method.
         mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
-        points: How many.
         box: That of the grid which they are to check; by default the study's.
 
     Raises:
@@ -113,7 +99,7 @@ def held_out(
     known = registry.tunable(method).hyperparameters
     levels = [(one.low, one.high) for one in box] or [one.levels for one in known]
     sobol = qmc.Sobol(len(levels), rng=np.random.default_rng(_HELD_OUT_SEED))
-    unit = sobol.random_base2(int(np.ceil(np.log2(points))))[:points]
+    unit = sobol.random_base2(int(np.ceil(np.log2(HELD_OUT_POINTS))))[:HELD_OUT_POINTS]
     low, high = (np.array([end(level) for level in levels]) for end in (min, max))
     spread = np.round(low + unit * (high - low), 4)
     return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(known, levels))
@@ -135,7 +121,7 @@ def dense(method: str) -> Design:
     return Design("dense", method, points, (SPLIT,), _box(kind.hyperparameters, levels, gridded=True))
 
 
-def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) -> Design:
+def masks(method: str, ranked: Sequence[MergeSetting], *, box: str = STUDY, mask_seed: int = 0) -> Design:
     """Three settings under ten mask seeds each, so that the noise of masks is known.
 
     The settings follow a rule: the corner where most is dropped and most is added, the middle of the box, and the best
@@ -144,6 +130,7 @@ def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) ->
     Args:
         method: One that draws masks at random, as DARE does.
         ranked: The recorded settings, highest validation score first.
+        box: In which they were recorded.
         mask_seed: The first of the ten seeds.
 
     Raises:
@@ -152,14 +139,24 @@ def masks(method: str, ranked: Sequence[MergeSetting], *, mask_seed: int = 0) ->
     kind = registry.get(method)
     if not kind.draws_masks:
         raise UsageError(f"the masks design is for methods such as DARE; {kind.label} draws no masks")
-    levels = [one.levels for one in kind.hyperparameters]
+    known, levels = _levels(method, box)
     # Without a neutral value it is a coefficient, and adds the more the higher; a density drops the more the lower.
-    corner = MergeSetting(method, *((max if h.neutral is None else min)(h.levels) for h in kind.hyperparameters))
+    ends = (max if one.neutral is None else min for one in known)
+    corner = MergeSetting(method, *(end(level) for end, level in zip(ends, levels, strict=True)))
     middle = MergeSetting(method, *(round((level[0] + level[-1]) / 2, 4) for level in levels))
     best = next(setting for setting in ranked if setting not in (corner, middle))
     settings = (corner, middle, best)
     points = tuple(Point(setting, mask_seed + i) for i in range(MASKS) for setting in settings)
-    return Design("masks", method, points, (SPLIT,), _box(kind.hyperparameters, levels))
+    return Design("masks", method, points, (SPLIT,), _box(known, levels))
+
+
+def _levels(method: str, box: str) -> tuple[Sequence[Hyperparameter], list[Sequence[float]]]:
+    """The hyperparameters of a method, and the levels of each in a box."""
+    known = registry.tunable(method).hyperparameters
+    if box == STUDY:
+        return known, [one.levels for one in known]
+    coefficients = _WIDE if len(known) == len(COEFFICIENTS) else _WIDE_OF_THREE
+    return known, [coefficients if one in COEFFICIENTS else one.levels for one in known]
 
 
 def _points(method: str, settings: Iterable[Sequence[float]], mask_seed: int) -> tuple[Point, ...]:

@@ -36,25 +36,28 @@ def check_name(pair: Pair) -> None:
         )
 
 
-def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
+def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY, name: str = "") -> card.Card:
     """A card without the hashes of the checkpoints, and with counts of examples that only stand for them.
 
     Args:
         pair: What is merged.
         plan: At which settings.
         mask_seed: Seed of DARE's masks.
+        box: In which.
+        name: Of the landscape; PAIR/METHOD by default.
 
     Raises:
         UsageError: If something in the pair's description will not do; the message names file and key.
     """
-    design = "" if plan.name == designs.STUDY else f" --design {plan.name}"
+    where = "" if box == designs.STUDY else f" --box {box}"
+    design = "" if plan.name == box else f" --design {plan.name}"
     kind = registry.get(plan.method)
     seed = f" --mask-seed {mask_seed}" if kind.draws_masks and mask_seed else ""
     columns = f" {shlex.join(pair.typed)}" if pair.typed else ""
     masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
     keys = {
-        "name": f"{pair.name}/{kind.name}",
+        "name": name or f"{pair.name}/{kind.name}",
         "pair": pair.name,
         "tier": pair.tier or ELSEWHERE,
         "domain": pair.domain or "other",
@@ -78,7 +81,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int) -> card.Card:
         "n_examples": {split: {EVERY: LEAST} for split in SPLITS},
         "licence": "not stated" if (pair.tier or ELSEWHERE) == ELSEWHERE else "CC-BY-4.0",
         "date": date.today().isoformat(),
-        "command": f"hpo-bench record {pair.name} --method {plan.method}{design}{seed}{columns}",
+        "command": f"hpo-bench record {pair.name} --method {plan.method}{where}{design}{seed}{columns}",
         "notes": pair.notes,
     }
     try:

@@ -30,6 +30,7 @@ from hpo_bench.recording import designs, draft_card
 from hpo_bench.recording.designs import Design, Point
 from hpo_bench.recording.journal import Journal, JournalEntry
 from landscapes import card, grid, outcomes
+from landscapes.suites.boxes import SUFFIX
 from landscapes.tables import MASK_SEED
 from surrogates.nearest import offer
 
@@ -45,7 +46,8 @@ def record(
     method: str,
     folder: Path,
     *,
-    design: str = designs.STUDY,
+    box: str = designs.STUDY,
+    design: str = designs.GRID,
     mask_seed: int = 0,
     progress: Progress = lambda *_: None,
     warned: Callable[[str], None] = lambda _: None,
@@ -58,8 +60,9 @@ def record(
     Args:
         pair: What to merge.
         method: Name of a merge method with hyperparameters.
-        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or for a held-out design a folder in it;
-            nothing is written outside of it.
+        folder: Where `<pair>/<method>/` with grid, outcomes and card goes, or `<pair>/<method>-wide/` for the wide box;
+            of a held-out design a folder in that. Nothing is written outside of it.
+        box: A name of `designs.BOXES`.
         design: A name of `designs.DESIGNS`.
         mask_seed: Seed of DARE's masks.
         progress: Told of every setting.
@@ -69,18 +72,18 @@ def record(
         The recording's folder.
 
     Raises:
-        UsageError: If method or design is unknown, they do not go together, the pair's description will not do for a
-            landscape's card, the folder cannot be written to, or the examples cannot be used.
+        UsageError: If method, box or design is unknown, they do not go together, the pair's description will not do
+            for a landscape's card, the folder cannot be written to, or the examples cannot be used.
         MergeError: If the models cannot be loaded or do not fit together.
         EvaluationError: If a merged model cannot be scored.
         RecordingError: If what was recorded so far came from other weights or options, or another process is at it, or
-            the design needs the study's grid and that is not recorded.
+            the design needs a grid that is not recorded.
     """
     draft_card.check_name(pair)
-    landscape = folder / pair.name / registry.get(method).name
-    plan = _plan(design, method, landscape, mask_seed)
+    landscape = _landscape(folder / pair.name / registry.get(method).name, box)
+    plan = _plan(box, design, method, landscape, mask_seed)
     target = landscape / plan.folder
-    draft = draft_card.draft(pair, plan, mask_seed)
+    draft = draft_card.draft(pair, plan, mask_seed, box=box, name=landscape.relative_to(folder).as_posix())
     _check_folder(folder, target)
     benchmark = read_benchmark(pair)
     if benchmark is not None:
@@ -123,21 +126,32 @@ def _check_folder(folder: Path, target: Path) -> None:
         raise UsageError(f"{there} {what}; name another folder to record to")
 
 
-def _plan(design: str, method: str, landscape: Path, mask_seed: int) -> Design:
-    if design == designs.STUDY:
-        return designs.study(method, mask_seed=mask_seed)
-    if design == designs.WIDE:
-        return designs.wide(method, mask_seed=mask_seed)
-    if design == "held-out":
-        recorded = landscape / card.FILE
-        box = card.Card.read(recorded).parameters if recorded.exists() else ()
-        return designs.held_out(method, mask_seed=mask_seed, box=box)
+def _landscape(usual: Path, box: str) -> Path:
+    """The folder of a box's landscape: the wide one has its own, unless an earlier version recorded it in the usual."""
+    if box not in designs.BOXES:
+        raise UsageError(f"no box is called {box!r}; {offer(box, designs.BOXES)}")
+    recorded = usual / card.FILE
+    if box == designs.STUDY or (recorded.exists() and card.Card.read(recorded).design == designs.WIDE):
+        return usual
+    return usual.with_name(usual.name + SUFFIX)
+
+
+def _plan(box: str, design: str, method: str, landscape: Path, mask_seed: int) -> Design:
+    if design == designs.GRID:
+        return designs.grid(method, box=box, mask_seed=mask_seed)
     if design == "dense":
         return designs.dense(method)
+    there = card.Card.read(landscape / card.FILE) if (landscape / card.FILE).exists() else None
+    if there is not None and there.design in designs.BOXES and there.design != box:
+        raise UsageError(f"{landscape} was recorded in the {there.design} box; say --box {there.design}")
+    if design == "held-out":
+        parameters = (there or designs.grid(method, box=box)).parameters
+        return designs.held_out(method, mask_seed=mask_seed, box=parameters)
     if design == "masks":
-        return designs.masks(
-            method, _ranked(method, landscape) if registry.get(method).draws_masks else (), mask_seed=mask_seed
-        )
+        ranked = _ranked(method, landscape) if registry.get(method).draws_masks else ()
+        return designs.masks(method, ranked, box=box, mask_seed=mask_seed)
+    if design in designs.BOXES:
+        raise UsageError(f"{design!r} is a box, of which a grid is the usual design; say --box {design}")
     raise UsageError(f"no design is called {design!r}; {offer(design, designs.DESIGNS)}")
 
 

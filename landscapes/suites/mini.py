@@ -1,4 +1,4 @@
-"""The mini-suite: a dozen of the landscapes that ship, which together are as all of them are.
+"""The mini-suite: a dozen of the landscapes that ship, which together are as all are that a benchmark runs unasked.
 
 Chosen by the energy distance (Székely and Rizzo, 2013) between the features of the chosen and those of all: twice the
 mean distance from one to the other, less that among the chosen. It is least where the chosen are spread as all are, so
@@ -23,6 +23,7 @@ from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.files import replacing
 from landscapes.landscape import Landscape
+from landscapes.suites import boxes
 from landscapes.suites.features import features, standardised
 from landscapes.written import read_yaml
 
@@ -31,24 +32,16 @@ SIZE = 12
 FILE = catalogue.ROOT / "mini.yaml"
 
 
-def names(patterns: Sequence[str] = ()) -> list[str]:
+def names() -> list[str]:
     """The landscapes of the mini-suite, in alphabetical order.
 
-    Args:
-        patterns: Which of them, as for `landscapes.catalogue.match`; all by default.
-
     Raises:
-        UnknownLandscapeError: If a pattern means none of them, or the file that names them is broken.
+        UnknownLandscapeError: If the file that names them is broken.
     """
     content = read_yaml(FILE, wrong=UnknownLandscapeError)
     if not isinstance(content, list) or not all(isinstance(one, str) for one in content):
         raise UnknownLandscapeError(f"{FILE} must be a list of names; run `python -m landscapes.suites.mini`")
-    if not patterns:
-        return content
-    meant = catalogue.match(patterns, catalogue.ROOT)
-    if not (found := [one for one in content if one in meant]):
-        raise UnknownLandscapeError(f"{', '.join(meant)}: not in the mini-suite, which has {', '.join(content)}")
-    return found
+    return content
 
 
 def choose(landscapes: Sequence[Landscape], size: int = SIZE) -> list[str]:
@@ -101,8 +94,8 @@ def nearest_subset(apart: NDArray[np.floating], size: int) -> list[int]:
 
 
 def write(path: Path = FILE) -> list[str]:
-    """Choose among the landscapes that ship, and keep the names."""
-    found = choose(catalogue.load_all())
+    """Choose among what a benchmark runs of the landscapes that ship, and keep the names."""
+    found = choose(catalogue.load_all(boxes.usual()))
     with replacing(path) as temporary:
         temporary.write_text(yaml.safe_dump(found, sort_keys=False), encoding="utf-8")
     return found

@@ -12,6 +12,7 @@ from landscapes.card import Card
 from landscapes.errors import InvalidGridError
 from landscapes.outcomes import FILE, Outcomes
 from landscapes.recording import SPLIT, Truth
+from landscapes.suites.boxes import SUFFIX
 
 Array = NDArray[np.float64]
 
@@ -68,8 +69,8 @@ def recorded(name: str, folder: Path) -> Pool | None:
         folder: The landscape's.
 
     Returns:
-        None where answers were not recorded of test examples, or of the VLM as it is, on the fine grid of Task
-        Arithmetic or on the grid itself.
+        None where answers were not recorded of test examples, or of the VLM as it is, on a fine grid of Task Arithmetic
+        or on a grid itself, of the same checkpoints.
 
     Raises:
         LandscapeError: If a file cannot be used, or they are of different examples.
@@ -78,7 +79,7 @@ def recorded(name: str, folder: Path) -> Pool | None:
     held_out = Truth.read(folder, card, design="held-out")
     if not (folder / FILE).exists():
         return None
-    vlm = fine(folder.parent / "ta") or _wide(folder.parent / "ta")
+    vlm = _vlm(folder.parent, card)
     if vlm is None:
         return None
     parts = [Outcomes.read(folder / FILE, card.space, split=SPLIT)]
@@ -99,11 +100,22 @@ def fine(folder: Path) -> Outcomes | None:
     return None if truth is None else truth.outcomes()
 
 
-def _wide(folder: Path) -> Outcomes | None:
+def _vlm(pair: Path, like: Card) -> Outcomes | None:
+    """Answers at settings of Task Arithmetic, the VLM as it is among them, of a recording of the same checkpoints."""
+    for folder in (pair / "ta", pair / f"ta{SUFFIX}"):
+        path = folder / "card.yaml"
+        if path.exists() and (card := Card.read(path)).checkpoints == like.checkpoints:
+            found = fine(folder) or _grid(folder, card)
+            if found is not None:
+                return found
+    return None
+
+
+def _grid(folder: Path, card: Card) -> Outcomes | None:
     """The grid itself, where it reaches to the VLM as it is."""
     if not (folder / FILE).exists():
         return None
-    grid = Outcomes.read(folder / FILE, Card.read(folder / "card.yaml").space, split=SPLIT)
+    grid = Outcomes.read(folder / FILE, card.space, split=SPLIT)
     return grid if np.isclose(grid.X, VLM).all(axis=1).any() else None
 
 

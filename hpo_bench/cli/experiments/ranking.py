@@ -72,13 +72,14 @@ def command(
     from hpo_bench.experiments.ranking.run import Ranking
     from hpo_bench.workers import Local
     from landscapes import catalogue
+    from landscapes.suites import boxes
     from surrogates import registry
     from surrogates.nearest import offer
 
     known = (*registry.NAMES, NOISE)
     if unknown := [kind for kind in kinds if kind not in known]:
         raise UsageError(f"no guise is called {unknown[0]!r}; {offer(unknown[0], known)}, and --real")
-    found = catalogue.load_all(patterns, root=landscapes_dir)
+    found = catalogue.load_all(patterns or boxes.usual(landscapes_dir), root=landscapes_dir)
     if real:
         found = _built(found, pairs)
     comparison = Ranking.of(

@@ -60,9 +60,10 @@ def command(
     from hpo_bench.experiments.tiers import write_page
     from hpo_bench.workers import Local
     from landscapes import catalogue
+    from landscapes.suites import boxes
 
     begin = time.monotonic()
-    found = catalogue.load_all(root=catalogue.ROOT)
+    found = catalogue.load_all(boxes.usual(), root=catalogue.ROOT)
     if landscapes_dir is not None:
         found += catalogue.load_all(root=landscapes_dir)
     contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available()))

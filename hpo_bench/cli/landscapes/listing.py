@@ -36,7 +36,8 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     PATTERN is a name, a pair or a method, with * and ?. Noise is the standard error of one evaluation near the
     optimum; LOOCV is the surrogate's leave-one-out error, by the study's protocol and exactly, over all points; RMSE is
     its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
-    with held-out settings. A dagger marks a weak landscape; `check` says why.
+    with held-out settings. A dagger marks a weak landscape; `check` says why. Of a pair and method in two boxes, as
+    ja-llama/ta and ja-llama/ta-wide are, `run` takes the wide one unless told otherwise.
     """
     from hpo_bench.display.table import TextTable
     from landscapes import catalogue

@@ -37,8 +37,9 @@ def study(
     from hpo_bench.display.figures import encode, provenance
     from hpo_bench.files import OutputFolder
     from landscapes import catalogue
+    from landscapes.suites import boxes
 
-    found = catalogue.load_all(patterns, root=landscapes_dir)
+    found = catalogue.load_all(patterns or boxes.usual(landscapes_dir), root=landscapes_dir)
     runs = None
     if results is not None:
         runs = read_runs(results / "runs.parquet", found)

@@ -9,6 +9,7 @@ from hpo_bench.benchmark.plan import Plan
 from landscapes import catalogue
 from landscapes.functions.problems import functions
 from landscapes.problem import Problem
+from landscapes.suites import boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Stage:
     Attributes:
         name: Of the stage, and of its folder.
         title: For people.
-        suites: Suites of functions; none means the landscapes that ship.
+        suites: Suites of functions; none means the landscapes that ship, in the study's box.
         noisy: Whether evaluations have noise.
         entries: Who takes part.
         start: Where runs begin; with the common design, so that what differs is what an optimiser makes of what it
@@ -49,7 +50,7 @@ class Stage:
 
     def problems(self) -> tuple[Problem, ...]:
         """All problems of the stage."""
-        return tuple(functions(self.suites, ()) if self.suites else catalogue.load_all())
+        return tuple(functions(self.suites, ()) if self.suites else catalogue.load_all(boxes.study()))
 
     def plan(self, entry: Entry, problems: Sequence[Problem], *, optimizers: Sequence[str] = ()) -> Plan:
         """What a peer runs.

@@ -8,7 +8,7 @@ import synthetic
 
 import hpo_bench as hb
 from hpo_bench.cli import main
-from landscapes.suites import mini
+from landscapes.suites.recorded import members
 
 
 @pytest.fixture
@@ -193,8 +193,8 @@ def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
     ("arguments", "message"),
     [
         (["--sensitivity"], "--sensitivity is now a command: `hpo-bench ranking`"),
-        (["--suite", "bob"], "no suite is called 'bob'; did you mean 'bbob'? there are: mini, bbob, merge-like"),
-        (["--suite", "minni"], "no suite is called 'minni'; did you mean 'mini'? there are: mini, bbob"),
+        (["--suite", "bob"], "no suite is called 'bob'; did you mean 'bbob'? there are: mini, study, bbob, merge-like"),
+        (["--suite", "minni"], "no suite is called 'minni'; did you mean 'mini'? there are: mini, study, bbob"),
     ],
 )
 def test_what_functions_cannot_do_is_refused_before_anything_is_run(hpo_bench, tmp_path, arguments, message):
@@ -206,11 +206,11 @@ def test_what_functions_cannot_do_is_refused_before_anything_is_run(hpo_bench, t
 
 def test_the_mini_suite_is_run_by_name(hpo_bench, tmp_path):
     few = ["-o", "random", "--seeds", "1", "--budget", "4", "--no-report", "-j", "1", "--results", tmp_path / "mini"]
-    code, _, err = hpo_bench("--suite", "mini", "-l", "ta", *few, grids=None)
+    code, _, err = hpo_bench("--suite", "mini", "-l", "ta*", *few, grids=None)
     assert code == 0, err
     runs = pd.read_parquet(tmp_path / "mini" / "runs.parquet")
-    assert set(runs["landscape"]) == set(mini.names(["ta"]))
-    result = hb.run_benchmark("random", suites="mini", landscapes="ta", seeds=1, budget=4, progress=False)
+    assert set(runs["landscape"]) == set(members("mini", ["ta*"]))
+    result = hb.run_benchmark("random", suites="mini", landscapes="ta*", seeds=1, budget=4, progress=False)
     assert result.runs["score"].tolist() == runs["score"].tolist()
     code, _, err = hpo_bench("--suite", "mini", *few)
     assert code == 2

@@ -13,13 +13,13 @@ def settings(design: designs.Design) -> np.ndarray:
 
 
 def test_the_study_grid_has_its_sizes() -> None:
-    assert [len(designs.study(method).points) for method in ("ta", "dare", "ties")] == [25, 100, 100]
-    assert designs.study("dare", mask_seed=3).points[0].mask_seed == 3
+    assert [len(designs.grid(method).points) for method in ("ta", "dare", "ties")] == [25, 100, 100]
+    assert designs.grid("dare", mask_seed=3).points[0].mask_seed == 3
 
 
 def test_the_wide_grid_is_over_the_box_of_live_tuning_and_held_out_settings_follow_it() -> None:
     for method, size in (("ta", 64), ("dare", 100), ("ties", 100)):
-        wide = designs.wide(method, mask_seed=3)
+        wide = designs.grid(method, box="wide", mask_seed=3)
         found = settings(wide)
         assert len(np.unique(found, axis=0)) == size
         assert (found[:, :2].min(), found[:, :2].max()) == (0, 1.4)
@@ -34,7 +34,7 @@ def test_the_wide_grid_is_over_the_box_of_live_tuning_and_held_out_settings_foll
 
 @pytest.mark.parametrize("method", ["ta", "ties"])
 def test_held_out_settings_are_off_the_grid_in_its_box_and_spread(method: str) -> None:
-    held_out, study = settings(designs.held_out(method)), settings(designs.study(method))
+    held_out, study = settings(designs.held_out(method)), settings(designs.grid(method))
     low, high = study.min(0), study.max(0)
     assert len(held_out) == 200
     assert len(np.unique(held_out, axis=0)) == 200
@@ -50,14 +50,14 @@ def test_held_out_settings_are_off_the_grid_in_its_box_and_spread(method: str) -
 
 def test_held_out_designs_see_the_test_split_alone() -> None:
     assert designs.held_out("ta").splits == designs.dense("ta").splits == ("test",)
-    assert designs.study("ta").splits == ("validation", "test")
+    assert designs.grid("ta").splits == ("validation", "test")
 
 
 def test_the_dense_grid_reaches_beyond_the_study() -> None:
     dense = settings(designs.dense("ta"))
     assert len(dense) == 225
     assert (dense.min(), dense.max()) == (0, 1.4)
-    study = {tuple(x) for x in settings(designs.study("ta")).tolist()}
+    study = {tuple(x) for x in settings(designs.grid("ta")).tolist()}
     assert study <= {tuple(x) for x in dense.tolist()}
 
 
@@ -68,6 +68,9 @@ def test_masks_take_corner_middle_and_best_under_ten_seeds() -> None:
     assert sorted({point.mask_seed for point in plan.points}) == list(range(10))
     assert len(set(plan.points)) == len(plan.points) == 30
     assert plan.many_masks
+    wide = designs.masks("dare", [corner, best], box="wide")
+    most, middle = MergeSetting("dare", 1.4, 1.4, 0.2), MergeSetting("dare", 0.7, 0.7, 0.5)
+    assert {point.setting for point in wide.points} == {most, middle, corner}
 
 
 def test_designs_and_methods_that_do_not_go_together_are_refused() -> None:

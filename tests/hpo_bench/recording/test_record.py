@@ -37,6 +37,7 @@ from landscapes.card import Card
 from landscapes.grid import RecordedGrid
 from landscapes.outcomes import Outcomes
 from landscapes.recording import Truth
+from landscapes.suites import boxes
 
 SECONDS = ["merge_seconds", "eval_seconds"]
 
@@ -202,26 +203,50 @@ def test_other_examples_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: P
 
 def test_what_ships_was_recorded_from_the_pair_that_ships(shipped: Pair) -> None:
     landscapes = catalogue.match([shipped.name])
-    assert landscapes
+    assert {f"{shipped.name}/ta", f"{shipped.name}/dare", f"{shipped.name}/ties"} <= set(landscapes)
     for name in landscapes:
         assert catalogue.load(name).card.checkpoints == shipped.file_hashes()
 
 
-def test_a_recording_of_another_design_is_not_taken_for_it(whole: tuple[Pair, Path]) -> None:
-    with pytest.raises(RecordingError, match="recorded with other design"):
-        record(whole[0], "ta", whole[1].parents[1], design="wide")
+def test_both_boxes_of_a_pair_are_landscapes_of_their_own_in_one_folder(
+    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, study = whole[0], Path(shutil.copytree(whole[1], tmp_path / whole[0].name / "ta"))
+    before = contents(study)
+    monkeypatch.setattr(designs, "_WIDE", (0.0, 1.4))
+    folder = record(pair, "ta", tmp_path, box="wide")
+    assert folder == tmp_path / pair.name / "ta-wide"
+    assert catalogue.names(tmp_path) == [f"{pair.name}/ta", f"{pair.name}/ta-wide"]
+    assert boxes.usual(tmp_path) == [f"{pair.name}/ta-wide"]
+    card = Card.read(folder / "card.yaml")
+    assert (card.name, card.design, card.space.high.tolist()) == (f"{pair.name}/ta-wide", "wide", [1.4, 1.4])
+    assert card.command == f"hpo-bench record {pair.name} --method ta --box wide"
+    monkeypatch.setattr(designs, "HELD_OUT_POINTS", 4)
+    for box, of, high in (("study", study, 1.0), ("wide", folder, 1.4)):
+        beside = record(pair, "ta", tmp_path, box=box, design="held-out")
+        assert beside == of / "held_out"
+        truth = Truth.read(of, Card.read(of / "card.yaml"), design="held-out")
+        assert truth is not None
+        assert truth.card.space.high.tolist() == [high, high]
+        where = "" if box == "study" else " --box wide"
+        assert truth.card.command == f"hpo-bench record {pair.name} --method ta{where} --design held-out"
+    pd.testing.assert_frame_equal(contents(study)[0], before[0])
+    assert contents(study)[1:] == before[1:]
 
 
-def test_held_out_settings_lie_in_the_box_of_the_landscape_that_is_there(
+def test_a_wide_box_that_an_earlier_version_recorded_in_the_usual_folder_goes_on_there(
     whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = whole[0]
     monkeypatch.setattr(designs, "_WIDE", (0.0, 1.4))
-    folder = record(pair, "ta", tmp_path, design="wide")
-    assert Card.read(folder / "card.yaml").space.high.tolist() == [1.4, 1.4]
-    plan = recorder._plan("held-out", "ta", folder, 0)
-    assert max(point.setting.vl_weight for point in plan.points) > 1.3
-    assert recorder._plan("held-out", "ta", tmp_path / "nothing", 0).parameters[0].high == 1.0
+    made = record(pair, "ta", tmp_path, box="wide")
+    folder = made.rename(made.with_name("ta"))
+    replace(Card.read(folder / "card.yaml"), name=f"{pair.name}/ta").write(folder / "card.yaml")
+    assert record(pair, "ta", tmp_path, box="wide") == folder
+    with pytest.raises(RecordingError, match="recorded with other design"):
+        record(pair, "ta", tmp_path)
+    with pytest.raises(UsageError, match="was recorded in the wide box; say --box wide"):
+        record(pair, "ta", tmp_path, design="held-out")
 
 
 def test_a_recording_that_lost_its_grid_is_not_called_whole(whole: tuple[Pair, Path], tmp_path: Path) -> None:
@@ -300,8 +325,12 @@ class TestHeldOut:
         assert max(map(len, by_setting.values())) == 2, "another seed must draw another mask"
 
     def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match="there are: study, wide, held-out, dense, masks"):
-            record(small_pair, "ta", tmp_path, design="grid")
+        with pytest.raises(UsageError, match="there are: grid, held-out, dense, masks"):
+            record(small_pair, "ta", tmp_path, design="sparse")
+        with pytest.raises(UsageError, match=r"'wide' is a box, .* say --box wide"):
+            record(small_pair, "ta", tmp_path, design="wide")
+        with pytest.raises(UsageError, match="no box is called 'wider'; did you mean 'wide'"):
+            record(small_pair, "ta", tmp_path, box="wider")
 
 
 def test_the_command_takes_a_design(small_pair: Pair, tmp_path: Path) -> None:
@@ -346,7 +375,7 @@ class TestBeforeTheFirstMerge:
 
     def test_a_pair_needs_no_more_than_its_models_and_examples(self, small_pair: Pair) -> None:
         plain = replace(small_pair, tier="", domain="", benchmark="", licence="", notes="")
-        plan = designs.study("ta", mask_seed=0)
+        plan = designs.grid("ta", mask_seed=0)
         card = draft(plain, plan, 0)
         assert (card.tier, card.domain, card.benchmark, card.licence) == (
             "elsewhere", "other", "examples.parquet", "not stated",
@@ -355,14 +384,14 @@ class TestBeforeTheFirstMerge:
         assert draft(asked, plan, 0).benchmark == "a, b"
 
     def test_what_is_merged_and_in_which_dtype_is_on_the_card_and_not_mixed(self, small_pair: Pair) -> None:
-        plan = designs.study("ta", mask_seed=0)
+        plan = designs.grid("ta", mask_seed=0)
         other = replace(small_pair, merge=MergeScope(dtype="bfloat16", embeddings=False))
         found = draft(other, plan, 0).merge_options
         assert found == {**draft(small_pair, plan, 0).merge_options, "dtype": "bfloat16", "embeddings": False}
 
     @pytest.mark.parametrize("name", ready_names())
     def test_every_ready_pair_makes_a_card(self, name: str) -> None:
-        draft(find_pair(name), designs.study("ties", mask_seed=0), 0)
+        draft(find_pair(name), designs.grid("ties", mask_seed=0), 0)
 
     def test_a_misspelt_column_of_answers_is_named(self, small_pair: Pair, tmp_path: Path) -> None:
         table = pq.read_table(small_pair.examples)

@@ -6,11 +6,12 @@ from scipy.spatial.distance import cdist
 
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
-from landscapes.suites import mini
+from landscapes.suites import boxes, mini
+from landscapes.suites.recorded import members
 
 
 def test_the_mini_suite_is_the_one_that_is_chosen_from_what_ships() -> None:
-    again = mini.choose(catalogue.load_all())
+    again = mini.choose(catalogue.load_all(boxes.usual()))
     assert mini.names() == again, "landscapes have changed: run `python -m landscapes.suites.mini`"
     assert len(again) == mini.SIZE
 
@@ -27,7 +28,7 @@ def test_a_subset_is_spread_as_the_whole_is() -> None:
 
 def test_patterns_choose_among_its_members() -> None:
     pair = mini.names()[0].partition("/")[0]
-    assert all(name.startswith(pair) for name in mini.names([pair]))
+    assert all(name.startswith(pair) for name in members("mini", [pair]))
     left_out = next(name for name in catalogue.names() if name not in mini.names())
-    with pytest.raises(UnknownLandscapeError, match="not in the mini-suite, which has"):
-        mini.names([left_out])
+    with pytest.raises(UnknownLandscapeError, match="not in the suite mini, which has"):
+        members("mini", [left_out])

@@ -1,0 +1,29 @@
+"""Suites of landscapes that ship, by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from landscapes import catalogue
+from landscapes.errors import UnknownLandscapeError
+from landscapes.suites import boxes, mini
+
+SUITES: Mapping[str, Callable[[], list[str]]] = {mini.NAME: mini.names, "study": boxes.study}
+"""A dozen that stand for all, and those in the study's box."""
+
+
+def members(suite: str, patterns: Sequence[str] = ()) -> list[str]:
+    """The landscapes of a suite, in alphabetical order.
+
+    Args:
+        suite: A name of `SUITES`.
+        patterns: Which of them, as for `landscapes.catalogue.match`; all by default.
+
+    Raises:
+        UnknownLandscapeError: If a pattern means none of them, or the file that names them is broken.
+    """
+    all_of_it = SUITES[suite]()
+    if not patterns:
+        return all_of_it
+    meant = catalogue.match(patterns, catalogue.ROOT)
+    if not (found := [name for name in all_of_it if name in meant]):
+        raise UnknownLandscapeError(f"{', '.join(meant)}: not in the suite {suite}, which has {', '.join(all_of_it)}")
+    return found
