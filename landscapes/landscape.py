@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from landscapes import cache, extremes
+from landscapes import cache, extremes, maxima
 from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.card import FITTED, Card
 from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridError
 from landscapes.grid import RecordedGrid
+from landscapes.maxima import Maxima
 from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.problem import Problem
@@ -147,6 +148,12 @@ class Landscape(Problem):
         """
         path = self._outcomes_path
         return None if path is None else Outcomes.matching(path, self.grid, self.space)
+
+    @cached_property
+    def maxima(self) -> Maxima | None:
+        """Which of its local maxima survive the noise of the examples; see `landscapes.maxima.find`."""
+        found = self._kept("maxima", lambda: {"maxima": None if (one := maxima.find(self)) is None else one.as_json()})
+        return None if found["maxima"] is None else Maxima.of_json(found["maxima"])
 
     @property
     def weaknesses(self) -> tuple[str, ...]:

@@ -17,8 +17,9 @@ known to be a maximum.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +58,15 @@ class Maxima:
     def surviving(self) -> int:
         """How many survive the noise."""
         return len(self.scores)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return {"where": self.where, "recorded": self.recorded, "X": self.X.tolist(), "scores": self.scores.tolist()}
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Self:
+        """What `as_json` gave."""
+        return cls(values["where"], values["recorded"], np.array(values["X"]), np.array(values["scores"]))
 
 
 def find(landscape: Landscape) -> Maxima | None:

@@ -11,7 +11,6 @@ from hpo_bench.analyses.optima import edges
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each
-from landscapes import maxima
 from landscapes.landscape import Landscape
 from landscapes.suites.boxes import SUFFIX
 from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
@@ -87,7 +86,7 @@ def report(landscape: Landscape) -> FidelityReport:
     Raises:
         LandscapeError: If something recorded beside it cannot be used.
     """
-    found = maxima.find(landscape)
+    found = landscape.maxima
     return FidelityReport(
         name=landscape.name,
         tier=landscape.card.tier,

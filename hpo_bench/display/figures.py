@@ -92,6 +92,12 @@ def blank(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
 
 
+def lay_out(figure: Figure) -> None:
+    """Find room for all that a figure has; without drawing it, which takes as long."""
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+
+
 def provenance(landscapes: Sequence[Problem]) -> str:
     """What the numbers come from, in a line that every figure carries."""
     kinds = [_kind(landscape) for landscape in landscapes]
@@ -149,8 +155,8 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
     figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color=SOFT)
     encoded = {}
     with house_style():
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # Found once, not again for each format.
+        lay_out(figure)
+        figure.set_layout_engine(None)  # Found once, not again for each format.
         for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
             buffer = BytesIO()
             figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)

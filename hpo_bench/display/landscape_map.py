@@ -16,7 +16,7 @@ from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
-from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, lay_out, provenance
 from hpo_bench.display.looks import INK
 from hpo_bench.display.words import significant
 from landscapes.landscape import Landscape
@@ -92,7 +92,7 @@ def draw(landscape: Landscape) -> Figure:
         bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=0.015, aspect=18 * rows, label=label)
         bar.outline.set_visible(False)
         # Maps keep their shape, so that room for their labels is found in two steps; the second one is in `encode`.
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -118,12 +118,12 @@ def _for_page(figure: Figure) -> bytes:
     """The map as a small picture without a ground, its words in a grey that is legible on white and on dark."""
     for text in figure.findobj(Text):
         text.set_color(SOFT_EVERYWHERE)
-    buffer = BytesIO()
+    picture, small = BytesIO(), BytesIO()
     with house_style():
-        figure.savefig(buffer, format="png", dpi=PAGE_DPI, transparent=True)
-    small = BytesIO()
-    with Image.open(buffer) as picture:
-        picture.save(small, format="webp", quality=60)
+        # On its way to another format, it need not be made small.
+        figure.savefig(picture, format="png", dpi=PAGE_DPI, transparent=True, pil_kwargs={"compress_level": 0})
+    with Image.open(picture) as opened:
+        opened.save(small, format="webp", quality=60)
     return small.getvalue()
 
 

@@ -8,7 +8,7 @@ import pytest
 import synthetic
 import synthetic_truth
 
-from landscapes import cache, extremes, landscape
+from landscapes import cache, extremes, landscape, maxima
 from landscapes.landscape import Landscape
 
 
@@ -30,19 +30,26 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return spy
 
-    for where, name in ((extremes.extrema, "maximum"), (extremes.extrema, "minimum"), (landscape, "measure")):
+    for where, name in (
+        (extremes.extrema, "maximum"),
+        (extremes.extrema, "minimum"),
+        (landscape, "measure"),
+        (maxima, "find"),
+    ):
         monkeypatch.setattr(where, name, watched(getattr(where, name), name))
     return done
 
 
 def look(folder: Path) -> list[str]:
     one = Landscape.read(folder)
-    return [repr(one.optimum), repr(one.minimum), repr(one.fidelity()), *one.weaknesses]
+    assert one.maxima is not None
+    found = [repr(one.optimum), repr(one.minimum), repr(one.fidelity()), *one.weaknesses]
+    return [*found, repr(one.maxima.as_json())]
 
 
 def test_nothing_is_measured_twice(folder: Path, measured: list[str]) -> None:
     first = look(folder)
-    assert "measure" in measured
+    assert {"measure", "find"} <= set(measured)
     assert measured.count("maximum") >= 1
     measured.clear()
     assert look(folder) == first

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import synthetic
 
+from landscapes import outcomes
 from landscapes.errors import InvalidGridError
 from landscapes.outcomes import Outcomes, write_outcomes
 
@@ -25,11 +26,34 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         assert row["category"] == back.categories[j]
 
 
+def test_a_whole_block_is_read_as_any_other_table_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "outcomes.parquet"
+    seeds = pd.concat([ANSWERS.assign(mask_seed=seed) for seed in (3, 1)])
+    for rows, is_block in (
+        (ANSWERS, True),
+        (ANSWERS.assign(correct=ANSWERS["correct"] * 0.25), True),
+        (seeds, True),
+        (ANSWERS.drop(index=ANSWERS.index[[7, 20_000]]), False),  # an example was not evaluated at one setting
+    ):
+        write_outcomes(path, rows, CARD.space)
+        for split in ("validation", "test"):
+            quick = Outcomes.read(path, CARD.space, split=split)
+            frame = pd.read_parquet(path).query("split == @split")
+            named = [name for name in ("mask_seed",) if name in frame]
+            assert (outcomes._block(frame, CARD.space, named, path) is not None) == is_block
+            with monkeypatch.context() as patch:
+                patch.setattr(outcomes, "_block", lambda *_: None)
+                plain = Outcomes.read(path, CARD.space, split=split)
+            assert np.array_equal(quick.X, plain.X)
+            assert (quick.ids.tolist(), quick.categories.tolist()) == (plain.ids.tolist(), plain.categories.tolist())
+            assert np.array_equal(quick.correct, plain.correct, equal_nan=True)
+
+
 def test_agrees_with_the_grid(tmp_path: Path) -> None:
     landscape = synthetic.landscape(tmp_path, "rugged-b/ties", kind="rugged")
-    outcomes = Outcomes.read(tmp_path / "rugged-b/ties/outcomes.parquet", landscape.space)
-    assert np.array_equal(outcomes.X, landscape.grid.X)
-    assert outcomes.correct.mean(axis=1) == pytest.approx(landscape.grid.scores)
+    read = Outcomes.read(tmp_path / "rugged-b/ties/outcomes.parquet", landscape.space)
+    assert np.array_equal(read.X, landscape.grid.X)
+    assert read.correct.mean(axis=1) == pytest.approx(landscape.grid.scores)
 
 
 def test_is_compact_even_when_answers_are_noise(tmp_path: Path) -> None:

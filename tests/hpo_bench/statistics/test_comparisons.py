@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from baycomp import SignedRankTest
 from scipy.stats import wilcoxon
 
-from hpo_bench.statistics.comparisons import compare, holm
+from hpo_bench.statistics.comparisons import POSTERIOR_SAMPLES, _probabilities, compare, holm
 from hpo_bench.statistics.intervals import Intervals
 
 N = 12
@@ -41,6 +42,17 @@ def test_a_difference_that_nobody_could_see_is_equivalent(regret):
     assert seen[0] > 0.99
     assert unseen[1] > 0.99
     assert sum(seen) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 3.0])
+def test_probabilities_are_those_of_another_implementation(spread):
+    for seed in range(4):
+        differences = np.random.default_rng(seed).normal(seed - 1, spread, 4 + seed)
+        differences[0] = 1.0  # the very end of what is practically none
+        worse, equal, better = SignedRankTest.probs(
+            np.zeros_like(differences), differences, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=seed
+        )
+        assert _probabilities(differences, seed=seed) == (better, equal, worse)
 
 
 def test_landscapes_of_one_pair_count_as_one():
