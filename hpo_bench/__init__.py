@@ -9,6 +9,7 @@ Everything a user needs is here, and nothing is imported before it is used:
     best = hb.maximize(function, {"lr": (1e-5, 1e-1, "log"), "density": (0, 1)}, trials=40)
     pair = hb.load_pair("ja-llama")
     hb.merge(pair, "ta", vl_weight=0.6, exp_weight=0.8, out="merged")
+    hb.plan(pair, gpu_hours=2).to_frame()               # what tuning it takes, and is expected to lose
     study = hb.tune(pair, methods=["ta"], trials=40)    # real merges, asked real questions
     study.to_frame(), study.result, study.export("tuned")
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from hpo_bench.merging.setting import MergeSetting
     from hpo_bench.merging.writing.put_back import graft
     from hpo_bench.search import Maximum, maximize
+    from hpo_bench.tuning.planning.outlook import plan
     from hpo_bench.tuning.planning.spending import plan_spending
     from hpo_bench.tuning.study import Study
     from hpo_bench.tuning.trial import Trial
@@ -68,6 +70,7 @@ _HOMES = {
     "load_study": "hpo_bench.api",
     "maximize": "hpo_bench.search",
     "merge": "hpo_bench.api",
+    "plan": "hpo_bench.tuning.planning.outlook",
     "plan_spending": "hpo_bench.tuning.planning.spending",
     "plot_landscape": "hpo_bench.api",
     "run_benchmark": "hpo_bench.api",
@@ -97,6 +100,7 @@ __all__ = [
     "load_study",
     "maximize",
     "merge",
+    "plan",
     "plan_spending",
     "plot_landscape",
     "run_benchmark",

@@ -157,7 +157,7 @@ def test_a_plan_counts_examples_before_it_loads(small_pair: Pair, monkeypatch: p
     def load(*_: object) -> None:
         pytest.fail("models were loaded")
 
-    monkeypatch.setattr("hpo_bench.tuning.planning.forecast.forecast", load)
+    monkeypatch.setattr("hpo_bench.tuning.planning.outlook.forecast", load)
     write_examples(of_split(read_examples(small_pair.examples), "test"), small_pair.examples)
     result = CliRunner().invoke(cli, ["plan", str(small_pair.folder)])
     assert "makes 0 validation and" in str(result.exception)

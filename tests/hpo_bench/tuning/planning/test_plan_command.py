@@ -9,6 +9,8 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
+from hpo_bench.tuning.planning.outlook import Outlook
+from hpo_bench.tuning.planning.spending import expected_loss
 from hpo_bench.tuning.trial import Failure
 from hpo_bench.tuning.workers.session import PairSession
 
@@ -23,6 +25,16 @@ def test_hours_and_dollars_follow_from_one_trial() -> None:
     assert KNOWN.hours(100, 50, workers=2) == pytest.approx((2 * 60 + 103 * (2 + 85)) / 3600)
     judged = 103 * 50 * 0.005
     assert KNOWN.money(100, 50, price=2.5, workers=2) == pytest.approx(2.5 * KNOWN.hours(100, 50, workers=2) + judged)
+
+
+def test_an_outlook_as_a_data_frame_has_what_its_table_shows() -> None:
+    outlook = Outlook(references=(), forecast=KNOWN, recommendation="", spendings={}, price=2.5, workers=2)
+    row = outlook.to_frame().set_index("trials").loc[40]
+    assert row["device_hours"] == KNOWN.hours(40, 100, workers=2) == 2 * row["wall_hours"]
+    assert row["dollars"] == KNOWN.money(40, 100, price=2.5, workers=2)
+    assert row["loss_3d"] == expected_loss(40, 100, dim=3) > row["loss_2d"]
+    shown = next(one for one in outlook.table().rows if one.head == "40")
+    assert shown.cells[-1] == f"{row['loss_3d']:.1f}"
 
 
 def test_a_pair_is_forecast_on_real_models(small_pair: Pair) -> None:
