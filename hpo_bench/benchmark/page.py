@@ -7,7 +7,7 @@ from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
 from hpo_bench.benchmark import answer, page_tables, tables, tiers
 from hpo_bench.benchmark.figures import answer as picture
-from hpo_bench.benchmark.figures.registry import FIGURES
+from hpo_bench.benchmark.figures.registry import FIGURES, PARTS
 from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -54,6 +54,7 @@ def write_report(
         for name, own in FIGURES.items()
         if recorded or not own.recorded
     }
+    parts = {one: [name for name in figures if FIGURES[name].part == one] for one in PARTS}
     if content["unseen"]:
         drawn, said, data = picture.draw(content), picture.describe(content), picture.data(content)
         figures["answer"] = report.figure(Drawn("answer", drawn, picture.caption(content), said, data))
@@ -106,6 +107,7 @@ def write_report(
         replicates=REPLICATES,
         searches=SEARCHES,
         figures=figures,
+        placed=parts,
         maps=maps,
         at=tables.at,
         counted=counted,

@@ -14,7 +14,7 @@ from optimizers.random_search import RandomSearch
 Check = Callable[[type[Optimizer]], None]
 
 
-@pytest.mark.parametrize("name", ["gp-bo", "cma-es", "pattern-search", "powell", "sobol", "random", "grid"])
+@pytest.mark.parametrize("name", list(available()))
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_built_in_optimizers_conform(check: Check, name: str) -> None:
     check(available()[name])
