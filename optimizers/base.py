@@ -57,6 +57,8 @@ class Optimizer:
     """Whether it can propose while points are pending."""
     constrained: ClassVar[bool] = False
     """Whether it models a constraint's margin, where one is told; the others take what violates it for a low score."""
+    goals: ClassVar[tuple[int, ...]] = (1,)
+    """How many it can search for: the highest score alone, or the Pareto front of two, the margin being the other."""
     seeded: ClassVar[bool] = True
     """Whether another seed gives another trace."""
 
@@ -116,8 +118,7 @@ class Optimizer:
     def ask(self) -> Point:
         """The next point to evaluate.
 
-        Optimisers with `parallel` set may be asked again before the answer is told, so that several workers can
-        evaluate at once.
+        Optimisers with `parallel` set may be asked again before the answer is told, for several workers at once.
 
         Returns:
             A read-only point of shape (dim,) in [0, 1]^dim.
@@ -191,9 +192,9 @@ class Optimizer:
             standard_error: How uncertain the score is, as one standard deviation in its own units; None if nothing is
                 known of it. An optimiser that models the scores takes it into account, the others keep it.
             known: Whether the point need not be pending. One that is pending is answered all the same.
-            margin: Under a constraint, how far above the least allowed the point is, feasible from 0 up. Then scores
-                must be 0 or more: an optimiser that is not `constrained` takes what is not feasible for its violation,
-                below 0 (Deb, "An efficient constraint handling method for genetic algorithms", 2000).
+            margin: How far above the least allowed the point is, feasible from 0 up (or the second of `goals`). Then
+                scores must be 0 or more: an optimiser that is not `constrained` takes what is not feasible for its
+                violation, below 0 (Deb, "An efficient constraint handling method for genetic algorithms", 2000).
             margin_error: Standard error of the margin.
 
         Raises:

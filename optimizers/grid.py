@@ -45,6 +45,7 @@ class Grid(Optimizer):
     name = "grid"
     label = "Grid"
     parallel = True
+    goals = (1, 2)
 
     def __init__(
         self,

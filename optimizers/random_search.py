@@ -9,6 +9,7 @@ class RandomSearch(Optimizer):
     name = "random"
     label = "Random"
     parallel = True
+    goals = (1, 2)
 
     def _next(self) -> Point:
         return self._generator(self._proposed).random(self.dim)

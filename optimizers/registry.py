@@ -38,19 +38,24 @@ REGISTRY = Registry[type[Optimizer]](
         "sobol": "optimizers.sobol:Sobol",
         "random": "optimizers.random_search:RandomSearch",
         "grid": "optimizers.grid:Grid",
+        # What is in no table of one goal.
+        "pareto-bo": "optimizers.pareto_bo:ParetoBo",
     },
     wrong=UnknownOptimizerError,
     check=checked,
 )
 
 
-def available() -> dict[str, type[Optimizer]]:
-    """Every optimiser that can be named: the built-in ones in display order, then those of installed packages.
+def available(*, goals: int = 1) -> dict[str, type[Optimizer]]:
+    """Every optimiser for so many goals: the built-in ones in display order, then those of installed packages.
 
     A package offers one through an entry point in the group `hpo_bench.optimizers`, under the class's own `name`. One
     that cannot be used is left out with a warning.
+
+    Args:
+        goals: 1 for those that look for a maximum, 2 for those that look for the Pareto front of two goals.
     """
-    return REGISTRY.available()
+    return {name: kind for name, kind in REGISTRY.available().items() if goals in kind.goals}
 
 
 def get(name: str, *, others: Iterable[str] = ()) -> type[Optimizer]:

@@ -19,6 +19,7 @@ class Sobol(Optimizer):
     name = "sobol"
     label = "Sobol"
     parallel = True
+    goals = (1, 2)
 
     @cached_property
     def _sequence(self) -> NDArray[np.float64]:

@@ -37,6 +37,7 @@ Examples:
   hpo-bench tune my-pair --until 0.1                      end where little more is to be gained
   hpo-bench tune my-pair --start nan --start 0.5,0.5      begin with settings that are known
   hpo-bench tune my-pair --keep general                   at most 2 points of general ability lost
+  hpo-bench tune my-pair --keep general --front           what every other limit would cost
   hpo-bench tune my-pair --dry-run                        see what is asked and answered, and stop
   hpo-bench tune my-pair --dry-run --published 37.5       and whether the base VLM scores as published
   hpo-bench tune my-pair --image photo --category topic   name columns of its examples
@@ -82,8 +83,8 @@ class RangeType(click.ParamType):
 @click.option("--demo", is_flag=True, help="Tune the small pair that ships with hpo-bench.")
 @methods("ta; several race for the budget")
 @click.option(
-    "-o", "--optimizer", default="gp-bo", show_default=True, metavar="NAME", shell_complete=optimizers_begun,
-    help="An optimiser by name, or your own as module:Class.",
+    "-o", "--optimizer", metavar="NAME", shell_complete=optimizers_begun,
+    help="An optimiser by name, or your own as module:Class.  [default: gp-bo; with --front pareto-bo]",
 )  # fmt: skip
 @click.option("--trials", type=Whole(min=1), help="At most so many trials.  [default: planned]")
 @examples_each(default="planned")
@@ -118,6 +119,10 @@ class RangeType(click.ParamType):
 @click.option(
     "--at-most-below", type=Number(), metavar="POINTS",
     help="How far below the base VLM the kept category's score may fall, in points.  [default: 2]",
+)  # fmt: skip
+@click.option(
+    "--front", is_flag=True,
+    help="With --keep, search for the whole Pareto front of both scores; the limit is that of the recommended setting.",
 )  # fmt: skip
 @click.option("--seed", type=Whole(0), default=0, show_default=True, metavar="N", help="Seed of the optimiser.")
 @MASK_SEED

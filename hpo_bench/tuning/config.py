@@ -1,7 +1,7 @@
 """What a study is about, and what must not change before it is continued."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from hpo_bench.benchmark.contender import Contender
@@ -15,7 +15,7 @@ from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from landscapes.errors import LandscapeError
 from landscapes.terms import budget_for
-from optimizers import Optimizer
+from optimizers import Optimizer, available
 
 FORMAT = 1
 """Raised when studies of before cannot be continued."""
@@ -28,6 +28,8 @@ _AS_TYPED = {"begin_with": "--start", "density": "--densities", "methods": "--me
     for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")
 }
 """What the user typed to say so."""
+OPTIMIZER, FRONT_OPTIMIZER = "gp-bo", "pareto-bo"
+"""What looks for the maximum of a score, and for the front of two, where the user names nothing else."""
 LEAST_TUNED = 2 * FOLDS
 """Examples from which a score can be cross-fitted."""
 
@@ -84,7 +86,7 @@ class StudyConfig:
         pair: Pair,
         *,
         methods: str | Sequence[str] = ("ta",),
-        optimizer: str = "gp-bo",
+        optimizer: str | None = None,
         seed: int = 0,
         mask_seed: int = 0,
         coefficients: Range = COEFFICIENTS,
@@ -93,6 +95,7 @@ class StudyConfig:
         starts: Sequence[str | Sequence[float]] = (),
         keep: str | None = None,
         at_most_below: float | None = None,
+        front: bool = False,
         examples_each: int | None = None,
         hold_out: bool = False,
     ) -> Self:
@@ -110,20 +113,25 @@ class StudyConfig:
             raise UsageError("name one merge method, or several different ones to race")
         if keep is None and at_most_below is not None:
             raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
+        if keep is None and front:
+            raise UsageError("--front needs --keep, the category of examples whose score is the second goal")
         if hold_out and examples_each is not None:
             raise UsageError("give --examples-each or --hold-out, not both: the split says which examples are tuned on")
         if examples_each is not None and examples_each < LEAST_TUNED:
             raise UsageError(
                 f"--examples-each {examples_each} are too few to cross-fit a score from; give {LEAST_TUNED} or more"
             )
-        kept = None if keep is None else Keep(keep) if at_most_below is None else Keep(keep, at_most_below)
+        kept = None if keep is None else Keep(keep, front=front)
+        if kept is not None and at_most_below is not None:
+            kept = replace(kept, at_most_below=at_most_below)
+        optimizer = optimizer or (FRONT_OPTIMIZER if front else OPTIMIZER)
         return cls(
             pair=pair.name,
             checkpoints={},
             evaluation=without_secrets(pair.evaluation),
             methods=named,
             optimizer=optimizer,
-            optimizer_version=Contender.find(optimizer).kind.version,
+            optimizer_version=_searching(optimizer, goals=2 if front else 1).version,
             seed=seed,
             mask_seed=mask_seed,
             coefficients=_range("coefficients", coefficients, such_as=COEFFICIENTS),
@@ -235,6 +243,17 @@ class StudyConfig:
             f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
             "--study"
         )
+
+
+def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:
+    """An optimiser's class, if it searches for so many goals."""
+    kind = Contender.find(optimizer).kind
+    if goals in kind.goals:
+        return kind
+    able = ", ".join(available(goals=goals))
+    if goals == 1:
+        raise UsageError(f"{kind.label} looks for the front of two goals: give --keep and --front, or one of {able}")
+    raise UsageError(f"{kind.label} looks for one maximum and not for a front; --front takes one of {able}")
 
 
 def _range(what: str, given: Sequence[float], *, such_as: Range) -> Range:

@@ -25,6 +25,8 @@ class Keep:
     Attributes:
         category: The examples that tell how much of it there is.
         at_most_below: How far below the base VLM the score on these may fall, in points (hundredths of a score).
+        front: Whether the whole Pareto front of that score and the one on the other examples is sought, as the limit to
+            be set is not known yet; then `at_most_below` is that of the setting to recommend, and of nothing else.
 
     Raises:
         UsageError: If the category has no name, or the VLM's own score would be too low.
@@ -32,6 +34,7 @@ class Keep:
 
     category: str
     at_most_below: float = 2.0
+    front: bool = False
 
     def __post_init__(self) -> None:
         if not self.category:
@@ -41,7 +44,7 @@ class Keep:
 
     @property
     def allowed(self) -> float:
-        """The same in units of the score."""
+        """How far below the score may fall, in units of the score."""
         return self.at_most_below * POINT
 
     def sides(self, answers: Answers) -> tuple[Answers, Answers]:
@@ -89,6 +92,11 @@ class Goal:
 
     keep: Keep | None = None
     base: Answers | None = None
+
+    @property
+    def front(self) -> bool:
+        """Whether the whole front of two goals is sought."""
+        return self.keep is not None and self.keep.front
 
     def only(self, which: NDArray[np.bool_]) -> "Goal":
         """The same for some of the examples: those for which `which`, of shape (n,), is true."""

@@ -86,7 +86,7 @@ class Tuner:
     ) -> None:
         self._store, self._race, self._pool, self._interrupt, self._screen = store, race, pool, interrupt, screen
         self._timeout, self._patience = timeout, patience
-        self.progress = StudyProgress(budget, pool.size)
+        self.progress = StudyProgress(budget, pool.size, limited=not race.goal.front)
         self._before = Overhead.read(store.folder)
         trials = store.trials()
         self._again = deque(replay(race, trials, store.answers))

@@ -95,6 +95,7 @@ class StudyProgress:
     Attributes:
         budget: The budget.
         workers: How many workers there are.
+        limited: Whether losing more than is allowed of what must be kept is a fault, and not one end of a front.
         trials: All trials by number.
         best: The highest score after each finished trial, by number, among those that lost nothing that must be kept;
             absent before the first such success.
@@ -107,6 +108,7 @@ class StudyProgress:
 
     budget: Budget
     workers: int
+    limited: bool = True
     trials: dict[int, Trial] = field(default_factory=dict)
     best: dict[int, float] = field(default_factory=dict)
     begun: dict[int, float] = field(default_factory=dict)
@@ -124,6 +126,10 @@ class StudyProgress:
     def highest(self) -> float | None:
         """The highest score so far."""
         return max(self.best.values(), default=None)
+
+    def fits(self, trial: Trial) -> bool:
+        """Whether a complete trial keeps what it must."""
+        return trial.feasible or not self.limited
 
     @property
     def least(self) -> float | None:

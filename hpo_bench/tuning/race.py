@@ -144,7 +144,8 @@ class Race:
             arm.able.append(trial.feasible)
             if trial.feasible and (arm.best is None or found.score > arm.best.score):
                 arm.best = found
-        if len(self.arms) > 1:
+        # What is behind in one goal may be ahead where more of the other is kept.
+        if len(self.arms) > 1 and not self.goal.front:
             self._drop()
 
     def gain(self, further: int) -> float:

@@ -66,6 +66,8 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
         )
     starts.check(config.begin_with, config.methods)
     options.budget(config)
+    if options.until is not None and config.keep is not None and config.keep.front:
+        raise UsageError("--until tells what one goal has still to gain; with --front give --trials or a budget")
     if not options.folder(config).is_dir():
         for method in config.methods:
             starts.check_inside(config.begin_with, config.space(method))
@@ -226,6 +228,9 @@ def _planned(
     """The same with how many settings are scored on how many examples, which is said before anything is spent."""
     if config.examples is None:
         return config
+    if config.keep is not None and config.keep.front and options.trials is None:
+        # Few settings find a maximum; a front takes as many as there is money for.
+        options = replace(options, trials=config.usual_trials)
     validation, total = facts["validation"], facts["validation"] + facts["test"]
     prices = study_plan.measure_prices(config, options, pool, interrupt, total=total, limit=limit)
     plan = study_plan.plan_study(config, options, total=total, prices=prices)

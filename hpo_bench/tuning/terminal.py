@@ -112,7 +112,7 @@ def line(progress: StudyProgress, trial: Trial) -> str:
     else:
         parts.append(score(trial))
         if trial.kept is not None:
-            parts.append(f"kept {trial.kept:.3f}{'' if trial.feasible else ' (too little)'}")
+            parts.append(f"kept {trial.kept:.3f}{'' if progress.fits(trial) else ' (too little)'}")
         parts.append(f"best {_best(progress, trial)}")
         parts.append(f"merge {trial.cost.merge_seconds:.2f} s, evaluation {trial.cost.eval_seconds:.1f} s")
         if trial.reason:
@@ -171,7 +171,7 @@ def _cells(progress: StudyProgress, trial: Trial, dollars: bool, kept: bool) -> 
     seconds = [f"{trial.cost.merge_seconds:.2f}", f"{trial.cost.eval_seconds:.1f}"]
     if trial.score is None:
         return [*cells, "failed", *none, "", *seconds, *money, f"{trial.kind}: {trial.reason}"]
-    held = [] if trial.kept is None else [f"{trial.kept:.3f}{'' if trial.feasible else ' too little'}"]
+    held = [] if trial.kept is None else [f"{trial.kept:.3f}{'' if progress.fits(trial) else ' too little'}"]
     return [*cells, score(trial), *held, _best(progress, trial), *seconds, *money, trial.reason]
 
 
@@ -180,6 +180,6 @@ def _style(progress: StudyProgress, trial: Trial) -> str | None:
         return "red"
     if trial.state == "running":
         return "dim"
-    if not trial.feasible:
+    if not progress.fits(trial):
         return "yellow"
     return "green" if trial.score == progress.highest else None

@@ -31,7 +31,7 @@ def tune(
     pair: Pair | str | Path,
     *,
     methods: str | Sequence[str] = ("ta",),
-    optimizer: str = "gp-bo",
+    optimizer: str | None = None,
     trials: int | None = None,
     examples_each: int | None = None,
     hold_out: bool = False,
@@ -45,6 +45,7 @@ def tune(
     starts: Sequence[str | Sequence[float]] = (),
     keep: str | None = None,
     at_most_below: float | None = None,
+    front: bool = False,
     seed: int = 0,
     mask_seed: int = 0,
     study: str | None = None,
@@ -86,7 +87,7 @@ def tune(
     Args:
         pair: What to merge: a pair, a pair.yaml or its folder, or the name of a built or shipped pair.
         methods: Merge methods; several race for the budget.
-        optimizer: An optimiser by name, or your own as "module:Class".
+        optimizer: An optimiser by name, or your own as "module:Class"; by default gp-bo, or pareto-bo for a `front`.
         trials: At most so many; by default as many as the plan has.
         examples_each: How many of the examples each trial answers; by default as many as the plan has. Both are
             planned so that the expected loss on unseen examples is least, for the budget or else the cost of 40 trials
@@ -107,6 +108,8 @@ def tune(
         keep: Category of examples that tell of an ability not to lose: the score on the others is maximised under a
             limit on theirs.
         at_most_below: How far below the base VLM the kept category's score may fall, in points; 2 by default.
+        front: Search for the whole Pareto front of the kept category's score and the score on the others, as for a
+            limit that is not known yet. `at_most_below` then limits what is recommended and not what is tried.
         seed: Of the optimiser.
         mask_seed: Of DARE's masks.
         study: Name of the study; by default from pair, methods, optimiser and seed.

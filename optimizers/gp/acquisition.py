@@ -86,7 +86,7 @@ class LogExpectedImprovement:
         mean, variance = self.posterior.predict(X)
         deviation = variance.sqrt_()
         value = log_improvement((mean - self.incumbent[:, None]) / deviation) + deviation.log()
-        return value.masked_fill_(_separation(X, self.posterior.X) < SEPARATION, -torch.inf)
+        return value.masked_fill_(separation(X, self.posterior.X) < SEPARATION, -torch.inf)
 
 
 def log_improvement(z: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def maximise(acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tenso
     return centres[rows[:, 0], best.argmax(1)]
 
 
-def _separation(X: Tensor, taken: Tensor) -> Tensor:
+def separation(X: Tensor, taken: Tensor) -> Tensor:
     """How far each point of X (B, m, d) is from the nearest taken one (B, n, d), along its widest axis; (B, m)."""
     gap = (X[:, :, 0, None] - taken[:, None, :, 0]).abs_()
     for axis in range(1, X.shape[2]):

@@ -14,8 +14,9 @@ from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import baselines, honest
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
+from hpo_bench.tuning.outcome.front import hypervolumes, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
-from hpo_bench.tuning.outcome.result import REFERENCES, AnsweredExample, Kept, ScoredMerge, TuningResult
+from hpo_bench.tuning.outcome.result import REFERENCES, AnsweredExample, FrontPoint, Kept, ScoredMerge, TuningResult
 from hpo_bench.tuning.storage.answers import write_answers
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial, differences, plain
@@ -79,6 +80,7 @@ def conclude(
     luck = chance_of_luck(told)
     near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
     apart = honest.told_apart(chosen.trial, done, answers, goal)
+    found = trade_offs(held) if goal.front else []
     again = best["validation"].scores, store.answers(chosen.trial.number).scores
     result = TuningResult(
         trials=sum(trial.state != "running" for trial in trials),
@@ -90,6 +92,12 @@ def conclude(
         near_optimal={one.method: one.extent for one in near},
         keep=config.keep,
         chance=None if config.keep is None else chosen.chance,
+        front=tuple(
+            FrontPoint(trial=one.trial.number, setting=plain(one.trial.setting), score=one.score, kept=one.kept)
+            for one in found
+            if one.best
+        ),
+        hypervolume=float(hypervolumes(found)[-1]) if found else None,
         luck=luck,
         examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
         tuned_on=len(best["validation"]),

@@ -11,7 +11,8 @@ from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
 from hpo_bench.display.looks import COLOURS, FAINT, INK
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.posterior import Recommendation, TradeOff, beliefs, near_optimal, predict
+from hpo_bench.tuning.outcome.front import TradeOff, hypervolumes
+from hpo_bench.tuning.outcome.posterior import Recommendation, beliefs, near_optimal, predict
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.space import WEIGHTS
 from hpo_bench.tuning.trial import Trial
@@ -81,7 +82,13 @@ def front(found: Sequence[TradeOff], chosen: Recommendation, result: TuningResul
         axes.scatter(
             [c.kept for c in best], [c.score for c in best], s=26, color=COLOURS["gp-bo"], label="Pareto front"
         )
-        axes.axvline(least, color=LOST, lw=1.2, ls="--", label="the least that must be kept")
+        axes.axvline(
+            least,
+            color=LOST,
+            lw=1.2,
+            ls="--",
+            label="the limit of what is recommended" if result.front else "the least that must be kept",
+        )
         for line, marker in zip(result.merges[1:], "sD^vPX", strict=False):
             if line.kept is not None:
                 axes.plot(line.kept.validation, line.validation, marker, ms=6, color=INK, mfc="white", label=line.name)
@@ -92,6 +99,22 @@ def front(found: Sequence[TradeOff], chosen: Recommendation, result: TuningResul
             title="What keeping costs (posterior means)",
         )  # fmt: skip
         figure.legend(loc="outside right upper")
+    return figure
+
+
+def hypervolume(found: Sequence[TradeOff]) -> Figure:
+    """How much of both goals the trials dominate, after each of them.
+
+    Args:
+        found: The trials in both goals.
+    """
+    volumes = hypervolumes(found)
+    with house_style():
+        figure = blank(PAGE_INCHES, 2.6)
+        axes = figure.add_subplot()
+        axes.step(np.arange(1, len(volumes) + 1), volumes, where="post", color=COLOURS["gp-bo"], lw=1.4)
+        axes.set(xlabel="trials told", ylabel="hypervolume", title="How the front grew (posterior means)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 

@@ -14,7 +14,8 @@ from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome import figures, honest
 from hpo_bench.tuning.outcome.baselines import answers_path
-from hpo_bench.tuning.outcome.posterior import beliefs, recommend, trade_offs
+from hpo_bench.tuning.outcome.front import trade_offs
+from hpo_bench.tuning.outcome.posterior import beliefs, recommend
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
 from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables
@@ -26,6 +27,7 @@ from hpo_bench.tuning.trial import Trial
 FILE, BESIDE = "report.html", "report"
 TRAJECTORY_ALT = "Validation scores of all trials in order, with the highest so far"
 MAP_ALT = "Posterior mean over both coefficients with the trials on it"
+VOLUME_ALT = "Hypervolume that the trials dominate, after each of them"
 FRONT_ALT = "Scores of all trials in both goals, with the Pareto front and the limit"
 
 
@@ -56,6 +58,8 @@ def write_report(store: TrialStore) -> Path:
     ]
     if front:
         drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, figures.rows(trials)))
+    if result.front:
+        drawn.append(Drawn("hypervolume", figures.hypervolume(front), "", VOLUME_ALT, figures.rows(trials)))
     moved, beside_each_other = changes(before, after), sides(before, after)
     text = report.text(
         "hpo_bench.tuning.outcome",

@@ -88,6 +88,23 @@ class ScoredMerge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FrontPoint:
+    """A trial on the Pareto front, by posterior means on the examples that were tuned on.
+
+    Attributes:
+        trial: Its number.
+        setting: Its method and hyperparameters.
+        score: Of the score on the other examples.
+        kept: Of the score on the category to keep.
+    """
+
+    trial: int
+    setting: Mapping[str, Any]
+    score: float
+    kept: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredExample:
     """How the base VLM and a merge answered one validation example.
 
@@ -120,6 +137,8 @@ class TuningResult:
         near_optimal: For each method that has trials the settings of its box that are as good as the best.
         keep: The ability that had to be kept; None if there was none.
         chance: Posterior probability that the recommended setting keeps it, on validation examples; None likewise.
+        front: The Pareto front, what keeps most first, where it was sought; none elsewhere.
+        hypervolume: What it dominates; see `hypervolumes`. None likewise.
         luck: How likely trials and base VLM would differ as much on validation examples if all were equally good.
         examples: Some answers of base VLM and recommended setting, where that is likely; none elsewhere.
         tuned_on: How many examples each trial answered; 0 for results of before.
@@ -141,6 +160,8 @@ class TuningResult:
     near_optimal: Mapping[str, NearOptimal]
     keep: Keep | None = None
     chance: float | None = None
+    front: tuple[FrontPoint, ...] = ()
+    hypervolume: float | None = None
     luck: float = 0.0
     examples: tuple[AnsweredExample, ...] = ()
     tuned_on: int = 0

@@ -7,12 +7,13 @@ from rich.console import Console
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import counted
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
-from hpo_bench.tuning.outcome.result import AnsweredExample, Kept, TuningResult
+from hpo_bench.tuning.outcome.result import AnsweredExample, FrontPoint, Kept, TuningResult
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage.store import TrialStore
@@ -49,9 +50,20 @@ def show(result: TuningResult, console: Console) -> None:
     table = TextTable(("merge", "setting", *heads), tuple(rows), words=2).printed(title="Scores")
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
+    if result.front:
+        console.print(front_table(result).printed(title="Pareto front"))
     about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
     for sentence in (about, *sentences(result), *map(answered, result.examples)):
         console.print(sentence)
+
+
+def front_table(result: TuningResult) -> TextTable:
+    """What of either goal can be had with how much of the other, by trials."""
+    rows = [
+        Row(str(one.trial), (describe(MergeSetting(**one.setting)), f"{one.score:.3f}", f"{one.kept:.3f}"))
+        for one in result.front
+    ]
+    return TextTable(("trial", "setting", "score", result.keep.category if result.keep else ""), tuple(rows), words=2)
 
 
 def sentences(result: TuningResult) -> Sequence[str]:
@@ -75,6 +87,8 @@ def sentences(result: TuningResult) -> Sequence[str]:
         told += _about_luck(result)
     if result.keep is not None and best.kept is not None and result.chance is not None:
         told.append(_about_keeping(result.keep, best.kept, result.chance, cross_fitted=result.cross_fitted))
+    if result.keep is not None and result.front and result.hypervolume is not None:
+        told.append(_about_front(result.keep, result.front, result.hypervolume))
     for method, near in result.near_optimal.items() if result.distinguished else ():
         ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in near.ranges.items())
         told.append(
@@ -155,6 +169,20 @@ def _about_luck(result: TuningResult) -> list[str]:
             f"less than {result.told_apart:.3f}; four times as many would halve that."
         )
     return told
+
+
+def _about_front(keep: Keep, front: Sequence[FrontPoint], hypervolume: float) -> str:
+    most, least = front[0], front[-1]
+    ends = (
+        f"from {most.score:.3f} with {most.kept:.3f} of {keep.category} (trial {most.trial}) to {least.score:.3f} with "
+        f"{least.kept:.3f} (trial {least.trial})"
+    )
+    return (
+        f"On the Pareto front, where no trial is better in both goals, lie {counted(len(front), 'trial')}, {ends}, by "
+        "posterior means on the examples that were tuned on. `hpo-bench export` writes any by --trial; the recommended "
+        f"one has the highest score among those that likely lose at most {keep.at_most_below:g} points. Hypervolume: "
+        f"{hypervolume:.3f}, the best score there is, averaged over all that might have to be kept, from 0 to 1."
+    )
 
 
 def _about_keeping(keep: Keep, kept: Kept, chance: float, *, cross_fitted: bool) -> str:

@@ -10,7 +10,7 @@ from hpo_bench.display.table import Row, TextTable
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
-from hpo_bench.tuning.outcome.posterior import TradeOff
+from hpo_bench.tuning.outcome.front import TradeOff
 from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.trial import Trial

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 import pytest
-from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, Silent, config
+from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config
+from two_goals import GENERAL, KEEP, abilities, answers, success, tune
 
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.base import Answers
@@ -15,60 +15,25 @@ from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.origin import StudyOrigin
-from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.conclude import conclude
-from hpo_bench.tuning.outcome.posterior import TradeOff, beliefs, near_optimal, recommend, trade_offs
+from hpo_bench.tuning.outcome.front import TradeOff, trade_offs
+from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.progress import StudyProgress
-from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
-from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
-from optimizers import Optimizer
+from hpo_bench.tuning.trial import Failure, Job, Success, Trial
 from optimizers.gp_bo import GpBo
 from optimizers.registry import get
 
-KEEP = Keep("general", 10.0)
-GENERAL = np.array([category == "general" for category in CATEGORIES])
 TRIAL = Trial(number=0, setting=BASE, state="running", asked_after=0, worker="worker-1")
-
-
-def abilities(vl_weight: Any, exp_weight: Any) -> tuple[Any, Any]:
-    """SYNTHETIC: skill grows with exp_weight, general ability falls with it; both are known exactly."""
-    skill = 0.2 + 0.5 * exp_weight - 0.2 * (vl_weight - 0.7) ** 2
-    return skill, 0.9 - 0.3 * exp_weight**2 - 0.1 * (vl_weight - 1.0) ** 2
-
-
-def answers(setting: MergeSetting) -> Answers:
-    """The same, example by example."""
-    skill, general = abilities(setting.vl_weight, setting.exp_weight)
-    return Answers(IDS, CATEGORIES, np.where(GENERAL, general, skill))
-
-
-def success(job: Job) -> Success:
-    return Success(
-        dict.fromkeys(job.splits, answers(job.setting)), f"weights of {job.setting}", TrialCost(eval_seconds=1)
-    )
 
 
 def goal() -> Goal:
     return Goal(KEEP, answers(BASE))
-
-
-def tune(folder: Path, pool: InlinePool, *, kind: type[Optimizer], trials: int, keep: Keep = KEEP) -> Tuner:
-    store = TrialStore(folder, folder.name)
-    known = store.config or store.begin(config(keep=keep, optimizer=kind.name, optimizer_version=kind.version))
-    base = baselines.score(folder, [BASE], pool, Interrupt(), limit=60.0, splits=("validation",))
-    race = Race.of(known, kind, budget=trials, goal=Goal(known.keep, base[BASE]["validation"]))
-    tuner = Tuner(
-        store=store, race=race, pool=pool, budget=Budget(trials=trials), interrupt=Interrupt(), screen=Silent()
-    )
-    tuner.run()
-    return tuner
 
 
 @pytest.fixture(scope="module")
