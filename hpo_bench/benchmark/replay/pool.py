@@ -47,6 +47,11 @@ class Pool:
         return cls(name, card.pair, card.domain, X, correct.astype(np.float32), base.astype(np.float32))
 
     @property
+    def method(self) -> str:
+        """What is merged by, or nothing for a sweep."""
+        return self.name.partition("/")[2]
+
+    @property
     def dim(self) -> int:
         """Number of hyperparameters."""
         return self.X.shape[1]

@@ -13,7 +13,7 @@ from hpo_bench.files import folder_of
 
 EXAMPLES = """\b
 Examples:
-  hpo-bench spending                          all plans; a quarter of an hour, interrupt it at any time
+  hpo-bench spending                          all plans; half an hour, interrupt it at any time
   hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
   hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
   hpo-bench spending --real-loop ja-llama     and the real loop: three minutes a draw and method
@@ -31,25 +31,33 @@ Examples:
     "--real-loop", "pairs", multiple=True, metavar="PAIR",
     help="Tune a pair in the real loop, by the plan and by the study's protocol; repeatable.",
 )  # fmt: skip
+@click.option(
+    "--kept-back", "kept", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
+    help="Landscapes of design wide on which nothing was chosen, instead of those that ship.",
+)  # fmt: skip
 @THREADS
-def command(*, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[str, ...], threads: int) -> None:
+def command(
+    *, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[str, ...], kept: Path | None, threads: int
+) -> None:
     """Replay plans that spend the same example evaluations, and see what each loses on unseen examples.
 
     A plan says how many settings are scored on how many examples: GP-BO and the other optimisers with every setting on
-    the same examples, grids, successive halving, Hyperband, F-race, UCB-E, HbBoPs and Optuna's Terminator. Truth is
-    what thousands of examples that the plan never saw say, at hundreds of settings that were merged for real.
+    the same examples, grids, successive halving, Hyperband, F-race, UCB-E, HbBoPs, Optuna's Terminator and BoTorch's
+    knowledge gradient. Truth is what thousands of examples that the plan never saw say, at hundreds of settings that
+    were merged for real.
     """
+    import pandas as pd
     import torch
 
     from hpo_bench.experiments.spending.measure import Measurement
-    from hpo_bench.experiments.spending.page import write_page
+    from hpo_bench.experiments.spending.page import Measured, write_page
     from hpo_bench.merging.find import BUILT, find_pair
 
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
-        measured = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs])
-        rows = measured.run(steps.show)
-        plans = measured.planned(rows, steps.show)
-        makers = (measured.honest, measured.stopped, measured.begun, measured.really)
-        others = [make(steps.show) for make in makers]
-    say(f"page: {write_page(rows, plans, *others, folder=out)}")
+        made = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs], kept)
+        rows = made.run(steps.show)
+        compared = pd.concat([made.planned(rows, steps.show), made.untouched(steps.show)], ignore_index=True)
+        makers = (made.honest, made.stopped, made.begun, made.really, made.timed)
+        measured = Measured(rows, compared, *(make(steps.show) for make in makers))
+    say(f"page: {write_page(measured, folder=out)}")

@@ -18,6 +18,7 @@ from hpo_bench.statistics.examples import error_of_mean
 Array = NDArray[np.float64]
 TRIALS = (8, 16)
 CROSS_FITTED, SPLIT_OFF = "all examples, cross-fitted", "a fifth, scored on the others"
+RECORDED, KEPT_BACK, SIMULATION = "recorded answers", "answers kept back", "simulation"
 COLUMNS = ("source", "pair", "examples", "way", "settings", "miss", "error", "loss")
 SHARE = 0.2
 """Of the examples that are tuned on where the others are split off."""
@@ -69,15 +70,22 @@ def honest(draws: Sequence[Draw], examples: int) -> Iterator[Found]:
                 yield Found(SPLIT_OFF, at, trials, float(rest.mean()), error, int(place))
 
 
-def on_pools(pools: Sequence[Pool], examples: int, *, draws: int) -> pd.DataFrame:
-    """Honest scores on recorded answers, whose truth is the unseen half of the examples and has an error of its own."""
+def on_pools(pools: Sequence[Pool], examples: int, *, draws: int, source: str = RECORDED) -> pd.DataFrame:
+    """Honest scores on recorded answers, whose truth is the unseen half of the examples and has an error of its own.
+
+    Args:
+        pools: Of two hyperparameters.
+        examples: All that there are.
+        draws: Of each pool.
+        source: What they are called.
+    """
     drawn = [Draw.of(one, seed) for one in pools for seed in range(draws)]
     rows = []
     for found in honest(drawn, examples):
         draw = drawn[found.draw]
         unseen = draw.pool.answers[found.place, draw.unseen].astype(float)
         truth, error = float(unseen.mean()), np.hypot(found.error, error_of_mean(unseen))
-        rows.append(_row("recorded answers", draw.pool.pair, examples, found, truth, error, draw.best - truth))
+        rows.append(_row(source, draw.pool.pair, examples, found, truth, error, draw.best - truth))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -88,7 +96,7 @@ def in_worlds(count: int, examples: int) -> pd.DataFrame:
     for found in honest([Draw.of(pool, 0) for pool, _ in worlds], examples):
         pool, truth = worlds[found.draw]
         here = float(truth[found.place])
-        rows.append(_row("simulation", pool.pair, examples, found, here, found.error, float(truth.max()) - here))
+        rows.append(_row(SIMULATION, pool.pair, examples, found, here, found.error, float(truth.max()) - here))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

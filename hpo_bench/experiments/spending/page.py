@@ -1,19 +1,21 @@
 """What every plan loses, as a page."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from hpo_bench.experiments.page import save_page
-from hpo_bench.experiments.spending.pools import DENSE, SHIPPED, SWEEPS
+from hpo_bench.experiments.spending.claims import NAMES, besides, claims_table, pairs_table, parts_table
+from hpo_bench.experiments.spending.pools import DENSE, KEPT, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.tables import (
     behind,
-    beside_the_study,
     coverage_words,
     experience_table,
     honesty_table,
     losses,
     model_words,
+    overhead_table,
     real_table,
     real_words,
     reported,
@@ -25,28 +27,41 @@ from hpo_bench.experiments.spending.tables import (
 PAGE = "spending.md"
 
 
-def write_page(
-    rows: pd.DataFrame,
-    plans: pd.DataFrame,
-    honest: pd.DataFrame,
-    ended: pd.DataFrame,
-    begun: pd.DataFrame,
-    tuned: pd.DataFrame,
-    *,
-    folder: Path,
-) -> Path:
-    """Write the page.
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What the page is made of.
 
-    Args:
-        rows: As `Measurement.run` gives them.
-        plans: As `Measurement.planned` gives them.
+    Attributes:
+        plans: As `Measurement.run` gives them.
+        compared: As `Measurement.planned` and `Measurement.untouched` give them, together.
         honest: As `Measurement.honest` gives them.
         ended: As `Measurement.stopped` gives them.
         begun: As `Measurement.begun` gives them.
         tuned: As `Measurement.really` gives them.
+        timed: As `Measurement.timed` gives them.
+    """
+
+    plans: pd.DataFrame
+    compared: pd.DataFrame
+    honest: pd.DataFrame
+    ended: pd.DataFrame
+    begun: pd.DataFrame
+    tuned: pd.DataFrame
+    timed: pd.DataFrame
+
+
+def write_page(measured: Measured, *, folder: Path) -> Path:
+    """Write the page.
+
+    Args:
+        measured: What it is made of.
         folder: Where it goes.
     """
-    parts = [HEAD, *_in_short(rows, plans)]
+    rows = measured.plans
+    claims = claims_table(measured.compared, measured.honest, measured.ended, measured.tuned, measured.timed)
+    parts = [HEAD, CLAIMS, claims.to_markdown(), "", *_in_short(measured.compared)]
+    parts += [PARTS, parts_table(measured.compared).to_markdown(), ""]
+    parts += [KEPT_BACK, pairs_table(measured.compared, KEPT).to_markdown(), ""]
     for source, title in TITLES.items():
         own = rows[rows["source"] == source]
         if own.empty:
@@ -71,32 +86,51 @@ def write_page(
                 "",
                 model_words(here, dim=int(dim)),
             ]
-    if len(tuned):
-        parts += [REAL, real_words(tuned), real_table(tuned).to_markdown(), ""]
-    parts += [
-        HONEST,
-        honesty_table(honest).to_markdown(),
-        "",
-        coverage_words(honest),
-        STOPPING,
-        stopping_table(ended).to_markdown(),
-        "",
-    ]
-    parts += [EXPERIENCE, experience_table(begun).to_markdown(), ""]
+    if len(measured.tuned):
+        parts += [REAL, real_words(measured.tuned), real_table(measured.tuned).to_markdown(), ""]
+    parts += [HONEST, honesty_table(measured.honest).to_markdown(), "", coverage_words(measured.honest)]
+    parts += [STOPPING, stopping_table(measured.ended).to_markdown(), ""]
+    parts += [OVERHEAD, overhead_table(measured.timed).to_markdown(), ""]
+    parts += [EXPERIENCE, experience_table(measured.begun).to_markdown(), ""]
     return save_page(folder / PAGE, ["\n".join(parts).rstrip() + "\n"])
 
 
-def _in_short(rows: pd.DataFrame, plans: pd.DataFrame) -> list[str]:
+def _in_short(compared: pd.DataFrame) -> list[str]:
     """The plan against the study's protocol, once for each kind of landscapes."""
     lines = []
-    for source in (DENSE, SHIPPED):
-        for dim, name in DIMENSIONS.items():
-            own, planned = (one[(one["source"] == source) & (one["dim"] == dim)] for one in (rows, plans))
-            if not own.empty and (words := beside_the_study(own, planned, dim=dim)):
-                lines.append(f"- {TITLES[source]}, {name.lower()}. {words}")
+    for one in besides(compared):
+        chosen = "as `tune` makes it" if one.source in (KEPT, SWEEPS) else "fitted to other pairs"
+        lines.append(f"- {NAMES[one.source].capitalize()}, {COUNTS[one.dim]}. {one.sentence(chosen)}")
     return [*lines, ""]
 
 
+COUNTS = {1: "one hyperparameter", 2: "two hyperparameters", 3: "three hyperparameters"}
+CLAIMS = """\
+## What was promised, and what holds
+
+A verdict is *holds* where the whole interval is on the side of the claim, *does not hold* where it is on the other,
+and *open* where it is on both: shown neither way. Killed studies are
+`tests/hpo_bench/tuning/planning/test_study_plan.py` and `tests/hpo_bench/tuning/test_stopping.py`.
+"""
+PARTS = """\
+By domain and method; where the difference is below 0, the plan loses less. Two or three pairs make wide intervals:
+"""
+KEPT_BACK = """\
+## Landscapes kept back
+
+On these nothing was chosen: the model behind `tune`'s plan, its defaults and the settings of all rivals were as they
+are when they were recorded. They span [0, 1.4] for both weights of Task Arithmetic, 8 x 8 settings and held-out ones
+between them, all of whose answers are there. Those of nano pairs are of newly trained weights, of the recipes of the
+pairs that the model was fitted to, so that it has seen their like; the two pairs on a really pretrained language model
+are like nothing that it saw. The plan there is `tune`'s own, and not fitted anew without a pair.
+"""
+OVERHEAD = """\
+## What a proposal takes
+
+Milliseconds of one thread of a processor, by its own clock, in the plans that `tune` makes: asking GP-BO for a setting
+and telling it the result, and with `--until` looking ahead as well. The look ahead costs the number of settings cubed.
+Measured on one machine, on which others were at work.
+"""
 HONEST = """\
 ## An honest score
 
@@ -154,12 +188,18 @@ accuracy that one scores below the best setting on the unseen examples; the best
 all examples, which is lucky by about .1 points itself. *Evaluations* are settings times examples. Intervals are 95%,
 over pairs.
 
-Proposals are rounded to the nearest recorded setting. Every optimiser is told what `tune` tells it. Successive halving
-(27 settings, the best 9, the best 3), Hyperband (eta 3), F-race (25 settings, a test at .05 every ten examples), UCB-E
-(25 settings) and HbBoPs (eta 2; two draws) pay only for examples that a setting had not answered before. UCB-E with
-low-rank factorisation (rank 1, 64 factorisations, exploration 5, batches of 32) and Optuna's Terminator (its defaults,
-on TPE, 160 examples a trial; it may end before the budget) were run on one draw. BoTorch's multi-fidelity knowledge
-gradient was not run.
+Proposals are rounded to the nearest recorded setting. Every optimiser is told what `tune` tells it. Rivals, at their
+published settings: successive halving (27 settings, the best 9, the best 3), Hyperband (eta 3), F-race (25 settings, a
+test at .05 every ten examples), UCB-E (25 settings, exploration 1, batches of 32) and HbBoPs (eta 2, from ten examples
+on; two draws; [Schneider et al., 2025](https://proceedings.mlr.press/v267/schneider25b.html)) pay only for examples
+that a setting had not answered before. UCB-E with low-rank factorisation (rank 1, 64 factorisations, ten rounds,
+exploration 5, batches of 32, a twentieth of the table first, but no more than a quarter of the budget) and UCB-E are as
+in [its authors' package](https://github.com/kilian-group/banditeval) (Zhou et al., 2025). Optuna's Terminator (its
+defaults, on TPE, 160 examples a trial; it may end before the budget) was run on one draw, as the low-rank one was.
+BoTorch's multi-fidelity knowledge gradient is that of [its tutorial](https://botorch.org/docs/tutorials/multi_fidelity_bo)
+(four proposals at a time, 128 fantasies, 10 restarts of 512 raw samples); a fidelity is a share of the examples, from
+an eighth on, and costs as many. As a proposal takes it a quarter of a minute, it was run on one draw of three pairs,
+one of each domain, so that its interval is wide.
 
 Time and money are evaluations here: on a nano pair, by the processor's clock, a merge takes 0.002 (Task Arithmetic) to
 0.009 seconds (DARE), an example 0.0004, and loading the models 0.8 ([measured](../live/trial.md)). So both 40 settings

@@ -19,7 +19,9 @@ from landscapes.recording import Truth
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-DENSE, SHIPPED, SWEEPS = "dense", "landscapes", "sweeps"
+DENSE, SHIPPED, KEPT, SWEEPS = "dense", "landscapes", "kept-back", "sweeps"
+WIDE = "wide"
+"""The design of landscapes on which nothing was ever chosen: over the box of live tuning, recorded after the others."""
 SWEEP_COLUMNS = ("task", "prompt", "alpha", "id", "correct")
 LEAST_SWEPT = 300
 """Tasks with fewer examples leave too few that are unseen."""
@@ -87,9 +89,21 @@ def dense(root: Path | None = None) -> Iterator[Pool]:
 
 
 def shipped(root: Path | None = None) -> Iterator[Pool]:
-    """The landscapes that ship: recorded grid and held-out settings together, test examples."""
+    """The landscapes of the study's design: recorded grid and held-out settings together, test examples."""
+    return _recorded(root, wide=False)
+
+
+def kept_back(root: Path | None = None) -> Iterator[Pool]:
+    """Those over the box of live tuning, which nothing here was chosen on: likewise."""
+    return _recorded(root, wide=True)
+
+
+def _recorded(root: Path | None, *, wide: bool) -> Iterator[Pool]:
     for name in catalogue.names(root):
-        if (pool := recorded(name, catalogue.find(name, root))) is not None:
+        folder = catalogue.find(name, root)
+        if (Card.read(folder / "card.yaml").design == WIDE) is not wide:
+            continue
+        if (pool := recorded(name, folder)) is not None:
             yield pool
 
 

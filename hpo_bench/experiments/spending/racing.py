@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ ETA = 3
 
 
 @dataclass(slots=True)
-class _Purse:
+class Purse:
     """What is left of a budget, and how many examples each setting has answered.
 
     Attributes:
@@ -33,7 +34,8 @@ class _Purse:
     seen: Places
 
     @classmethod
-    def of(cls, draw: Draw, budget: int) -> "_Purse":
+    def of(cls, draw: Draw, budget: int) -> Self:
+        """A whole budget."""
         return cls(draw, budget, np.zeros(len(draw.pool.X), dtype=np.int64))
 
     def grow(self, places: Places, examples: int) -> bool:
@@ -47,6 +49,7 @@ class _Purse:
         return True
 
     def scores(self, places: Places, examples: int) -> NDArray[np.float64]:
+        """Mean scores of settings over the first so many examples."""
         return self.draw.totals[places, examples].astype(float) / examples
 
     def step(self, at: int, budget: int) -> Step:
@@ -70,7 +73,7 @@ class Halving:
         """Replay each draw."""
         counts = (27, 9, 3)
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), generator(draw, 1)
+            purse, rng = Purse.of(draw, budget), generator(draw, 1)
             places = random_places(draw, counts[0], rng)
             # Each round triples the examples: 27 r + 9 * 2 r + 3 * 6 r.
             first = max(budget // 63, 1)
@@ -92,14 +95,14 @@ class Hyperband:
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), generator(draw, 2)
+            purse, rng = Purse.of(draw, budget), generator(draw, 2)
             most = int(np.clip(budget // 12, 27, draw.seen.shape[1]))
             while purse.left and self._brackets(purse, most, rng):
                 pass
             yield purse.step(at, budget)
 
     @staticmethod
-    def _brackets(purse: _Purse, most: int, rng: np.random.Generator) -> bool:
+    def _brackets(purse: Purse, most: int, rng: np.random.Generator) -> bool:
         for deepest in range(3, -1, -1):
             count = int(np.ceil(4 / (deepest + 1) * ETA**deepest))
             places = random_places(purse.draw, count, rng)
@@ -125,7 +128,7 @@ class FRace:
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse = _Purse.of(draw, budget)
+            purse = Purse.of(draw, budget)
             alive = np.unique(random_places(draw, 25, generator(draw, 3)))
             sums = draw.seen[alive][:, : draw.seen.shape[1] // self.block * self.block]
             sums = sums.reshape(len(alive), -1, self.block).sum(axis=2)
@@ -157,53 +160,53 @@ class FRace:
 
 @dataclass(frozen=True, slots=True)
 class UcbE:
-    """UCB-E (Audibert, Bubeck & Munos, 2010), as in Zhou et al. (arXiv 2407.06172): exploration 1, batches of 32.
+    """UCB-E (Audibert, Bubeck & Munos, 2010) as in Zhou et al. (2025), without the low-rank factorisation.
 
-    25 random settings; each batch goes to the setting of the highest upper bound. Examples come in the same order for
-    every setting. Without the low-rank factorisation.
+    25 random settings; each batch of 32 goes to the setting of the highest score plus the root of the exploration over
+    the number of its answers, one that has none first. Settings, exploration 1 and examples that each setting draws for
+    itself are as in the authors' package, github.com/kilian-group/banditeval.
     """
 
     batch: int = 32
+    exploration: float = 1.0
 
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse = _Purse.of(draw, budget)
-            arms = np.unique(random_places(draw, 25, generator(draw, 4)))
-            batch = min(self.batch, max(budget // len(arms), 1))
-            for arm in arms:
-                purse.grow(arm[None], min(batch, draw.seen.shape[1]))
-            while True:
-                seen = purse.seen[arms]
-                bound = draw.totals[arms, seen] / np.maximum(seen, 1) + np.sqrt(1 / np.maximum(seen, 1))
-                bound[(seen >= draw.seen.shape[1]) | (seen == 0)] = -np.inf
-                arm = arms[bound.argmax()]
-                if not np.isfinite(bound.max()):
-                    break
-                if not purse.grow(arm[None], min(int(purse.seen[arm]) + batch, draw.seen.shape[1])):
-                    break
-            scored = arms[purse.seen[arms] > 0]
-            scores = draw.totals[scored, purse.seen[scored]] / purse.seen[scored]
-            best = int(scores.argmax())
-            place = int(scored[best])
-            seen = int(purse.seen[place])
-            yield Step(at, HIGHEST, len(scored), seen, budget - purse.left, place, float(scores[best]))
+            rng = generator(draw, 4)
+            arms = np.unique(random_places(draw, 25, rng))
+            answers = rng.permuted(draw.seen[arms], axis=1).cumsum(axis=1, dtype=np.float64)
+            every, most = np.arange(len(arms)), draw.seen.shape[1]
+            seen, means = np.zeros(len(arms), dtype=np.int64), np.zeros(len(arms))
+            batch, left = min(self.batch, max(budget // len(arms), 1)), budget
+            while left and (seen < most).any():
+                bound = np.where(seen, means + np.sqrt(self.exploration / np.maximum(seen, 1)), np.inf)
+                arm = int(np.where(seen < most, bound, -np.inf).argmax())
+                more = min(batch, most - int(seen[arm]), left)
+                seen[arm] += more
+                left -= more
+                means = answers[every, np.maximum(seen, 1) - 1] / np.maximum(seen, 1)
+            best = int(np.where(seen, means, -np.inf).argmax())
+            settings = int((seen > 0).sum())
+            yield Step(at, HIGHEST, settings, int(seen[best]), budget - left, int(arms[best]), float(means[best]))
 
 
 @dataclass(frozen=True, slots=True)
 class HbBops:
-    """HbBoPs (Schneider et al., arXiv 2412.07820): Hyperband, eta 2, from ten examples on, new settings by a GP.
+    """HbBoPs (Schneider et al., 2025): Hyperband, eta 2, from ten examples on, new settings by a GP.
 
     The GP is GP-BO's, of the scores at the most examples that four settings or more have answered, with expected
-    improvement over the recorded settings; the paper's is of embedded prompts, of which there are none here.
+    improvement over the recorded settings, one time in ten at random instead; the paper's is of embedded prompts, of
+    which there are none here.
     """
 
     least: int = 10
+    at_random: float = 0.1
 
     def run(self, draws: Sequence[Draw], budget: int) -> Iterator[Step]:
         """Replay each draw."""
         for at, draw in enumerate(draws):
-            purse, rng = _Purse.of(draw, budget), generator(draw, 5)
+            purse, rng = Purse.of(draw, budget), generator(draw, 5)
             # A run of all brackets of s + 1 rungs costs about (s + 1)^2 / 2 times the most examples of a setting.
             deepest = next(
                 s for s in range(12, -1, -1)
@@ -213,7 +216,7 @@ class HbBops:
                 pass
             yield purse.step(at, budget)
 
-    def _brackets(self, purse: _Purse, top: int, rng: np.random.Generator) -> bool:
+    def _brackets(self, purse: Purse, top: int, rng: np.random.Generator) -> bool:
         most = self.least * 2**top
         for deepest in range(top, -1, -1):
             count = int(np.ceil((top + 1) / (deepest + 1) * 2**deepest))
@@ -232,12 +235,11 @@ class HbBops:
                     return False
         return bool((purse.seen == 0).any())
 
-    @staticmethod
-    def _proposal(purse: _Purse, rng: np.random.Generator) -> int:
+    def _proposal(self, purse: Purse, rng: np.random.Generator) -> int:
         fresh = np.flatnonzero(purse.seen == 0)
         levels, counts = np.unique(purse.seen[purse.seen > 0], return_counts=True)
         enough = [level for level in levels if counts[levels >= level].sum() >= 4]
-        if not enough:
+        if not enough or rng.random() < self.at_random:
             return int(rng.choice(fresh))
         level = int(max(enough))
         held = np.flatnonzero(purse.seen >= level)

@@ -13,6 +13,8 @@ from hpo_bench.tuning.stopping import LEAST_TRIALS, gain_ahead
 
 THRESHOLDS = (0.05, 0.1, 0.2, 0.4)
 """In points."""
+DEFAULT = 0.1
+"""Of `tune --until`."""
 COLUMNS = ("dim", "pair", "pool", "draw", "examples", "threshold", "budget", "settings", "loss", "later")
 
 

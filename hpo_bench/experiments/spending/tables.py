@@ -11,14 +11,11 @@ from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.spending.experience import OWN
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit
 from hpo_bench.experiments.spending.honesty import CROSS_FITTED
-from hpo_bench.experiments.spending.measure import BUDGETS, MOST
 from hpo_bench.experiments.spending.real import PLAN, STUDY, STUDY_MEAN
+from hpo_bench.experiments.spending.replays import BUDGETS, SPLIT
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import of_mean
-
-SPLIT = 160
-"""A fifth of 800 examples, as the study splits."""
 
 
 def honesty_table(rows: pd.DataFrame) -> TextTable:
@@ -28,9 +25,9 @@ def honesty_table(rows: pd.DataFrame) -> TextTable:
     for (source, examples, way, settings), own in held.groupby(["source", "examples", "way", "settings"]):
         figures = (
             f"{100 * own['holds'].mean():.1f}%",
-            f"{own['miss'].mean():+.2f} ± {own['miss'].std() / len(own) ** 0.5:.2f}",
-            f"{own['error'].mean():.2f}",
-            f"{own['loss'].mean():.2f}",
+            f"{own['miss'].mean():+z.2f} ± {own['miss'].std() / len(own) ** 0.5:.2f}",
+            points(own["error"].mean()),
+            points(own["loss"].mean()),
         )
         found.append(Row(str(source), (str(examples), str(settings), str(way), str(len(own)), *figures)))
     heads = ("on", "examples", "settings", "way", "replays", "interval holds", "score too high by", "its error", "loss")
@@ -42,8 +39,8 @@ def stopping_table(rows: pd.DataFrame) -> TextTable:
     found = []
     for (dim, examples, threshold), own in rows.groupby(["dim", "examples", "threshold"]):
         saved = own.assign(share=100 * own["settings"] / own["budget"], more=own["loss"] - own["later"])
-        figures = (f"{_pooled(saved, 'share').mean():.0f}%", _points(_pooled(own, "later").mean()))
-        found.append(Row(f"{dim}", (str(examples), f"{threshold:g}", *figures, _interval(_pooled(saved, "more")))))
+        figures = (f"{by_pair(saved, 'share').mean():.0f}%", points(by_pair(own, "later").mean()))
+        found.append(Row(f"{dim}", (str(examples), f"{threshold:g}", *figures, over_pairs(by_pair(saved, "more")))))
     heads = ("hyperparameters", "examples", "gain below", "of the settings", "loss at the end", "more lost by stopping")
     return TextTable(heads, tuple(found))
 
@@ -53,13 +50,28 @@ def experience_table(rows: pd.DataFrame) -> TextTable:
     marks = sorted(rows["settings"].unique())
     found = []
     for dim, here in rows.groupby("dim"):
-        held = {name: {mark: _pooled(own[own["settings"] == mark], "loss") for mark in marks}
+        held = {name: {mark: by_pair(own[own["settings"] == mark]) for mark in marks}
                 for name, own in here.groupby("plan")}  # fmt: skip
         for name, own in held.items():
-            beside = [f"; {_interval(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
-            cells = tuple(f"{own[mark].mean():.2f}{more}" for mark, more in zip(marks, beside, strict=True))
+            beside = [f"; {over_pairs(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
+            cells = tuple(f"{points(own[mark].mean())}{more}" for mark, more in zip(marks, beside, strict=True))
             found.append(Row(f"{dim}-D, {name}", cells))
     return TextTable(("begins", *(f"{mark} settings" for mark in marks)), tuple(found))
+
+
+def overhead_table(rows: pd.DataFrame) -> TextTable:
+    """Milliseconds of a processor that a proposal takes, by plan: without and with a look ahead."""
+    found = []
+    for (dim, settings), own in rows.groupby(["dim", "settings"]):
+        for examples, here in own.groupby("examples"):
+            alone = here["ask"] + here["tell"]
+            figures = [
+                f"{each.median():.0f}, {each.quantile(0.95):.0f}, {each.max():.0f}"
+                for each in (alone, alone + here["gain"].fillna(0.0))
+            ]
+            found.append(Row(f"{dim}", (str(settings), f"{examples:,}", *figures)))
+    heads = ("hyperparameters", "settings", "examples", "tune: median, 95%, worst", "tune --until")
+    return TextTable(heads, tuple(found))
 
 
 def coverage_words(rows: pd.DataFrame) -> str:
@@ -85,8 +97,8 @@ def real_table(rows: pd.DataFrame) -> TextTable:
     found = []
     for (pair, method, way), own in rows.groupby(["pair", "method", "way"]):
         error = float(np.sqrt(np.square(own["more_error"]).sum())) / len(own)
-        more = "" if way == PLAN else f"{own['more'].mean():+.2f} ± {error:.2f}"
-        scores = (f"{100 * own['score'].mean():.1f}", f"{100 * (own['score'] - own['base']).mean():+.1f}", more)
+        more = "" if way == PLAN else f"{own['more'].mean():+z.2f} ± {error:.2f}"
+        scores = (f"{100 * own['score'].mean():.1f}", f"{100 * (own['score'] - own['base']).mean():+z.1f}", more)
         spent = (f"{own['settings'].mean():.0f}", f"{own['evaluations'].mean():,.0f}", str(len(own)))
         found.append(Row(str(pair), (str(method), str(way), *spent, *scores)))
     heads = ("pair", "method", "way", "settings", "evaluations", "draws", "score", "over the VLM", "more than the plan")
@@ -100,7 +112,7 @@ def real_words(rows: pd.DataFrame) -> str:
         own = rows[rows["way"] == way]
         more = own.groupby(["pair", "method"])["more"].mean().groupby("pair").mean()
         error = float(np.sqrt(np.square(own["more_error"]).sum())) / max(len(own), 1)
-        said.append(f"{way}, {more.mean():+.2f} ± {error:.2f} points over {len(more)} pairs")
+        said.append(f"{way}, {more.mean():+z.2f} ± {error:.2f} points over {len(more)} pairs")
     return f"What it recommends scores more than what the plan does by: {'; '.join(said)}.\n"
 
 
@@ -108,7 +120,7 @@ def losses(rows: pd.DataFrame) -> TextTable:
     """Mean losses of GP-BO in points, by examples and settings."""
     table = _wide(_gp_bo(rows), "size", "settings")
     heads = ("examples", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(size), tuple(map(_points, line))) for size, line in _lines(table)))
+    return TextTable(heads, tuple(Row(str(size), tuple(map(points, line))) for size, line in _lines(table)))
 
 
 def rivals(rows: pd.DataFrame) -> TextTable:
@@ -124,7 +136,7 @@ def behind(rows: pd.DataFrame) -> TextTable:
     for name, within in others:
         both = [(within.get(budget), ours[budget]) for budget in BUDGETS]
         cells = tuple(
-            UNDEFINED if theirs is None else _interval((_pooled(theirs, "loss") - _pooled(own, "loss")).dropna())
+            UNDEFINED if theirs is None else over_pairs((by_pair(theirs) - by_pair(own)).dropna())
             for theirs, own in both
         )
         found.append(Row(name, cells))
@@ -167,31 +179,6 @@ def planned(rows: pd.DataFrame, budgets: Sequence[int] = BUDGETS) -> dict[int, p
     return {budget: pd.concat(parts) for budget, parts in found.items()}
 
 
-def beside_the_study(rows: pd.DataFrame, plans: pd.DataFrame, *, dim: int) -> str:
-    """The plan against the study's protocol, paired over pairs: at its cost, and at a fifth of it.
-
-    Args:
-        rows: Of one source and number of hyperparameters.
-        plans: What was planned there, as `Measurement.planned` gives it.
-        dim: That number.
-    """
-    cost = MOST[dim] * SPLIT
-    own = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
-    study = _pooled(own[own["settings"] == MOST[dim]], "loss")
-    if study.empty or plans.empty:
-        return ""
-    parts = []
-    for budget, word in ((cost, "at that cost"), (cost // 5, "at a fifth of it")):
-        here = plans[plans["budget"] == budget]
-        loss = _pooled(here, "loss")
-        usual = f"{here['settings'].median():.0f} settings on {here['examples'].median():.0f} examples"
-        parts.append(f"{word} ({usual}) {_interval(loss)}, a difference of {_interval(loss - study)}")
-    return (
-        f"The study's protocol, {MOST[dim]} settings on {SPLIT} examples and the highest score, costs {cost:,} "
-        f"evaluations and loses {_interval(study)}; the plan, fitted to other pairs, {', and '.join(parts)}."
-    )
-
-
 def reported(rows: pd.DataFrame) -> TextTable:
     """What the score on the examples that were tuned on promises too much, and how often the VLM as it is is beaten."""
     own = _gp_bo(rows)
@@ -200,7 +187,7 @@ def reported(rows: pd.DataFrame) -> TextTable:
         Row(
             f"{size} examples",
             tuple(
-                f"{_pooled(one, 'optimism').mean():+.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
+                f"{by_pair(one, 'optimism').mean():+z.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
                 for _, one in part.groupby("settings")
             ),
         )
@@ -235,7 +222,7 @@ def swept(rows: pd.DataFrame) -> TextTable:
     """Loss of the highest of all settings by task and examples."""
     table = _wide(rows, "pool", "size")
     heads = ("task", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(name), tuple(map(_points, line))) for name, line in _lines(table)))
+    return TextTable(heads, tuple(Row(str(name), tuple(map(points, line))) for name, line in _lines(table)))
 
 
 def _gp_bo(rows: pd.DataFrame) -> pd.DataFrame:
@@ -250,12 +237,12 @@ def _wide(rows: pd.DataFrame, down: str, across: str) -> pd.DataFrame:
     """Losses as a table: means over draws, then pools, then pairs."""
     keys = list(dict.fromkeys((down, across, "pair", "pool")))
     by_pool = rows.groupby(keys)["loss"].mean().reset_index()
-    by_pair = by_pool.groupby(list(dict.fromkeys((down, across, "pair"))))["loss"].mean().reset_index()
-    return by_pair.pivot_table(index=down, columns=across, values="loss", aggfunc="mean")
+    means = by_pool.groupby(list(dict.fromkeys((down, across, "pair"))))["loss"].mean().reset_index()
+    return means.pivot_table(index=down, columns=across, values="loss", aggfunc="mean")
 
 
-def _pooled(rows: pd.DataFrame, value: str) -> pd.Series:
-    """A value's mean by pair."""
+def by_pair(rows: pd.DataFrame, value: str = "loss") -> pd.Series:
+    """A value's mean by pair, whose pools count equally."""
     return rows.groupby(["pair", "pool"])[value].mean().groupby("pair").mean()
 
 
@@ -274,15 +261,16 @@ def _by_size(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
 
 
 def _cells(found: dict[int, pd.DataFrame]) -> tuple[str, ...]:
-    return tuple(_interval(_pooled(found[budget], "loss")) if budget in found else UNDEFINED for budget in BUDGETS)
+    return tuple(over_pairs(by_pair(found[budget])) if budget in found else UNDEFINED for budget in BUDGETS)
 
 
-def _interval(values: pd.Series) -> str:
+def over_pairs(values: pd.Series) -> str:
     """A mean over pairs with Student's 95% interval."""
-    found = of_mean(values)
-    mean = _points(found.value)
-    return mean if np.isnan(found.low) else f"{mean} [{found.low:.2f}, {found.high:.2f}]"
+    found = of_mean(values.dropna())
+    mean = points(found.value)
+    return mean if np.isnan(found.low) else f"{mean} [{points(found.low)}, {points(found.high)}]"
 
 
-def _points(value: float) -> str:
-    return UNDEFINED if np.isnan(value) else f"{value:.2f}"
+def points(value: float) -> str:
+    """Points to two decimals; what rounds to nothing has no sign."""
+    return UNDEFINED if np.isnan(value) else f"{value:z.2f}"

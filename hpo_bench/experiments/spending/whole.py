@@ -79,7 +79,8 @@ class WholeTrials:
             for draw, run, x, taken, m in zip(draws, runs, kind.ask_many(runs), places, counts, strict=True):
                 place = int(draw.pool.nearest(np.array(x)[None])[0])
                 score = float(draw.totals[place, m] / m)
-                run.tell(x, score, standard_error=_error(draw, place, taken, run.history[0], x, m))
+                own, others = draw.seen[place, :m].astype(np.float64), [draw.seen[one, :m] for one in taken]
+                run.tell(x, score, standard_error=error_beside(own, others, run.history[0], x))
                 taken.append(place)
             yield np.array(places)
 
@@ -97,10 +98,18 @@ class WholeTrials:
                 yield Step(at, rule, trials, m, trials * m, int(places[at, best]), float(scores[at, best]))
 
 
-def _error(draw: Draw, place: int, taken: list[int], before: NDArray[np.float64], x: Any, examples: int) -> float:
-    """As `hpo_bench.tuning.race` has it."""
-    own = draw.seen[place, :examples].astype(float)
-    if not taken:
+def error_beside(
+    own: NDArray[np.float64], others: Sequence[NDArray[np.floating]], before: NDArray[np.float64], x: Any
+) -> float:
+    """The standard error that is told with a score, as `hpo_bench.tuning.race` has it.
+
+    Args:
+        own: Answers of a setting, of shape (m,).
+        others: Those of the settings before it, of the same examples.
+        before: Where these lie, of shape (n, d).
+        x: Where it lies.
+    """
+    if not len(others):
         return error_of_mean(own)
-    nearest = taken[int(((before - x) ** 2).sum(axis=1).argmin())]
-    return error_of_difference(own - draw.seen[nearest, :examples].astype(np.float64)) / 2**0.5
+    nearest = others[int(((before - x) ** 2).sum(axis=1).argmin())]
+    return error_of_difference(own - nearest) / 2**0.5

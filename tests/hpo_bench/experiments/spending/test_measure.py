@@ -6,54 +6,78 @@ import pytest
 from toys_of_spending import pool
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import experience, honesty, measure
+from hpo_bench.experiments.spending import experience, honesty, measure, overhead, replays, tables
 from hpo_bench.experiments.spending.fit import check, choice, fit
 from hpo_bench.experiments.spending.honesty import honest, world
-from hpo_bench.experiments.spending.page import write_page
+from hpo_bench.experiments.spending.page import Measured, write_page
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.tuning.planning.spending import LossModel
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two pools, and few plans of few trials."""
+    """Two pools, a third that is kept back, and few plans of few trials."""
     monkeypatch.setattr(measure, "dense", lambda: [pool(), pool(name="two/ta", seed=1)])
     monkeypatch.setattr(measure, "shipped", list)
-    monkeypatch.setattr(measure, "EXAMPLES", {"dense": (40, 160), "landscapes": ()})
-    monkeypatch.setattr(measure, "OPTIMIZERS", ("gp-bo", "random"))
-    monkeypatch.setattr(measure, "BUDGETS", (400,))
-    monkeypatch.setattr(measure, "SLOW_BUDGETS", ())
+    monkeypatch.setattr(measure, "kept_back", lambda _: [pool(name="three/ta", seed=2)])
+    monkeypatch.setattr(replays, "EXAMPLES", {"dense": (40, 160), "landscapes": ()})
+    monkeypatch.setattr(replays, "OPTIMIZERS", ("gp-bo", "random"))
+    monkeypatch.setattr(replays, "BUDGETS", (400,))
+    monkeypatch.setattr(tables, "BUDGETS", (400,))
+    monkeypatch.setattr(replays, "SLOW_BUDGETS", ())
     monkeypatch.setattr(measure, "MOST_SEEN", 400)
+    monkeypatch.setitem(replays.MOST, 2, 10)
     monkeypatch.setattr(measure, "STOPPED", (("dense", 2, 100, 1),))
     monkeypatch.setattr(measure, "BEGUN", (("dense", 2, 100, 1),))
-    monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "worlds": (60,)})
+    monkeypatch.setattr(measure, "HONEST", {"dense": (100,), "kept-back": (100,), "worlds": (60,)})
     monkeypatch.setattr(honesty, "TRIALS", (8,))
-    monkeypatch.setattr(measure, "TRIALS", (5, 8))
-    monkeypatch.setattr(measure, "GRIDS", {2: {"25-point grid": 5}, 3: {}})
+    monkeypatch.setattr(replays, "TRIALS", (5, 8))
+    monkeypatch.setattr(replays, "GRIDS", {2: {"25-point grid": 5}, 3: {}})
+    monkeypatch.setattr(overhead, "PLANS", ((2, 6),))
+    monkeypatch.setattr(overhead, "EXAMPLES", (100,))
 
 
 @pytest.mark.usefixtures("small")
 def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, plans, honest_rows, ended, begun, tuned = _all(tmp_path)
-    assert set(plans["budget"]) == {6400, 1280}
-    assert (plans["evaluations"] <= plans["budget"]).all()
-    assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(rows["plan"])
-    assert (rows["evaluations"] > 0).all()
-    assert (honest_rows["error"] > 0).all()
-    assert ended["settings"].between(5, 40).all()
-    text = write_page(rows, plans, honest_rows, ended, begun, tuned, folder=tmp_path).read_text(encoding="utf-8")
+    found = _all(tmp_path)
+    cost = found.compared.groupby(["source", "share"])["evaluations"].max()
+    assert cost["dense", 0] == cost["kept-back", 0] == 1600
+    assert (cost[:, 1] <= 1600).all()
+    assert (cost[:, 5] <= 320).all()
+    assert set(found.compared[found.compared["source"] == "kept-back"]["pair"]) == {"three"}
+    assert {"gp-bo", "random", "25-point grid", "Hyperband"} <= set(found.plans["plan"])
+    assert (found.plans["evaluations"] > 0).all()
+    assert (found.honest["error"] > 0).all()
+    assert set(found.honest["source"]) == {"recorded answers", "answers kept back", "simulation"}
+    assert found.ended["settings"].between(5, 10).all()
+    assert (found.timed["ask"] > 0).all()
+    text = write_page(found, folder=tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
+    assert "| half the study's loss at its cost | landscapes kept back, 2-D |" in text
     assert "| nan" not in text
+    assert "-0.00" not in text
     monkeypatch.setattr(measure, "dense", lambda: pytest.fail("replayed again"))
-    pd.testing.assert_frame_equal(rows, _all(tmp_path)[0])
+    again = _all(tmp_path)
+    pd.testing.assert_frame_equal(found.plans, again.plans)
+    pd.testing.assert_frame_equal(found.compared, again.compared)
 
 
-def _all(folder: Path) -> tuple[pd.DataFrame, ...]:
+@pytest.mark.usefixtures("small")
+def test_landscapes_kept_back_that_change_under_their_names_are_replayed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = measure.Measurement(tmp_path, draws=1).untouched()
+    monkeypatch.setattr(measure, "kept_back", lambda _: [pool(name="three/ta", seed=3)])
+    assert not first["loss"].equals(measure.Measurement(tmp_path, draws=1).untouched()["loss"])
+
+
+def _all(folder: Path) -> Measured:
     made = measure.Measurement(folder, draws=1)
     rows = made.run()
-    return rows, made.planned(rows), made.honest(), made.stopped(), made.begun(), made.really()
+    compared = pd.concat([made.planned(rows), made.untouched()], ignore_index=True)
+    return Measured(rows, compared, made.honest(), made.stopped(), made.begun(), made.really(), made.timed())
 
 
 @pytest.mark.usefixtures("small")

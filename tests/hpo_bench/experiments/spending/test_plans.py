@@ -39,7 +39,11 @@ def test_racers_keep_to_the_budget_and_find_something_good(plan) -> None:
     assert steps == list(plan.run(draws, budget))
     assert all(budget / 2 < step.evaluations <= budget for step in steps)
     for step in steps:
-        assert step.reported == pytest.approx(draws[step.draw].seen[step.place, : step.examples].mean())
+        seen = draws[step.draw].seen[step.place]
+        shared = seen[: step.examples].mean()
+        # With UCB-E every setting draws examples of its own.
+        error = 4 * float(seen.std()) / step.examples**0.5 if isinstance(plan, UcbE) else 1e-6
+        assert step.reported == pytest.approx(shared, abs=error)
     found = np.mean([draws[step.draw].truth[step.place] for step in steps])
     assert found > pool().worth.mean()
 

@@ -7,7 +7,7 @@ import pytest
 from toys_of_spending import pool
 
 from hpo_bench.errors import UsageError
-from hpo_bench.experiments.spending.pools import Draw, dense, shipped, sweeps
+from hpo_bench.experiments.spending.pools import Draw, dense, kept_back, shipped, sweeps
 from landscapes import catalogue
 
 
@@ -44,6 +44,14 @@ def test_what_ships_is_read(tmp_path: Path) -> None:
     # The VLM as it is stands in the dense grid, at (1, 0) of [0, 1.4] x [0, 1.4].
     place = grid.nearest(np.array([[1 / 1.4, 0.0]]))[0]
     np.testing.assert_array_equal(grid.base, grid.answers[place])
+
+
+def test_landscapes_over_the_wide_box_are_kept_back(tmp_path: Path) -> None:
+    shutil.copytree(catalogue.ROOT / "turkish-smollm2" / "ta", tmp_path / "turkish-smollm2" / "ta")
+    (one,) = kept_back(tmp_path)
+    assert (one.name, one.method, one.answers.shape) == ("turkish-smollm2/ta", "ta", (64, 2006))
+    assert list(shipped(tmp_path)) == []
+    assert "turkish-smollm2" in {one.pair for one in kept_back()}
 
 
 def _sweep() -> pd.DataFrame:

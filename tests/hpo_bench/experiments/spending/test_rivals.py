@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from toys_of_spending import pool
 
-from hpo_bench.experiments.spending import real
+from hpo_bench.experiments.spending import claims, real
+from hpo_bench.experiments.spending.claims import verdict
+from hpo_bench.experiments.spending.knowledge_gradient import KnowledgeGradient
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.experiments.spending.rivals import LowRankUcbE, Terminator
-from hpo_bench.experiments.spending.tables import coverage_words, real_table, real_words
+from hpo_bench.experiments.spending.tables import coverage_words, over_pairs, points, real_table, real_words
+from hpo_bench.statistics.intervals import of_mean
 
 
 def test_a_bandit_spends_its_budget_on_the_better_settings() -> None:
@@ -60,3 +63,39 @@ def test_low_cells_are_set_against_chance() -> None:
     assert "92.5% hold" in said
     assert "72 of 80, is what 9% of such tables" in said
     assert coverage_words(rows.assign(source="simulation")) == ""
+
+
+def test_a_knowledge_gradient_keeps_to_the_budget_and_is_the_same_every_time() -> None:
+    draw = Draw.of(pool(), 0)
+    plan = KnowledgeGradient(share=0.25, least=0.5, fantasies=4, restarts=2, raw=8, steps=5)
+    (step,) = plan.run([draw], 800)
+    assert 400 < step.evaluations <= 800
+    assert draw.truth[step.place] > np.median(draw.truth)
+    assert list(plan.run([draw], 800)) == [step]
+
+
+def _compared(study: float, whole: float, fifth: float) -> pd.DataFrame:
+    """Ten pairs that differ a little."""
+    return pd.DataFrame(
+        {"source": "dense", "dim": 2, "share": share, "pair": f"p{i}", "pool": f"p{i}/ta", "domain": "maths",
+         "loss": loss + 0.02 * (i % 3), "settings": 8, "examples": 100}
+        for share, loss in ((0, study), (1, whole), (5, fifth)) for i in range(10)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("losses", "verdicts"),
+    [((2.0, 0.8, 1.5), ["holds", "holds"]), ((2.0, 1.5, 2.5), ["does not hold", "does not hold"])],
+)
+def test_a_claim_is_judged_by_its_interval(losses: tuple[float, float, float], verdicts: list[str]) -> None:
+    found = list(claims._losses(_compared(*losses)))
+    assert [row[-1] for row in found] == verdicts
+    assert verdict(of_mean([-1.0, 0.0, 1.5]), -np.inf, 0.0) == "open"
+    assert verdict(of_mean([94.0, 95.0, 96.0]), 93.0, 97.0) == "open", "the interval is wider than the range"
+
+
+def test_what_rounds_to_nothing_has_no_sign() -> None:
+    assert points(-0.004) == "0.00"
+    assert points(-0.006) == "-0.01"
+    assert points(float("nan")) == "–"
+    assert over_pairs(pd.Series([-0.004, -0.004])) == "0.00 [0.00, 0.00]"

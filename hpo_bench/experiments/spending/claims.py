@@ -1,0 +1,200 @@
+"""What a way to spend a budget should do, and whether it does, with intervals over pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from hpo_bench.display.table import Row, TextTable
+from hpo_bench.experiments.spending.honesty import CROSS_FITTED
+from hpo_bench.experiments.spending.pools import DENSE, KEPT, SHIPPED, SWEEPS
+from hpo_bench.experiments.spending.real import STUDY
+from hpo_bench.experiments.spending.replays import MOST, SPLIT
+from hpo_bench.experiments.spending.stopping import DEFAULT
+from hpo_bench.experiments.spending.tables import by_pair, over_pairs, points
+from hpo_bench.statistics.examples import Z95
+from hpo_bench.statistics.intervals import Interval, of_mean
+
+HOLDS, FAILS, OPEN = "holds", "does not hold", "open"
+WITHIN = (93.0, 97.0)
+"""Per cent of intervals that should hold the truth."""
+LONGEST = 50.0
+"""Milliseconds that a proposal may take."""
+NAMES = {
+    DENSE: "fine grids",
+    SHIPPED: "landscapes that ship",
+    KEPT: "landscapes kept back",
+    SWEEPS: "sweeps of larger models",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """The study's protocol and the plans of its cost and a fifth of it, on the same pools.
+
+    Attributes:
+        source: Where the pools are from.
+        dim: Number of hyperparameters.
+        study: Recommendations of the study's protocol.
+        plans: Those of the plans, by the share of its cost that they may take: a whole, or a fifth.
+    """
+
+    source: str
+    dim: int
+    study: pd.DataFrame
+    plans: dict[int, pd.DataFrame]
+
+    @property
+    def name(self) -> str:
+        """What it is measured on."""
+        return f"{NAMES[self.source]}, {self.dim}-D"
+
+    def sentence(self, chosen: str) -> str:
+        """What both lose, and the difference, paired over pairs.
+
+        Args:
+            chosen: How the plan was chosen.
+        """
+        parts = []
+        for share, word in ((1, "at that cost"), (5, "at a fifth of it")):
+            here = self.plans[share]
+            usual = f"{here['settings'].median():.0f} settings on {here['examples'].median():.0f} examples"
+            more = over_pairs(by_pair(here) - by_pair(self.study))
+            parts.append(f"{word} ({usual}) {over_pairs(by_pair(here))}, a difference of {more}")
+        trials = MOST[self.dim]
+        return (
+            f"The study's protocol, {trials} settings on {SPLIT} examples and the highest score, costs "
+            f"{trials * SPLIT:,} evaluations and loses {over_pairs(by_pair(self.study))}; the plan, {chosen}, "
+            f"{', and '.join(parts)}."
+        )
+
+
+def besides(rows: pd.DataFrame) -> Iterator[Beside]:
+    """One for each source and number of hyperparameters.
+
+    Args:
+        rows: As `Measurement.planned` and `Measurement.untouched` give them.
+    """
+    for source in NAMES:
+        here = rows[rows["source"] == source]
+        for dim in sorted(here["dim"].unique()):
+            own = here[here["dim"] == dim]
+            shares = {share: own[own["share"] == share] for share in (0, 1, 5)}
+            if all(len(one) for one in shares.values()):
+                yield Beside(source, int(dim), shares[0], {1: shares[1], 5: shares[5]})
+
+
+def parts_table(rows: pd.DataFrame) -> TextTable:
+    """The same by domain and method, paired over pairs."""
+    found = []
+    for one in besides(rows):
+        study = one.study.assign(method=one.study["pool"].str.partition("/")[2].str.upper())
+        for (domain, method), own in study.groupby(["domain", "method"]):
+            plans = [plan[plan["pool"].isin(own["pool"])] for plan in one.plans.values()]
+            losses = by_pair(own)
+            figures = [f"{over_pairs(by_pair(plan) - losses)}" for plan in plans]
+            found.append(Row(f"{one.name}", (str(domain), str(method), str(len(losses)), over_pairs(losses), *figures)))
+    heads = ("on", "domain", "method", "pairs", "the study's loses", "the plan more, at its cost", "at a fifth of it")
+    return TextTable(heads, tuple(found), words=3)
+
+
+def pairs_table(rows: pd.DataFrame, source: str) -> TextTable:
+    """The same pair by pair, without intervals.
+
+    Args:
+        rows: As for `besides`.
+        source: Where the pools are from.
+    """
+    found = []
+    for one in besides(rows[rows["source"] == source]):
+        losses = pd.concat([by_pair(each) for each in (one.study, *one.plans.values())], axis=1)
+        found += [
+            Row(str(pair), (f"{one.dim}", *map(points, own)))
+            for pair, own in zip(losses.index, losses.to_numpy(float), strict=True)
+        ]
+    heads = ("pair", "hyperparameters", "the study's loses", "the plan, at its cost", "at a fifth of it")
+    return TextTable(heads, tuple(found))
+
+
+def claims_table(
+    compared: pd.DataFrame, honest: pd.DataFrame, ended: pd.DataFrame, tuned: pd.DataFrame, timed: pd.DataFrame
+) -> TextTable:
+    """Every claim, what is measured of it, and whether it holds.
+
+    Args:
+        compared: As `Measurement.planned` and `Measurement.untouched` give them, together.
+        honest: As `Measurement.honest` gives them.
+        ended: As `Measurement.stopped` gives them.
+        tuned: As `Measurement.really` gives them.
+        timed: As `Measurement.timed` gives them.
+    """
+    parts = [_losses(compared), _real(tuned), _covered(honest), _ended(ended), _timed(timed)]
+    killed = ("kill -9: trace as without it", "studies that are killed in tests", "equal, trial by trial", HOLDS)
+    rows = [*(row for part in parts for row in part), killed]
+    return TextTable(("claim", "on", "measured", "verdict"), tuple(Row(row[0], row[1:]) for row in rows), words=4)
+
+
+def verdict(found: Interval, low: float, high: float) -> str:
+    """Whether a figure lies in a range: its interval within it, beyond it, or neither."""
+    if found.low >= low and found.high <= high:
+        return HOLDS
+    return FAILS if found.low > high or found.high < low else OPEN
+
+
+Claim = tuple[str, str, str, str]
+
+
+def _losses(compared: pd.DataFrame) -> Iterator[Claim]:
+    for one in besides(compared):
+        study, whole, fifth = (by_pair(rows) for rows in (one.study, one.plans[1], one.plans[5]))
+        beyond = of_mean((whole - study / 2).dropna())
+        said = f"{points(whole.mean())} of {points(study.mean())}; above half by {_interval(beyond)}"
+        yield "half the study's loss at its cost", one.name, said, verdict(beyond, -np.inf, 0.0)
+        more = of_mean((fifth - study).dropna())
+        said = f"{points(fifth.mean())} beside {points(study.mean())}; more by {_interval(more)}"
+        yield "the study's loss at a fifth of its cost", one.name, said, verdict(more, -np.inf, 0.0)
+
+
+def _real(tuned: pd.DataFrame) -> Iterator[Claim]:
+    own = tuned[tuned["way"] == STUDY]
+    if own.empty:
+        return
+    gain = of_mean(-own.groupby(["pair", "method"])["more"].mean().groupby("pair").mean())
+    said = f"recommends {_interval(gain)} points better"
+    yield (
+        "better than the study's at its cost",
+        f"the real loop, {own['pair'].nunique()} pairs",
+        said,
+        verdict(gain, 0.0, np.inf),
+    )
+
+
+def _covered(honest: pd.DataFrame) -> Iterator[Claim]:
+    own = honest[honest["way"] == CROSS_FITTED]
+    for source, rows in own.groupby("source", sort=False):
+        held = rows.assign(holds=100.0 * (rows["miss"].abs() <= Z95 * rows["error"]))
+        share = of_mean(held.groupby("pair")["holds"].mean())
+        said = f"{share.value:.1f}% [{share.low:.1f}, {share.high:.1f}] of {len(rows):,}"
+        yield "intervals of cross-fitted scores hold 93 to 97%", str(source), said, verdict(share, *WITHIN)
+
+
+def _ended(ended: pd.DataFrame) -> Iterator[Claim]:
+    for (dim, examples), rows in ended[ended["threshold"] == DEFAULT].groupby(["dim", "examples"]):
+        own = rows.assign(share=100 * rows["settings"] / rows["budget"], more=rows["loss"] - rows["later"])
+        more = of_mean(by_pair(own, "more"))
+        said = f"spends {by_pair(own, 'share').mean():.0f}%, loses {_interval(more)} more"
+        where = f"{dim} hyperparameters, {examples} examples"
+        yield f"tune --until {DEFAULT:g} loses no more than that", where, said, verdict(more, -np.inf, DEFAULT)
+
+
+def _timed(timed: pd.DataFrame) -> Iterator[Claim]:
+    for until, word in ((False, "tune"), (True, "tune --until")):
+        each = timed["ask"] + timed["tell"] + (timed["gain"].fillna(0.0) if until else 0.0)
+        figure = f"{each.median():.0f} ms median, {each.quantile(0.95):.0f} 95%, {each.max():.0f} worst"
+        within = HOLDS if each.max() <= LONGEST else FAILS if each.median() > LONGEST else "holds but for the worst"
+        yield f"a proposal takes {LONGEST:.0f} ms at most", word, figure, within
+
+
+def _interval(found: Interval) -> str:
+    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]"
