@@ -48,8 +48,8 @@ class Pool:
 
     @property
     def method(self) -> str:
-        """What is merged by, or nothing for a sweep."""
-        return self.name.partition("/")[2]
+        """What is merged by, in whichever box, or nothing for a sweep."""
+        return self.name.partition("/")[2].removesuffix(SUFFIX)
 
     @property
     def dim(self) -> int:

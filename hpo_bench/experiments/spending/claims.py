@@ -15,6 +15,7 @@ from hpo_bench.experiments.spending.stopping import DEFAULT
 from hpo_bench.experiments.spending.tables import by_pair, over_pairs, points
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import Interval, of_mean
+from landscapes.suites.boxes import SUFFIX
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "open"
 WITHIN = (93.0, 97.0)
@@ -89,7 +90,7 @@ def parts_table(rows: pd.DataFrame) -> TextTable:
     """The same by domain and method, paired over pairs."""
     found = []
     for one in besides(rows):
-        study = one.study.assign(method=one.study["pool"].str.partition("/")[2].str.upper())
+        study = one.study.assign(method=one.study["pool"].str.partition("/")[2].str.removesuffix(SUFFIX).str.upper())
         for (domain, method), own in study.groupby(["domain", "method"]):
             plans = [plan[plan["pool"].isin(own["pool"])] for plan in one.plans.values()]
             losses = by_pair(own)
