@@ -128,8 +128,8 @@ OVERHEAD = """\
 ## What a proposal takes
 
 Milliseconds of one thread of a processor, by its own clock, in the plans that `tune` makes: asking GP-BO for a setting
-and telling it the result, and with `--until` looking ahead as well. The look ahead costs the number of settings cubed.
-Measured on one machine, on which others were at work.
+and telling it the result, and with `--until` looking ahead as well. Of three repetitions of each step the least counts:
+the machine had other work beside it.
 """
 HONEST = """\
 ## An honest score
