@@ -60,6 +60,18 @@ def fit(table: pd.DataFrame) -> LossModel:
     return LossModel(*(float(value) for value in found))
 
 
+def miss(model: LossModel, table: pd.DataFrame) -> float:
+    """Root of the mean squared error of the logarithm of mean losses over pairs.
+
+    Args:
+        model: Fitted to something else.
+        table: As of `cells`.
+    """
+    mean = table.groupby(["settings", "size"])["loss"].mean().clip(lower=1e-3).reset_index()
+    expected = _losses(model, mean["settings"].to_numpy(float), mean["size"].to_numpy(float))
+    return float(np.sqrt(np.square(np.log(expected / mean["loss"])).mean()))
+
+
 def choice(model: LossModel, table: pd.DataFrame, budget: int) -> tuple[int, int]:
     """Of the measured numbers of settings and examples that the budget buys, those the model expects to lose least."""
     pairs = table[["settings", "size"]].drop_duplicates()

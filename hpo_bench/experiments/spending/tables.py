@@ -9,13 +9,14 @@ from scipy.stats import binom
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED
 from hpo_bench.experiments.spending.experience import OWN
-from hpo_bench.experiments.spending.fit import cells, check, choice, fit
+from hpo_bench.experiments.spending.fit import cells, check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import CROSS_FITTED
 from hpo_bench.experiments.spending.real import PLAN, STUDY, STUDY_MEAN
 from hpo_bench.experiments.spending.replays import BUDGETS, SPLIT
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import of_mean
+from hpo_bench.tuning.planning.spending import LossModel, model_of
 
 
 def honesty_table(rows: pd.DataFrame) -> TextTable:
@@ -201,10 +202,7 @@ def model_words(rows: pd.DataFrame, *, dim: int) -> str:
     """The fitted model and how it does on what it was not fitted to."""
     table = cells(rows)
     model = fit(table)
-    words = [
-        f"Model in {dim}-D: expected loss = {model.search:.2f} exp((8 - settings) / {model.pace:.1f}) "
-        f"+ {model.luck:.2f} (examples / 400)^-1/2 points."
-    ]
+    words = [f"Model in {dim}-D: expected loss = {_formula(model)} points."]
     for by in ("pair", "domain"):
         if table[by].nunique() < 2:
             continue
@@ -215,7 +213,15 @@ def model_words(rows: pd.DataFrame, *, dim: int) -> str:
             + ", ".join(f"{found.chosen[b]:.2f} ({found.hindsight[b]:.2f})" for b in BUDGETS)
             + f" points at {', '.join(f'{b:,}' for b in BUDGETS)} evaluations (in brackets the best in hindsight)."
         )
+    used = model_of(dim)
+    words.append(
+        f"`tune` plans by {_formula(used)}, fitted earlier, which misses these by {100 * miss(used, table):.0f}%."
+    )
     return " ".join(words) + "\n"
+
+
+def _formula(model: LossModel) -> str:
+    return f"{model.search:.2f} exp((8 - settings) / {model.pace:.1f}) + {model.luck:.2f} (examples / 400)^-1/2"
 
 
 def swept(rows: pd.DataFrame) -> TextTable:

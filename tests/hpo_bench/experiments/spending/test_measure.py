@@ -7,7 +7,7 @@ from toys_of_spending import pool
 
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.spending import experience, honesty, measure, overhead, replays, tables
-from hpo_bench.experiments.spending.fit import check, choice, fit
+from hpo_bench.experiments.spending.fit import check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import honest, world
 from hpo_bench.experiments.spending.page import Measured, write_page
 from hpo_bench.experiments.spending.pools import Draw
@@ -105,6 +105,7 @@ def test_the_model_is_found_again() -> None:
     assert found.luck == pytest.approx(0.7, rel=0.1)
     assert choice(model, _table(model), 6400) == (16, 320)
     assert choice(LossModel(0.1, 2.0, 0.7), _table(model), 6400) == (8, 800)
+    assert miss(found, _table(model)) < 0.1 < miss(LossModel(0.4, 3.0, 1.4), _table(model))
     checked = check(_table(model), by="pair", budgets=(1600, 6400))
     assert checked.error < 0.1
     assert all(checked.chosen[b] >= checked.hindsight[b] for b in (1600, 6400))
