@@ -16,6 +16,7 @@ Examples:
   hpo-bench spending                          all plans; half an hour, interrupt it at any time
   hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
   hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
+  hpo-bench spending --kept-back landscapes   landscapes of your own, recorded with `--box wide`, beside the plan
   hpo-bench spending --real-loop ja-llama     and the real loop: three minutes a draw and method
 """
 
