@@ -10,6 +10,7 @@ from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.space import MergeSpace
@@ -187,7 +188,7 @@ class Race:
             if method != leader and gap > CRITICAL * error:
                 label, results = registry.label(method), self.arms[method].results
                 self.dropped[method] = (
-                    f"{label} dropped after {results} trials: its best is {gap:.3f} ± {error:.3f} behind that of "
+                    f"{label} dropped after {results} trials: its best is {gap:.3f} ± {Z95 * error:.3f} behind that of "
                     f"{registry.label(leader)}"
                 )
 

@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.trial import Trial
@@ -58,7 +59,7 @@ class LiveScreen:
         table.add_column("trial", justify="right", no_wrap=True)
         table.add_column("setting", no_wrap=True)
         kept = [f"kept (least {least:.3f})"] if (least := progress.least) is not None else []
-        for head in ("score", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
+        for head in ("score ± 95%", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
             table.add_column(head, justify="right", no_wrap=True)
         # In a narrow terminal this column gives way, as the only one that may be wrapped.
         table.add_column("")
@@ -79,7 +80,7 @@ class LineScreen:
 
     def __init__(self, console: Console, title: str) -> None:
         self._console = console
-        self._print(title)
+        self._print(f"{title}; scores ± half of their 95% intervals")
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +145,8 @@ def budget_line(progress: StudyProgress) -> str:
 
 
 def score(trial: Trial) -> str:
-    """`0.613 ± 0.017`; without the error where it is unknown."""
-    error = "" if trial.standard_error is None else f" ± {trial.standard_error:.3f}"
+    """`0.613 ± 0.033`, with half of its 95% interval; without where the error is unknown."""
+    error = "" if trial.standard_error is None else f" ± {Z95 * trial.standard_error:.3f}"
     return f"{trial.score:.3f}{error}"
 
 

@@ -17,6 +17,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -237,4 +238,4 @@ def _honest(result: TuningResult) -> Mapping[str, float]:
 
 
 def _with_error(score: float | None, error: float | None) -> str:
-    return f"{score:.3f}" if error is None else f"{score:.3f} ± {error:.3f}"
+    return f"{score:.3f}" if error is None else f"{score:.3f} ± {Z95 * error:.3f} (95%)"

@@ -73,10 +73,10 @@ def sentences(result: TuningResult) -> Sequence[str]:
     if (base := next((line for line in others if line.name == "base VLM"), None)) is not None:
         on = "cross-fitted" if result.cross_fitted else "on the others"
         shown = "" if base.gap[0] > 0 else " So a gain is not shown; keeping the VLM as it is risks nothing."
+        curse = "; the difference is winner's curse and luck" if base.behind_validation > base.behind else ""
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}; the difference is winner's curse and luck."
-            f"{shown}"
+            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}{curse}.{shown}"
         )
     if result.ahead is not None:
         told.append(

@@ -12,6 +12,7 @@ from tuning_toys import InlinePool, Silent, config, success
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError
+from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
@@ -267,6 +268,10 @@ def test_no_error_text_ends_the_tuner_or_floods_the_terminal(tmp_path: Path, tex
         assert (tmp_path / str(terminal) / trials[1].log).stat().st_size < 300_000
         printed = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
         assert "[/pair] tuned" in printed
+        best, error = trials[0].score, trials[0].standard_error
+        assert best is not None
+        assert error is not None
+        assert f"{best:.3f} ± {Z95 * error:.3f}" in printed, "half of its 95% interval"
         assert "\x1b[2J" not in printed
         assert len(printed) < 20_000
 
