@@ -17,6 +17,10 @@ class MergeError(HpoBenchError):
     """Checkpoints cannot be merged."""
 
 
+class MethodError(MergeError):
+    """A merge method does not do what every one must: a fault in its code, whatever the checkpoints."""
+
+
 class NotFiniteError(MergeError):
     """A checkpoint holds weights that are NaN or infinite."""
 
@@ -31,7 +35,7 @@ class EvaluationError(HpoBenchError):
     Args:
         message: What went wrong.
         kind: The sort of failure, for tables and advice: out-of-memory, nan-logits, raised, timeout, nonsense, judge,
-            endless, money, merge, stale or worker-died.
+            endless, money, merge, method, stale or worker-died.
 
     Attributes:
         kind: The same.

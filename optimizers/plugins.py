@@ -145,7 +145,9 @@ def imported(address: str, *folders: Path) -> Any:
         raise AddressError(f"an address is a module, a colon and a name; {give}")
     try:
         module = import_module(name)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # it is there, and something that it imports is not
         ours = [path.stem for folder in folders for path in sorted(folder.glob("*.py"))] if error.name == name else []
         raise AddressError(f"{error}; {_did_you_mean(name, ours)}{give}") from error
     try:
@@ -155,6 +157,12 @@ def imported(address: str, *folders: Path) -> Any:
         raise AddressError(
             f"module {name!r} has no attribute {attribute!r}; {_did_you_mean(attribute, named)}{give}"
         ) from None
+
+
+def named(found: object) -> str:
+    """What to call a class or function that was given itself, as its address."""
+    address = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    return ":".join(address) if all(isinstance(one, str) for one in address) else repr(found)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -170,7 +170,8 @@ class Plan:
                 raise UsageError(f"{what} {twice[0]} is given twice")
         labels = Counter(contender.label for contender in self.contenders)
         if twice := [label for label, count in labels.items() if count > 1]:
-            raise UsageError(f"two optimizers are labelled {twice[0]!r}; give one another `label`")
+            which = " and ".join(one.identity for one in self.contenders if one.label == twice[0])
+            raise UsageError(f"{which} are both labelled {twice[0]!r}; give one another `label`")
         if self.start not in STARTS:
             raise UsageError(f"runs start at {', '.join(STARTS)}, not at {self.start!r}")
         if self.noisy and (unknown := [ls.name for ls in self.landscapes if not np.isfinite(ls.noise)]):

@@ -5,18 +5,21 @@ AssertionError that says what was wrong.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from hpo_bench.errors import MethodError
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import COEFFICIENTS, MergeMethod
+from hpo_bench.merging.methods.calling import merged_by
 from hpo_bench.merging.methods.vectors import TaskVectors
 from optimizers.conformance import ConformanceError
+from optimizers.plugins import named
 
 Kind = type[MergeMethod]
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -30,38 +33,46 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "model.layers.0.nothing": (0,),
     "lm_head.weight": (24, 8),
 }
-"""Tensors of every shape that a checkpoint may hold."""
+"""Tensors of every shape that a checkpoint may hold, scalars and empty ones too."""
 NEAR = 1e-5
-
-
-def weights_keep_names_shapes_and_type(kind: Kind) -> None:
-    """The merge has the base's names and shapes, in float32, whatever the base is stored in."""
-    for dtype in (torch.float32, torch.bfloat16):
-        vectors = _vectors(dtype)
-        merged = _middle(kind).merge(vectors)
-        if odd := sorted(set(merged) ^ set(vectors.base)):
-            raise ConformanceError(f"the merge {'lacks' if odd[0] in vectors.base else 'has a superfluous'} {odd[0]}")
-        for name, tensor in merged.items():
-            if tensor.shape != vectors.base[name].shape:
-                raise ConformanceError(f"{name} has shape {(*tensor.shape,)}, and the base's {(*SHAPES[name],)}")
-            if tensor.dtype != torch.float32:
-                raise ConformanceError(f"{name} is merged in {tensor.dtype} from a base in {dtype}, not in float32")
-            if not tensor.isfinite().all():
-                raise ConformanceError(f"{name} is merged into numbers that are not finite")
+CORNERS = 64
+"""At most so many corners of the ranges are tried."""
 
 
 def inputs_stay_as_they_are(kind: Kind) -> None:
     """Base and task vectors are read and not written, and the merge is no view of them."""
     vectors = _vectors()
     before = {role: _copied(getattr(vectors, role)) for role in ("base", "vlm", "expert")}
-    merged = _middle(kind).merge(vectors)
-    for changed in ("merging", "a change of the merge"):
+    merged = _merged(_middle(kind), vectors)
+    for changed in ("the merge wrote", "a change of the merge writes"):
         for role, kept in before.items():
             for name, tensor in getattr(vectors, role).items():
                 if not torch.equal(tensor, kept[name]):
-                    raise ConformanceError(f"{changed} changed {role}'s {name}; take a copy")
+                    raise ConformanceError(f"{changed} into {role}'s {name}, which it may only read; take a copy")
         for tensor in merged.values():
-            tensor += 1
+            if tensor.is_floating_point():
+                tensor += 1
+
+
+def weights_keep_names_shapes_and_type(kind: Kind) -> None:
+    """The merge has the base's names and shapes, in float32, as base and task vectors are given."""
+    for name, tensor in _merged(_middle(kind), _vectors()).items():
+        if tensor.dtype != torch.float32:
+            raise ConformanceError(
+                f"{name} is merged in {tensor.dtype}, and base and task vectors are float32: return float32 too"
+            )
+
+
+def weights_are_finite(kind: Kind) -> None:
+    """The merge is of finite numbers inside the ranges and at every corner of them."""
+    ends = [[(one.name, end) for end in (one.low, one.high)] for one in kind.hyperparameters]
+    for values in (_between(kind), *map(dict, islice(product(*ends), CORNERS))):
+        for name, tensor in _merged(_bound(kind, values), _vectors()).items():
+            if not tensor.isfinite().all():
+                where = ", ".join(f"{one} {value:g}" for one, value in values.items())
+                raise ConformanceError(
+                    f"{name} is merged into numbers that are not finite{f', at {where}' * bool(where)}"
+                )
 
 
 def merging_again_gives_the_same_bits(kind: Kind) -> None:
@@ -71,7 +82,7 @@ def merging_again_gives_the_same_bits(kind: Kind) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             state = torch.get_rng_state()
-            found.append(_middle(kind).merge(vectors))
+            found.append(_merged(_middle(kind), vectors))
             if not torch.equal(torch.get_rng_state(), state):
                 raise ConformanceError("merging draws from torch's global generator; make one of a seed of its own")
     for name, tensor in found[0].items():
@@ -89,7 +100,7 @@ def hyperparameters_make_sense(kind: Kind) -> None:
             raise ConformanceError(f"{one.name} {odd[0]:g} is offered, but it must be {one.allowed}")
         if list(one.levels) != sorted({*one.levels}) or len(one.levels) < 2:
             raise ConformanceError(f"levels of {one.name} must ascend, at least two of them: {one.levels}")
-        ends = [_bound(kind, {**_between(kind), one.name: end}).merge(_vectors()) for end in (one.low, one.high)]
+        ends = [_merged(_bound(kind, {**_between(kind), one.name: end}), _vectors()) for end in (one.low, one.high)]
         if all(torch.equal(tensor, ends[1][name]) for name, tensor in ends[0].items()):
             raise ConformanceError(f"{one.name} makes no difference: {one.low:g} merges as {one.high:g} does")
 
@@ -110,7 +121,7 @@ def promised_parents_are_given_back(kind: Kind) -> None:
                 continue
             if parent not in whole:
                 raise ConformanceError(f"parent() is base, vlm, expert or None, not {parent!r}")
-            merged = method.merge(vectors)
+            merged = _merged(method, vectors)
             for name, tensor in whole[parent].items():
                 if not torch.allclose(merged[name], tensor, atol=NEAR):
                     raise ConformanceError(f"at {values} parent() promises the {parent}, and {name} is another")
@@ -134,10 +145,10 @@ def tensors_stand_alone_where_it_says_so(kind: Kind) -> None:
     if not kind.by_tensor:
         return
     vectors, method = _vectors(), _middle(kind)
-    together = method.merge(vectors)
+    together = _merged(method, vectors)
     for name in SHAPES:
         one = TaskVectors(*({name: getattr(vectors, role)[name]} for role in ("base", "vlm", "expert")))
-        if not torch.allclose(method.merge(one)[name], together[name], atol=NEAR):
+        if not torch.allclose(_merged(method, one)[name], together[name], atol=NEAR):
             raise ConformanceError(f"by_tensor is said, and {name} is merged otherwise alone than among others")
 
 
@@ -157,8 +168,11 @@ def engine_merges_as_the_formula(kind: Kind) -> None:
     exact = TaskVectors.of(loaded)
     for values in (_between(kind), {one.name: one.high for one in kind.hyperparameters}):
         method = _bound(kind, values, names)
-        first = engine.write(method)
-        expected, found = method.merge(exact), _copied(loaded.read_language())
+        try:
+            first = engine.write(method)
+        except MethodError as error:
+            raise ConformanceError(str(error)) from error
+        expected, found = _merged(method, exact), _copied(loaded.read_language())
         for name in names:
             if not torch.allclose(found[name], expected[name], atol=NEAR):
                 raise ConformanceError(f"the engine's {name} is another than the formula's")
@@ -167,8 +181,9 @@ def engine_merges_as_the_formula(kind: Kind) -> None:
 
 
 CHECKS: tuple[Callable[[Kind], None], ...] = (
-    weights_keep_names_shapes_and_type,
     inputs_stay_as_they_are,
+    weights_keep_names_shapes_and_type,
+    weights_are_finite,
     merging_again_gives_the_same_bits,
     hyperparameters_make_sense,
     promised_parents_are_given_back,
@@ -188,7 +203,7 @@ def check_merge_method(method: Kind | str) -> None:
         ConformanceError: If it does not conform; the message says in what.
         UsageError: If it is no merge method.
     """
-    kind = registry.get(method) if isinstance(method, str) else registry.check(method, method.__qualname__)
+    kind = registry.get(method) if isinstance(method, str) else registry.check(method, named(method))
     for check in CHECKS:
         check(kind)
 
@@ -203,14 +218,20 @@ class _Live:
         return self._tensors
 
 
-def _vectors(dtype: torch.dtype = torch.float32) -> TaskVectors:
+def _merged(method: MergeMethod, vectors: TaskVectors) -> Mapping[str, Tensor]:
+    try:
+        return merged_by(method, vectors)
+    except MethodError as error:
+        raise ConformanceError(str(error)) from error
+
+
+def _vectors() -> TaskVectors:
     generator = torch.Generator().manual_seed(0)
 
     def drawn(scale: float) -> dict[str, Tensor]:
         return {name: scale * torch.randn(shape, generator=generator) for name, shape in SHAPES.items()}
 
-    base = {name: tensor.to(dtype) for name, tensor in drawn(1.0).items()}
-    return TaskVectors(base, drawn(0.2), drawn(0.3))
+    return TaskVectors(drawn(1.0), drawn(0.2), drawn(0.3))
 
 
 def _statistics(kind: Kind, names: Iterable[str]) -> dict[str, dict[str, Tensor]]:

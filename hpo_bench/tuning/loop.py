@@ -29,6 +29,7 @@ ADVICE: Mapping[str, str] = {
     "--coefficients",
     "money": "the judge's money limit is reached: raise `max_dollars` in the evaluation section of pair.yaml",
     "merge": "the pair cannot be merged: run it through a single setting, and see the log",
+    "method": "the merge method has an error: mend it, and see that `hpo_bench.testing.check_merge_method` passes",
     "stale": "answers are not those of the merged weights: see in the log what the evaluator keeps from one merge "
     "to the next",
     "worker-died": "workers die: the machine may be short of memory (see its kernel log), or a library crashes",
@@ -206,12 +207,21 @@ class Tuner:
         self._count(trial)
 
     def _count(self, trial: Trial) -> None:
+        if trial.kind == "method" and not self._merged(trial.setting.method):
+            raise TuningError(
+                f"{trial.setting.label} cannot merge at {describe(trial.setting)}: {trial.reason}; "
+                f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
+            )
         self._streak = self._streak + 1 if trial.state == "failed" else 0
         if self._streak >= self._patience:
             raise TuningError(
                 f"{self._streak} trials in a row failed, the last at {describe(trial.setting)}: {trial.reason}; "
                 f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
             )
+
+    def _merged(self, method: str) -> bool:
+        """Whether a method has merged anything yet: one whose code never does will not the next time."""
+        return any(one.setting.method == method and one.state == "complete" for one in self.progress.trials.values())
 
     def _say(self, message: str) -> None:
         self.progress.news.append(message)

@@ -1,13 +1,15 @@
 """Re-merging in place: base, VLM and expert stay in memory, and a new setting is one pass over them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.display.words import some
+from hpo_bench.errors import MergeError, MethodError, UsageError
 from hpo_bench.merging.arithmetic import Masks, Mode
 from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.engine import mergekit
@@ -17,8 +19,9 @@ from hpo_bench.merging.engine.slabs import Slab, cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import masks as counter
 from hpo_bench.merging.methods.base import MergeMethod, Parent, Statistics
+from hpo_bench.merging.methods.calling import merged_by
 from hpo_bench.merging.methods.recipe import Kernel, Line, Operands, Recipe
-from hpo_bench.merging.methods.vectors import TaskVectors, Weights, check_same
+from hpo_bench.merging.methods.vectors import TaskVectors, Weights
 from hpo_bench.merging.setting import MergeSetting
 
 # Elements a line. In eager arithmetic its temporaries stay in a core's cache, and yet it is long beside what an
@@ -92,6 +95,8 @@ class Resident:
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._identity = _identity(loaded)
         self._settled: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._lent = {f"the {role}'s {names}": tensor for names, role, tensor in self._all_lent()}
+        self._spoilt = ""
 
     @torch.no_grad()
     def merge(self, setting: MergeSetting) -> str:
@@ -111,13 +116,19 @@ class Resident:
 
     @torch.no_grad()
     def write(self, method: MergeMethod) -> str:
-        """Write what a method merges, at the hyperparameters and with the statistics that it has; else as `merge`."""
-        if parent := method.parent():
-            return self._copy(parent)
-        if recipe := method.recipe(self):
-            return self._apply(recipe)
-        self._merge_by_formula(method)
-        return self.fingerprint()
+        """Write what a method merges, at the hyperparameters and with the statistics that it has; else as `merge`.
+
+        Raises:
+            MethodError: If the method raises anything, returns what is no merge, or writes into what it may only read.
+                After the latter every merge is refused: it would not be of the models that were loaded.
+        """
+        with self._only_read(method):
+            if parent := method.parent():
+                return self._copy(parent)
+            if recipe := method.recipe(self):
+                return self._apply(recipe)
+            self._merge_by_formula(method)
+            return self.fingerprint()
 
     @torch.no_grad()
     def fingerprint(self) -> str:
@@ -198,12 +209,34 @@ class Resident:
     def _merge_by_formula(self, method: MergeMethod) -> None:
         pair, state = self._loaded, self._loaded.vlm.state_dict()
         for names in [[name] for name in pair.base] if method.by_tensor else [list(pair.base)]:
-            vectors = TaskVectors.of(pair, names)
-            merged = method.merge(vectors)
-            check_same(vectors.base, merged, f"what {method.label} merges")
+            merged = merged_by(method, TaskVectors.of(pair, names))
             live = {theirs: state[ours] for ours, theirs in pair.names.items()}
             for name in names:
                 live[name].copy_(merged[name])
+
+    @contextmanager
+    def _only_read(self, method: MergeMethod) -> Iterator[None]:
+        """Notice, at the end of the block, that a kernel or a formula wrote into what later merges need as it was."""
+        if self._spoilt:
+            raise MethodError(f"{self._spoilt}; no merge after that is of these models")
+        before = {what: _writes(tensor) for what, tensor in self._lent.items()}
+        try:
+            yield
+        finally:
+            written = next((what for what, tensor in self._lent.items() if _writes(tensor) != before[what]), None)
+            self._spoilt = f"{method.label} wrote into {written}, which it may only read" if written else ""
+        if self._spoilt:
+            raise MethodError(f"{self._spoilt}; let it work on a copy")
+
+    def _all_lent(self) -> Iterator[tuple[str, str, Tensor]]:
+        """What methods are shown: names, whose it is, and the tensor."""
+        for slab in self._slabs:
+            for role in ("base", "vlm", "expert"):
+                yield some(slab.names), role, getattr(slab, role)
+        for of, both in self._statistics.items():
+            for role, weights in zip(("vlm", "expert"), both, strict=True):
+                for name, tensor in weights.items():
+                    yield f"{of} of {name}", role, tensor
 
     def _apply(self, recipe: Recipe) -> str:
         """Add what a kernel gives to the base, line by line, and fingerprint each line while it is at hand."""
@@ -254,6 +287,11 @@ class Resident:
                 merged = mergekit.merge_tensor(*sources, setting)  # of what is still too, whose masks are drawn as well
                 if name not in still:
                     live[name].copy_(merged)
+
+
+def _writes(tensor: Tensor) -> int:
+    """How often somebody wrote into a tensor, or into a view of it."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _eager(kernel: Kernel) -> Callable[..., None]:

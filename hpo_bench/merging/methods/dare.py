@@ -61,10 +61,10 @@ class Dare(MergeMethod):
     def merge(self, vectors: TaskVectors) -> dict[str, Tensor]:
         """Base plus both weighted, sparsified task vectors."""
         vlm, expert = {}, {}
-        for name, base in vectors.base.items():
-            keep_vlm, keep_expert = masks.masks(base.shape, seed=self.seed, name=name, density=self.density)
-            vlm[name] = self._sparsified(vectors.vlm[name], keep_vlm.to(base.device))
-            expert[name] = self._sparsified(vectors.expert[name], keep_expert.to(base.device))
+        for name, change in vectors.vlm.items():
+            keep_vlm, keep_expert = masks.masks(change.shape, seed=self.seed, name=name, density=self.density)
+            vlm[name] = self._sparsified(change, keep_vlm.to(change.device))
+            expert[name] = self._sparsified(vectors.expert[name], keep_expert.to(change.device))
         return linear_combination(TaskVectors(vectors.base, vlm, expert), self.vl_weight, self.exp_weight)
 
     def parent(self) -> Parent | None:

@@ -42,8 +42,8 @@ class Fisher(MergeMethod):
             MergeError: If the statistics are of other models, not finite, or all zero.
         """
         for role, fisher in (("VLM", self.vlm), ("expert", self.expert)):
-            check_same(vectors.base, fisher, f"the {role}'s Fisher information")
-        size = sum(tensor.numel() for tensor in vectors.base.values())
+            check_same(vectors.vlm, fisher, f"the {role}'s Fisher information")
+        size = sum(tensor.numel() for tensor in vectors.vlm.values())
         vlm, expert = ((squared_norm(fisher) / size) ** 0.5 for fisher in (self.vlm, self.expert))
         if not (0 < vlm < float("inf") and 0 < expert < float("inf")):
             raise MergeError("Fisher information is zero or not finite: the calibration answers move no weight")

@@ -4,7 +4,7 @@ import inspect
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods.base import Hyperparameter, MergeMethod
-from optimizers.plugins import Registry
+from optimizers.plugins import Registry, named
 
 _HERE = "hpo_bench.merging.methods"
 
@@ -23,15 +23,30 @@ def check(candidate: object, address: str) -> type[MergeMethod]:
         raise UsageError(f"{address} is no subclass of hpo_bench.MergeMethod")
     if missing := [what for what in ("name", "label") if not isinstance(getattr(candidate, what, None), str)]:
         raise UsageError(f"{address} lacks {' and '.join(missing)}")
+    own = named(candidate)
+    if REGISTRY.built_in.get(candidate.name, own) != own:
+        raise UsageError(f"{address} is called {candidate.name!r}, as a built-in method is; give it another `name`")
     if inspect.isabstract(candidate):
         raise UsageError(f"{address} does not say how it merges: write its method merge")
     known = candidate.hyperparameters
     if not (isinstance(known, tuple) and all(isinstance(one, Hyperparameter) for one in known)):
         raise UsageError(f"{address}: hyperparameters must be a tuple of Hyperparameter, not {known!r}")
+    given = [one.name for one in known] + ["vlm", "expert"] * (candidate.needs is not None)
+    arguments = inspect.signature(candidate)
     try:
-        inspect.signature(candidate).bind_partial(**dict.fromkeys(one.name for one in known))
+        arguments.bind_partial(**dict.fromkeys(given))
     except TypeError as error:
         raise UsageError(f"{address}: its hyperparameters must be arguments of the class: {error}") from error
+    try:
+        arguments.bind(**dict.fromkeys(given))
+    except TypeError as error:
+        raise UsageError(
+            f"{address}: {error}, which is none of its hyperparameters: declare it as one, or give it a default"
+        ) from error
+    try:
+        inspect.signature(candidate.merge).bind(None, None)
+    except TypeError as error:
+        raise UsageError(f"{address}: its merge takes the task vectors alone: `def merge(self, vectors)`") from error
     return candidate
 
 

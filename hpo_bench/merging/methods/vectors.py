@@ -1,6 +1,6 @@
 """Task vectors, and the arithmetic that several merge methods share."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,41 @@ Weights = Mapping[str, Tensor]
 """Tensors by language model name."""
 
 
+class Copies(Mapping[str, Tensor]):
+    """Copies in float32 of tensors that others need as they are, each made and kept when it is first asked for.
+
+    Whoever writes into them harms nobody, and whoever asks for none pays for none.
+
+    Args:
+        lent: What is copied.
+    """
+
+    def __init__(self, lent: Weights) -> None:
+        self.lent = lent
+        self._made: dict[str, Tensor] = {}
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._made:
+            self._made[name] = self.lent[name].to(torch.float32, copy=True)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lent)
+
+    def __len__(self) -> int:
+        return len(self.lent)
+
+    def read(self, name: str) -> Tensor:
+        """The same tensor in float32, to be read and not written, for which none is copied."""
+        return self._made[name] if name in self._made else self.lent[name].float()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class TaskVectors:
     """What fine-tuning changed, in the VLM's language model and in the expert: weights minus base (Ilharco, 2023).
 
     Attributes:
-        base: Weights of the common base.
+        base: Weights of the common base, in float32.
         vlm: The VLM's task vector, in float32, with the base's names and shapes.
         expert: The expert's task vector, likewise.
 
@@ -36,11 +65,12 @@ class TaskVectors:
 
     def __post_init__(self) -> None:
         for role in ("vlm", "expert"):
-            check_same(self.base, getattr(self, role), f"the {role}'s task vector")
+            base = self.base.lent if isinstance(self.base, Copies) else self.base
+            check_same(base, getattr(self, role), f"the {role}'s task vector")
 
     @classmethod
     def of(cls, loaded: "LoadedPair", names: Iterable[str] | None = None) -> "TaskVectors":
-        """Both differences of a loaded pair, in float32.
+        """The base and both differences of a loaded pair, in float32, all of which are this object's own.
 
         Args:
             loaded: The pair.
@@ -57,11 +87,12 @@ class TaskVectors:
             {name: model[name].float() - base.float() for name, base in bases.items()}
             for model in (loaded.tuned, loaded.expert)
         )
-        return cls(bases, vlm, expert)
+        return cls(Copies(bases), vlm, expert)
 
     def added(self, name: str, change: Tensor) -> Tensor:
         """The base's tensor of that name plus a change, in float32."""
-        return self.base[name].float() + change
+        base = self.base.read(name) if isinstance(self.base, Copies) else self.base[name].float()
+        return base + change
 
     def mean(self, name: str) -> Tensor:
         """The average of both task vectors in one tensor: what methods for linear layers do with everything else."""
@@ -73,7 +104,7 @@ class TaskVectors:
 
         The embedding is a table and no layer; a head that is tied to it is not among the merged tensors.
         """
-        return tuple(name for name, tensor in self.base.items() if tensor.ndim == 2 and kind_of(name) != "embeddings")
+        return tuple(name for name, tensor in self.vlm.items() if tensor.ndim == 2 and kind_of(name) != "embeddings")
 
 
 def linear_combination(vectors: TaskVectors, vl_weight: float, exp_weight: float) -> dict[str, Tensor]:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 import torch
 
-from hpo_bench.errors import EvaluationError, MergeError
+from hpo_bench.errors import EvaluationError, MergeError, MethodError
 from hpo_bench.evaluation.base import Batched, Evaluator, Following, asked
 from hpo_bench.evaluation.examples import SPLITS, check_sides
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
@@ -140,7 +140,7 @@ def failure_of(error: BaseException) -> Failure:
     elif isinstance(error, EvaluationError):
         kind = error.kind
     else:
-        kind = "merge" if isinstance(error, MergeError) else "raised"
+        kind = "method" if isinstance(error, MethodError) else "merge" if isinstance(error, MergeError) else "raised"
     first = next((line for line in str(error).splitlines() if line.strip()), "no message")
     named = first if isinstance(error, EvaluationError | MergeError) else f"{type(error).__name__}: {first}"
     return Failure(kind, named, "".join(traceback.format_exception(error)))

@@ -10,6 +10,7 @@ import torch
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter, MergeMethod
+from hpo_bench.merging.methods.recipe import Recipe
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.testing import ConformanceError, check_merge_method
 
@@ -104,18 +105,66 @@ class OutOfRange(Sound):
     hyperparameters = (*COEFFICIENTS[:1], Hyperparameter(name="exp_weight", low=0.0, high=1.4, at_most=1.0))
 
 
+class WritingBase(Sound):
+    def merge(self, vectors):
+        for name, tensor in vectors.base.items():
+            tensor += self.vl_weight * vectors.vlm[name] + self.exp_weight * vectors.expert[name]
+        return vectors.base
+
+
+class NotAtZero(Sound):
+    def merge(self, vectors):
+        return {name: tensor / self.vl_weight * self.vl_weight for name, tensor in super().merge(vectors).items()}
+
+
+class Returning(Sound):
+    def merge(self, vectors):
+        return None
+
+
+class OneTensor(Sound):
+    def merge(self, vectors):
+        return super().merge(vectors)["lm_head.weight"]
+
+
+class AsNumpy(Sound):
+    def merge(self, vectors):
+        return {name: tensor.numpy() for name, tensor in super().merge(vectors).items()}
+
+
+class Raising(Sound):
+    def merge(self, vectors):
+        return super().merge(vectors)["no such name"]
+
+
+class WritingKernel(Sound):
+    def recipe(self, _engine):
+        def kernel(base, vlm, expert, *, into=None):
+            base *= 2
+            return self.vl_weight * (vlm - base) + self.exp_weight * (expert - base)
+
+        return Recipe(kernel, lambda _line: ())
+
+
 MUTANTS = {
     Deaf: "exp_weight makes no difference",
-    Halved: "merged in torch.float16",
-    Flat: "has shape",
-    Forgetful: "the merge lacks",
-    Writing: "merging changed vlm's",
-    Lending: "a change of the merge changed expert's",
+    Halved: "merged in torch.float16, and base and task vectors are float32",
+    Flat: r"in shape \(192,\), and the base's is \(24, 8\)$",
+    Forgetful: "the merge of Sound lacks",
+    Writing: "the merge wrote into vlm's .*, which it may only read",
+    Lending: "a change of the merge writes into expert's",
     Drawing: "torch's global generator",
     Swallowing: "NaN in vlm's",
     Boasting: r"parent\(\) promises the vlm",
     Nearsighted: "by_tensor is said",
     OtherInPlace: "the engine's .* is another than the formula's",
+    WritingBase: "the merge wrote into base's .*, which it may only read",
+    NotAtZero: "numbers that are not finite, at vl_weight 0, exp_weight 0",
+    Returning: "the merge of Sound returns None, which is no dict; end it with `return merged`",
+    OneTensor: "returns a torch.Tensor, which is no dict",
+    AsNumpy: "has a numpy.ndarray as .*, which is no torch.Tensor",
+    Raising: r"the merge of Sound raised KeyError: 'no such name' \(test_conformance.py, line \d+\)",
+    WritingKernel: "Sound wrote into the base's .*, which it may only read; let it work on a copy",
     OutOfRange: "exp_weight 1.4 is offered",
 }
 
@@ -145,6 +194,34 @@ class Silent(MergeMethod):
 def test_what_is_no_method_is_refused(address: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         registry.get(address)
+
+
+class AskingForThree(Sound):
+    def merge(self, base, vlm, expert):
+        return base
+
+
+@dataclass(frozen=True)
+class Undeclared(Sound):
+    clip: float
+
+
+class Impostor(Sound):
+    name = "ta"
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (AskingForThree, r"AskingForThree: its merge takes the task vectors alone: `def merge\(self, vectors\)`"),
+        (Undeclared, "missing a required argument: 'clip', which is none of its hyperparameters: declare it as one"),
+        (Impostor, "Impostor is called 'ta', as a built-in method is; give it another `name`"),
+        (lambda vectors: vectors, "is no subclass of hpo_bench.MergeMethod"),
+    ],
+)
+def test_a_class_that_could_not_be_used_is_refused(method: type[MergeMethod], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        check_merge_method(method)
 
 
 def test_a_method_without_a_formula_is_refused() -> None:

@@ -326,3 +326,12 @@ def test_methods_race_and_the_worst_is_dropped(tmp_path: Path) -> None:
     with pytest.raises(KillError):
         tune(tmp_path / "cut", InlinePool(run=run), trials=36, study=study)
     assert traces(tune(tmp_path / "cut", InlinePool(), trials=36)[1]) == traces(trials)
+
+
+def test_a_method_that_cannot_merge_ends_the_study_at_its_first_trial(tmp_path: Path) -> None:
+    pool = InlinePool(run=failing({"trial 0": "method"}))
+    with pytest.raises(TuningError, match=r"Task Arithmetic cannot merge at ta .*: on purpose; the merge method"):
+        tune(tmp_path, pool, patience=5)
+    assert len(pool.jobs) == 1
+    _, trials = tune(tmp_path, InlinePool(run=failing({"trial 3": "method"})), trials=6, patience=5)
+    assert [trial.state for trial in trials].count("failed") == 2, "one that merged before fails like any other trial"

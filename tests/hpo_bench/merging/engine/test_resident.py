@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.errors import MergeError, MethodError, UsageError
 from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine import fingerprint, mergekit
 from hpo_bench.merging.engine.fingerprint import hash_rows
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.methods.ties import Ties
 from hpo_bench.merging.methods.vectors import TaskVectors
@@ -239,3 +240,55 @@ def test_another_shape_is_refused(loaded: LoadedPair) -> None:
     expert = {**loaded.expert, "lm_head.weight": loaded.expert["lm_head.weight"][1:]}
     with pytest.raises(MergeError, match=r"lm_head.weight: shape .* in the expert"):
         Resident(replace(loaded, expert=expert))
+
+
+class Writes(MergeMethod):
+    """Task Arithmetic, written into whatever it is given."""
+
+    name, label = "writes", "Writes"
+
+    def __init__(self, of: str) -> None:
+        self.of = of
+
+    def merge(self, vectors):
+        given = getattr(vectors, self.of)
+        for name, tensor in given.items():
+            tensor.numpy()[...] += 0.5 * vectors.vlm[name].numpy()
+        return {name: vectors.added(name, 0.5 * vectors.expert[name]) for name in given}
+
+
+@pytest.mark.parametrize("of", ["base", "vlm", "expert"])
+def test_a_formula_that_writes_into_what_it_is_given_changes_no_later_merge(loaded: LoadedPair, of: str) -> None:
+    resident = Resident(loaded)
+    clean, first = resident.merge(TA), resident.write(Writes(of))
+    assert (resident.write(Writes(of)), resident.merge(TA)) == (first, clean)
+    resident.self_test()
+
+
+class WritesStatistics(MergeMethod):
+    name, label, needs = "notes", "Notes", "fisher"
+
+    def __init__(self, vlm, expert) -> None:
+        self.vlm = vlm
+
+    def merge(self, vectors):
+        self.vlm["model.norm.weight"] += 1
+        return dict(vectors.base)
+
+
+def test_a_method_that_writes_into_statistics_merges_nothing_more(loaded: LoadedPair) -> None:
+    both = ({"model.norm.weight": torch.ones(3)}, {"model.norm.weight": torch.ones(3)})
+    resident = Resident(loaded, statistics={"fisher": both})
+    with pytest.raises(MethodError, match=r"Notes wrote into the vlm's fisher of model\.norm\.weight, which it may"):
+        resident.write(WritesStatistics(*both))
+    with pytest.raises(MethodError, match=r"Notes wrote into .*; no merge after that is of these models"):
+        resident.merge(TA)
+    Resident(loaded).self_test()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_methods_are_given_float32_whatever_is_stored(loaded: LoadedPair, dtype: torch.dtype) -> None:
+    stored = {name: tensor.to(dtype) for name, tensor in loaded.base.items()}
+    vectors = TaskVectors.of(replace(loaded, base=stored))
+    given = [getattr(vectors, role)[name] for role in ("base", "vlm", "expert") for name in vectors.base]
+    assert {tensor.dtype for tensor in given} == {torch.float32}
