@@ -37,12 +37,14 @@ class Beside:
     Attributes:
         source: Where the pools are from.
         dim: Number of hyperparameters.
+        by: How the plans were made.
         study: Recommendations of the study's protocol.
         plans: Those of the plans, by the share of its cost that they may take: a whole, or a fifth.
     """
 
     source: str
     dim: int
+    by: str
     study: pd.DataFrame
     plans: dict[int, pd.DataFrame]
 
@@ -51,45 +53,67 @@ class Beside:
         """What it is measured on."""
         return f"{NAMES[self.source]}, {self.dim}-D"
 
-    def sentence(self, chosen: str) -> str:
-        """What both lose, and the difference, paired over pairs.
-
-        Args:
-            chosen: How the plan was chosen.
-        """
+    def losses(self) -> str:
+        """What the plans lose, and how much more that is than the study's protocol loses, paired over pairs."""
         parts = []
         for share, word in ((1, "at that cost"), (5, "at a fifth of it")):
             here = self.plans[share]
             usual = f"{here['settings'].median():.0f} settings on {here['examples'].median():.0f} examples"
             more = over_pairs(by_pair(here) - by_pair(self.study))
             parts.append(f"{word} ({usual}) {over_pairs(by_pair(here))}, a difference of {more}")
-        trials = MOST[self.dim]
-        return (
+        return f"{self.by}, {', and '.join(parts)}"
+
+
+def in_short(rows: pd.DataFrame) -> list[str]:
+    """The study's protocol and the plans beside it, a line for each source and number of hyperparameters.
+
+    Args:
+        rows: As for `besides`.
+    """
+    plans: dict[str, list[Beside]] = {}
+    for one in besides(rows):
+        plans.setdefault(one.name, []).append(one)
+    lines = []
+    for name, ways in plans.items():
+        first = ways[0]
+        trials = MOST[first.dim]
+        study = (
             f"The study's protocol, {trials} settings on {SPLIT} examples and the highest score, costs "
-            f"{trials * SPLIT:,} evaluations and loses {over_pairs(by_pair(self.study))}; the plan, {chosen}, "
-            f"{', and '.join(parts)}."
+            f"{trials * SPLIT:,} evaluations and loses {over_pairs(by_pair(first.study))}"
         )
+        lines.append(f"- {name.capitalize()}. {study}; the plan {'; the plan '.join(one.losses() for one in ways)}.")
+    return lines
 
 
 def besides(rows: pd.DataFrame) -> Iterator[Beside]:
-    """One for each source and number of hyperparameters.
+    """One for each source, number of hyperparameters, and way to make the plans.
 
     Args:
-        rows: As `Measurement.planned` and `Measurement.untouched` give them.
+        rows: As `Measurement.planned` and `Measurement.untouched` give them, together.
     """
     for source in NAMES:
         here = rows[rows["source"] == source]
         for dim in sorted(here["dim"].unique()):
             own = here[here["dim"] == dim]
-            shares = {share: own[own["share"] == share] for share in (0, 1, 5)}
-            if all(len(one) for one in shares.values()):
-                yield Beside(source, int(dim), shares[0], {1: shares[1], 5: shares[5]})
+            study, plans = own[own["share"] == 0], own[own["share"] != 0]
+            for by, made in plans.groupby("by", sort=False):
+                shares = {share: made[made["share"] == share] for share in (1, 5)}
+                if len(study) and all(len(one) for one in shares.values()):
+                    yield Beside(source, int(dim), str(by), study, shares)
+
+
+def judged(rows: pd.DataFrame) -> list[Beside]:
+    """The same, but of one source and number of hyperparameters one alone: the plan that did not see the pair."""
+    found: dict[str, Beside] = {}
+    for one in besides(rows):
+        found.setdefault(one.name, one)
+    return list(found.values())
 
 
 def parts_table(rows: pd.DataFrame) -> TextTable:
     """The same by domain and method, paired over pairs."""
     found = []
-    for one in besides(rows):
+    for one in judged(rows):
         study = one.study.assign(method=one.study["pool"].str.partition("/")[2].str.removesuffix(SUFFIX).str.upper())
         for (domain, method), own in study.groupby(["domain", "method"]):
             plans = [plan[plan["pool"].isin(own["pool"])] for plan in one.plans.values()]
@@ -108,7 +132,7 @@ def pairs_table(rows: pd.DataFrame, source: str) -> TextTable:
         source: Where the pools are from.
     """
     found = []
-    for one in besides(rows[rows["source"] == source]):
+    for one in judged(rows[rows["source"] == source]):
         losses = pd.concat([by_pair(each) for each in (one.study, *one.plans.values())], axis=1)
         found += [
             Row(str(pair), (f"{one.dim}", *map(points, own)))
@@ -147,7 +171,7 @@ Claim = tuple[str, str, str, str]
 
 
 def _losses(compared: pd.DataFrame) -> Iterator[Claim]:
-    for one in besides(compared):
+    for one in judged(compared):
         study, whole, fifth = (by_pair(rows) for rows in (one.study, one.plans[1], one.plans[5]))
         beyond = of_mean((whole - study / 2).dropna())
         said = f"{points(whole.mean())} of {points(study.mean())}; above half by {_interval(beyond)}"

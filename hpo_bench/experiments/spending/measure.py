@@ -28,10 +28,12 @@ from hpo_bench.experiments.spending.replays import (
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN, WholeTrials
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.planning.spending import plan_spending
+from hpo_bench.tuning.planning.spending import model_of, plan_spending
 from landscapes.files import read_parquet
 
 STUDY = "the study's protocol"
+BY_FIT, BY_TUNE = "fitted to other pairs", "as `tune` makes it"
+"""How a plan was made: by a model of this run, or by the one in use."""
 SHARES = (1, 5)
 """The plan is given what the study's protocol costs, and a fifth of it."""
 MOST_SEEN = 1590
@@ -87,31 +89,34 @@ class Measurement:
         """Make what is missing of the plans of the study's cost and a fifth of it.
 
         Args:
-            rows: As `run` gives them. The model behind the plan for a pair is fitted to the other pairs.
+            rows: As `run` gives them. The model behind the plan for a pair is fitted to the other pairs; beside it is
+                the plan that `tune` makes.
             told: Told how far it is.
 
         Returns:
-            Rows of the study's protocol, which costs `share` 0, and of plans that may cost a whole or a fifth of it.
+            Rows of the study's protocol, of `share` 0, and of plans that may cost a whole of that or a fifth; `by` says
+            how they were made.
         """
         parts: list[Part] = []
         for group, own in rows[rows["plan"] == "gp-bo"].groupby(["source", "dim"]):
             source, dim = cast("tuple[str, int]", group)
             table = cells(own)
-            wanted: dict[tuple[int, int, int], list[str]] = {}
+            wanted: dict[tuple[str, int, int, int], list[str]] = {}
             for pair in table["pair"].unique():
                 others = table[table["pair"] != pair]
-                model = fit(others if len(others) else table)
+                models = {BY_FIT: fit(others if len(others) else table), BY_TUNE: model_of(int(dim))}
                 for share in SHARES:
-                    plan = plan_spending(MOST_SEEN, evaluations=MOST[int(dim)] * SPLIT // share, model=model)
-                    wanted.setdefault((share, plan.settings, plan.examples), []).append(pair)
+                    for by, model in models.items():
+                        plan = plan_spending(MOST_SEEN, evaluations=MOST[int(dim)] * SPLIT // share, model=model)
+                        wanted.setdefault((by, share, plan.settings, plan.examples), []).append(pair)
             parts += [self._plan(str(source), int(dim), *key, pairs) for key, pairs in wanted.items()]
         study = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
-        study = study[study["settings"] == study["dim"].map(MOST)].assign(share=0)
+        study = study[study["settings"] == study["dim"].map(MOST)].assign(share=0, by=BY_FIT)
         plans = self._made(parts, told)
         return pd.concat([study, plans[plans["rule"] == MEAN]], ignore_index=True)
 
     def untouched(self, told: Told = lambda *_: None) -> pd.DataFrame:
-        """Make what is missing of the study's protocol and of `tune`'s own plans where nothing was chosen.
+        """Make what is missing of the study's protocol and of the plans that `tune` makes where nothing was chosen.
 
         That is on landscapes that are kept back and on sweeps recorded elsewhere; rows as `planned` gives them.
         """
@@ -122,14 +127,15 @@ class Measurement:
                 plan = every_setting() if source == SWEEPS else WholeTrials("gp-bo", (MOST[dim],))
                 job = Replay(source, dim, STUDY, plan, SPLIT, self._draws(source))
                 file = f"{source}/study-{dim}d-{job.draws}-{what}-v{VERSION}.parquet"
-                parts.append((f"{source}, {STUDY}", file, COLUMNS, partial(self._rows, job), {"share": 0}))
+                about = {"share": 0, "by": BY_TUNE}
+                parts.append((f"{source}, {STUDY}", file, COLUMNS, partial(self._rows, job), about))
                 wanted: dict[tuple[int, int, int], list[str]] = {}
                 for one in every:
                     for share in SHARES if one.dim == dim else ():
                         seen = min(one.answers.shape[1] // 2, MOST_SEEN)
                         own = plan_spending(seen, dim=dim, evaluations=MOST[dim] * SPLIT // share)
                         wanted.setdefault((share, own.settings, own.examples), []).append(one.pair)
-                parts += [self._plan(source, dim, *key, pairs, what) for key, pairs in wanted.items()]
+                parts += [self._plan(source, dim, BY_TUNE, *key, pairs, what) for key, pairs in wanted.items()]
         found = self._made(parts, told)
         return found[found["rule"] == found["share"].map(lambda share: MEAN if share else HIGHEST)]
 
@@ -185,7 +191,7 @@ class Measurement:
         return self._made([("proposals, timed", file, overhead.COLUMNS, overhead.timed, {})], told)
 
     def _plan(
-        self, source: str, dim: int, share: int, settings: int, examples: int, pairs: list[str], what: str = ""
+        self, source: str, dim: int, by: str, share: int, settings: int, examples: int, pairs: list[str], what: str = ""
     ) -> Part:
         """A plan on the pools of some pairs."""
         plan = WholeTrials("gp-bo", (settings,))
@@ -193,7 +199,7 @@ class Measurement:
         names = hashlib.sha256(" ".join(pairs).encode()).hexdigest()[:8] + what
         file = f"{source}/{PLANNED}-{dim}d-{settings}-{examples}-{job.draws}-{names}-v{VERSION}.parquet"
         word = f"{source}, planned: {settings} settings, {examples} examples"
-        return word, file, COLUMNS, partial(self._rows, job), {"share": share}
+        return word, file, COLUMNS, partial(self._rows, job), {"share": share, "by": by}
 
     def _made(self, parts: Sequence[Part], told: Told) -> pd.DataFrame:
         """Rows of all parts, each from its file, which is made if it is not there."""

@@ -27,8 +27,8 @@ class LossModel:
     error of such a difference falls with the root of the number of examples, and the loss by luck with it.
 
     Fitted by `hpo-bench spending` to replays of GP-BO on real answers of nano pairs: in two dimensions to the fine
-    grids of Task Arithmetic, in three to DARE and TIES in the box of the recorded grids. It misses mean losses of pairs
-    that it was not fitted to by a tenth (`docs/spending/spending.md`).
+    grids of Task Arithmetic, in three to DARE and TIES in the box of the recorded grids. How far it is from later
+    replays, and from landscapes that were kept back, is in `docs/spending/spending.md`.
 
     Attributes:
         search: Points lost by stopping after eight settings.

@@ -77,8 +77,8 @@ def test_a_knowledge_gradient_keeps_to_the_budget_and_is_the_same_every_time() -
 def _compared(study: float, whole: float, fifth: float) -> pd.DataFrame:
     """Ten pairs that differ a little."""
     return pd.DataFrame(
-        {"source": "dense", "dim": 2, "share": share, "pair": f"p{i}", "pool": f"p{i}/ta", "domain": "maths",
-         "loss": loss + 0.02 * (i % 3), "settings": 8, "examples": 100}
+        {"source": "dense", "dim": 2, "by": "fit", "share": share, "pair": f"p{i}", "pool": f"p{i}/ta",
+         "domain": "maths", "loss": loss + 0.02 * (i % 3), "settings": 8, "examples": 100}
         for share, loss in ((0, study), (1, whole), (5, fifth)) for i in range(10)
     )  # fmt: skip
 
