@@ -107,7 +107,7 @@ class RangeType(click.ParamType):
 @click.option(
     "--start", "starts", multiple=True, metavar="START",
     help="Begin there: nan, metagpt (both found from the weights), experience (what was best on recorded landscapes of "
-    "other pairs), or a setting as VLM,EXPERT[,DENSITY]; repeatable.",
+    "other pairs), or a setting as VLM,EXPERT[,DENSITY] or NAME=VALUE,NAME=VALUE; repeatable.",
 )  # fmt: skip
 @click.option(
     "--from", "origins", multiple=True, metavar="STUDY", help="Begin with the best settings of another study."

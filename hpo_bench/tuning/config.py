@@ -21,6 +21,8 @@ FORMAT = 1
 """Raised when studies of before cannot be continued."""
 PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
+Start = str | Sequence[float] | Mapping[str, float]
+"""Where a search may begin: as a command line has it, or a setting by its numbers, or by the hyperparameters' names."""
 _FOUND = ("starts", "trials", "learnt_from")
 """What is found when a study begins, and not asked for."""
 _AS_TYPED = {"begin_with": "--start", "density": "--densities", "methods": "--method"} | {
@@ -92,7 +94,7 @@ class StudyConfig:
         coefficients: Range = COEFFICIENTS,
         densities: Range = DENSITY,
         sum_to_one: bool = False,
-        starts: Sequence[str | Sequence[float]] = (),
+        starts: Sequence[Start] = (),
         keep: str | None = None,
         at_most_below: float | None = None,
         front: bool = False,
@@ -140,7 +142,7 @@ class StudyConfig:
             coefficients=_range("coefficients", coefficients, such_as=COEFFICIENTS),
             density=_range("densities", densities, such_as=DENSITY),
             sum_to_one=sum_to_one,
-            begin_with=tuple(one if isinstance(one, str) else ",".join(map(repr, map(float, one))) for one in starts),
+            begin_with=tuple(map(start_as_typed, starts)),
             keep=kept,
             examples=None if hold_out else examples_each or PLANNED,
         )
@@ -257,6 +259,22 @@ def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:
     if goals == 1:
         raise UsageError(f"{kind.label} looks for the front of two goals: give --keep and --front, or one of {able}")
     raise UsageError(f"{kind.label} looks for one maximum and not for a front; --front takes one of {able}")
+
+
+def start_as_typed(start: Start) -> str:
+    """A start as a command line has it.
+
+    Raises:
+        UsageError: If it is neither text nor numbers, named or in their usual order.
+    """
+    if isinstance(start, str):
+        return start
+    try:
+        if isinstance(start, Mapping):
+            return ",".join(f"{name}={float(value)!r}" for name, value in start.items())
+        return ",".join(map(repr, map(float, start)))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a start is text, numbers, or numbers by hyperparameter, not {start!r}") from error
 
 
 def _range(what: str, given: Sequence[float], *, such_as: Range) -> Range:

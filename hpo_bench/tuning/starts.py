@@ -1,14 +1,15 @@
 """Where a search begins: what needs no evaluation, settings of the user's, and what other pairs and studies found."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 
 from hpo_bench.benchmark.experience import Experience, experience
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.methods import registry
-from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY
+from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY, MergeMethod
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.outcome.posterior import beliefs
@@ -25,6 +26,9 @@ FROM = "from:"
 FROM_BEST = 3
 """So many of another study's settings are tried first."""
 
+_USUAL = tuple(one.name for one in (*COEFFICIENTS, DENSITY))
+"""What the numbers of a setting are that names none."""
+
 
 def needed(starts: Sequence[str]) -> tuple[str, ...]:
     """Those starts that are computed from the weights."""
@@ -39,17 +43,24 @@ def check(starts: Sequence[str], methods: Sequence[str]) -> None:
         methods: What is tuned.
 
     Raises:
-        UsageError: If one is neither nan nor metagpt nor experience nor numbers nor another study, or has a density
-            where no method takes one.
+        UsageError: If one is neither nan nor metagpt nor experience nor a setting nor another study, names what no
+            method has, or leaves out what one needs.
     """
     kinds = [registry.get(method) for method in methods]
     for start in starts:
         if start.startswith(FROM) or start == EXPERIENCE:
             continue
-        if odd := [kind.label for kind in kinds if not {*COEFFICIENTS} <= {*kind.hyperparameters}]:
+        if "=" not in start and (odd := [k.label for k in kinds if not {*COEFFICIENTS} <= {*k.hyperparameters}]):
             raise UsageError(f"--start {start}: {odd[0]} has no vl_weight and exp_weight that it could begin with")
-        if start not in ESTIMATED and len(_numbers(start)) > 2 and not any(DENSITY in k.hyperparameters for k in kinds):
-            raise UsageError(f"--start {start}: {kinds[0].label} takes no density; leave the third number out")
+        given = dict.fromkeys(_USUAL[:2], 1.0) if start in ESTIMATED else _values(start)
+        known = {one.name: None for kind in kinds for one in kind.hyperparameters}
+        if unknown := [name for name in given if name not in known]:
+            raise UsageError(
+                f"--start {start}: {kinds[0].label} takes no {unknown[0]}, but {', '.join(known)}; say which number is "
+                f"which: --start {_such_as(known)}"
+            )
+        for kind in kinds:
+            _complete(start, kind, given)
 
 
 def check_inside(starts: Sequence[str], space: MergeSpace) -> None:
@@ -62,19 +73,18 @@ def check_inside(starts: Sequence[str], space: MergeSpace) -> None:
     Raises:
         UsageError: If one does.
     """
-    ranges = (
-        ("--coefficients", space.coefficients),
-        ("--coefficients", space.coefficients),
-        ("--densities", space.density),
-    )
+    options = {**dict.fromkeys(_USUAL[:2], "--coefficients"), DENSITY.name: "--densities"}
+    searched = {one.name: (one.low, one.high) for one in space.box.parameters}
     for start in starts:
         if start in (*ESTIMATED, EXPERIENCE) or start.startswith(FROM):
             continue
-        for value, (option, (low, high)) in zip(_numbers(start), ranges, strict=False):
+        for name, value in _values(start).items():
+            low, high = searched.get(name, (value, value))
             if not low <= value <= high:
+                wider = f", or give a wider range by {options[name]}" if name in options else ""
                 raise UsageError(
-                    f"--start {start}: {value:g} lies outside {low:g} to {high:g}, which is searched; begin inside, or "
-                    f"give a wider range by {option}"
+                    f"--start {start}: {name} {value:g} lies outside {low:g} to {high:g}, which is searched; begin "
+                    f"inside{wider}"
                 )
 
 
@@ -159,7 +169,7 @@ def resolve(
     """Starts as points of a box.
 
     Args:
-        starts: "nan", "metagpt", "experience", "VL,EXP", "VL,EXP,DENSITY" or "from:STUDY".
+        starts: "nan", "metagpt", "experience", "VL,EXP", "VL,EXP,DENSITY", "NAME=VALUE,NAME=VALUE" or "from:STUDY".
         space: The box; what lies outside is moved to its nearest face.
         pair: What is merged.
         coefficients: What was computed from the weights, by name.
@@ -175,7 +185,7 @@ def resolve(
     settings: list[MergeSetting] = []
     for start in starts:
         if start in ESTIMATED:
-            settings.append(_setting(space.method, _named(coefficients[start])))
+            settings.append(_setting(start, space.method, dict(zip(_USUAL, coefficients[start], strict=False))))
         elif start == EXPERIENCE:
             settings += [
                 MergeSetting(space.method, **dict(zip(space.box.names, map(float, values), strict=True)))
@@ -184,32 +194,54 @@ def resolve(
         elif start.startswith(FROM):
             settings += _found(start.removeprefix(FROM), space.method, studies)
         else:
-            settings.append(_setting(space.method, _named(_numbers(start))))
+            settings.append(_setting(start, space.method, _values(start)))
     points = (tuple(map(float, space.point(setting))) for setting in settings)
     return tuple(dict.fromkeys(points))
 
 
-def _setting(method: str, values: Mapping[str, float]) -> MergeSetting:
+def _setting(start: str, method: str, values: Mapping[str, float]) -> MergeSetting:
     """Of another method's hyperparameters those that this one has; what it has besides is without effect."""
-    known = registry.get(method).hyperparameters
-    return MergeSetting(method, **{one.name: values.get(one.name, one.neutral) for one in known})
+    kind = registry.get(method)
+    _complete(start, kind, values)
+    neutral = {one.name: one.neutral for one in kind.hyperparameters if one.neutral is not None}
+    return MergeSetting(method, **{one.name: (neutral | {**values}).get(one.name) for one in kind.hyperparameters})
 
 
-def _named(numbers: Sequence[float]) -> dict[str, float]:
-    return dict(zip((one.name for one in (*COEFFICIENTS, DENSITY)), numbers, strict=False))
+def _complete(start: str, kind: type[MergeMethod], values: Mapping[str, float]) -> None:
+    """Refuse a start that leaves out what a method needs and cannot do without."""
+    for one in kind.hyperparameters:
+        if one.name not in values and one.neutral is None and one.default is None:
+            every = [other.name for other in kind.hyperparameters]
+            raise UsageError(
+                f"--start {start}: says no {one.name}, which {kind.label} needs: --start {_such_as(every, values)}"
+            )
 
 
-def _numbers(start: str) -> tuple[float, ...]:
+def _such_as(names: Iterable[str], values: Mapping[str, float] = MappingProxyType({})) -> str:
+    return ",".join(f"{name}={values.get(name, 0.5):g}" for name in names)
+
+
+def _values(start: str) -> dict[str, float]:
+    """The hyperparameters that a setting of the user's names, or whose usual order it has."""
+    named = "=" in start
+    parts = [part.partition("=") if named else (name, "=", part) for name, part in _parts(start)]
     try:
-        values = tuple(float(part) for part in start.split(","))
+        values = {name.strip().replace("-", "_"): float(value) for name, _, value in parts}
     except ValueError:
-        values = ()
-    if len(values) not in (2, 3) or not all(map(isfinite, values)):
+        values = {}
+    usable = len(values) == len(parts) and all(map(isfinite, values.values()))
+    if not usable or not (named or len(parts) in (2, 3)):
         raise UsageError(
             f"a search can start from {', '.join((*ESTIMATED, EXPERIENCE))}, or a setting such as 0.5,0.5 or "
-            f"0.5,0.5,0.8; {start!r} is neither"
+            f"0.5,0.5,0.8 or vl_weight=0.5,exp_weight=0.5,density=0.8; {start!r} is none of them"
         )
     return values
+
+
+def _parts(start: str) -> list[tuple[str, str]]:
+    """What stands between commas, and the hyperparameter that usually stands there."""
+    parts = start.split(",")
+    return list(zip([*_USUAL, *parts], parts, strict=False))
 
 
 def _found(study: str, method: str | None, studies: Path) -> list[MergeSetting]:
@@ -225,4 +257,6 @@ def _found(study: str, method: str | None, studies: Path) -> list[MergeSetting]:
     belief = next((one for one in held if one.method == method), held[0])
     best = sorted(range(len(belief.trials)), key=belief.rank, reverse=True)[:FROM_BEST]
     settings = [belief.trials[index].setting for index in best]
-    return settings if method is None else [_setting(method, setting.parameters) for setting in settings]
+    return (
+        settings if method is None else [_setting(f"{FROM}{study}", method, setting.parameters) for setting in settings]
+    )

@@ -14,7 +14,7 @@ from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import rehearsal, run
-from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.config import Start, StudyConfig, start_as_typed
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.planning.references import Reference
@@ -42,7 +42,7 @@ def tune(
     coefficients: Sequence[float] = COEFFICIENTS,
     densities: Sequence[float] = DENSITY,
     sum_to_one: bool = False,
-    starts: Sequence[str | Sequence[float]] = (),
+    starts: Sequence[Start] = (),
     keep: str | None = None,
     at_most_below: float | None = None,
     front: bool = False,
@@ -104,7 +104,8 @@ def tune(
         sum_to_one: Search only where both weights sum to one.
         starts: Begin there: "nan" or "metagpt" (found from the weights), "experience" (settings that were good on
             recorded landscapes of other pairs; so begins a study that plans six settings or fewer), a setting as
-            (VLM, EXPERT[, DENSITY]), or "from:STUDY" for the best settings of another study.
+            (VLM, EXPERT[, DENSITY]) or by hyperparameter, such as {"vl_weight": 0.6, "exp_weight": 0.8}, or
+            "from:STUDY" for the best settings of another study.
         keep: Category of examples that tell of an ability not to lose: the score on the others is maximised under a
             limit on theirs.
         at_most_below: How far below the base VLM the kept category's score may fall, in points; 2 by default.
@@ -208,7 +209,7 @@ def _as_typed(pair: Pair | str | Path, asked: Mapping[str, Any]) -> tuple[str, .
         elif name in REPEATED:
             for one in [value] if isinstance(value, str) else value:
                 other, given = ("--from", one[5:]) if str(one).startswith("from:") else (option, one)
-                words += [other, given if isinstance(given, str) else ",".join(map(str, given))]
+                words += [other, start_as_typed(given)]
         elif isinstance(value, Sequence) and not isinstance(value, str):
             words += [option, ",".join(map(str, value))]
         else:
