@@ -12,7 +12,8 @@ An optimiser, with pytest, one test a check:
 Without: `check_all(MyOptimizer)`. Both raise `ConformanceError`, an AssertionError that says what was wrong. The checks
 take some seconds for an optimiser without a model; they need no landscape, no network and no file.
 
-What is checked: points inside the cube in 1 to 6, 13 and 40 dimensions; equal seeds and scores, equal points, bit for
+What is checked: a class that can be named and made; points inside the cube, as they are proposed, in 1 to 6, 13 and 40
+dimensions; equal seeds and scores, equal points, bit for
 bit, over 40 evaluations, whatever ran before; different points for different seeds; the budget spent to the last
 evaluation; higher scores found than with the scores negated; the same points whatever the unit and the offset of the
 scores; failed evaluations and flat objectives survived; resuming by replay; several workers at once, if the class says

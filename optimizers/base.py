@@ -7,7 +7,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
+from optimizers.errors import (
+    BudgetExhaustedError,
+    InvalidSettingError,
+    OptimizerError,
+    ProtocolError,
+    is_ours,
+    traced,
+)
 from optimizers.options import coordinates, integer, told_error, told_score, unit_points
 
 Point = NDArray[np.float64]
@@ -154,16 +161,12 @@ class Optimizer:
             if optimizer._pending and not cls.parallel:
                 raise ProtocolError(f"{cls.label} needs the score of its last point before it can propose another")
         own = [optimizer for optimizer in optimizers if optimizer.asked >= len(optimizer.start)]
-        proposals = iter(cls._propose(own) if own else ())
+        proposals = iter(cls._asked(own) if own else ())
         points = []
         for optimizer in optimizers:
             given = optimizer.asked < len(optimizer.start)
             proposal = optimizer.start[optimizer.asked] if given else next(proposals)
-            point = np.array(proposal, dtype=np.float64)
-            # Before clipping, which would make a corner of an infinity.
-            if point.shape != (optimizer.dim,) or not np.isfinite(point).all():
-                raise ProtocolError(f"{cls.__name__} proposed {point}, which is no point in {optimizer.dim}-D")
-            point = np.clip(point, 0.0, 1.0)
+            point = np.clip(cls._point(proposal, optimizer.dim), 0.0, 1.0)
             point.flags.writeable = False
             optimizer._pending.append(point)
             points.append(point)
@@ -235,8 +238,8 @@ class Optimizer:
     def _next(self) -> Point:
         """One new point, of shape (dim,); never called while points of the `start` are left.
 
-        This is all that an optimiser needs to have. A point outside the cube stands for the nearest one inside, and one
-        that is not finite is refused.
+        This is all that an optimiser needs to have. A point outside the cube is moved to the nearest one inside, lest
+        a long run ends for it, though `hpo_bench.testing` finds it; one that is not finite is refused.
         """
         raise ProtocolError(f"{type(self).__name__} must define _next or _propose")
 
@@ -244,6 +247,38 @@ class Optimizer:
     def _propose(cls, optimizers: Sequence[Any]) -> Sequence[Point]:
         """One new point for each run; for optimisers that can work on several runs at once."""
         return [optimizer._next() for optimizer in optimizers]
+
+    @classmethod
+    def _asked(cls, optimizers: Sequence[Any]) -> Sequence[Point]:
+        """What is proposed; what a stranger's class raises is said with its line, of which no other process knows."""
+        try:
+            proposals = cls._propose(optimizers)
+        except (OptimizerError, MemoryError):
+            raise
+        except Exception as error:
+            if is_ours(cls):
+                raise
+            raise ProtocolError(f"{cls.__name__} raised {traced(error, cls)}") from error
+        if not isinstance(proposals, Sequence | np.ndarray) or len(proposals) != len(optimizers):
+            raise ProtocolError(f"{cls.__name__}._propose must return a point for each of {len(optimizers)} runs")
+        return proposals
+
+    @classmethod
+    def _point(cls, proposal: object, dim: int) -> Point:
+        """What was proposed, if it is a finite point; before clipping, which would make a corner of an infinity."""
+        try:
+            if proposal is None:
+                raise TypeError("nothing is returned")
+            point = np.array(proposal, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            point = None
+        if point is None or point.shape != (dim,) or not np.isfinite(point).all():
+            shown = repr(proposal) if point is None else str(point)
+            raise ProtocolError(
+                f"{cls.__name__} proposed {shown[:80]}, which is no point in {dim}-D; return an array of {dim} numbers "
+                "from 0 to 1"
+            )
+        return point
 
     def _observe(self, x: Point, score: float) -> None:
         """Learn the score of a point that was asked for; for optimisers that keep more than the history."""
@@ -289,6 +324,11 @@ class Optimizer:
         if len({id(optimizer) for optimizer in optimizers}) < len(optimizers):
             raise ProtocolError("a run stands in the group twice")
         for optimizer in optimizers:
+            if not hasattr(optimizer, "_pending"):
+                raise ProtocolError(
+                    f"{cls.__name__} does not begin as an Optimizer does: let its __init__ call "
+                    "super().__init__(dim, seed=seed, budget=budget, start=start)"
+                )
             if type(optimizer) is not cls:
                 raise InvalidSettingError(f"{cls.__name__}.ask_many was given a {type(optimizer).__name__}")
             if optimizer.dim != optimizers[0].dim or _options(optimizer) != _options(optimizers[0]):

@@ -1,5 +1,6 @@
 """Finds optimisers by name: the built-in ones, those of installed packages, and any class by its address."""
 
+import inspect
 from collections.abc import Iterable
 
 from optimizers.base import Optimizer
@@ -15,13 +16,20 @@ def checked(candidate: object, address: str) -> type[Optimizer]:
         address: What to call it in messages.
 
     Raises:
-        InvalidSettingError: If it is no subclass of `Optimizer`, or lacks `name` or `label`.
+        InvalidSettingError: If it is no subclass of `Optimizer`, lacks `name` or `label`, or takes other arguments.
     """
     if not (isinstance(candidate, type) and issubclass(candidate, Optimizer)):
         raise InvalidSettingError(f"{address} is no subclass of optimizers.Optimizer")
     missing = [what for what in ("name", "label") if not isinstance(getattr(candidate, what, None), str)]
     if missing:
         raise InvalidSettingError(f"{address} lacks {' and '.join(missing)}")
+    try:
+        inspect.signature(candidate).bind(1, seed=0, budget=1, start=None)
+    except TypeError as error:
+        raise InvalidSettingError(
+            f"{address} cannot be made as every optimiser is ({error}): let its __init__ take (self, dim, *, seed, "
+            "budget, start=None), and options of its own after these, with defaults"
+        ) from error
     return candidate
 
 

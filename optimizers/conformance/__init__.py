@@ -16,6 +16,7 @@ from optimizers.base import Optimizer
 from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError
 from optimizers.conformance.protocol import (
     budget_is_exact,
+    class_can_be_named_and_made,
     known_points_join_the_history,
     pending_points_are_kept_apart,
     points_lie_in_the_cube,
@@ -43,7 +44,8 @@ from optimizers.conformance.scores import (
 __all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all"]
 
 CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
-    # First, while the class remembers nothing of other runs, if it remembers any.
+    class_can_be_named_and_made,
+    # Before all others, while the class remembers nothing of other runs, if it remembers any.
     seed_and_history_decide,
     points_lie_in_the_cube,
     seeds_differ,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from optimizers.base import Optimizer, Point
-from optimizers.errors import OptimizerError
+from optimizers.errors import OptimizerError, ProtocolError, in_words, traced
 
 Objective = Callable[[Point], float]
 
@@ -77,14 +77,14 @@ def lockstep(group: Sequence[Optimizer], objectives: Sequence[Objective], evalua
 
 @contextmanager
 def _blamed(optimizer: Optimizer) -> Iterator[None]:
-    evaluation = len(optimizer.history[1]) + 1
+    told = len(getattr(optimizer, "_scores", ()))
     try:
         yield
     except Exception as error:
-        raise ConformanceError(
-            f"evaluation {evaluation} of a run in {optimizer.dim}-D with seed {optimizer.seed} raised "
-            f"{type(error).__name__}: {error}"
-        ) from error
+        dim, seed = (getattr(optimizer, what, "unknown") for what in ("dim", "seed"))
+        first = error.__cause__ if isinstance(error, ProtocolError) and error.__cause__ else error
+        said = in_words(error) if isinstance(first, OptimizerError) else traced(first, type(optimizer))
+        raise ConformanceError(f"evaluation {told + 1} of a run in {dim}-D with seed {seed} raised {said}") from error
 
 
 def memory(cls: type[Optimizer]) -> Mapping[tuple[type, str], object]:

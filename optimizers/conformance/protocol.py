@@ -1,6 +1,7 @@
 """Checks of the order and form of what is asked and told."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from optimizers.base import Optimizer, Point
 from optimizers.conformance.harness import (
     BUDGET,
+    GROUP_TOLERANCE,
     ConformanceError,
     drive,
     expect,
@@ -17,12 +19,36 @@ from optimizers.conformance.harness import (
     require_equal,
 )
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
+from optimizers.plugins import named
+from optimizers.registry import checked
+
+
+def class_can_be_named_and_made(cls: type[Optimizer]) -> None:
+    """It is a subclass of `Optimizer` with a `name` and a `label`, and is made of (dim, *, seed, budget, start)."""
+    try:
+        checked(cls, named(cls))
+    except InvalidSettingError as error:
+        raise ConformanceError(str(error)) from error
 
 
 def points_lie_in_the_cube(cls: type[Optimizer]) -> None:
-    """In 1 to 6, 13 and 40 dimensions, points have the right shape, are inside, and cannot be written to."""
+    """In 1 to 6, 13 and 40 dimensions, points have the right shape, are inside, and cannot be written to.
+
+    What is proposed must be inside by itself: a run moves what is not to the nearest point inside, where an optimiser
+    that takes the cube for another box then always is.
+    """
+
+    def proposed(_cls: type[Optimizer], optimizers: Sequence[Any]) -> Sequence[Point]:
+        points = cls._propose(optimizers)
+        for optimizer, point in zip(optimizers, points, strict=False):
+            x = optimizer._point(point, optimizer.dim)
+            if not np.all((x >= -GROUP_TOLERANCE) & (x <= 1.0 + GROUP_TOLERANCE)):
+                raise ProtocolError(f"{cls.__name__} proposed {x}, outside the unit cube; np.clip(x, 0, 1) moves it in")
+        return points
+
+    watched: Any = type(cls.__name__, (cls,), {"_propose": classmethod(proposed), "__module__": cls.__module__})
     for dim in (*range(1, 7), 13, 40):
-        optimizer = cls(dim, seed=3, budget=BUDGET)
+        optimizer = watched(dim, seed=3, budget=BUDGET)
         for x in drive(optimizer, hill, BUDGET):
             require(x.shape == (dim,), f"in {dim}-D a point has the shape {x.shape}")
             require(bool(np.all((x >= 0.0) & (x <= 1.0))), f"{x} lies outside the unit cube")

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from optimizers import InvalidSettingError, Optimizer, available
+from optimizers import InvalidSettingError, Optimizer, ProtocolError, available
 from optimizers.conformance import BUDGET, CHECKS, LONG, ConformanceError, check_all
 from optimizers.conformance.harness import hill, lockstep
 from optimizers.conformance.scores import units_do_not_matter
@@ -64,7 +64,7 @@ class Minimiser(RandomSearch):
         if not np.isfinite(scores).any():
             return super()._next()
         step = self._generator(len(scores)).normal(0, 0.5 / np.sqrt(len(scores)), self.dim)
-        return X[np.nanargmin(scores)] + step
+        return np.clip(X[np.nanargmin(scores)] + step, 0.0, 1.0)
 
 
 class Late(RandomSearch):
@@ -182,7 +182,7 @@ class FixedDesign(RandomSearch):
             return np.random.default_rng([12, self._proposed]).random(self.dim)
         if self.pending or not np.isfinite(scores).any():
             return super()._next()
-        return X[np.nanargmax(scores)] + self._generator(self._proposed).normal(0, 0.1, self.dim)
+        return np.clip(X[np.nanargmax(scores)] + self._generator(self._proposed).normal(0, 0.1, self.dim), 0.0, 1.0)
 
 
 class Replicator(RandomSearch):
@@ -256,3 +256,74 @@ class Fussy(RandomSearch):
 def test_absolute_tolerances_are_noticed() -> None:
     with pytest.raises(ConformanceError, match=r"told scores times 1e-12, it goes elsewhere from point \d+ on"):
         units_do_not_matter(Fussy)
+
+
+class InOtherUnits(RandomSearch):
+    """Takes the cube for a box from -0.1 to 1.1."""
+
+    def _next(self):
+        return 1.2 * super()._next() - 0.1
+
+
+class NoOptimizer:
+    name, label = "none", "None"
+
+
+class Unlabelled(Optimizer):
+    name = "unlabelled"
+
+
+class Seedless(RandomSearch):
+    def __init__(self, dim):
+        super().__init__(dim, seed=0, budget=40)
+
+
+class Unbegun(RandomSearch):
+    def __init__(self, dim, *, seed, budget, start=None):
+        self.dim = dim
+
+
+class Stumbles(RandomSearch):
+    def _next(self):
+        return {}["vl_weight"]
+
+
+class Nothing(RandomSearch):
+    def _next(self):
+        return None
+
+
+class Named(RandomSearch):
+    def _next(self):
+        return {"vl_weight": 0.4, "exp_weight": 0.6}
+
+
+@pytest.mark.parametrize(
+    ("mutant", "message"),
+    [
+        (InOtherUnits, r"InOtherUnits proposed \[.*\], outside the unit cube; np.clip\(x, 0, 1\) moves it in"),
+        (NoOptimizer, "test_conformance:NoOptimizer is no subclass of optimizers.Optimizer"),
+        (Unlabelled, "test_conformance:Unlabelled lacks label"),
+        (Seedless, r"cannot be made as every optimiser is .*: let its __init__ take \(self, dim, \*, seed, budget"),
+        (Unbegun, r"let its __init__ call super\(\).__init__"),
+        (Stumbles, r"1 of a run in 2-D with seed 21 raised KeyError: 'vl_weight' \(test_conformance.py, line \d+\)"),
+        (Nothing, "Nothing proposed None, which is no point in 2-D; return an array of 2 numbers from 0 to 1"),
+        (Named, r"Named proposed \{'vl_weight': 0.4, 'exp_weight': 0.6\}, which is no point in 2-D"),
+    ],
+)
+def test_what_a_stranger_gets_wrong_is_said_in_words(mutant: type[Optimizer], message: str) -> None:
+    with pytest.raises(ConformanceError, match=message):
+        check_all(mutant)
+
+
+def test_what_raises_in_a_run_is_told_with_its_line() -> None:
+    with pytest.raises(
+        ProtocolError, match=r"^Stumbles raised KeyError: 'vl_weight' \(test_conformance.py, line \d+\)$"
+    ):
+        Stumbles(2, seed=0, budget=3).ask()
+
+
+def test_a_run_moves_what_lies_outside_to_the_nearest_point_inside() -> None:
+    run = InOtherUnits(2, seed=0, budget=40)
+    points = np.array([x for _ in range(40) if run.tell(x := run.ask(), 0.0) is None])
+    assert (points.min(), points.max()) == (0.0, 1.0)

@@ -157,3 +157,12 @@ def test_what_a_package_raises_may_have_no_words(installed) -> None:
     installed("wordless_plugin", wordless, entry="wordless = wordless_plugin:Wordless")
     with pytest.warns(UserWarning, match=r"cannot be imported: Wordless; mend that package"):
         available()
+
+
+def test_a_module_whose_own_import_fails_is_not_said_to_be_missing(tmp_path, monkeypatch) -> None:
+    (tmp_path / "imports_nothing.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(
+        UnknownOptimizerError, match="cannot be imported: ModuleNotFoundError: No module named 'nowhere_"
+    ):
+        get("imports_nothing:Mine")
