@@ -111,6 +111,8 @@ class BrokenOpener:
     def __call__(self, device: str) -> ToySession:
         if device == "dies":
             os._exit(7)
+        if device == "raises":
+            raise KeyError("a model")
         raise UsageError(f"no such thing as {device}")
 
 

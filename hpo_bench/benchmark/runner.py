@@ -102,7 +102,7 @@ def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[P
         where = f"{chunk.runs[0].landscape}, seed {chunk.runs[0].seed}"
         others = f" and {counted(len(chunk.runs) - 1, 'run')} beside it" if len(chunk.runs) > 1 else ""
         raise HpoBenchError(
-            f"optimizer {chunk.optimizer} failed on {where}{others}: {type(error).__name__}: {error}; "
+            f"the optimiser {chunk.optimizer} failed on {where}{others}: {type(error).__name__}: {error}; "
             "finished runs are stored"
         ) from error
 

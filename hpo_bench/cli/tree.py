@@ -104,6 +104,10 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
+ELSEWHERE = {"--trials": "--budget", "--budget": "--trials"}
+"""What `run` and `tune` call one thing: how many settings are evaluated."""
+
+
 def explain(error: click.UsageError) -> str:
     """What is wrong with a command line in one line, with what was meant and where to read more."""
     context = error.ctx
@@ -113,7 +117,9 @@ def explain(error: click.UsageError) -> str:
     if isinstance(error, click.NoSuchOption):
         known = [option for one in context.command.get_params(context) for option in (*one.opts, *one.secondary_opts)]
         known = [option for option in known if option.startswith("-")]
-        return f"there is no option {error.option_name}; {did_you_mean(error.option_name, known)}{more}"
+        meant = ELSEWHERE.get(error.option_name)
+        hint = f"did you mean {meant!r}? " if meant in known else did_you_mean(error.option_name, known)
+        return f"there is no option {error.option_name}; {hint}{more}"
     return f"{error.format_message().rstrip('.')}; {more}"
 
 

@@ -1,7 +1,7 @@
 """What an evaluator is, what it answers, and when its answer is no answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -88,6 +88,15 @@ class Evaluator(Scorer, Protocol):
         ...
 
 
+def lacks(opened: object) -> str:
+    """What keeps something from being an evaluator, for a sentence that names it; "" where nothing does."""
+    what = "returns None" if opened is None else f"returns a {type(opened).__name__}"
+    missing = [name for name in ("examples", "evaluate") if not callable(getattr(opened, name, None))]
+    if isinstance(opened, type):
+        return f"returns the class {opened.__name__}, and not one of its objects"
+    return f"{what}, which has no method {' and no method '.join(missing)}" if missing else ""
+
+
 def asked(evaluator: Evaluator, split: Split, tuned_on: int | None = None) -> Sequence[Example]:
     """The examples on one side.
 
@@ -145,7 +154,7 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
         examples: What it was asked about.
 
     Returns:
-        The same answers.
+        The same answers, their scores as an array.
 
     Raises:
         EvaluationError: If they are to other examples, or not every score is a number from 0 to 1.
@@ -155,6 +164,8 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
     if list(answers.ids) != [example.id for example in examples]:
         raise EvaluationError("the evaluator answered other examples than it was asked about", kind="nonsense")
     scores = np.asarray(answers.scores)
+    if scores.dtype.kind not in "biuf":
+        raise EvaluationError(f"scores are {str(scores.tolist())[:60]}, which are no numbers", kind="nonsense")
     if scores.shape != (len(examples),):
         raise EvaluationError(f"{len(examples)} examples have scores of shape {scores.shape}", kind="nonsense")
     bad = ~((scores >= 0) & (scores <= 1))  # so that NaN is bad as well
@@ -169,4 +180,6 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
         raise EvaluationError(f"{len(examples)} examples have {len(answers.responses)} responses", kind="nonsense")
     if not 0 <= answers.dollars < float("inf"):
         raise EvaluationError(f"the evaluation is said to have cost {answers.dollars} dollars", kind="nonsense")
-    return answers
+    if isinstance(answers.scores, np.ndarray) and scores.dtype == np.float64:
+        return answers
+    return replace(answers, scores=scores.astype(np.float64))

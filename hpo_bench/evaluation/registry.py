@@ -3,10 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from inspect import signature
 from typing import Any, cast
 
-from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.base import Evaluator
+from torch import OutOfMemoryError
+
+from hpo_bench.errors import HpoBenchError, UsageError
+from hpo_bench.evaluation.base import Evaluator, lacks
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
 from hpo_bench.evaluation.options import source
@@ -15,6 +18,7 @@ from hpo_bench.evaluation.reading.columns import OPTIONS, Columns
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import disagreements
+from optimizers.errors import is_ours, traced
 from optimizers.plugins import Registry
 from surrogates.nearest import offer
 
@@ -27,6 +31,18 @@ Opener = Callable[[Pair, LoadedPair, Mapping[str, Any]], Evaluator]
 def _check(candidate: Any, address: str) -> Opener:
     if not callable(candidate):
         raise UsageError(f"{address} is no function of a pair, the same in memory, and options")
+    try:
+        arguments = signature(candidate)
+    except ValueError:  # of compiled code, which tells nothing of them
+        return cast(Opener, candidate)
+    try:
+        arguments.bind(None, None, None)
+    except TypeError as error:
+        cure = "name a function that opens one" if isinstance(candidate, type) else "let it take all three"
+        raise UsageError(
+            f"{address} cannot be called with a pair, the same in memory, and options ({error}): {cure}, as "
+            "`def open_kind(pair, loaded, options)` does"
+        ) from error
     return cast(Opener, candidate)
 
 
@@ -66,7 +82,18 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
     options = dict(section(pair))
     kind = _kind(pair)
     options.pop("kind", None)
-    return EVALUATORS.get(kind, beside=pair.folder)(pair, loaded, options)
+    opener = EVALUATORS.get(kind, beside=pair.folder)
+    try:
+        opened = opener(pair, loaded, options)
+    except (HpoBenchError, MemoryError, OutOfMemoryError):
+        raise
+    except Exception as error:
+        if is_ours(opener):
+            raise
+        raise UsageError(f"{source(pair)}: {kind} raised {traced(error, opener)}; mend it") from error
+    if lacking := lacks(opened):
+        raise UsageError(f"{source(pair)}: {kind} {lacking}; let it return an evaluator")
+    return opened
 
 
 def check_options(pair: Pair) -> None:
@@ -153,6 +180,6 @@ def section(pair: Pair) -> Mapping[str, Any]:
 def _kind(pair: Pair) -> str:
     kind = section(pair).get("kind", DEFAULT)
     if not isinstance(kind, str) or not (":" in kind or kind in EVALUATORS.names()):
-        known = offer(kind, EVALUATORS.names())
+        known = offer(kind, EVALUATORS.names()) + ", or give module:function, one of your own"
         raise UsageError(f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {known}")
     return kind

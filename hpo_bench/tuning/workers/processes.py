@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -22,6 +23,7 @@ from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.evaluation import kill_with_parent
 from hpo_bench.tuning.trial import Job
 from hpo_bench.tuning.workers.base import Event, Opener, PoolBase, Worker
+from optimizers.errors import in_words
 
 LOG_TAIL = 4000
 """How much of a dead worker's log goes into the log of its trial, in bytes."""
@@ -175,6 +177,10 @@ def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
         pipe.send(session.facts())
     except HpoBenchError as error:
         pipe.send(error)
+        return
+    except Exception as error:
+        traceback.print_exc()
+        pipe.send(TuningError(f"the models cannot be loaded: {in_words(error)}; the traceback is in {log}"))
         return
     with contextlib.suppress(EOFError, OSError):
         while True:

@@ -316,7 +316,7 @@ def test_two_optimizers_with_one_label_are_refused(root):
     class Twin(Optimizer):
         name, label = "twin", "Random"
 
-    with pytest.raises(UsageError, match="two optimizers are labelled 'Random'"):
+    with pytest.raises(UsageError, match="random and twin are both labelled 'Random'"):
         Plan((Contender.find("random"), Contender("twin", Twin)), tuple(catalogue.load_all(root=root)), 1, 5)
 
 

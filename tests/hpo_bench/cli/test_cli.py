@@ -87,6 +87,8 @@ def test_who_debugs_sees_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: 
     [
         (["tun"], "did you mean 'tune'?"),
         (["tune", "--trils", "3"], "did you mean '--trials'?"),
+        (["tune", "--budget", "3"], "there is no option --budget; did you mean '--trials'?"),
+        (["run", "--trials", "3"], "there is no option --trials; did you mean '--budget'?"),
         (["landscapes", "lst"], "did you mean 'list'?"),
         (["run", "--backend", "locl"], "did you mean 'local'?"),
         (["run", "-o", "gpbo"], "did you mean 'gp-bo'?"),

@@ -1,13 +1,16 @@
 """The suite for evaluators finds the faults that it looks for, and kinds are found by name and address."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
-from hpo_bench.evaluation.base import Answers
+from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.base import Answers, checked
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.registry import EVALUATORS
+from hpo_bench.evaluation.registry import EVALUATORS, open_evaluator
 from hpo_bench.testing import ConformanceError, check_evaluator
 
 SIDES = {
@@ -62,6 +65,105 @@ def test_a_sound_evaluator_conforms() -> None:
 def test_a_fault_is_named(mutant: type, message: str) -> None:
     with pytest.raises(ConformanceError, match=message):
         check_evaluator(mutant())
+
+
+class Words(Sound):
+    def evaluate(self, model, examples):
+        return Answers.of(examples, ["1" for _ in examples])
+
+
+class Numbers(Sound):
+    def evaluate(self, model, examples):
+        return [0.5 for _ in examples]
+
+
+class Blind(Sound):
+    def evaluate(self, examples):
+        return Answers.of(examples, np.zeros(len(examples)))
+
+
+class Falling(Sound):
+    def evaluate(self, model, examples):
+        return {}["scores"]
+
+
+class NoQuestions:
+    def evaluate(self, model, examples):
+        return Answers.of(examples, np.zeros(len(examples)))
+
+
+class Zeroing(Sound):
+    def evaluate(self, model, examples):
+        with torch.no_grad():
+            model.weight.zero_()
+        return super().evaluate(model, examples)
+
+
+class Lists(Sound):
+    def evaluate(self, model, examples):
+        return Answers.of(examples, [float(one.answer) / 4 for one in examples])
+
+
+@pytest.mark.parametrize(
+    ("opened", "message"),
+    [
+        (Words(), r"scores are \['1', .* which are no numbers"),
+        (Numbers(), "the evaluator returned list, not Answers"),
+        (
+            Blind(),
+            r"validation: evaluate raised TypeError: .*evaluate\(\) takes 2 positional arguments but 3 were given",
+        ),
+        (Falling(), r"validation: evaluate raised KeyError: 'scores' \(test_conformance.py, line \d+\)"),
+        (NoQuestions(), "returns a NoQuestions, which has no method examples"),
+        (None, "returns None, which has no method examples and no method evaluate"),
+        (Sound, "returns the class Sound, and not one of its objects"),
+        (Zeroing(), "changed the merged model's weights"),
+    ],
+    ids=lambda value: getattr(type(value), "__name__", ""),
+)
+def test_what_a_stranger_gets_wrong_is_said_in_words(opened, message: str) -> None:
+    with pytest.raises(ConformanceError, match=message):
+        check_evaluator(opened, torch.nn.Linear(3, 3))
+
+
+def test_scores_may_be_a_list() -> None:
+    check_evaluator(Lists())
+    examples = SIDES["test"]
+    assert checked(Lists().evaluate(None, examples), examples).score == 0.375
+
+
+def open_with_two(pair, loaded):
+    return Sound()
+
+
+def open_nothing(pair, loaded, options):
+    return None
+
+
+def open_falling(pair, loaded, options):
+    return options["model"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "open_with_two",
+            "cannot be called with a pair, the same in memory, and options .*: let it take all three, as",
+        ),
+        ("Blank", "Blank cannot be called with .*: name a function that opens one, as"),
+        ("open_nothing", "open_nothing returns None, which has no method examples and no method evaluate"),
+        ("open_falling", r"open_falling raised KeyError: 'model' \(test_conformance.py, line \d+\); mend it"),
+    ],
+)
+def test_what_opens_no_evaluator_is_refused_with_the_reason(tmp_path, name: str, message: str) -> None:
+    pair = SimpleNamespace(folder=tmp_path, vlm=tmp_path, evaluation={"kind": f"{__name__}:{name}"})
+    with pytest.raises(UsageError, match=message):
+        open_evaluator(pair, SimpleNamespace(processor=None, vlm=None))  # pyright: ignore[reportArgumentType]
+
+
+class Blank:
+    """A class, where a function is due."""
 
 
 def test_built_in_kinds_stand_where_the_registry_says() -> None:

@@ -169,7 +169,7 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
 @pytest.mark.parametrize(
     ("evaluation", "message"),
     [
-        ({"kind": "locl"}, "did you mean 'local'"),
+        ({"kind": "locl"}, "did you mean 'local'.*or give module:function, one of your own"),
         ({"knd": "local"}, "did you mean 'kind'"),
         ({"kind": ["local"]}, "no evaluation is of kind"),
         ({"metric": "numeric"}, "every response to .* would be wrong"),
@@ -213,10 +213,13 @@ def test_an_evaluator_of_ones_own_lies_beside_the_pair(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    (small_pair.folder / "my_kind_for_tests.py").write_text("def open_kind(pair, loaded, options): return options")
+    (small_pair.folder / "my_kind_for_tests.py").write_text(
+        "from types import SimpleNamespace\n"
+        "def open_kind(pair, loaded, options): return SimpleNamespace(examples=list, evaluate=list, **options)\n"
+    )
     own = with_evaluation(small_pair, kind="my_kind_for_tests:open_kind", colour="red")
     check_options(own)
-    assert open_evaluator(own, loaded) == {"colour": "red"}
+    assert vars(open_evaluator(own, loaded))["colour"] == "red"
     with pytest.raises(UsageError, match="no attribute 'open_knd'; did you mean 'open_kind'"):
         check_options(with_evaluation(small_pair, kind="my_kind_for_tests:open_knd"))
 

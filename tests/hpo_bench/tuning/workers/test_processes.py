@@ -143,7 +143,11 @@ def test_an_answer_that_is_there_when_time_is_up_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("device", "error", "message"),
-    [("nonsense", UsageError, "no such thing as nonsense"), ("dies", TuningError, "exit code 7 while it loaded")],
+    [
+        ("nonsense", UsageError, "no such thing as nonsense"),
+        ("dies", TuningError, "exit code 7 while it loaded"),
+        ("raises", TuningError, "the models cannot be loaded: KeyError: 'a model'; the traceback is in .*worker-1.log"),
+    ],
 )
 def test_benches_that_do_not_open_are_errors(tmp_path: Path, device: str, error: type, message: str) -> None:
     pool = ProcessPool(BrokenOpener(), devices=[device], logs=tmp_path)
