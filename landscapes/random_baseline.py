@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 
 Array = NDArray[np.float64]
 
@@ -41,16 +42,9 @@ def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> floa
         A number of draws, not whole in general; 1 if a single draw is expected to do as well, infinity if `most` draws
         are not enough (or a finite sample cannot tell).
     """
-    low, high = 0.0, float(np.log(most))
     if regret >= expected_regret(sample, 1)[0]:
         return 1.0
     if regret < expected_regret(sample, most)[0]:
         return float("inf")
-    # The expectation falls in t; 50 halvings settle log(t) to rounding.
-    for _ in range(50):
-        middle = (low + high) / 2
-        if expected_regret(sample, np.exp(middle))[0] > regret:
-            low = middle
-        else:
-            high = middle
-    return float(np.exp(high))
+    # The expectation falls in t, smoothly on this scale.
+    return float(np.exp(brentq(lambda log: expected_regret(sample, np.exp(log))[0] - regret, 0.0, np.log(most))))

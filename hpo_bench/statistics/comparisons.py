@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
-from statsmodels.stats.multitest import multipletests
 
 from hpo_bench.statistics.intervals import LEAST_PAIRS, Interval, Intervals
 
@@ -109,8 +108,9 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with p adjusted for how many there are (Holm, 1979, as Demsar, 2006, advises)."""
     p = np.array([one.p for one in found])
     known = np.isfinite(p)
-    if known.sum() > 1:
-        p[known] = multipletests(p[known], method="holm")[1]
+    order = np.flatnonzero(known)[np.argsort(p[known], kind="stable")]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    p[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 

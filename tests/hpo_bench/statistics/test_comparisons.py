@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from baycomp import SignedRankTest
 from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
 
 from hpo_bench.statistics.comparisons import POSTERIOR_SAMPLES, _probabilities, compare, holm
 from hpo_bench.statistics.intervals import Intervals
@@ -35,6 +36,13 @@ def test_holm_multiplies_the_least_p_by_the_number_of_comparisons(regret):
     alone = against({name: regret[name] for name in ("own", "poor")})["poor"].p
     assert alone == pytest.approx(wilcoxon((regret["poor"] - regret["own"]).mean(axis=1)).pvalue)
     assert against(regret)["poor"].p == pytest.approx(3 * alone)
+
+
+def test_holm_is_that_of_another_implementation(regret):
+    found = compare("own", regret, RANDOM, rope=RANDOM, intervals=Intervals([str(i) for i in range(N)]))
+    for p in ([0.01, 0.04, 0.03, 0.01, 0.6], [0.9, 0.8], [0.02]):
+        adjusted = [one.p for one in holm([replace(found[0], p=one) for one in p])]
+        assert adjusted == multipletests(p, method="holm")[1].tolist()
 
 
 def test_a_difference_that_nobody_could_see_is_equivalent(regret):
