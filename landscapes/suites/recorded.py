@@ -8,6 +8,8 @@ from landscapes.suites import boxes, mini
 
 SUITES: Mapping[str, Callable[[], list[str]]] = {mini.NAME: mini.names, "study": boxes.study}
 """A dozen that stand for all, and those in the study's box."""
+SHOWN = 3
+"""More names than this no message lists."""
 
 
 def members(suite: str, patterns: Sequence[str] = ()) -> list[str]:
@@ -25,5 +27,6 @@ def members(suite: str, patterns: Sequence[str] = ()) -> list[str]:
         return all_of_it
     meant = catalogue.match(patterns, catalogue.ROOT)
     if not (found := [name for name in all_of_it if name in meant]):
-        raise UnknownLandscapeError(f"{', '.join(meant)}: not in the suite {suite}, which has {', '.join(all_of_it)}")
+        known = f"{len(all_of_it)} landscapes, such as {', '.join(all_of_it[:SHOWN])}"
+        raise UnknownLandscapeError(f"{', '.join(meant[:SHOWN])}: not in the suite {suite}, which has {known}")
     return found
