@@ -30,7 +30,8 @@ Landscapes come in three tiers: **nano** (real VLMs and experts of about a milli
 **pretrained** (recorded here on a really pretrained language model) and **elsewhere** (sweeps that others published, on
 models of 1.3B to 8B parameters). They differ in everything: what is merged, how many hyperparameters there are, what is
 asked. What the smaller teach about tuning holds for the larger only as far as the tables below agree, and a part of
-where they do not is that most published sweeps are of one hyperparameter.
+where they do not is that most published sweeps are of one hyperparameter. Of a pair and method in two boxes the wide one
+is taken, as `hpo-bench run` does.
 
 - Made by `hpo-bench landscapes import naturelm CHECKOUT`, `hpo-bench landscapes import code-merges CHECKOUT` and
   `hpo-bench tiers --landscapes-dir my-landscapes --seeds {count}`. Budgets are {budgets}; {seeds} each; regrets are
@@ -42,7 +43,7 @@ where they do not is that most published sweeps are of one hyperparameter.
 """
 MINI = """\
 `hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes that stand for all that
-ship: {names}. They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out
+`hpo-bench run` takes: {names}. They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out
 error, share of the box that is nearly best, steepest slope, roundness of where it is best, distance of the best from an
 edge, median score), so that the energy distance to all (Székely and Rizzo, 2013) is least; no optimiser has a say."""
 
@@ -221,7 +222,7 @@ DISTANCES = (
 
 
 def mini_agreement(benchmark: Benchmark) -> dict[str, Mapping[str, float | None]]:
-    """Kendall's tau of the rankings on the mini-suite and on all that ships, at every checkpoint."""
+    """Kendall's tau of the rankings on the mini-suite and on what it stands for, at every checkpoint."""
     ships = [place for place, one in enumerate(benchmark.landscapes) if one.card.tier != ELSEWHERE]
     small = [place for place in ships if benchmark.landscapes[place].name in mini.names()]
     pairs = np.array(benchmark.pairs)
@@ -239,7 +240,7 @@ def _mini(benchmark: Benchmark) -> list[str]:
     if len(benchmark.labels) < 2 or not set(names) <= {one.name for one in benchmark.landscapes}:
         return told
     taus = [f"{tiers.shown(one)} {when(point)}" for point, one in mini_agreement(benchmark).items()]
-    return [*told, f"Kendall's tau of the ranking on them with that on all that ships: {'; '.join(taus)}."]
+    return [*told, f"Kendall's tau of the ranking on them with that on all of these: {'; '.join(taus)}."]
 
 
 def _sources(elsewhere: Sequence[Landscape]) -> list[str]:
