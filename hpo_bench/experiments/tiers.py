@@ -30,8 +30,8 @@ Landscapes come in three tiers: **nano** (real VLMs and experts of about a milli
 **pretrained** (recorded here on a really pretrained language model) and **elsewhere** (sweeps that others published, on
 models of 1.3B to 8B parameters). They differ in everything: what is merged, how many hyperparameters there are, what is
 asked. What the smaller teach about tuning holds for the larger only as far as the tables below agree, and a part of
-where they do not is that most published sweeps are of one hyperparameter. Of a pair and method in two boxes the wide one
-is taken, as `hpo-bench run` does.
+where they do not is that most published sweeps are of one hyperparameter. Of a pair and method in two boxes the wide
+one is taken, as `hpo-bench run` does.
 
 - Made by `hpo-bench landscapes import naturelm CHECKOUT`, `hpo-bench landscapes import code-merges CHECKOUT` and
   `hpo-bench tiers --landscapes-dir my-landscapes --seeds {count}`. Budgets are {budgets}; {seeds} each; regrets are
@@ -43,9 +43,10 @@ is taken, as `hpo-bench run` does.
 """
 MINI = """\
 `hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes that stand for all that
-`hpo-bench run` takes: {names}. They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out
-error, share of the box that is nearly best, steepest slope, roundness of where it is best, distance of the best from an
-edge, median score), so that the energy distance to all (Székely and Rizzo, 2013) is least; no optimiser has a say."""
+`hpo-bench run` takes: {names}. They are chosen by their features alone (number of hyperparameters, noise of an
+evaluation, leave-one-out error, share of the box that is nearly best, steepest slope, roundness of where it is best,
+distance of the best from an edge, median score), so that the energy distance to all (Székely and Rizzo, 2013) is
+least; no optimiser has a say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def test_the_figures_follow_from_the_regrets_that_are_kept(kept):
 
 def test_the_regrets_are_those_of_the_optimisers(kept):
     """On one landscape they are made again: an optimiser that changed without another version is noticed, too."""
-    (landscape,) = catalogue.load_all(["ja-llama/ta"])
+    (landscape,) = catalogue.load_all(["ja-llama/ta-wide"])
     (stored,) = (one for one in kept["landscapes"] if one["name"] == landscape.name)
     contenders = tuple(Contender.find(name) for name in kept["optimizers"])
     for chunk in Plan(contenders, (landscape,), kept["seeds"], None).chunks():
