@@ -12,14 +12,13 @@ An optimiser, with pytest, one test a check:
 Without: `check_all(MyOptimizer)`. Both raise `ConformanceError`, an AssertionError that says what was wrong. The checks
 take some seconds for an optimiser without a model; they need no landscape, no network and no file.
 
-What is checked: a class that can be named and made; points inside the cube, as they are proposed, in 1 to 6, 13 and 40
-dimensions; equal seeds and scores, equal points, bit for
-bit, over 40 evaluations, whatever ran before; different points for different seeds; the budget spent to the last
-evaluation; higher scores found than with the scores negated; the same points whatever the unit and the offset of the
-scores; failed evaluations and flat objectives survived; resuming by replay; several workers at once, if the class says
-that it is `parallel`; the same points in company as alone, to `GROUP_TOLERANCE`; one or several given starts;
-recommendations; settings that survive JSON; bad arguments and unknown points refused; global generators and PyTorch's
-settings left alone.
+What is checked: a class that can be named and made; points inside the cube, as they are proposed, in 1 to 6, 13 and
+40 dimensions; equal seeds and scores, equal points, bit for bit, over 40 evaluations, whatever ran before; different
+points for different seeds; the budget spent to the last evaluation; higher scores found than with the scores negated;
+the same points whatever the unit and the offset of the scores; failed evaluations and flat objectives survived;
+resuming by replay; several workers at once, if the class says that it is `parallel`; the same points in company as
+alone, to `GROUP_TOLERANCE`; one or several given starts; recommendations; settings that survive JSON; bad arguments
+and unknown points refused; global generators and PyTorch's settings left alone.
 
 A failed evaluation is told as NaN, here and everywhere. Never tell a penalty of your own: at -1e30 a Gaussian process
 sees one hole and a plain.
@@ -32,7 +31,8 @@ and not swallowed; tensors that stand alone where the method says so; and that t
 formula's.
 
 An evaluator: `check_evaluator(evaluator, model)`, as opened for a pair. What is checked: two sides of a split that
-share no example; scores from 0 to 1, one an example; the same again, in another order and in other company.
+share no example; scores from 0 to 1, one an example; the same again, in another order and in other company; a model
+that stays as it is.
 """
 
 from hpo_bench.evaluation.conformance import check_evaluator

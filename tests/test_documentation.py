@@ -17,6 +17,7 @@ from hpo_bench.cli import tree
 from hpo_bench.cli.options import Command
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.registry import EVALUATORS
 from hpo_bench.merging import find
 from hpo_bench.merging.manifest import Manifest
 from hpo_bench.merging.pair import Pair
@@ -216,3 +217,12 @@ def test_the_command_reference_has_every_command_and_option() -> None:
         for option in command.params:
             record = option.get_help_record(context)
             assert record is None or not record[1] or f"`{record[0]}`".replace("|", r"\|") in text, (name, option.name)
+
+
+def test_every_kind_of_evaluation_has_its_section_and_no_page_counts_them() -> None:
+    text = (ROOT / "docs" / "evaluators.md").read_text("utf-8")
+    for kind in EVALUATORS.built_in:
+        assert f"\n## {kind}\n" in text, kind
+        assert f"`{kind}`" in text.partition("\n## ")[0], kind
+    counted = re.compile(r"(two|three|four|five|six|\d) (\[?kinds of evaluat|evaluators)|kind` is one of \w+,")
+    assert not [names(page) for page in pages() if counted.search(page.read_text("utf-8"))]
