@@ -2,7 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
+from scipy.optimize import root_scalar
 
 Array = NDArray[np.float64]
 
@@ -47,4 +47,9 @@ def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> floa
     if regret < expected_regret(sample, most)[0]:
         return float("inf")
     # The expectation falls in t, smoothly on this scale.
-    return float(np.exp(brentq(lambda log: expected_regret(sample, np.exp(log))[0] - regret, 0.0, np.log(most))))
+    found = root_scalar(
+        lambda log: expected_regret(sample, np.exp(log))[0] - regret,
+        bracket=(0.0, float(np.log(most))),
+        method="brentq",
+    )
+    return float(np.exp(found.root))
