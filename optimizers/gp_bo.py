@@ -62,10 +62,11 @@ class GpBo(Optimizer):
     processes alike.
 
     Points that are pending count as if their score had come out at its posterior mean (Kriging believer: Ginsbourger,
-    Le Riche & Carraro, 2010). Failed ones count as one standard deviation worse than that (after Forrester, Sobester &
-    Keane, 2006) and no better than the median score, so that their surroundings are left alone without being ruled
-    out. Of 40 evaluations on a plane that fails beyond a line, 33 failed without the second rule and 19 with it, at
-    less than half the regret; counting failures as the worst score loses where they strike at random.
+    Le Riche & Carraro, 2010; beside BoTorch's way: `docs/pending.md`). Failed ones count as one standard deviation
+    worse than that (after Forrester, Sobester & Keane, 2006) and no better than the median score, so that their
+    surroundings are left alone without being ruled out. Of 40 evaluations on a plane that fails beyond a line, 33
+    failed without the second rule and 19 with it, at less than half the regret; counting failures as the worst score
+    loses where they strike at random.
 
     Args:
         dim: Number of hyperparameters.
