@@ -192,7 +192,7 @@ in [its authors' package](https://github.com/kilian-group/banditeval) (Zhou et a
 defaults, on TPE, 160 examples a trial; it may end before the budget) was run on one draw, as the low-rank one was.
 BoTorch's multi-fidelity knowledge gradient is that of [its tutorial](https://botorch.org/docs/tutorials/multi_fidelity_bo)
 (four proposals at a time, 128 fantasies, 10 restarts of 512 raw samples); a fidelity is a share of the examples, from
-an eighth on, and costs as many. As a proposal takes it a quarter of a minute, it was run on one draw of three pairs,
+an eighth on, and costs as many. As four proposals take it half a minute, it was run on one draw of three pairs,
 one of each domain, so that its interval is wide.
 
 Time and money are evaluations here: on a nano pair, by the processor's clock, a merge takes 0.002 (Task Arithmetic) to

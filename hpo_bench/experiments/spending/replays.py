@@ -33,7 +33,7 @@ SWEPT = (20, 40, 80, 160, 400, 800, 1600)
 PLANNED = "planned"
 LOW_RANK, TERMINATOR, GRADIENT = "UCB-E, low-rank", "Optuna's Terminator", "BoTorch's knowledge gradient"
 FEW = ("counts-mistral", "ja-llama", "layout-qwen2-vl")
-"""Pairs on which the knowledge gradient is run, one of each domain: half a minute of a processor a proposal."""
+"""Pairs on which the knowledge gradient is run, one of each domain: half a minute of a processor a batch."""
 VERSION = 2
 NEARLY = 0.98
 """Half of a pool may be a few examples short of a round number."""
