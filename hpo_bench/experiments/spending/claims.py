@@ -81,7 +81,9 @@ def in_short(rows: pd.DataFrame) -> list[str]:
             f"The study's protocol, {trials} settings on {SPLIT} examples and the highest score, costs "
             f"{trials * SPLIT:,} evaluations and loses {over_pairs(by_pair(first.study))}"
         )
-        lines.append(f"- {name.capitalize()}. {study}; the plan {'; the plan '.join(one.losses() for one in ways)}.")
+        lines.append(
+            f"- {name[0].upper()}{name[1:]}. {study}; the plan {'; the plan '.join(one.losses() for one in ways)}."
+        )
     return lines
 
 
@@ -160,6 +162,21 @@ def claims_table(
     return TextTable(("claim", "on", "measured", "verdict"), tuple(Row(row[0], row[1:]) for row in rows), words=4)
 
 
+def overhead_table(rows: pd.DataFrame) -> TextTable:
+    """Milliseconds of a processor that a proposal takes, by plan: without and with a look ahead."""
+    found = []
+    for (dim, settings), own in rows.groupby(["dim", "settings"]):
+        for examples, here in own.groupby("examples"):
+            alone = here["ask"] + here["tell"]
+            figures = [
+                f"{each.median():.0f}, {each.quantile(0.95):.0f}, {each.max():.0f}"
+                for each in (alone, alone + here["gain"].fillna(0.0))
+            ]
+            found.append(Row(f"{dim}", (str(settings), f"{examples:,}", *figures)))
+    heads = ("hyperparameters", "settings", "examples", "tune: median, 95%, worst", "tune --until")
+    return TextTable(heads, tuple(found))
+
+
 def verdict(found: Interval, low: float, high: float) -> str:
     """Whether a figure lies in a range: its interval within it, beyond it, or neither."""
     if found.low >= low and found.high <= high:
@@ -173,6 +190,9 @@ Claim = tuple[str, str, str, str]
 def _losses(compared: pd.DataFrame) -> Iterator[Claim]:
     for one in judged(compared):
         study, whole, fifth = (by_pair(rows) for rows in (one.study, one.plans[1], one.plans[5]))
+        less = of_mean((whole - study).dropna())
+        said = f"{points(whole.mean())} beside {points(study.mean())}; more by {_interval(less)}"
+        yield "less than the study's loss at its cost", one.name, said, verdict(less, -np.inf, 0.0)
         beyond = of_mean((whole - study / 2).dropna())
         said = f"{points(whole.mean())} of {points(study.mean())}; above half by {_interval(beyond)}"
         yield "half the study's loss at its cost", one.name, said, verdict(beyond, -np.inf, 0.0)

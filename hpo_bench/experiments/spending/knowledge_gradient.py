@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import cast
 
 import numpy as np
 import torch
@@ -111,7 +112,7 @@ class KnowledgeGradient:
             known, box, q=1, num_restarts=self.restarts, raw_samples=2 * self.raw,
             options={"batch_limit": 10, "maxiter": self.steps},
         )  # fmt: skip
-        return point.detach(), float(value)
+        return point.detach(), float(cast("Tensor", value))
 
     def _proposed(self, model: SingleTaskMultiFidelityGP) -> Tensor:
         dim = model.train_inputs[0].shape[-1] - 1

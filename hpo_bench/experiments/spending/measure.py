@@ -48,7 +48,7 @@ BEGUN = ((DENSE, 2, 800, 2), (SHIPPED, 3, 800, 1))
 """Pools, hyperparameters, examples and draws on which first points from experience are measured."""
 STOPPING_VERSION = 3
 Told = Callable[[int, int, str], None]
-Part = tuple[str, str, Sequence[str], Callable[[], pd.DataFrame], Mapping[str, object]]
+Part = tuple[str, str, Sequence[str], Callable[[], pd.DataFrame], Mapping[str, int | str]]
 """Rows that are measured at once: a word on them, their file below the folder, their columns, what measures them, and
 what else is said of each."""
 
@@ -127,7 +127,7 @@ class Measurement:
                 plan = every_setting() if source == SWEEPS else WholeTrials("gp-bo", (MOST[dim],))
                 job = Replay(source, dim, STUDY, plan, SPLIT, self._draws(source))
                 file = f"{source}/study-{dim}d-{job.draws}-{what}-v{VERSION}.parquet"
-                about = {"share": 0, "by": BY_TUNE}
+                about: dict[str, int | str] = {"share": 0, "by": BY_TUNE}
                 parts.append((f"{source}, {STUDY}", file, COLUMNS, partial(self._rows, job), about))
                 wanted: dict[tuple[int, int, int], list[str]] = {}
                 for one in every:

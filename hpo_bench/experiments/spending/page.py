@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo_bench.experiments.page import save_page
-from hpo_bench.experiments.spending.claims import claims_table, in_short, pairs_table, parts_table
+from hpo_bench.experiments.spending.claims import claims_table, in_short, overhead_table, pairs_table, parts_table
 from hpo_bench.experiments.spending.pools import DENSE, KEPT, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.tables import (
     behind,
@@ -15,16 +15,18 @@ from hpo_bench.experiments.spending.tables import (
     honesty_table,
     losses,
     model_words,
-    overhead_table,
     real_table,
     real_words,
     reported,
     rivals,
+    standing,
     stopping_table,
     swept,
 )
 
 PAGE = "spending.md"
+COMPARED = 6400
+"""Evaluations, which the study's protocol takes, at which words say how rivals stand."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ def write_page(measured: Measured, *, folder: Path) -> Path:
                 "\nHow much more they lose than the plan, paired over pairs (above 0, the plan is better):\n",
                 behind(here).to_markdown(),
                 "",
+                standing(here, COMPARED),
                 reported(here).to_markdown(),
                 "",
                 model_words(here, dim=int(dim)),
@@ -102,8 +105,8 @@ A verdict is *holds* where the whole interval is on the side of the claim, *does
 and *open* where it is on both: shown neither way. Killed studies are
 `tests/hpo_bench/tuning/planning/test_study_plan.py` and `tests/hpo_bench/tuning/test_stopping.py`. On fine grids and on
 landscapes that ship the plan for a pair is by a model that was fitted to the others; where nothing was chosen it is
-`tune`'s own, whose model was fitted to an earlier run of these replays. That model was not fitted anew: its plans lose
-about as much as those by this run's.
+`tune`'s own, whose model was fitted to an earlier run of these replays. That model was not fitted anew, though this
+run's are others: the lines below have both, and its plans lose no more.
 """
 PARTS = """\
 By domain and method; where the difference is below 0, the plan loses less. Two or three pairs make wide intervals:

@@ -68,7 +68,7 @@ class LowRankUcbE:
         )
         shown = told * answers
         rows = rng.standard_normal((self.members, 1, len(answers)), dtype=np.float32)
-        ridge = np.float32(self.ridge)
+        columns, ridge = np.empty((self.members, 1, answers.shape[1]), dtype=np.float32), np.float32(self.ridge)
         for _ in range(self.rounds):
             columns = (rows @ shown) / (rows**2 @ told + ridge)
             across = columns.transpose(0, 2, 1)

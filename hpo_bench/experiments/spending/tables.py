@@ -60,21 +60,6 @@ def experience_table(rows: pd.DataFrame) -> TextTable:
     return TextTable(("begins", *(f"{mark} settings" for mark in marks)), tuple(found))
 
 
-def overhead_table(rows: pd.DataFrame) -> TextTable:
-    """Milliseconds of a processor that a proposal takes, by plan: without and with a look ahead."""
-    found = []
-    for (dim, settings), own in rows.groupby(["dim", "settings"]):
-        for examples, here in own.groupby("examples"):
-            alone = here["ask"] + here["tell"]
-            figures = [
-                f"{each.median():.0f}, {each.quantile(0.95):.0f}, {each.max():.0f}"
-                for each in (alone, alone + here["gain"].fillna(0.0))
-            ]
-            found.append(Row(f"{dim}", (str(settings), f"{examples:,}", *figures)))
-    heads = ("hyperparameters", "settings", "examples", "tune: median, 95%, worst", "tune --until")
-    return TextTable(heads, tuple(found))
-
-
 def coverage_words(rows: pd.DataFrame) -> str:
     """Whether cells of the table differ from 95% by more than chance, for cross-fitted scores on recorded answers."""
     own = rows[(rows["source"] == "recorded answers") & (rows["way"] == CROSS_FITTED)]
@@ -142,6 +127,25 @@ def behind(rows: pd.DataFrame) -> TextTable:
         )
         found.append(Row(name, cells))
     return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+
+
+def standing(rows: pd.DataFrame, budget: int) -> str:
+    """Which rivals are shown to lose more than the plan at a budget, or less, and which are not shown either way."""
+    (_, ours), *others = _plans(rows)
+    more, less, neither = [], [], []
+    for name, within in others:
+        if budget in within and ours.get(budget) is not None:
+            found = of_mean((by_pair(within[budget]) - by_pair(ours[budget])).dropna())
+            (more if found.low > 0 else less if found.high < 0 else neither).append(name)
+    said = [
+        f"{word}: {', '.join(names) if names else 'none'}"
+        for word, names in (
+            ("shown to lose more than the plan", more),
+            ("shown to lose less", less),
+            ("not shown to differ", neither),
+        )
+    ]
+    return f"At {budget:,} evaluations, {'; '.join(said)}.\n"
 
 
 def _plans(rows: pd.DataFrame) -> list[tuple[str, dict[int, pd.DataFrame]]]:

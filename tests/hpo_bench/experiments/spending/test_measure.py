@@ -6,7 +6,7 @@ import pytest
 from toys_of_spending import pool
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.experiments.spending import experience, honesty, measure, overhead, replays, tables
+from hpo_bench.experiments.spending import experience, honesty, measure, overhead, page, replays, tables
 from hpo_bench.experiments.spending.fit import check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import honest, world
 from hpo_bench.experiments.spending.page import Measured, write_page
@@ -24,6 +24,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replays, "OPTIMIZERS", ("gp-bo", "random"))
     monkeypatch.setattr(replays, "BUDGETS", (400,))
     monkeypatch.setattr(tables, "BUDGETS", (400,))
+    monkeypatch.setattr(page, "COMPARED", 400)
     monkeypatch.setattr(replays, "SLOW_BUDGETS", ())
     monkeypatch.setattr(measure, "MOST_SEEN", 400)
     monkeypatch.setitem(replays.MOST, 2, 10)
@@ -56,6 +57,8 @@ def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     text = write_page(found, folder=tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
     assert "| half the study's loss at its cost | landscapes kept back, 2-D |" in text
+    assert "At 400 evaluations, shown to lose more than the plan: " in text
+    assert "- Fine grids, 2-D. The study's protocol" in text
     assert "the plan fitted to other pairs, at that cost" in text
     assert "the plan as `tune` makes it, at that cost" in text
     assert "| nan" not in text

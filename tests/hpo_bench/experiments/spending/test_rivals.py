@@ -85,7 +85,7 @@ def _compared(study: float, whole: float, fifth: float) -> pd.DataFrame:
 
 @pytest.mark.parametrize(
     ("losses", "verdicts"),
-    [((2.0, 0.8, 1.5), ["holds", "holds"]), ((2.0, 1.5, 2.5), ["does not hold", "does not hold"])],
+    [((2.0, 0.8, 1.5), ["holds", "holds", "holds"]), ((2.0, 1.5, 2.5), ["holds", "does not hold", "does not hold"])],
 )
 def test_a_claim_is_judged_by_its_interval(losses: tuple[float, float, float], verdicts: list[str]) -> None:
     found = list(claims._losses(_compared(*losses)))
