@@ -24,7 +24,7 @@ LONGEST = 50.0
 """Milliseconds that a proposal may take."""
 NAMES = {
     DENSE: "fine grids",
-    SHIPPED: "landscapes that ship",
+    SHIPPED: "landscapes in the study's box",
     KEPT: "landscapes kept back",
     SWEEPS: "sweeps of larger models",
 }

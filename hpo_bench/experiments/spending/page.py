@@ -103,8 +103,8 @@ CLAIMS = """\
 
 A verdict is *holds* where the whole interval is on the side of the claim, *does not hold* where it is on the other,
 and *open* where it is on both: shown neither way. Killed studies are
-`tests/hpo_bench/tuning/planning/test_study_plan.py` and `tests/hpo_bench/tuning/test_stopping.py`. On fine grids and on
-landscapes that ship the plan for a pair is by a model that was fitted to the others; where nothing was chosen it is
+`tests/hpo_bench/tuning/planning/test_study_plan.py` and `tests/hpo_bench/tuning/test_stopping.py`. On fine grids and
+in the study's box the plan for a pair is by a model that was fitted to the others; where nothing was chosen it is
 `tune`'s own, whose model was fitted to an earlier run of these replays. That model was not fitted anew, though this
 run's are others: the lines below have both, and its plans lose no more.
 """
@@ -115,8 +115,8 @@ KEPT_BACK = """\
 ## Landscapes kept back
 
 On these nothing was chosen: the model behind `tune`'s plan, its defaults and the settings of all rivals were settled
-before they were recorded, or before they were looked at here. They span [0, 1.4] for both weights of Task Arithmetic by
-8 x 8 settings, nano pairs with 200 held-out ones between them. The weights of these nano pairs are newly trained, by
+before they were recorded, or before they were looked at here. They ship, as `ja-llama/ta-wide` for one, and span
+[0, 1.4] for both weights of Task Arithmetic by 8 x 8 settings, nano pairs with 200 held-out ones between them. The weights of these nano pairs are newly trained, by
 the recipes of the pairs that the model was fitted to, so that it has seen their like; the two pairs on a really
 pretrained language model (2,000 test examples each) are like nothing that it saw. The plan is `tune`'s own, and not
 fitted anew without a pair.
@@ -169,7 +169,7 @@ for what the study's protocol costs, and that protocol itself is `tune --hold-ou
 fifth of the 800. What both recommend is scored on the 3,200 examples put aside, the same for both, in points; after ±
 stands a standard error, paired over examples. Draws and seeds were fixed before.
 """
-TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes that ship", SWEEPS: "Sweeps of larger models"}
+TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes in the study's box", SWEEPS: "Sweeps of larger models"}
 SWEPT = """\
 Eleven interpolations of an 8B audio-language model with its base language model (`--sweep`; made from the answers in
 github.com/gladia-research-group/model-merging-NatureLM-audio at 202db6b, MIT). Every setting is scored on so many

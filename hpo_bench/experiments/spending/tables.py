@@ -137,15 +137,9 @@ def standing(rows: pd.DataFrame, budget: int) -> str:
         if budget in within and ours.get(budget) is not None:
             found = of_mean((by_pair(within[budget]) - by_pair(ours[budget])).dropna())
             (more if found.low > 0 else less if found.high < 0 else neither).append(name)
-    said = [
-        f"{word}: {', '.join(names) if names else 'none'}"
-        for word, names in (
-            ("shown to lose more than the plan", more),
-            ("shown to lose less", less),
-            ("not shown to differ", neither),
-        )
-    ]
-    return f"At {budget:,} evaluations, {'; '.join(said)}.\n"
+    heads = ("these are shown to lose more than the plan", "To lose less", "Not shown to differ")
+    said = [f"{head}: {'; '.join(names) or 'none'}." for head, names in zip(heads, (more, less, neither), strict=True)]
+    return f"At {budget:,} evaluations {' '.join(said)}\n"
 
 
 def _plans(rows: pd.DataFrame) -> list[tuple[str, dict[int, pd.DataFrame]]]:

@@ -57,7 +57,7 @@ def test_what_is_there_is_not_replayed_again_and_a_page_is_made(
     text = write_page(found, folder=tmp_path).read_text(encoding="utf-8")
     assert "**planned**" in text
     assert "| half the study's loss at its cost | landscapes kept back, 2-D |" in text
-    assert "At 400 evaluations, shown to lose more than the plan: " in text
+    assert "At 400 evaluations these are shown to lose more than the plan: " in text
     assert "- Fine grids, 2-D. The study's protocol" in text
     assert "the plan fitted to other pairs, at that cost" in text
     assert "the plan as `tune` makes it, at that cost" in text
