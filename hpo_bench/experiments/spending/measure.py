@@ -174,8 +174,8 @@ class Measurement:
 
     def really(self, told: Told = lambda *_: None) -> pd.DataFrame:
         """Make what is missing of studies in the real loop, by the plan and by the study's protocol; all rows."""
-        every = [(pair, method, draw) for draw in range(self.draws or real.DRAWS)
-                 for pair in self.pairs for method in real.METHODS]  # fmt: skip
+        every = [(pair, method, draw) for pair in self.pairs for method in real.METHODS
+                 for draw in range(self.draws or real.DRAWS[method])]  # fmt: skip
         if not every:
             return pd.DataFrame(columns=list(real.COLUMNS))
         parts: list[Part] = []

@@ -115,11 +115,11 @@ KEPT_BACK = """\
 ## Landscapes kept back
 
 On these nothing was chosen: the model behind `tune`'s plan, its defaults and the settings of all rivals were settled
-before they were recorded, or before they were looked at here. They ship, as `ja-llama/ta-wide` for one, and span
-[0, 1.4] for both weights of Task Arithmetic by 8 x 8 settings, nano pairs with 200 held-out ones between them. The weights of these nano pairs are newly trained, by
-the recipes of the pairs that the model was fitted to, so that it has seen their like; the two pairs on a really
-pretrained language model (2,000 test examples each) are like nothing that it saw. The plan is `tune`'s own, and not
-fitted anew without a pair.
+before they were recorded, or before they were looked at here. They ship, as `ja-llama/ta-wide` for one, and span [0,
+1.4] for both weights of Task Arithmetic by 8 x 8 settings, nano pairs with 200 held-out ones between them. The weights
+of these nano pairs are newly trained, by the recipes of the pairs that the model was fitted to, so that it has seen
+their like; the two pairs on a really pretrained language model (2,000 test examples each) are like nothing that it saw.
+The plan is `tune`'s own, and not fitted anew without a pair.
 """
 OVERHEAD = """\
 ## What a proposal takes

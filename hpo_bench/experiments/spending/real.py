@@ -24,7 +24,8 @@ EXAMPLES = 800
 """Drawn for tuning; the others are put aside."""
 METHODS = ("ta", "ties")
 VERSION = 1
-DRAWS = 1
+DRAWS = {"ta": 2, "ties": 1}
+"""Of the examples of each pair, by method."""
 PLAN, STUDY, STUDY_MEAN = "planned", f"the study's, {HIGHEST}", f"the study's, {MEAN}"
 COLUMNS = (
     "pair", "method", "draw", "way", "settings", "evaluations", "fresh", "score", "base", "gain_error", "more",
