@@ -69,8 +69,8 @@ def test_small_splits_tell_little_apart() -> None:
     assert told_apart(640) == pytest.approx(told_apart(160) / 2)
 
 
-def test_the_models_are_those_of_the_page() -> None:
+def test_the_page_says_by_which_models_plans_are_made() -> None:
     text = (Path(__file__).parents[4] / "docs" / "spending" / "spending.md").read_text(encoding="utf-8")
-    for dim, model in MODELS.items():
+    for model in MODELS.values():
         formula = f"{model.search:.2f} exp((8 - settings) / {model.pace:.1f}) + {model.luck:.2f} (examples / 400)^-1/2"
-        assert f"Model in {dim}-D: expected loss = {formula} points" in text
+        assert f"`tune` plans by {formula}" in text
