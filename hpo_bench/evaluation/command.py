@@ -17,7 +17,7 @@ from annotated_types import Ge, Le, MinLen
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
-from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
@@ -139,22 +139,13 @@ class CommandEvaluator:
         return printed
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> CommandEvaluator:
-    """The evaluator of kind `command`.
-
-    Args:
-        pair: The program runs in its folder.
-        loaded: Its processor is saved beside the model.
-        options: Those of `CommandOptions`.
+@EvaluatorKind
+def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], CommandEvaluator]:
+    """Read `CommandOptions`; what is returned opens the evaluator of kind `command`.
 
     Raises:
         UsageError: If an option is missing, unknown or makes no sense.
     """
-    return read_options(pair, options)(loaded)
-
-
-def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], CommandEvaluator]:
-    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
     given = read_section(pair, options, CommandOptions)
     program, scratch = given.command[0], given.scratch

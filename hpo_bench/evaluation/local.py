@@ -11,7 +11,7 @@ from hpo_bench.evaluation.base import Answers, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
 from hpo_bench.evaluation.preflight import Dialogue
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
@@ -131,23 +131,14 @@ class LocalEvaluator(FileEvaluator):
         self._batched.batch_size = size
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LocalEvaluator:
-    """The evaluator of kind `local`.
-
-    Args:
-        pair: Where relative paths begin.
-        loaded: Its processor encodes.
-        options: Those of `LocalOptions`.
+@EvaluatorKind
+def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LocalEvaluator]:
+    """Read `LocalOptions`; what is returned opens the evaluator of kind `local`.
 
     Raises:
-        UsageError: If an option is unknown or makes no sense, or the examples cannot be read.
-        EvaluationError: If the judge does not answer.
+        UsageError: If an option is unknown or makes no sense; once opened, if the examples cannot be read.
+        EvaluationError: Once opened, if the judge does not answer.
     """
-    return read_options(pair, options)(loaded)
-
-
-def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LocalEvaluator]:
-    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
     given = read_section(pair, options, LocalOptions)
     answering = Answering.of(given, where)

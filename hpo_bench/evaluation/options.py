@@ -1,8 +1,8 @@
-"""The section `evaluation:` of a pair.yaml: where it stands, its options, and what of it is not shown."""
+"""The section `evaluation:` of a pair.yaml: its kind, its options, and what of it is not shown."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hpo_bench.display.printing import without_passwords
 from hpo_bench.errors import UsageError
@@ -10,9 +10,36 @@ from hpo_bench.merging.manifest import FILE
 from hpo_bench.merging.pair import Pair
 from landscapes.written import parse_record
 
+if TYPE_CHECKING:
+    from hpo_bench.merging.loaded import LoadedPair
+
 _SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
 
-Kind = TypeVar("Kind")
+Options = TypeVar("Options")
+Opened = TypeVar("Opened")
+
+
+class EvaluatorKind(Generic[Opened]):
+    """A kind of evaluation whose options make sense, or are refused, before a model is loaded.
+
+    It decorates the function that reads them; called with the pair in memory as well, it opens an evaluator as any
+    other kind does.
+
+    Args:
+        read: Takes the pair and the options that its section has besides `kind`, refuses what makes no sense by a
+            `UsageError`, and returns what opens the evaluator, given the pair in memory.
+
+    Attributes:
+        read: The same.
+    """
+
+    def __init__(self, read: Callable[[Pair, Mapping[str, Any]], Callable[["LoadedPair"], Opened]]) -> None:
+        self.read = read
+        self.__module__, self.__doc__ = read.__module__, read.__doc__  # whose it is, for whoever looks
+
+    def __call__(self, pair: Pair, loaded: "LoadedPair", options: Mapping[str, Any]) -> Opened:
+        """Open the evaluator."""
+        return self.read(pair, options)(loaded)
 
 
 def source(pair: Pair) -> str:
@@ -20,7 +47,7 @@ def source(pair: Pair) -> str:
     return f"{pair.folder / FILE}, evaluation"
 
 
-def read_section(pair: Pair, options: Mapping[str, Any], kind: type[Kind]) -> Kind:
+def read_section(pair: Pair, options: Mapping[str, Any], kind: type[Options]) -> Options:
     """Options of an evaluation as a dataclass has them.
 
     Args:

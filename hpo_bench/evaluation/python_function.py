@@ -10,7 +10,7 @@ from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
-from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
@@ -69,22 +69,13 @@ class PythonFunction:
         return Answers.of(examples, scores, responses, dollars=dollars)
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> PythonFunction:
-    """The evaluator of kind `python`.
-
-    Args:
-        pair: Its folder is searched for the module first.
-        loaded: Its processor is handed to the function.
-        options: Those of `FunctionOptions`.
+@EvaluatorKind
+def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], PythonFunction]:
+    """Read `FunctionOptions`; what is returned opens the evaluator of kind `python`.
 
     Raises:
-        UsageError: If there is no such function, or an option makes no sense.
+        UsageError: If an option makes no sense; once opened, if there is no such function, in the pair's folder first.
     """
-    return read_options(pair, options)(loaded)
-
-
-def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], PythonFunction]:
-    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     given = read_section(pair, options, FunctionOptions)
     return lambda loaded: PythonFunction(_find(given.function, pair), loaded.processor, read_own(pair).examples)
 

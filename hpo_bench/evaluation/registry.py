@@ -1,6 +1,5 @@
 """Evaluators by kind, as the `evaluation:` section of a pair.yaml asks for them."""
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from inspect import signature
@@ -12,7 +11,7 @@ from hpo_bench.errors import HpoBenchError, UsageError
 from hpo_bench.evaluation.base import Evaluator, lacks
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.metrics import check_answers
-from hpo_bench.evaluation.options import source
+from hpo_bench.evaluation.options import EvaluatorKind, source
 from hpo_bench.evaluation.reading.benchmark import ExampleSet, read_table
 from hpo_bench.evaluation.reading.columns import OPTIONS, Columns
 from hpo_bench.merging.loaded import LoadedPair
@@ -79,12 +78,10 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
     """
     if apart := disagreements(loaded.processor, getattr(loaded.vlm, "config", None)):
         raise UsageError(f"{pair.vlm}: {apart[0]}, so that not every picture can be shown; fetch both anew")
-    options = dict(section(pair))
     kind = _kind(pair)
-    options.pop("kind", None)
     opener = EVALUATORS.get(kind, beside=pair.folder)
     try:
-        opened = opener(pair, loaded, options)
+        opened = opener(pair, loaded, _options(pair))
     except (HpoBenchError, MemoryError, OutOfMemoryError):
         raise
     except Exception as error:
@@ -99,16 +96,14 @@ def open_evaluator(pair: Pair, loaded: LoadedPair) -> Evaluator:
 def check_options(pair: Pair) -> None:
     """Refuse options of an evaluation that make no sense, before a model is loaded.
 
-    What a kind makes of its options is told by the function `read_options` beside the one that opens it, where its
-    module has one: it takes the pair and the options.
+    A kind that is a plain function, and no `EvaluatorKind`, reads its options with the models there.
 
     Raises:
         UsageError: If the kind is unknown, or an option is unknown or makes no sense.
     """
     opener = EVALUATORS.get(_kind(pair), beside=pair.folder)
-    read = getattr(sys.modules.get(getattr(opener, "__module__", "")), "read_options", None)
-    if read is not None:
-        read(pair, {key: value for key, value in section(pair).items() if key != "kind"})
+    if isinstance(opener, EvaluatorKind):
+        opener.read(pair, _options(pair))
 
 
 def read_benchmark(pair: Pair) -> tuple[Example, ...] | None:
@@ -175,6 +170,10 @@ def as_begun(pair: Pair, evaluation: Mapping[str, Any]) -> Pair:
 def section(pair: Pair) -> Mapping[str, Any]:
     """The `evaluation:` section of a pair.yaml; empty where there is none."""
     return pair.evaluation
+
+
+def _options(pair: Pair) -> dict[str, Any]:
+    return {key: value for key, value in section(pair).items() if key != "kind"}
 
 
 def _kind(pair: Pair) -> str:

@@ -15,7 +15,7 @@ from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.judging.terms import JudgeTerms
 from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
 from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
-from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import parse_path
@@ -147,24 +147,15 @@ class LmmsEval:
         return Answers.of(examples, scores, responses, dollars=dollars)
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> LmmsEval:
-    """The evaluator of kind `lmms-eval`.
-
-    Args:
-        pair: In its folder lie tasks of the user's.
-        loaded: Its processor encodes.
-        options: Those of `LmmsOptions`.
+@EvaluatorKind
+def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LmmsEval]:
+    """Read `LmmsOptions`; what is returned opens the evaluator of kind `lmms-eval`.
 
     Raises:
-        UsageError: If lmms-eval is not installed, an option is missing, unknown or makes no sense, or a judge would be
-            asked without terms.
-        EvaluationError: If a task's data or judge is not there, or it gives no score by document.
+        UsageError: If an option is missing, unknown or makes no sense; once opened, if lmms-eval is not installed, or a
+            judge would be asked without terms.
+        EvaluationError: Once opened, if a task's data or judge is not there, or it gives no score by document.
     """
-    return read_options(pair, options)(loaded)
-
-
-def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], LmmsEval]:
-    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     where = source(pair)
     given = read_section(pair, options, LmmsOptions)
     terms = given.judge

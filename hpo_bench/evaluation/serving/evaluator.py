@@ -10,7 +10,7 @@ from annotated_types import Ge, Le
 
 from hpo_bench.evaluation.answering import Answering, AnswerOptions
 from hpo_bench.evaluation.local import FileEvaluator
-from hpo_bench.evaluation.options import read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.evaluation.serving.generation import ServedGeneration
@@ -73,23 +73,14 @@ class VllmEvaluator(FileEvaluator):
         return self.served.backend
 
 
-def open_kind(pair: Pair, loaded: LoadedPair, options: Mapping[str, Any]) -> VllmEvaluator:
-    """The evaluator of kind `vllm`.
-
-    Args:
-        pair: Where relative paths begin.
-        loaded: Its VLM's weights are served, its processor frames questions.
-        options: Those of `VllmOptions`.
+@EvaluatorKind
+def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], VllmEvaluator]:
+    """Read `VllmOptions`; what is returned opens the evaluator of kind `vllm`.
 
     Raises:
         UsageError: If there is no vLLM, or an option is unknown or makes no sense.
-        EvaluationError: If it cannot load the VLM, or the judge does not answer.
+        EvaluationError: Once opened, if vLLM cannot load the VLM, or the judge does not answer.
     """
-    return read_options(pair, options)(loaded)
-
-
-def read_options(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], VllmEvaluator]:
-    """Read what `open_kind` is given, which is called at last with the pair in memory."""
     given = read_section(pair, options, VllmOptions)
     answering = Answering.of(given, source(pair))
     own: dict[str, Any] = {"tensor_parallel_size": given.tensor_parallel, "max_model_len": given.max_model_len or -1}

@@ -21,7 +21,7 @@ from hpo_bench.evaluation.generation import Loops
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.reading.benchmark import read_examples
-from hpo_bench.evaluation.registry import check_options, open_evaluator, read_benchmark
+from hpo_bench.evaluation.registry import EVALUATORS, check_options, open_evaluator, read_benchmark
 from hpo_bench.merging.engine.mergekit import merge
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -30,6 +30,7 @@ from hpo_bench.recording.record import record
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.run import check
+from optimizers.errors import is_ours
 
 
 def with_evaluation(pair: Pair, **evaluation: Any) -> Pair:
@@ -222,6 +223,37 @@ def test_an_evaluator_of_ones_own_lies_beside_the_pair(
     assert vars(open_evaluator(own, loaded))["colour"] == "red"
     with pytest.raises(UsageError, match="no attribute 'open_knd'; did you mean 'open_kind'"):
         check_options(with_evaluation(small_pair, kind="my_kind_for_tests:open_knd"))
+
+
+OWN_KIND = """
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+from hpo_bench.evaluation.options import EvaluatorKind, read_section
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    colour: str = "red"
+
+@EvaluatorKind
+def open_kind(pair, options):
+    given = read_section(pair, options, Own)
+    return lambda loaded: SimpleNamespace(examples=list, evaluate=list, told=given.colour, loaded=loaded)
+"""
+
+
+def test_a_kind_of_ones_own_may_refuse_options_before_a_model_is_loaded(
+    small_pair: Pair, loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (small_pair.folder / "my_early_kind_for_tests.py").write_text(OWN_KIND)
+    own = with_evaluation(small_pair, kind="my_early_kind_for_tests:open_kind", colour="blue")
+    check_options(own)
+    opened = vars(open_evaluator(own, loaded))
+    assert (opened["told"], opened["loaded"]) == ("blue", loaded)
+    assert not is_ours(EVALUATORS.get("my_early_kind_for_tests:open_kind")), "so that its faults are told as its own"
+    with pytest.raises(UsageError, match="did you mean 'colour'"):
+        check_options(with_evaluation(small_pair, kind="my_early_kind_for_tests:open_kind", color="blue"))
 
 
 def test_python_functions_score(small_pair: Pair, loaded: LoadedPair) -> None:
