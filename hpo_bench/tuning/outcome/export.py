@@ -21,6 +21,7 @@ from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.outcome.tables import scores
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 
@@ -153,17 +154,10 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
     ]
     if result is not None and trial.number == result.recommended:
         lines += [
-            f"{result.about_scores} 95% intervals; differences are paired over examples:",
+            result.about_scores,
             "",
-            f"| merge | setting | {result.head} | this merge is better by |",
-            "|---|---|---|---|",
+            scores(result).to_markdown(),
         ]
-        for place, line in enumerate(result.merges):
-            low, high = line.interval
-            under, over = line.gap
-            behind = f"{line.behind:+.3f} [{under:+.3f}, {over:+.3f}]" if place else ""
-            described = " ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in line.setting.values())
-            lines.append(f"| {line.name} | {described} | {line.test:.3f} [{low:.3f}, {high:.3f}] | {behind} |")
         if not result.distinguished:
             lines += ["", "The study told no merge from the base VLM, and recommends no change."]
     if licence:

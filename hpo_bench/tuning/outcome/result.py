@@ -77,11 +77,6 @@ class ScoredMerge:
     kept: Kept | None = None
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95% interval of the test score."""
-        return self.test - Z95 * self.test_error, self.test + Z95 * self.test_error
-
-    @property
     def gap(self) -> tuple[float, float]:
         """95% interval of how much the recommended setting scores above it."""
         return self.behind - Z95 * self.behind_error, self.behind + Z95 * self.behind_error
@@ -184,12 +179,13 @@ class TuningResult:
     @property
     def about_scores(self) -> str:
         """Where honest scores come from, and how sure they are."""
+        origin = "Test examples were not looked at before the end."
         if self.cross_fitted:
-            return (
+            origin = (
                 f"Cross-fitted: each of the {self.tuned_on:,} examples that were tuned on is scored at the setting "
                 "that the others recommend, so its own luck is not in it; what needs no choice has its plain score."
             )
-        return "Test examples were not looked at before the end."
+        return f"{origin} After ± stands half of a 95% interval, paired over examples where two are compared."
 
     @property
     def optimism(self) -> float:

@@ -14,6 +14,7 @@ from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
 from hpo_bench.tuning.outcome.result import AnsweredExample, FrontPoint, Kept, TuningResult
+from hpo_bench.tuning.outcome.tables import scores
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage.store import TrialStore
@@ -24,6 +25,8 @@ OTHERS_SHOWN = 5
 ANSWER_SHOWN = 200
 SHOWN = 0.001
 """Below this a difference of scores is not shown."""
+FOLD = 14
+"""Letters of a line of a head."""
 
 
 def show(result: TuningResult, console: Console) -> None:
@@ -33,27 +36,12 @@ def show(result: TuningResult, console: Console) -> None:
         result: What came of the study.
         console: Where to.
     """
-    heads = ["tuned on" if result.cross_fitted else "validation", f"{result.head} ± 95%", "behind ± 95%"]
-    if result.keep is not None:
-        heads += [f"{result.keep.category}, {result.head}", "below the VLM ± 95%"]
-    rows = []
-    for place, line in enumerate(result.merges):
-        cells = [
-            describe(MergeSetting(**line.setting)),
-            f"{line.validation:.3f}",
-            f"{line.test:.3f} ± {Z95 * line.test_error:.3f}",
-            "" if place == 0 else f"{line.behind:+.3f} ± {Z95 * line.behind_error:.3f}",
-        ]
-        if line.kept is not None:
-            cells += [f"{line.kept.test:.3f}", f"{line.kept.lost:+.3f} ± {Z95 * line.kept.lost_error:.3f}"]
-        rows.append(Row(result.title(line), tuple(cells), strong=place == 0))
-    table = TextTable(("merge", "setting", *heads), tuple(rows), words=2).printed(title="Scores")
+    table = scores(result, describe).printed(title="Scores", fold=FOLD)
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
     if result.front:
         console.print(front_table(result).printed(title="Pareto front"))
-    about = f"{result.about_scores} After ± stands half of a 95% interval, paired over examples where two are compared."
-    for sentence in (about, *sentences(result), *map(answered, result.examples)):
+    for sentence in (result.about_scores, *sentences(result), *map(answered, result.examples)):
         console.print(sentence)
 
 

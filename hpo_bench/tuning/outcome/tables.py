@@ -1,6 +1,6 @@
-"""The tables of a study's page."""
+"""A study's tables: scores, as terminal, page and model card have them, and what only the page has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.outcome.front import TradeOff
-from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import PARTS, Overhead
 from hpo_bench.tuning.trial import Trial
 
@@ -115,7 +115,6 @@ def tables(
         overhead: What the tuner itself took.
     """
     rows = {
-        "scores": ("Scores", *_scores(result)),
         "front": ("What keeping costs", *_front(result, front)),
         "categories": (
             "Before and after, by category",
@@ -158,9 +157,37 @@ def tables(
         ),
     }
     return {
-        name: (title, TextTable(columns, tuple(Row(*_texts(line)) for line in lines)))
-        for name, (title, columns, lines) in rows.items()
+        "scores": ("Scores", scores(result)),
+        **{
+            name: (title, TextTable(columns, tuple(Row(*_texts(line)) for line in lines)))
+            for name, (title, columns, lines) in rows.items()
+        },
     }
+
+
+def scores(result: TuningResult, said: Callable[[MergeSetting], str] = lambda setting: setting.named) -> TextTable:
+    """What the recommended merge scores, and what it is compared with.
+
+    Args:
+        result: What came of the study.
+        said: How a setting is written.
+    """
+    first = result.title(result.merges[0])
+    heads = ["tuned on" if result.cross_fitted else "validation", f"{result.head} ± 95%", f"{first} is better by ± 95%"]
+    if result.keep is not None:
+        heads += [f"{result.keep.category}, {result.head}", "below the VLM ± 95%"]
+    rows = []
+    for place, one in enumerate(result.merges):
+        cells = [
+            said(MergeSetting(**one.setting)),
+            f"{one.validation:.3f}",
+            f"{one.test:.3f} ± {Z95 * one.test_error:.3f}",
+            _around(one.behind, one.behind_error) if place else "",
+        ]
+        if one.kept is not None:
+            cells += [f"{one.kept.test:.3f}", _around(one.kept.lost, one.kept.lost_error)]
+        rows.append(Row(result.title(one), tuple(cells), strong=place == 0))
+    return TextTable(("merge", "setting", *heads), tuple(rows), words=2)
 
 
 def _texts(line: Sequence[object]) -> tuple[str, tuple[str, ...]]:
@@ -170,19 +197,6 @@ def _texts(line: Sequence[object]) -> tuple[str, tuple[str, ...]]:
 
 def _around(value: float, error: float) -> str:
     return f"{value:+.3f} ± {Z95 * error:.3f}" if np.isfinite(error) else f"{value:+.3f}"
-
-
-def _scores(result: TuningResult) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    def line(place: int, one: ScoredMerge) -> tuple[object, ...]:
-        behind = _around(one.behind, one.behind_error) if place else ""
-        kept = (f"{one.kept.test:.3f}", _around(one.kept.lost, one.kept.lost_error)) if one.kept else ()
-        test = f"{one.test:.3f} ± {Z95 * one.test_error:.3f}"
-        return result.title(one), MergeSetting(**one.setting).named, f"{one.validation:.3f}", test, behind, *kept
-
-    keep = (f"{result.keep.category}, {result.head}", "below the VLM") if result.keep else ()
-    tuned_on = "tuned on" if result.cross_fitted else "validation"
-    heads = ("merge", "setting", tuned_on, result.head, "recommended is better by", *keep)
-    return heads, [line(place, one) for place, one in enumerate(result.merges)]
 
 
 def _front(result: TuningResult, front: Sequence[TradeOff]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
