@@ -7,15 +7,17 @@ import numpy as np
 from hpo_bench.benchmark.tables import (
     NAMES,
     at,
+    by_optimizer,
     comparison_sentence,
     headline,
     leader,
+    losses,
     moments,
     noise_sentence,
     units,
     when,
 )
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import counted, interval, listed, number, share
 from landscapes.landscape import Landscape
 
@@ -53,41 +55,23 @@ def table(content: Mapping) -> TextTable:
         return headline(content)
     points = moments(content)
     order = sorted(content["optimizers"], key=lambda one: found["at"][points[0]][one]["value"])
-    heads = [f"loss on unseen examples, {when(point)}" for point in points]
-    if content.get("goal") == "test":
-        return _replayed(content, order, points, heads)
-    heads += [f"{NAMES['median_ror']} on the surrogate, {when(point)}" for point in points]
-    rows = tuple(
-        Row(
-            content["optimizers"][one]["label"],
-            (
-                *(interval(found["at"][point][one]) for point in points),
-                *(interval(content["optimizers"][one]["at"][point]["median_ror_all"]) for point in points),
-            ),
-            one,
-        )
-        for one in order
-    )
-    return TextTable(("optimiser", *heads), rows)
-
-
-def _replayed(content: Mapping, order: Sequence[str], points: Sequence[str], heads: Sequence[str]) -> TextTable:
-    """The same where answers were replayed: losses, how often the VLM is beaten, and what scores promise too much."""
-    found, end = content["unseen"], points[-1]
-    heads = [*heads, f"runs that beat the VLM, {when(points[0])}", f"reported score too high by, {when(end)}"]
-    rows = tuple(
-        Row(
-            content["optimizers"][one]["label"],
-            (
-                *(interval(found["at"][point][one]) for point in points),
-                share(found["beats"][points[0]][one]),
-                interval(found["optimism"][end][one]),
-            ),
-            one,
-        )
-        for one in order
-    )
-    return TextTable(("optimiser", *heads), rows)
+    columns = losses(content, "loss on unseen examples", points)
+    if content.get("goal") == "test":  # answers were replayed
+        beats, optimism = found["beats"][points[0]], found["optimism"][points[-1]]
+        columns += [
+            Column(f"runs that beat the VLM, {when(points[0])}", lambda one: share(beats[one])),
+            Column(f"reported score too high by, {when(points[-1])}", lambda one: interval(optimism[one])),
+        ]
+    else:
+        known = content["optimizers"]
+        columns += [
+            Column(
+                f"{NAMES['median_ror']} on the surrogate, {when(point)}",
+                lambda one, point=point: interval(known[one]["at"][point]["median_ror_all"]),
+            )
+            for point in points
+        ]
+    return by_optimizer(content, columns, order=order)
 
 
 def sentences(content: Mapping) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The tables of a benchmark as text, the same in the terminal and on the page."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
 from hpo_bench.display.table import Column, Row, TextTable
@@ -54,19 +54,41 @@ def columns(content: Mapping, suffix: str) -> list[Column]:
         content: What `summary.summary` made.
         suffix: Which landscapes count, as in the summary: "_all" or "_sound".
     """
-    last, band = overall(content), content["null_band"]
-
-    def ratio(name: str, point: str) -> Column:
-        """A ratio to Random's regret, with its interval, at a checkpoint."""
-        key, head = name + suffix, f"{NAMES[name]}, {when(point)}"
-        return Column(head, lambda one: interval(one["at"][point][key]), foot=brackets(band[point][key]))
-
+    known = content["optimizers"]
     return [
-        *(ratio("median_ror", point) for point in moments(content)),
-        *(ratio("ratio_of_means", point) for point in dict.fromkeys((END, last))),
-        Column("random budget", lambda one: multiple(one["equivalent_random_budget" + suffix])),
-        Column("seconds a suggestion", lambda one: seconds(one["seconds_per_suggestion" + suffix])),
+        *(_ratio(content, "median_ror", point, suffix) for point in moments(content)),
+        *(_ratio(content, "ratio_of_means", point, suffix) for point in dict.fromkeys((END, overall(content)))),
+        Column("random budget", lambda one: multiple(known[one]["equivalent_random_budget" + suffix])),
+        Column("seconds a suggestion", lambda one: seconds(known[one]["seconds_per_suggestion" + suffix])),
     ]
+
+
+def _ratio(content: Mapping, name: str, point: str, suffix: str = "", *, beside: str = "") -> Column:
+    """A ratio to Random's regret, with its interval, at a checkpoint."""
+    known, key = content["optimizers"], name + suffix
+    return Column(
+        f"{NAMES[name]}, {when(point)}{beside}",
+        lambda one: interval(known[one]["at"][point][key]),
+        foot=brackets(content["null_band"][point][key]),
+    )
+
+
+def by_optimizer(
+    content: Mapping, columns: Sequence[Column], *, order: Sequence[str] = (), head: str = "optimiser"
+) -> TextTable:
+    """A row an optimiser, and where columns have a foot, luck alone below them.
+
+    Args:
+        content: What `summary.summary` made.
+        columns: Their cells are asked for by an optimiser's identity.
+        order: Identities from the top; by default as in the headline, best first.
+        head: Above the optimisers.
+    """
+    known, feet = content["optimizers"], tuple(column.foot for column in columns)
+    rows = [Row(known[one]["label"], tuple(column.cell(one) for column in columns), one) for one in order or known]
+    if any(feet):
+        rows.append(Row(LUCK, feet, faint=True))
+    return TextTable((head, *(column.head for column in columns)), tuple(rows))
 
 
 def headline(content: Mapping, suffix: str = "_all") -> TextTable:
@@ -76,13 +98,7 @@ def headline(content: Mapping, suffix: str = "_all") -> TextTable:
         content: What `summary.summary` made.
         suffix: Which landscapes count, as in the summary: "_all" or "_sound".
     """
-    shown = columns(content, suffix)
-    rows = tuple(
-        Row(one["label"], tuple(column.cell(one) for column in shown), identity)
-        for identity, one in content["optimizers"].items()
-    )
-    luck = Row(LUCK, tuple(column.foot for column in shown), faint=True)
-    return TextTable(("optimiser", *(column.head for column in shown)), (*rows, luck))
+    return by_optimizer(content, columns(content, suffix))
 
 
 def sound(content: Mapping) -> TextTable | None:
@@ -162,13 +178,15 @@ def comparison_sentence(content: Mapping) -> str:
 def unseen(content: Mapping) -> TextTable | None:
     """What the setting that validation picks loses on examples that tuning never saw; None where that is not known."""
     found = content["unseen"]
-    if not found:
-        return None
-    rows = tuple(
-        Row(one["label"], tuple(interval(at[identity]) for at in found["at"].values()), identity)
-        for identity, one in content["optimizers"].items()
-    )
-    return TextTable(("optimiser", *(f"loss in {found['unit']}, {when(point)}" for point in found["at"])), rows)
+    return by_optimizer(content, losses(content, f"loss in {found['unit']}")) if found else None
+
+
+def losses(content: Mapping, head: str, points: Sequence[str] = ()) -> list[Column]:
+    """What is lost on unseen examples at some checkpoints, by default all that are known."""
+    at = content["unseen"]["at"]
+    return [
+        Column(f"{head}, {when(point)}", lambda one, known=at[point]: interval(known[one])) for point in points or at
+    ]
 
 
 def unseen_sentence(content: Mapping) -> str:
@@ -195,26 +213,18 @@ def unseen_sentence(content: Mapping) -> str:
 
 def targets(content: Mapping) -> TextTable:
     """How many evaluations it takes to come as near to the optimum as each target."""
-    goals = list(next(iter(content["optimizers"].values()))["targets"])
-    rows = tuple(
-        Row(
-            one["label"],
-            tuple(
-                cell
-                for goal in goals
-                for cell in (
-                    count(one["targets"][goal]["median_evaluations"]),
-                    share(one["targets"][goal]["share_reached"]),
-                    count(one["targets"][goal]["average_running_time"]),
-                )
-            ),
-            identity,
-        )
-        for identity, one in content["optimizers"].items()
+    known = content["optimizers"]
+    figures = (
+        ("median evaluations", "median_evaluations", count),
+        ("runs that reach it", "share_reached", share),
+        ("aRT", "average_running_time", count),
     )
-    counted = ("median evaluations", "runs that reach it", "aRT")
-    heads = [f"regret ≤ {float(goal):g}: {what}" for goal in goals for what in counted]
-    return TextTable(("optimiser", *heads), rows)
+
+    def column(goal: str, what: str, key: str, said: Callable[[float | None], str]) -> Column:
+        return Column(f"regret ≤ {float(goal):g}: {what}", lambda one: said(known[one]["targets"][goal][key]))
+
+    goals = next(iter(known.values()))["targets"]
+    return by_optimizer(content, [column(goal, *figure) for goal in goals for figure in figures])
 
 
 def above_noise(content: Mapping) -> TextTable | None:
@@ -232,7 +242,7 @@ def above_noise(content: Mapping) -> TextTable | None:
         return None
     keys = [("median_ror", point) for point in moments(content) if kept[point]]
     keys += [("ratio_of_means", point) for point in kept if kept[point]]
-    return _ratios(content, keys, heads=[f"{NAMES[n]}, {when(p)} ({kept[p]} of {total})" for n, p in keys])
+    return by_optimizer(content, [_ratio(content, *key, beside=f" ({kept[key[1]]} of {total})") for key in keys])
 
 
 def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
@@ -243,17 +253,9 @@ def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
         everywhere: Over all landscapes, and not only where Random's regret is above the noise.
     """
     suffix = "_all" if everywhere else ""
-    keys = [(name, point) for name in RATIOS for point in content["null_band"]]
-    return _ratios(content, keys, suffix, heads=[f"{NAMES[name]}, {when(point)}" for name, point in keys])
-
-
-def _ratios(content: Mapping, keys: Sequence[tuple[str, str]], suffix: str = "", *, heads: Sequence[str]) -> TextTable:
-    rows = tuple(
-        Row(one["label"], tuple(interval(one["at"][point][name + suffix]) for name, point in keys), identity)
-        for identity, one in content["optimizers"].items()
+    return by_optimizer(
+        content, [_ratio(content, name, point, suffix) for name in RATIOS for point in content["null_band"]]
     )
-    luck = tuple(brackets(content["null_band"][point][name + suffix]) for name, point in keys)
-    return TextTable(("optimiser", *heads), (*rows, Row(LUCK, luck, faint=True)))
 
 
 def leader(content: Mapping) -> str:

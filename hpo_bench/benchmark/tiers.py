@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from hpo_bench.benchmark.result import END, Benchmark
-from hpo_bench.benchmark.tables import when
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.benchmark.tables import by_optimizer, when
+from hpo_bench.display.table import Column, Row, TextTable
 from hpo_bench.display.words import UNDEFINED, number
 from hpo_bench.statistics.agreement import Agreement, agree
 from landscapes.terms import TIERS
@@ -73,12 +73,9 @@ def regrets(content: Mapping, point: str = END) -> TextTable | None:
     of = content["tiers"]["mean_regret"][point]
     if len(of) < 2:
         return None
-    rows = tuple(
-        Row(one["label"], tuple(f"{of[tier][identity]:.3f}" for tier in of), identity)
-        for identity, one in content["optimizers"].items()
-    )
     counts = content["tiers"]["landscapes"]
-    return TextTable((f"mean regret, {when(point)}", *(f"{tier} ({counts[tier]})" for tier in of)), rows)
+    columns = [Column(f"{tier} ({counts[tier]})", lambda one, own=own: f"{own[one]:.3f}") for tier, own in of.items()]
+    return by_optimizer(content, columns, head=f"mean regret, {when(point)}")
 
 
 def sentence(content: Mapping) -> str:

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,16 +17,16 @@ IN_LATEX = {"≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "†": r"\dag
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table whose rows are figures of a kind.
+    """A column of a table whose rows are things of a kind, such as optimisers.
 
     Attributes:
         head: What stands above it.
-        cell: Of a row's figures, what stands in it.
+        cell: What stands in it, of a thing by its name.
         foot: What stands in the last row, which is for comparison.
     """
 
     head: str
-    cell: Callable[[Mapping[str, Any]], str]
+    cell: Callable[[str], str]
     foot: str = ""
 
 
