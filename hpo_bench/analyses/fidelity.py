@@ -1,7 +1,7 @@
 """The fidelity of landscapes as a table: how far each can be trusted, and why some cannot."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -164,18 +164,40 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 
 def beside_the_study(reports: Sequence[FidelityReport]) -> str:
-    """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence.
+    """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence."""
+    parts = [
+        f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})"
+        for label, ours, there in _loocv_by_method(reports)
+        if there
+    ]
+    return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
+
+
+def loocv_by_method(reports: Sequence[FidelityReport]) -> TextTable:
+    """The same as a table: median, least and greatest error."""
+    rows = (Row(label, (_spread(ours, 1), _spread(there, 1))) for label, ours, there in _loocv_by_method(reports))
+    return TextTable(("method", "here", "the study (Table 12)"), tuple(rows))
+
+
+def _loocv_by_method(reports: Sequence[FidelityReport]) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Each method that there are landscapes of, with our errors and the study's.
 
     A landscape in the wide box is left out where the one in the study's is there.
     """
-    theirs, parts, names = paper.loocv(), [], {report.name for report in reports}
+    theirs, names = paper.loocv(), {report.name for report in reports}
     narrow = [one for one in reports if one.name.removesuffix(SUFFIX) not in names - {one.name}]
     for method, label in METHODS.items():
         ours = [report.fidelity.study_loocv for report in narrow if report.method == method]
-        there = [errors[label] for errors in theirs.values() if label in errors]
-        if ours and there:
-            parts.append(f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})")
-    return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
+        if ours:
+            yield label, ours, [errors[label] for errors in theirs.values() if label in errors]
+
+
+def study_loocv() -> TextTable:
+    """The study's Table 12."""
+    table = paper.loocv()
+    methods = ("TA", "DARE", "TIES")
+    rows = tuple(Row(dataset, tuple(f"{table[dataset][m]:.1f}" for m in methods)) for dataset in table)
+    return TextTable(("dataset–pair", *methods), rows)
 
 
 def _cells(report: FidelityReport) -> tuple[str, ...]:

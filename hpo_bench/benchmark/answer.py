@@ -4,19 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench.benchmark.tables import (
-    NAMES,
-    at,
-    by_optimizer,
-    comparison_sentence,
-    headline,
-    leader,
-    losses,
-    moments,
-    noise_sentence,
-    units,
-    when,
-)
+from hpo_bench.benchmark.sentences import at, comparison_sentence, leader, noise_sentence, units
+from hpo_bench.benchmark.tables import NAMES, by_optimizer, headline, losses, moments, when
 from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import counted, interval, listed, number, share
 from landscapes.landscape import Landscape

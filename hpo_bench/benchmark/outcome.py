@@ -74,7 +74,7 @@ class BenchmarkResult:
 
     @property
     def tables(self) -> "dict[str, TextTable]":
-        """What the terminal and the page show, by name: headline, comparisons, ratios, targets, without_weak.
+        """What the terminal and the page show, by name, such as headline, comparisons, ratios, targets, without_weak.
 
         Each prints, and gives Markdown, LaTeX, CSV and a data frame; those that say nothing here are left out.
 
@@ -83,14 +83,7 @@ class BenchmarkResult:
         """
         from hpo_bench.benchmark import tables
 
-        found = {
-            "headline": tables.headline(self.summary),
-            "comparisons": tables.comparisons(self.summary),
-            "ratios": tables.ratios(self.summary, everywhere=True),
-            "targets": tables.targets(self.summary),
-            "without_weak": tables.sound(self.summary),
-        }
-        return {name: table for name, table in found.items() if table is not None}
+        return {name: table for name, (_, table) in tables.every(self.summary).items()}
 
     @cached_property
     def benchmark(self) -> Benchmark:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hpo_bench.analyses import fidelity
 from hpo_bench.analyses.section import Section
-from hpo_bench.benchmark import answer, page_tables, tables, tiers
+from hpo_bench.benchmark import answer, sentences, tables, tiers
 from hpo_bench.benchmark.figures import answer as picture
 from hpo_bench.benchmark.figures.registry import FIGURES, PARTS
 from hpo_bench.benchmark.regret import SEARCHES
@@ -79,16 +79,16 @@ def write_report(
         labels={identity: one["label"] for identity, one in content["optimizers"].items()},
         look=looks(benchmark.labels),
         answer=answer.sentences(content),
-        leader=tables.leader(content),
-        noise_sentence=f"{tables.interval_sentence(content)} {tables.noise_sentence(content)}".strip(),
-        comparison_sentence=tables.comparison_sentence(content),
-        unseen_sentence=tables.unseen_sentence(content),
-        sound_sentence=tables.sound_sentence(content),
+        leader=sentences.leader(content),
+        noise_sentence=f"{sentences.interval_sentence(content)} {sentences.noise_sentence(content)}".strip(),
+        comparison_sentence=sentences.comparison_sentence(content),
+        unseen_sentence=sentences.unseen_sentence(content),
+        sound_sentence=sentences.sound_sentence(content),
         span=tables.when(tables.overall(content)),
         least_pairs=LEAST_PAIRS,
-        units=tables.units(content),
+        units=sentences.units(content),
         alone=tables.ALONE,
-        tables=_tables(report, content, recorded, reports),
+        tables=_tables(report, content, reports),
         study=study,
         study_figures=study_figures,
         study_tables=[
@@ -109,41 +109,25 @@ def write_report(
         figures=figures,
         placed=parts,
         maps=maps,
-        at=tables.at,
+        at=sentences.at,
         counted=counted,
     )
     return {**report.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}
 
 
-def _tables(
-    report: ReportPage, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]
-) -> dict[str, Shown | None]:
+def _tables(report: ReportPage, content: dict, reports: Sequence[fidelity.FidelityReport]) -> dict[str, Shown | None]:
     """Every table of the page but the study's, by name; None where one would say nothing."""
     made = {
         "answer": ("Loss on unseen examples, beside regret on the surrogate", answer.table(content)),
-        "headline": ("Regret over random by optimiser", tables.headline(content)),
-        "above_noise": (
-            "Regret over random where Random's regret is above the noise of a comparison",
-            tables.above_noise(content),
-        ),
-        "without_weak": ("Regret over random without weak landscapes", tables.sound(content)),
-        "comparisons": ("One optimiser against each of the others", tables.comparisons(content)),
-        "targets": ("Evaluations to a target", tables.targets(content)),
-        "ratios": ("Ratios on all landscapes", tables.ratios(content, everywhere=True)),
-        "ratios_above_noise": (
-            "Ratios on the landscapes where Random's regret is above the noise",
-            tables.ratios(content, everywhere=False),
-        ),
-        "landscapes": ("Landscapes", page_tables.landscapes(content)),
+        **tables.every(content),
     }
-    if recorded:
+    if reports:
         made |= {
             "loocv_by_method": (
                 "Leave-one-out error by method, here and in the study",
-                page_tables.loocv_by_method(recorded),
+                fidelity.loocv_by_method(reports),
             ),
-            "loocv_of_the_study": ("The study's Table 12", page_tables.study_loocv()),
-            "loocv": ("Leave-one-out error by landscape", page_tables.loocv(recorded)),
+            "loocv_of_the_study": ("The study's Table 12", fidelity.study_loocv()),
             "fidelity": ("Fidelity by landscape", fidelity.table(reports)),
             "tiers": ("Tiers of landscapes", fidelity.by_tier(reports)),
             "agreement": ("Agreement of rankings between tiers", tiers.agreement(content)),

@@ -5,19 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
 from hpo_bench.display.table import Column, Row, TextTable
 from hpo_bench.display.words import (
+    UNDEFINED,
     brackets,
     count,
     interval,
-    listed,
     multiple,
-    number,
+    percent,
     probability,
     seconds,
     share,
-    verdicts,
 )
-from hpo_bench.statistics.intervals import LEAST_PAIRS, LEAST_UNITS
 from hpo_bench.statistics.ratios import RATIOS
+from landscapes.trust import MARK
 
 NAMES = {
     "median_ror": "median RoR",
@@ -106,21 +105,6 @@ def sound(content: Mapping) -> TextTable | None:
     return headline(content, "_sound") if 0 < content["sound"] < len(content["landscapes"]) else None
 
 
-def sound_sentence(content: Mapping) -> str:
-    """How many landscapes are weak; empty where the question does not arise."""
-    weak, total = len(content["landscapes"]) - content["sound"], len(content["landscapes"])
-    if not weak:
-        return ""
-    if weak == total:
-        whole = "The only landscape is" if total == 1 else f"All {total} landscapes are"
-        return f"{whole} weak by our own rule (see Landscapes): there is no table without weak ones."
-    verb = "is" if weak == 1 else "are"
-    return (
-        f"{weak} of {total} landscapes {verb} weak by our own rule, too noisy or too little known between what was "
-        f"recorded (see Landscapes). Without weak ones:"
-    )
-
-
 def comparisons(content: Mapping) -> TextTable | None:
     """The reference against every other; None if it is alone."""
     point = overall(content)
@@ -152,63 +136,12 @@ def comparisons(content: Mapping) -> TextTable | None:
     return TextTable(heads, rows)
 
 
-def comparison_sentence(content: Mapping) -> str:
-    """Against how many the reference is significantly better, and worse, in a sentence; empty if it is alone."""
-    point = overall(content)
-    found = content["comparisons"]["at"][point]
-    if not found:
-        return ""
-    pairs = len({one["pair"] for one in content["landscapes"]})
-    if pairs < LEAST_PAIRS:
-        return (
-            f"{'One pair is' if pairs == 1 else f'{pairs} pairs are'} too few to call a difference significant or not, "
-            f"which takes {LEAST_PAIRS} or more."
-        )
-    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
-    by = {
-        verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
-        for verdict in ("better", "worse", "open")
-    }
-    span = f"from t = {SINCE} on" if point == OVERALL else "at the end"
-    reference = labels[content["comparisons"]["reference"]]
-    said = verdicts(reference, better=by["better"], worse=by["worse"], undecided=by["open"])
-    return f"{said} ({span})."
-
-
-def unseen(content: Mapping) -> TextTable | None:
-    """What the setting that validation picks loses on examples that tuning never saw; None where that is not known."""
-    found = content["unseen"]
-    return by_optimizer(content, losses(content, f"loss in {found['unit']}")) if found else None
-
-
 def losses(content: Mapping, head: str, points: Sequence[str] = ()) -> list[Column]:
     """What is lost on unseen examples at some checkpoints, by default all that are known."""
     at = content["unseen"]["at"]
     return [
         Column(f"{head}, {when(point)}", lambda one, known=at[point]: interval(known[one])) for point in points or at
     ]
-
-
-def unseen_sentence(content: Mapping) -> str:
-    """The same for the reference and the others in a sentence; empty where that is not known."""
-    found = content["unseen"]
-    if not found:
-        return ""
-    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
-    reference = content["comparisons"]["reference"]
-    parts = []
-    for point, known in found["at"].items():
-        lost = sorted((figures["value"], labels[one]) for one, figures in known.items() if one != reference)
-        said = f"{labels[reference]} {number(known[reference]['value'])}"
-        if lost:
-            ends = dict.fromkeys(f"{number(value)} ({label})" for value, label in (lost[0], lost[-1]))
-            said += f" and the others {' to '.join(ends)}"
-        parts.append(f"{at(point)} {said}")
-    unit = "points" if found["unit"] == "points" else "per cent of the range"
-    return (
-        "On examples that tuning never saw, the setting that validation picks loses, against the best there is, in "
-        f"{unit}: {'; '.join(parts)}."
-    )
 
 
 def targets(content: Mapping) -> TextTable:
@@ -258,52 +191,56 @@ def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
     )
 
 
-def leader(content: Mapping) -> str:
-    """Who is ahead, in a sentence, with the interval."""
-    parts = []
-    for point in moments(content):
-        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimizers"].values()}
-        best = number(min(figures["value"] for figures in known.values()))
-        # Whoever shares the printed figure shares the lead.
-        first = [label for label, figures in known.items() if number(figures["value"]) == best]
-        said = f"{listed(first)} {best if len(first) > 1 else interval(known[first[0]])}"
-        parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
-    return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
-
-
-def interval_sentence(content: Mapping) -> str:
-    """Why there are no intervals; empty where there are."""
-    pairs, seeds = len({one["pair"] for one in content["landscapes"]}), content["seeds"]
-    if (seeds if pairs == 1 else pairs) >= LEAST_UNITS:
-        return ""
-    if pairs == 1:
-        return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds); luck alone is simulated."
-    return (
-        f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone; luck alone is "
-        "simulated."
+def landscapes(content: Mapping) -> TextTable:
+    """What each landscape is, and how hard it is for Random."""
+    points = list(content["null_band"])
+    rows = tuple(
+        Row(
+            one["name"] + (MARK if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
+            (
+                one["tier"],
+                one["domain"],
+                one["task"],
+                f"{one['maximum']:.3f}",
+                f"{one['minimum']:.3f}",
+                UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
+                *(_marked(one, point) for point in points),
+            ),
+        )
+        for one in content["landscapes"]
+    )
+    heads = tuple(f"Random’s regret, {when(point)}" for point in points)
+    return TextTable(
+        ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows
     )
 
 
-def units(content: Mapping) -> str:
-    """What intervals are over: pairs, or, where there is one alone, its seeds."""
-    return "pairs" if len({one["pair"] for one in content["landscapes"]}) > 1 else "the seeds of one pair"
+def _marked(one: Mapping, point: str) -> str:
+    regret = one["random_regret"][point]
+    return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
-def noise_sentence(content: Mapping) -> str:
-    """On how many landscapes one noisy evaluation could show what Random leaves to be gained."""
-    total = len(content["landscapes"])
-    excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
-    if not any(excluded.values()):
-        return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
-    counts = ", ".join(f"{count} of {total} {at(point)}" for point, count in excluded.items())
-    return (
-        f"Random's own regret is under the noise of a comparison of two settings on {counts}: these ratios hold for "
-        "the landscape as interpolated, but tuning with so few examples would not show them."
-    )
+def _marked(one: Mapping, point: str) -> str:
+    regret = one["random_regret"][point]
+    return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
-def at(point: str) -> str:
-    """`at t = 10`, `over t ≥ 10`, or `at the end`."""
-    if point == OVERALL:
-        return f"over {when(point)}"
-    return "at the end" if point == END else f"at {when(point)}"
+def every(content: Mapping) -> dict[str, tuple[str, TextTable]]:
+    """All of these tables by name, each with its title; those that would say nothing are left out."""
+    found = {
+        "headline": ("Regret over random by optimiser", headline(content)),
+        "above_noise": (
+            "Regret over random where Random's regret is above the noise of a comparison",
+            above_noise(content),
+        ),
+        "without_weak": ("Regret over random without weak landscapes", sound(content)),
+        "comparisons": ("One optimiser against each of the others", comparisons(content)),
+        "targets": ("Evaluations to a target", targets(content)),
+        "ratios": ("Ratios on all landscapes", ratios(content, everywhere=True)),
+        "ratios_above_noise": (
+            "Ratios on the landscapes where Random's regret is above the noise",
+            ratios(content, everywhere=False),
+        ),
+        "landscapes": ("Landscapes", landscapes(content)),
+    }
+    return {name: (title, table) for name, (title, table) in found.items() if table is not None}

@@ -3,19 +3,8 @@
 from rich.console import Console
 
 from hpo_bench.benchmark import answer, tiers
-from hpo_bench.benchmark.tables import (
-    above_noise,
-    comparison_sentence,
-    comparisons,
-    headline,
-    interval_sentence,
-    noise_sentence,
-    overall,
-    sound,
-    sound_sentence,
-    units,
-    when,
-)
+from hpo_bench.benchmark.sentences import comparison_sentence, interval_sentence, noise_sentence, sound_sentence, units
+from hpo_bench.benchmark.tables import above_noise, comparisons, headline, overall, sound, when
 from hpo_bench.display.words import counted
 
 FOLD = 13

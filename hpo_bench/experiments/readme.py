@@ -12,17 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hpo_bench.benchmark import answer
-from hpo_bench.benchmark.tables import (
-    at,
-    comparison_sentence,
-    headline,
-    noise_sentence,
-    overall,
-    sound,
-    sound_sentence,
-    unseen_sentence,
-    when,
-)
+from hpo_bench.benchmark.sentences import at, comparison_sentence, noise_sentence, sound_sentence, unseen_sentence
+from hpo_bench.benchmark.tables import headline, overall, sound, when
 from hpo_bench.display.words import counted, interval, listed
 from hpo_bench.errors import ResultsError
 from hpo_bench.files import RESULTS, save_json, write

@@ -1,18 +1,7 @@
 import pytest
 
-from hpo_bench.benchmark.tables import (
-    above_noise,
-    comparison_sentence,
-    comparisons,
-    headline,
-    leader,
-    noise_sentence,
-    sound,
-    sound_sentence,
-    targets,
-    unseen,
-    unseen_sentence,
-)
+from hpo_bench.benchmark.sentences import comparison_sentence, leader, noise_sentence, sound_sentence, unseen_sentence
+from hpo_bench.benchmark.tables import above_noise, by_optimizer, comparisons, headline, losses, sound, targets
 from hpo_bench.display.words import brackets, interval, multiple, number, probability, seconds
 
 
@@ -154,7 +143,7 @@ def test_wording(said, expected):
 def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_others():
     found = content(counted={"10": 4, "end": 4}, values=(("GP-BO", 0.2), ("Powell", 0.5), ("Random", 1.0)))
     found |= {"unseen": None, "comparisons": {"reference": "gp-bo"}}
-    assert (unseen(found), unseen_sentence(found)) == (None, "")
+    assert unseen_sentence(found) == ""
     lost = {"10": (0.56, 2.47, 1.53), "end": (0.47, 0.56, 0.73)}
     found["unseen"] = {
         "landscapes": 4,
@@ -168,6 +157,6 @@ def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_oth
         "in points: at t\u00a0=\u00a010 GP-BO 0.56 and the others 1.53 (Random) to 2.47 (Powell); "
         "at the end GP-BO 0.47 and the others 0.56 (Powell) to 0.73 (Random)."
     )
-    table = unseen(found)
+    table = by_optimizer(found, losses(found, "loss in points"))
     assert table.columns[1:] == ("loss in points, t\u00a0=\u00a010", "loss in points, end")
     assert table.rows[1].cells == ("2.47 [1.24, 4.94]", "0.56 [0.28, 1.12]")
