@@ -175,24 +175,15 @@ class _Reader:
             if chat.images and pictures.several(images):
                 raise FlawError("has pictures in its chat and beside it; leave one of them out")
             images = list(chat.images) or images
-            return self._drafted(row, chat.question, chat.answer, images, offered, chat.before)
-        if self._found.asks_choices:
-            row = replace(row, values={**row.values, CHOICES: offered.shown if offered else ""})
-        question = text(self._get("question", row), "question", may_be_empty=True)
-        if offered and not self._found.asks_choices:
-            question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
-        before = tuple((one["role"], one["content"]) for one in self._get(BEFORE, row) or ())
-        return self._drafted(row, question, self._get("answer", row), images, offered, before)
-
-    def _drafted(
-        self,
-        row: FileRow,
-        question: str,
-        answer: Any,
-        images: Any,
-        offered: Choices | None,
-        before: tuple[tuple[str, str], ...],
-    ) -> _Draft:
+            question, answer, before = chat.question, chat.answer, chat.before
+        else:
+            if self._found.asks_choices:
+                row = replace(row, values={**row.values, CHOICES: offered.shown if offered else ""})
+            question = text(self._get("question", row), "question", may_be_empty=True)
+            if offered and not self._found.asks_choices:
+                question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
+            answer = self._get("answer", row)
+            before = tuple((one["role"], one["content"]) for one in self._get(BEFORE, row) or ())
         key = self._optional("id", row) or "\0".join([*(said for _, said in before), f"{question}\0{answer}"])
         return _Draft(row, key, question, answer, self._get(OTHERS, row), images, offered, before)
 

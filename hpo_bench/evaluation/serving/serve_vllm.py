@@ -7,12 +7,10 @@ group: when nobody speaks to it any more, however that came, all of them end.
 import base64
 import difflib
 import gc
-import hashlib
 import inspect
 import io
 import json
 import math
-import mmap
 import os
 import queue
 import signal
@@ -20,7 +18,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from typing import Any
 
 os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
@@ -35,79 +32,6 @@ KEPT_BYTES = 2**30
 CACHE_BYTES = 2**31
 """On a CPU a cache of keys and values takes so much at most, where nothing else is said; by itself vLLM takes nearly
 all memory there is, or refuses where others have some of it."""
-PROBED = 2
-"""Columns of a matrix that are read back."""
-_MAPPED: dict[str, mmap.mmap] = {}
-
-
-class HandOver:
-    """What vLLM's workers learn: to take weights from shared memory, and to give some back."""
-
-    # What they have already.
-    model_runner: Any
-    vllm_config: Any
-    reload_weights: Any
-    device: Any
-    rank: int
-
-    def take_weights(self, where: str, manifest: list, keep_pictures: bool) -> None:
-        """Load weights in place.
-
-        Args:
-            where: A file that holds them.
-            manifest: Of each its name in the checkpoint, dtype, shape, and place in the file.
-            keep_pictures: Whether what the vision encoder made of pictures stays right.
-        """
-        kept = dict(self.model_runner.encoder_cache) if keep_pictures else {}
-        self.reload_weights(weights_iterator=_tensors(where, manifest), is_checkpoint_format=True)
-        self.model_runner.encoder_cache.update(kept)
-
-    @torch.inference_mode()
-    def read_back(self, layers: list) -> dict:
-        """Fingerprints of some columns of the language model's matrices, as the kernels that answer multiply by them.
-
-        A one-hot input picks a column out of a matrix without rounding. Reading parameters would prove nothing, since
-        kernels may have repacked them into memory of their own.
-
-        Args:
-            layers: Numbers of the layers to look at.
-
-        Returns:
-            By name of the module: the columns' numbers, how many rows there are, and the fingerprint.
-        """
-        split = self.vllm_config.parallel_config.tensor_parallel_size > 1
-        language = self.model_runner.get_model().get_language_model()
-        found = {}
-        for name, module in language.named_modules():
-            method: Any = getattr(module, "quant_method", None)
-            inside = any(f"layers.{layer}." in name for layer in layers)
-            if not (inside or name.endswith("lm_head")) or not hasattr(method, "apply"):
-                continue
-            width = getattr(module, "input_size_per_partition", None) or getattr(module, "embedding_dim", None)
-            if width is None or "embed_tokens" in name:
-                continue
-            dtype = getattr(module, "params_dtype", None) or self.model_runner.dtype
-            # Of a matrix that is cut by columns each worker has some.
-            begin = width * self.rank if split and hasattr(module, "input_size_per_partition") else 0
-            probe = torch.zeros(PROBED, width, dtype=dtype, device=self.device)
-            columns = [(width * (2 * i + 1)) // (2 * PROBED) for i in range(PROBED)]
-            probe[range(PROBED), columns] = 1
-            made = method.apply(module, probe, None)
-            rows = getattr(module, "org_vocab_size", None) or made.shape[1]
-            values = (made[:, :rows].float() + 0.0).cpu().contiguous()  # no negative zeros
-            digest = hashlib.sha256(values.numpy().tobytes()).hexdigest()
-            found[name] = [[begin + column for column in columns], values.shape[1], digest]
-        return found
-
-
-def _tensors(where: str, manifest: list) -> Iterator:
-    if where not in _MAPPED:
-        descriptor = os.open(where, os.O_RDWR)
-        _MAPPED[where] = mmap.mmap(descriptor, 0)
-        os.close(descriptor)
-    for name, dtype, shape, place in manifest:
-        kind = getattr(torch, dtype)
-        yield name, torch.frombuffer(_MAPPED[where], dtype=kind, count=math.prod(shape), offset=place).view(shape)
 
 
 class _RefusedError(Exception):
@@ -265,7 +189,7 @@ def _extension() -> str:
     os.environ["PYTHONPATH"] = os.pathsep.join([folder, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return "serve_vllm.HandOver"
+    return "vllm_worker.HandOver"
 
 
 def _listen(lines: "queue.Queue[str]") -> None:

@@ -1,5 +1,6 @@
 """A serving engine that is handed merges: followed, checked, and never believed where it is stale."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -174,6 +175,15 @@ def test_the_engine_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     while child.is_running() and child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
         time.sleep(0.05)
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_what_workers_learn_lies_where_the_server_says() -> None:
+    server = Path(process.__file__).with_name("serve_vllm.py")
+    module, name = re.findall(r'return "(\w+)\.(\w+)"', server.read_text())[0]
+    body = ast.parse(server.with_name(f"{module}.py").read_text()).body
+    (learnt,) = (one for one in body if isinstance(one, ast.ClassDef) and one.name == name)
+    asked = re.findall(r'collective_rpc\("(\w+)"', server.read_text())
+    assert {*asked} == {one.name for one in learnt.body if isinstance(one, ast.FunctionDef)}
 
 
 def test_without_vllm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
