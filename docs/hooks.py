@@ -11,7 +11,7 @@ so that each has one home and is read in both places.
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,16 +88,17 @@ def commands() -> str:
     parts = ["# Commands", inspect.cleandoc(cli.help or ""), "Made of what `hpo-bench COMMAND --help` says."]
     top = click.Context(cli, info_name="hpo-bench")
     for title, names in SECTIONS.items():
-        parts.append(f"## {title}")
-        for name in names:
-            command = cli.get_command(top, name)
-            assert command is not None  # noqa: S101
-            parts += _command(command, top, name, level=3)
+        parts += [f"## {title}", *_commands(cli, top, names, level=3)]
     return "\n\n".join(parts) + "\n"
 
 
-def _command(command: click.Command, above: click.Context, name: str, *, level: int) -> Iterator[str]:
-    context = click.Context(command, parent=above, info_name=name)
+def _commands(group: click.Group, above: click.Context, names: Iterable[str], *, level: int) -> Iterator[str]:
+    for name in names:
+        if command := group.get_command(above, name):
+            yield from _command(command, click.Context(command, parent=above, info_name=name), level=level)
+
+
+def _command(command: click.Command, context: click.Context, *, level: int) -> Iterator[str]:
     yield f"{'#' * level} {context.command_path}"
     yield re.sub(OPTION, r"`\1`", inspect.cleandoc(command.help or "").partition("\f")[0])
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
@@ -110,10 +111,7 @@ def _command(command: click.Command, above: click.Context, name: str, *, level: 
         examples = re.sub(r"^(\S.*?\S {2,})(?=\S)", r"\1# ", inspect.cleandoc(examples), flags=re.M)
         yield f"```sh\n{examples}\n```"
     if isinstance(command, click.Group):
-        for inner in command.list_commands(context):
-            found = command.get_command(context, inner)
-            assert found is not None  # noqa: S101
-            yield from _command(found, context, inner, level=level + 1)
+        yield from _commands(command, context, command.list_commands(context), level=level + 1)
 
 
 def _code(text: str) -> str:
