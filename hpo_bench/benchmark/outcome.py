@@ -83,7 +83,7 @@ class BenchmarkResult:
         """
         from hpo_bench.benchmark import tables
 
-        return {name: table for name, (_, table) in tables.every(self.summary).items()}
+        return {name: table for name, (_, table) in tables.every(self.summary).items() if table is not None}
 
     @cached_property
     def benchmark(self) -> Benchmark:

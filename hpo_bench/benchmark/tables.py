@@ -225,9 +225,9 @@ def _marked(one: Mapping, point: str) -> str:
     return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
-def every(content: Mapping) -> dict[str, tuple[str, TextTable]]:
-    """All of these tables by name, each with its title; those that would say nothing are left out."""
-    found = {
+def every(content: Mapping) -> dict[str, tuple[str, TextTable | None]]:
+    """All of these tables by name, each with its title; None where one would say nothing."""
+    return {
         "headline": ("Regret over random by optimiser", headline(content)),
         "above_noise": (
             "Regret over random where Random's regret is above the noise of a comparison",
@@ -243,4 +243,3 @@ def every(content: Mapping) -> dict[str, tuple[str, TextTable]]:
         ),
         "landscapes": ("Landscapes", landscapes(content)),
     }
-    return {name: (title, table) for name, (title, table) in found.items() if table is not None}
