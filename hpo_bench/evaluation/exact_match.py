@@ -111,14 +111,6 @@ class ExactMatch:
         np.maximum.at(best, owners, scores)
         return Answers.of(examples, best)
 
-    def check(self, examples: Sequence[Example]) -> None:
-        """See that every example can be asked.
-
-        Raises:
-            EvaluationError: If some cannot.
-        """
-        self.prompts.check(examples)
-
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the model says freely, and what it finds likeliest at each position of the right answers.
 

@@ -85,14 +85,6 @@ class Generation:
         scores, dollars = self._scores(examples, responses)
         return Answers.of(examples, scores, responses, dollars=dollars)
 
-    def check(self, examples: Sequence[Example]) -> None:
-        """See that every example can be asked.
-
-        Raises:
-            EvaluationError: If some cannot.
-        """
-        self.prompts.check(examples)
-
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the model says in batches, and to each question by itself."""
         said, _ = self.respond(model, examples)

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.answering import TEACHER_FORCED, Answering, AnswerOptions
-from hpo_bench.evaluation.base import Answers, Scorer
+from hpo_bench.evaluation.asking.prompts import Prompts
+from hpo_bench.evaluation.base import Answers, Batched, Scorer
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
@@ -21,21 +22,21 @@ from landscapes.written import Count, Text
 
 
 class OutspokenScorer(Scorer, Protocol):
-    """A scorer that tells what it asks."""
+    """A scorer that tells what it asks.
 
-    def check(self, examples: Sequence[Example]) -> None:
-        """See that every example can be asked."""
-        ...
+    Attributes:
+        prompts: Frames its questions.
+    """
+
+    prompts: Prompts
 
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples."""
         ...
 
 
-class BatchedScorer(OutspokenScorer, Protocol):
+class BatchedScorer(OutspokenScorer, Batched, Protocol):
     """One that takes so many examples at once."""
-
-    batch_size: int
 
 
 _OF_GENERATED = ("max_new_tokens", "stop", "strip_thinking")
@@ -101,7 +102,7 @@ class FileEvaluator:
         Raises:
             EvaluationError: If some cannot.
         """
-        self._scorer.check(examples)
+        self._scorer.prompts.check(examples)
 
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples, and how the benchmark was understood."""

@@ -11,11 +11,10 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
 from hpo_bench.tuning.trial import Failure, Job, Success
-from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
+from hpo_bench.tuning.workers.base import WorkerPool
+from hpo_bench.tuning.workers.single_job import results_of
 from landscapes import catalogue
 from landscapes.landscape import Landscape
-
-ATTEMPTS = 2
 
 Scored = dict[MergeSetting, dict[str, Answers]]
 
@@ -48,33 +47,15 @@ def score(
     missing: dict[MergeSetting, tuple[Split, ...]] = {
         one: tuple(split for split in splits if not answers_path(folder, one, split).exists()) for one in settings
     }
-    todo = [one for one, lacking in missing.items() if lacking]
-    attempts: dict[MergeSetting, int] = {}
-    busy = 0
-    while todo or busy:
-        if interrupt.requested:
-            raise KeyboardInterrupt
-        for worker in pool.idle[: len(todo)]:
-            setting = todo.pop(0)
-            pool.submit(worker, Job(_name(setting), setting, missing[setting], tuned_on), limit=limit)
-            busy += 1
-        event = pool.poll(0.25)
-        if not isinstance(event, Finished | Lost):
-            continue
-        busy -= 1
-        result = event.result if isinstance(event, Finished) else event.failure
-        setting = event.job.setting
-        if isinstance(result, Success) and not all(isfinite(result.answers[one].score) for one in missing[setting]):
+    jobs = [Job(_name(one), one, lacking, tuned_on) for one, lacking in missing.items() if lacking]
+    for job, result in results_of(pool, interrupt, jobs, limit=limit):
+        if isinstance(result, Success) and not all(isfinite(result.answers[one].score) for one in job.splits):
             result = Failure("nonsense", "the evaluator's answers have no mean score")
         if isinstance(result, Failure):
-            attempts[setting] = attempts.get(setting, 0) + 1
-            if attempts[setting] >= ATTEMPTS:
-                where = " and ".join(missing[setting])
-                raise TuningError(f"{_name(setting)} cannot be scored on {where}: {result.kind}: {result.reason}")
-            todo.append(setting)
-            continue
-        for split in missing[setting]:
-            write_answers(answers_path(folder, setting, split), result.answers[split])
+            where = " and ".join(job.splits)
+            raise TuningError(f"{job.name} cannot be scored on {where}: {result.kind}: {result.reason}")
+        for split in job.splits:
+            write_answers(answers_path(folder, job.setting, split), result.answers[split])
     return {one: {split: read_answers(answers_path(folder, one, split)) for split in splits} for one in settings}
 
 

@@ -1,5 +1,7 @@
-"""A job that is no trial: a worker is given it, and waited for."""
+"""Jobs that are no trials: workers are given them, and waited for."""
 
+from collections import deque
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hpo_bench.errors import TuningError
@@ -8,9 +10,6 @@ from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
-
-ATTEMPTS = 2
-"""A worker that dies or hangs is given one more chance; an error of the evaluator's would come again."""
 
 
 def ask(
@@ -56,21 +55,45 @@ def result_of(pool: WorkerPool, interrupt: Interrupt, job: Job, *, limit: float)
     Raises:
         KeyboardInterrupt: If an end was asked for.
     """
-    attempts, waiting = 0, False
-    while True:
+    ((_, result),) = results_of(pool, interrupt, [job], limit=limit)
+    return result
+
+
+def results_of(
+    pool: WorkerPool, interrupt: Interrupt, jobs: Sequence[Job], *, limit: float
+) -> Iterator[tuple[Job, Success | Failure]]:
+    """Let workers do jobs, as many at once as there are workers.
+
+    A worker that dies or hangs is given one more chance; an error of the evaluator's would come again.
+
+    Args:
+        pool: The workers, none of them busy.
+        interrupt: Ends it when asked for.
+        jobs: What to do.
+        limit: Seconds that each may take.
+
+    Yields:
+        A job with what came of it, as soon as it is there.
+
+    Raises:
+        KeyboardInterrupt: If an end was asked for.
+    """
+    todo, busy, lost = deque(jobs), 0, set[Job]()
+    while todo or busy:
         if interrupt.requested:
             raise KeyboardInterrupt
-        if not waiting and pool.idle:
-            pool.submit(pool.idle[0], job, limit=limit)
-            waiting = True
+        for worker in pool.idle[: len(todo)]:
+            pool.submit(worker, todo.popleft(), limit=limit)
+            busy += 1
         event = pool.poll(0.25)
         if not isinstance(event, Finished | Lost):
             continue
-        waiting = False
-        result = event.result if isinstance(event, Finished) else event.failure
-        attempts += 1
-        if isinstance(event, Finished) or attempts == ATTEMPTS:
-            return result
+        busy -= 1
+        if isinstance(event, Lost) and event.job not in lost:
+            lost.add(event.job)
+            todo.append(event.job)
+        else:
+            yield event.job, event.result if isinstance(event, Finished) else event.failure
 
 
 def _error(failure: Failure, logs: Path | None) -> TuningError:
