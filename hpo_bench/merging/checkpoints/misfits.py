@@ -1,7 +1,7 @@
 """What does not fit between three checkpoints, or should be known of them."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hpo_bench.display.words import some
 from hpo_bench.merging.architectures import BY_ROW, EMBEDDINGS, HEAD
@@ -10,9 +10,6 @@ from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
 from hpo_bench.merging.checkpoints.opening import Opened
 from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap
-
-if TYPE_CHECKING:
-    pass
 
 
 def overruled(configurations: Mapping[str, Configuration], names: Mapping[str, Naming]) -> list[Finding]:
