@@ -4,14 +4,17 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from hpo_bench.errors import HpoBenchError, ResultsError, UsageError
 from landscapes.errors import UnreadableError
 from landscapes.written import parse_json, parse_record, read_bytes, read_json
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 RESULTS = Path("results")
 OTHERS = ("ablation", "cost", "groups", "methods", "peers", "ranking", "scale", "spending", "tiers")
@@ -26,12 +29,12 @@ def folder_of(command: str) -> Path:
 PREFIX = ".unfinished-"
 
 
-def write(path: Path, save: Callable[[Path], object]) -> str:
+def write(path: Path, content: str | bytes | Callable[[Path], object]) -> str:
     """Write a file whole or not at all.
 
     Args:
         path: Where the file shall be.
-        save: Writes it to the path it is given.
+        content: A text, bytes, or what writes them to the path it is given.
 
     Returns:
         SHA-256 of what was written; another process may have put its own in the place by now.
@@ -45,7 +48,10 @@ def write(path: Path, save: Callable[[Path], object]) -> str:
         # Made here and by nobody else, through no link, with the permissions that the user gives to any new file.
         os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         try:
-            save(unfinished)
+            if callable(content):
+                content(unfinished)
+            else:
+                unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
             digest = sha256(unfinished)
             unfinished.replace(path)
             return digest
@@ -117,9 +123,9 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def save_json(path: Path, content: object) -> None:
-    """Write plain JSON values; NaN and infinity are not."""
-    path.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+def write_json(path: Path, content: object) -> str:
+    """Write plain JSON values, of which NaN and infinity are none, as `write` does."""
+    return write(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 @dataclass(slots=True)
@@ -149,7 +155,7 @@ class OutputFolder:
         """
         for suffix, content in encoded.items():
             file = self.folder / f"{name}.{suffix}"
-            self.files[file] = write(file, lambda path, content=content: path.write_bytes(content))
+            self.files[file] = write(file, content)
         return encoded
 
     def clear_others(self) -> None:
@@ -157,6 +163,11 @@ class OutputFolder:
         for path in self.folder.glob("[!.]*"):
             if path.suffix in {".png", ".svg", ".csv", ".md", ".tex"} and path not in self.files:
                 path.unlink(missing_ok=True)
+
+
+def write_record(path: Path, record: "DataclassInstance") -> str:
+    """Write a dataclass, as JSON, as `write` does."""
+    return write(path, json.dumps(asdict(record), indent=2) + "\n")
 
 
 Record = TypeVar("Record")
@@ -171,7 +182,7 @@ def read_record(
     whole: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> Record:
-    """A dataclass from a file of JSON that `json.dumps(asdict(record))` wrote.
+    """A dataclass from a file that `write_record` wrote.
 
     Args:
         path: The file.

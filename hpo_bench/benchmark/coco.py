@@ -90,7 +90,7 @@ def _write_logs(problem: Problem, f: Bbob, label: str, runs: pd.DataFrame, folde
     )
     logs = {f"data_f{f.number}/{stem}.dat": improved, f"data_f{f.number}/{stem}.tdat": every, f"{stem}.info": info}
     for name, text in logs.items():
-        write(folder / name, lambda path, text=text: path.write_text(text, "utf-8"))
+        write(folder / name, text)
 
 
 def _file_name(name: str) -> str:

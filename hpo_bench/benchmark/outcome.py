@@ -16,7 +16,7 @@ from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.tables import moments
 from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
-from hpo_bench.files import save_json, write
+from hpo_bench.files import write, write_json
 from landscapes.landscape import Landscape
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def publish(
     content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
     if start is not None:
         content["wall_seconds"] = round(time.monotonic() - start, 3)
-    write(folder.path / "summary.json", lambda path: save_json(path, content))
+    write_json(folder.path / "summary.json", content)
     return content
 
 

@@ -112,7 +112,7 @@ def write_report(
         at=sentences.at,
         counted=counted,
     )
-    return {**report.files, page: write(page, lambda path: path.write_text(text, encoding="utf-8"))}
+    return {**report.files, page: write(page, text)}
 
 
 def _tables(report: ReportPage, content: dict, reports: Sequence[fidelity.FidelityReport]) -> dict[str, Shown | None]:

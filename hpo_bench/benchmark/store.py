@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from hpo_bench.benchmark.plan import STORE_FORMAT, Run
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import OTHERS, PREFIX, check_room, save_json, write
+from hpo_bench.files import OTHERS, PREFIX, check_room, write, write_json
 from landscapes.errors import UnreadableError
 from landscapes.written import check_regular, read_json
 
@@ -103,7 +103,7 @@ class ResultsFolder:
         """
         self.check()
         if not self.marker.exists():
-            write(self.marker, lambda path: save_json(path, {"format": STORE_FORMAT}))
+            write_json(self.marker, {"format": STORE_FORMAT})
         for leftover in (
             found for own in (self.path, self.store, self.figures, self.tables) for found in own.glob(f"{PREFIX}*")
         ):

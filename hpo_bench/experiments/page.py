@@ -30,8 +30,8 @@ def save_page(path: Path, parts: Iterable[Part], figures: Mapping[str, tuple[Fig
     """
     for name, (figure, source) in (figures or {}).items():
         png = encode(figure, source)["png"]
-        write(path.with_name(f"{name}.png"), lambda unfinished, png=png: unfinished.write_bytes(png))
+        write(path.with_name(f"{name}.png"), png)
     texts = (part.to_markdown() if isinstance(part, TextTable) else part for part in parts)
     text = "\n\n".join(filter(None, texts)).rstrip("\n") + "\n"
-    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    write(path, text)
     return path

@@ -16,7 +16,7 @@ from hpo_bench.benchmark.sentences import at, comparison_sentence, noise_sentenc
 from hpo_bench.benchmark.tables import headline, overall, sound, when
 from hpo_bench.display.words import counted, interval, listed
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import RESULTS, save_json, write
+from hpo_bench.files import RESULTS, write, write_json
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
@@ -140,12 +140,12 @@ def publish(results: Path, root: Path) -> None:
     _, end, after = rest.partition(END)
     if not end:
         raise ResultsError(f"{readme} has no lines {BEGIN.strip()} and {END}, between which results go; put them back")
-    write(root / KEPT, lambda path: save_json(path, kept))
-    write(root / PAGE, lambda path: path.write_text(page(kept), encoding="utf-8"))
+    write_json(root / KEPT, kept)
+    write(root / PAGE, page(kept))
     for name, place in FIGURES.items():
         write(root / place, lambda path, name=name: shutil.copyfile(results / "figures" / name, path))
     text = f"{before}{BEGIN}{block(kept)}{END}{after}"
-    write(readme, lambda path: path.write_text(text, encoding="utf-8"))
+    write(readme, text)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
 """Does injection still pay in larger models? A language and a maths pair at three sizes (the study's appendix D)."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.trusted import answers_of
-from hpo_bench.files import read_record, write
+from hpo_bench.files import read_record, write_record
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import nan
@@ -185,6 +184,5 @@ def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
         if kept.checkpoints == checkpoints:
             return kept.rung
     rung = measure(pair, progress=progress)
-    text = json.dumps({"checkpoints": checkpoints, "rung": asdict(rung)}, indent=1)
-    write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+    write_record(path, _Kept(checkpoints, rung))
     return rung

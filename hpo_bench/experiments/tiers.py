@@ -14,7 +14,7 @@ from hpo_bench.benchmark.tables import when
 from hpo_bench.display.figures import provenance
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED, counted, listed
-from hpo_bench.files import save_json, write
+from hpo_bench.files import write, write_json
 from hpo_bench.merging.architectures import KINDS
 from hpo_bench.merging.doctor.distances import PUBLISHED
 from hpo_bench.statistics.agreement import agree
@@ -271,6 +271,6 @@ def write_page(result: BenchmarkResult, reports: Sequence[fidelity.FidelityRepor
         "tiers": result.summary["tiers"],
         "mini": mini_agreement(result.benchmark) if len(result.benchmark.labels) > 1 else {},
     }
-    write(folder / "tiers.json", lambda path: save_json(path, figures))
-    write(folder / PAGE, lambda path: path.write_text(page, encoding="utf-8"))
+    write_json(folder / "tiers.json", figures)
+    write(folder / PAGE, page)
     return folder / PAGE

@@ -90,15 +90,14 @@ def _build(recipe: PairRecipe, folder: Path, builder: "_Builder") -> None:
         "licence": LICENCE,
         "notes": NOTES[recipe.tier].format(architecture=recipe.architecture, about=builder.architecture.size.about),
     }
-    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True)
-    write(folder / "pair.yaml", lambda path: path.write_text(text, encoding="utf-8"))
+    write(folder / "pair.yaml", yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True))
 
 
 def _claim(recipe: PairRecipe, folder: Path) -> None:
     path = folder / "recipe.json"
     text = json.dumps(recipe.as_dict(), indent=1)
     if not path.exists():
-        write(path, lambda unfinished: unfinished.write_text(text, encoding="utf-8"))
+        write(path, text)
     elif read_text(path, wrong=UsageError) != text:
         raise UsageError(f"{folder} holds a build of another recipe (see {path}): remove it or choose another folder")
 

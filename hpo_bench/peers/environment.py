@@ -85,7 +85,7 @@ class Apart:
             [str(self.python), "-m", "pip", "list", "--format", "json"], capture_output=True, text=True, check=True
         )
         versions = {one["name"].lower(): one["version"] for one in json.loads(listed.stdout)}
-        write(self.folder / READY, lambda path: path.write_text(json.dumps(versions), encoding="utf-8"))
+        write(self.folder / READY, json.dumps(versions))
 
     def version(self, package: str) -> str:
         """The version of a package in it.

@@ -1,12 +1,11 @@
 """How a study was asked for, kept beside it."""
 
-import json
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.files import read_record, write
+from hpo_bench.files import read_record, write_record
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.storage.url import VARIABLE, is_whole, opened, shown, sqlite_file
@@ -37,8 +36,7 @@ class StudyOrigin:
     def write(self, folder: Path) -> None:
         """Keep it in the study's folder, whole or not at all."""
         kept = replace(self, url=None if self.url is None else shown(self.url))
-        text = json.dumps(asdict(kept), indent=2) + "\n"
-        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+        write_record(folder / FILE, kept)
 
     @classmethod
     def read(cls, folder: Path) -> "StudyOrigin":

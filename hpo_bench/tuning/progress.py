@@ -1,15 +1,14 @@
 """What can be said of a study while it runs."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
 from hpo_bench.errors import TuningError
-from hpo_bench.files import read_record, write
+from hpo_bench.files import read_record, write_record
 from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.trial import Trial
 
@@ -68,8 +67,7 @@ class Overhead:
 
     def write(self, folder: Path) -> None:
         """Keep it in a study's folder."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+        write_record(folder / FILE, self)
 
     @classmethod
     def read(cls, folder: Path) -> Self:

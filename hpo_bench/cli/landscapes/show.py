@@ -47,5 +47,5 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
     files, caption = landscape_map.encoded(landscape), landscape_map.caption(landscape)
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
     for path in paths:
-        write(path, lambda partial, path=path: partial.write_bytes(files[path.suffix[1:]]))
+        write(path, files[path.suffix[1:]])
     say(f"{caption} Drawn in {' and '.join(map(str, paths))}")

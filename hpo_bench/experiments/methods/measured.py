@@ -1,13 +1,12 @@
 """What was measured of one method on one pair, and the files that keep it."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import read_record, write
+from hpo_bench.files import read_record, write_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +68,7 @@ class Measured:
         Raises:
             ResultsError: If the file cannot be written.
         """
-        text = json.dumps(asdict(self), ensure_ascii=False)
-        write(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+        write_record(path, self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hpo_bench.experiments.ranking import outcome
 from hpo_bench.experiments.ranking.guises import REAL
 from hpo_bench.experiments.ranking.outcome import name
 from hpo_bench.experiments.ranking.run import Ranking
-from hpo_bench.files import save_json, write
+from hpo_bench.files import write_json
 from hpo_bench.statistics.agreement import FLOOR
 from landscapes.trust import MARK, marked
 
@@ -119,6 +119,6 @@ def write_page(comparison: Ranking, folder: Path) -> Path:
     Raises:
         ResultsError: If a file cannot be written.
     """
-    write(folder / "ranking.json", lambda path: save_json(path, outcome.as_json(comparison)))
+    write_json(folder / "ranking.json", outcome.as_json(comparison))
     figure = draw(comparison), provenance(comparison.landscapes)
     return save_page(folder / PAGE, parts_of(comparison), {"ranking": figure})

@@ -88,7 +88,7 @@ def write_report(store: TrialStore) -> Path:
         },
         costs=_costs(trials, result),
     )
-    write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+    write(folder / FILE, text)
     return folder / FILE
 
 

@@ -1,13 +1,12 @@
 """What came of a study: what was found, against what was there before, on examples that nobody tuned on."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.files import read_record, write
+from hpo_bench.files import read_record, write_record
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget, Spent
@@ -204,8 +203,7 @@ class TuningResult:
 
     def write(self, folder: Path) -> None:
         """Write `result.json`, whole or not at all; it takes the place of the file of before."""
-        text = json.dumps(asdict(self), indent=2) + "\n"
-        write(folder / FILE, lambda path: path.write_text(text, encoding="utf-8"))
+        write_record(folder / FILE, self)
         (folder / OLD_FILE).unlink(missing_ok=True)
 
     @classmethod

@@ -48,7 +48,7 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
         path = store.folder / f"trials-{registry.get(method).name}.csv"
         text = pd.DataFrame(table).to_csv(index=False)
         if not (path.is_file() and path.read_text(encoding="utf-8") == text):
-            write(path, lambda place, text=text: place.write_text(text, encoding="utf-8"))
+            write(path, text)
         files[method] = path
     return files
 

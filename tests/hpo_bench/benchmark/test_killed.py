@@ -89,7 +89,7 @@ MOMENTS = {
     "with the last group half written": (before(store.Path, "replace", 4), 4),
     "before the tables": (before(pipeline, "assemble", 1), 6),
     "with the long table half written": (before(store.Path, "replace", 5), 6),
-    "before the summary": (before(outcome, "save_json", 1), 6),
+    "before the summary": (before(outcome, "write_json", 1), 6),
 }
 
 
