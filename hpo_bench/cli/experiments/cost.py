@@ -207,6 +207,6 @@ def serving(
             told=status.update,
             left_out=lambda why: say(why, err=True),
         )
-    say(serving.table(timed))
+    say(serving.table(timed).to_markdown())
     for one in timed:
         say(f"- {one.route}: {serving.ROUTES[one.route]}.")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers, Evaluator, checked
 from hpo_bench.evaluation.examples import Example, write_examples
@@ -244,17 +245,14 @@ def _measured(
     ]
 
 
-def table(timed: Sequence[Timed]) -> str:
-    """Medians in Markdown."""
-    lines = [
-        "| evaluator | trial, s of processor | trial, s of wall | of it handing over, s of wall | other answers |",
-        "|---|---|---|---|---|",
-    ]
+def table(timed: Sequence[Timed]) -> TextTable:
+    """Medians by route."""
+    heads = ("evaluator", "trial, s of processor", "trial, s of wall", "of it handing over, s of wall", "other answers")
+    rows = []
     for one in timed:
-        cells = [statistics.median(values) for values in (one.processor, one.wall, one.load) if values]
-        shown = [f"{cell:.2f}" for cell in cells] + [""] * (3 - len(cells))
-        lines.append(f"| {one.route} | {' | '.join(shown)} | {one.unlike} of {one.answers} |")
-    return "\n".join(lines)
+        seconds = (f"{statistics.median(each):.2f}" if each else "" for each in (one.processor, one.wall, one.load))
+        rows.append(Row(one.route, (*seconds, f"{one.unlike} of {one.answers}")))
+    return TextTable(heads, tuple(rows))
 
 
 def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path) -> Evaluator:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import asked
 from hpo_bench.evaluation.registry import as_begun, open_evaluator
@@ -129,6 +130,7 @@ def export(
 def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licence: str) -> str:
     """The model card."""
     setting = trial.setting
+    rows = tuple(Row(name, (f"{value:.6g}",)) for name, value in setting.parameters.items())
     lines = [
         "---",
         "library_name: transformers",
@@ -141,9 +143,7 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         "A vision-language model into which the skill of an expert language model was merged, without training, by "
         "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",
         "",
-        "| hyperparameter | value |",
-        "|---|---|",
-        *(f"| {name} | {value:.6g} |" for name, value in setting.parameters.items()),
+        TextTable(("hyperparameter", "value"), rows).to_markdown(),
         "",
         f"Found in trial {trial.number} of study `{store.name}` by `{store.begun.optimizer}`:",
         "",
