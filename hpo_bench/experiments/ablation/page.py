@@ -1,14 +1,13 @@
 """What arms did, as figures, as text and as JSON."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.statistics.intervals import TAILS
+from hpo_bench.statistics.intervals import of_mean
 
 FLOOR = 1e-3
 """Added to ratios before their logarithm, as a solved function has none; a thousandth of Random's regret."""
@@ -72,14 +71,9 @@ def compare(ratios: Sequence[float], reference: Sequence[float]) -> tuple[Estima
         Difference of the means with its interval; geometric mean of the quotients with its interval.
     """
     own, other = np.array(ratios), np.array(reference)
-    middle, low, high = np.exp(_estimate(np.log((own + FLOOR) / (other + FLOOR))))
-    return _estimate(own - other), (float(middle), float(low), float(high))
-
-
-def _estimate(gaps: NDArray[np.float64]) -> Estimate:
-    """A mean with Student's interval; there are many functions, and what they differ in is in both arms."""
-    reach = float(student.ppf(TAILS[1], len(gaps) - 1) * gaps.std(ddof=1) / np.sqrt(len(gaps)))
-    return float(gaps.mean()), float(gaps.mean()) - reach, float(gaps.mean()) + reach
+    # There are many functions, and what they differ in is in both arms.
+    gap, log = of_mean(own - other), of_mean(np.log((own + FLOOR) / (other + FLOOR)))
+    return (gap.value, gap.low, gap.high), (math.exp(log.value), math.exp(log.low), math.exp(log.high))
 
 
 def table(rows: Sequence[AblationRow]) -> TextTable:
