@@ -12,7 +12,7 @@ from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import METHODS
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
-from landscapes.suites.boxes import SUFFIX
+from landscapes.suites import boxes
 from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
 from landscapes.terms import TIERS
 from landscapes.trust import MARK, RULE, Fidelity
@@ -164,31 +164,32 @@ def _spread(values: Sequence[float], digits: int) -> str:
 
 
 def beside_the_study(reports: Sequence[FidelityReport]) -> str:
-    """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence."""
+    """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence.
+
+    A landscape in the wide box is left out where the one in the study's is there.
+    """
+    names = {report.name for report in reports}
+    narrow = [one for one in reports if one.name.removesuffix(boxes.SUFFIX) not in names - {one.name}]
     parts = [
         f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})"
-        for label, ours, there in _loocv_by_method(reports)
+        for label, ours, there in _by_method([(one.method, one.fidelity.study_loocv) for one in narrow])
         if there
     ]
     return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
 
 
-def loocv_by_method(reports: Sequence[FidelityReport]) -> TextTable:
-    """The same as a table: median, least and greatest error."""
-    rows = (Row(label, (_spread(ours, 1), _spread(there, 1))) for label, ours, there in _loocv_by_method(reports))
+def loocv_by_method(recorded: Sequence[Landscape]) -> TextTable:
+    """The same as a table, in the study's box: median, least and greatest error."""
+    errors = [(one.card.method, one.fidelity().study_loocv) for one in boxes.in_the_study(recorded)]
+    rows = (Row(label, (_spread(ours, 1), _spread(there, 1))) for label, ours, there in _by_method(errors))
     return TextTable(("method", "here", "the study (Table 12)"), tuple(rows))
 
 
-def _loocv_by_method(reports: Sequence[FidelityReport]) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Each method that there are landscapes of, with our errors and the study's.
-
-    A landscape in the wide box is left out where the one in the study's is there.
-    """
-    theirs, names = paper.loocv(), {report.name for report in reports}
-    narrow = [one for one in reports if one.name.removesuffix(SUFFIX) not in names - {one.name}]
+def _by_method(errors: Sequence[tuple[str, float]]) -> Iterator[tuple[str, list[float], list[float]]]:
+    """Each method that there are errors of, as it is called, with these and the study's."""
+    theirs = paper.loocv()
     for method, label in METHODS.items():
-        ours = [report.fidelity.study_loocv for report in narrow if report.method == method]
-        if ours:
+        if ours := [error for one, error in errors if one == method]:
             yield label, ours, [errors[label] for errors in theirs.values() if label in errors]
 
 
