@@ -88,7 +88,7 @@ def write_report(
         least_pairs=LEAST_PAIRS,
         units=sentences.units(content),
         alone=tables.ALONE,
-        tables=_tables(report, content, reports),
+        tables=_tables(report, content, recorded, reports),
         study=study,
         study_figures=study_figures,
         study_tables=[
@@ -115,17 +115,19 @@ def write_report(
     return {**report.files, page: write(page, text)}
 
 
-def _tables(report: ReportPage, content: dict, reports: Sequence[fidelity.FidelityReport]) -> dict[str, Shown | None]:
+def _tables(
+    report: ReportPage, content: dict, recorded: Sequence[Landscape], reports: Sequence[fidelity.FidelityReport]
+) -> dict[str, Shown | None]:
     """Every table of the page but the study's, by name; None where one would say nothing."""
     made = {
         "answer": ("Loss on unseen examples, beside regret on the surrogate", answer.table(content)),
         **tables.every(content),
     }
-    if reports:
+    if recorded:
         made |= {
             "loocv_by_method": (
                 "Leave-one-out error by method, here and in the study",
-                fidelity.loocv_by_method(reports),
+                fidelity.loocv_by_method(recorded),
             ),
             "loocv_of_the_study": ("The study's Table 12", fidelity.study_loocv()),
             "fidelity": ("Fidelity by landscape", fidelity.table(reports)),
