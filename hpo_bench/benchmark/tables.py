@@ -1,6 +1,7 @@
 """The tables of a benchmark as text, the same in the terminal and on the page."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
 from hpo_bench.display.table import Column, Row, TextTable
@@ -153,7 +154,7 @@ def targets(content: Mapping) -> TextTable:
         ("aRT", "average_running_time", count),
     )
 
-    def column(goal: str, what: str, key: str, said: Callable[[float | None], str]) -> Column:
+    def column(goal: str, what: str, key: str, said: Callable[[Any], str]) -> Column:
         return Column(f"regret ≤ {float(goal):g}: {what}", lambda one: said(known[one]["targets"][goal][key]))
 
     goals = next(iter(known.values()))["targets"]
@@ -213,11 +214,6 @@ def landscapes(content: Mapping) -> TextTable:
     return TextTable(
         ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows
     )
-
-
-def _marked(one: Mapping, point: str) -> str:
-    regret = one["random_regret"][point]
-    return percent(regret) + (" *" if regret <= one["noise_over_range"] else "")
 
 
 def _marked(one: Mapping, point: str) -> str:
