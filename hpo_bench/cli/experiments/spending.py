@@ -51,7 +51,7 @@ def command(
     import torch
 
     from hpo_bench.experiments.spending.measure import Measurement
-    from hpo_bench.experiments.spending.page import Measured, write_page
+    from hpo_bench.experiments.spending.page import SpendingRows, write_page
     from hpo_bench.merging.find import BUILT, find_pair
 
     torch.set_num_threads(threads)
@@ -60,5 +60,5 @@ def command(
         rows = made.run(steps.show)
         compared = pd.concat([made.planned(rows, steps.show), made.untouched(steps.show)], ignore_index=True)
         makers = (made.honest, made.stopped, made.begun, made.really, made.timed)
-        measured = Measured(rows, compared, *(make(steps.show) for make in makers))
+        measured = SpendingRows(rows, compared, *(make(steps.show) for make in makers))
     say(f"page: {write_page(measured, folder=out)}")

@@ -203,7 +203,7 @@ def _losses(compared: pd.DataFrame) -> Iterator[Claim]:
 
 def _real(tuned: pd.DataFrame) -> Iterator[Claim]:
     study = tuned[tuned["way"] == STUDY]
-    for method, own in [(name.upper(), rows) for name, rows in study.groupby("method")] + [("all", study)]:
+    for method, own in [(str(name).upper(), rows) for name, rows in study.groupby("method")] + [("all", study)]:
         by_method = own.groupby(["pair", "method"])["more"].mean()
         gain = of_mean(-by_method.groupby("pair").mean())
         said = f"recommends {_interval(gain)} points better"

@@ -30,7 +30,7 @@ COMPARED = 6400
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class SpendingRows:
     """What the page is made of.
 
     Attributes:
@@ -52,7 +52,7 @@ class Measured:
     timed: pd.DataFrame
 
 
-def write_page(measured: Measured, *, folder: Path) -> Path:
+def write_page(measured: SpendingRows, *, folder: Path) -> Path:
     """Write the page.
 
     Args:

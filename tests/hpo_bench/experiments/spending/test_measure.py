@@ -9,7 +9,7 @@ from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.spending import experience, honesty, measure, overhead, page, replays, tables
 from hpo_bench.experiments.spending.fit import check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import honest, world
-from hpo_bench.experiments.spending.page import Measured, write_page
+from hpo_bench.experiments.spending.page import SpendingRows, write_page
 from hpo_bench.experiments.spending.pools import Draw
 from hpo_bench.tuning.planning.spending import LossModel
 
@@ -78,11 +78,11 @@ def test_landscapes_kept_back_that_change_under_their_names_are_replayed_anew(
     assert not first["loss"].equals(measure.Measurement(tmp_path, draws=1).untouched()["loss"])
 
 
-def _all(folder: Path) -> Measured:
+def _all(folder: Path) -> SpendingRows:
     made = measure.Measurement(folder, draws=1)
     rows = made.run()
     compared = pd.concat([made.planned(rows), made.untouched()], ignore_index=True)
-    return Measured(rows, compared, made.honest(), made.stopped(), made.begun(), made.really(), made.timed())
+    return SpendingRows(rows, compared, made.honest(), made.stopped(), made.begun(), made.really(), made.timed())
 
 
 @pytest.mark.usefixtures("small")
