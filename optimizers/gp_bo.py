@@ -177,7 +177,7 @@ class GpBo(Optimizer):
 
     @classmethod
     @torch.no_grad()
-    def _suggest(cls, optimizers: Sequence[Self]) -> list[Point]:
+    def _suggest(cls, optimizers: Sequence["GpBo"]) -> list[Point]:
         """Model-based points, of shape (dim,), for runs with equal numbers of successes and of points in all."""
         known = Knowledge.of(optimizers)
         kernel = cls._learn(optimizers, known)
@@ -188,7 +188,7 @@ class GpBo(Optimizer):
         return points
 
     @classmethod
-    def _search(cls, optimizers: Sequence[Self], known: "Knowledge", kernel: Hyperparameters) -> Tensor:
+    def _search(cls, optimizers: Sequence["GpBo"], known: "Knowledge", kernel: Hyperparameters) -> Tensor:
         """Where the expected improvement is largest, of shape (B, dim)."""
         posterior = Posterior.fit(known.X, known.y, known.noise, kernel)
         incumbent, index = cls._worth(posterior, known).max(1)

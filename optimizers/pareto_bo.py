@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Self
 
 import numpy as np
 import torch
@@ -13,6 +12,7 @@ from botorch.models import ModelListGP
 from botorch.sampling import SobolQMCNormalSampler
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from botorch.utils.sampling import manual_seed
+from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
 from optimizers.base import Point
@@ -64,24 +64,28 @@ class ParetoBo(GpBo):
 
     @classmethod
     @torch.no_grad()
-    def _suggest(cls, optimizers: Sequence[Self]) -> list[Point]:
+    def _suggest(cls, optimizers: Sequence[GpBo]) -> list[Point]:
         """See `GpBo`; runs with margins are searched one by one, as BoTorch's models take one at a time."""
         if not optimizers[0]._has_margins:
             return super()._suggest(optimizers)
-        return [optimizer._towards_the_front() for optimizer in optimizers]
+        with warnings.catch_warnings():
+            # Of gradients that vanish, and nobody follows any; of jitter beside points that are known exactly.
+            for harmless in (NumericsWarning, NumericalWarning):
+                warnings.simplefilter("ignore", harmless)
+            return [cls._towards_the_front(run) for run in optimizers]
 
-    def _towards_the_front(self) -> Point:
+    @staticmethod
+    def _towards_the_front(run: GpBo) -> Point:
         """Where the expected improvement of the hypervolume is largest, of shape (dim,)."""
-        X, scores = self.history
-        margins, margin_errors = np.array(self._margins).T
+        X, scores = run.history
+        margins, margin_errors = np.array(run._margins).T
         told, failed = np.isfinite(scores), torch.from_numpy(X[np.isnan(scores)])
-        goals = ((scores, self.standard_errors), (margins, margin_errors))
-        fits = [Model.fit(X[k], y[k], e[k], priors=self.priors) for y, e in goals for k in [np.isfinite(y)]]
-        known, pending = torch.from_numpy(X[told]), torch.from_numpy(np.array(self.pending).reshape(-1, self.dim))
-        draw = self._generator(1, self.asked)
+        goals = ((scores, run.standard_errors), (margins, margin_errors))
+        fits = [Model.fit(X[k], y[k], e[k], priors=run.priors) for y, e in goals for k in [np.isfinite(y)]]
+        known, pending = torch.from_numpy(X[told]), torch.from_numpy(np.array(run.pending).reshape(-1, run.dim))
+        draw = run._generator(1, run.asked)
         seed = int(draw.integers(2**31))
-        with manual_seed(seed), warnings.catch_warnings():  # pruning draws from the global generator
-            warnings.simplefilter("ignore", NumericsWarning)  # gradients that vanish, and nobody follows any
+        with manual_seed(seed):  # pruning draws from the global generator
             value = qNoisyExpectedHypervolumeImprovement(
                 ModelListGP(*[_avoiding(fit, failed).botorch() for fit in fits]),
                 ref_point=[float(fit.scores.min()) for fit in fits],
@@ -97,7 +101,7 @@ class ParetoBo(GpBo):
 
         means = torch.stack([fit.posterior.predict(known[None])[0][0] for fit in fits], dim=1)
         front = known[is_non_dominated(means)]
-        draws = Draws.of([draw], self.dim, EFFORT)
+        draws = Draws.of([draw], run.dim, EFFORT)
         # Candidates near every point of the front in turn, and not near a single best one.
         beside = front[torch.arange(EFFORT.near) % len(front)] + draws.near
         return maximise(acquisition, torch.zeros_like(front[:1]), replace(draws, near=beside))[0].numpy()

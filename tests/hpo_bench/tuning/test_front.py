@@ -1,7 +1,9 @@
 """Two goals whose whole front is searched, as no limit is known beforehand."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +40,7 @@ TRIALS = 9
 
 
 @pytest.fixture(scope="module", autouse=True)
-def cheap() -> object:
+def cheap() -> Iterator[None]:
     """A search of less effort."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pareto_bo, "EFFORT", Effort(uniform=100, near=40, lineages=2, cloud=5, radii=(0.05, 0.01)))
@@ -153,7 +155,7 @@ def pair() -> Pair:
         ({"keep": "general", "optimizer": "pareto-bo"}, r"Pareto BO looks for the front .* --front, or one of gp-bo"),
     ],
 )
-def test_what_does_not_go_together_is_refused(pair: Pair, asked: dict[str, object], flaw: str) -> None:
+def test_what_does_not_go_together_is_refused(pair: Pair, asked: dict[str, Any], flaw: str) -> None:
     with pytest.raises(UsageError, match=flaw):
         StudyConfig.of(pair, **asked)
 
