@@ -161,8 +161,8 @@ def imported(address: str, *folders: Path) -> Any:
 
 def named(found: object) -> str:
     """What to call a class or function that was given itself, as its address."""
-    address = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
-    return ":".join(address) if all(isinstance(one, str) for one in address) else repr(found)
+    module, name = getattr(found, "__module__", None), getattr(found, "__qualname__", None)
+    return f"{module}:{name}" if module and name else repr(found)
 
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:

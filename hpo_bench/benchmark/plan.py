@@ -256,7 +256,7 @@ def _canonical(value: object) -> bytes:
 def _plain(value: object) -> object:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise UsageError(f"optimizer settings must be plain JSON values, not {value!r}")
+    raise UsageError(f"an optimiser's settings must be plain JSON values, not {value!r}")
 
 
 def _digest(value: object) -> str:
