@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from surrogates.scale import Scale
 
 if TYPE_CHECKING:
-    from landscapes.landscape import Landscape
+    from landscapes.grid import RecordedGrid
     from landscapes.outcomes import Outcomes
 
 Array = NDArray[np.float64]
@@ -69,7 +69,25 @@ class Maxima:
         return cls(values["where"], values["recorded"], np.array(values["X"]), np.array(values["scores"]))
 
 
-def find(landscape: Landscape) -> Maxima | None:
+class Recorded(Protocol):
+    """What is asked of a landscape, which keeps what is found and so cannot be named here."""
+
+    @property
+    def dense(self) -> Any:
+        """Its dense grid, if there is one."""
+        ...
+
+    @property
+    def grid(self) -> RecordedGrid:
+        """Its grid."""
+        ...
+
+    def on(self, split: str) -> Any:
+        """The same landscape on another split."""
+        ...
+
+
+def find(landscape: Recorded) -> Maxima | None:
     """Local maxima of the finest real recording of a landscape: the dense grid, else the study's, on the test split.
 
     Returns:

@@ -91,18 +91,18 @@ class NoisyJoint(Joint):
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class Proposer:
     """A way to deal with pending points."""
 
     name: str
     kind: type[GpBo]
 
 
-OURS, JOINT, NOISY_JOINT = Arm("believer", GpBo), Arm("qLogEI", Joint), Arm("qLogNEI", NoisyJoint)
+OURS, JOINT, NOISY_JOINT = Proposer("believer", GpBo), Proposer("qLogEI", Joint), Proposer("qLogNEI", NoisyJoint)
 
 
 @dataclass(frozen=True, slots=True)
-class Race:
+class PendingRace:
     """One run of an arm with several workers.
 
     Attributes:
@@ -114,7 +114,7 @@ class Race:
     seconds: float
 
 
-def race(kind: type[GpBo], problem: Problem, *, workers: int, noisy: bool, seed: int = 0) -> Race:
+def race(kind: type[GpBo], problem: Problem, *, workers: int, noisy: bool, seed: int = 0) -> PendingRace:
     """Keeps so many workers busy; whose result comes next is drawn, alike for all arms.
 
     Args:
@@ -140,11 +140,11 @@ def race(kind: type[GpBo], problem: Problem, *, workers: int, noisy: bool, seed:
         if len(optimizer.history[1]) >= SINCE:
             best = problem.space.from_unit(optimizer.recommend()[None])
             found.append(float(problem.regret(problem.score(best))[0]))
-    return Race(np.array(found), sum(spent) / max(len(spent), 1))
+    return PendingRace(np.array(found), sum(spent) / max(len(spent), 1))
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ProblemGroup:
     """Problems that are looked at together.
 
     Attributes:
@@ -160,12 +160,12 @@ class Group:
     seeds: int = 1
 
     @property
-    def arms(self) -> tuple[Arm, Arm]:
+    def arms(self) -> tuple[Proposer, Proposer]:
         """Ours, and BoTorch's for such evaluations."""
         return OURS, NOISY_JOINT if self.noisy else JOINT
 
 
-def groups(*, functions: int = FUNCTIONS) -> list[Group]:
+def groups(*, functions: int = FUNCTIONS) -> list[ProblemGroup]:
     """Functions without noise and with it, and the landscapes of Task Arithmetic with their own.
 
     Args:
@@ -175,19 +175,19 @@ def groups(*, functions: int = FUNCTIONS) -> list[Group]:
     made = [HeldOut(function, first=place, share=SHARE) for place, function in enumerate(drawn)]
     recorded = [catalogue.load(name) for name in catalogue.match(["ta"])]
     return [
-        Group("functions", made, noisy=False),
-        Group("functions, noisy", made, noisy=True, seeds=NOISY_SEEDS),
-        Group("landscapes, noisy", recorded, noisy=True),
+        ProblemGroup("functions", made, noisy=False),
+        ProblemGroup("functions, noisy", made, noisy=True, seeds=NOISY_SEEDS),
+        ProblemGroup("landscapes, noisy", recorded, noisy=True),
     ]
 
 
-Races = Mapping[tuple[str, int, str], Sequence[Race]]
+Races = Mapping[tuple[str, int, str], Sequence[PendingRace]]
 """By group, number of workers and arm: one a problem, the mean over seeds."""
 
 
-def measure(among: Sequence[Group], *, workers: Sequence[int] = WORKERS) -> Races:
+def measure(among: Sequence[ProblemGroup], *, workers: Sequence[int] = WORKERS) -> Races:
     """Runs every arm on every problem."""
-    found: dict[tuple[str, int, str], list[Race]] = {}
+    found: dict[tuple[str, int, str], list[PendingRace]] = {}
     with one_thread():
         for group in among:
             for number, problem in enumerate(group.problems, 1):
@@ -202,9 +202,9 @@ def measure(among: Sequence[Group], *, workers: Sequence[int] = WORKERS) -> Race
     return found
 
 
-def mean(races: Sequence[Race]) -> Race:
+def mean(races: Sequence[PendingRace]) -> PendingRace:
     """The same over several seeds."""
-    return Race(np.mean([one.regret for one in races], axis=0), float(np.mean([one.seconds for one in races])))
+    return PendingRace(np.mean([one.regret for one in races], axis=0), float(np.mean([one.seconds for one in races])))
 
 
 def table(found: Races) -> TextTable:

@@ -4,17 +4,28 @@ import numpy as np
 import pytest
 
 from hpo_bench.experiments import pending
-from hpo_bench.experiments.pending import JOINT, NOISY_JOINT, OURS, Group, Race, groups, measure, overall, page, race
+from hpo_bench.experiments.pending import (
+    JOINT,
+    NOISY_JOINT,
+    OURS,
+    PendingRace,
+    ProblemGroup,
+    groups,
+    measure,
+    overall,
+    page,
+    race,
+)
 
 
 @pytest.fixture(scope="module")
-def made() -> list[Group]:
+def made() -> list[ProblemGroup]:
     return groups(functions=1)[:1]
 
 
 @pytest.mark.parametrize("arm", [JOINT, NOISY_JOINT], ids=lambda arm: arm.name)
 def test_with_one_worker_nothing_is_pending_and_both_ways_are_one(
-    arm: pending.Arm, made: list[Group], monkeypatch: pytest.MonkeyPatch
+    arm: pending.Proposer, made: list[ProblemGroup], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "BUDGET", 8)
     monkeypatch.setattr(pending, "SINCE", 5)
@@ -24,7 +35,7 @@ def test_with_one_worker_nothing_is_pending_and_both_ways_are_one(
 
 
 def test_both_ways_are_measured_on_the_same_and_the_page_says_what_came_of_it(
-    made: list[Group], monkeypatch: pytest.MonkeyPatch
+    made: list[ProblemGroup], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pending, "SAMPLES", 8)
     monkeypatch.setattr(pending, "BUDGET", 14)
@@ -38,8 +49,8 @@ def test_both_ways_are_measured_on_the_same_and_the_page_says_what_came_of_it(
 
 
 def test_a_problem_counts_once_whatever_the_workers() -> None:
-    def races(level: float) -> list[Race]:
-        return [Race(np.full(3, level + 0.01 * place), 0.0) for place in range(4)]
+    def races(level: float) -> list[PendingRace]:
+        return [PendingRace(np.full(3, level + 0.01 * place), 0.0) for place in range(4)]
 
     found = {
         (group, workers, arm): races(0.1 + (arm != "believer") * shift)
