@@ -1,8 +1,9 @@
 """What tuning a pair will take and is expected to lose, before it is begun."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 
@@ -85,6 +86,7 @@ class Outlook:
             *(["dollars"] if paid else []),
             *(f"loss, {m}" for m in METHODS),
         )
+        lines = cast(Iterable[Any], self.to_frame().itertuples())
         rows = [
             Row(
                 f"{row.trials}",
@@ -96,7 +98,7 @@ class Outlook:
                     f"{row.loss_3d:.1f}",
                 ),
             )
-            for row in self.to_frame().itertuples()
+            for row in lines
         ]
         return TextTable(heads, tuple(rows), words=0)
 
@@ -169,8 +171,8 @@ def plan(
     )
     console.print(f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge")
     loaded = sessions[0].loaded
-    several = loaded is not None and generates(found)
-    seconds = time_evaluators(found, loaded, left_out=console.print) if several else []
+    several = loaded if generates(found) else None
+    seconds = [] if several is None else time_evaluators(found, several, left_out=console.print)
     advice = recommendation(found, seconds, examples=made.validation)
     console.print(advice)
     options = RunOptions(gpu_hours=gpu_hours, dollars=dollars, price=price)
