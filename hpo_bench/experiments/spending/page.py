@@ -115,11 +115,11 @@ KEPT_BACK = """\
 ## Landscapes kept back
 
 On these nothing was chosen: the model behind `tune`'s plan, its defaults and the settings of all rivals were settled
-before they were recorded, or before they were looked at here. They ship, as `ja-llama/ta-wide` for one, and span [0,
-1.4] for both weights of Task Arithmetic by 8 x 8 settings, nano pairs with 200 held-out ones between them. The weights
-of these nano pairs are newly trained, by the recipes of the pairs that the model was fitted to, so that it has seen
-their like; the two pairs on a really pretrained language model (2,000 test examples each) are like nothing that it saw.
-The plan is `tune`'s own, and not fitted anew without a pair.
+before they were recorded, or before they were looked at here. They ship, as `ja-llama/ta-wide` for one, and span 0 to
+1.4 in both weights of Task Arithmetic by 8 x 8 settings, nano pairs with 200 held-out ones between them. The weights of
+these nano pairs are newly trained, by the recipes of the pairs that the model was fitted to, so that it has seen their
+like; the two pairs on a really pretrained language model (2,000 test examples each) are like nothing that it saw. The
+plan is `tune`'s own, and not fitted anew without a pair.
 """
 OVERHEAD = """\
 ## What a proposal takes
@@ -167,7 +167,8 @@ REAL = """\
 Pairs are tuned anew (`--real-loop`): of the 4,000 examples of each 800 are drawn, `tune` plans settings and examples
 for what the study's protocol costs, and that protocol itself is `tune --hold-out`: 40 settings (60 for TIES), each on a
 fifth of the 800. What both recommend is scored on the 3,200 examples put aside, the same for both, in points; after ±
-stands a standard error, paired over examples. Draws and seeds were fixed before.
+stands a standard error, paired over examples, which knows nothing of other pairs and of other searches: an interval over
+pairs is among the claims above. Draws and seeds were fixed before.
 """
 TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes in the study's box", SWEEPS: "Sweeps of larger models"}
 SWEPT = """\
