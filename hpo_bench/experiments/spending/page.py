@@ -167,7 +167,7 @@ REAL = """\
 Pairs are tuned anew (`--real-loop`): of the 4,000 examples of each 800 are drawn, `tune` plans settings and examples
 for what the study's protocol costs, and that protocol itself is `tune --hold-out`: 40 settings (60 for TIES), each on a
 fifth of the 800. What both recommend is scored on the 3,200 examples put aside, the same for both, in points; after ±
-stands a standard error, paired over examples, which knows nothing of other pairs and of other searches: an interval over
+stands a standard error, paired over examples, which knows nothing of other pairs and searches: an interval over
 pairs is among the claims above. Draws and seeds were fixed before.
 """
 TITLES = {DENSE: "Fine grids", SHIPPED: "Landscapes in the study's box", SWEEPS: "Sweeps of larger models"}
