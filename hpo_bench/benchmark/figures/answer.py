@@ -115,7 +115,7 @@ def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, f
         axis.set_xlim(LEAST, 3)
         axis.minorticks_off()
     else:
-        axis.set_xlim(0, far)
+        axis.set_xlim(0, far or 1)  # where nobody loses anything
     axis.set_ylim(-0.6, len(order) - 0.4)
     axis.tick_params(length=0)
     axis.grid(visible=False, axis="y")

@@ -24,7 +24,8 @@ class Sphere:
 
 
 def test_every_run_is_a_result_of_cocoviz(tmp_path: Path) -> None:
-    result = hb.run_benchmark(["sobol", "random"], landscapes="ja-llama/t*", seeds=2, budget=6, progress=False)
+    both = ["ja-llama/ta", "ja-llama/ties"]
+    result = hb.run_benchmark(["sobol", "random"], landscapes=both, seeds=2, budget=6, progress=False)
     folder = result.to_coco(tmp_path / "coco")
     assert [path.name for path in folder.iterdir()] == ["cocoviz"], "cocopp takes no landscapes"
     files = sorted(folder.glob("cocoviz/*/*.parquet"))

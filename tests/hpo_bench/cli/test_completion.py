@@ -9,10 +9,10 @@ from hpo_bench.cli.tree import cli
 @pytest.mark.parametrize(
     ("before", "begun", "expected"),
     [
-        (["run", "-o"], "p", ["pattern-search", "powell"]),
+        (["run", "-o"], "p", ["pattern-search", "powell", "pareto-bo"]),
         (["tune", "-o"], "gp", ["gp-bo"]),
-        (["run", "-l"], "ja-llama/", ["ja-llama/dare", "ja-llama/ta", "ja-llama/ties"]),
-        (["landscapes", "show"], "ja-llama/ta", ["ja-llama/ta"]),
+        (["run", "-l"], "ja-llama/", ["ja-llama/dare", "ja-llama/ta", "ja-llama/ta-wide", "ja-llama/ties"]),
+        (["landscapes", "show"], "ja-llama/ta", ["ja-llama/ta", "ja-llama/ta-wide"]),
         (["landscapes", "check", "--landscapes-dir", "nowhere"], "ja", []),
         ([], "com", ["compare"]),
     ],
