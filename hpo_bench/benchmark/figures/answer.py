@@ -14,6 +14,8 @@ from hpo_bench.display.words import interval
 
 LEAST = 0.01
 """Ratios below this are drawn at the edge."""
+LEAST_INCHES = 3.0
+"""Of the height, however few optimisers there are: two rows of panels with what stands below each."""
 _READ = "Left to right: after so many evaluations. Bars are 95% intervals; lower is better in both."
 CAPTION = (
     "Above: what the setting that validation picks loses on examples that tuning never saw, against the best that "
@@ -43,7 +45,7 @@ def draw(content: Mapping) -> Figure:
     labels = [content["optimizers"][one]["label"] for one in order]
     far = max(_far(by) for by in found["at"].values())
     with house_style():
-        figure = blank(PAGE_INCHES, 1.5 + 0.46 * len(order))
+        figure = blank(PAGE_INCHES, max(1.5 + 0.46 * len(order), LEAST_INCHES))
         grid = figure.subplots(2, len(points), sharey=True, sharex="row", squeeze=False)
         for column, point in enumerate(points):
             ratios = {one: content["optimizers"][one]["at"][point]["median_ror_all"] for one in order}
@@ -84,9 +86,9 @@ def describe(content: Mapping) -> str:
 
 
 def _far(known: Mapping) -> float:
-    """How far an axis of losses goes: to the end of every interval, unless one says nothing."""
+    """How far an axis of losses goes: to every value and the end of its interval, unless one says nothing."""
     most = max(figures["value"] for figures in known.values())
-    return 1.03 * max(min(figures["high"] or 0.0, 2.5 * most) for figures in known.values())
+    return 1.03 * max(most, *(min(figures["high"] or 0.0, 2.5 * most) for figures in known.values()))
 
 
 def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, far: float | None) -> None:

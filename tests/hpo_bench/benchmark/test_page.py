@@ -14,6 +14,7 @@ from rich.console import Console
 from hpo_bench.analyses import paper
 from hpo_bench.benchmark import pipeline
 from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.figures import answer
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import figures, landscape_map
@@ -181,6 +182,17 @@ def test_figures_of_landscapes_that_are_not_in_the_report_go(root, results, tmp_
     assert "landscape_smooth-a_ta.png" in names
     assert not any("rugged-b" in name for name in names)
     assert "rugged-b" not in (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+
+
+def test_losses_without_intervals_are_drawn_on_the_axis(results):
+    content = json.loads((results / "summary.json").read_text())
+    at = content["unseen"]["at"]
+    for known in at.values():
+        for one in known.values():
+            one.update(low=None, high=None)
+    panels = answer.draw(content).axes
+    for panel, known in zip(panels, at.values(), strict=False):
+        assert panel.get_xlim()[1] > max(one["value"] for one in known.values()) > 0
 
 
 def test_figures_say_what_they_are_made_from(root):
