@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from baycomp import SignedRankTest
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
 
 from hpo_bench.statistics.intervals import LEAST_PAIRS, Interval, Intervals
 
@@ -14,8 +16,6 @@ FloatArray = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 POSTERIOR_SAMPLES = 10_000
-PRIOR = 0.5
-"""Weight of a difference of nothing, beside 1 for each pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def duel(
     """A reference against one other, p as if there were no more.
 
     The interval is that of the paired difference. Wilcoxon's test (1945) sees one mean a pair, because landscapes of
-    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017) sees
+    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) sees
     the same in units of the noise, and asks instead how likely a difference is that anybody could see.
 
     Args:
@@ -108,9 +108,8 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with p adjusted for how many there are (Holm, 1979, as Demsar, 2006, advises)."""
     p = np.array([one.p for one in found])
     known = np.isfinite(p)
-    order = np.flatnonzero(known)[np.argsort(p[known], kind="stable")]
-    steps = p[order] * np.arange(len(order), 0, -1)
-    p[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    if known.sum() > 1:
+        p[known] = multipletests(p[known], method="holm")[1]
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 
@@ -130,20 +129,8 @@ def _wilcoxon(differences: FloatArray) -> float:
 
 
 def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:
-    """Of better, equivalent and worse; differences in units of the region of practical equivalence.
-
-    The posterior of a Dirichlet process: weights of the differences, and of one of nothing, are drawn; with these two
-    differences are drawn, and the sides are how likely their mean is beyond the region, half where it is at its end.
-    """
-    values = np.array([0.0, *differences])
-    # Draws of the legacy generator are the same in every version of NumPy.
-    draws = np.random.RandomState(seed)
-    weights = draws.dirichlet([PRIOR, *np.ones(len(differences))], POSTERIOR_SAMPLES)
-    mean = (values[:, None] + values) / 2
-    better, worse = (
-        np.einsum("si,ij,sj->s", weights, (side > 1) + 0.5 * (side == 1), weights, optimize=True)
-        for side in (mean, -mean)
+    """Of better, equivalent and worse; differences in units of the region of practical equivalence."""
+    worse, equal, better = SignedRankTest.probs(
+        np.zeros_like(differences), differences, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=seed
     )
-    likeliest = np.argmax([worse, 1 - better - worse, better], axis=0)
-    shares = np.bincount(likeliest, minlength=3) / POSTERIOR_SAMPLES
-    return float(shares[2]), float(shares[1]), float(shares[0])
+    return float(better), float(equal), float(worse)
