@@ -17,7 +17,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
-bench: $(STAMP)  ## Run every optimiser on every recorded landscape; the report is results/index.html
+bench: $(STAMP)  ## Run every optimiser on a landscape of each pair and method; the report is results/index.html
 	$(BIN)/hpo-bench run
 
 readme: bench  ## Put the results into README.md and docs

@@ -68,7 +68,7 @@ class LazyGroup(Group):
 EXAMPLES = """\b
 Examples:
   hpo-bench tune --demo                  tune the pair that ships, on a CPU, in a minute or two
-  hpo-bench run                          every optimiser on every recorded landscape
+  hpo-bench run                          every optimiser on a landscape of each pair and method
   hpo-bench record ja-llama --method ta  record a landscape from real merges
 """
 

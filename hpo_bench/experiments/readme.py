@@ -73,8 +73,8 @@ def page(content: Mapping) -> str:
     landscapes = content["landscapes"]
     columns = "; ".join(f"{name}: {what}" for name, what in COLUMNS.items())
     about = (
-        f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that ship, from {_pairs(content)}, "
-        f"{counted(content['seeds'], 'seed')}; in brackets 95% intervals over pairs "
+        f"Regret over random (RoR) on the {counted(len(landscapes), 'landscape')} that `run` takes, "
+        f"from {_pairs(content)}, {counted(content['seeds'], 'seed')}; in brackets 95% intervals over pairs "
         "([how often they hold](intervals.md)); lower is better, 1 is uniform random search. "
         f"{columns[0].upper()}{columns[1:]}."
     )
@@ -120,7 +120,7 @@ def publish(results: Path, root: Path) -> None:
     """Put the figures of a results folder into README and docs.
 
     Args:
-        results: A results folder with a report on the landscapes that ship.
+        results: A results folder with a report on the landscapes that `run` takes.
         root: The folder of README.
 
     Raises:
