@@ -14,7 +14,6 @@ from tuning_toys import open_here
 import hpo_bench as hb
 import optimizers
 from hpo_bench.cli import tree
-from hpo_bench.cli.options import Command
 from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import EVALUATORS
@@ -61,8 +60,6 @@ def parse(words: list[str], *, whole: bool) -> None:
         whole: Whether nothing may be missing, as where the line stands by itself.
     """
     _, command, context, rest = command_of(words)
-    formerly = command.formerly if isinstance(command, Command) else {}
-    assert not {word.partition("=")[0] for word in rest} & formerly.keys(), f"an option of before: {words}"
     if isinstance(command, click.Group) and not rest:
         return
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hpo_bench.cli.options import DTYPE, JSON, TRUST_REMOTE_CODE
-from hpo_bench.cli.pairs import GivenPair, a_pair
+from hpo_bench.cli.pairs import a_pair
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 
@@ -40,7 +40,7 @@ Examples:
 @JSON
 def command(
     *,
-    given: GivenPair,
+    pair: "Pair",
     candidates: tuple[str, ...],
     every: bool,
     time_evaluators: bool,
@@ -60,9 +60,7 @@ def command(
     from hpo_bench.merging.doctor.page import show, show_pair
     from hpo_bench.tuning.planning.evaluators import recommendation, validation_of
 
-    pair = given.find()
     check_options(pair)  # A pair whose evaluation `tune` would refuse is not well.
-    # A pipe has no width of its own, and the tables need about this much.
     console = output(width=130)
     if not as_json:
         show_pair(pair, console)  # before gigabytes are fetched

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from hpo_bench.cli.options import COLUMNS, FOLDER
+from hpo_bench.cli.types import Written
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -27,8 +28,9 @@ _LONGEST = 400
     "--images-dir", type=FOLDER, metavar="DIR", help="Where paths of pictures begin.  [default: the folder of DATA]"
 )
 @click.option(
-    "--to", type=FOLDER, metavar="FILE", help="Write them, with their pictures, as one parquet file for a pair.yaml."
-)
+    "--to", type=Written(folder=False), metavar="FILE",
+    help="Write them, with their pictures, as one parquet file for a pair.yaml.",
+)  # fmt: skip
 def command(
     *,
     data: Path,

@@ -1,12 +1,16 @@
 """`hpo-bench graft`: the language backbone out of a VLM, and back in."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hpo_bench.cli.options import Group, out
-from hpo_bench.cli.pairs import GivenPair, a_pair, a_vlm
+from hpo_bench.cli.pairs import a_pair, a_vlm
 from hpo_bench.display.printing import say
+
+if TYPE_CHECKING:
+    from hpo_bench.merging.pair import Pair
 
 EXAMPLES = """\b
 Examples:
@@ -30,19 +34,14 @@ def command() -> None:
 @command.command(epilog=EXAMPLES)
 @a_pair
 @out("base, vlm and expert", required=True)
-def extract(
-    *,
-    given: GivenPair,
-    out: Path,
-) -> None:
+def extract(*, pair: "Pair", out: Path) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import extract as write
 
-    found = given.find()
-    check_free(out, apart_from=found.folders)
-    alignment = Alignment.of(found)
+    check_free(out, apart_from=pair.folders)
+    alignment = Alignment.of(pair)
     alignment.check()
     say(f"{write(alignment, out)} holds base, vlm and expert")
 
@@ -53,12 +52,7 @@ def extract(
     "--language", required=True, metavar="PLACE", help="Language model to put in: a folder, or hf://owner/name."
 )
 @out("the VLM", required=True)
-def onto(
-    *,
-    given: GivenPair,
-    language: str,
-    out: Path,
-) -> None:
+def onto(*, pair: "Pair", language: str, out: Path) -> None:
     """Write a VLM with other language weights, such as a text fine-tune of its own; all else is the VLM's, bit for bit.
 
     The VLM is PAIR's or --vlm. The language model may come in any layout that transformers reads: as a language model,
@@ -68,7 +62,6 @@ def onto(
     from hpo_bench.merging.source import parse_source
     from hpo_bench.merging.writing.put_back import put_back
 
-    found = given.find_vlm()
     place = parse_source(language, Path.cwd(), confined=False, where="--language")
-    distance = put_back(found, place, out)
+    distance = put_back(pair, place, out)
     say(f"{out} holds the VLM with the language of {language}, {distance:.1%} from its own")

@@ -4,13 +4,17 @@ import inspect
 import math
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hpo_bench.cli.options import DTYPE, MASK_SEED, METHOD, SAMPLES, TRUST_REMOTE_CODE, device, out
-from hpo_bench.cli.pairs import GivenPair, a_pair
-from hpo_bench.cli.types import Equation, Number
+from hpo_bench.cli.pairs import a_pair
+from hpo_bench.cli.types import Number, Read
 from hpo_bench.display.printing import say
+
+if TYPE_CHECKING:
+    from hpo_bench.merging.pair import Pair
 
 EXAMPLES = """\b
 Examples:
@@ -23,14 +27,15 @@ Examples:
 """
 
 
-def _hyperparameter(name: str, number: str) -> tuple[str, float]:
+def _hyperparameter(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
     value = float(number)
     if not name or not math.isfinite(value):
         raise ValueError
     return name, value
 
 
-NAME_AND_VALUE = Equation("NAME=VALUE", _hyperparameter, wrong="is no name with a number, such as scale=0.5")
+NAME_AND_VALUE = Read("NAME=VALUE", _hyperparameter, wrong="is no name with a number, such as scale=0.5")
 
 
 @click.command(epilog=EXAMPLES)
@@ -52,7 +57,7 @@ NAME_AND_VALUE = Equation("NAME=VALUE", _hyperparameter, wrong="is no name with 
 @TRUST_REMOTE_CODE
 def command(
     *,
-    given: GivenPair,
+    pair: "Pair",
     method: str,
     vl_weight: float | None,
     exp_weight: float | None,
@@ -81,7 +86,7 @@ def command(
             raise click.UsageError(f"--set is for hyperparameters, and {name} is none; see the other options")
     begin = time.monotonic()
     api.merge(
-        given.find(), method, out=out, samples=samples,
+        pair, method, out=out, samples=samples,
         mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
         **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},
     )  # fmt: skip

@@ -2,13 +2,17 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import PAIRS, THREADS, Command, Group
+from hpo_bench.cli.options import PAIRS, THREADS, Group
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
+
+if TYPE_CHECKING:
+    from hpo_bench.nano.recipes import Recipe
 
 EXAMPLES = """\b
 Examples:
@@ -32,7 +36,7 @@ def list_pairs() -> None:
         say(f"{recipe.pair:<20}{recipe.domain:<14}{recipe.benchmark:<16}{recipe.architecture}")
 
 
-@command.command(cls=Command, formerly={"--out": "--pairs"}, epilog=EXAMPLES)
+@command.command(epilog=EXAMPLES)
 @click.argument("pair", required=False)
 @click.option("--all", "everything", is_flag=True, help="All of them; pairs, built one after the other.")
 @PAIRS
@@ -50,22 +54,28 @@ def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None
 
     import torch
 
-    from hpo_bench.nano.build import build as build_pair
     from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
     start = time.monotonic()
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
-        with Steps(progress(), recipe.pair) as steps:
-            build_pair(
-                recipe,
-                pairs / recipe.pair,
-                cache=pairs / ".drawings",
-                report=lambda stage, done, total, loss, steps=steps, name=recipe.pair: steps.show(
-                    done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
-                ),
-            )
+        build_shown(recipe, pairs)
         say(f"{pairs / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
     if pair is None:
         say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")
+
+
+def build_shown(recipe: "Recipe", pairs: Path) -> None:
+    """Build a pair into its folder among `pairs`, and show how far it is."""
+    from hpo_bench.nano.build import build
+
+    with Steps(progress(), recipe.pair) as steps:
+        build(
+            recipe,
+            pairs / recipe.pair,
+            cache=pairs / ".drawings",
+            report=lambda stage, done, total, loss: steps.show(
+                done, total, f"loss {loss:.3f}", title=f"{recipe.pair}: {stage}"
+            ),
+        )

@@ -3,9 +3,8 @@
 What differs between commands stands behind a semicolon in an option's help, or in brackets as its default.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -36,43 +35,7 @@ class Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-class Command(click.Command):
-    """A command whose options may still be typed by the names that they once had, which a line then tells.
-
-    Args:
-        formerly: Names of before and those of now; an empty one of now where the value has become an argument.
-    """
-
-    def __init__(self, *args: Any, formerly: Mapping[str, str] | None = None, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.formerly = formerly or {}
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse what was typed, in the words of now."""
-        return super().parse_args(ctx, list(self._today(args, quiet=ctx.resilient_parsing)))
-
-    def _today(self, words: Sequence[str], *, quiet: bool) -> Iterator[str]:
-        into_a_file = any(JSON_FILE_NAME in one.opts for one in self.params)
-        for place, word in enumerate(words):
-            if word == "--":
-                yield from words[place:]
-                return
-            name, is_, value = word.partition("=")
-            if into_a_file and name == "--json" and (is_ or ".json" in "".join(words[place + 1 : place + 2])):
-                name, now = JSON_FILE_NAME, "--json > FILE"
-            elif (now := self.formerly.get(name)) is None:
-                yield word
-                continue
-            else:
-                name = now
-            if not quiet:
-                old = word.partition("=")[0]
-                say(f"{old} is now {now}" if now else f"{old} is now an argument without a name", err=True)
-            yield from ([f"{name}={value}"] if name and is_ else [value] if is_ else [name] if name else [])
-
-
 Decorator = Callable[[click.decorators.FC], click.decorators.FC]
-JSON_FILE_NAME = "--json-file"
 FOLDER = Place()
 PRICE = click.option("--price", type=NumberRange(min=0), default=0.0, help="Dollars that an hour of a GPU costs.")
 PUBLISHED = click.option(
@@ -168,8 +131,6 @@ TRUST_REMOTE_CODE = click.option(
     "--trust-remote-code", is_flag=True, help="Run code that comes with the VLM, if its pair.yaml asks for it."
 )
 JSON = click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and no tables.")
-JSON_FILE = click.option(JSON_FILE_NAME, type=Written(folder=False), hidden=True)
-"""Where `--json FILE` once wrote to."""
 RECORDED = ("ta", "dare", "ties")
 """Merge methods whose grids the study records."""
 
@@ -234,7 +195,9 @@ def _read(ctx: click.Context, param: click.Parameter, typed: str) -> str:
     return typed.replace("\\n", "\n")
 
 
-def _all(*options: Decorator) -> Decorator:
+def all_of(*options: Decorator) -> Decorator:
+    """Several options, in the order in which help shows them."""
+
     def decorate(function: click.decorators.FC) -> click.decorators.FC:
         for option in reversed(options):
             function = option(function)
@@ -243,7 +206,7 @@ def _all(*options: Decorator) -> Decorator:
     return decorate
 
 
-COLUMNS = _all(
+COLUMNS = all_of(
     click.option(
         "--question", metavar="COLUMN", default="", callback=_read, help="The question, as text.  [default: question]"
     ),

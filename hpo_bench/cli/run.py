@@ -14,7 +14,6 @@ from hpo_bench.cli.options import (
     OPTIMIZERS,
     RAY_ADDRESS,
     SURROGATE,
-    Command,
     examples_each,
     runs_folder,
     seeds,
@@ -40,13 +39,7 @@ Examples:
 """
 
 
-@click.command(
-    name="run",
-    cls=Command,
-    formerly={"--address": "--ray-address", "--start": "--initial"},
-    epilog=EXAMPLES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+@click.command(epilog=EXAMPLES)
 @LANDSCAPES
 @OPTIMIZERS
 @click.option("--peers", "with_peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
@@ -71,10 +64,8 @@ Examples:
 @examples_each("; with --goal test", default="as many as were tuned on")
 @JOBS
 @RAY_ADDRESS
-@click.option("--backend", type=Choice(["local", "ray"]), hidden=True)
 @SURROGATE
 @LANDSCAPES_DIR
-@click.option("--sensitivity", is_flag=True, hidden=True)
 @click.option(
     "--coco", type=Written(folder=True), metavar="DIR", help="New folder to write; the runs as COCO's tools read them."
 )
@@ -85,9 +76,6 @@ def command(
     identities: tuple[str, ...],
     results: Path,
     with_peers: bool,
-    ray_address: str | None,
-    backend: str | None,
-    sensitivity: bool,
     coco: Path | None,
     no_report: bool,
     **options: Any,
@@ -105,21 +93,13 @@ def command(
     from hpo_bench.benchmark.coco import check_new
     from hpo_bench.benchmark.terminal import show
     from hpo_bench.display.words import counted
-    from hpo_bench.errors import UsageError
 
     if coco is not None:
         check_new(coco)
-    if sensitivity:
-        raise UsageError("--sensitivity is now a command: `hpo-bench ranking` runs every surrogate, and noise")
-    if backend is not None:
-        say("--backend ray is now --ray-address local", err=True)
-        ray_address = ray_address or {"ray": "local", "local": None}[backend]
     result = api.run_benchmark(
-        identities, landscapes=patterns, results=results, report=not no_report, ray_address=ray_address,
-        peers=with_peers, **options,
+        identities, landscapes=patterns, results=results, report=not no_report, peers=with_peers, **options,
     )  # fmt: skip
-    # A pipe has no width of its own, and the table needs about this much.
-    show(result.summary, output(width=160))
+    show(result.summary, output())
     seconds = time.monotonic() - begun
     say(f"{counted(result.made, 'run')} made and {result.reused:,} already stored, in {seconds:.1f} s")
     if coco is not None:

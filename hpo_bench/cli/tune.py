@@ -18,13 +18,12 @@ from hpo_bench.cli.options import (
     THREADS,
     TRUST_REMOTE_CODE,
     WORKERS,
-    Command,
     device,
     examples_each,
     methods,
     optimizers_begun,
 )
-from hpo_bench.cli.types import Number, NumberRange, Whole
+from hpo_bench.cli.types import Number, NumberRange, Read, Whole
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -46,39 +45,19 @@ Examples:
 DEMO = "ja-llama"
 
 
-class RangeType(click.ParamType):
-    """Two numbers, the first below the second, with a comma between.
-
-    Args:
-        such_as: An example that can be typed.
-    """
-
-    name = "LOW,HIGH"
-
-    def __init__(self, such_as: str) -> None:
-        self.such_as = such_as
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
-        """The two numbers."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            low, high = map(float, str(value).split(","))
-        except ValueError:
-            low = high = math.nan
-        if not -math.inf < low < high < math.inf:
-            self.fail(
-                f"{value!r} is no pair of numbers, the first below the second, such as {self.such_as}", param, ctx
-            )
-        return low, high
+def _low_and_high(text: str) -> tuple[float, float]:
+    low, high = map(float, text.split(","))
+    if not -math.inf < low < high < math.inf:
+        raise ValueError
+    return low, high
 
 
-@click.command(
-    cls=Command,
-    formerly={"--density": "--densities"},
-    epilog=EXAMPLES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+def _range(such_as: str) -> Read:
+    wrong = f"is no pair of numbers, the first below the second, such as {such_as}"
+    return Read("LOW,HIGH", _low_and_high, wrong=wrong)
+
+
+@click.command(epilog=EXAMPLES)
 @click.argument("pair", required=False)
 @click.option("--demo", is_flag=True, help="Tune the small pair that ships with hpo-bench.")
 @methods("ta; several race for the budget")
@@ -100,9 +79,9 @@ class RangeType(click.ParamType):
     help="End where the rest of the budget is expected to gain fewer points on unseen examples.",
 )  # fmt: skip
 @click.option(
-    "--coefficients", type=RangeType("0,1.4"), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]"
+    "--coefficients", type=_range("0,1.4"), default=(0.0, 1.4), help="Range of both weights.  [default: 0,1.4]"
 )
-@click.option("--densities", type=RangeType("0.1,1"), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
+@click.option("--densities", type=_range("0.1,1"), default=(0.1, 1.0), help="Range of densities.  [default: 0.1,1]")
 @click.option("--sum-to-one", is_flag=True, help="Search only where both weights sum to one.")
 @click.option(
     "--start", "starts", multiple=True, metavar="START",

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from hpo_bench.files import check_file, check_folder
+from landscapes.errors import LandscapeError
 from surrogates.nearest import offer
 
 
@@ -97,26 +98,23 @@ class Written(Place):
         return path
 
 
-class Equation(click.ParamType):
-    """Two words with an equals sign between.
+class Read(click.ParamType):
+    """Text that a function reads, whose complaint then names the option.
 
     Args:
         name: How help shows it, such as NAME=VALUE.
-        parse: Of both words, what they mean; it raises ValueError if that is nothing.
-        wrong: What is then said, behind what was typed.
+        reader: What the text means; raises ValueError, or an error of a landscape, if that is nothing.
+        wrong: What is then said behind what was typed; the error of a landscape says it itself.
     """
 
-    def __init__(self, name: str, parse: Callable[[str, str], tuple[Any, Any]], *, wrong: str) -> None:
-        self.name, self._parse, self._wrong = name, parse, wrong
+    def __init__(self, name: str, reader: Callable[[str], Any], *, wrong: str = "") -> None:
+        self.name, self._reader, self._wrong = name, reader, wrong
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, Any]:
-        """Both, as they are meant."""
-        if isinstance(value, tuple):
-            return value
-        left, equals, right = str(value).partition("=")
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What the function makes of it; a default stands as it is."""
         try:
-            if not equals:
-                raise ValueError
-            return self._parse(left, right)
+            return self._reader(value) if isinstance(value, str) else value
+        except LandscapeError as error:
+            self.fail(str(error), param, ctx)
         except ValueError:
             self.fail(f"{value!r} {self._wrong}", param, ctx)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import JOBS, JSON, Command, runs_folder, seeds, suites
-from hpo_bench.cli.types import NumberRange, Whole, Written
+from hpo_bench.cli.options import JOBS, JSON, runs_folder, seeds, suites
+from hpo_bench.cli.types import NumberRange, Whole
 from hpo_bench.display.console import output, progress
 from hpo_bench.display.printing import say
 
@@ -23,13 +23,7 @@ SEED = 100
 QUICK_ARMS = ("rbf", "initial-8", "unaware")
 
 
-@click.command(
-    name="ablation",
-    cls=Command,
-    formerly={"--seed": "--suite-seed"},
-    epilog=EXAMPLES,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+@click.command(epilog=EXAMPLES)
 @suites("merge-like-2d, merge-like-3d (synthetic), bbob-2d or bbob-3d; by default all")
 @click.option("-a", "--arm", "arms", multiple=True, metavar="NAME", help="A choice; repeatable.  [default: all]")
 @click.option("--noise", "noises", multiple=True, type=NumberRange(0.0, 10.0), metavar="SHARE",
@@ -41,7 +35,6 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
 @runs_folder("ablation")
 @JOBS
 @JSON
-@click.option("--out", type=Written(folder=False), hidden=True)
 @click.option("--quick", is_flag=True, help="Four arms on three functions of each suite, one seed.")
 @click.option("--speed", is_flag=True, help="Time GP-BO in a group of 100 and alone beside BoTorch's loop instead.")
 def command(
@@ -55,7 +48,6 @@ def command(
     results: Path,
     jobs: int,
     as_json: bool,
-    out: Path | None,
     quick: bool,
     speed: bool,
 ) -> None:
@@ -104,7 +96,4 @@ def command(
     if as_json:
         say(text, nl=False)
     else:
-        output(width=160).print(shown.printed())
-    if out:
-        say("--out FILE is now --json > FILE", err=True)
-        out.write_text(text, encoding="utf-8")
+        output().print(shown.printed())

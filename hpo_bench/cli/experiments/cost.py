@@ -8,11 +8,9 @@ import click
 from hpo_bench.cli.options import (
     FOLDER,
     JSON,
-    JSON_FILE,
     PAIRS,
     RECORDED,
     THREADS,
-    Command,
     Group,
     device,
     methods,
@@ -90,8 +88,7 @@ def grid(
         )
 
     found = compare(plan, PlainConsole(quiet=True), told)
-    # A pipe has no width of its own, and the tables need about this much.
-    console = output(width=160)
+    console = output()
     for title, content in (("By pair", page.by_pair(found)), ("By method", page.by_method(found))):
         console.print(content.printed(title=title))
     for note in page.notes(found, plan):
@@ -105,14 +102,13 @@ REPEATS = click.option(
 )  # fmt: skip
 
 
-@command.command(cls=Command, formerly={"--trials": "--repeats"})
+@command.command()
 @click.argument("pair", default="ja-llama")
 @methods("all three", known=RECORDED)
 @REPEATS
 @THREADS
 @PAIRS
 @JSON
-@JSON_FILE
 def trial(
     *,
     pair: str,
@@ -121,7 +117,6 @@ def trial(
     threads: int,
     pairs: Path,
     as_json: bool,
-    json_file: Path | None,
 ) -> None:
     """Time a trial of PAIR with the models in memory, against merges that mergekit writes to disk.
 
@@ -136,16 +131,12 @@ def trial(
 
     torch.set_num_threads(threads)
     found = find_pair(pair, pairs)
-    timings: list[trial.TrialTiming] = []
     with progress().status("") as status:
-        for timing in trial.measure(found, methods or RECORDED, trials=repeats, told=status.update):
-            timings.append(timing)
-            if json_file:  # each time, since a run takes minutes and may be cut short
-                json_file.write_text(trial.as_json(found.name, timings), encoding="utf-8")
+        timings = list(trial.measure(found, methods or RECORDED, trials=repeats, told=status.update))
     if as_json:
         say(trial.as_json(found.name, timings), nl=False)
         return
-    console = output(width=160)
+    console = output()
     for clock in trial.CLOCKS:
         console.print(trial.table(timings, clock).printed(title=f"{found.name}: by the {clock} clock"))
     for name, about in trial.ROUTES.items():

@@ -65,7 +65,6 @@ def command(
     if as_json:
         say(json.dumps(as_dict(results), indent=1, ensure_ascii=False))
         return
-    # A pipe has no width of its own, and the tables need about this much.
     console = output(width=200)
     for title, table in contents(results).items():
         console.print(title, style="bold")

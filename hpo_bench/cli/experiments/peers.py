@@ -16,7 +16,7 @@ Examples:
 """
 
 
-@click.command(name="peers", epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES)
 @click.option(
     "--stage", "names", multiple=True, metavar="NAME",
     help="landscapes (that ship), own (from own starts), functions (BBOB), noise (BBOB); repeatable.  [default: all]",

@@ -27,7 +27,7 @@ Examples:
 """
 
 
-@click.command(name="ranking", epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES)
 @LANDSCAPES
 @OPTIMIZERS
 @click.option("--guise", "kinds", multiple=True, metavar="NAME", help="A kernel, gp or noise.  [default: all of them]")

@@ -27,11 +27,11 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
     """Measure a language and a maths pair at three sizes: what NAN and Task Arithmetic gain over the VLM as it is."""
     import torch
 
+    from hpo_bench.cli.nano import build_shown
     from hpo_bench.errors import UsageError
     from hpo_bench.experiments.page import save_page
     from hpo_bench.experiments.scale import PAGE, climb, page
     from hpo_bench.merging.find import find_pair
-    from hpo_bench.nano.build import build
     from hpo_bench.nano.recipes import LADDERS, get_recipe
 
     torch.set_num_threads(threads)
@@ -44,15 +44,7 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
             if not build_missing:
                 console.print(f"left out: {error}")
                 continue
-            with Steps(console, name) as steps:
-                build(
-                    get_recipe(name),
-                    pairs / name,
-                    cache=pairs / ".drawings",
-                    report=lambda stage, done, total, loss, steps=steps, name=name: steps.show(
-                        done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
-                    ),
-                )
+            build_shown(get_recipe(name), pairs)
             found.append(find_pair(name, pairs))
     if not found:
         raise UsageError("no rung is built; `hpo-bench scale --build` builds them")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import DTYPE, JSON, JSON_FILE, PAIRS, RECORDED, THREADS, Command, methods
+from hpo_bench.cli.options import DTYPE, JSON, PAIRS, RECORDED, THREADS, methods
 from hpo_bench.cli.options import device as device_option
 from hpo_bench.cli.types import Choice, NumberRange, Whole
 from hpo_bench.display.console import PlainConsole, progress
@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.command(cls=Command, formerly={"--pair": ""}, epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES)
 @click.argument("pair", default="ja-llama")
 @click.option(
     "--gpu-check",
@@ -55,7 +55,6 @@ Examples:
 @click.option("--least", type=Whole(min=1), default=3, show_default=True, help="Repeats at least.")
 @THREADS
 @JSON
-@JSON_FILE
 def command(
     pair: str,
     gpu_check: bool,
@@ -72,7 +71,6 @@ def command(
     least: int,
     threads: int,
     as_json: bool,
-    json_file: Path | None,
 ) -> None:
     """Time re-merging in place against mergekit and against a memory copy of the same bytes.
 
@@ -119,7 +117,7 @@ def command(
     timings: list[merge.MergeTiming] = []
     with progress().status("") as status:
         for make in makers:
-            found = merge.measure(
+            timings += merge.measure(
                 make(),
                 methods or RECORDED,
                 contenders,
@@ -128,10 +126,6 @@ def command(
                 clock=by_clock,
                 told=status.update,
             )
-            for timing in found:
-                timings.append(timing)
-                if json_file:  # each time, since a run takes minutes and may be cut short
-                    json_file.write_text(merge.as_json(timings, by_clock), encoding="utf-8")
     if as_json:
         say(merge.as_json(timings, by_clock), nl=False)
     else:

@@ -26,7 +26,7 @@ Examples:
 """
 
 
-@click.command(name="tiers", epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES)
 @LANDSCAPES_DIR
 @OPTIMIZERS
 @seeds(10, what="runs of each optimiser on each landscape")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.options import Choice, Command, out
+from hpo_bench.cli.options import out
+from hpo_bench.cli.types import Choice
 from hpo_bench.display.printing import say
 from landscapes.terms import OWN
 
@@ -21,7 +22,7 @@ Examples:
 """
 
 
-@click.command("import", cls=Command, epilog=EXAMPLES)
+@click.command("import", epilog=EXAMPLES)
 @click.argument("publication", type=Choice(PUBLISHED))
 @click.argument("checkout", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--replace", is_flag=True, help="Replace a landscape of that name.")

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.landscapes.options import PATTERNS
-from hpo_bench.cli.options import LANDSCAPES_DIR, Choice, Command, out
+from hpo_bench.cli.options import LANDSCAPES_DIR, out
+from hpo_bench.cli.types import Choice
 from hpo_bench.display.printing import say
 from hpo_bench.display.words import counted
 
@@ -18,7 +19,7 @@ Examples:
 """
 
 
-@click.command(cls=Command, epilog=EXAMPLES)
+@click.command(epilog=EXAMPLES)
 @click.argument("benchmark", type=Choice(["carps"]))
 @PATTERNS
 @LANDSCAPES_DIR

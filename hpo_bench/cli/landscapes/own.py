@@ -2,14 +2,13 @@
 
 import shlex
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import LANDSCAPES_DIR, Command, out
-from hpo_bench.cli.types import Choice
+from hpo_bench.cli.options import LANDSCAPES_DIR, out
+from hpo_bench.cli.types import Choice, Read
 from hpo_bench.display.printing import say
 from landscapes.errors import UnknownLandscapeError
 from landscapes.terms import DOMAINS, ELSEWHERE, METHODS, OWN, TIERS
@@ -39,27 +38,6 @@ Examples:
 """
 
 
-class Read(click.ParamType):
-    """Text that a function of the library reads, whose complaint then names the option.
-
-    Args:
-        name: What it is called in help.
-        reader: The function.
-    """
-
-    def __init__(self, name: str, reader: Callable[[str], Any]) -> None:
-        self.name, self._reader = name, reader
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """What the function makes of it."""
-        from landscapes.errors import LandscapeError
-
-        try:
-            return self._reader(value) if isinstance(value, str) else value
-        except LandscapeError as error:
-            self.fail(str(error), param, ctx)
-
-
 def _space(text: str) -> Space:
     from landscapes.importing import parse_kinds, parse_space
 
@@ -72,7 +50,7 @@ def _examples(text: str) -> int | str:
     return parse_examples(text)
 
 
-@click.command(cls=Command, formerly={"--dir": "--out"}, epilog=ADDING)
+@click.command(epilog=ADDING)
 @click.argument("table", type=click.Path(path_type=Path))
 @click.option(
     "--space",
@@ -187,7 +165,7 @@ def _tell(landscape: "Landscape", root: Path) -> None:
     say(f"      hpo-bench run -l {landscape.name}{elsewhere}")
 
 
-@click.command(cls=Command, formerly={"--dir": "--landscapes-dir"}, epilog=REMOVING)
+@click.command(epilog=REMOVING)
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @LANDSCAPES_DIR

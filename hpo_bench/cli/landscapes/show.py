@@ -40,12 +40,8 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
         output(width=180).print(drawn)
         say(caption)
         return
-    kinds, stem = ("png", "svg"), out / landscape.name.replace("/", "-")
-    if (kind := out.suffix.removeprefix(".").lower()) in kinds:
-        say("--out is now a folder, into which the map goes as PNG and SVG", err=True)
-        kinds, stem = (kind,), out.with_suffix("")
     files, caption = landscape_map.encoded(landscape), landscape_map.caption(landscape)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in kinds]
-    for path in paths:
-        write(path, files[path.suffix[1:]])
-    say(f"{caption} Drawn in {' and '.join(map(str, paths))}")
+    paths = {kind: out / f"{landscape.name.replace('/', '-')}.{kind}" for kind in ("png", "svg")}
+    for kind, path in paths.items():
+        write(path, files[kind])
+    say(f"{caption} Drawn in {' and '.join(map(str, paths.values()))}")

@@ -90,7 +90,7 @@ def test_who_debugs_sees_the_traceback(monkeypatch: pytest.MonkeyPatch, capsys: 
         (["tune", "--budget", "3"], "there is no option --budget; did you mean '--trials'?"),
         (["run", "--trials", "3"], "there is no option --trials; did you mean '--budget'?"),
         (["landscapes", "lst"], "did you mean 'list'?"),
-        (["run", "--backend", "locl"], "did you mean 'local'?"),
+        (["run", "--initial", "centre"], "did you mean 'center'?"),
         (["run", "-o", "gpbo"], "did you mean 'gp-bo'?"),
         (["run", "--suite", "bbobb"], "did you mean 'bbob'?"),
         (["run", "--surrogate", "thin_plate"], "did you mean 'thin_plate_spline'?"),

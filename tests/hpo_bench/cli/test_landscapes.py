@@ -194,10 +194,9 @@ def test_four_dimensions_are_drawn_two_by_two(tmp_path: Path, monkeypatch: pytes
     assert run("add", table(tmp_path, 4), "--space", "a,b,c,d", "--metric", "f1", "--minimise").exit_code == 0
     shown = run("show", "sweep/sweep")
     assert shown.output.count("(up) by") == 6
-    drawn = run("show", "sweep/sweep", "--out", "map.png")
+    drawn = run("show", "sweep/sweep", "--out", ".")
     assert drawn.exit_code == 0, drawn.output
-    assert drawn.stderr == "--out is now a folder, into which the map goes as PNG and SVG\n"
-    assert Image.open(tmp_path / "map.png").size[0] > 600
+    assert Image.open(tmp_path / "sweep-sweep.png").size[0] > 600
 
 
 def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +266,7 @@ def test_sweeps_over_decades_are_hinted_at_mapped_and_drawn(tmp_path: Path, monk
     assert "hint" not in log.output
     assert "layers 5" in log.output
     assert "e-6" in run("show", "x/y").output
-    drawn = run("show", "x/y", "--out", "map.png")
+    drawn = run("show", "x/y", "--out", "maps")
     assert drawn.exit_code == 0, drawn.output
     ran = CliRunner().invoke(
         cli, ["run", "-l", "x/y", "-o", "random", "--seeds", "2", "--budget", "5", "-j", "1", "--no-report"]

@@ -192,7 +192,6 @@ def test_a_corrupt_store_is_named_and_kept(hpo_bench, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--sensitivity"], "--sensitivity is now a command: `hpo-bench ranking`"),
         (["--suite", "bob"], "no suite is called 'bob'; did you mean 'bbob'? there are: mini, study, bbob, merge-like"),
         (["--suite", "minni"], "no suite is called 'minni'; did you mean 'mini'? there are: mini, study, bbob"),
     ],

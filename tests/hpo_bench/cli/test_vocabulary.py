@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import click
-import pytest
-from click.testing import CliRunner
 
 from hpo_bench.cli.tree import cli
 
@@ -75,32 +73,3 @@ def test_options_of_one_name_are_one_thing() -> None:
 
 def test_every_option_has_help_that_ends_like_a_sentence() -> None:
     assert [(path, one.name) for path, one in every_option() if not one.help or "." not in one.help] == []
-
-
-@pytest.mark.parametrize(
-    ("typed", "told"),
-    [
-        ("run --address 10.0.0.1:6379 --help", "--address is now --ray-address"),
-        ("run --start=design --help", "--start is now --initial"),
-        ("tune --density 0.1,1 --help", "--density is now --densities"),
-        ("ablation --seed 3 --help", "--seed is now --suite-seed"),
-        ("nano build --out nano --help", "--out is now --pairs"),
-        ("landscapes add --dir mine --help", "--dir is now --out"),
-        ("landscapes remove --dir mine --help", "--dir is now --landscapes-dir"),
-        ("cost trial --trials 2 --help", "--trials is now --repeats"),
-        ("cost trial --json a.json --help", "--json is now --json > FILE"),
-        ("speed --json=a.json --help", "--json is now --json > FILE"),
-        ("speed --pair ja-llama --help", "--pair is now an argument without a name"),
-    ],
-)
-def test_old_spellings_work_and_say_the_new_one(typed: str, told: str) -> None:
-    done = CliRunner().invoke(cli, typed.split())
-    assert done.exit_code == 0, done.output
-    assert done.stderr == told + "\n"
-
-
-@pytest.mark.parametrize("words", [["--pair", "x"], ["--pair=x"], ["x"]])
-def test_what_became_an_argument_is_read_as_one(words: list[str]) -> None:
-    command = cli.get_command(click.Context(cli), "speed")
-    assert command is not None
-    assert command.make_context("speed", words).params["pair"] == "x"
