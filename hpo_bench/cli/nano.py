@@ -12,7 +12,7 @@ from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
 
 if TYPE_CHECKING:
-    from hpo_bench.nano.recipes import Recipe
+    from hpo_bench.nano.recipe import PairRecipe
 
 EXAMPLES = """\b
 Examples:
@@ -66,7 +66,7 @@ def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None
         say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")
 
 
-def build_shown(recipe: "Recipe", pairs: Path) -> None:
+def build_shown(recipe: "PairRecipe", pairs: Path) -> None:
     """Build a pair into its folder among `pairs`, and show how far it is."""
     from hpo_bench.nano.build import build
 
