@@ -177,7 +177,7 @@ def in_this_process(pair: "Pair") -> Callable[[Path, tuple[str, ...]], InlinePoo
     return open_pool
 
 
-def open_here(pair: "Pair", _options: object, *, logs: Path, coefficients: tuple[str, ...], **_: Any) -> InlinePool:
+def open_here(pair: "Pair", _config: object, _options: object, logs: Path, coefficients: tuple[str, ...]) -> InlinePool:
     """In place of `open_workers`: a process of a worker imports PyTorch and the models for seconds."""
     return in_this_process(pair)(logs, coefficients)
 

@@ -4,14 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 
 from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.devices import devices
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
@@ -28,15 +29,17 @@ from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.planning import preflight, study_plan
+from hpo_bench.tuning.planning import questions, study_plan
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
+from hpo_bench.tuning.trial import Run
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
-from hpo_bench.tuning.workers.opening import check_workers, open_workers
+from hpo_bench.tuning.workers.jobs import result_of
+from hpo_bench.tuning.workers.opening import check_workers, kind_of_device, open_workers
 from hpo_bench.workers import one_thread
 from optimizers.registry import available
 
@@ -128,20 +131,16 @@ def run(
             console.print(f"study {name} goes on after {counted(len(trials), 'trial')}")
         interrupt = stack.enter_context(Interrupt())
         needed = starts.needed(config.begin_with) if store.config is None else ()
-        pool = (open_pool or opener(pair, config, options))(folder / "logs", needed)
+        pool = (open_pool or partial(open_workers, pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
         facts = _facts(pool, interrupt) if store.config is None else {}
-        preflight.of_study(
-            folder, pair, wanted, pool, interrupt, console, limit=limit, begun=begun, device=_kind_of_device(options)
-        )
+        do = partial(result_of, pool, interrupt, limit=limit)
+        questions.ask_base(folder, pair, wanted, do, console, begun=begun, device=kind_of_device(options))
         known = store.config or store.begin(
-            _planned(
-                starts.begun(wanted, facts.get("coefficients", {}), options.studies), options, facts, pool, interrupt,
-                console, limit=limit,
-            )
-        )  # fmt: skip
+            _planned(starts.begun(wanted, facts.get("coefficients", {}), options.studies), options, facts, do, console)
+        )
         if starts.EXPERIENCE in known.begin_with and not trials:
             count = counted(len(known.learnt_from), "landscape")
             console.print(f"Begins where {count} recorded of other pairs were best.")
@@ -175,22 +174,48 @@ def run(
         return result
 
 
+def dry_run(
+    pair: Pair,
+    config: StudyConfig,
+    options: RunOptions,
+    *,
+    console: Console,
+    open_pool: PoolOpener | None = None,
+    published: float | None = None,
+) -> tuple[questions.Reference, ...]:
+    """Do all that comes before the first trial, for what there is without tuning too, and leave nothing behind.
+
+    Args:
+        pair: What would be merged.
+        config: Which trials would be made.
+        options: How they would be made.
+        console: Where to show what is asked and said.
+        open_pool: Opens the workers; by default those that the options ask for.
+        published: The base VLM's score elsewhere, from 0 to 100, to be set against ours.
+
+    Raises:
+        UsageError: If an option makes no sense.
+        TuningError: If the study could not be begun or continued, or the base VLM cannot be evaluated.
+        OptimizerError: If there is no such optimiser, or it refuses the box.
+    """
+    questions.check_published(published)
+    check(pair, config, options)
+    with one_thread(), ExitStack() as stack:
+        if (store := TrialStore.look(options.folder(config), options.name(config), url=options.storage)) is not None:
+            stack.callback(store.close)
+            same_files(store, pair, config)
+        logs = Path(stack.enter_context(TemporaryDirectory(prefix="hpo-bench-")))
+        interrupt = stack.enter_context(Interrupt())
+        pool = (open_pool or partial(open_workers, pair, config, options))(logs, ())
+        stack.callback(pool.stop)
+        do = partial(result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
+        return questions.ask_references(do, console, published=published)
+
+
 def planned(store: TrialStore, budget: Budget) -> int:
     """How many trials the optimisers plan for: fewer than before would be another plan, which proposed other trials."""
     begun = len(store.trials())
     return max(budget.trials, begun, store.planned if begun else 0)
-
-
-def opener(pair: Pair, config: StudyConfig, options: RunOptions) -> PoolOpener:
-    """Opens the workers that the options ask for."""
-    return lambda logs, needed: open_workers(pair, options, mask_seed=config.mask_seed, logs=logs, coefficients=needed)
-
-
-def _kind_of_device(options: RunOptions) -> str:
-    """What the workers compute on: "cpu", "cuda", ...; or the cluster, whose devices are not known here."""
-    if options.ray_address is not None:
-        return "ray"
-    return devices(1, options.device)[0].partition(":")[0]
 
 
 def same_files(store: TrialStore, pair: Pair, config: StudyConfig) -> StudyConfig:
@@ -216,14 +241,7 @@ def _facts(pool: WorkerPool, interrupt: Interrupt) -> Mapping[str, Any]:
 
 
 def _planned(
-    config: StudyConfig,
-    options: RunOptions,
-    facts: Mapping[str, Any],
-    pool: WorkerPool,
-    interrupt: Interrupt,
-    console: Console,
-    *,
-    limit: float,
+    config: StudyConfig, options: RunOptions, facts: Mapping[str, Any], do: Run, console: Console
 ) -> StudyConfig:
     """The same with how many settings are scored on how many examples, which is said before anything is spent."""
     if config.examples is None:
@@ -232,7 +250,7 @@ def _planned(
         # Few settings find a maximum; a front takes as many as there is money for.
         options = replace(options, trials=config.usual_trials)
     validation, total = facts["validation"], facts["validation"] + facts["test"]
-    prices = study_plan.measure_prices(config, options, pool, interrupt, total=total, limit=limit)
+    prices = study_plan.measure_prices(config, options, do, total=total)
     plan = study_plan.plan_study(config, options, total=total, prices=prices)
     for sentence in study_plan.sentences(plan, config, options, total=total, validation=validation):
         console.print(sentence)

@@ -1,5 +1,6 @@
 """What is known of a trial: one merge, one evaluation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,6 +133,10 @@ class Failure:
             details = f"{details[:half]}\n... ({cut:,} characters are left out)\n{details[-half:]}"
         object.__setattr__(self, "reason", in_a_line(reason))
         object.__setattr__(self, "details", details)
+
+
+Run = Callable[[Job], Success | Failure]
+"""Does a job, here or by a worker."""
 
 
 def writable(text: str) -> str:

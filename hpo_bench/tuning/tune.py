@@ -13,11 +13,11 @@ from hpo_bench.evaluation.registry import with_columns
 from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning import rehearsal, run
+from hpo_bench.tuning import run
 from hpo_bench.tuning.config import Start, StudyConfig, start_as_typed
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.origin import STUDIES, StudyOrigin
-from hpo_bench.tuning.planning.references import Reference
+from hpo_bench.tuning.planning.questions import Reference
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
@@ -172,7 +172,7 @@ def dry_run(
         HpoBenchError: As `tune` does, or if the base VLM cannot be evaluated.
     """
     console = PlainConsole(quiet=not progress)
-    return rehearsal.dry_run(*_wanted(pair, **options), console=console, published=published)
+    return run.dry_run(*_wanted(pair, **options), console=console, published=published)
 
 
 def _wanted(

@@ -12,7 +12,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
 from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import WorkerPool
-from hpo_bench.tuning.workers.single_job import results_of
+from hpo_bench.tuning.workers.jobs import results_of
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 

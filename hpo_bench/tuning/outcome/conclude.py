@@ -1,10 +1,10 @@
 """The end of a study: the recommended merge and its rivals are scored on examples that nobody tuned on."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.merging.setting import BASE, MergeSetting
@@ -19,9 +19,9 @@ from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.outcome.result import REFERENCES, AnsweredExample, FrontPoint, Kept, ScoredMerge, TuningResult
 from hpo_bench.tuning.storage.answers import write_answers
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Trial, differences, plain
+from hpo_bench.tuning.trial import Failure, Job, Run, Trial, differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
-from hpo_bench.tuning.workers.single_job import ask
+from hpo_bench.tuning.workers.jobs import result_of
 
 EXAMPLES = 5
 """So many answers are shown where nothing could be told apart."""
@@ -81,6 +81,7 @@ def conclude(
     near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
     apart = honest.told_apart(chosen.trial, done, answers, goal)
     found = trade_offs(held) if goal.front else []
+    run = partial(result_of, pool, interrupt, limit=limit)
     again = best["validation"].scores, store.answers(chosen.trial.number).scores
     result = TuningResult(
         trials=sum(trial.state != "running" for trial in trials),
@@ -99,7 +100,7 @@ def conclude(
         ),
         hypervolume=float(hypervolumes(found)[-1]) if found else None,
         luck=luck,
-        examples=() if luck < LEVEL else _examples(chosen.setting, best, base, pool, interrupt, limit),
+        examples=() if luck < LEVEL else _examples(chosen.setting, best, base, run),
         tuned_on=len(best["validation"]),
         cross_fitted=config.examples is not None,
         ahead=rest and rest[0],
@@ -140,14 +141,12 @@ def _score(
     return {name: {"validation": one, "test": one} for name, one in own.items()}
 
 
-def _examples(
-    setting: MergeSetting, merge: Both, base: Both, pool: WorkerPool, interrupt: Interrupt, limit: float
-) -> tuple[AnsweredExample, ...]:
+def _examples(setting: MergeSetting, merge: Both, base: Both, run: Run) -> tuple[AnsweredExample, ...]:
     """The first few answers to validation examples, those that scored otherwise before the others."""
     own, other = base["validation"], merge["validation"]
     shown = np.argsort(own.scores == other.scores, kind="stable")[:EXAMPLES]
     ids = tuple(own.ids[place] for place in shown)
-    said = [_said(one, answers, ids, pool, interrupt, limit) for one, answers in ((BASE, own), (setting, other))]
+    said = [_said(one, answers, ids, run) for one, answers in ((BASE, own), (setting, other))]
     return tuple(
         AnsweredExample(
             id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),
@@ -157,17 +156,13 @@ def _examples(
     )  # fmt: skip
 
 
-def _said(
-    setting: MergeSetting, answers: Answers, ids: tuple[str, ...], pool: WorkerPool, interrupt: Interrupt, limit: float
-) -> Mapping[str, str]:
+def _said(setting: MergeSetting, answers: Answers, ids: tuple[str, ...], run: Run) -> Mapping[str, str]:
     """What a merge says to some examples, by id; it is asked again where only scores are kept."""
     if answers.responses:
         return dict(zip(answers.ids, answers.responses, strict=True))
-    try:
-        said = ask(pool, interrupt, limit=limit, setting=setting, examples=ids).answers
-    except TuningError:  # then there are but scores to be shown
-        return {}
-    return {one.example: one.said for one in said}
+    result = run(Job("what is shown of a merge", setting, preflight=True, examples=ids))
+    told = None if isinstance(result, Failure) else result.preflight
+    return {one.example: one.said for one in told.answers} if told else {}  # else there are but scores to be shown
 
 
 def _scored(name: str, setting: MergeSetting, goal: Goal, all_scored: Both, all_best: Both, base: Both) -> ScoredMerge:

@@ -1,7 +1,6 @@
 """What a study will take, from one timed trial."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.spending import Prices
-from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Run, TrialCost
 from hpo_bench.tuning.workers.base import Opener
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
@@ -95,11 +94,11 @@ def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
     )
 
 
-def timed(do: Callable[[Job], Success | Failure], job: Job) -> TrialCost:
+def timed(run: Run, job: Job) -> TrialCost:
     """What a trial takes when it is not the first: compiling and warming up are not counted.
 
     Args:
-        do: Does a job; called twice.
+        run: Does a job; called twice.
         job: The trial.
 
     Returns:
@@ -110,7 +109,7 @@ def timed(do: Callable[[Job], Success | Failure], job: Job) -> TrialCost:
     """
     costs = []
     for _ in range(2):
-        result = do(job)
+        result = run(job)
         if isinstance(result, Failure):
             told = f"{job.name} fails ({result.kind}): {result.reason}; {advice(result.kind)}"
             raise TuningError(f"{told}; nothing was begun")

@@ -20,13 +20,7 @@ from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.planning.evaluators import generates, recommendation, time_evaluators
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
-from hpo_bench.tuning.planning.references import (
-    Reference,
-    ask_references,
-    check_published,
-    compare_published,
-    show_references,
-)
+from hpo_bench.tuning.planning.questions import Reference, ask_references, check_published
 from hpo_bench.tuning.planning.spending import Spending, expected_loss
 from hpo_bench.tuning.planning.study_plan import plan_study, sentences
 from hpo_bench.tuning.terminal import clock
@@ -146,8 +140,7 @@ def plan(
         raise UsageError("give --gpu-hours or --dollars, not both")
     Budget(trials=1, hours=gpu_hours, dollars=dollars, price=price)  # refused before a trial is timed
     found = find_pair(pair, Path(pairs)) if isinstance(pair, str) else pair
-    if published is not None:
-        check_published(published)
+    check_published(published)
     check_examples(found)
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
     sessions: list[PairSession] = []
@@ -160,11 +153,7 @@ def plan(
     made = forecast(found, opened, place)
     if dollars is not None and not price and not made.dollars:
         raise UsageError("--dollars needs --price, dollars an hour, as nothing else here costs money")
-    references = ask_references(sessions[0].run)
-    show_references(references, console)
-    if published is not None:
-        far, told = compare_published(sessions[0].run, published)
-        console.print(f"{'Warning: ' * far}{told}")
+    references = ask_references(sessions[0].run, console, published=published)
     console.print(
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
         f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s"

@@ -1,13 +1,11 @@
 """What a study spends, chosen before its first trial: how many settings, each scored on how many examples."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning.config import PLANNED, StudyConfig
-from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import (
@@ -21,9 +19,7 @@ from hpo_bench.tuning.planning.spending import (
     spending,
 )
 from hpo_bench.tuning.terminal import clock
-from hpo_bench.tuning.trial import Job
-from hpo_bench.tuning.workers.base import WorkerPool
-from hpo_bench.tuning.workers.single_job import result_of
+from hpo_bench.tuning.trial import Job, Run
 
 TIMED_EXAMPLES = 32
 """So many are answered to learn what an example takes."""
@@ -137,18 +133,14 @@ def _left_over(plan: Spending, options: RunOptions) -> str:
     return f" It takes {allowed}: {why}."
 
 
-def measure_prices(
-    config: StudyConfig, options: RunOptions, pool: WorkerPool, interrupt: Interrupt, *, total: int, limit: float
-) -> Prices:
+def measure_prices(config: StudyConfig, options: RunOptions, run: Run, *, total: int) -> Prices:
     """What a merge and an example take, from a merge and a few examples; nothing is run where no limit needs it.
 
     Args:
         config: What is wanted of the study.
         options: Its budget.
-        pool: The workers, none of them busy.
-        interrupt: Ends it when asked for.
+        run: Does a job.
         total: How many examples there are.
-        limit: Seconds that it may take.
 
     Raises:
         TuningError: If such a merge fails.
@@ -159,5 +151,5 @@ def measure_prices(
     space = config.space(config.methods[-1])
     count = min(TIMED_EXAMPLES, total)
     job = Job("a timed trial", space.setting(np.full(space.dim, 0.5)), tuned_on=count)
-    cost = timed(partial(result_of, pool, interrupt, limit=limit), job)
+    cost = timed(run, job)
     return Prices.of(cost, count, hourly=options.price)

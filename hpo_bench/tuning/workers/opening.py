@@ -4,6 +4,7 @@ from pathlib import Path
 
 from hpo_bench.merging.devices import devices
 from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.workers import processes
 from hpo_bench.tuning.workers.base import WorkerPool
@@ -20,15 +21,22 @@ def check_workers(options: RunOptions) -> None:
         devices(options.workers, options.device)
 
 
+def kind_of_device(options: RunOptions) -> str:
+    """What the workers compute on: "cpu", "cuda", ...; or the cluster, whose devices are not known here."""
+    if options.ray_address is not None:
+        return "ray"
+    return devices(1, options.device)[0].partition(":")[0]
+
+
 def open_workers(
-    pair: Pair, options: RunOptions, *, mask_seed: int, logs: Path, coefficients: tuple[str, ...] = ()
+    pair: Pair, config: StudyConfig, options: RunOptions, logs: Path, coefficients: tuple[str, ...]
 ) -> WorkerPool:
     """Open processes of this machine, or actors on a Ray cluster, that each load the pair.
 
     Args:
         pair: What they merge.
+        config: The study.
         options: How many, and on what.
-        mask_seed: Of DARE's masks.
         logs: Folder for what they print.
         coefficients: Starts that they should find from the weights.
 
@@ -36,7 +44,7 @@ def open_workers(
         UsageError: If there is no such device, or Ray is not installed.
         TuningError: If the cluster cannot be reached.
     """
-    opener = PairOpener(pair, mask_seed, options.threads, coefficients, options.trust_remote_code)
+    opener = PairOpener(pair, config.mask_seed, options.threads, coefficients, options.trust_remote_code)
     if options.ray_address is None:
         places = devices(options.workers, options.device)
         return processes.ProcessPool(opener, devices=places, logs=logs)

@@ -17,8 +17,8 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.outcome.result import REFERENCES
-from hpo_bench.tuning.planning.references import ask_references, compare_published, show_references
-from hpo_bench.tuning.rehearsal import dry_run
+from hpo_bench.tuning.planning.questions import ask_references, compare_published
+from hpo_bench.tuning.run import dry_run
 from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
 
 
@@ -79,7 +79,7 @@ def test_one_that_fails_is_told_and_the_others_shown_but_the_base_vlm_must_answe
         return Success({}, "", TrialCost(eval_seconds=2.0), preflight=Preflight(answers, "", ("a note",)))
 
     printed = StringIO()
-    show_references(ask_references(run), PlainConsole(file=printed, width=200))
+    ask_references(run, PlainConsole(file=printed, width=200))
     for line in (
         "Q: [/INST]", "no (0.5)", "base VLM: score 50.0, 2 s", "half and half: score 50.0, 2 s",
         "expert swapped in: cannot be evaluated (endless: it repeats itself)", "Note: a note.",
@@ -87,7 +87,7 @@ def test_one_that_fails_is_told_and_the_others_shown_but_the_base_vlm_must_answe
         assert line in printed.getvalue()
     assert printed.getvalue().count("a note") == 1
     with pytest.raises(TuningError, match="the base VLM cannot be evaluated, and so no merge can: raised: no luck"):
-        ask_references(lambda job: Failure("raised", "no luck"))
+        ask_references(lambda job: Failure("raised", "no luck"), PlainConsole(quiet=True))
 
 
 def test_a_published_score_must_be_one_and_have_something_to_stand_beside(small_pair: Pair) -> None:

@@ -23,9 +23,8 @@ from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.planning.preflight import FILE
-from hpo_bench.tuning.rehearsal import dry_run
-from hpo_bench.tuning.run import run
+from hpo_bench.tuning.planning.questions import FILE
+from hpo_bench.tuning.run import dry_run, run
 from hpo_bench.tuning.storage.store import TrialStore
 
 TITLE = "Before the first trial: the base VLM on 8 validation examples"

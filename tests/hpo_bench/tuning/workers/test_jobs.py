@@ -6,7 +6,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.trial import Failure, Job
 from hpo_bench.tuning.workers.base import Event, Finished, Lost
-from hpo_bench.tuning.workers.single_job import results_of
+from hpo_bench.tuning.workers.jobs import results_of
 
 JOBS = [Job(f"job {number}", MergeSetting("ta", 0.1 * number, 1.0)) for number in range(4)]
 DONE = Failure("raised", "the evaluator says no")
