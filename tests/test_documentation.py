@@ -106,7 +106,6 @@ def test_the_examples_of_every_command_are_ones() -> None:
         ("hpo-bench tune --demo --trials many", "not a whole number"),
         ("hpo-bench tuen --demo", "no command is called tuen"),
         ("hpo-bench merge ja-llama --out merged", "method"),
-        ("hpo-bench run --address 10.0.0.1:6379", "an option of before"),
         ("hpo-bench report one two", "unexpected extra argument"),
     ],
 )
