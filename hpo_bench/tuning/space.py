@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods import base, registry
@@ -70,10 +71,15 @@ class MergeSpace:
 
     def setting(self, x: Point) -> MergeSetting:
         """The setting at a point of shape (dim,) in the unit cube."""
-        values = dict(zip(self.free.names, map(float, self.free.from_unit(np.asarray(x)[None])[0]), strict=True))
+        (values,) = self.values(np.asarray(x)[None]).tolist()
+        return MergeSetting(self.method, **dict(zip(self.box.names, values, strict=True)))
+
+    def values(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The hyperparameters, in the order of `box`, at points in the unit cube of shape (n, dim); of shape (n, d)."""
+        values = dict(zip(self.free.names, self.free.from_unit(X).T, strict=True))
         if self.sum_to_one:
-            values["vl_weight"] = 1.0 - values["exp_weight"]
-        return MergeSetting(self.method, **values)
+            values[WEIGHTS[0]] = 1.0 - values[WEIGHTS[1]]
+        return np.stack([values[name] for name in self.box.names], axis=1)
 
     def point(self, setting: MergeSetting) -> Point:
         """Where a setting lies, of shape (dim,) in the unit cube.

@@ -14,6 +14,7 @@ from hpo_bench.tuning.origin import FILE, STUDIES, StudyOrigin
 from hpo_bench.tuning.outcome.export import Exported, export
 from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.outcome.tables import trials_frame
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
 from surrogates.nearest import did_you_mean
@@ -99,33 +100,14 @@ class Study:
         """Tabulate the trials.
 
         Returns:
-            One row a trial, its number as the index: state, method, the hyperparameters (NaN where the method has no
-            density), score (from 0 to 1, on validation examples) and its standard error, seconds, dollars, and what
+            One row a trial, its number as the index: state, method, the hyperparameters (NaN where the method has none
+            of the name), score (from 0 to 1, on validation examples) and its standard error, seconds, dollars, and what
             went wrong. Where an ability must be kept, also the score on its category and the margin left.
 
         Raises:
             TuningError: If the trials cannot be read.
         """
-        rows = [
-            {
-                "trial": trial.number,
-                "state": trial.state,
-                "method": trial.setting.method,
-                **{axis: trial.setting.parameters.get(axis) for axis in ("vl_weight", "exp_weight", "density")},
-                "score": trial.score,
-                "standard_error": trial.standard_error,
-                **({} if self.config.keep is None else {"kept": trial.kept, "margin": trial.margin}),
-                "merge_seconds": trial.cost.merge_seconds,
-                "eval_seconds": trial.cost.eval_seconds,
-                "dollars": trial.cost.dollars,
-                "kind": trial.kind,
-                "reason": trial.reason,
-            }
-            for trial in self.trials
-        ]
-        words = ("trial", "state", "method", "kind", "reason")
-        frame = pd.DataFrame(rows)
-        return frame.astype({name: float for name in frame.columns if name not in words}).set_index("trial")
+        return trials_frame(self.trials, keep=self.config.keep is not None)
 
     def export(
         self,

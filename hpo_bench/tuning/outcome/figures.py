@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -170,20 +169,3 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
             axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{best.setting.label}{where}")
             axes.grid(visible=False)
     return figure
-
-
-def rows(trials: Sequence[Trial]) -> pd.DataFrame:
-    """What figures draw: one row a trial, with its hyperparameters."""
-    return pd.DataFrame(
-        {
-            "trial": trial.number,
-            "state": trial.state,
-            "method": trial.setting.method,
-            **trial.setting.parameters,
-            "score": trial.score,
-            "standard_error": trial.standard_error,
-            "kept": trial.kept,
-            "feasible": trial.feasible,
-        }
-        for trial in trials
-    )

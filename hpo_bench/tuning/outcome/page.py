@@ -18,7 +18,7 @@ from hpo_bench.tuning.outcome.front import trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import answered, sentences
-from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables
+from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables, trials_frame
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
@@ -50,16 +50,15 @@ def write_report(store: TrialStore) -> Path:
     beside = folder / BESIDE
     figures_folder, tables_folder = OutputFolder(beside / "figures"), OutputFolder(beside / "tables")
     report = ReportPage(folder / FILE, figures=figures_folder, tables=tables_folder, source=source)
+    data = trials_frame(trials, keep=config.keep is not None).reset_index()
     drawn = [
-        Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, figures.rows(trials)),
-        Drawn(
-            "landscape", figures.landscapes(config, trials, chosen), _map_caption(result), MAP_ALT, figures.rows(trials)
-        ),
+        Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, data),
+        Drawn("landscape", figures.landscapes(config, trials, chosen), _map_caption(result), MAP_ALT, data),
     ]
     if front:
-        drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, figures.rows(trials)))
+        drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, data))
     if result.front:
-        drawn.append(Drawn("hypervolume", figures.hypervolume(front), "", VOLUME_ALT, figures.rows(trials)))
+        drawn.append(Drawn("hypervolume", figures.hypervolume(front), "", VOLUME_ALT, data))
     moved, beside_each_other = changes(before, after), sides(before, after)
     text = report.text(
         "hpo_bench.tuning.outcome",

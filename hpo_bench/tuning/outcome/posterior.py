@@ -221,11 +221,10 @@ def near_optimal(config: StudyConfig, belief: Belief) -> NearOptimalSet | None:
     likely = chances >= LIKELY
     inside = likely & (means >= means[likely].max(initial=-np.inf) - within)
     inside[-1] = True
-    settings = np.array([list(space.setting(u).parameters.values()) for u in unit])
-    names = space.box.names
+    settings = space.values(unit)
     ranges = {
-        name: (float(settings[inside, axis].min()), float(settings[inside, axis].max()))
-        for axis, name in enumerate(names)
+        name: (float(column.min()), float(column.max()))
+        for name, column in zip(space.box.names, settings[inside].T, strict=True)
     }
     extent = NearOptimal(share=float(inside[:-1].mean()), ranges=ranges, within=within)
     return NearOptimalSet(belief.method, extent, settings, means, inside)

@@ -1,22 +1,53 @@
 """A study's tables: scores, as terminal, page and model card have them, and what only the page has."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.evaluation.base import Answers
+from hpo_bench.merging.methods.base import DENSITY
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.outcome.front import TradeOff
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import PARTS, Overhead
-from hpo_bench.tuning.trial import Trial
+from hpo_bench.tuning.space import WEIGHTS
+from hpo_bench.tuning.trial import Trial, TrialCost
 
 SHOWN = 12
 """So many answers are shown side by side, of those that the merge gained and of those that it lost."""
+
+
+def trials_frame(trials: Sequence[Trial], *, keep: bool) -> pd.DataFrame:
+    """Trials as a data frame, for Python, for files and for figures.
+
+    Args:
+        trials: The trials, running and failed ones included.
+        keep: Whether the study has an ability to keep: then there are the score on its category and the margin left.
+
+    Returns:
+        One row a trial, in their order, its number as the index: state, method, the hyperparameters (NaN where the
+        method has none of the name), score (from 0 to 1) and its standard error, seconds, dollars, what went wrong.
+    """
+    axes = dict.fromkeys([*WEIGHTS, DENSITY.name, *(name for trial in trials for name in trial.setting.parameters)])
+    told = ("score", "standard_error", *(("kept", "margin") if keep else ()))
+    cost = [one.name for one in fields(TrialCost)]
+    rows = [
+        {
+            "trial": trial.number,
+            "method": trial.setting.method,
+            **trial.setting.parameters,
+            **asdict(trial.cost),
+            **{name: getattr(trial, name) for name in ("state", *told, "kind", "reason")},
+        }
+        for trial in trials
+    ]
+    frame = pd.DataFrame(rows, columns=["trial", "state", "method", *axes, *told, *cost, "kind", "reason"])
+    return frame.astype(dict.fromkeys((*axes, *told, *cost), float)).set_index("trial")
 
 
 @dataclass(frozen=True, slots=True)

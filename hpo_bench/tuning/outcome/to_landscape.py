@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pandas as pd
-
 from hpo_bench.errors import UsageError
 from hpo_bench.files import write
 from hpo_bench.merging.methods import registry
+from hpo_bench.tuning.outcome.tables import trials_frame
 from hpo_bench.tuning.storage.store import TrialStore
 from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
@@ -24,32 +23,22 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
     Returns:
         The files, by method.
     """
-    rows: dict[str, list[dict[str, object]]] = {}
-    seen = set()
-    for trial in store.trials():
-        if trial.score is None or trial.setting in seen:
-            continue
-        seen.add(trial.setting)
-        rows.setdefault(trial.setting.method, []).append(
-            {
-                **trial.setting.parameters,
-                "split": "validation",
-                "score": trial.score,
-                "standard_error": trial.standard_error,
-                "n_examples": len(store.answers(trial.number)),
-                **({} if trial.kept is None else {"kept": trial.kept, "margin": trial.margin}),
-                "merge_seconds": trial.cost.merge_seconds,
-                "eval_seconds": trial.cost.eval_seconds,
-                "trial": trial.number,
-            }
-        )
+    complete = [trial for trial in store.trials() if trial.score is not None]
+    frame = trials_frame(complete, keep=store.begun.keep is not None).reset_index()
+    frame["split"], frame["n_examples"] = "validation", [len(store.answers(trial.number)) for trial in complete]
+    figures = (
+        *("split", "score", "standard_error", "n_examples", "kept", "margin"),
+        *("merge_seconds", "eval_seconds", "trial"),
+    )
     files = {}
-    for method, table in rows.items():
-        path = store.folder / f"trials-{registry.get(method).name}.csv"
-        text = pd.DataFrame(table).to_csv(index=False)
+    for method, rows in frame.groupby("method", sort=False):
+        kind = registry.get(str(method))
+        axes = [one.name for one in kind.hyperparameters]
+        path = store.folder / f"trials-{kind.name}.csv"
+        text = rows.drop_duplicates(axes)[[*axes, *(name for name in figures if name in rows)]].to_csv(index=False)
         if not (path.is_file() and path.read_text(encoding="utf-8") == text):
             write(path, text)
-        files[method] = path
+        files[str(method)] = path
     return files
 
 

@@ -15,8 +15,10 @@ def test_default_box_is_the_design_s() -> None:
 
 @pytest.mark.parametrize("space", [MergeSpace("ta"), MergeSpace("dare"), MergeSpace("dare", sum_to_one=True)])
 def test_settings_and_points_are_inverse(space: MergeSpace) -> None:
-    for x in np.random.default_rng(0).random((20, space.dim)):
+    X = np.random.default_rng(0).random((20, space.dim))
+    for x in X:
         assert space.point(space.setting(x)) == pytest.approx(x)
+    assert space.values(X).tolist() == [list(space.setting(x).parameters.values()) for x in X]
 
 
 def test_sum_to_one_takes_an_axis_away() -> None:
