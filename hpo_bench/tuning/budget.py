@@ -108,12 +108,7 @@ class Budget:
 
     def further(self, spent: Spent) -> int:
         """How many more trials it buys, if they cost what those before did; running ones are among them."""
-        left = [float(self.trials - spent.finished)]
-        if spent.finished and self.hours is not None and spent.hours > 0:
-            left.append((self.hours - spent.hours) * spent.finished / spent.hours)
-        if spent.finished and self.dollars is not None and spent.dollars > 0:
-            left.append((self.dollars - spent.dollars) * spent.finished / spent.dollars)
-        return max(int(min(left) + 1e-9), 0)
+        return int(self._left(spent) + 1e-9)
 
     def allow(self, spent: Spent) -> bool:
         """Whether one more trial is within the budget."""
@@ -123,10 +118,11 @@ class Budget:
         """Seconds until the budget will have been used up, at the pace so far; None before the first result."""
         if not spent.finished:
             return None
-        seconds, dollars = spent.hours * 3600 / spent.finished, spent.dollars / spent.finished
-        remaining = [float(self.trials - spent.finished)]
-        if self.hours is not None and seconds > 0:
-            remaining.append((self.hours - spent.hours) * 3600 / seconds)
-        if self.dollars is not None and dollars > 0:
-            remaining.append((self.dollars - spent.dollars) / dollars)
-        return max(0.0, min(remaining)) * seconds / workers
+        return self._left(spent) * spent.hours * 3600 / spent.finished / workers
+
+    def _left(self, spent: Spent) -> float:
+        left = [float(self.trials - spent.finished)]
+        for limit, used in ((self.hours, spent.hours), (self.dollars, spent.dollars)):
+            if limit is not None and used > 0:
+                left.append((limit - used) * spent.finished / used)
+        return max(0.0, min(left))

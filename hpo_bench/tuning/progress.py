@@ -1,6 +1,7 @@
 """What can be said of a study while it runs."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -144,11 +145,7 @@ class StudyProgress:
     @property
     def kinds(self) -> Mapping[str, int]:
         """How many trials failed, by kind."""
-        kinds: dict[str, int] = {}
-        for trial in self.trials.values():
-            if trial.state == "failed":
-                kinds[trial.kind] = kinds.get(trial.kind, 0) + 1
-        return kinds
+        return Counter(trial.kind for trial in self.trials.values() if trial.state == "failed")
 
     def put(self, trial: Trial) -> None:
         """Take in a trial's new state."""

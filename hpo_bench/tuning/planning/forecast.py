@@ -9,12 +9,11 @@ import torch
 from hpo_bench.errors import TuningError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.goal import check_examples
 from hpo_bench.tuning.loop import advice
 from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.spending import Prices
 from hpo_bench.tuning.trial import Failure, Job, Run, TrialCost
-from hpo_bench.tuning.workers.base import Opener
+from hpo_bench.tuning.workers.session import PairOpener, PairSession
 
 TIMED = MergeSetting("ta", 0.5, 0.5)
 
@@ -25,21 +24,17 @@ class Forecast:
 
     Attributes:
         load_seconds: Loading the models, once a worker.
-        merge_seconds: One merge, the second one: the first one compiles and warms up.
-        eval_seconds: One evaluation on the validation examples of the split, likewise.
+        cost: Of one merge and its answers to the validation examples of the split, once they are warmed up.
         validation: How many these are.
         test: How many other examples there are.
-        dollars: What a judge charged for one evaluation.
         memory: Peak bytes on the device, or of the process where that is the CPU.
         model_bytes: What an exported merge needs on disk.
     """
 
     load_seconds: float
-    merge_seconds: float
-    eval_seconds: float
+    cost: TrialCost
     validation: int
     test: int
-    dollars: float
     memory: int
     model_bytes: int
 
@@ -54,8 +49,7 @@ class Forecast:
         Args:
             hourly: Dollars an hour of a device.
         """
-        cost = TrialCost(merge_seconds=self.merge_seconds, eval_seconds=self.eval_seconds, dollars=self.dollars)
-        return Prices.of(cost, self.validation, hourly=hourly)
+        return Prices.of(self.cost, self.validation, hourly=hourly)
 
     def hours(self, trials: int, examples: int, *, workers: int = 1) -> float:
         """Device-hours of a study: so many trials, and what there is without tuning, on so many examples each."""
@@ -68,30 +62,28 @@ class Forecast:
         return self.hours(trials, examples, workers=workers) * price + judged
 
 
-def forecast(pair: Pair, opener: Opener, device: str) -> Forecast:
-    """Load a pair and time a trial.
+def forecast(pair: Pair, opener: PairOpener, device: str) -> tuple[PairSession, Forecast]:
+    """Load a pair and time a trial; what is loaded, and what that tells.
 
     Raises:
-        UsageError: If the examples cannot be used.
+        UsageError: If the evaluation cannot be opened.
         MergeError: If the pair cannot be loaded.
         TuningError: If the trial fails.
     """
-    check_examples(pair)
     begin = time.perf_counter()
     session = opener(device)
     loaded = time.perf_counter() - begin
     cost = timed(session.run, Job("a timed trial", TIMED))
     facts = session.facts()
-    return Forecast(
+    found = Forecast(
         load_seconds=loaded,
-        merge_seconds=cost.merge_seconds,
-        eval_seconds=cost.eval_seconds,
+        cost=cost,
         validation=facts["validation"],
         test=facts["test"],
-        dollars=cost.dollars,
         memory=peak_memory(device),
         model_bytes=_size(pair.vlm),
     )
+    return session, found
 
 
 def timed(run: Run, job: Job) -> TrialCost:

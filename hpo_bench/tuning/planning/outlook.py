@@ -21,10 +21,10 @@ from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.planning.evaluators import generates, recommendation, time_evaluators
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
 from hpo_bench.tuning.planning.questions import Reference, ask_references, check_published
-from hpo_bench.tuning.planning.spending import Spending, expected_loss
+from hpo_bench.tuning.planning.spending import Spending, model_of
 from hpo_bench.tuning.planning.study_plan import plan_study, sentences
 from hpo_bench.tuning.terminal import clock
-from hpo_bench.tuning.workers.session import PairOpener, PairSession
+from hpo_bench.tuning.workers.session import PairOpener
 
 TRIALS = (8, 16, 25, 40, 60, 100)
 """What finds most of what there is to find, twice that, the study's small grid, its two budgets, its large grid."""
@@ -64,7 +64,7 @@ class Outlook:
         for trials in TRIALS:
             hours = self.forecast.hours(trials, self.forecast.total, workers=self.workers)
             spent = self.forecast.money(trials, self.forecast.total, price=self.price, workers=self.workers)
-            lost = {f"loss_{dim}d": expected_loss(trials, self.forecast.total, dim=dim) for dim in (2, 3)}
+            lost = {f"loss_{dim}d": model_of(dim).loss(trials, self.forecast.total) for dim in (2, 3)}
             rows.append(
                 {"trials": trials, "device_hours": hours, "wall_hours": hours / self.workers, "dollars": spent, **lost}
             )
@@ -72,7 +72,7 @@ class Outlook:
 
     def table(self) -> TextTable:
         """The same for people; without dollars where nothing costs any."""
-        paid = bool(self.price or self.forecast.dollars)
+        paid = bool(self.price or self.forecast.cost.dollars)
         heads = (
             "trials",
             "device-hours",
@@ -143,24 +143,17 @@ def plan(
     check_published(published)
     check_examples(found)
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)
-    sessions: list[PairSession] = []
-
-    def opened(device: str) -> PairSession:
-        sessions.append(opener(device))
-        return sessions[0]
-
     console, place = PlainConsole(quiet=not progress), devices(1, device)[0]
-    made = forecast(found, opened, place)
-    if dollars is not None and not price and not made.dollars:
+    session, made = forecast(found, opener, place)
+    if dollars is not None and not price and not made.cost.dollars:
         raise UsageError("--dollars needs --price, dollars an hour, as nothing else here costs money")
-    references = ask_references(sessions[0].run, console, published=published)
+    references = ask_references(session.run, console, published=published)
     console.print(
-        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.merge_seconds)} s, "
-        f"an evaluation of {made.validation} examples {_seconds(made.eval_seconds)} s"
+        f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.cost.merge_seconds)} s, "
+        f"an evaluation of {made.validation} examples {_seconds(made.cost.eval_seconds)} s"
     )
     console.print(f"memory {gib(made.memory)} a worker, disk {gib(made.model_bytes)} for an exported merge")
-    loaded = sessions[0].loaded
-    several = loaded if generates(found) else None
+    several = session.loaded if generates(found) else None
     seconds = [] if several is None else time_evaluators(found, several, left_out=console.print)
     advice = recommendation(found, seconds, examples=made.validation)
     console.print(advice)

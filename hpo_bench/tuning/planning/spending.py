@@ -115,17 +115,6 @@ class Prices:
         return self.seconds(settings, examples) / 3600 * self.hourly + settings * examples * self.example_dollars
 
 
-def expected_loss(settings: int, examples: int, *, dim: int = 2) -> float:
-    """Points that tuning is expected to lose on unseen examples, against the best merge there is; see `LossModel`.
-
-    Args:
-        settings: How many are scored, five or more: the first four do not learn from each other.
-        examples: On how many examples each.
-        dim: Number of hyperparameters.
-    """
-    return model_of(dim).loss(settings, examples)
-
-
 def model_of(dim: int) -> LossModel:
     """The model of so many hyperparameters, or of the nearest number that was measured."""
     return MODELS[min(max(dim, min(MODELS)), max(MODELS))]
@@ -220,22 +209,18 @@ def _affordable(
         fixed, each = cost(settings, 0), cost(settings, 1) - cost(settings, 0)
         count = min(most, int((budget - fixed) / each + 1e-9))
         if count >= few and count > 0:
-            yield _spending(settings, count, model, prices)
+            yield spending(settings, count, model=model, prices=prices)
 
 
-def spending(settings: int, examples: int, *, dim: int, prices: Prices | None = None) -> Spending:
+def spending(settings: int, examples: int, *, model: LossModel, prices: Prices) -> Spending:
     """What so many settings on so many examples each take, and are expected to lose.
 
     Args:
         settings: How many.
         examples: On how many each.
-        dim: Number of hyperparameters.
-        prices: What a merge and an example take, where that is known.
+        model: What is expected to be lost.
+        prices: What a merge and an example take; nothing where that is not known.
     """
-    return _spending(settings, examples, model_of(dim), prices or Prices())
-
-
-def _spending(settings: int, examples: int, model: LossModel, prices: Prices) -> Spending:
     return Spending(
         settings=settings,
         examples=examples,

@@ -1,6 +1,6 @@
 """What a study spends, chosen before its first trial: how many settings, each scored on how many examples."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from hpo_bench.tuning.planning.spending import (
     LEAST_SETTINGS,
     Prices,
     Spending,
-    expected_loss,
+    model_of,
     plan_spending,
     spending,
 )
@@ -50,7 +50,8 @@ def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: 
     }
     if not any(budgets.values()):
         if settings is not None and each is not None:
-            return _for_all(spending(settings, min(each, total), dim=dim, prices=prices), options, methods, prices)
+            plan = spending(settings, min(each, total), model=model_of(dim), prices=prices)
+            return _for_all(plan, options, methods, prices)
         few = min(LEAST_EXAMPLES if each is None else each, total)
         budgets["evaluations"] = max(
             config.usual_trials * VALIDATION_SHARE * total / methods,
@@ -58,13 +59,10 @@ def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: 
             (settings or LEAST_SETTINGS) * few,
         )
     found = [
-        plan_spending(
-            total, dim=dim, settings=settings, each=each, merge_seconds=prices.merge_seconds,
-            example_seconds=prices.example_seconds, hourly=prices.hourly, example_dollars=prices.example_dollars,
-            evaluations=one.get("evaluations"), seconds=one.get("seconds"), dollars=one.get("dollars"),
-        )
-        for one in ({name: value} for name, value in budgets.items() if value is not None)
-    ]  # fmt: skip
+        plan_spending(total, dim=dim, settings=settings, each=each, **{unit: budget}, **asdict(prices))
+        for unit, budget in budgets.items()
+        if budget is not None
+    ]
     # Of two limits the one that allows less.
     return _for_all(min(found, key=lambda one: (one.evaluations, one.settings)), options, methods, prices)
 
@@ -99,7 +97,7 @@ def sentences(
     first = f"Plan: {plan.settings} settings{race}, each scored on {which} examples ({', '.join(costs)})."
     if plan.settings >= LEAST_SETTINGS * methods and validation:
         usual = config.usual_trials
-        paper = expected_loss(max(usual // methods, 1), validation, dim=dim)
+        paper = model_of(dim).loss(max(usual // methods, 1), validation)
         first += (
             f" It is expected to lose {plan.expected_loss:.1f} points on unseen examples, against the best merge there "
             f"is; {usual} settings on a fifth of the examples would lose {paper:.1f}."

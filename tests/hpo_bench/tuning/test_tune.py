@@ -153,16 +153,6 @@ def test_test_examples_without_a_score_end_the_study_without_a_result(tune: Tune
     assert "Recommended" in tune().output, "nothing that is no score was kept"
 
 
-def test_a_plan_counts_examples_before_it_loads(small_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(*_: object) -> None:
-        pytest.fail("models were loaded")
-
-    monkeypatch.setattr("hpo_bench.tuning.planning.outlook.forecast", load)
-    write_examples(of_split(read_examples(small_pair.examples), "test"), small_pair.examples)
-    result = CliRunner().invoke(cli, ["plan", str(small_pair.folder)])
-    assert "makes 0 validation and" in str(result.exception)
-
-
 def test_what_studies_of_0_1_have_on_disk_is_read(tune: Tune, tmp_path: Path) -> None:
     assert tune().exit_code == 0
     folder = tmp_path / "tuning" / "s"

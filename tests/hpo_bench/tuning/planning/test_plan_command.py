@@ -7,16 +7,18 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.examples import of_split, write_examples
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
-from hpo_bench.tuning.planning.outlook import Outlook
-from hpo_bench.tuning.planning.spending import expected_loss
-from hpo_bench.tuning.trial import Failure
+from hpo_bench.tuning.planning.outlook import Outlook, plan
+from hpo_bench.tuning.planning.spending import model_of
+from hpo_bench.tuning.trial import Failure, TrialCost
 from hpo_bench.tuning.workers.session import PairSession
 
 KNOWN = Forecast(
-    load_seconds=60.0, merge_seconds=2.0, eval_seconds=34.0, validation=20, test=80, dollars=0.1, memory=2**30,
-    model_bytes=2**31,
+    load_seconds=60.0, cost=TrialCost(merge_seconds=2.0, eval_seconds=34.0, dollars=0.1), validation=20, test=80,
+    memory=2**30, model_bytes=2**31,
 )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ def test_an_outlook_as_a_data_frame_has_what_its_table_shows() -> None:
     row = outlook.to_frame().set_index("trials").loc[40]
     assert row["device_hours"] == KNOWN.hours(40, 100, workers=2) == 2 * row["wall_hours"]
     assert row["dollars"] == KNOWN.money(40, 100, price=2.5, workers=2)
-    assert row["loss_3d"] == expected_loss(40, 100, dim=3) > row["loss_2d"]
+    assert row["loss_3d"] == model_of(3).loss(40, 100) > row["loss_2d"]
     shown = next(one for one in outlook.table().rows if one.head == "40")
     assert shown.cells[-1] == f"{row['loss_3d']:.1f}"
 
@@ -66,10 +68,16 @@ def test_one_budget_and_one_that_costs_something(small_pair: Pair) -> None:
     assert "--dollars needs --price" in str(free.exception)
 
 
-def test_examples_that_cannot_be_used_are_refused_before_anything_is_loaded(small_pair: Pair) -> None:
+def test_examples_that_cannot_be_used_are_refused_before_anything_is_loaded(
+    small_pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hpo_bench.tuning.planning.outlook.forecast", lambda *_: pytest.fail("a model was loaded"))
+    write_examples(of_split(read_examples(small_pair.examples), "test"), small_pair.examples)
+    with pytest.raises(UsageError, match="makes 0 validation and"):
+        plan(small_pair)
     small_pair.examples.write_bytes(b"no parquet")
     with pytest.raises(UsageError, match=r"examples\.parquet: is not parquet"):
-        forecast(small_pair, lambda device: pytest.fail("a model was loaded"), "cpu")
+        plan(small_pair)
 
 
 def test_a_trial_that_fails_is_no_forecast(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
