@@ -20,32 +20,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hpo_bench.api import (
-        check_pair,
-        load_landscape,
-        load_pair,
-        load_study,
-        merge,
-        plot_landscape,
-        run_benchmark,
-    )
-    from hpo_bench.benchmark.outcome import BenchmarkResult
-    from hpo_bench.errors import HpoBenchError
-    from hpo_bench.evaluation.base import Evaluator
-    from hpo_bench.evaluation.before_after import before_after
-    from hpo_bench.merging.methods.base import MergeMethod
-    from hpo_bench.merging.pair import Pair
-    from hpo_bench.merging.setting import MergeSetting
-    from hpo_bench.merging.writing.put_back import graft
-    from hpo_bench.search import Maximum, maximize
-    from hpo_bench.tuning.planning.outlook import plan
-    from hpo_bench.tuning.planning.spending import plan_spending
-    from hpo_bench.tuning.study import Study
-    from hpo_bench.tuning.trial import Trial
-    from hpo_bench.tuning.tune import tune
-    from landscapes.landscape import Landscape
-    from landscapes.space import SearchSpace
-    from optimizers.base import Optimizer
+    from hpo_bench.api import check_pair as check_pair
+    from hpo_bench.api import load_landscape as load_landscape
+    from hpo_bench.api import load_pair as load_pair
+    from hpo_bench.api import load_study as load_study
+    from hpo_bench.api import merge as merge
+    from hpo_bench.api import plot_landscape as plot_landscape
+    from hpo_bench.api import run_benchmark as run_benchmark
+    from hpo_bench.benchmark.outcome import BenchmarkResult as BenchmarkResult
+    from hpo_bench.errors import HpoBenchError as HpoBenchError
+    from hpo_bench.evaluation.base import Evaluator as Evaluator
+    from hpo_bench.evaluation.before_after import before_after as before_after
+    from hpo_bench.merging.methods.base import MergeMethod as MergeMethod
+    from hpo_bench.merging.pair import Pair as Pair
+    from hpo_bench.merging.setting import MergeSetting as MergeSetting
+    from hpo_bench.merging.writing.put_back import graft as graft
+    from hpo_bench.search import Maximum as Maximum
+    from hpo_bench.search import maximize as maximize
+    from hpo_bench.tuning.planning.outlook import plan as plan
+    from hpo_bench.tuning.planning.spending import plan_spending as plan_spending
+    from hpo_bench.tuning.study import Study as Study
+    from hpo_bench.tuning.trial import Trial as Trial
+    from hpo_bench.tuning.tune import tune as tune
+    from landscapes.landscape import Landscape as Landscape
+    from landscapes.space import SearchSpace as SearchSpace
+    from optimizers.base import Optimizer as Optimizer
 
     __version__: str
 
@@ -78,34 +77,7 @@ _HOMES = {
 }
 """Where each name is defined; the imports above say the same to type checkers."""
 
-__all__ = [
-    "BenchmarkResult",
-    "Evaluator",
-    "HpoBenchError",
-    "Landscape",
-    "Maximum",
-    "MergeMethod",
-    "MergeSetting",
-    "Optimizer",
-    "Pair",
-    "SearchSpace",
-    "Study",
-    "Trial",
-    "__version__",
-    "before_after",
-    "check_pair",
-    "graft",
-    "load_landscape",
-    "load_pair",
-    "load_study",
-    "maximize",
-    "merge",
-    "plan",
-    "plan_spending",
-    "plot_landscape",
-    "run_benchmark",
-    "tune",
-]
+__all__ = ["__version__", *_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:

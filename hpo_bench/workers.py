@@ -241,9 +241,7 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
     Raises:
         HpoBenchError: If workers are killed again and again.
     """
-    workers = Local(jobs if len(items) >= WORTH_WORKERS else 1)
-    answers = dict(workers.stream(partial(_alone, function), list(enumerate(items))))
-    return [answers[place] for place in range(len(items))]
+    return begin(function, items, jobs=jobs)()
 
 
 def begin(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int) -> Callable[[], list[Answer]]:
@@ -257,13 +255,12 @@ def begin(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: in
     Returns:
         What waits for all of them and gives them in order, as `each` does; to be called once.
     """
-    stream = Local(jobs).stream(partial(_alone, function), list(enumerate(items)))
-    # The first answer starts the stream, which goes on by itself.
-    answers = dict([next(stream)]) if jobs > 1 and len(items) >= WORTH_WORKERS else None
+    workers = Local(jobs if len(items) >= WORTH_WORKERS else 1)
+    stream = workers.stream(partial(_alone, function), list(enumerate(items)))
+    # The first answer starts the stream, which goes on by itself where there is somebody to do it.
+    answers = dict([next(stream)]) if workers.jobs > 1 else {}
 
     def wait() -> list[Answer]:
-        if answers is None:
-            return each(function, items, jobs=1)
         answers.update(stream)
         return [answers[place] for place in range(len(items))]
 

@@ -36,7 +36,7 @@ class PyBads(Peer):
         if self._loop is None:
             self._searches = Searches(self.dim, self.seed, self._best_start(), self.budget)
             self._searches.known.update(
-                (x.tobytes(), self._as_cost(score)) for x, score in zip(self._X, self._scores, strict=True)
+                (x.tobytes(), self._cost(score)) for x, score in zip(self._X, self._scores, strict=True)
             )
             self._loop = InsideOut(self._searches, self.seed)
             weakref.finalize(self, self._loop.close)
@@ -49,13 +49,10 @@ class PyBads(Peer):
 
     def _observe(self, x: Point, score: float) -> None:
         if self._loop is not None and self._searches is not None:
-            self._searches.known[x.tobytes()] = self._as_cost(score)
-            self._loop.tell(self._as_cost(score))
+            self._searches.known[x.tobytes()] = self._cost(score)
+            self._loop.tell(self._cost(score))
             if len(self._answered) == self.budget:
                 self._loop.close()
-
-    def _as_cost(self, score: float) -> float:
-        return -(self._worst() if np.isnan(score) else score)
 
 
 @dataclass(slots=True)

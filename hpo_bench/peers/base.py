@@ -43,6 +43,10 @@ class Peer(Optimizer):
         scores = np.array(self._scores)
         return float(np.nanmin(scores)) if np.isfinite(scores).any() else 0.0
 
+    def _cost(self, score: float) -> float:
+        """A score for a peer that minimises; it may be NaN."""
+        return -(self._worst() if np.isnan(score) else score)
+
 
 @contextmanager
 def quiet(*loggers: str) -> Iterator[None]:

@@ -55,8 +55,7 @@ class Hebo(Peer):
         return np.array(self._spoken_to().call(do="ask", step=self.asked), dtype=np.float64)
 
     def _observe(self, x: Point, score: float) -> None:
-        cost = -(self._worst() if np.isnan(score) else score)
-        self._spoken_to().call(do="tell", step=self.budget + self.asked, x=x.tolist(), cost=cost)
+        self._spoken_to().call(do="tell", step=self.budget + self.asked, x=x.tolist(), cost=self._cost(score))
 
     def _spoken_to(self) -> Server:
         if self._server is None:

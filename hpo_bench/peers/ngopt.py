@@ -41,7 +41,7 @@ class NgOpt(Peer):
     def _observe(self, x: Point, score: float) -> None:
         if self._search is not None:
             with global_generators(self.seed, self.asked, 1), quiet():
-                self._search.tell(self._candidate, -(self._worst() if np.isnan(score) else score))
+                self._search.tell(self._candidate, self._cost(score))
 
     def _begin(self) -> ng.optimizers.base.Optimizer:
         first = self._best_start()

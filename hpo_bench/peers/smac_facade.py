@@ -42,7 +42,7 @@ class Smac(Peer):
                 values = {f"x{axis}": float(value) for axis, value in enumerate(x)}
                 info = TrialInfo(Configuration(self._space, values=values), seed=0)
             self._info = None
-            self._facade.tell(info, TrialValue(cost=-(self._worst() if np.isnan(score) else score)))
+            self._facade.tell(info, TrialValue(cost=self._cost(score)))
 
     @cached_property
     def _space(self) -> ConfigurationSpace:

@@ -1,6 +1,7 @@
 """Workers as Ray actors, on as many machines as a cluster has."""
 
 import logging
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,7 @@ class RayPool(PoolBase[_RayWorker]):
         self, opener: Opener, *, address: str, workers: int, gpus: float | None = None, device: str | None = None
     ) -> None:
         self._began = not ray.is_initialized()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
         try:
             if self._began:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
