@@ -25,7 +25,7 @@ from hpo_bench.merging.manifest import KEYS
 from hpo_bench.merging.scope import MergeScope
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.goal import Goal
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.storage.answers import write_answers
@@ -115,4 +115,4 @@ def test_of_studies(tmp_path: Path) -> None:
     write_answers(tmp_path / "0000.parquet", answers)
     assert list(pd.read_parquet(tmp_path / "0000.parquet").columns) == FORMATS["trials/NNNN.parquet"]
     assert FORMATS["result.json"] == keys(TuningResult)
-    assert FORMATS["origin.json"] == keys(StudyOrigin)
+    assert FORMATS["origin.json"] == keys(Invocation)

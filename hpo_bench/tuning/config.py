@@ -1,5 +1,6 @@
 """What a study is about, and what must not change before it is continued."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
@@ -11,6 +12,7 @@ from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.statistics.cross_fitting import FOLDS
+from hpo_bench.tuning.command_line import Start, differences, start_as_typed
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
 from landscapes.errors import LandscapeError
@@ -21,15 +23,8 @@ FORMAT = 1
 """Raised when studies of before cannot be continued."""
 PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
-Start = str | Sequence[float] | Mapping[str, float]
-"""Where a search may begin: as a command line has it, or a setting by its numbers, or by the hyperparameters' names."""
 _FOUND = ("starts", "trials", "learnt_from")
 """What is found when a study begins, and not asked for."""
-_AS_TYPED = {"begin_with": "--start", "density": "--densities", "methods": "--method"} | {
-    key: f"--{key.replace('_', '-')}"
-    for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")
-}
-"""What the user typed to say so."""
 OPTIMIZER, FRONT_OPTIMIZER = "gp-bo", "pareto-bo"
 """What looks for the maximum of a score, and for the front of two, where the user names nothing else."""
 LEAST_TUNED = 2 * FOLDS
@@ -178,7 +173,7 @@ class StudyConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {"format": FORMAT, **_plain(asdict(self))}
+        return {"format": FORMAT, **json.loads(json.dumps(asdict(self)))}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: str = "what the study was begun with") -> Self:
@@ -224,30 +219,13 @@ class StudyConfig:
         Raises:
             TuningError: If anything differs; the message says what, and what it was.
         """
-        ours = self.as_dict()
-        theirs = stored.as_dict()
-        changed = [key for key in ours if ours[key] != theirs[key] and key not in _FOUND]
-        if self.examples == PLANNED:  # whatever was chosen then
-            changed = [key for key in changed if key != "examples"]
-        if not changed:
-            return
-        told = []
-        for key in changed:
-            if key == "checkpoints":
-                told.append("files of the pair")
-            elif key == "examples":
-                then, now = (
-                    "--hold-out" if one is None else f"--examples-each {one}" for one in (theirs[key], ours[key])
-                )
-                told.append(f"examples ({then} then, {now} now)")
-            elif key == "evaluation":
-                told += _changed("evaluation", theirs[key], ours[key])
-            else:
-                told.append(f"{_AS_TYPED.get(key, key)} ({_short(theirs[key])} then, {_short(ours[key])} now)")
-        raise TuningError(
-            f"study {where} was begun with other {', '.join(told)}; ask for the same again, or name another study with "
-            "--study"
-        )
+        # Where the number of examples is still to be chosen, whatever was chosen then counts.
+        left_out = (*_FOUND, *(("examples",) if self.examples == PLANNED else ()))
+        ours = {key: value for key, value in self.as_dict().items() if key not in left_out}
+        if told := ", ".join(differences(stored.as_dict(), ours)):
+            raise TuningError(
+                f"study {where} was begun with other {told}; ask for the same again, or name another study with --study"
+            )
 
 
 def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:
@@ -261,51 +239,9 @@ def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:
     raise UsageError(f"{kind.label} looks for one maximum and not for a front; --front takes one of {able}")
 
 
-def start_as_typed(start: Start) -> str:
-    """A start as a command line has it.
-
-    Raises:
-        UsageError: If it is neither text nor numbers, named or in their usual order.
-    """
-    if isinstance(start, str):
-        return start
-    try:
-        if isinstance(start, Mapping):
-            return ",".join(f"{name}={float(value)!r}" for name, value in start.items())
-        return ",".join(map(repr, map(float, start)))
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"a start is text, numbers, or numbers by hyperparameter, not {start!r}") from error
-
-
 def _range(what: str, given: Sequence[float], *, such_as: Range) -> Range:
     try:
         low, high = map(float, given)
     except (TypeError, ValueError) as error:
         raise UsageError(f"a range of {what} is two numbers such as {such_as}, not {given!r}") from error
     return low, high
-
-
-def _changed(section: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Which options of a section differ, and what they were."""
-    keys = [key for key in {**then, **now} if then.get(key) != now.get(key)]
-    return [f"{section}.{key} ({_short(then.get(key))} then, {_short(now.get(key))} now)" for key in keys]
-
-
-def _short(value: Any) -> str:
-    text = _typed(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _typed(value: Any) -> str:
-    """A value as people write it, and not as Python does."""
-    if value is None or value == [] or value == {}:
-        return "none"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_typed(one)}" for key, one in value.items())
-    return ",".join(map(_typed, value)) if isinstance(value, list | tuple) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

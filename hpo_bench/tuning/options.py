@@ -9,7 +9,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.origin import STUDIES
+from hpo_bench.tuning.invocation import STUDIES
 from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000
@@ -22,24 +22,8 @@ PATIENCE = 5
 class RunOptions:
     """How a study is run, and for how much; none of it decides which trials are made, and all of it may change.
 
-    Attributes:
-        trials: At most so many; by default those of the study's plan, or of the paper if it has none.
-        gpu_hours: At most so many hours of a device.
-        dollars: At most so much money.
-        price: Dollars an hour of a device.
-        until: End where the rest of the budget is expected to gain fewer points.
-        study: The study's name; by default from pair, methods, optimiser and seed.
-        studies: The folder in which studies lie.
-        storage: An Optuna storage; by default what the environment variable `HPO_BENCH_STORAGE` says, else an SQLite
-            file in the study's folder.
-        workers: How many workers merge and evaluate at once.
-        ray_address: A Ray cluster to run them on.
-        device: What they run on; by default the GPUs in turn, else the CPU.
-        threads: CPU threads of each.
-        timeout: Seconds that a trial may take; by default found from those before it.
-        patience: So many failures in a row end the tuning.
-        trust_remote_code: Whether the user allows code that comes with the VLM to run.
-        beside: Settings to compare the recommended one with, by name, beside the usual ones.
+    The attributes are the arguments of `hpo_bench.tune` of these names. Where no `storage` is named it is that of the
+    environment variable `HPO_BENCH_STORAGE`, if that is set.
 
     Raises:
         UsageError: If one makes no sense.

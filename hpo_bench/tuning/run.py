@@ -21,9 +21,9 @@ from hpo_bench.tuning.budget import Budget, time_limit
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, check_examples
 from hpo_bench.tuning.interrupt import Interrupt
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -89,7 +89,7 @@ def run(
     options: RunOptions,
     *,
     console: Console,
-    origin: StudyOrigin,
+    invocation: Invocation,
     open_pool: PoolOpener | None = None,
 ) -> TuningResult:
     """Tune a pair, or go on where an earlier call stopped, and say what came of it.
@@ -99,7 +99,7 @@ def run(
         config: Which trials are made.
         options: How they are made, and how many.
         console: Where to show it.
-        origin: How it was asked for, kept for those who look at the study later.
+        invocation: How it was asked for, kept for those who look at the study later.
         open_pool: Opens the workers; by default those that the options ask for.
 
     Raises:
@@ -117,7 +117,7 @@ def run(
         if options.storage is not None:
             stack.enter_context(lock.in_storage(store.url, name))
         wanted = same_files(store, pair, config)
-        replace(origin, study=name, url=options.storage and store.url).write(folder)
+        replace(invocation, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
             console.print(others)
         if store.config is not None and (result := _finished(store, options.budget(store.config))) is not None:

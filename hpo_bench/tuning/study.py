@@ -10,7 +10,7 @@ from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.origin import FILE, STUDIES, StudyOrigin
+from hpo_bench.tuning.invocation import FILE, STUDIES, Invocation
 from hpo_bench.tuning.outcome.export import Exported, export
 from hpo_bench.tuning.outcome.page import write_report
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -60,10 +60,10 @@ class Study:
             known = sorted(place.parent.name for place in studies.glob(f"*/{FILE}"))
             hint = did_you_mean(name, known)
             raise UsageError(f"there is no study {name!r} in {studies}; {hint}there are: {', '.join(known) or 'none'}")
-        origin = StudyOrigin.read(folder)
+        invocation = Invocation.read(folder)
         if isinstance(pair, str):
-            pair = find_pair(pair, Path(origin.pairs))
-        store = TrialStore(folder, origin.study or folder.resolve().name, url=origin.storage(), existing=True)
+            pair = find_pair(pair, Path(invocation.pairs))
+        store = TrialStore(folder, invocation.study or folder.resolve().name, url=invocation.storage(), existing=True)
         if store.config is None:
             raise TuningError(f"study {name!r} has no trial yet; tune it first")
         return cls(store, store.config, pair)

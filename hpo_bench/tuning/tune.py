@@ -14,16 +14,14 @@ from hpo_bench.merging.find import BUILT, find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import run
-from hpo_bench.tuning.config import Start, StudyConfig, start_as_typed
+from hpo_bench.tuning.command_line import Start, command_of
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.invocation import STUDIES, Invocation
 from hpo_bench.tuning.options import PATIENCE, RunOptions
-from hpo_bench.tuning.origin import STUDIES, StudyOrigin
 from hpo_bench.tuning.planning.questions import Reference
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
-from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
 
-REPEATED = {"methods": "method", "starts": "start", "image": "image", "choices": "choices"}
-"""Options that a command line repeats, and what it calls one of them."""
 _OF_RUN = frozenset(field.name for field in fields(RunOptions))
 
 
@@ -149,8 +147,10 @@ def tune(
     """
     asked = {name: value for name, value in locals().items() if name not in ("pair", "progress")}
     found, config, options = _wanted(pair, **asked)
-    origin = StudyOrigin(_place(pair), str(Path(pairs).resolve()), _as_typed(pair, asked))
-    run.run(found, config, options, console=PlainConsole(quiet=not progress), origin=origin)
+    usual = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
+    command = command_of(_place(pair) if isinstance(pair, Pair) else str(pair), asked, usual)
+    invocation = Invocation(_place(pair), str(Path(pairs).resolve()), command)
+    run.run(found, config, options, console=PlainConsole(quiet=not progress), invocation=invocation)
     return Study.open(options.name(config), options.studies, pair=found)
 
 
@@ -194,24 +194,3 @@ def _place(pair: Pair | str | Path) -> str:
     if isinstance(pair, Pair):
         return str((pair.file or pair.folder).resolve())
     return str(Path(pair).resolve()) if Path(pair).exists() else str(pair)
-
-
-def _as_typed(pair: Pair | str | Path, asked: Mapping[str, Any]) -> tuple[str, ...]:
-    """The command line that asks for the same, without passwords."""
-    usual = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
-    words = ["tune", _place(pair) if isinstance(pair, Pair) else str(pair)]
-    for name, value in asked.items():
-        if value == usual[name] or name == "beside":
-            continue
-        option = f"--{REPEATED.get(name, name).replace('_', '-')}"
-        if value is True:
-            words.append(option)
-        elif name in REPEATED:
-            for one in [value] if isinstance(value, str) else value:
-                other, given = ("--from", one[5:]) if str(one).startswith("from:") else (option, one)
-                words += [other, start_as_typed(given)]
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            words += [option, ",".join(map(str, value))]
-        else:
-            words += [option, str(value)]
-    return typed(words)

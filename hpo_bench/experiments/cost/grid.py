@@ -14,8 +14,8 @@ from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.statistics.intervals import of_mean
 from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.baselines import answers_path, grid_name, grid_setting
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import Overhead
@@ -164,8 +164,8 @@ def compare(plan: GridPlan, console: Console, told: Callable[[GridComparison], N
             for seed in range(plan.seeds):
                 config = plan.config(pair, method, seed, landscape)
                 options = plan.options(pair, method, seed, landscape)
-                origin = StudyOrigin(pair.name, str(plan.built.resolve()), plan.command)
-                result = run(pair, config, options, console=console, origin=origin)
+                invocation = Invocation(pair.name, str(plan.built.resolve()), plan.command)
+                result = run(pair, config, options, console=console, invocation=invocation)
                 results.append((options.folder(config), options.name(config), result))
             found.append(_comparison(pair, method, landscape, results))
             told(found[-1])

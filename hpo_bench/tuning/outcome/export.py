@@ -20,7 +20,7 @@ from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.goal import Goal
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.tables import scores
 from hpo_bench.tuning.storage.store import TrialStore
@@ -95,7 +95,7 @@ def export(
     """
     config = store.begun
     chosen, result = _choose(store, trial)
-    pair = as_begun(pair or StudyOrigin.read(store.folder).find(), config.evaluation)
+    pair = as_begun(pair or Invocation.read(store.folder).find(), config.evaluation)
     if pair.file_hashes() != config.as_dict()["checkpoints"]:
         raise TuningError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
     check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
@@ -105,7 +105,7 @@ def export(
         "trial": chosen.number,
         "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
         "fingerprint": chosen.fingerprint,
-        "command": " ".join(StudyOrigin.read(store.folder).command),
+        "command": " ".join(Invocation.read(store.folder).command),
         **({result.head: _honest(result)} if result is not None and chosen.number == result.recommended else {}),
     }
     checked: list[Exported] = []
@@ -147,7 +147,7 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         "",
         f"Found in trial {trial.number} of study `{store.name}` by `{store.begun.optimizer}`:",
         "",
-        f"    {' '.join(StudyOrigin.read(store.folder).command)}",
+        f"    {' '.join(Invocation.read(store.folder).command)}",
         "",
         f"On {'the' if store.begun.examples else 'validation'} examples that the search looked at, it scored "
         f"{_with_error(trial.score, trial.standard_error)}.",

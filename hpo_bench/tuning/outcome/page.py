@@ -11,7 +11,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.files import OutputFolder, write
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
-from hpo_bench.tuning.origin import STUDIES, StudyOrigin
+from hpo_bench.tuning.invocation import STUDIES, Invocation
 from hpo_bench.tuning.outcome import figures, honest
 from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.front import trade_offs
@@ -45,7 +45,7 @@ def write_report(store: TrialStore) -> Path:
     held = beliefs(config, trials)
     chosen, front = recommend(held), trade_offs(held)
     before, after = _before_and_after(folder, result)
-    origin = StudyOrigin.read(folder)
+    invocation = Invocation.read(folder)
     source = f"Study {store.name} of pair {config.pair}: real merges, evaluated example by example."
     beside = folder / BESIDE
     figures_folder, tables_folder = OutputFolder(beside / "figures"), OutputFolder(beside / "tables")
@@ -65,7 +65,7 @@ def write_report(store: TrialStore) -> Path:
         "page.html.j2",
         name=store.name,
         pair=config.pair,
-        command=shlex.join(origin.command),
+        command=shlex.join(invocation.command),
         following=shlex.join(["hpo-bench", "export", store.name, *_elsewhere(folder)]),
         result=result,
         sentences=sentences(result),

@@ -10,7 +10,7 @@ from tuning_toys import InlinePool, success
 
 from hpo_bench.cli.tune import command
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Job, Success
 from hpo_bench.tuning.tune import tune
@@ -42,7 +42,7 @@ def test_a_pair_is_tuned_quietly_and_looked_at(
     assert frame.loc[0, ["vl_weight", "exp_weight"]].tolist() == [0.5, 0.25]
     assert frame["score"].tolist() == [trial.score for trial in study.trials]
     assert frame["density"].isna().all()
-    told = StudyOrigin.read(study.folder)
+    told = Invocation.read(study.folder)
     assert told.command[:2] == ("hpo-bench", "tune")
     assert told.command[3:] == (
         "--optimizer", "sobol", "--trials", "3", "--start", "0.5,0.25", "--study", "s", "--studies", str(tmp_path),

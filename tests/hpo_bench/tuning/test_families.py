@@ -37,8 +37,8 @@ from hpo_bench.merging.processor import load_processor
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import run as tuning
 from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.study import Study
 
@@ -67,8 +67,8 @@ def run(pair: Pair, studies: Path, trials: int, starts: tuple[str, ...] = ()) ->
     console = Console(file=StringIO(), width=200)
     config = StudyConfig.of(pair, optimizer="sobol", starts=starts)
     options = RunOptions(trials=trials, study="s", studies=studies)
-    origin = StudyOrigin(str(pair.folder), str(studies), ("hpo-bench", "tune", str(pair.folder)))
-    result = tuning.run(pair, config, options, console=console, origin=origin, open_pool=in_this_process(pair))
+    invocation = Invocation(str(pair.folder), str(studies), ("hpo-bench", "tune", str(pair.folder)))
+    result = tuning.run(pair, config, options, console=console, invocation=invocation, open_pool=in_this_process(pair))
     return result, console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -168,9 +168,9 @@ def test_the_truth_by_teacher_forcing_is_found_from_nowhere(tmp_path: Path) -> N
     folder = families.build(tmp_path / "pair", "llava-next")
     pair = Pair.read(families.with_truth(folder, "llava-next", TRUTH, forced=True))
     options = RunOptions(trials=30, studies=tmp_path / "tuning", study="truth")
-    origin = StudyOrigin(str(folder), str(folder), ("hpo-bench",))
+    invocation = Invocation(str(folder), str(folder), ("hpo-bench",))
     result = tuning.run(
-        pair, StudyConfig.of(pair), options, console=Console(file=StringIO()), origin=origin,
+        pair, StudyConfig.of(pair), options, console=Console(file=StringIO()), invocation=invocation,
         open_pool=in_this_process(pair),
     )  # fmt: skip
     assert result.merges[0].validation >= 0.9

@@ -14,11 +14,12 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
+from hpo_bench.tuning.command_line import command_of
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.front import hypervolumes, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs
@@ -30,7 +31,6 @@ from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.terminal import line
 from hpo_bench.tuning.trial import Job, Success
-from hpo_bench.tuning.tune import _as_typed
 from optimizers import pareto_bo
 from optimizers.gp.acquisition import Effort
 from optimizers.pareto_bo import ParetoBo
@@ -54,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("tuning") / "whole"
     pool = InlinePool(run=success)
     tune(folder, pool, kind=ParetoBo, trials=TRIALS, keep=KEEP)
-    StudyOrigin("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general", "--front")).write(folder)
+    Invocation("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general", "--front")).write(folder)
     conclude(TrialStore(folder, "whole"), pool, Interrupt())
     return Study.open("whole", folder.parent)
 
@@ -176,6 +176,7 @@ def test_studies_of_before_have_no_front(pair: Pair) -> None:
 
 
 def test_the_command_that_goes_on_names_it() -> None:
-    assert _as_typed("p", {"keep": "general", "front": True, "optimizer": None}) == (
+    asked = {"keep": "general", "front": True, "optimizer": None}
+    assert command_of("p", asked, {"keep": None, "front": False, "optimizer": None}) == (
         "hpo-bench", "tune", "p", "--keep", "general", "--front",
     )  # fmt: skip

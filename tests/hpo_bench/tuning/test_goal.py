@@ -15,7 +15,7 @@ from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.front import TradeOff, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
@@ -42,7 +42,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("tuning") / "kept"
     pool = InlinePool(run=success)
     tune(folder, pool, kind=GpBo, trials=20)
-    StudyOrigin("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general")).write(folder)
+    Invocation("synthetic", ".", ("hpo-bench", "tune", "synthetic", "--keep", "general")).write(folder)
     store = TrialStore(folder, "kept")
     conclude(store, pool, Interrupt())
     return Study.open("kept", folder.parent)

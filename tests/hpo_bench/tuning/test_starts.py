@@ -9,7 +9,8 @@ from tuning_toys import config
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter, MergeMethod
 from hpo_bench.tuning import starts
-from hpo_bench.tuning.config import StudyConfig, start_as_typed
+from hpo_bench.tuning.command_line import start_as_typed
+from hpo_bench.tuning.config import StudyConfig
 
 
 def test_experience_is_kept_with_what_it_was_learnt_from() -> None:

@@ -22,8 +22,8 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import error_of_difference
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.interrupt import Interrupt
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.loop import Tuner
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.export import Exported
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -48,7 +48,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     race = Race.of(known, get("random"), budget=12)
     Tuner(store=store, race=race, pool=pool, budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()).run()
     conclude(store, pool, Interrupt(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
-    StudyOrigin("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
+    Invocation("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
     return Study.open("toy", folder.parent)
 
 
@@ -149,7 +149,7 @@ def test_unknown_and_unfinished_studies_are_named(study: Study, tmp_path: Path) 
     with pytest.raises(UsageError, match="did you mean 'toy'"):
         Study.open("tooy", study.store.folder.parent)
     TrialStore(tmp_path / "new", "new").begin(config())
-    StudyOrigin("synthetic", ".", ()).write(tmp_path / "new")
+    Invocation("synthetic", ".", ()).write(tmp_path / "new")
     new = Study.open("new", tmp_path)
     with pytest.raises(TuningError, match="not finished"):
         new.write_report()
@@ -166,7 +166,7 @@ def test_an_exported_merge_answers_as_its_trial_did(small_pair: Pair, loaded: Lo
     store.begin(config(pair=small_pair.name, checkpoints=small_pair.file_hashes()))
     trial = store.start(setting, asked_after=0, worker="w")
     store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
-    StudyOrigin(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
+    Invocation(str(small_pair.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
     study = Study.open("s", tmp_path)
     made = study.export(tmp_path / "out", trial=0)
     assert (made.trial.number, made.same, made.total, made.explained) == (0, len(found), len(found), True)

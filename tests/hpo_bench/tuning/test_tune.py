@@ -19,7 +19,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import of_split, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
@@ -88,7 +88,7 @@ def test_a_relative_file_is_the_same_from_another_folder(
     assert {path: path.read_bytes() for path in answers} == answers
     study = Study.open("s", tmp_path / "tuning")
     assert len(study.store.trials()) == 3
-    assert StudyOrigin.read(study.folder).url == f"sqlite:///{tmp_path / 'x.db'}"
+    assert Invocation.read(study.folder).url == f"sqlite:///{tmp_path / 'x.db'}"
 
 
 def test_a_password_is_in_no_file_and_on_no_screen(tune: Tune, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_url_whose_password_was_not_kept_is_asked_for(
 ) -> None:
     assert tune("--storage", f"sqlite:///{tmp_path / 'x.db'}").exit_code == 0
     folder = tmp_path / "tuning" / "s"
-    StudyOrigin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(folder)
+    Invocation("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(folder)
     with pytest.raises(UsageError, match=r"postgresql://me:\*\*\*@host/db, whose password .* HPO_BENCH_STORAGE"):
         Study.open("s", tmp_path / "tuning")
     monkeypatch.setenv("HPO_BENCH_STORAGE", f"sqlite:///{tmp_path / 'x.db'}")
@@ -196,7 +196,7 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     assert tune().exit_code == 0
     moved = small_pair.folder.rename(tmp_path / "moved")
     folder = (tmp_path / "tuning" / "s").rename(tmp_path / "copied")
-    gone = StudyOrigin.read(Study.open("copied", tmp_path).folder)
+    gone = Invocation.read(Study.open("copied", tmp_path).folder)
     with pytest.raises(UsageError, match=r"no more at .*small; say where it is with --pair"):
         gone.find()
     told = Study.open(str(folder), Path("nowhere"), pair=str(moved)).pair
@@ -205,7 +205,7 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     assert "--pair" in CliRunner().invoke(cli, ["export", "--help"]).output
     # The command that tunes it tells it for good.
     assert "is finished" in tune("--studies", str(tmp_path), "--study", "copied", pair=str(moved)).output
-    assert StudyOrigin.read(Study.open("copied", tmp_path).folder).find().folder == moved
+    assert Invocation.read(Study.open("copied", tmp_path).folder).find().folder == moved
 
 
 def _begin(url: str, folder: Path, name: str, gate) -> None:

@@ -13,7 +13,7 @@ from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.budget import Budget
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
@@ -80,7 +80,7 @@ def test_columns_are_named_by_options_and_kept_with_the_study(
     study = Study.open("s", studies)
     told = {"question": "asked", "answer": "said", "image": "shown", "category": "subject", "limit": 30}
     assert study.config.evaluation == {**small_pair.evaluation, **told}
-    assert " ".join(named) in " ".join(StudyOrigin.read(study.folder).command)
+    assert " ".join(named) in " ".join(Invocation.read(study.folder).command)
     assert study.export(tmp_path / "out").same == len(study.store.answers(0))
     again = tune(small_pair, studies, *options, *named[:-2], "--limit", "20")
     assert isinstance(again.exception, TuningError)

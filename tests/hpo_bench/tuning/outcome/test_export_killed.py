@@ -20,7 +20,7 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Success, TrialCost
 
@@ -43,7 +43,7 @@ def study(
     trial = store.start(setting, asked_after=0, worker="w")
     store.finish(trial, Success({"validation": found}, fingerprint, TrialCost()), told_as=0)
     store.close()
-    StudyOrigin(str(pair.folder), ".", ("hpo-bench", "tune", "small")).write(folder / "s")
+    Invocation(str(pair.folder), ".", ("hpo-bench", "tune", "small")).write(folder / "s")
     return folder / "s"
 
 

@@ -20,8 +20,8 @@ from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.origin import StudyOrigin
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.planning.questions import FILE
 from hpo_bench.tuning.run import dry_run, run
@@ -50,9 +50,9 @@ def ask(small_pair: Pair, tmp_path: Path) -> Callable[..., tuple[str, TrialStore
         options = RunOptions(trials=trials, studies=tmp_path / "tuning", study="mine")
         printed = StringIO()
         console = PlainConsole(file=printed, width=300)
-        origin = StudyOrigin(str(pair.folder), str(pair.folder), ("hpo-bench",))
+        invocation = Invocation(str(pair.folder), str(pair.folder), ("hpo-bench",))
         try:
-            run(pair, config, options, console=console, origin=origin, open_pool=in_this_process(pair))
+            run(pair, config, options, console=console, invocation=invocation, open_pool=in_this_process(pair))
         finally:
             store = TrialStore(tmp_path / "tuning" / "mine", "mine")
         return printed.getvalue(), store
@@ -194,7 +194,7 @@ def test_a_dry_run_refuses_another_program_s_study(small_pair: Pair, tmp_path: P
     url = f"sqlite:///{tmp_path / 'shared.db' if shared else folder / 'study.sqlite3'}"
     optuna.create_study(storage=url, study_name="mine", direction="minimize")
     options = RunOptions(studies=tmp_path / "tuning", study="mine", storage=url if shared else None)
-    for what in (dry_run, partial(run, origin=StudyOrigin("p", "p", ()))):
+    for what in (dry_run, partial(run, invocation=Invocation("p", "p", ()))):
         with pytest.raises(TuningError, match="was not made by hpo-bench and is to minimize; name another"):
             what(small_pair, config, options, console=PlainConsole(quiet=True), open_pool=refuse)
 

@@ -15,7 +15,7 @@ from tuning_toys import answers, config, success
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.tuning.origin import StudyOrigin
+from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
 from hpo_bench.tuning.storage.opening import check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
@@ -306,7 +306,7 @@ def test_files_are_as_private_as_the_user_wants(store: TrialStore) -> None:
     before = os.umask(0o077)
     try:
         store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
-        StudyOrigin("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
+        Invocation("p", ".", ("hpo-bench",), "postgresql://me:hunter2@host/db").write(store.folder)
     finally:
         os.umask(before)
     for path in (store.answers_path(0), store.folder / "origin.json"):

@@ -16,7 +16,7 @@ FILE = "origin.json"
 
 
 @dataclass(frozen=True, slots=True)
-class StudyOrigin:
+class Invocation:
     """How a study was asked for.
 
     Attributes:
@@ -39,7 +39,7 @@ class StudyOrigin:
         write_record(folder / FILE, kept)
 
     @classmethod
-    def read(cls, folder: Path) -> "StudyOrigin":
+    def read(cls, folder: Path) -> "Invocation":
         """What was kept.
 
         Raises:

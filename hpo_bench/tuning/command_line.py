@@ -1,0 +1,99 @@
+"""A study's options as a command line has them: what asks for a study, and what of a stored one is other than asked."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from hpo_bench.errors import UsageError
+from hpo_bench.tuning.storage.url import typed
+
+Start = str | Sequence[float] | Mapping[str, float]
+"""Where a search may begin: as a command line has it, or a setting by its numbers, or by the hyperparameters' names."""
+REPEATED = {"methods": "--method", "starts": "--start", "image": "--image", "choices": "--choices"}
+"""Options that are typed once for each of several values, by what Python calls them."""
+OPTIONS = {"begin_with": "--start", "density": "--densities", "methods": "--method"} | {
+    key: f"--{key.replace('_', '-')}"
+    for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")
+}
+"""What is typed for what a study keeps."""
+_LONGEST = 60
+
+
+def start_as_typed(start: Start) -> str:
+    """A start as a command line has it.
+
+    Raises:
+        UsageError: If it is neither text nor numbers, named or in their usual order.
+    """
+    if isinstance(start, str):
+        return start
+    try:
+        if isinstance(start, Mapping):
+            return ",".join(f"{name}={float(value)!r}" for name, value in start.items())
+        return ",".join(map(repr, map(float, start)))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"a start is text, numbers, or numbers by hyperparameter, not {start!r}") from error
+
+
+def command_of(pair: str, asked: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[str, ...]:
+    """The command line that asks for a study, without passwords.
+
+    Args:
+        pair: Name or path of the pair.
+        asked: The options by what `hpo_bench.tune` calls them.
+        usual: Their defaults, which need not be typed.
+    """
+    words = ["tune", pair]
+    for name, value in asked.items():
+        if value == usual[name] or name == "beside":
+            continue
+        option = REPEATED.get(name, f"--{name.replace('_', '-')}")
+        if value is True:
+            words.append(option)
+        elif name in REPEATED:
+            for one in [value] if isinstance(value, str) else value:
+                other, given = ("--from", one[5:]) if str(one).startswith("from:") else (option, one)
+                words += [other, start_as_typed(given)]
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            words += [option, ",".join(map(str, value))]
+        else:
+            words += [option, str(value)]
+    return typed(words)
+
+
+def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What is asked for otherwise than before, as it was and is typed.
+
+    Args:
+        then: What a study keeps, as `StudyConfig.as_dict` gives it, and `now` has it too.
+        now: What is asked for, of these keys alone that count.
+    """
+    for key, value in now.items():
+        if then[key] == value:
+            continue
+        if key == "checkpoints":
+            yield "files of the pair"
+        elif key == "examples":
+            before, after = ("--hold-out" if one is None else f"--examples-each {one}" for one in (then[key], value))
+            yield f"examples ({before} then, {after} now)"
+        elif key == "evaluation":
+            yield from (
+                f"{key}.{option} ({_short(then[key].get(option))} then, {_short(value.get(option))} now)"
+                for option in {**then[key], **value}
+                if then[key].get(option) != value.get(option)
+            )
+        else:
+            yield f"{OPTIONS.get(key, key)} ({_short(then[key])} then, {_short(value)} now)"
+
+
+def _short(value: Any) -> str:
+    text = _words(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+
+
+def _words(value: Any) -> str:
+    """A value as people write it, and not as Python does."""
+    if value is None or value == [] or value == {}:
+        return "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_words(one)}" for key, one in value.items())
+    return ",".join(map(_words, value)) if isinstance(value, list | tuple) else str(value)
