@@ -7,15 +7,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from optimizers.errors import (
-    BudgetExhaustedError,
-    InvalidSettingError,
-    OptimizerError,
-    ProtocolError,
-    is_ours,
-    traced,
-)
+from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
 from optimizers.options import coordinates, integer, told_error, told_score, unit_points
+from optimizers.proposals import proposed
 
 Point = NDArray[np.float64]
 
@@ -161,12 +155,11 @@ class Optimizer:
             if optimizer._pending and not cls.parallel:
                 raise ProtocolError(f"{cls.label} needs the score of its last point before it can propose another")
         own = [optimizer for optimizer in optimizers if optimizer.asked >= len(optimizer.start)]
-        proposals = iter(cls._asked(own) if own else ())
+        proposals = iter(proposed(cls, own))
         points = []
         for optimizer in optimizers:
             given = optimizer.asked < len(optimizer.start)
-            proposal = optimizer.start[optimizer.asked] if given else next(proposals)
-            point = np.clip(cls._point(proposal, optimizer.dim), 0.0, 1.0)
+            point = np.clip(optimizer.start[optimizer.asked] if given else next(proposals), 0.0, 1.0)
             point.flags.writeable = False
             optimizer._pending.append(point)
             points.append(point)
@@ -248,38 +241,6 @@ class Optimizer:
         """One new point for each run; for optimisers that can work on several runs at once."""
         return [optimizer._next() for optimizer in optimizers]
 
-    @classmethod
-    def _asked(cls, optimizers: Sequence[Any]) -> Sequence[Point]:
-        """What is proposed; what a stranger's class raises is said with its line, of which no other process knows."""
-        try:
-            proposals = cls._propose(optimizers)
-        except (OptimizerError, MemoryError):
-            raise
-        except Exception as error:
-            if is_ours(cls):
-                raise
-            raise ProtocolError(f"{cls.__name__} raised {traced(error, cls)}") from error
-        if not isinstance(proposals, Sequence | np.ndarray) or len(proposals) != len(optimizers):
-            raise ProtocolError(f"{cls.__name__}._propose must return a point for each of {len(optimizers)} runs")
-        return proposals
-
-    @classmethod
-    def _point(cls, proposal: object, dim: int) -> Point:
-        """What was proposed, if it is a finite point; before clipping, which would make a corner of an infinity."""
-        try:
-            if proposal is None:
-                raise TypeError("nothing is returned")
-            point = np.array(proposal, dtype=np.float64)
-        except (TypeError, ValueError, OverflowError):
-            point = None
-        if point is None or point.shape != (dim,) or not np.isfinite(point).all():
-            shown = repr(proposal) if point is None else str(point)
-            raise ProtocolError(
-                f"{cls.__name__} proposed {shown[:80]}, which is no point in {dim}-D; return an array of {dim} numbers "
-                "from 0 to 1"
-            )
-        return point
-
     def _observe(self, x: Point, score: float) -> None:
         """Learn the score of a point that was asked for; for optimisers that keep more than the history."""
 
@@ -331,10 +292,7 @@ class Optimizer:
                 )
             if type(optimizer) is not cls:
                 raise InvalidSettingError(f"{cls.__name__}.ask_many was given a {type(optimizer).__name__}")
-            if optimizer.dim != optimizers[0].dim or _options(optimizer) != _options(optimizers[0]):
+            # Every run may have a start to itself.
+            settings, first = ({**one.settings, "start": ()} for one in (optimizer, optimizers[0]))
+            if optimizer.dim != optimizers[0].dim or settings != first:
                 raise InvalidSettingError("runs that are asked together need equal dimensions and equal settings")
-
-
-def _options(optimizer: Optimizer) -> dict[str, object]:
-    """Its settings but for the start, which every run may have to itself."""
-    return {name: value for name, value in optimizer.settings.items() if name != "start"}

@@ -20,6 +20,7 @@ from optimizers.conformance.harness import (
 )
 from optimizers.errors import BudgetExhaustedError, InvalidSettingError, ProtocolError
 from optimizers.plugins import named
+from optimizers.proposals import as_point
 from optimizers.registry import checked
 
 
@@ -41,7 +42,7 @@ def points_lie_in_the_cube(cls: type[Optimizer]) -> None:
     def proposed(_cls: type[Optimizer], optimizers: Sequence[Any]) -> Sequence[Point]:
         points = cls._propose(optimizers)
         for optimizer, point in zip(optimizers, points, strict=False):
-            x = optimizer._point(point, optimizer.dim)
+            x = as_point(cls, point, optimizer.dim)
             if not np.all((x >= -GROUP_TOLERANCE) & (x <= 1.0 + GROUP_TOLERANCE)):
                 raise ProtocolError(f"{cls.__name__} proposed {x}, outside the unit cube; np.clip(x, 0, 1) moves it in")
         return points
