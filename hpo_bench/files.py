@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RESULTS = Path("results")
-OTHERS = ("ablation", "cost", "groups", "methods", "peers", "ranking", "scale", "spending", "tiers")
+OTHERS = ("ablation", "cost", "groups", "methods", "peers", "pending", "ranking", "scale", "spending", "tiers")
 """Commands with a folder of their own in `results`, which is no file of the benchmark's and does not concern it."""
 
 

@@ -1,24 +1,20 @@
 """Bayesian optimisation of two goals: a search for their whole Pareto front."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from botorch.acquisition.multi_objective.monte_carlo import qNoisyExpectedHypervolumeImprovement
-from botorch.exceptions.warnings import NumericsWarning
 from botorch.models import ModelListGP
-from botorch.sampling import SobolQMCNormalSampler
 from botorch.utils.multi_objective.pareto import is_non_dominated
-from botorch.utils.sampling import manual_seed
-from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
 from optimizers.base import Point
-from optimizers.gp.acquisition import SEPARATION, Draws, Effort, maximise, separation
+from optimizers.gp.acquisition import Effort
 from optimizers.gp.model import Model
-from optimizers.gp.posterior import Posterior
+from optimizers.gp.posterior import avoiding
+from optimizers.gp.sampled import maximum
 from optimizers.gp_bo import GpBo
 
 SAMPLES = 32
@@ -68,11 +64,7 @@ class ParetoBo(GpBo):
         """See `GpBo`; runs with margins are searched one by one, as BoTorch's models take one at a time."""
         if not optimizers[0]._has_margins:
             return super()._suggest(optimizers)
-        with warnings.catch_warnings():
-            # Of gradients that vanish, and nobody follows any; of jitter beside points that are known exactly.
-            for harmless in (NumericsWarning, NumericalWarning):
-                warnings.simplefilter("ignore", harmless)
-            return [cls._towards_the_front(run) for run in optimizers]
+        return [cls._towards_the_front(run) for run in optimizers]
 
     @staticmethod
     def _towards_the_front(run: GpBo) -> Point:
@@ -83,36 +75,26 @@ class ParetoBo(GpBo):
         goals = ((scores, run.standard_errors), (margins, margin_errors))
         fits = [Model.fit(X[k], y[k], e[k], priors=run.priors) for y, e in goals for k in [np.isfinite(y)]]
         known, pending = torch.from_numpy(X[told]), torch.from_numpy(np.array(run.pending).reshape(-1, run.dim))
-        draw = run._generator(1, run.asked)
-        seed = int(draw.integers(2**31))
-        with manual_seed(seed):  # pruning draws from the global generator
-            value = qNoisyExpectedHypervolumeImprovement(
-                ModelListGP(*[_avoiding(fit, failed).botorch() for fit in fits]),
+        models = [_avoiding(fit, failed) for fit in fits]
+        means = torch.stack([fit.posterior.predict(known[None])[0][0] for fit in fits], dim=1)
+        return maximum(
+            lambda sampler: qNoisyExpectedHypervolumeImprovement(
+                ModelListGP(*[model.botorch() for model in models]),
                 ref_point=[float(fit.scores.min()) for fit in fits],
                 X_baseline=known,
-                sampler=SobolQMCNormalSampler(torch.Size([SAMPLES]), seed=seed),
+                sampler=sampler,
                 prune_baseline=True,
                 X_pending=pending if len(pending) else None,
-            )
-        taken = torch.cat((torch.from_numpy(X), pending))[None]
-
-        def acquisition(X: Tensor) -> Tensor:
-            return value(X[0][:, None])[None].masked_fill_(separation(X, taken) < SEPARATION, -torch.inf)
-
-        means = torch.stack([fit.posterior.predict(known[None])[0][0] for fit in fits], dim=1)
-        front = known[is_non_dominated(means)]
-        draws = Draws.of([draw], run.dim, EFFORT)
-        # Candidates near every point of the front in turn, and not near a single best one.
-        beside = front[torch.arange(EFFORT.near) % len(front)] + draws.near
-        return maximise(acquisition, torch.zeros_like(front[:1]), replace(draws, near=beside))[0].numpy()
+            ),
+            samples=SAMPLES,
+            centres=known[is_non_dominated(means)],
+            taken=torch.cat((torch.from_numpy(X), pending)),
+            generator=run._generator(1, run.asked),
+            effort=EFFORT,
+        ).numpy()
 
 
 def _avoiding(model: Model, failed: Tensor) -> Model:
     """The model in standardised units, with failed points, of shape (k, d), at what they count as."""
-    told = model.posterior
-    mean, variance = told.predict(failed[None])
-    worse = torch.minimum(mean - variance.sqrt(), model.scores.median())
-    points, scores = torch.cat((told.X, failed[None]), 1), torch.cat((model.scores, worse), 1)
-    noise = torch.cat((model.noise, torch.zeros_like(worse)), 1)
-    posterior = Posterior.fit(points, scores, noise, told.kernel)
+    posterior, scores, noise = avoiding(model.posterior, model.scores, model.noise, failed[None])
     return replace(model, posterior=posterior, scores=scores, noise=noise, offset=0.0, scale=1.0)

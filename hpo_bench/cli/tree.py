@@ -38,6 +38,7 @@ SECTIONS = {
         "cost": "See what tuning costs, and what it saves against the full grid and merges on disk.",
         "groups": "See whether weights by group of tensors beat one weight for all.",
         "spending": "See whether few settings on many examples beat many settings on few.",
+        "pending": "See what several workers lose by how GP-BO takes points that are still being evaluated.",
         "speed": "Time re-merging in place against mergekit and a memory copy.",
     },
 }

@@ -45,24 +45,22 @@ class ConstrainedImprovement:
     centre: Tensor
 
     @classmethod
-    def of(
-        cls, posterior: Posterior, margins: Sequence[Model], known: Sequence[NDArray[np.float64]]
-    ) -> "ConstrainedImprovement":
+    def of(cls, posterior: Posterior, margins: Sequence[Model], known: Tensor) -> "ConstrainedImprovement":
         """On what B runs know.
 
         Args:
             posterior: Of their scores.
             margins: Of their margins.
-            known: For each run the points that succeeded or are pending, of shape (n, d).
+            known: The points that succeeded, of shape (B, n, d).
         """
+        means = posterior.predict(known)[0].numpy()
         best, centres = [], []
-        for row, (model, points) in enumerate(zip(margins, known, strict=True)):
-            means = posterior.rows(slice(row, row + 1)).predict(torch.from_numpy(points[None]))[0][0].numpy()
-            chances = chance(*model.predict(points))
-            place = leading(means, chances)
-            best.append(means[place] if chances[place] >= LIKELY else np.nan)
+        for own, points, model in zip(means, known, margins, strict=True):
+            chances = chance(*model.predict(points.numpy()))
+            place = leading(own, chances)
+            best.append(own[place] if chances[place] >= LIKELY else np.nan)
             centres.append(points[place])
-        return cls(posterior, torch.tensor(np.array(best)), margins, torch.from_numpy(np.array(centres)))
+        return cls(posterior, torch.tensor(np.array(best)), margins, torch.stack(centres))
 
     def __call__(self, X: Tensor) -> Tensor:
         """Values of shape (B, m) at X of shape (B, m, d); minus infinity where a score is known already."""

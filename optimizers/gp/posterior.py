@@ -97,6 +97,29 @@ class Posterior:
         return self.predict(self.X)[0] + torch.where(told, self.kernel.noise[:, None] * self.weights, 0.0)
 
 
+def avoiding(posterior: Posterior, scores: Tensor, noise: Tensor, failed: Tensor) -> tuple[Posterior, Tensor, Tensor]:
+    """Conditions on failed points as well, so that their surroundings are left alone without being ruled out.
+
+    They count as one standard deviation worse than expected (after Forrester, Sobester & Keane, 2006) and no better
+    than the median score.
+
+    Args:
+        posterior: Conditioned on the points that succeeded.
+        scores: Their scores, of shape (B, n).
+        noise: Known noise variances of these, of shape (B, n).
+        failed: The others, of shape (B, k, d).
+
+    Returns:
+        The posterior on all of them, and scores and noise variances, of shape (B, n + k).
+    """
+    if not failed.shape[1]:
+        return posterior, scores, noise
+    mean, variance = posterior.predict(failed)
+    worse = torch.minimum(mean - variance.sqrt(), scores.median(1, keepdim=True).values)
+    scores, noise = torch.cat((scores, worse), 1), torch.cat((noise, torch.zeros_like(worse)), 1)
+    return Posterior.fit(torch.cat((posterior.X, failed), 1), scores, noise, posterior.kernel), scores, noise
+
+
 def covariance(X: Tensor, Z: Tensor, kernel: Hyperparameters) -> Tensor:
     """The covariance of shape (B, n, m) between X (B, n, d) and Z (B, m, d), without noise."""
     return kernel.family.value(squared_distances(X, Z, kernel)).mul_(kernel.outputscale[:, None, None])

@@ -1,6 +1,7 @@
 """The loop: budgets, resuming, failures, workers."""
 
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -12,6 +13,7 @@ from tuning_toys import InlinePool, Silent, config, success
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError
+from hpo_bench.experiments.pending import Believer
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
@@ -22,6 +24,7 @@ from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.terminal import screen
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
+from optimizers.gp_bo import GpBo
 from optimizers.registry import get
 
 
@@ -284,6 +287,21 @@ def test_another_optimiser_s_trace_is_refused(tmp_path: Path) -> None:
         Tuner(
             store=store, race=race, pool=InlinePool(), budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()
         )
+
+
+def test_with_several_workers_a_study_begun_by_the_kriging_believer_is_refused_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As GP-BO was before it took BoTorch's way with pending points; with one worker nothing was ever pending."""
+    study = config(optimizer="gp-bo", optimizer_version=GpBo.version)
+    with monkeypatch.context() as before:
+        before.setattr(sys.modules[__name__], "get", lambda _: Believer)
+        _, one = tune(tmp_path / "one", InlinePool(), trials=5, study=study)
+        _, three = tune(tmp_path / "three", InlinePool(3), trials=8, study=study)
+    assert traces(tune(tmp_path / "one", InlinePool(), trials=6)[1][:5]) == traces(one)
+    with pytest.raises(TuningError, match=r"trial \d was proposed .*another version of it.*with --study$"):
+        tune(tmp_path / "three", InlinePool(3), trials=9)
+    assert TrialStore(tmp_path / "three", "study").trials() == three
 
 
 def test_deleted_trials_are_noticed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def data():
 def test_it_is_botorchs_in_the_units_of_the_scores(data) -> None:
     X, scores, margins = data
     score, margin = Model.fit(X, scores), Model.fit(X, margins)
-    ours = ConstrainedImprovement.of(score.posterior, [margin], [X])
+    ours = ConstrainedImprovement.of(score.posterior, [margin], torch.from_numpy(X[None]))
     best = score.offset + score.scale * ours.incumbent.item()
     both = ModelListGP(score.botorch(), margin.botorch())
     theirs = LogConstrainedExpectedImprovement(both, best, 0, {1: (0.0, None)})
@@ -34,7 +34,7 @@ def test_it_is_botorchs_in_the_units_of_the_scores(data) -> None:
 def test_without_anything_feasible_the_probability_alone_counts(data) -> None:
     X, scores, margins = data
     score, margin = Model.fit(X, scores), Model.fit(X, margins - 2.0)
-    ours = ConstrainedImprovement.of(score.posterior, [margin], [X])
+    ours = ConstrainedImprovement.of(score.posterior, [margin], torch.from_numpy(X[None]))
     assert ours.incumbent.isnan().all()
     places = np.random.default_rng(1).random((200, 2))
     assert ours(torch.from_numpy(places)[None])[0].exp().numpy() == pytest.approx(chance(*margin.predict(places)))
