@@ -198,22 +198,22 @@ class Optimizer:
             InvalidSettingError: If a number is infinite, an error negative or none, or a known point outside the cube.
         """
         score = told_score("a score", score)
-        standard_error = None if standard_error is None else told_error("a standard error", standard_error)
-        margin = None if margin is None else told_score("a margin", margin)
-        margin_error = None if margin_error is None else told_error("a margin's error", margin_error)
+        error = told_error("a standard error", standard_error)
+        margin_error = told_error("a margin's error", margin_error)
+        distance = np.nan if margin is None else told_score("a margin", margin)
         told = unit_points("what is known", [x], self.dim)[0] if known else coordinates(x, self.dim)
-        if margin is not None and not self.constrained and not (np.isnan(score) or margin >= 0.0):
-            score, standard_error = margin, margin_error
+        if margin is not None and not self.constrained and not (np.isnan(score) or distance >= 0.0):
+            score, error = distance, margin_error
         places = [place for place, pending in enumerate(self._pending) if np.array_equal(told, pending)]
         if not places and not known:
             raise ProtocolError(f"told the score of {told.tolist()}, which was not asked for or already told")
         self._X.append(self._pending.pop(places[0]) if places else told)
-        self._scores.append(float(score))
-        self._standard_errors.append(np.nan if standard_error is None else float(standard_error))
-        self._margins.append((np.nan if margin is None else margin, np.nan if margin_error is None else margin_error))
+        self._scores.append(score)
+        self._standard_errors.append(error)
+        self._margins.append((distance, margin_error))
         self._known.append(not places)
         if places:
-            self._observe(self._X[-1], float(score))
+            self._observe(self._X[-1], score)
 
     def recommend(self) -> Point:
         """The point to use when the search is over: here the one with the highest score, the first of equals.

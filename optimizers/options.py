@@ -56,11 +56,13 @@ def told_score(what: str, value: object) -> float:
 
 
 def told_error(what: str, value: object) -> float:
-    """A standard error as it was told.
+    """A standard error as it was told; NaN where none was.
 
     Raises:
         InvalidSettingError: If it is no number, negative, or not finite.
     """
+    if value is None:
+        return np.nan
     if not 0.0 <= (number := real(what, value)) < np.inf:
         raise InvalidSettingError(f"{what} must be 0 or more and finite, not {number}")
     return number

@@ -12,7 +12,7 @@ from torch import Tensor
 from optimizers.errors import InvalidSettingError
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Priors
-from optimizers.gp.posterior import Hyperparameters, Posterior
+from optimizers.gp.posterior import Posterior
 from optimizers.gp.reference import fixed, in_units, reference
 from optimizers.options import refuse_names
 
@@ -86,11 +86,6 @@ class Model:
         posterior = Posterior.fit(points, scores, noise, hyperparameters(parameters, priors))
         return cls(posterior, scores, noise, offset.item(), scale.item(), priors)
 
-    @property
-    def hyperparameters(self) -> Hyperparameters:
-        """Length scales in edges of the cube, variances relative to that of the scores; each with a leading 1."""
-        return self.posterior.kernel
-
     def botorch(self) -> SingleTaskGP:
         """The same as BoTorch's own model, for its acquisition functions and whatever else works on its models.
 
@@ -101,7 +96,7 @@ class Model:
             InvalidSettingError: If the kernel is not Matern-5/2 or a prior no Gamma distribution.
         """
         model = reference(self.posterior.X[0], self.scores[0], self.noise[0], self.priors)
-        return in_units(fixed(model, self.hyperparameters, self.posterior.mean), self.offset, self.scale)
+        return in_units(fixed(model, self.posterior.kernel, self.posterior.mean), self.offset, self.scale)
 
     @torch.no_grad()
     def predict(self, X: ArrayLike) -> tuple[Array, Array]:

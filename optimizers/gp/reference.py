@@ -1,7 +1,6 @@
 """The same Gaussian process as BoTorch's own model: for all that is not the lockstep loop, and to test that against."""
 
 import gpytorch
-import numpy as np
 import torch
 from botorch.models import SingleTaskGP
 from botorch.models.transforms.outcome import Standardize
@@ -9,12 +8,11 @@ from gpytorch.constraints import GreaterThan
 from gpytorch.kernels import MaternKernel, ScaleKernel
 from gpytorch.likelihoods import FixedNoiseGaussianLikelihood, GaussianLikelihood
 from gpytorch.priors import GammaPrior
-from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from optimizers.errors import InvalidSettingError
 from optimizers.gp.kernels import MATERN52, Gamma, Prior, Priors
-from optimizers.gp.posterior import LEAST_VARIANCE, Hyperparameters
+from optimizers.gp.posterior import Hyperparameters
 
 
 def reference(X: Tensor, y: Tensor, known: Tensor, priors: Priors) -> SingleTaskGP:
@@ -83,24 +81,6 @@ def in_units(model: SingleTaskGP, offset: float, scale: float) -> SingleTaskGP:
     units.means += offset
     model.outcome_transform = units.eval()
     return model
-
-
-@torch.no_grad()
-def predict(model: SingleTaskGP, X: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the score would be without noise, and how sure that is, by BoTorch's model, point by point.
-
-    Args:
-        model: The model.
-        X: Points of shape (m, d).
-
-    Returns:
-        Means and standard deviations, each of shape (m,).
-    """
-    # Each point by itself: the covariances between 8,192 of them, which nobody asked for, would take 4 s.
-    places = torch.from_numpy(np.array(X, dtype=np.float64))[:, None, :]
-    with gpytorch.settings.min_variance(double_value=LEAST_VARIANCE):
-        posterior = model.posterior(places)
-        return posterior.mean[:, 0, 0].numpy(), posterior.variance[:, 0, 0].sqrt().numpy()
 
 
 def _gamma(prior: Prior) -> GammaPrior:
