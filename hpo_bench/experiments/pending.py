@@ -217,7 +217,7 @@ def table(found: Races) -> TextTable:
             milliseconds = 1e3 * np.mean([one.seconds for one in own])
             cells = (str(first.workers), first.way, *(f"{one:.2f}" for one in shown), gap, f"{milliseconds:.0f}")
             rows.append(Row(f"{name} ({len(problems)})", cells, apart=first.way == BELIEVER))
-    heads = ("problems", "workers", "way", f"t = {SINCE}", "half way", "at the end", "mean", "qLogNEI's less", "ms")
+    heads = ("problems", "workers", "way", f"t = {SINCE}", "half way", "at the end", "mean", "BoTorch's more", "ms")
     return TextTable(heads, tuple(rows), words=3)
 
 
@@ -277,11 +277,11 @@ higher with an interval that leaves out 0, on functions with noise or on those w
 
 Both ways have the same models, the same initial design and the same search for the maximum; where nothing is pending
 they are one. {BUDGETS[2]} evaluations ({BUDGETS[3]} in three dimensions) are made by 2, 4 and 8 workers that are
-always busy; whose result comes next is drawn, alike for both ways. Problems are {FUNCTIONS[2]} synthetic merge-like
-surfaces in two dimensions and {FUNCTIONS[3]} in three that nothing was chosen on, with a tenth of their spread as noise
-and without, and the recorded landscapes of Task Arithmetic with their own noise, which are looked at and decide
-nothing; each with one seed, a different one. Regret is that of what the optimiser recommends after t results, in
-hundredths of the range from worst to best; the mean is over t from {SINCE} on. Intervals are 95%, paired over problems.
+always busy; whose result comes next is drawn, alike for both ways. Problems, in brackets how many, are synthetic
+merge-like surfaces that nothing was chosen on, with a tenth of their spread as noise or without, and the recorded
+landscapes of Task Arithmetic with their own noise, which are looked at and decide nothing; each has a seed of its own.
+Regret is that of what the optimiser recommends after t results, in hundredths of the range from worst to best; the mean
+is over t from {SINCE} on. Intervals are 95%, paired over problems.
 """
 AFTER = """
 ## Constraints and fronts
