@@ -209,7 +209,7 @@ class GpBo(Optimizer):
         points = []
         for row, optimizer in enumerate(optimizers):
             own, pending = slice(row, row + 1), torch.from_numpy(np.array(optimizer.pending))
-            if incumbent[row].isnan():
+            if margins and incumbent[row].isnan():
                 build = feasibility(margins[row], pending)
             else:
                 score = Model(posterior.rows(own), scores[own], noise[own], 0.0, 1.0, cls.priors)

@@ -69,14 +69,18 @@ def noisy_improvement(score: Model, margin: Model | None, known: Tensor, pending
         known: Points with a score, of shape (n, d).
         pending: Points without one yet, of shape (k, d).
     """
-    models, constraint = [_standard(score)], {}
-    if margin is not None:
-        models.append(_standard(margin))
-        constraint["objective"] = GenericMCObjective(lambda drawn, X=None: drawn[..., 0])
-        constraint["constraints"] = [lambda drawn: -drawn[..., 1] - margin.offset / margin.scale]
-    model = ModelListGP(*models) if constraint else models[0]
+    if margin is None:
+        return lambda sampler: qLogNoisyExpectedImprovement(
+            _standard(score), X_baseline=known, sampler=sampler, X_pending=pending, prune_baseline=True
+        )
     return lambda sampler: qLogNoisyExpectedImprovement(
-        model, X_baseline=known, sampler=sampler, X_pending=pending, prune_baseline=True, **constraint
+        ModelListGP(_standard(score), _standard(margin)),
+        X_baseline=known,
+        sampler=sampler,
+        objective=GenericMCObjective(lambda drawn, X=None: drawn[..., 0]),
+        constraints=[lambda drawn: -drawn[..., 1] - margin.offset / margin.scale],
+        X_pending=pending,
+        prune_baseline=True,
     )
 
 

@@ -134,6 +134,15 @@ def test_one_score_of_hopeless_precision_spoils_nothing() -> None:
     assert np.linalg.norm(optimizer.recommend() - 0.4) < 0.1
 
 
+def test_where_no_score_says_anything_points_go_on_beside_pending_ones() -> None:
+    optimizer = GpBo(2, seed=1, budget=7)
+    waiting = [optimizer.ask() for _ in range(3)]
+    while optimizer.asked < optimizer.budget:
+        optimizer.tell(waiting.pop(0), float(optimizer.asked), standard_error=1e155)
+        waiting.append(optimizer.ask())
+    assert len(np.unique([*optimizer.history[0], *waiting], axis=0)) == 7
+
+
 def test_worth_of_a_score_whose_error_is_unknown_is_the_posterior_mean() -> None:
     rng = np.random.default_rng(1)
     X, y = torch.from_numpy(rng.random((1, 8, 2))), torch.from_numpy(rng.standard_normal((1, 8)))
