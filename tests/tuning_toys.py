@@ -17,13 +17,16 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
-from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready
+from hpo_bench.tuning.workers.base import Event, Finished, Lost, Ready, WorkerPool
 from landscapes.outcomes import drawn
 
 if TYPE_CHECKING:
     from hpo_bench.merging.pair import Pair
     from hpo_bench.tuning.config import StudyConfig
+    from hpo_bench.tuning.loop import Tuner
     from hpo_bench.tuning.progress import StudyProgress
+    from hpo_bench.tuning.race import Race
+    from hpo_bench.tuning.storage.store import TrialStore
 
 EXAMPLES = 60
 IDS = tuple(f"example-{i}" for i in range(EXAMPLES))
@@ -44,6 +47,16 @@ def config(**changes: Any) -> "StudyConfig":
         "optimizer_version": 1,
     }
     return StudyConfig(**{**values, **changes})
+
+
+def tuner(store: "TrialStore", race: "Race", *, trials: int, **options: Any) -> "Tuner":
+    """A tuner with a worker of its own and nothing to show, unless options say otherwise."""
+    from hpo_bench.tuning.budget import Budget
+    from hpo_bench.tuning.interrupt import Interrupt
+    from hpo_bench.tuning.loop import Tuner
+
+    usual = {"pool": InlinePool(), "budget": Budget(trials=trials), "interrupt": Interrupt(), "screen": Silent()}
+    return Tuner(store=store, race=race, **{**usual, **options})
 
 
 def answers(setting: MergeSetting) -> Answers:
@@ -116,7 +129,7 @@ class BrokenOpener:
         raise UsageError(f"no such thing as {device}")
 
 
-class InlinePool:
+class InlinePool(WorkerPool):
     """Runs jobs in this process when it is polled, oldest first, or in an order that a test gives.
 
     Args:
@@ -131,13 +144,16 @@ class InlinePool:
         run: Callable[[Job], Success | Failure] = success,
         pick: Callable[[Sequence[str]], str] = lambda busy: busy[0],
     ) -> None:
-        self.size = size
         self.jobs: list[Job] = []
         self.limits: list[float | None] = []
         self._run, self._pick = run, pick
-        self._busy: dict[str, Job] = {}
+        self._size, self._busy = size, dict[str, Job]()
         self._opening = [f"worker-{i + 1}" for i in range(size)]
         self._ready: list[str] = []
+
+    @property
+    def size(self) -> int:
+        return self._size
 
     @property
     def idle(self) -> list[str]:

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tuning_toys import CATEGORIES, IDS, InlinePool, Silent, config
+from tuning_toys import CATEGORIES, IDS, InlinePool, config, tuner
 
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import BASE, MergeSetting
-from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Tuner
@@ -45,8 +44,6 @@ def tune(folder: Path, pool: InlinePool, *, kind: type[Optimizer], trials: int, 
     known = store.config or store.begin(config(keep=keep, optimizer=kind.name, optimizer_version=kind.version))
     base = baselines.score(folder, [BASE], pool, Interrupt(), limit=60.0, splits=("validation",))
     race = Race.of(known, kind, budget=trials, goal=Goal(known.keep, base[BASE]["validation"]))
-    tuner = Tuner(
-        store=store, race=race, pool=pool, budget=Budget(trials=trials), interrupt=Interrupt(), screen=Silent()
-    )
-    tuner.run()
-    return tuner
+    made = tuner(store, race, trials=trials, pool=pool)
+    made.run()
+    return made

@@ -2,6 +2,7 @@
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -124,14 +125,14 @@ class Worker:
 W = TypeVar("W", bound=Worker)
 
 
-class PoolBase(Generic[W]):
-    """What pools of workers of any kind do alike; see `WorkerPool`."""
+class WorkerPool(ABC, Generic[W]):
+    """Workers that hold sessions, each at one job at a time."""
 
     _workers: list[W]
 
     @property
     def size(self) -> int:
-        """How many workers there are."""
+        """How many workers there are, idle, busy or opening their session."""
         return len(self._workers)
 
     @property
@@ -139,26 +140,7 @@ class PoolBase(Generic[W]):
         """Those that wait for work."""
         return [worker.name for worker in self._workers if worker.ready and worker.job is None]
 
-    def _give(self, name: str, job: Job, limit: float | None) -> W:
-        """Note that a worker has a job from now on, and say which that is."""
-        worker = next(one for one in self._workers if one.name == name)
-        worker.job, worker.begun, worker.limit = job, time.monotonic(), limit
-        return worker
-
-
-class WorkerPool(Protocol):
-    """Workers that hold sessions, each at one job at a time."""
-
-    @property
-    def size(self) -> int:
-        """How many workers there are, idle, busy or opening their session."""
-        ...
-
-    @property
-    def idle(self) -> Sequence[str]:
-        """Those that wait for work."""
-        ...
-
+    @abstractmethod
     def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
         """Give an idle worker a job.
 
@@ -167,16 +149,21 @@ class WorkerPool(Protocol):
             job: What to do.
             limit: Seconds after which it is ended.
         """
-        ...
 
+    @abstractmethod
     def poll(self, timeout: float) -> Event | None:
         """The next thing that happened, or nothing within `timeout` seconds.
 
         Raises:
             HpoBenchError: If a worker cannot open its session.
         """
-        ...
 
+    @abstractmethod
     def stop(self) -> None:
         """End all workers at once."""
-        ...
+
+    def _give(self, name: str, job: Job, limit: float | None) -> W:
+        """Note that a worker has a job from now on, and say which that is."""
+        worker = next(one for one in self._workers if one.name == name)
+        worker.job, worker.begun, worker.limit = job, time.monotonic(), limit
+        return worker

@@ -22,7 +22,7 @@ import psutil
 from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.evaluation import kill_with_parent
 from hpo_bench.tuning.trial import Job
-from hpo_bench.tuning.workers.base import Event, Opener, PoolBase, Worker
+from hpo_bench.tuning.workers.base import Event, Opener, Worker, WorkerPool
 from optimizers.errors import in_words
 
 LOG_TAIL = 4000
@@ -39,7 +39,7 @@ class _Process(Worker):
     log: Path
 
 
-class ProcessPool(PoolBase[_Process]):
+class ProcessPool(WorkerPool[_Process]):
     """Processes of this machine, each with a session of its own.
 
     A process and not a thread, even for a single worker: an evaluator that hangs can be ended, and one that takes its
@@ -60,7 +60,7 @@ class ProcessPool(PoolBase[_Process]):
         self._workers = [self._open(f"worker-{i + 1}", device) for i, device in enumerate(devices)]
 
     def submit(self, worker: str, job: Job, *, limit: float | None = None) -> None:
-        """Give an idle worker a job."""
+        """See `WorkerPool`."""
         one = self._give(worker, job, limit)
         # A worker that died while idle is noticed when its answer is waited for.
         with contextlib.suppress(OSError):

@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo_bench.errors import HpoBenchError, TuningError, UsageError
 from hpo_bench.tuning.trial import Job
-from hpo_bench.tuning.workers.base import Event, Opener, PoolBase, Worker
+from hpo_bench.tuning.workers.base import Event, Opener, Worker, WorkerPool
 
 try:
     import ray
@@ -41,7 +41,7 @@ class _RayWorker(Worker):
     waiting: Any
 
 
-class RayPool(PoolBase[_RayWorker]):
+class RayPool(WorkerPool[_RayWorker]):
     """Actors on a Ray cluster, each with a session of its own that stays in memory.
 
     An actor is placed wherever the cluster has room, now or once a node has joined; one whose node is lost is opened

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
-from tuning_toys import InlinePool, Silent, config, success
+from tuning_toys import InlinePool, config, success, tuner
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError
@@ -18,7 +18,7 @@ from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.loop import Ending, Tuner
+from hpo_bench.tuning.loop import Ending
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage.store import TrialStore
@@ -38,24 +38,16 @@ def tune(
     *,
     trials: int = 12,
     study: StudyConfig | None = None,
-    interrupt: Interrupt | None = None,
     **options: object,
 ) -> tuple[Ending, list[Trial]]:
     store = TrialStore(folder, "study")
     known = store.config or store.begin(study or config())
     budget = options.pop("budget", None) or Budget(trials=trials)
     plan = planned(store, budget)
-    tuner = Tuner(
-        store=store,
-        race=Race.of(known, get(known.optimizer), budget=plan),
-        pool=pool,
-        budget=budget,
-        interrupt=interrupt or Interrupt(),
-        screen=options.pop("screen", Silent()),  # pyright: ignore[reportArgumentType]
-        **options,  # pyright: ignore[reportArgumentType]
-    )
+    race = Race.of(known, get(known.optimizer), budget=plan)
+    made = tuner(store, race, trials=trials, pool=pool, budget=budget, **options)
     store.plan(plan)
-    ending = tuner.run()
+    ending = made.run()
     return ending, store.trials()
 
 
@@ -284,9 +276,7 @@ def test_another_optimiser_s_trace_is_refused(tmp_path: Path) -> None:
     store = TrialStore(tmp_path, "study")
     race = Race.of(config(seed=1), get("random"), budget=12)
     with pytest.raises(TuningError, match=r"trial 0 was proposed at ta .* now proposes ta"):
-        Tuner(
-            store=store, race=race, pool=InlinePool(), budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()
-        )
+        tuner(store, race, trials=12)
 
 
 def test_with_several_workers_a_study_begun_by_the_kriging_believer_is_refused_and_kept(

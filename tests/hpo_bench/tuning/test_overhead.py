@@ -4,12 +4,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tuning_toys import InlinePool, Silent, config
+from tuning_toys import config, tuner
 
 from hpo_bench.errors import TuningError
-from hpo_bench.tuning.budget import Budget
-from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.progress import FILE, PARTS, Overhead
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
@@ -19,17 +16,10 @@ from optimizers.registry import get
 def tune(folder: Path, trials: int) -> Overhead:
     store = TrialStore(folder, "study")
     known = store.config or store.begin(config())
-    tuner = Tuner(
-        store=store,
-        race=Race.of(known, get("random"), budget=20),
-        pool=InlinePool(),
-        budget=Budget(trials=trials),
-        interrupt=Interrupt(),
-        screen=Silent(),
-    )
-    tuner.run()
+    made = tuner(store, Race.of(known, get("random"), budget=20), trials=trials)
+    made.run()
     store.close()
-    return tuner.progress.overhead
+    return made.progress.overhead
 
 
 def test_sleep_takes_time_but_no_processor() -> None:

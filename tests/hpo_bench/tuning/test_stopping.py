@@ -1,24 +1,20 @@
 """Tuning ends where the rest of the budget would gain too little."""
 
-import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import killing
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from tuning_toys import InlinePool
+from click.testing import Result
 
-from hpo_bench.cli import cli
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.stopping import gain_ahead
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.workers import processes
 
 RNG = np.random.default_rng(0)
 X = RNG.random((12, 2))
@@ -74,17 +70,8 @@ def test_a_budget_says_how_many_more_trials_it_buys() -> None:
 
 
 @pytest.fixture
-def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """`hpo-bench tune` with SYNTHETIC workers, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*options: str) -> Result:
-        monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool())
-        words = ["tune", str(small_pair.folder), "--study", "s", "--trials", "20", *options]
-        monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
-        return CliRunner().invoke(cli, words)
-
-    return called
+def tune(tune: Callable[..., Result]) -> Callable[..., Result]:
+    return partial(tune, "--trials", "20")
 
 
 def test_tuning_ends_early_and_goes_on_if_more_is_wanted(tune: Callable[..., Result], tmp_path: Path) -> None:

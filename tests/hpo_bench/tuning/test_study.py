@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
-from tuning_toys import InlinePool, Silent, answers, config, success
+from tuning_toys import InlinePool, answers, config, success, tuner
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
@@ -20,10 +20,8 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import error_of_difference
-from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.invocation import Invocation
-from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.export import Exported
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -46,7 +44,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     known = store.begin(config(methods=("ta", "ties")))
     pool = InlinePool()
     race = Race.of(known, get("random"), budget=12)
-    Tuner(store=store, race=race, pool=pool, budget=Budget(trials=12), interrupt=Interrupt(), screen=Silent()).run()
+    tuner(store, race, trials=12, pool=pool).run()
     conclude(store, pool, Interrupt(), beside={"mine": MergeSetting("ta", 0.4, 0.8)})
     Invocation("synthetic", ".", ("hpo-bench", "tune", "synthetic")).write(folder)
     return Study.open("toy", folder.parent)
@@ -85,9 +83,7 @@ def test_answers_that_differ_are_noticed(study: Study, tmp_path: Path) -> None:
 
     store = TrialStore(tmp_path, "s")
     known = store.begin(config())
-    pool = InlinePool()
-    race = Race.of(known, get("random"), budget=4)
-    Tuner(store=store, race=race, pool=pool, budget=Budget(trials=4), interrupt=Interrupt(), screen=Silent()).run()
+    tuner(store, Race.of(known, get("random"), budget=4), trials=4).run()
     assert not conclude(store, InlinePool(run=other), Interrupt()).reproduced
 
 

@@ -3,15 +3,15 @@
 import json
 import multiprocessing
 import shutil
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import optuna
 import pytest
 from click.testing import CliRunner, Result
-from tuning_toys import CATEGORIES, IDS, InlinePool, config, success
+from tuning_toys import CATEGORIES, IDS, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
@@ -23,24 +23,14 @@ from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
-from hpo_bench.tuning.workers import processes
+from hpo_bench.tuning.trial import Job, Success, TrialCost
 
 Tune = Callable[..., Result]
 
 
 @pytest.fixture
-def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tune:
-    """`hpo-bench tune` with SYNTHETIC workers, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*options: str, pair: str = str(small_pair.folder), run: Callable[[Job], Success | Failure] = success):
-        monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool(run=run))
-        words = ["tune", pair, "--study", "s", "-o", "sobol", "--trials", "3", *options]
-        monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
-        return CliRunner().invoke(cli, words)
-
-    return called
+def tune(tune: Tune) -> Tune:
+    return partial(tune, "-o", "sobol", "--trials", "3")
 
 
 def test_what_is_refused_leaves_nothing(tune: Tune, small_pair: Pair, tmp_path: Path) -> None:

@@ -1,17 +1,15 @@
 """How many settings a new study scores on how many examples, and that it goes on with just that."""
 
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import killing
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from tuning_toys import EXAMPLES, InlinePool, config, success
 
-from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.options import RunOptions
@@ -20,7 +18,6 @@ from hpo_bench.tuning.planning.spending import Prices, Spending
 from hpo_bench.tuning.planning.study_plan import plan_study, sentences
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Job, Success, TrialCost
-from hpo_bench.tuning.workers import processes
 
 DEAR = Prices(merge_seconds=30.0, example_seconds=1.5, hourly=2.0)
 
@@ -97,17 +94,8 @@ def test_it_is_said_why_less_is_spent_than_may_be_and_that_there_are_no_more_exa
 
 
 @pytest.fixture
-def tune(small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """`hpo-bench tune` with SYNTHETIC workers, in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-
-    def called(*options: str, pool: InlinePool | None = None) -> Result:
-        monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: pool or InlinePool())
-        words = ["tune", str(small_pair.folder), "--study", "s", "-o", "sobol", *options]
-        monkeypatch.setattr(sys, "argv", ["hpo-bench", *words])
-        return CliRunner().invoke(cli, words)
-
-    return called
+def tune(tune: Callable[..., Result]) -> Callable[..., Result]:
+    return partial(tune, "-o", "sobol")
 
 
 def test_hours_are_planned_from_one_timed_trial(tune: Callable[..., Result], tmp_path: Path) -> None:

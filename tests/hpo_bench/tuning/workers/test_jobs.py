@@ -5,7 +5,7 @@ import pytest
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.trial import Failure, Job
-from hpo_bench.tuning.workers.base import Event, Finished, Lost
+from hpo_bench.tuning.workers.base import Event, Finished, Lost, WorkerPool
 from hpo_bench.tuning.workers.jobs import results_of
 
 JOBS = [Job(f"job {number}", MergeSetting("ta", 0.1 * number, 1.0)) for number in range(4)]
@@ -13,7 +13,7 @@ DONE = Failure("raised", "the evaluator says no")
 DEATH = Failure("worker-died", "killed")
 
 
-class ScriptedPool:
+class ScriptedPool(WorkerPool):
     """Two workers that end jobs in the order in which they got them, each as the script says."""
 
     def __init__(self, script: Callable[[str, Job], Event]) -> None:

@@ -4,11 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tuning_toys import Silent, ToyOpener, ToySession, config
+from tuning_toys import Silent, ToyOpener, ToySession, config, tuner
 
-from hpo_bench.tuning.budget import Budget
-from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
@@ -55,16 +52,8 @@ def test_a_budget_is_finished_though_a_node_is_killed(tmp_path: Path, monkeypatc
         end = time.monotonic() + 120
         while len(pool.idle) < 2 and time.monotonic() < end:
             pool.poll(0.5)
-        budget = Budget(trials=10)
-        tuner = Tuner(
-            store=store,
-            race=Race.of(known, get("random"), budget=10),
-            pool=pool,
-            budget=budget,
-            interrupt=Interrupt(),
-            screen=Saboteur(),
-        )
-        assert tuner.run() == "budget"
+        race = Race.of(known, get("random"), budget=10)
+        assert tuner(store, race, trials=10, pool=pool, screen=Saboteur()).run() == "budget"
     finally:
         pool.stop()
         ray.shutdown()
