@@ -145,6 +145,7 @@ def tune(
         MergeError: If the pair cannot be loaded or merged.
         KeyboardInterrupt: If the user ended it before its budget.
     """
+    # As they were given, so that none is forgotten on its way into the records, or into the command line.
     asked = {name: value for name, value in locals().items() if name not in ("pair", "progress")}
     found, config, options = _wanted(pair, **asked)
     usual = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
@@ -178,7 +179,7 @@ def dry_run(
 def _wanted(
     pair: Pair | str | Path, *, pairs: str | Path = BUILT, **asked: Any
 ) -> tuple[Pair, StudyConfig, RunOptions]:
-    """The pair, what is wanted of it, and how that is to be run."""
+    """The pair, what is wanted of it, and how that is to be run; each option is of the one that has its name."""
     named = {name: asked.pop(name) for name in COLUMNS if name in asked}
     found = pair if isinstance(pair, Pair) else find_pair(str(pair), Path(pairs))
     found = with_columns(found, Columns.named(**named))

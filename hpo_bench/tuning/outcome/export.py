@@ -73,25 +73,14 @@ def export(
     store: TrialStore,
     folder: Path,
     *,
-    pair: Pair | None = None,
-    trial: int | None = None,
-    device: str = "cpu",
-    trust_remote_code: bool = False,
+    pair: Pair | None,
+    trial: int | None,
+    device: str,
+    trust_remote_code: bool,
 ) -> Exported:
     """Write the recommended merge, or another trial's, with a model card; then load it and answer the questions again.
 
-    Args:
-        store: The study's trials.
-        folder: Where the model goes; must not exist yet, or be empty.
-        pair: What they were merged from; by default looked up where the study was begun.
-        trial: Number of a trial; by default the recommended one.
-        device: Where it is merged and checked.
-        trust_remote_code: Whether the user allows code that comes with the VLM to run.
-
-    Raises:
-        TuningError: If the study has no result, the trial did not complete, or the pair's files have changed.
-        UsageError: If the pair cannot be found or the folder is taken.
-        MergeError: If the merge cannot be made or written.
+    Arguments and errors are those of `hpo_bench.tuning.study.Study.export`.
     """
     config = store.begun
     chosen, result = _choose(store, trial)
