@@ -226,13 +226,13 @@ def test_after_a_kill_fewer_trials_may_be_asked_for(tmp_path: Path, optimizer: s
 
     study = config(optimizer=optimizer, optimizer_version=get(optimizer).version)
     with pytest.raises(KillError):
-        tune(tmp_path, InlinePool(run=run), trials=25, study=study)
+        tune(tmp_path, InlinePool(run=run), trials=16, study=study)
     ending, fewer = tune(tmp_path, InlinePool(), trials=4)
     assert (ending, [trial.state for trial in fewer]) == ("budget", ["complete"] * 6 + ["running"])
     _, seven = tune(tmp_path, InlinePool(), trials=7)
     assert [trial.state for trial in seven] == ["complete"] * 7
-    _, whole = tune(tmp_path / "whole", InlinePool(), trials=25, study=study)
-    _, all_of_it = tune(tmp_path, InlinePool(), trials=25)
+    _, whole = tune(tmp_path / "whole", InlinePool(), trials=16, study=study)
+    _, all_of_it = tune(tmp_path, InlinePool(), trials=16)
     assert traces(all_of_it) == traces(whole)
 
 
