@@ -1,9 +1,8 @@
 """What tuning a pair will take and is expected to lose, before it is begun."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 import pandas as pd
 
@@ -72,29 +71,18 @@ class Outlook:
 
     def table(self) -> TextTable:
         """The same for people; without dollars where nothing costs any."""
-        paid = bool(self.price or self.forecast.cost.dollars)
-        heads = (
-            "trials",
-            "device-hours",
-            "wall time",
-            *(["dollars"] if paid else []),
-            *(f"loss, {m}" for m in METHODS),
-        )
-        lines = cast(Iterable[Any], self.to_frame().itertuples())
-        rows = [
-            Row(
-                f"{row.trials}",
-                (
-                    f"{row.device_hours:.3f}",
-                    clock(row.wall_hours * 3600),
-                    *([f"{row.dollars:.2f}"] if paid else []),
-                    f"{row.loss_2d:.1f}",
-                    f"{row.loss_3d:.1f}",
-                ),
-            )
-            for row in lines
-        ]
-        return TextTable(heads, tuple(rows), words=0)
+        frame = self.to_frame()
+        columns = {
+            "trials": frame["trials"].map(str),
+            "device-hours": frame["device_hours"].map("{:.3f}".format),
+            "wall time": [clock(3600 * hours) for hours in frame["wall_hours"].tolist()],
+            **({"dollars": frame["dollars"].map("{:.2f}".format)} if self.price or self.forecast.cost.dollars else {}),
+            **{
+                f"loss, {name}": frame[f"loss_{dim}d"].map("{:.1f}".format) for dim, name in enumerate(METHODS, start=2)
+            },
+        }
+        rows = tuple(Row(head, tuple(cells)) for head, *cells in zip(*columns.values(), strict=True))
+        return TextTable(tuple(columns), rows, words=0)
 
 
 def plan(
