@@ -14,7 +14,7 @@ from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.files import read_record, write_record
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import nan
+from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -131,7 +131,7 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
         return scores
 
     tuned = grid[int(np.argmax([score(setting, "validation").mean() for setting in grid]))]
-    untuned = MergeSetting("ta", *nan.coefficients(TaskVectors.of(loaded)))
+    untuned = MergeSetting("ta", *NAN().coefficients(TaskVectors.of(loaded)))
     vlm = score(MergeSetting("ta", 1.0, 0.0), "test")
     gains = []
     for method, setting in (("nan", untuned), ("ta", tuned)):

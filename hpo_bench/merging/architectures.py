@@ -1,4 +1,4 @@
-"""Of what kind a language model's tensors are, and which layers', by their names."""
+"""What is known of architectures: by which names tensors tell what they are, and configurations what they count."""
 
 from typing import Literal
 
@@ -6,6 +6,12 @@ EMBEDDINGS = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"
 BY_ROW = (EMBEDDINGS, HEAD, "lm_head.bias", "model.embed_tokens_per_layer.weight")
 """Those that have a row for each token."""
+
+EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
+"""How many experts a layer chooses from, by the names that configurations have for it."""
+INSERTED = "cross_attention_layers"
+"""Where a configuration says which layers a VLM has between those of its language model, as Mllama's does; they stand
+by where there are no pictures."""
 
 Kind = Literal["embeddings", "head", "norms", "biases", "attention", "mlp", "other"]
 KINDS: tuple[Kind, ...] = ("embeddings", "attention", "mlp", "norms", "biases", "head", "other")

@@ -156,14 +156,7 @@ def engine_merges_as_the_formula(kind: Kind) -> None:
     """What the resident engine writes in place is the formula's merge, by its recipe where there is one."""
     vectors, names = _vectors(), [name for name, shape in SHAPES.items() if 0 not in shape]
     kept = TaskVectors(*({name: getattr(vectors, role)[name] for name in names} for role in ("base", "vlm", "expert")))
-    loaded = LoadedPair(
-        vlm=_Live(_copied(kept.base)),
-        processor=None,
-        names={name: name for name in names},
-        base=dict(kept.base),
-        tuned=_sum(kept.base, kept.vlm),
-        expert=_sum(kept.base, kept.expert),
-    )
+    loaded = LoadedPair.of_weights(kept.base, _sum(kept.base, kept.vlm), _sum(kept.base, kept.expert))
     engine = Resident(loaded)
     exact = TaskVectors.of(loaded)
     for values in (_between(kind), {one.name: one.high for one in kind.hyperparameters}):
@@ -206,16 +199,6 @@ def check_merge_method(method: Kind | str) -> None:
     kind = registry.get(method) if isinstance(method, str) else registry.check(method, named(method))
     for check in CHECKS:
         check(kind)
-
-
-class _Live:
-    """As much of a model as merging in place needs."""
-
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
-        self._tensors = tensors
-
-    def state_dict(self) -> dict[str, Tensor]:
-        return self._tensors
 
 
 def _merged(method: MergeMethod, vectors: TaskVectors) -> Mapping[str, Tensor]:

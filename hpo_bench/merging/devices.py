@@ -39,8 +39,6 @@ def devices(workers: int, wanted: str | None) -> list[str]:
     Raises:
         UsageError: If there is no such device.
     """
-    import torch
-
     if wanted is not None:
         return [str(check_device(wanted))] * workers
     count = torch.cuda.device_count()

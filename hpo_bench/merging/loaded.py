@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from transformers.utils.logging import disable_progress_bar
 
 from hpo_bench.display.words import first_line, gib, some
-from hpo_bench.errors import MergeError, UsageError
+from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.alignment import Alignment, check_finite
 from hpo_bench.merging.checkpoints.configuration import Configuration
@@ -19,7 +20,7 @@ from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.memory import check_memory, weight_bytes
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import load_processor
-from hpo_bench.merging.scope import DTYPES
+from hpo_bench.merging.scope import DTYPES, check_dtype
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +68,7 @@ class LoadedPair:
                 suffice.
         """
         scope = dtype or pair.merge.dtype
-        if scope not in DTYPES:
-            raise UsageError(f"dtype must be one of {', '.join(DTYPES)}, not {scope!r}")
+        check_dtype(scope)
         if device is not None:
             device = check_device(device)
         disable_progress_bar()  # transformers would draw its own across ours
@@ -94,6 +94,21 @@ class LoadedPair:
             tuned[theirs] = state[ours].clone()
         return cls(
             vlm=vlm, processor=processor, names=names, base=base, tuned=tuned, expert=expert, alignment=alignment
+        )
+
+    @classmethod
+    def of_weights(
+        cls, base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor], expert: Mapping[str, torch.Tensor]
+    ) -> "LoadedPair":
+        """A pair of language weights with no models around them; merges are written into a copy of the VLM's own."""
+        live = {name: tensor.clone() for name, tensor in tuned.items()}
+        return cls(
+            vlm=SimpleNamespace(state_dict=lambda: live),
+            processor=None,
+            names={name: name for name in live},
+            base=dict(base),
+            tuned=dict(tuned),
+            expert=dict(expert),
         )
 
     def write_language(self, weights: Mapping[str, torch.Tensor]) -> None:

@@ -1,4 +1,4 @@
-"""A VLM, an expert and their common base: where they lie, and all three in memory."""
+"""A VLM, an expert and their common base: where they lie, and what is said of them."""
 
 import glob
 import hashlib
@@ -86,6 +86,11 @@ class Pair(PairFacts):
         )
 
     @property
+    def described_in(self) -> Path:
+        """The file that says so; of a pair of three places the one that would."""
+        return self.file or self.folder / FILE
+
+    @property
     def base(self) -> Path:
         """Folder of the common base language model; fetched if it is on the hub and not here yet."""
         return self._local("base")
@@ -109,7 +114,7 @@ class Pair(PairFacts):
         """
         named = self.evaluation.get("examples")
         if named is not None:
-            where = f"{self.file or self.folder / FILE}, evaluation"
+            where = f"{self.described_in}, evaluation"
             if not isinstance(named, str):
                 raise UsageError(f"{where}: examples must be a path, not {str(named)[:80]!r}")
             if glob.has_magic(named) and not (self.folder / named).exists():

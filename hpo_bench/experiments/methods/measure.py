@@ -18,8 +18,10 @@ from hpo_bench.experiments.methods.measured import GridCost, Measured, PairResul
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import metagpt, nan, registry
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import MergeMethod
+from hpo_bench.merging.methods.metagpt import MetaGPT
+from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -150,11 +152,7 @@ class _Measurement:
         method, statistics_seconds, note = self._method(contender)
         seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
         answers = self._answers()
-        chosen: tuple[float, ...] = ()
-        if isinstance(method, metagpt.MetaGPT):
-            chosen = metagpt.coefficients(self.vectors)
-        elif isinstance(method, nan.NAN):
-            chosen = nan.coefficients(self.vectors, norm=method.norm)
+        chosen = method.coefficients(self.vectors) if isinstance(method, MetaGPT | NAN) else ()
         return Measured(
             contender.name,
             provenance,

@@ -19,6 +19,7 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import TensorInfo, header, open_tensors
 from hpo_bench.merging.checkpoints.identification import read_mapping
 from hpo_bench.merging.checkpoints.model import StoredModel
+from hpo_bench.merging.checkpoints.vocabulary import has_tokenizer
 from hpo_bench.merging.source import ADAPTER
 
 _WEIGHTS = "adapter_model.safetensors"
@@ -132,15 +133,20 @@ class AdaptedModel(StoredModel):
         for ours, name in replaced.items():
             tensors[ours] = TensorInfo(stored[name].shape, stored[name].dtype, _WEIGHTS)
         return cls(
-            checkpoint=base.checkpoint, skeleton=base.skeleton, sources=base.sources, tensors=tensors,
-            unused=base.unused, note=_described(config, steps, replaced), base=base, adapter=folder,
-            steps=steps, replaced=replaced,
+            checkpoint=base.checkpoint, configuration=base.configuration, skeleton=base.skeleton,
+            sources=base.sources, tensors=tensors, unused=base.unused, note=_described(config, steps, replaced),
+            base=base, adapter=folder, steps=steps, replaced=replaced,
         )  # fmt: skip
 
     @property
     def folder(self) -> Path:
         """Where the adapter lies."""
         return self.adapter
+
+    @property
+    def tokenizer(self) -> Path:
+        """The adapter's own, or else the base's."""
+        return self.adapter if has_tokenizer(self.adapter) else self.base.tokenizer
 
     def tensor(self, name: str) -> torch.Tensor:
         """Read one tensor with the adapter's step, by its name in memory; errors as for the base's."""

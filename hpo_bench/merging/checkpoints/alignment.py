@@ -72,48 +72,38 @@ class Alignment:
         """
         trusted = trust_remote_code and pair.trust_remote_code
         folders = {"base": pair.base, "vlm": pair.vlm, "expert": pair.expert}
-        opened = open_models(
+        models = open_models(
             folders,
             {role: str(source) for role, source in pair.sources.items()},
             explicit=bool(pair.language_prefixes),
             trust_remote_code=trusted,
         )
-        models = {role: one.model for role, one in opened.items()}
-        configurations = {role: one.configuration for role, one in opened.items()}
-        language = {
-            role: language_names(models[role].skeleton, configurations[role].text) for role in ("base", "expert")
-        }
-        text = configurations["vlm"].text
+        configurations = {role: model.configuration for role, model in models.items()}
+        language: dict[str, Mapping[str, str]] = {role: language_names(models[role]) for role in ("base", "expert")}
         if pair.language_prefixes:
-            backbone = explicit_backbone(models["vlm"], text, pair.language_prefixes)
+            backbone = explicit_backbone(models["vlm"], pair.language_prefixes)
         else:
-            backbone = find_backbone(models["vlm"], text, _shapes(models["base"], language["base"]))
-        language["vlm"] = dict(backbone.names)
-        names = {
-            role: Naming.of(model, language[role], says_tied=configurations[role].tied)
-            for role, model in models.items()
-        }
-        findings = [*overruled(configurations, names), *unread_files(models), *unused_tensors(models), *taken(opened)]
+            backbone = find_backbone(models["vlm"], _shapes(models["base"], language["base"]))
+        language["vlm"] = backbone.names
+        names = {role: Naming.of(model, language[role]) for role, model in models.items()}
+        findings = [*overruled(configurations, names), *unread_files(models), *unused_tensors(models), *taken(models)]
         configurations = {role: each.as_stored(tied=names[role].tied) for role, each in configurations.items()}
         findings += compare(configurations)
         stored = names["vlm"].names
         if not names["vlm"].tied and HEAD not in stored and HEAD not in names["base"].names:
             said = "the VLM stores no head, and its configuration does not say `tie_word_embeddings: true`"
             findings.append(Finding("error", said))
-        strays = {"vlm": strays_of(models["vlm"], backbone.names, text)}
-        strays |= {
-            role: strays_of(models[role], language[role], configurations[role].text) for role in ("base", "expert")
-        }
+        strays = {role: strays_of(model, language[role]) for role, model in models.items()}
         for role in ("base", "expert"):
             findings += missing_names(role, names, strays)
-            findings += misshapen(role, stored, models["vlm"], names[role], models[role])
+            findings += misshapen(role, models, names)
         if not errors(findings):
             findings += compare_functions(configurations)
         merged = tuple(name for name in stored if pair.merge.takes(name))
         vocabularies: dict[str, VocabularyMap] = {}
         by_row = [name for name in BY_ROW if name in merged]
         if by_row and not errors(findings):
-            tokens = {role: read_vocabulary(one.tokenizer) for role, one in opened.items()}
+            tokens = {role: read_vocabulary(one.tokenizer) for role, one in models.items()}
             rows = {name: _rows(name, models, names) for name in by_row}
             for name in by_row:
                 alike = next((other for other in vocabularies if rows[other] == rows[name]), None)

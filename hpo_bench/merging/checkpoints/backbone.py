@@ -16,14 +16,12 @@ from typing import Any
 
 from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError
-from hpo_bench.merging.architectures import EMBEDDINGS, HEAD
+from hpo_bench.merging.architectures import EMBEDDINGS, HEAD, INSERTED
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.skeleton import Shape, Skeleton
 
 BODY = "model."
 _HEAD = HEAD.removesuffix("weight")
-# Layers that a VLM has and its language model has not stand between the others, where its configuration says.
-_INSERTED = "cross_attention_layers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +41,27 @@ class Backbone:
     explicit: bool = False
 
 
-def language_names(model: Skeleton, config: Any) -> dict[str, str]:
+def language_names(model: StoredModel) -> dict[str, str]:
     """The tensors of a language model, or of a VLM's language part as its class says it.
-
-    Args:
-        model: The class.
-        config: transformers' configuration of the language model.
 
     Returns:
         Language model name to the name in memory.
     """
-    return _ordered(_under(model, model.body, config) | _ends(model), model)
+    skeleton = model.skeleton
+    return _ordered(_under(skeleton, skeleton.body, model.configuration.text) | _ends(skeleton), skeleton)
 
 
-def find_backbone(vlm: StoredModel, config: Any, base: Mapping[str, Shape]) -> Backbone:
+def find_backbone(vlm: StoredModel, base: Mapping[str, Shape]) -> Backbone:
     """Find the language tensors of a VLM by its base.
 
     Args:
         vlm: The VLM.
-        config: transformers' configuration of its language model.
         base: Shapes of the base's tensors, by language model name.
 
     Raises:
         MergeError: If no beginning finds the base's layers, or two find as many.
     """
-    skeleton = vlm.skeleton
+    skeleton, config = vlm.skeleton, vlm.configuration.text
     shapes = skeleton.shapes | {name: info.shape for name, info in vlm.tensors.items()}
     tails = {name.removeprefix(BODY): shape for name, shape in base.items() if name.startswith(BODY)}
     tails.pop(EMBEDDINGS.removeprefix(BODY), None)
@@ -111,12 +105,11 @@ def find_backbone(vlm: StoredModel, config: Any, base: Mapping[str, Shape]) -> B
     return Backbone(_ordered(names | ends, skeleton), prefixes, tuple(inserted))
 
 
-def explicit_backbone(vlm: StoredModel, config: Any, prefixes: Mapping[str, str]) -> Backbone:
+def explicit_backbone(vlm: StoredModel, prefixes: Mapping[str, str]) -> Backbone:
     """The language tensors of a VLM by a mapping of the user's own.
 
     Args:
         vlm: The VLM.
-        config: transformers' configuration of its language model.
         prefixes: How its names begin in memory or on disk, and how the language model's do.
 
     Raises:
@@ -129,7 +122,7 @@ def explicit_backbone(vlm: StoredModel, config: Any, prefixes: Mapping[str, str]
         name = next(filter(None, (language_name(one, prefixes) for one in (ours, *stored))), None)
         if name is None:
             continue
-        tail = _renumbered(name.removeprefix(BODY), config) if name.startswith(BODY) else ""
+        tail = _renumbered(name.removeprefix(BODY), vlm.configuration.text) if name.startswith(BODY) else ""
         if tail is None:
             inserted.append(ours)
             continue
@@ -147,13 +140,12 @@ def explicit_backbone(vlm: StoredModel, config: Any, prefixes: Mapping[str, str]
     return Backbone(names, prefixes, tuple(inserted), explicit=True)
 
 
-def strays_of(model: StoredModel, language: Mapping[str, str], config: Any) -> set[str]:
+def strays_of(model: StoredModel, language: Mapping[str, str]) -> set[str]:
     """Language model names of what is stored among the language tensors and the class neither takes nor foresees.
 
     Args:
         model: Whose checkpoint.
         language: Language model name to its name in memory.
-        config: transformers' configuration of the language model.
     """
     begins = {
         ours.removesuffix(name.removeprefix(BODY)): BODY
@@ -164,7 +156,7 @@ def strays_of(model: StoredModel, language: Mapping[str, str], config: Any) -> s
     found = set()
     for ours in model.unused:
         name = language_name(ours, begins)
-        tail = None if name is None else _renumbered(name.removeprefix(BODY), config)
+        tail = None if name is None else _renumbered(name.removeprefix(BODY), model.configuration.text)
         if tail is not None and tail.partition(".")[0] in parts and not model.skeleton.foresees(ours):
             found.add(BODY + tail)
     return found
@@ -209,7 +201,7 @@ def _ends(model: Skeleton) -> dict[str, str]:
 
 def _renumbered(tail: str, config: Any) -> str | None:
     """A tail with the language model's number of its layer; None of a layer that this has not."""
-    inserted: Iterable[int] = getattr(config, _INSERTED, None) or ()
+    inserted: Iterable[int] = getattr(config, INSERTED, None) or ()
     parts = tail.split(".")
     if not inserted or parts[0] != "layers" or not parts[1].isdigit():
         return tail

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.architectures import EXPERTS, INSERTED
 from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
 from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
 
@@ -14,13 +15,12 @@ from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
 _FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation", "experts")
 _NOT_IN_PARTS = ("activation", "rope scaling", "sliding window")
 """Facts that a file such as GGUF leaves to the architecture."""
-_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 # What `facts` hold, by the names that configurations have for it.
 _COMPARED = (
     *("num_hidden_layers", "hidden_size", "num_attention_heads", "num_key_value_heads", "head_dim", "hidden_act"),
     *("rope_parameters", "rope_theta", "sliding_window", "use_sliding_window", "rms_norm_eps", "tie_word_embeddings"),
     *("max_position_embeddings", "vocab_size", "intermediate_size"),
-    *_EXPERTS,
+    *EXPERTS,
 )
 
 
@@ -47,9 +47,6 @@ class Configuration:
     """What matters of one configuration.
 
     Attributes:
-        model_type: As the file says; of a VLM, the whole model's.
-        tied: Whether it says that the head is the embeddings, at the top or, where the class looks there, for its
-            language model; what is stored may tell otherwise.
         parent: Where the file says that the language model came from, or "".
         facts: By name, what is compared.
         text: transformers' configuration of the language model.
@@ -58,8 +55,6 @@ class Configuration:
         partial: Whether it is of a file that does not hold all, so that some are transformers' defaults.
     """
 
-    model_type: str
-    tied: bool
     parent: str
     facts: Mapping[str, Any]
     text: Any = field(repr=False)
@@ -112,7 +107,7 @@ class Configuration:
             "key-value heads": getattr(text, "num_key_value_heads", None),
             "head size": getattr(text, "head_dim", None) or (hidden // heads if hidden and heads else None),
             "activation": getattr(text, "hidden_act", None),
-            "experts": next(filter(None, (getattr(text, name, None) for name in _EXPERTS)), None),
+            "experts": next(filter(None, (getattr(text, name, None) for name in EXPERTS)), None),
             "rope theta": rope.pop("rope_theta", getattr(text, "rope_theta", None)),
             "rope scaling": _scaling(rope),
             "sliding window": _window(text),
@@ -123,7 +118,20 @@ class Configuration:
         }
         parent = nested.get("_name_or_path") or (raw.get("_name_or_path") if not nested else "") or ""
         sees = getattr(config, "vision_config", None) is not None or config.model_type in IMAGE_TEXT_TO_TEXT
-        return cls(config.model_type, facts["tied embeddings"], str(parent), facts, text, config, sees)
+        return cls(str(parent), facts, text, config, sees)
+
+    @property
+    def model_type(self) -> str:
+        """As the file says; of a VLM, the whole model's."""
+        return self.whole.model_type
+
+    @property
+    def tied(self) -> bool:
+        """Whether it says that the head is the embeddings; what is stored may tell otherwise.
+
+        It says so of the whole model or, where its class looks there, of its language model.
+        """
+        return self.facts["tied embeddings"]
 
     @property
     def plain(self) -> bool:
@@ -132,7 +140,7 @@ class Configuration:
 
     def as_stored(self, *, tied: bool) -> "Configuration":
         """The same with what the weights tell of the head, which is what counts."""
-        return replace(self, tied=tied, facts={**self.facts, "tied embeddings": tied})
+        return replace(self, facts={**self.facts, "tied embeddings": tied})
 
 
 def compare(configurations: Mapping[str, Configuration]) -> list[Finding]:
@@ -203,7 +211,7 @@ _TIES = {
 def _layers(text: Any) -> int | None:
     """Layers of the language model, without those that a VLM has between them."""
     count = getattr(text, "num_hidden_layers", None)
-    return count - len(getattr(text, "cross_attention_layers", None) or ()) if count else count
+    return count - len(getattr(text, INSERTED, None) or ()) if count else count
 
 
 def _scaling(rope: Mapping[str, Any]) -> str | None:

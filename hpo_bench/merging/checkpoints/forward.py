@@ -6,10 +6,8 @@ weights and asked the same tokens, with the VLM's numbers where both configurati
 then answer depends on their code alone; and which of the numbers that differ enter the answer is seen by changing them.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from zlib import crc32
@@ -17,13 +15,13 @@ from zlib import crc32
 import torch
 
 from hpo_bench.display.words import first_line
-from hpo_bench.merging.quiet import quiet
+from hpo_bench.merging.architectures import EXPERTS, INSERTED
+from hpo_bench.merging.checkpoints.making import WrittenConfig, quiet
 
-_LAYERS, _ROWS, _WIDTH, _EXPERTS = 4, 32, 64, 8
+_LAYERS, _ROWS, _WIDTH, _MOST_EXPERTS = 4, 32, 64, 8
 _TOKENS = 12
 _WINDOW = "sliding_window"
 _EMBEDDINGS = "embed_tokens.weight"
-_INSERTED = "cross_attention_layers"  # beside those of the language model, and skipped where there are no pictures
 _DEPTHS = ("num_hidden_layers", "num_blocks", "depth")
 _TOLERANCE = 1e-4  # relative; what the order of operations makes of float32 stays far below
 _NO_ARGUMENTS = ("model_type", "transformers_version", "architectures", "dtype", "torch_dtype", "_name_or_path")
@@ -37,7 +35,7 @@ def tells_apart(vlm: Any, other: Any) -> str:
         vlm: transformers' configuration of the VLM's language model.
         other: That of the base or the expert.
     """
-    return _tells_apart(_Written.of(vlm), _Written.of(other))
+    return _tells_apart(WrittenConfig.of(vlm), WrittenConfig.of(other))
 
 
 def numbers_apart(vlm: Any, other: Any, *, besides: Iterable[str]) -> list[str]:
@@ -48,27 +46,11 @@ def numbers_apart(vlm: Any, other: Any, *, besides: Iterable[str]) -> list[str]:
         other: Likewise.
         besides: Names that need no trial.
     """
-    return [*_numbers_apart(_Written.of(vlm), _Written.of(other), frozenset(besides))]
-
-
-@dataclass(frozen=True, slots=True)
-class _Written:
-    """A configuration as it is written, so that what was tried once is known."""
-
-    kind: type
-    text: str
-
-    @classmethod
-    def of(cls, config: Any) -> "_Written":
-        return cls(type(config), json.dumps(config.to_dict(), sort_keys=True, default=str))
-
-    @property
-    def values(self) -> dict[str, Any]:
-        return json.loads(self.text)
+    return [*_numbers_apart(WrittenConfig.of(vlm), WrittenConfig.of(other), frozenset(besides))]
 
 
 @lru_cache(maxsize=64)
-def _tells_apart(vlm: _Written, other: _Written) -> str:
+def _tells_apart(vlm: WrittenConfig, other: WrittenConfig) -> str:
     ours, theirs = _small(vlm.values), _small(other.values)
     try:
         one, two = _Model(vlm.kind, ours), _Model(other.kind, _with(theirs, ours, ours))
@@ -80,7 +62,7 @@ def _tells_apart(vlm: _Written, other: _Written) -> str:
 
 
 @lru_cache(maxsize=64)
-def _numbers_apart(vlm: _Written, other: _Written, besides: frozenset[str]) -> tuple[str, ...]:
+def _numbers_apart(vlm: WrittenConfig, other: WrittenConfig, besides: frozenset[str]) -> tuple[str, ...]:
     written, theirs = vlm.values, other.values
     differing = [
         name
@@ -157,14 +139,10 @@ def _small(values: Mapping[str, Any]) -> dict[str, Any]:
     size = values.get("head_dim") or values["hidden_size"] // heads
     fewer = 2 if groups == heads else 4
     small = {name: _fewer(name, value, layers) for name, value in values.items()}
-    if values.get(_INSERTED):
-        layers, small[_INSERTED] = layers - len(values[_INSERTED]), []
+    if values.get(INSERTED):
+        layers, small[INSERTED] = layers - len(values[INSERTED]), []
     small |= {name: _WIDTH for name, value in values.items() if "intermediate_size" in name and value}
-    small |= {
-        name: min(values[name], _EXPERTS)
-        for name in ("num_experts", "num_local_experts", "n_routed_experts")
-        if values.get(name)
-    }
+    small |= {name: min(values[name], _MOST_EXPERTS) for name in EXPERTS if values.get(name)}
     small = {name: value for name, value in small.items() if not name.endswith("_token_id")} | {"pad_token_id": None}
     small |= {
         "num_hidden_layers": min(layers, _LAYERS),

@@ -17,10 +17,10 @@ from hpo_bench.display.words import first_line, some
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo
 from hpo_bench.merging.checkpoints.configuration import Configuration
+from hpo_bench.merging.checkpoints.making import quiet
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.skeleton import Skeleton, Source
 from hpo_bench.merging.memory import check_memory
-from hpo_bench.merging.quiet import quiet
 
 _WHOLE = ("F32", "F16", "BF16")
 _PART = re.compile(r"-\d{5}-of-\d{5}$")
@@ -53,7 +53,7 @@ def is_gguf(place: Path) -> bool:
     return place.suffix.lower() == ".gguf" and place.is_file()
 
 
-def open_gguf(file: Path) -> tuple[UnpackedModel, Configuration]:
+def open_gguf(file: Path) -> UnpackedModel:
     """Read a GGUF file; all of it comes into memory.
 
     Raises:
@@ -69,19 +69,17 @@ def open_gguf(file: Path) -> tuple[UnpackedModel, Configuration]:
     _check_memory(file)
     model, missing = _loaded(file)
     configuration = replace(Configuration.of(model.config), partial=True)
-    state = {name: tensor.detach() for name, tensor in model.state_dict().items()}
-    if configuration.tied:
-        head = Skeleton.of(configuration).head
-        state = {name: tensor for name, tensor in state.items() if name != head}
+    skeleton = Skeleton.of(configuration)
+    absent = skeleton.head if configuration.tied else None
+    state = {name: tensor.detach() for name, tensor in model.state_dict().items() if name != absent}
     _check_complete(file, state, missing)
     tensors = {name: TensorInfo(tuple(each.shape), each.dtype, file.name) for name, each in state.items()}
     checkpoint = Checkpoint(folder=file, tensors=tensors, files=(file.name,))
-    unpacked = UnpackedModel(
-        checkpoint=checkpoint, skeleton=Skeleton.of(configuration),
+    return UnpackedModel(
+        checkpoint=checkpoint, configuration=configuration, skeleton=skeleton,
         sources={name: Source((name,)) for name in state}, tensors=tensors, unused={}, note=_described(file),
         state=state,
     )  # fmt: skip
-    return unpacked, configuration
 
 
 def _loaded(file: Path) -> tuple[Any, set[str]]:

@@ -8,7 +8,6 @@ from hpo_bench.merging.architectures import BY_ROW, EMBEDDINGS, HEAD
 from hpo_bench.merging.checkpoints.configuration import Configuration, Finding
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
-from hpo_bench.merging.checkpoints.opening import Opened
 from hpo_bench.merging.checkpoints.vocabulary import LEAST_SHARED, VocabularyMap
 
 
@@ -39,14 +38,14 @@ def unread_files(models: Mapping[str, StoredModel]) -> list[Finding]:
     ]
 
 
-def taken(opened: Mapping[str, Opened]) -> list[Finding]:
+def taken(models: Mapping[str, StoredModel]) -> list[Finding]:
     """What base and expert are, where that is not plainly a language model."""
     findings = []
     for role in ("base", "expert"):
-        if note := opened[role].model.note:
+        if note := models[role].note:
             findings.append(Finding("note", f"the {role} is {note}"))
-        if opened[role].configuration.sees:
-            kind = opened[role].configuration.model_type
+        if models[role].configuration.sees:
+            kind = models[role].configuration.model_type
             findings.append(
                 Finding("note", f"the {role} is itself a VLM ({kind}), of which the language part is taken")
             )
@@ -81,15 +80,13 @@ def missing_names(role: str, names: Mapping[str, Naming], strays: Mapping[str, s
     return findings
 
 
-def misshapen(
-    role: str, language: Mapping[str, str], vlm: StoredModel, naming: Naming, other: StoredModel
-) -> list[Finding]:
+def misshapen(role: str, models: Mapping[str, StoredModel], names: Mapping[str, Naming]) -> list[Finding]:
     """Tensors of the VLM that have another shape in base or expert; rows of a vocabulary may be more or fewer."""
     findings = []
-    for name, ours in language.items():
-        if name not in naming.names:
+    for name, ours in names["vlm"].names.items():
+        if name not in names[role].names:
             continue
-        here, there = vlm.tensors[ours].shape, other.tensors[naming.names[name]].shape
+        here, there = models["vlm"].tensors[ours].shape, models[role].tensors[names[role].names[name]].shape
         alike = here[1:] == there[1:] and len(here) == len(there) if name in BY_ROW else here == there
         if not alike:
             findings.append(Finding("error", f"{name} is {here} in the VLM and {there} in the {role}"))

@@ -1,6 +1,6 @@
 """A checkpoint as transformers loads it: tensors by their names and in their shapes in memory, read when asked for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import torch
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo
+from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.skeleton import Shape, Skeleton, Source
 
 
@@ -17,6 +18,7 @@ class StoredModel:
 
     Attributes:
         checkpoint: On disk.
+        configuration: Of the whole model.
         skeleton: In memory, without weights.
         sources: What each tensor in memory is made of.
         tensors: What is known of each, as it is in memory; file and dtype are those of its first part.
@@ -25,6 +27,7 @@ class StoredModel:
     """
 
     checkpoint: Checkpoint
+    configuration: Configuration
     skeleton: Skeleton
     sources: Mapping[str, Source]
     tensors: Mapping[str, TensorInfo]
@@ -32,20 +35,28 @@ class StoredModel:
     note: str = ""
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, skeleton: Skeleton) -> "StoredModel":
-        """Lay a checkpoint beside its class."""
+    def of(
+        cls, checkpoint: Checkpoint, configuration: Configuration, *, trust_remote_code: bool = False
+    ) -> "StoredModel":
+        """Lay a checkpoint beside its class; errors as for `Skeleton.of`."""
+        skeleton = Skeleton.of(configuration, trust_remote_code=trust_remote_code)
         sources, unused = skeleton.sources(checkpoint.tensors)
         tensors = {}
         for name, source in sources.items():
             first = checkpoint.tensors[source.parts[0]]
             shape = first.shape if source.converter is None else _assembled(name, source, checkpoint, skeleton)
             tensors[name] = TensorInfo(shape, first.dtype, first.file)
-        return cls(checkpoint, skeleton, sources, tensors, unused)
+        return cls(checkpoint, configuration, skeleton, sources, tensors, unused)
 
     @property
     def folder(self) -> Path:
-        """Where the checkpoint lies."""
+        """Where it lies: a folder, or a GGUF file."""
         return self.checkpoint.folder
+
+    @property
+    def tokenizer(self) -> Path:
+        """Where its tokenizer is, likewise."""
+        return self.folder
 
     def tensor(self, name: str) -> torch.Tensor:
         """Read one tensor, by its name in memory.
@@ -69,10 +80,6 @@ class StoredModel:
     def place(self, name: str) -> str:
         """The name on disk of a tensor in memory, the first where it is made of several; for people."""
         return self.sources[name].parts[0] if name in self.sources else name
-
-    def stored(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Names on disk of what some tensors in memory are made of."""
-        return tuple(part for name in names for part in self.sources[name].parts)
 
 
 def _assembled(name: str, source: Source, checkpoint: Checkpoint, skeleton: Skeleton) -> Shape:

@@ -30,13 +30,12 @@ class Naming:
     tied: bool
 
     @classmethod
-    def of(cls, model: StoredModel, language: Mapping[str, str], *, says_tied: bool) -> "Naming":
-        """Name the language tensors of a checkpoint; where it says that they are tied, both matrices are read.
+    def of(cls, model: StoredModel, language: Mapping[str, str]) -> "Naming":
+        """Name the language tensors of a checkpoint; where its configuration says that they are tied, both are read.
 
         Args:
             model: A VLM or a language model.
             language: Language model name to the name in memory.
-            says_tied: Whether its configuration says that the head is the embeddings.
 
         Raises:
             MergeError: If a tensor cannot be read.
@@ -44,7 +43,7 @@ class Naming:
         names = {name: ours for name, ours in language.items() if ours in model.tensors}
         stored = {part: name for name, ours in names.items() for part in model.sources[ours].parts}
         embeddings, head = names.get(EMBEDDINGS), names.get(HEAD)
-        if not says_tied or (embeddings and head and not _equal(model, embeddings, head)):
+        if not model.configuration.tied or (embeddings and head and not _equal(model, embeddings, head)):
             return cls(names, stored, tied=False)
         if head:
             stored |= dict.fromkeys(model.sources[head].parts, EMBEDDINGS)

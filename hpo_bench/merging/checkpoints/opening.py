@@ -1,7 +1,6 @@
 """Base, VLM and expert as people have them: folders, a VLM's language part, a LoRA of the base, GGUF files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from hpo_bench.errors import MergeError
@@ -11,29 +10,12 @@ from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.gguf import is_gguf, open_gguf
 from hpo_bench.merging.checkpoints.identification import made_of
 from hpo_bench.merging.checkpoints.model import StoredModel
-from hpo_bench.merging.checkpoints.skeleton import Skeleton
-from hpo_bench.merging.checkpoints.vocabulary import has_tokenizer
 from hpo_bench.merging.source import is_adapter
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
-    """A model of a pair.
-
-    Attributes:
-        model: Its tensors.
-        configuration: Of the whole model.
-        tokenizer: Where its tokenizer is: a folder, or a GGUF file.
-    """
-
-    model: StoredModel
-    configuration: Configuration
-    tokenizer: Path
 
 
 def open_models(
     folders: Mapping[str, Path], sources: Mapping[str, str], *, explicit: bool, trust_remote_code: bool
-) -> dict[str, Opened]:
+) -> dict[str, StoredModel]:
     """Open "base", "vlm" and "expert".
 
     Args:
@@ -46,29 +28,20 @@ def open_models(
         MergeError: If one cannot be read, or is not of the kind that its role asks for.
     """
     lora = is_adapter(folders["expert"])
-    files = {role: place for role, place in folders.items() if role != "vlm" and is_gguf(place)}
-    read = {place: open_gguf(place) for place in set(files.values())}
-    unpacked = {role: read[place] for role, place in files.items()}
-    own = {role: folder for role, folder in folders.items() if role not in unpacked and not (role == "expert" and lora)}
+    packed = {role: place for role, place in folders.items() if role != "vlm" and is_gguf(place)}
+    unpacked = {place: open_gguf(place) for place in set(packed.values())}
+    own = {role: folder for role, folder in folders.items() if role not in packed and not (role == "expert" and lora)}
     checkpoints = {role: Checkpoint.open(folder) for role, folder in own.items()}
     configurations = {
         role: Configuration.read(folder, trust_remote_code=trust_remote_code) for role, folder in own.items()
     }
     _check_roles(configurations, own, explicit=explicit)
-    opened = {
-        role: Opened(
-            StoredModel.of(checkpoint, Skeleton.of(configurations[role], trust_remote_code=trust_remote_code)),
-            configurations[role],
-            own[role],
-        )
-        for role, checkpoint in checkpoints.items()
-    }
-    opened |= {role: Opened(model, told, folders[role]) for role, (model, told) in unpacked.items()}
+    models: dict[str, StoredModel] = {role: unpacked[place] for role, place in packed.items()}
+    for role, checkpoint in checkpoints.items():
+        models[role] = StoredModel.of(checkpoint, configurations[role], trust_remote_code=trust_remote_code)
     if lora:
-        base, folder = opened["base"], folders["expert"]
-        adapted = AdaptedModel.on(base.model, folder, base_source=sources["base"])
-        opened["expert"] = Opened(adapted, base.configuration, folder if has_tokenizer(folder) else base.tokenizer)
-    return {role: opened[role] for role in folders}
+        models["expert"] = AdaptedModel.on(models["base"], folders["expert"], base_source=sources["base"])
+    return {role: models[role] for role in folders}
 
 
 def _check_roles(configurations: Mapping[str, Configuration], folders: Mapping[str, Path], *, explicit: bool) -> None:

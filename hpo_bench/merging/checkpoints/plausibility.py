@@ -20,7 +20,7 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
-from hpo_bench.merging.checkpoints.configuration import Finding
+from hpo_bench.merging.checkpoints.configuration import Finding, errors
 
 LEAST_LIKENESS = 0.5
 """Least cosine between a fine-tune's weights and its base's."""
@@ -191,6 +191,5 @@ def check_base(alignment: Alignment) -> None:
         products += total(measure(alignment, names))
         if products.ee:
             break
-    findings = judge(products)
-    if reasons := [finding.message for finding in findings if finding.severity == "error"]:
+    if reasons := errors(judge(products)):
         raise MergeError("; ".join(reasons))

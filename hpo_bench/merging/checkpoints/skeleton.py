@@ -5,7 +5,6 @@ experts one by one or transposed. transformers knows all of it and converts what
 "meta" device, which holds shapes and no numbers, says the same in a tenth of a second.
 """
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
@@ -26,7 +25,7 @@ from transformers.core_model_loading import (
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.configuration import Configuration
-from hpo_bench.merging.quiet import quiet
+from hpo_bench.merging.checkpoints.making import WrittenConfig, quiet
 
 Shape = tuple[int, ...]
 _LANGUAGE = "language_model."
@@ -74,9 +73,7 @@ class Skeleton:
         Raises:
             MergeError: If there is none, or it cannot be made of these numbers.
         """
-        config = configuration.whole
-        text = json.dumps(config.to_dict(), sort_keys=True, default=str)
-        return _make(_Kept(config, (type(config), text)), configuration.sees, trust_remote_code)
+        return _make(WrittenConfig.of(configuration.whole), configuration.sees, trust_remote_code)
 
     def sources(self, stored: Iterable[str]) -> tuple[dict[str, Source], dict[str, str]]:
         """What of a checkpoint makes which tensor in memory, as `from_pretrained` does it.
@@ -202,27 +199,14 @@ class Skeleton:
         return {key: value[0] if isinstance(value, list) else value for key, value in made.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A configuration with what tells it from others."""
-
-    config: Any
-    key: tuple[type, str]
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept) and self.key == other.key
-
-
 @lru_cache(maxsize=16)
-def _make(kept: _Kept, sees: bool, trusted: bool) -> Skeleton:
+def _make(written: WrittenConfig, sees: bool, trusted: bool) -> Skeleton:
+    config = written.config
     try:
         with torch.device("meta"), torch.random.fork_rng(devices=[]), quiet():
-            model = auto_class(kept.config, sees=sees).from_config(deepcopy(kept.config), trust_remote_code=trusted)
+            model = auto_class(config, sees=sees).from_config(deepcopy(config), trust_remote_code=trusted)
     except Exception as error:  # no class for the architecture, or numbers that it cannot be made of
-        raise MergeError(f"transformers has no model for a {kept.config.model_type!r}: {first_line(error)}") from error
+        raise MergeError(f"transformers has no model for a {config.model_type!r}: {first_line(error)}") from error
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     names = {id(module): name for name, module in model.named_modules()}
 

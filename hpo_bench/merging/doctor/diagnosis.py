@@ -65,7 +65,7 @@ class Diagnosis:
         order = {"embeddings": -1, "norm": 10**6, "head": 10**6 + 1}
         return dict(sorted(layers.items(), key=lambda item: order[item[0]] if item[0] in order else int(item[0])))
 
-    def by_kind(self) -> dict[str, dict[str, Any]]:
+    def mapping(self) -> dict[str, dict[str, Any]]:
         """Of each kind of language tensor: how many, how many weights, whether merged, and one as a sample."""
         kinds = {}
         for kind in KINDS:
@@ -117,7 +117,7 @@ class Diagnosis:
                 for role, model in self.alignment.models.items()
             },
             "language_prefixes": dict(self.alignment.backbone.prefixes),
-            "mapping": self.by_kind(),
+            "mapping": self.mapping(),
             **({"tensors": self.tensors()} if every else {}),
             "kept": self.kept(),
             "vocabulary": None

@@ -85,7 +85,7 @@ def _models(diagnosis: Diagnosis) -> Table:
 
 def _mapping(diagnosis: Diagnosis) -> Table:
     table = _table("language tensors", "tensors", "weights", "", "in the VLM -> in base and expert", right=(1, 2))
-    for kind, row in diagnosis.by_kind().items():
+    for kind, row in diagnosis.mapping().items():
         state = "merged" if row["merged"] else "the VLM's own"
         sample = f"{row['vlm']} -> {row['language_model']}"
         table.add_row(kind, str(row["tensors"]), _count(row["weights"]), state, sample)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import torch
 
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine.fingerprint import BLOCK
 from hpo_bench.merging.memory import weight_bytes
 from hpo_bench.merging.methods.masks import LEVELS
@@ -13,7 +12,7 @@ _LEADING = 1 << 11
 """Upper halves that magnitudes of one tensor have, about: sixteen octaves of 128."""
 
 
-def resident_bytes(vlm_elements: int, sizes: Sequence[int], dtype: torch.dtype, *, mode: Mode = "mergekit") -> int:
+def resident_bytes(vlm_elements: int, sizes: Sequence[int], dtype: torch.dtype) -> int:
     """What live merging keeps once every method has merged: a loaded pair, and what makes a re-merge one pass.
 
     The latter lies in the CPU's memory wherever the models do. Most of it is TIES' where arithmetic is in float32.
@@ -22,12 +21,10 @@ def resident_bytes(vlm_elements: int, sizes: Sequence[int], dtype: torch.dtype, 
         vlm_elements: Weights of the whole VLM.
         sizes: Weights of each tensor that is merged.
         dtype: Of the weights.
-        mode: Of the engine; the paper's arithmetic is in float32 whatever the weights are.
     """
     bundles = 4 * sum(size for size in sizes if size < BLOCK) * dtype.itemsize
-    levels = 2 * sum(4 * (LEVELS + 1) if size >= LEVELS else 12 * size for size in sizes) if mode == "mergekit" else 0
-    weights = weight_bytes(vlm_elements, sum(sizes), dtype)
-    return weights + bundles + levels + threshold_bytes(sizes, torch.float32 if mode == "paper" else dtype)
+    levels = 2 * sum(4 * (LEVELS + 1) if size >= LEVELS else 12 * size for size in sizes)
+    return weight_bytes(vlm_elements, sum(sizes), dtype) + bundles + levels + threshold_bytes(sizes, dtype)
 
 
 def threshold_bytes(sizes: Sequence[int], dtype: torch.dtype) -> int:

@@ -1,6 +1,6 @@
 """Thresholds of TIES and norms of DARE at every density, from one pass over each task vector."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,13 +32,13 @@ class _Magnitudes:
     trailing: NDArray[np.uint16] | None
 
     @classmethod
-    def of(cls, piece: "_Piece", dtype: torch.dtype) -> "_Magnitudes":
+    def of(cls, piece: "_Piece") -> "_Magnitudes":
         """Counts 16-bit numbers, and sorts others."""
-        if dtype.itemsize == 2:
+        if piece.dtype.itemsize == 2:
             counts = _count(piece)
             leading = counts.nonzero()[0]
             return cls(leading.astype(np.uint16), _running(counts[leading]), None)
-        magnitudes = _sorted(piece.change(slice(0, piece.size)).view(torch.int32) & 0x7FFFFFFF)
+        magnitudes = _sorted(piece.change().view(torch.int32) & 0x7FFFFFFF)
         upper = magnitudes >> 16
         starts = np.flatnonzero(np.diff(upper, prepend=-1))
         before = np.append(starts, len(magnitudes))
@@ -91,12 +91,7 @@ class Thresholds:
         )
         self._dtypes = [dtype or slab.base.dtype for slab in slabs for _ in slab.names]
         self._magnitudes = {
-            role: [
-                _Magnitudes.of(piece, dtype or slab.base.dtype)
-                for slab in slabs
-                for piece in _pieces(slab, role, dtype)
-            ]
-            for role in PARENTS
+            role: [_Magnitudes.of(piece) for slab in slabs for piece in _pieces(slab, role, dtype)] for role in PARENTS
         }
         self._whole = {role: _whole(of) for role, of in self._magnitudes.items()}
 
@@ -164,26 +159,24 @@ class _Piece:
     """One tensor's task vector, computed when it is needed."""
 
     name: str
-    size: int
-    change: Callable[[slice], Tensor]
+    base: Tensor
+    tuned: Tensor
+    dtype: torch.dtype
+
+    @property
+    def size(self) -> int:
+        return len(self.base)
+
+    def change(self, part: slice = slice(None)) -> Tensor:
+        return self.tuned[part].to(self.dtype) - self.base[part].to(self.dtype)
 
 
 def _pieces(slab: Slab, role: str, dtype: torch.dtype | None) -> list[_Piece]:
-    pieces, start = [], 0
-    for name, size in zip(slab.names, slab.sizes, strict=True):
-        pieces.append(_Piece(name, size, _change(slab, role, start, dtype)))
-        start += size
-    return pieces
-
-
-def _change(slab: Slab, role: str, start: int, dtype: torch.dtype | None) -> Callable[[slice], Tensor]:
-    tuned = getattr(slab, role)
-
-    def change(part: slice) -> Tensor:
-        there = slice(start + part.start, start + part.stop)
-        return tuned[there].to(dtype or tuned.dtype) - slab.base[there].to(dtype or tuned.dtype)
-
-    return change
+    lines = zip(slab.base.split(slab.sizes), getattr(slab, role).split(slab.sizes), strict=True)
+    return [
+        _Piece(name, base, tuned, dtype or slab.base.dtype)
+        for name, (base, tuned) in zip(slab.names, lines, strict=True)
+    ]
 
 
 def _parts(size: int) -> list[slice]:

@@ -1,26 +1,24 @@
 """Re-merging in place: base, VLM and expert stay in memory, and a new setting is one pass over them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache, cached_property
-from typing import Any, get_args
+from functools import cache
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError, MethodError, UsageError
-from hpo_bench.merging.arithmetic import Masks, Mode
 from hpo_bench.merging.devices import check_device
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.fingerprint import Fingerprint
-from hpo_bench.merging.engine.quantiles import KeptNorms, Thresholds
+from hpo_bench.merging.engine.operands import KernelOperands
 from hpo_bench.merging.engine.slabs import Slab, cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import masks as counter
 from hpo_bench.merging.methods.base import MergeMethod, Parent, Statistics
 from hpo_bench.merging.methods.calling import merged_by
-from hpo_bench.merging.methods.recipe import Kernel, Line, Operands, Recipe
+from hpo_bench.merging.methods.recipe import Kernel, Mode, Recipe
 from hpo_bench.merging.methods.vectors import TaskVectors, Weights
 from hpo_bench.merging.setting import MergeSetting
 
@@ -28,6 +26,9 @@ from hpo_bench.merging.setting import MergeSetting
 # operation costs whatever its length; a compiled kernel has no temporaries and a dearer call; on a GPU a line fills the
 # device, and is small enough to be streamed beside the live model.
 _EAGER, _COMPILED, _ON_GPU = 1 << 17, 1 << 19, 1 << 26
+
+Masks = Literal["counter", "mergekit"]
+"""Random masks: from a counter, or as mergekit draws them from torch's global generator."""
 
 
 class Resident:
@@ -90,8 +91,9 @@ class Resident:
         self._slabs = cut_into_slabs(
             loaded, kept_on, step=_ON_GPU if on_gpu else _COMPILED if self._compiled else _EAGER
         )
-        self.tensors: Sequence[str] = [name for slab in self._slabs for name in slab.names]
-        self._dtype = torch.float32 if mode == "paper" else None
+        self._operands = KernelOperands(
+            self._slabs, mode=mode, mask_seed=mask_seed, device=self._live, compiled=self._compiled
+        )
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._identity = _identity(loaded)
         self._settled: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -125,14 +127,14 @@ class Resident:
         with self._only_read(method):
             if parent := method.parent():
                 return self._copy(parent)
-            if recipe := method.recipe(self):
+            if recipe := method.recipe(self._operands):
                 return self._apply(recipe)
             self._merge_by_formula(method)
             return self.fingerprint()
 
     @torch.no_grad()
     def fingerprint(self) -> str:
-        """The fingerprint of the live VLM, 32 hexadecimal digits, as `merging.fingerprint` says.
+        """The fingerprint of the live VLM, 32 hexadecimal digits, as `fingerprint.py` says.
 
         Language weights are read anew; of everything else it is as it was when this object was made.
         """
@@ -155,47 +157,11 @@ class Resident:
             ((1.0, 0.0), "VLM", self._loaded.tuned),
         ):
             returned = self.merge(MergeSetting("ta", *weights))
-            state = self._loaded.vlm.state_dict()
-            for ours, theirs in self._loaded.names.items():
-                if not _same_bits(state[ours], expected[theirs].to(state[ours])):
-                    raise MergeError(f"self-test: coefficients {weights} do not restore the {parent}'s {theirs}")
+            for name, found in self._loaded.read_language().items():
+                if not _same_bits(found, expected[name].to(found)):
+                    raise MergeError(f"self-test: coefficients {weights} do not restore the {parent}'s {name}")
             if returned != self.fingerprint() or self._identity != _identity(self._loaded):
                 raise MergeError("self-test: the fingerprint does not follow the weights, or more than they changed")
-
-    def rounded(self, *values: float) -> Operands:
-        """Numbers as mergekit rounds them to the type of a line; see `Engine`, of which all down to `rescaling` is."""
-
-        @cache
-        def of(dtype: torch.dtype) -> tuple[Tensor, ...]:
-            return torch.tensor(values, dtype=dtype, device=self._live).unbind()
-
-        return lambda line: of(self._dtype or line.sources[0].dtype)
-
-    def numbers(self, one_a_tensor: Tensor) -> Sequence[Any]:
-        """Python's numbers, or tensors where kernels are compiled."""
-        return one_a_tensor.to(self._live).unbind() if self._compiled else one_a_tensor.tolist()
-
-    def place(self, line: Line) -> Any:
-        """Where in its tensor a line starts."""
-        start = counter.wrapped(line.start)
-        return torch.full((), start, dtype=torch.int32, device=self._live) if self._compiled else start
-
-    def thresholds(self, density: float, *, per_tensor: bool) -> tuple[Tensor, Tensor]:
-        """What magnitudes must exceed to be among that share."""
-        vlm, expert = (self._thresholds.at(role, density, per_tensor=per_tensor) for role in ("vlm", "expert"))
-        return vlm, expert
-
-    def rescaling(self, density: float) -> tuple[Tensor, Tensor]:
-        """What keeps norms under the masks of a density."""
-        return self._norms.rescaling("vlm", density), self._norms.rescaling("expert", density)
-
-    @cached_property
-    def _thresholds(self) -> Thresholds:
-        return Thresholds(self._slabs, dtype=self._dtype)
-
-    @cached_property
-    def _norms(self) -> KeptNorms:
-        return KeptNorms(self._slabs, dtype=self._dtype, seed=self.mask_seed)
 
     def _bound(self, setting: MergeSetting) -> MergeMethod:
         """The method at a setting, with its statistics."""
@@ -207,10 +173,9 @@ class Resident:
         return kind(**arguments)
 
     def _merge_by_formula(self, method: MergeMethod) -> None:
-        pair, state = self._loaded, self._loaded.vlm.state_dict()
+        pair, live = self._loaded, self._loaded.read_language()
         for names in [[name] for name in pair.base] if method.by_tensor else [list(pair.base)]:
             merged = merged_by(method, TaskVectors.of(pair, names))
-            live = {theirs: state[ours] for ours, theirs in pair.names.items()}
             for name in names:
                 live[name].copy_(merged[name])
 
@@ -249,7 +214,7 @@ class Resident:
             for line in slab.apart if recipe.apart else slab.together:
                 sources = line.sources
                 if self._elsewhere:
-                    sources = [each.to(self._live, self._dtype, non_blocking=True) for each in sources]
+                    sources = [each.to(self._live, self._operands.dtype, non_blocking=True) for each in sources]
                 add(line.target, *sources, *recipe.operands(line))
                 if slab.single:
                     code.update(line.target)
@@ -277,8 +242,7 @@ class Resident:
 
     def _merge_with_drawn_masks(self, setting: MergeSetting) -> None:
         """DARE as mergekit does it, tensor by tensor in its order, since each mask depends on all before it."""
-        pair, state = self._loaded, self._loaded.vlm.state_dict()
-        live = {theirs: state[ours] for ours, theirs in pair.names.items()}
+        pair, live = self._loaded, self._loaded.read_language()
         still = {name for slab in self._slabs if self._rests(slab) for name in slab.names}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.mask_seed)

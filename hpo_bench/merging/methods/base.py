@@ -121,6 +121,7 @@ _PARENTS: Mapping[tuple[float, float], Parent] = MappingProxyType(
 )
 
 
-def parent_at(vl_weight: float, exp_weight: float) -> Parent | None:
-    """The model that a weighted sum of both whole task vectors gives back, if one."""
-    return _PARENTS.get((vl_weight, exp_weight))
+def parent_at(vl_weight: float, exp_weight: float, density: float = 1.0) -> Parent | None:
+    """The model that a weighted sum of both task vectors gives back, if one; of sparse ones the base alone."""
+    parent = _PARENTS.get((vl_weight, exp_weight))
+    return parent if density >= 1 or parent == "base" else None

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.methods import masks
 from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY, Hyperparameter, MergeMethod, Parent, parent_at
-from hpo_bench.merging.methods.recipe import Engine, Line, Recipe
+from hpo_bench.merging.methods.recipe import Engine, Line, Mode, Recipe
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.methods.vectors import TaskVectors, linear_combination
 
@@ -69,8 +68,7 @@ class Dare(MergeMethod):
 
     def parent(self) -> Parent | None:
         """(0, 0) is the base; with nothing dropped, (1, 0) is the VLM and (0, 1) the expert."""
-        whole = self.density >= 1 or (self.vl_weight, self.exp_weight) == (0, 0)
-        return parent_at(self.vl_weight, self.exp_weight) if whole else None
+        return parent_at(self.vl_weight, self.exp_weight, self.density)
 
     def recipe(self, engine: Engine) -> Recipe:
         """Masks from a counter as the elements pass by; Task Arithmetic where all of them keep everything."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from hpo_bench.merging.arithmetic import Mode
+Mode = Literal["mergekit", "paper"]
+"""Whose arithmetic a merge follows: mergekit's, or what a method's paper says where they differ."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -63,7 +63,7 @@ REGISTRY = Registry[type[MergeMethod]](
         "wudi": f"{_HERE}.wudi:Wudi",
         "tsv": f"{_HERE}.tsv:TsvMerge",
         "metagpt": f"{_HERE}.metagpt:MetaGPT",
-        "nan": f"{_HERE}.nan:NAN",
+        "nan": f"{_HERE}.norm_aware:NAN",
     },
     wrong=UsageError,
     check=check,

@@ -7,9 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.methods.base import COEFFICIENTS, DENSITY, Hyperparameter, MergeMethod, Parent, parent_at
-from hpo_bench.merging.methods.recipe import Engine, Recipe
+from hpo_bench.merging.methods.recipe import Engine, Mode, Recipe
 from hpo_bench.merging.methods.vectors import TaskVectors
 
 
@@ -67,8 +66,7 @@ class Ties(MergeMethod):
 
     def parent(self) -> Parent | None:
         """(0, 0) is the base; with nothing trimmed, (1, 0) is the VLM and (0, 1) the expert."""
-        whole = self.density >= 1 or (self.vl_weight, self.exp_weight) == (0, 0)
-        return parent_at(self.vl_weight, self.exp_weight) if whole else None
+        return parent_at(self.vl_weight, self.exp_weight, self.density)
 
     def recipe(self, engine: Engine) -> Recipe:
         """Thresholds of both task vectors, which the engine looks up, and the sign of each pair of entries."""

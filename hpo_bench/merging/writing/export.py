@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -79,18 +79,12 @@ def export_merge(
 
 
 def stream_merge(
-    pair: Pair,
-    setting: MergeSetting,
-    folder: Path,
-    provenance: Mapping[str, Any] | None = None,
-    *,
-    mask_seed: int = 0,
-    trust_remote_code: bool = False,
+    pair: Pair, setting: MergeSetting, folder: Path, *, mask_seed: int = 0, trust_remote_code: bool = False
 ) -> Path:
     """Merge from disk to disk, one tensor after the other, for models that do not fit into memory.
 
     The same weights as `export_merge` of a pair loaded in float32, with one shard of the VLM in memory and three copies
-    of one tensor. Arguments, result and errors as there.
+    of one tensor. Arguments, result and errors are as there.
     """
     check_free(folder, apart_from=pair.folders)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
@@ -102,34 +96,15 @@ def stream_merge(
 
     masks = {"kind": "counter", "seed": mask_seed} if setting.kind.draws_masks else None
     how = {"mode": "mergekit", "masks": masks, "merged_in": "float32"}
-    return _write(pair, alignment, merged, setting, folder, how, provenance)
+    return _write(pair, alignment, merged, setting, folder, how)
 
 
 def merge_alone(alignment: Alignment, name: str, setting: MergeSetting, *, mask_seed: int) -> torch.Tensor:
     """Merge one tensor of a pair, by its language model name, in float32."""
     triple = alignment.triple(name)
-    tuned = triple.vlm.float()
-    one = LoadedPair(
-        vlm=_OneTensor(name, tuned.clone()),
-        processor=None,
-        names={name: name},
-        base={name: triple.base.float()},
-        tuned={name: tuned},
-        expert={name: triple.expert.float()},
-    )
+    one = LoadedPair.of_weights(*({name: tensor.float()} for tensor in (triple.base, triple.vlm, triple.expert)))
     Resident(one, mask_seed=mask_seed).merge(setting)
     return one.read_language()[name]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _OneTensor:
-    """As much of a model as merging one tensor in place needs."""
-
-    name: str
-    tensor: torch.Tensor
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
-        return {self.name: self.tensor}
 
 
 def _write(
@@ -139,7 +114,7 @@ def _write(
     setting: MergeSetting,
     folder: Path,
     how: Mapping[str, Any],
-    provenance: Mapping[str, Any] | None,
+    provenance: Mapping[str, Any] | None = None,
     further: Further = lambda *_: {},
 ) -> Path:
     def texts(scratch: Path) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
+from hpo_bench.merging.checkpoints.configuration import errors
 from hpo_bench.merging.checkpoints.plausibility import LEAST_LIKENESS, measure, middle, total
 from hpo_bench.merging.find import vlm_of
 from hpo_bench.merging.pair import Pair
@@ -71,8 +72,7 @@ def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
     check_free(folder, apart_from=(*pair.folders, *([language] if isinstance(language, Path) else [])))
     alignment = Alignment.of(replace(pair, sources={"base": language, "vlm": pair.sources["vlm"], "expert": language}))
     # The language model stands for base and expert, and what is wrong with it need be said once.
-    wrong = [f.message for f in alignment.findings if f.severity == "error" and "the expert" not in f.message]
-    if wrong:
+    if wrong := [reason for reason in errors(alignment.findings) if "the expert" not in reason]:
         said = "; ".join(wrong).replace("the base", "the language model")
         raise MergeError(f"{language} cannot be put into this VLM: {said}")
     products = total(measure(alignment, middle(alignment)))

@@ -19,7 +19,8 @@ from hpo_bench.evaluation.staleness import Repetition
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import metagpt, nan
+from hpo_bench.merging.methods.metagpt import MetaGPT
+from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -146,7 +147,7 @@ def failure_of(error: BaseException) -> Failure:
     return Failure(kind, named, "".join(traceback.format_exception(error)))
 
 
-COEFFICIENTS = {"nan": nan.coefficients, "metagpt": metagpt.coefficients}
+COEFFICIENTS = {"nan": NAN().coefficients, "metagpt": MetaGPT().coefficients}
 """Methods that find coefficients for Task Arithmetic without an evaluation, to begin a search with."""
 
 

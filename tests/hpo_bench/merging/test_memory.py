@@ -13,7 +13,6 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.experiments.cost.subjects import synthetic
 from hpo_bench.merging import memory
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine.footprint import resident_bytes
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -51,16 +50,15 @@ def held(engine: Resident) -> int:
     return sum(dict(arrays(engine, {})).values())
 
 
-@pytest.mark.parametrize("mode", ["mergekit", "paper"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_engine_keeps_what_the_doctor_says(mode: Mode, dtype: torch.dtype) -> None:
+def test_the_engine_keeps_what_the_doctor_says(dtype: torch.dtype) -> None:
     loaded = synthetic("10M", dtype, "cpu").loaded
     sizes = [tensor.numel() for tensor in loaded.base.values()]
-    engine = Resident(loaded, mode=mode)
+    engine = Resident(loaded)
     assert held(engine) == pytest.approx(weight_bytes(sum(sizes), sum(sizes), dtype), rel=1e-3)
     engine.merge(MergeSetting("ties", 0.5, 0.6, 0.4))
     engine.merge(MergeSetting("dare", 0.5, 0.6, 0.4))
-    said = resident_bytes(sum(sizes), sizes, dtype, mode=mode)
+    said = resident_bytes(sum(sizes), sizes, dtype)
     assert held(engine) <= said <= 1.02 * held(engine)
 
 

@@ -64,16 +64,16 @@ def test_of_two_parts_with_the_bases_names_and_shapes_the_class_says_which_decod
     made: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alignment = Alignment.of(Pair.read(made("llava")))
-    vlm, text = alignment.models["vlm"], alignment.configurations["vlm"].text
+    vlm = alignment.models["vlm"]
     base = {name: info.shape for name, info in alignment.models["base"].tensors.items()}
     body = {name: vlm.skeleton.shapes[ours] for name, ours in alignment.backbone.names.items() if "layers" in name}
     seeing = {name.replace("model.", "model.vision_tower.", 1): shape for name, shape in body.items()}
     seeing["model.vision_tower.norm.weight"] = base["model.norm.weight"]
     twice = replace(vlm.skeleton, shapes={**vlm.skeleton.shapes, **seeing})
-    found = find_backbone(replace(vlm, skeleton=twice), text, base)
+    found = find_backbone(replace(vlm, skeleton=twice), base)
     assert found.names == alignment.backbone.names
     with pytest.raises(MergeError, match=r"may begin with 'model.language_model.' or 'model.vision_tower.'.*say which"):
-        find_backbone(replace(vlm, skeleton=replace(twice, body="")), text, base)
+        find_backbone(replace(vlm, skeleton=replace(twice, body="")), base)
 
 
 def test_layers_between_those_of_the_language_model_are_kept_and_counted(made: Callable[[str], Path]) -> None:

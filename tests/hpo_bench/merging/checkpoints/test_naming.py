@@ -21,7 +21,6 @@ from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.model import StoredModel
 from hpo_bench.merging.checkpoints.naming import Naming
-from hpo_bench.merging.checkpoints.skeleton import Skeleton
 from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -111,11 +110,8 @@ def test_a_head_is_what_transformers_makes_of_it(
     folder = Path(shutil.copytree(families(family) / role, tmp_path / role))
     reconfigure(folder, top=top, text=text)
     rewrite(folder, change)
-    configuration = Configuration.read(folder)
-    checkpoint = StoredModel.of(Checkpoint.open(folder), Skeleton.of(configuration))
-    naming = Naming.of(
-        checkpoint, language_names(checkpoint.skeleton, configuration.text), says_tied=configuration.tied
-    )
+    checkpoint = StoredModel.of(Checkpoint.open(folder), Configuration.read(folder))
+    naming = Naming.of(checkpoint, language_names(checkpoint))
     auto: Any = AutoModelForImageTextToText if role == "vlm" else AutoModelForCausalLM
     model, info = auto.from_pretrained(folder, dtype="auto", use_safetensors=True, output_loading_info=True)
     absent = {name for name in (EMBEDDINGS, HEAD) if not naming.tied and name not in naming.names}

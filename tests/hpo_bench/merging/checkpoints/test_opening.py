@@ -23,7 +23,6 @@ from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.configuration import Configuration
 from hpo_bench.merging.checkpoints.model import StoredModel
-from hpo_bench.merging.checkpoints.skeleton import Skeleton
 from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -41,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 def stored(folder: Path) -> StoredModel:
-    return StoredModel.of(Checkpoint.open(folder), Skeleton.of(Configuration.read(folder)))
+    return StoredModel.of(Checkpoint.open(folder), Configuration.read(folder))
 
 
 CASES: dict[str, dict[str, Any]] = {

@@ -57,7 +57,7 @@ def doctor(*arguments: object) -> Result:
 def test_a_sound_pair_is_fit(folder: Path) -> None:
     diagnosis = diagnose(Pair.read(folder))
     assert diagnosis.fit
-    kinds = diagnosis.by_kind()
+    kinds = diagnosis.mapping()
     assert {kind: row["tensors"] for kind, row in kinds.items()} == {
         "embeddings": 1, "attention": 8, "mlp": 6, "norms": 5, "head": 1,
     }  # fmt: skip

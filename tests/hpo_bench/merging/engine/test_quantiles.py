@@ -16,9 +16,8 @@ def changes(slabs: list[Slab], role: str, dtype: torch.dtype) -> list[torch.Tens
     return [part for slab, line in zip(slabs, whole, strict=True) for part in line.split(slab.sizes)]
 
 
-def expected(changes: list[torch.Tensor], density: float) -> float:
-    """The magnitude that must be kept: the smallest of the largest."""
-    magnitudes = np.sort(torch.cat(changes).abs().float().numpy())
+def smallest_kept(magnitudes: np.ndarray, density: float) -> float:
+    """Of ascending magnitudes the smallest of the largest, which must be kept."""
     return float(magnitudes[len(magnitudes) - kept(density, len(magnitudes))])
 
 
@@ -40,11 +39,12 @@ def slabs(request: pytest.FixtureRequest, loaded: LoadedPair) -> list[Slab]:
 def test_a_bound_is_just_below_what_must_be_kept(slabs: list[Slab], role: str, dtype: torch.dtype | None) -> None:
     thresholds = Thresholds(slabs, dtype=dtype)
     kind = dtype or slabs[0].base.dtype
-    each = changes(slabs, role, kind)
+    each = [np.sort(change.abs().float().numpy()) for change in changes(slabs, role, kind)]
+    together = np.sort(np.concatenate(each))
     for density in DENSITIES:
-        for per_tensor, groups in ((True, [[change] for change in each]), (False, [each] * len(each))):
+        for per_tensor, groups in ((True, each), (False, [together] * len(each))):
             bounds = thresholds.at(role, density, per_tensor=per_tensor)
-            for bound, group in zip(bounds, groups, strict=True):
-                smallest = torch.tensor(0.0 if density >= 1 else expected(group, density), dtype=kind)
+            for bound, magnitudes in zip(bounds, groups, strict=True):
+                smallest = torch.tensor(0.0 if density >= 1 else smallest_kept(magnitudes, density), dtype=kind)
                 below = (smallest.view(torch.int32 if kind.itemsize == 4 else torch.int16) - 1).view(kind)
                 assert float(bound) == (float(below) if smallest > 0 else 0)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from hpo_bench.errors import MergeError, MethodError, UsageError
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.engine import fingerprint, mergekit
 from hpo_bench.merging.engine.fingerprint import hash_rows
 from hpo_bench.merging.engine.resident import Resident
@@ -15,6 +14,7 @@ from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.dare import Dare
+from hpo_bench.merging.methods.recipe import Mode
 from hpo_bench.merging.methods.ties import Ties
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair

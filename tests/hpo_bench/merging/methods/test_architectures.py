@@ -16,7 +16,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.fisher import Fisher
 from hpo_bench.merging.methods.metagpt import MetaGPT
-from hpo_bench.merging.methods.nan import NAN
+from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.regmean import RegMean
 from hpo_bench.merging.methods.tsv import TsvMerge
 from hpo_bench.merging.methods.vectors import TaskVectors, Weights

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from hpo_bench.merging.arithmetic import Mode
 from hpo_bench.merging.methods import masks
 from hpo_bench.merging.methods.dare import Dare
+from hpo_bench.merging.methods.recipe import Mode
 from hpo_bench.merging.methods.task_arithmetic import TaskArithmetic
 from hpo_bench.merging.methods.ties import Ties
 from hpo_bench.merging.methods.vectors import TaskVectors

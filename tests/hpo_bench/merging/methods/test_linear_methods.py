@@ -7,9 +7,9 @@ import torch
 
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.loaded import LoadedPair
-from hpo_bench.merging.methods import metagpt, nan, wudi
+from hpo_bench.merging.methods import wudi
 from hpo_bench.merging.methods.metagpt import MetaGPT
-from hpo_bench.merging.methods.nan import NAN
+from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.tsv import TsvMerge, polar_factor
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.methods.wudi import Wudi
@@ -46,22 +46,21 @@ def flat(weights: dict[str, torch.Tensor]) -> np.ndarray:
 def test_metagpt_weighs_by_squared_norms_of_the_whole_vector(real: TaskVectors) -> None:
     vlm, expert = flat(dict(real.vlm)), flat(dict(real.expert))
     total = vlm @ vlm + expert @ expert
-    assert metagpt.coefficients(real) == pytest.approx((vlm @ vlm / total, expert @ expert / total), rel=1e-6)
+    assert MetaGPT().coefficients(real) == pytest.approx((vlm @ vlm / total, expert @ expert / total), rel=1e-6)
 
 
 def test_nan_weighs_by_inverse_norms(real: TaskVectors, loaded: LoadedPair) -> None:
     tuned, expert = (np.linalg.norm(flat(model)) for model in (loaded.tuned, loaded.expert))
     total = 1 / tuned + 1 / expert
-    assert nan.coefficients(real) == pytest.approx((1 / tuned / total, 1 / expert / total), rel=1e-6)
+    assert NAN().coefficients(real) == pytest.approx((1 / tuned / total, 1 / expert / total), rel=1e-6)
     vlm, expert = np.linalg.norm(flat(dict(real.vlm))), np.linalg.norm(flat(dict(real.expert)))
     total = 1 / vlm + 1 / expert
-    assert nan.coefficients(real, norm="task-vectors") == pytest.approx((1 / vlm / total, 1 / expert / total), rel=1e-6)
+    assert NAN("task-vectors").coefficients(real) == pytest.approx((1 / vlm / total, 1 / expert / total), rel=1e-6)
 
 
-@pytest.mark.parametrize(("method", "module"), [(MetaGPT(), metagpt), (NAN(), nan), (NAN("task-vectors"), nan)])
-def test_their_merges_are_task_arithmetic(real: TaskVectors, method: MetaGPT | NAN, module: object) -> None:
-    options = {"norm": method.norm} if isinstance(method, NAN) else {}
-    vl, exp = module.coefficients(real, **options)  # type: ignore[attr-defined]
+@pytest.mark.parametrize("method", [MetaGPT(), NAN(), NAN("task-vectors")])
+def test_their_merges_are_task_arithmetic(real: TaskVectors, method: MetaGPT | NAN) -> None:
+    vl, exp = method.coefficients(real)
     merged = method.merge(real)
     assert merged.keys() == real.base.keys()
     for name, tensor in merged.items():
@@ -72,9 +71,9 @@ def test_their_merges_are_task_arithmetic(real: TaskVectors, method: MetaGPT | N
 def test_zero_task_vectors_have_no_coefficients(vectors: TaskVectors) -> None:
     zero = {name: torch.zeros_like(tensor) for name, tensor in vectors.base.items()}
     with pytest.raises(MergeError, match="the base itself"):
-        metagpt.coefficients(TaskVectors(vectors.base, zero, zero))
+        MetaGPT().coefficients(TaskVectors(vectors.base, zero, zero))
     with pytest.raises(MergeError, match="expert's task-vectors is zero"):
-        nan.coefficients(TaskVectors(vectors.base, vectors.vlm, zero), norm="task-vectors")
+        NAN("task-vectors").coefficients(TaskVectors(vectors.base, vectors.vlm, zero))
 
 
 @pytest.mark.parametrize("shape", [(20, 9), (6, 9)], ids=["tall", "wide"])

@@ -51,9 +51,7 @@ MOMENTS: dict[str, tuple[str, Callable[..., Callable[..., Any]]]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("moment", "stream"), [*((moment, ("--stream",)) for moment in MOMENTS), ("two shards", ()), ("after its name", ())]
-)
+@pytest.mark.parametrize(("moment", "stream"), [*((moment, ("--stream",)) for moment in MOMENTS), ("two shards", ())])
 def test_killed_a_merge_is_whole_or_not_there(
     folder: Path, moment: str, stream: tuple[str, ...], tmp_path: Path
 ) -> None:
