@@ -1,12 +1,11 @@
 """How questions are put and answers scored, as options say: what evaluators that let a model answer have in common."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.asking.prompts import Prompts
-from hpo_bench.evaluation.judging.judge import JUDGE, read_judge
+from hpo_bench.evaluation.judging.judge import JUDGE, Judge, JudgeOptions
 from hpo_bench.evaluation.metrics import METRICS, ByRule, Scores
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.merging.loaded import LoadedPair
@@ -24,7 +23,7 @@ class AnswerOptions(ExampleOptions):
 
     Attributes:
         metric: One of exact_match, multiple_choice, contains, numeric, vqa and judge.
-        judge: Who judges, for that metric; see `JudgeOptions`.
+        judge: Who judges, for that metric.
         chat_template: Whether questions go through the processor's.
         system_prompt: What is said before the question there.
         enable_thinking: Whether it asks for thoughts.
@@ -34,7 +33,7 @@ class AnswerOptions(ExampleOptions):
     """
 
     metric: Text = TEACHER_FORCED
-    judge: Mapping[str, Any] = field(default_factory=dict)
+    judge: JudgeOptions | None = None
     chat_template: bool = True
     system_prompt: Text | None = None
     enable_thinking: bool | None = None
@@ -45,46 +44,29 @@ class AnswerOptions(ExampleOptions):
     def __post_init__(self) -> None:
         if self.metric not in (*METRICS, JUDGE):
             raise UsageError(f"metric is {self.metric!r}; {offer(self.metric, (*METRICS, JUDGE))}")
-        if self.judge and self.metric != JUDGE:
+        if self.judge is not None and self.metric != JUDGE:
             raise UsageError(f"judge is about the metric {JUDGE}; say `metric: {JUDGE}`, or leave it out")
+        if self.judge is None and self.metric == JUDGE:
+            raise UsageError(f"the metric {JUDGE} asks a model: say which, and what it may cost, under `judge`")
 
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """What the options of an evaluation say of questions and answers, made ready.
-
-    Attributes:
-        chat: How `Prompts` frames questions.
-        decoding: How generated answers end, as `Generation` takes it.
-        scores: Makes what scores responses, once a model is there to be asked.
-    """
-
-    chat: Mapping[str, Any]
-    decoding: Mapping[str, Any]
-    scores: Callable[[], Scores]
-
-    @classmethod
-    def of(cls, given: AnswerOptions, where: str) -> Self:
-        """Read the options; nobody is asked.
-
-        Args:
-            given: The options.
-            where: Where they stand, for messages.
-
-        Raises:
-            UsageError: If one about a judge makes no sense.
-        """
-        judge = read_judge(given.judge, where) if given.metric == JUDGE else None
-        return cls(
-            chat={name: value for name in _OF_CHAT if (value := getattr(given, name)) is not None},
-            decoding={
-                "max_new_tokens": given.max_new_tokens or MAX_NEW_TOKENS,
-                "stop": given.stop or (),
-                "strip_thinking": given.strip_thinking is not False,
-            },
-            scores=judge.ready if judge is not None else lambda: ByRule(METRICS[given.metric]),
-        )
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """How generated answers end, as `Generation` takes it."""
+        return {
+            "max_new_tokens": self.max_new_tokens or MAX_NEW_TOKENS,
+            "stop": self.stop or (),
+            "strip_thinking": self.strip_thinking is not False,
+        }
 
     def prompts(self, loaded: LoadedPair) -> Prompts:
         """What frames questions for a pair's VLM."""
-        return Prompts(loaded.processor, **self.chat)
+        said = {name: value for name in _OF_CHAT if (value := getattr(self, name)) is not None}
+        return Prompts(loaded.processor, **said)
+
+    def scores(self) -> Scores:
+        """What scores responses.
+
+        Raises:
+            EvaluationError: If it is a judge, and he does not answer as he should.
+        """
+        return ByRule(METRICS[self.metric]) if self.judge is None else Judge.of(self.judge).ready()

@@ -68,8 +68,12 @@ class Answers:
         return type(self)(chosen(self.ids), chosen(self.categories), self.scores[which], responses)
 
 
-class Scorer(Protocol):
-    """Scores a model on any subset of examples."""
+class Evaluator(Protocol):
+    """Knows its benchmark, and scores a model on any subset of its examples."""
+
+    def examples(self, split: Split) -> Sequence[Example]:
+        """The benchmark's examples on one side of the split."""
+        ...
 
     def evaluate(self, model: Any, examples: Sequence[Example]) -> Answers:
         """Score the model on each of the examples, to be maximised.
@@ -77,14 +81,6 @@ class Scorer(Protocol):
         Raises:
             EvaluationError: If there is no score to be had. A failure is never a score.
         """
-        ...
-
-
-class Evaluator(Scorer, Protocol):
-    """A scorer that knows its benchmark."""
-
-    def examples(self, split: Split) -> Sequence[Example]:
-        """The benchmark's examples on one side of the split."""
         ...
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.metrics import ByRule, exact_match
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.find import find_pair
@@ -89,7 +89,7 @@ def before_after(
     found = find_pair(pair) if isinstance(pair, str) else pair
     loaded = LoadedPair.load(found)
     shown = _drawn(of_split(read_own(found).examples, "test"), each, np.random.default_rng(seed))
-    asks, resident = Generation(Prompts(loaded.processor), _exact, max_new_tokens=12), Resident(loaded)
+    asks, resident = Generation(Prompts(loaded.processor), ByRule(exact_match), max_new_tokens=12), Resident(loaded)
     answers = []
     for weights in (MergeSetting("ta", 1.0, 0.0), setting):
         resident.merge(weights)
@@ -103,11 +103,6 @@ def _drawn(examples: Sequence[Example], each: int, rng: np.random.Generator) -> 
         mine = [example for example in examples if example.category == category]
         chosen += [mine[i] for i in rng.choice(len(mine), min(each, len(mine)), replace=False)]
     return chosen
-
-
-def _exact(examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
-    right = [float(_same(text, example.answer)) for example, text in zip(examples, responses, strict=True)]
-    return np.array(right), 0.0
 
 
 def _same(text: str, answer: str) -> bool:

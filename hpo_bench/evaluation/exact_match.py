@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_layers import Below, LowerLayers
 from hpo_bench.evaluation.frozen_vision import Looked, Prompt
-from hpo_bench.evaluation.generation import respond
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.metrics import ByRule, exact_match
 from hpo_bench.evaluation.preflight import Dialogue
 
 # What torch.compile makes of a linear layer on a CPU. `torch.nn.functional.linear` reaches it for bfloat16 alone.
@@ -84,7 +85,7 @@ class ExactMatch:
     def __init__(self, prompts: Prompts, *, batch_size: int = 128) -> None:
         self.prompts = prompts
         self.batch_size = batch_size
-        self._looked = Looked(lambda model, some: prompts.ask_and_answer(model, some).inputs, chunks)
+        self._looked = Looked(lambda model, some: prompts.ask_and_answer(model, some).inputs)
         self._lower = LowerLayers(most=_KEPT_BYTES)
         self._batches: OrderedDict[tuple[int, tuple[str, ...]], list[_Batch]] = OrderedDict()
 
@@ -126,9 +127,11 @@ class ExactMatch:
                 (batch,) = self._batches_of(model, [example])
                 single[place] = _likeliest(model, batch).tolist()
         longest = max((len(self.prompts.answer(example)) for example in examples), default=0)
-        said, _ = respond(
-            self.prompts, model, examples, batch_size=self.batch_size, max_new_tokens=longest + _FURTHER_TOKENS
-        )
+        freely = Generation(
+            self.prompts, ByRule(exact_match), batch_size=self.batch_size, max_new_tokens=longest + _FURTHER_TOKENS,
+            strip_thinking=False,
+        )  # fmt: skip
+        said, _ = freely.generated(model, examples)
         prompts = [self.prompts.text(example) for example in examples]
         return Dialogue(
             prompts, said, batched, single, self.prompts.manner, self._cut_otherwise(examples, said, batched)
@@ -183,7 +186,7 @@ class ExactMatch:
             yield self._batch(_Whole(asked.inputs), examples, members, asked.lengths)
 
     def _batch(
-        self, text: "_Text", examples: Sequence[Example], members: Sequence[int], lengths: Sequence[int]
+        self, text: "_Seen | _Whole", examples: Sequence[Example], members: Sequence[int], lengths: Sequence[int]
     ) -> "_Batch":
         answers = [(*self.prompts.answer(examples[i]), _END) for i in members]
         rows = [row for row, answer in enumerate(answers) for _ in answer]
@@ -218,17 +221,6 @@ def _likeliest(model: Any, batch: "_Batch") -> torch.Tensor:
     return model.get_output_embeddings()(states).argmax(-1)
 
 
-class _Text(Protocol):
-    """Questions and answers, ready for a model."""
-
-    @property
-    def device(self) -> torch.device: ...
-
-    def states(self, model: Any) -> torch.Tensor:
-        """Last hidden states, of shape (batch, length, width)."""
-        ...
-
-
 @dataclass(slots=True, eq=False)
 class _Seen:
     """Texts of equal length, their pictures looked at, and read up to where merges begin."""
@@ -242,6 +234,7 @@ class _Seen:
         return self.prompts.tokens.device
 
     def states(self, model: Any) -> torch.Tensor:
+        """Last hidden states, of shape (batch, length, width)."""
         states, self.below = self.lower.read(model, partial(frozen_vision.read, model, self.prompts), self.below)
         return states
 
@@ -257,6 +250,7 @@ class _Whole:
         return self.inputs["input_ids"].device
 
     def states(self, model: Any) -> torch.Tensor:
+        """Likewise."""
         return model.model(**self.inputs, use_cache=False).last_hidden_state
 
 
@@ -264,7 +258,7 @@ class _Whole:
 class _Batch:
     """A text, whom it belongs to, and which hidden states must predict which tokens."""
 
-    text: _Text
+    text: _Seen | _Whole
     members: NDArray[np.int64]
     rows: torch.Tensor
     positions: torch.Tensor

@@ -1,12 +1,13 @@
 """Looking at pictures once: merging changes language weights alone, so what a VLM's vision side makes of them stays."""
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
+from hpo_bench.evaluation.asking.batches import chunks
 from hpo_bench.evaluation.examples import Example
 
 _PLAIN = {
@@ -37,11 +38,6 @@ class Prompt:
     pictured: torch.Tensor
     images: torch.Tensor
     positions: torch.Tensor | None
-
-    @property
-    def nbytes(self) -> int:
-        """Memory that the image embeddings take."""
-        return self.images.nbytes
 
 
 def look(model: Any, inputs: Mapping[str, torch.Tensor]) -> list[Prompt] | None:
@@ -102,24 +98,25 @@ class Looked:
 
     Args:
         ask: Makes inputs of examples.
-        batches: Cuts so many examples into batches that can be asked together: their places.
 
     Attributes:
         keeps: Whether it keeps what it saw; not of models whose decoder is handed more than embeddings and positions,
             nor beyond a gigabyte.
     """
 
-    def __init__(self, ask: Ask, batches: Callable[[Sequence[Example], int], Iterator[list[int]]]) -> None:
-        self._ask, self._batches = ask, batches
-        self._eyes: Eyes | None = None
+    def __init__(self, ask: Ask) -> None:
+        self._ask = ask
+        self._model: Callable[[], Any] = lambda: None
+        self._vision: object = None
         self._seen: dict[str, Prompt] = {}
         self.keeps = True
 
     def is_of(self, model: Any) -> bool:
-        """Whether what is kept is this model's; if not, it is let go."""
-        if self._eyes is not None and self._eyes.are_those_of(model):
+        """Whether what is kept is this model's, whose vision side nobody wrote into since; if not, it is let go."""
+        vision = _vision_state(model)
+        if self._model() is model and self._vision == vision:
             return True
-        self._eyes, self.keeps = Eyes(model), True
+        self._model, self._vision, self.keeps = weakref.ref(model), vision, True
         self._seen.clear()
         return False
 
@@ -127,12 +124,12 @@ class Looked:
         """Examples as the language model reads them; None where that cannot be kept, or is too much."""
         self.is_of(model)
         missing = [example for example in examples if example.id not in self._seen]
-        for members in self._batches(missing, batch_size) if self.keeps else ():
+        for members in chunks(missing, batch_size) if self.keeps else ():
             chunk = [missing[i] for i in members]
             found = look(model, self._ask(model, chunk))
             if found is not None:
                 self._seen |= {example.id: prompt for example, prompt in zip(chunk, found, strict=True)}
-            if found is None or sum(prompt.nbytes for prompt in self._seen.values()) > KEPT_BYTES:
+            if found is None or sum(prompt.images.nbytes for prompt in self._seen.values()) > KEPT_BYTES:
                 self.keeps = False
                 self._seen.clear()
                 break
@@ -166,22 +163,6 @@ def read(model: Any, prompts: Prompt, embedded: torch.Tensor | None = None) -> t
         embedded = words
     decoder = model.get_decoder()
     return decoder(inputs_embeds=embedded, position_ids=prompts.positions, use_cache=False).last_hidden_state
-
-
-class Eyes:
-    """Tells whether a model still sees with the same eyes as when its pictures were looked at.
-
-    Args:
-        model: The VLM, held weakly.
-    """
-
-    def __init__(self, model: Any) -> None:
-        self._model = weakref.ref(model)
-        self._state = _vision_state(model)
-
-    def are_those_of(self, model: Any) -> bool:
-        """Whether it is the same model and nobody wrote into its vision side."""
-        return self._model() is model and self._state == _vision_state(model)
 
 
 def _vision_state(model: Any) -> tuple[tuple[int, int], ...]:

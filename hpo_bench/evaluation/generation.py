@@ -46,6 +46,7 @@ class Generation:
         max_new_tokens: Where an answer is cut, thoughts and all.
         stop: Texts that end an answer, and do not belong to it; in thoughts they end nothing.
         strip_thinking: Whether thoughts between tags such as `<think>` are left out of what is scored.
+        asked: Makes of an example what is asked, a batch at a time, as pictures may take much memory.
 
     Attributes:
         prompts: The same.
@@ -61,11 +62,12 @@ class Generation:
         max_new_tokens: int = 64,
         stop: Sequence[str] = (),
         strip_thinking: bool = True,
+        asked: Callable[[Any], Example] = lambda example: example,
     ) -> None:
         self.prompts, self.batch_size = prompts, batch_size
         self._scores, self._max_new_tokens = scores, max_new_tokens
-        self._stop, self._strip = tuple(stop), strip_thinking
-        self._looked = Looked(self._inputs, chunks)
+        self._stop, self._strip, self._asked = tuple(stop), strip_thinking, asked
+        self._looked = Looked(self._inputs)
         self._decodes: bool | None = None
         self._texts: dict[str, str] = {}
 
@@ -101,7 +103,7 @@ class Generation:
     def respond(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
         """What the model says to each example, and which answers were cut for repeating themselves, of shape (n,)."""
         seen = self._seen(model, examples) if hasattr(model, "get_decoder") else None
-        return self._generated(model, examples) if seen is None else self._decoded(model, examples, seen)
+        return self.generated(model, examples) if seen is None else self._decoded(model, examples, seen)
 
     def _seen(self, model: Any, examples: Sequence[Example]) -> list[Prompt] | None:
         """What the model sees of examples; None where transformers must answer."""
@@ -117,18 +119,35 @@ class Generation:
             self._decodes = self._decodes_alike(model, examples, seen)
         return seen if self._decodes else None
 
-    def _generated(self, model: Any, examples: Sequence[Example]) -> tuple[list[str], NDArray[np.bool_]]:
-        """By transformers' own way."""
-        return respond(
-            self.prompts,
-            model,
-            examples,
-            batch_size=self.batch_size,
-            max_new_tokens=self._max_new_tokens,
-            asked=self._asked,
-            spoken=self._spoken,
-            stop=self._stop,
-        )
+    def generated(
+        self, model: Any, examples: Sequence[Example], *, batch_size: int | None = None
+    ) -> tuple[list[str], NDArray[np.bool_]]:
+        """The same as `respond` by transformers' own way, and in batches of another size if one is given."""
+        size = batch_size or self.batch_size
+        responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
+        ends = self.prompts.ends(model)
+        for members in chunks(examples, size):
+            questions = [self._asked(examples[i]) for i in members]
+            for some in chunks(questions, size):
+                inputs = self.prompts.ask(model, [questions[i] for i in some]).inputs
+                length = inputs["input_ids"].shape[1]
+                texts = [self.prompts.text(questions[i]) for i in some]
+                loops, endings = self._endings(length, texts, ends)
+                with torch.inference_mode():
+                    tokens = model.generate(
+                        **inputs,
+                        max_new_tokens=self._max_new_tokens,
+                        do_sample=False,
+                        num_beams=1,
+                        repetition_penalty=1.0,
+                        no_repeat_ngram_size=0,
+                        eos_token_id=list(ends),
+                        pad_token_id=self.prompts.padding,
+                        stopping_criteria=endings,
+                    )
+                for place, text, row, astray in zip(some, texts, tokens[:, length:], loops.found.tolist(), strict=True):
+                    responses[members[place]], endless[members[place]] = self._said(row, text), astray
+        return responses, endless
 
     def _decoded(
         self, model: Any, examples: Sequence[Example], seen: Sequence[Prompt]
@@ -142,19 +161,26 @@ class Generation:
             places = list(alike)
             for start in range(0, len(places), self.batch_size):
                 some = places[start : start + self.batch_size]
-                loops = Loops(0, [*ends, self.prompts.padding])
                 texts = [self._text(examples[i]) for i in some]
-                stops = [Stops(0, self._stop, texts, self.prompts.decode, self._spoken)] if self._stop else []
-                over = [lambda said, one=one: one(said, None) for one in (loops, *stops)]
+                loops, endings = self._endings(0, texts, ends)
                 with torch.inference_mode():
                     said = decode(
                         model, [seen[i] for i in some], most=self._max_new_tokens, ends=ends,
-                        padding=self.prompts.padding, over=over,
+                        padding=self.prompts.padding, over=endings,
                     )  # fmt: skip
                 for place, text, row, astray in zip(some, texts, said, loops.found.tolist(), strict=True):
-                    responses[place] = cut(self._spoken(self.prompts.decode(row), text), self._stop)
-                    endless[place] = astray
+                    responses[place], endless[place] = self._said(row, text), astray
         return responses, endless
+
+    def _endings(self, length: int, prompts: Sequence[str], ends: Sequence[int]) -> tuple[Loops, list[Loops | Stops]]:
+        """What ends answers behind so many tokens besides the tokens that do: first what finds those gone astray."""
+        loops = Loops(length, [*ends, self.prompts.padding])
+        stops = [Stops(length, self._stop, prompts, self.prompts.decode, self._spoken)] if self._stop else []
+        return loops, [loops, *stops]
+
+    def _said(self, tokens: torch.Tensor, prompt: str) -> str:
+        """What an answer's tokens say, as far as it counts."""
+        return cut(self._spoken(self.prompts.decode(tokens), prompt), self._stop)
 
     def _decodes_alike(self, model: Any, examples: Sequence[Example], seen: Sequence[Prompt]) -> bool:
         """Whether our own way answers a batch as transformers' does; in half precision rounding may change a few."""
@@ -164,7 +190,7 @@ class Generation:
             ours, _ = self._decoded(model, some, [seen[i] for i in places])
         except (AttributeError, NotImplementedError, TypeError, ValueError):
             return False  # a decoder or a cache of another kind
-        theirs, _ = self._generated(model, some)
+        theirs, _ = self.generated(model, some)
         same = sum(one == other for one, other in zip(ours, theirs, strict=True))
         exact = getattr(model, "dtype", torch.float32) in (torch.float32, torch.float64)
         return same == len(some) if exact else same >= len(some) / 2
@@ -181,61 +207,3 @@ class Generation:
         if example.id not in self._texts:
             self._texts[example.id] = self.prompts.text(self._asked(example))
         return self._texts[example.id]
-
-    def _asked(self, example: Example) -> Example:
-        """The example as it is asked."""
-        return example
-
-
-def respond(
-    prompts: Prompts,
-    model: Any,
-    examples: Sequence[Example],
-    *,
-    batch_size: int,
-    max_new_tokens: int,
-    asked: Callable[[Example], Example] = lambda example: example,
-    spoken: Callable[[str, str], str] = lambda said, prompt: said,
-    stop: Sequence[str] = (),
-) -> tuple[list[str], NDArray[np.bool_]]:
-    """Let a model answer, in batches.
-
-    Args:
-        prompts: Frames the questions.
-        model: A Hugging Face VLM.
-        examples: The questions.
-        batch_size: How many are answered at once.
-        max_new_tokens: Where an answer is cut.
-        asked: Makes of an example what is asked, a batch at a time.
-        spoken: What of a model's words, told with the prompt, are no thoughts.
-        stop: Texts that end an answer, and do not belong to it.
-
-    Returns:
-        What the model says to each example, and which answers were cut for repeating themselves, of shape (n,).
-    """
-    responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
-    ends = prompts.ends(model)
-    for members in chunks(examples, batch_size):
-        questions = [asked(examples[i]) for i in members]
-        for some in chunks(questions, batch_size):
-            inputs = prompts.ask(model, [questions[i] for i in some]).inputs
-            length = inputs["input_ids"].shape[1]
-            loops = Loops(length, [*ends, prompts.padding])
-            texts = [prompts.text(questions[i]) for i in some]
-            stops = [Stops(length, stop, texts, prompts.decode, spoken)] if stop else []
-            with torch.inference_mode():
-                tokens = model.generate(
-                    **inputs,
-                    max_new_tokens=max_new_tokens,
-                    do_sample=False,
-                    num_beams=1,
-                    repetition_penalty=1.0,
-                    no_repeat_ngram_size=0,
-                    eos_token_id=list(ends),
-                    pad_token_id=prompts.padding,
-                    stopping_criteria=[loops, *stops],
-                )
-            for place, text, row, astray in zip(some, texts, tokens[:, length:], loops.found.tolist(), strict=True):
-                responses[members[place]] = cut(spoken(prompts.decode(row), text), stop)
-                endless[members[place]] = astray
-    return responses, endless

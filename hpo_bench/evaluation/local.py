@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.answering import TEACHER_FORCED, Answering, AnswerOptions
-from hpo_bench.evaluation.asking.prompts import Prompts
-from hpo_bench.evaluation.base import Answers, Batched, Scorer
+from hpo_bench.evaluation.answering import TEACHER_FORCED, AnswerOptions
+from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
@@ -19,25 +18,6 @@ from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from landscapes.written import Count, Text
-
-
-class OutspokenScorer(Scorer, Protocol):
-    """A scorer that tells what it asks.
-
-    Attributes:
-        prompts: Frames its questions.
-    """
-
-    prompts: Prompts
-
-    def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
-        """What is asked and said about some examples."""
-        ...
-
-
-class BatchedScorer(OutspokenScorer, Batched, Protocol):
-    """One that takes so many examples at once."""
-
 
 _OF_GENERATED = ("max_new_tokens", "stop", "strip_thinking")
 
@@ -81,7 +61,7 @@ class FileEvaluator:
 
     follows_weights = True
 
-    def __init__(self, benchmark: ExampleSet, scorer: OutspokenScorer) -> None:
+    def __init__(self, benchmark: ExampleSet, scorer: ExactMatch | Generation) -> None:
         self._benchmark, self._scorer = benchmark, scorer
 
     def examples(self, split: Split) -> Sequence[Example]:
@@ -118,18 +98,14 @@ class LocalEvaluator(FileEvaluator):
         scorer: What lets it answer in batches, and scores.
     """
 
-    def __init__(self, benchmark: ExampleSet, scorer: BatchedScorer) -> None:
-        super().__init__(benchmark, scorer)
-        self._batched = scorer
-
     @property
     def batch_size(self) -> int:
         """How many examples share a forward pass; may be lowered when memory runs out."""
-        return self._batched.batch_size
+        return self._scorer.batch_size
 
     @batch_size.setter
     def batch_size(self, size: int) -> None:
-        self._batched.batch_size = size
+        self._scorer.batch_size = size
 
 
 @EvaluatorKind
@@ -140,19 +116,17 @@ def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], 
         UsageError: If an option is unknown or makes no sense; once opened, if the examples cannot be read.
         EvaluationError: Once opened, if the judge does not answer.
     """
-    where = source(pair)
     given = read_section(pair, options, LocalOptions)
-    answering = Answering.of(given, where)
     batch_size = given.batch_size or (16 if given.generates else 128)
 
     def opened(loaded: LoadedPair) -> LocalEvaluator:
         benchmark = read_own(pair)
         if given.attention is not None:
-            _attend(loaded.vlm, given.attention, where)
-        prompts = answering.prompts(loaded)
+            _attend(loaded.vlm, given.attention, source(pair))
+        prompts = given.prompts(loaded)
         if not given.generates:
             return LocalEvaluator(benchmark, ExactMatch(prompts, batch_size=batch_size))
-        scorer = Generation(prompts, answering.scores(), batch_size=batch_size, **answering.decoding)
+        scorer = Generation(prompts, given.scores(), batch_size=batch_size, **given.decoding)
         return LocalEvaluator(benchmark, scorer)
 
     return opened

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hpo_bench.display.printing import without_passwords
 from hpo_bench.errors import UsageError
-from hpo_bench.merging.manifest import FILE
 from hpo_bench.merging.pair import Pair
 from landscapes.written import parse_record
 
@@ -44,7 +43,7 @@ class EvaluatorKind(Generic[Opened]):
 
 def source(pair: Pair) -> str:
     """Where a pair's section on its evaluation stands, for messages."""
-    return f"{pair.folder / FILE}, evaluation"
+    return f"{pair.described_in}, evaluation"
 
 
 def read_section(pair: Pair, options: Mapping[str, Any], kind: type[Options]) -> Options:

@@ -129,10 +129,10 @@ def read_own(pair: Pair) -> ExampleSet:
     Raises:
         UsageError: As `read_benchmark`.
     """
-    found = read_table(pair.examples, Columns.of(section(pair), source(pair)))
+    found = read_table(pair.examples, Columns.of(pair.evaluation, source(pair)))
     if _kind(pair) in (DEFAULT, VLLM):
         answers = ((one.id, answer) for one in found.examples for answer in one.answers)
-        check_answers(str(section(pair).get("metric")), answers, str(pair.examples))
+        check_answers(str(pair.evaluation.get("metric")), answers, str(pair.examples))
     return found
 
 
@@ -153,7 +153,7 @@ def with_columns(pair: Pair, columns: Columns) -> Pair:
             f"{pair.name}: its evaluation is {LMMS}, whose tasks have questions of their own; leave out "
             f"{columns.typed[0]}"
         )
-    return replace(pair, evaluation={**section(pair), **columns.section}, typed=columns.typed)
+    return replace(pair, evaluation={**pair.evaluation, **columns.section}, typed=columns.typed)
 
 
 def as_begun(pair: Pair, evaluation: Mapping[str, Any]) -> Pair:
@@ -163,22 +163,17 @@ def as_begun(pair: Pair, evaluation: Mapping[str, Any]) -> Pair:
         pair: As its file says now.
         evaluation: Its evaluation section of then.
     """
-    now = {key: value for key, value in section(pair).items() if key not in OPTIONS}
+    now = {key: value for key, value in pair.evaluation.items() if key not in OPTIONS}
     return replace(pair, evaluation=now | {key: evaluation[key] for key in OPTIONS if key in evaluation})
 
 
-def section(pair: Pair) -> Mapping[str, Any]:
-    """The `evaluation:` section of a pair.yaml; empty where there is none."""
-    return pair.evaluation
-
-
 def _options(pair: Pair) -> dict[str, Any]:
-    return {key: value for key, value in section(pair).items() if key != "kind"}
+    return {key: value for key, value in pair.evaluation.items() if key != "kind"}
 
 
 def _kind(pair: Pair) -> str:
-    kind = section(pair).get("kind", DEFAULT)
+    kind = pair.evaluation.get("kind", DEFAULT)
     if not isinstance(kind, str) or not (":" in kind or kind in EVALUATORS.names()):
         known = offer(kind, EVALUATORS.names()) + ", or give module:function, one of your own"
-        raise UsageError(f"{pair.folder / 'pair.yaml'}: no evaluation is of kind {kind!r}; {known}")
+        raise UsageError(f"{pair.described_in}: no evaluation is of kind {kind!r}; {known}")
     return kind

@@ -9,8 +9,6 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import LEAST, SPLIT_RULE, SPLITS
 from hpo_bench.evaluation.options import without_secrets
-from hpo_bench.evaluation.registry import section
-from hpo_bench.merging import manifest
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
@@ -31,7 +29,7 @@ def check_name(pair: Pair) -> None:
     """
     if not card.is_slug(pair.name):
         raise UsageError(
-            f"{_source(pair)}: name is {pair.name!r}, but a landscape is a folder of that name: letters, digits, "
+            f"{pair.described_in}: name is {pair.name!r}, but a landscape is a folder of that name: letters, digits, "
             "hyphens, dots and underscores, the first no dot"
         )
 
@@ -85,24 +83,20 @@ def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY,
         "notes": pair.notes,
     }
     try:
-        return card.Card.of(keys, _source(pair))
+        return card.Card.of(keys, pair.described_in)
     except InvalidCardError as error:
         raise UsageError(f"{error} (for the card of its landscape)") from error
 
 
 def _asked(pair: Pair) -> str:
     """What is asked, for a pair that does not call it anything."""
-    tasks = section(pair).get("tasks")
+    tasks = pair.evaluation.get("tasks")
     if tasks is not None:
         return ", ".join(map(str, tasks)) if isinstance(tasks, list) else str(tasks)
-    return pair.examples.name if pair.examples_file or "examples" in section(pair) else pair.name
-
-
-def _source(pair: Pair) -> Path:
-    return pair.file or pair.folder / manifest.FILE
+    return pair.examples.name if pair.examples_file or "examples" in pair.evaluation else pair.name
 
 
 def _metric(pair: Pair) -> str:
     """What a score is the mean of, as the pair's evaluation section has it."""
-    asked = without_secrets(section(pair))
+    asked = without_secrets(pair.evaluation)
     return ", ".join(f"{key} {value}" for key, value in asked.items()) if asked else EXACT_MATCH

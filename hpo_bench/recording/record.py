@@ -18,7 +18,7 @@ from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, Usa
 from hpo_bench.evaluation.base import Answers, Evaluator, Following
 from hpo_bench.evaluation.examples import Example, Split, check_sides
 from hpo_bench.evaluation.options import without_secrets
-from hpo_bench.evaluation.registry import open_evaluator, read_benchmark, section
+from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
 from hpo_bench.evaluation.staleness import Repetition
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.engine.resident import Resident
@@ -276,7 +276,7 @@ def _publish(
 
 def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:
     """What must be equal for two halves of a recording to belong together."""
-    asked = without_secrets(section(pair))
+    asked = without_secrets(pair.evaluation)
     return {
         "pair": pair.name,
         "method": plan.method,

@@ -20,9 +20,6 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import Statistics
 from hpo_bench.merging.methods.vectors import Weights
 
-Progress = Callable[[int, int], None]
-"""Called with examples done and examples in all."""
-
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSet:
@@ -46,7 +43,7 @@ class CalibrationSet:
 
 
 def statistics(
-    loaded: LoadedPair, what: Statistics, examples: CalibrationSet, progress: Progress | None = None
+    loaded: LoadedPair, what: Statistics, examples: CalibrationSet
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a data-aware method needs, of the VLM and of the expert.
 
@@ -54,26 +51,21 @@ def statistics(
         loaded: The pair; its live VLM computes, and is left as it was.
         what: "fisher" or "grams": see the functions of these names.
         examples: What each model is calibrated on.
-        progress: Told of every example of a model.
 
     Returns:
         In float32, by language model name.
     """
     compute = {"fisher": fisher, "grams": grams}[what]
-    vlm = compute(loaded, loaded.tuned, examples.vlm, progress)
-    return vlm, compute(loaded, loaded.expert, examples.expert, progress)
+    return compute(loaded, loaded.tuned, examples.vlm), compute(loaded, loaded.expert, examples.expert)
 
 
-def fisher(
-    loaded: LoadedPair, weights: Weights, examples: Sequence[Example], progress: Progress | None = None
-) -> dict[str, Tensor]:
+def fisher(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) -> dict[str, Tensor]:
     """Diagonal empirical Fisher information of a model: the mean over examples of squared gradients.
 
     Args:
         loaded: The pair; its live VLM computes, and is left as it was.
         weights: The model's language weights.
         examples: Questions with the answers whose log-likelihood is differentiated, each summed over its tokens.
-        progress: Told of every example.
 
     Returns:
         In float32, by language model name.
@@ -82,7 +74,7 @@ def fisher(
     parameters = {theirs: every[ours] for ours, theirs in loaded.names.items()}
     total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in parameters.items()}
     with _as(loaded, weights), _differentiable(list(parameters.values())):
-        for done, example in enumerate(examples, 1):
+        for example in examples:
             inputs, answer = encode(loaded, example)
             logits = loaded.vlm(**inputs).logits[0, -answer - 1 : -1].float()
             loss = functional.cross_entropy(logits, inputs["input_ids"][0, -answer:], reduction="sum")
@@ -90,21 +82,16 @@ def fisher(
             for name, gradient in zip(parameters, gradients, strict=True):
                 if gradient is not None:
                     total[name] += gradient.float().square() / len(examples)
-            if progress:
-                progress(done, len(examples))
     return total
 
 
-def grams(
-    loaded: LoadedPair, weights: Weights, examples: Sequence[Example], progress: Progress | None = None
-) -> dict[str, Tensor]:
+def grams(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) -> dict[str, Tensor]:
     """Gram matrices of the inputs of a model's linear layers: means over all tokens of the examples.
 
     Args:
         loaded: The pair; its live VLM computes, and is left as it was.
         weights: The model's language weights.
         examples: Questions, read with their answers.
-        progress: Told of every example.
 
     Returns:
         Of shape (inputs, inputs) and in float32, by the name of the layer's weight.
@@ -129,10 +116,8 @@ def grams(
     ]
     try:
         with _as(loaded, weights), torch.no_grad():
-            for done, example in enumerate(examples, 1):
+            for example in examples:
                 loaded.vlm(**encode(loaded, example)[0])
-                if progress:
-                    progress(done, len(examples))
     finally:
         for handle in handles:
             handle.remove()

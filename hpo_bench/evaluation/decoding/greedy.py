@@ -14,8 +14,9 @@ from hpo_bench.evaluation.frozen_vision import Prompt
 SHRINK = 0.75
 """A batch is cut down to the rows that go on when they are at most so many of it: copying costs as well."""
 
-Over = Callable[[torch.Tensor], torch.Tensor]
-"""Of what was said, of shape (batch, length), which rows are over, of shape (batch,)."""
+Over = Callable[[torch.Tensor, Any], torch.Tensor]
+"""A stopping criterion as `generate` takes it: of what was said, of shape (batch, length), and of scores, which nobody
+looks at, which rows are over, of shape (batch,)."""
 
 
 def decode(
@@ -49,7 +50,7 @@ def decode(
         so_far = said[:, : step + 1]
         finished = torch.isin(so_far, stops).any(1)
         for one in over:
-            finished = finished | one(so_far)
+            finished = finished | one(so_far, None)
         left = torch.flatten(torch.nonzero(~finished[going]))
         if not len(left) or step + 1 == most:
             return so_far

@@ -1,4 +1,4 @@
-"""What judges said before, by content, and what they were paid; shared by all workers of a machine."""
+"""What judges said before, by content, what they were paid and may cost; shared by all workers of a machine."""
 
 import hashlib
 import os
@@ -7,25 +7,17 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from annotated_types import Ge
 
 from hpo_bench.errors import EvaluationError
+from landscapes.written import Count, Number, Text
 
 CACHE = "~/.cache/hpo-bench/judge"
 PATIENCE = 60.0
 """Seconds to wait for other workers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a judge said of an answer.
-
-    Attributes:
-        mark: The number.
-        dollars: What that cost.
-    """
-
-    mark: float
-    dollars: float
+Dollars = Annotated[Number, Ge(0.0)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +52,13 @@ class JudgeCache:
             database.execute("CREATE TABLE IF NOT EXISTS verdicts (key TEXT PRIMARY KEY, mark REAL)")
             database.execute("CREATE TABLE IF NOT EXISTS payments (dollars REAL)")
 
-    def get(self, model: str, url: str, prompt: str) -> Verdict | None:
-        """What was said before, which costs nothing now; None if it was not asked."""
+    def get(self, model: str, url: str, prompt: str) -> float | None:
+        """The mark that was given before; None if it was not asked for."""
         with self._open() as database:
             row = database.execute(
                 "SELECT mark FROM verdicts WHERE key = ? AND mark IS NOT NULL", (_key(model, url, prompt),)
             ).fetchone()
-        return None if row is None else Verdict(row[0], 0.0)
+        return None if row is None else row[0]
 
     def reserve(self, dollars: float, *, limit: float) -> int | None:
         """Set money aside before a question is asked.
@@ -111,6 +103,30 @@ class JudgeCache:
                 "folder as `cache`",
                 kind="judge",
             ) from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeTerms:
+    """What judges may cost, as the section `judge:` of an evaluation says.
+
+    Attributes:
+        price_in: Dollars for a million tokens of prompts.
+        price_out: Dollars for a million tokens of replies.
+        max_dollars: Of all that is kept in the cache's account; nothing is asked beyond it.
+        parallel: How many questions, or documents, are judged at once.
+        cache: Folder of what was judged before, and of the account.
+    """
+
+    price_in: Dollars
+    price_out: Dollars
+    max_dollars: Dollars
+    parallel: Count = 4
+    cache: Text = CACHE
+
+    @property
+    def kept(self) -> JudgeCache:
+        """What is in that folder."""
+        return JudgeCache.of(self.cache)
 
 
 def _sum(database: sqlite3.Connection) -> float:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Annotated, Any, Self
@@ -11,12 +11,11 @@ import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
-from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.judging.cache import JudgeCache, Verdict
+from hpo_bench.evaluation.judging.cache import JudgeCache, JudgeTerms
 from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
-from hpo_bench.evaluation.judging.terms import JudgeTerms
-from landscapes.written import Count, Number, Text, parse_record
+from landscapes.written import Count, Number, Text
 
 JUDGE = "judge"
 PROMPT = (
@@ -88,6 +87,11 @@ class Judge:
     chat: Chat
     cache: JudgeCache
 
+    @classmethod
+    def of(cls, options: JudgeOptions) -> Self:
+        """A judge by his options, who is asked nothing before he is `ready`."""
+        return cls(options, Chat(url=options.url.rstrip("/"), key=options.key, seconds=options.seconds), options.kept)
+
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
         """Scores, and what was paid for those that were not known.
 
@@ -98,20 +102,19 @@ class Judge:
         known = {prompt: self._known(prompt) for prompt in dict.fromkeys(prompts)}
         paid = 0.0
         with ThreadPoolExecutor(self.options.parallel) as pool:
-            asked = {prompt: pool.submit(self._ask, prompt) for prompt, verdict in known.items() if verdict is None}
+            asked = {prompt: pool.submit(self._ask, prompt) for prompt, mark in known.items() if mark is None}
             failure: EvaluationError | None = None
             for prompt, future in asked.items():
                 try:
-                    verdict = future.result()
-                    known[prompt] = verdict
-                    paid += verdict.dollars
+                    known[prompt], dollars = future.result()
+                    paid += dollars
                 except EvaluationError as error:
                     paid += error.dollars
                     failure = failure or error
         if failure is not None:
             failure.dollars = paid
             raise failure
-        marks = [verdict.mark / self.options.scale for prompt in prompts if (verdict := known[prompt]) is not None]
+        marks = [mark / self.options.scale for prompt in prompts if (mark := known[prompt]) is not None]
         return np.array(marks), paid
 
     def ready(self) -> Self:
@@ -134,7 +137,8 @@ class Judge:
         texts = {"question": question, "answer": answer, "response": response}
         return _PLACE.sub(lambda place: texts[place[1]], self.options.prompt)
 
-    def _ask(self, prompt: str) -> Verdict:
+    def _ask(self, prompt: str) -> tuple[float, float]:
+        """The mark, and what it cost in dollars."""
         # No text has more tokens than bytes, but for the few that frame a message.
         asked, answered = len(prompt.encode()) + FRAME, self.options.max_tokens
         most = (asked * self.options.price_in + answered * self.options.price_out) / 1e6
@@ -164,7 +168,7 @@ class Judge:
         finally:
             self.cache.settle(reservation, dollars)
         self.cache.put(self.options.model, self.chat.url, prompt, mark)
-        return Verdict(mark, dollars)
+        return mark, dollars
 
     def _read(self, answer: Any) -> tuple[str, float]:
         try:
@@ -185,27 +189,12 @@ class Judge:
             raise EvaluationError(f"the judge said {text!r}, no number from 0 to {self.options.scale:g}", kind="judge")
         return mark
 
-    def _known(self, prompt: str) -> Verdict | None:
-        """What was said before, unless on another scale."""
-        verdict = self.cache.get(self.options.model, self.chat.url, prompt)
-        return verdict if verdict is not None and 0 <= verdict.mark <= self.options.scale else None
+    def _known(self, prompt: str) -> float | None:
+        """The mark that was given before, unless on another scale."""
+        mark = self.cache.get(self.options.model, self.chat.url, prompt)
+        return mark if mark is not None and 0 <= mark <= self.options.scale else None
 
 
 def _all(example: Example) -> str:
     """Every right answer, for a judge to read."""
     return " / ".join(dict.fromkeys(example.answers))
-
-
-def read_judge(options: Mapping[str, Any], where: str) -> Judge:
-    """A judge from the `judge:` section of an evaluation, who is asked nothing before he is `ready`.
-
-    Args:
-        options: Those of `JudgeOptions`.
-        where: Where the evaluation stands, for messages.
-
-    Raises:
-        UsageError: If an option is missing, unknown or makes no sense.
-    """
-    given = parse_record(options, JudgeOptions, where=f"{where}, judge", wrong=UsageError)
-    chat = Chat(url=given.url.rstrip("/"), key=given.key, seconds=given.seconds)
-    return Judge(given, chat, given.kept)

@@ -125,12 +125,13 @@ def documents_of(tasks: Mapping[str, Any], *, id_field: str | None, source: str)
     return tuple(documents)
 
 
-def asked(document: Document, task: Any) -> Document:
+def asked(document: Document, *, tasks: Mapping[str, Any]) -> Document:
     """The same document with its pictures, and `<image>` in the question where each goes.
 
     Raises:
         EvaluationError: If the task asks with something other than text and pictures in one turn.
     """
+    task = tasks[document.task]
     turns = task.doc_to_messages(task.eval_docs[document.number])
     if len(turns) != 1 or turns[0]["role"] != "user":
         raise EvaluationError(f"{document.id} of {document.task} is no single question: {len(turns)} turns")

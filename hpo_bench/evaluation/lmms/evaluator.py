@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.judging.terms import JudgeTerms
+from hpo_bench.evaluation.judging.cache import JudgeTerms
 from hpo_bench.evaluation.lmms.documents import Document, asked, documents_of, load_tasks
 from hpo_bench.evaluation.lmms.scores import MetricScale, TaskScores
 from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
@@ -62,24 +63,6 @@ class LmmsOptions:
     def __post_init__(self) -> None:
         if self.best <= self.worst:
             raise ValueError(f"best is {self.best:g}, not above worst, {self.worst:g}")
-
-
-class TaskGeneration(Generation):
-    """Lets a model answer documents, whose pictures are decoded a batch at a time.
-
-    Args:
-        tasks: As loaded, by name.
-        prompts: Frames what they ask.
-        scores: What scores responses.
-        options: As for `Generation`.
-    """
-
-    def __init__(self, tasks: Mapping[str, Any], prompts: Prompts, scores: TaskScores, **options: Any) -> None:
-        super().__init__(prompts, scores, **options)
-        self._tasks = tasks
-
-    def _asked(self, example: Example) -> Example:
-        return asked(example, self._tasks[example.task]) if isinstance(example, Document) else example
 
 
 class LmmsEval:
@@ -186,8 +169,9 @@ def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], 
         caps = {
             name: min(most, task.config.generation_kwargs.get("max_new_tokens") or most) for name, task in tasks.items()
         }
+        ask = partial(asked, tasks=tasks)
         generations = {
-            cap: TaskGeneration(tasks, prompts, scores, batch_size=given.batch_size, max_new_tokens=cap)
+            cap: Generation(prompts, scores, batch_size=given.batch_size, max_new_tokens=cap, asked=ask)
             for cap in set(caps.values())
         }
         return LmmsEval(documents, generations, caps)

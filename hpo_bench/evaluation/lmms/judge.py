@@ -12,9 +12,9 @@ from importlib import import_module
 from typing import Any
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
+from hpo_bench.evaluation.judging.cache import JudgeTerms
 from hpo_bench.evaluation.judging.chat import ATTEMPTS, RETRIED, dollars_of
 from hpo_bench.evaluation.judging.judge import FRAME
-from hpo_bench.evaluation.judging.terms import JudgeTerms
 
 PICTURE_TOKENS = 8192
 """More than any judge counts for a picture."""

@@ -147,7 +147,7 @@ class TaskScores:
         key = self._key(document, response)
         known = self._terms.kept.get(*key) if self._terms else None
         if known is not None:
-            return _Result(score=known.mark)
+            return _Result(score=known)
         with _coins(document):
             value, result = self._value(document, response, reading)
             number, record = _number(value), None

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.evaluation.reading.rows import FlawError, listed, text
 
-IMAGE = "<image>"
 _PLACES = ("image", "image_url", "path", "url")
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
 

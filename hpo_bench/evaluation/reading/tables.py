@@ -5,6 +5,7 @@ import glob
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,20 +80,15 @@ def open_table(path: Path) -> ExampleTable:
         return _opener(path)(path)
 
 
-class readable:  # noqa: N801, used as a function
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
     """Tells errors of reading a file as one line, which names it."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, pa.ArrowException):
-            raise UsageError(f"{self._path}: is damaged: {str(error).splitlines()[0]}; write it again") from error
-        if isinstance(error, OSError):
-            why = error.strerror or str(error).splitlines()[0]
-            raise UsageError(f"{self._path}: cannot be read: {why}") from error
+    try:
+        yield
+    except pa.ArrowException as error:
+        raise UsageError(f"{path}: is damaged: {str(error).splitlines()[0]}; write it again") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or str(error).splitlines()[0]}") from error
 
 
 def _before_magic(path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ Prompt = tuple[list[int], Sequence[bytes]]
 """Tokens, with one for each picture, and the pictures."""
 
 
-class VllmEngine:
+class VllmEngine(ABC):
     """vLLM in a process of its own.
 
     Args:
@@ -62,6 +63,10 @@ class VllmEngine:
         told = self.call(do="open", within=START_SECONDS, model=str(folder), options=self._options, **weights)
         self.backend = {"engine": f"vLLM {told['version']}", "device": told["device"], "dtype": told["dtype"]}
         self._shown.clear()
+
+    @abstractmethod
+    def follow(self, model: Any) -> None:
+        """Have a live model's weights, and prove it."""
 
     def ask(
         self, prompts: Sequence[Prompt], sampling: Mapping[str, Any], *, echo: bool = False

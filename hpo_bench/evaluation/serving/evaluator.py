@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import torch
 from annotated_types import Ge, Le
 
-from hpo_bench.evaluation.answering import Answering, AnswerOptions
+from hpo_bench.evaluation.answering import AnswerOptions
 from hpo_bench.evaluation.local import FileEvaluator
-from hpo_bench.evaluation.options import EvaluatorKind, read_section, source
+from hpo_bench.evaluation.options import EvaluatorKind, read_section
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.evaluation.serving.generation import ServedGeneration
@@ -82,7 +82,6 @@ def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], 
         EvaluationError: Once opened, if vLLM cannot load the VLM, or the judge does not answer.
     """
     given = read_section(pair, options, VllmOptions)
-    answering = Answering.of(given, source(pair))
     own: dict[str, Any] = {"tensor_parallel_size": given.tensor_parallel, "max_model_len": given.max_model_len or -1}
     if given.gpu_memory is not None:
         own["gpu_memory_utilization"] = given.gpu_memory
@@ -108,7 +107,7 @@ def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], 
             seconds=given.seconds,
             environment={**environment, **_threads(), **_devices(loaded, own)},
         )
-        scorer = ServedGeneration(model, answering.prompts(loaded), answering.scores(), **answering.decoding)
+        scorer = ServedGeneration(model, given.prompts(loaded), given.scores(), **given.decoding)
         model.open()
         return VllmEvaluator(benchmark, scorer, model)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,24 +11,10 @@ from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.decoding.endings import cut, loop_end
 from hpo_bench.evaluation.examples import Example
-from hpo_bench.evaluation.generation import Generation, respond
+from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import Scores
 from hpo_bench.evaluation.preflight import Dialogue
-from hpo_bench.evaluation.serving.engine import Prompt
-
-
-class AskedModel(Protocol):
-    """A model in a serving engine; see `ServedModel`."""
-
-    def follow(self, model: Any) -> None:
-        """Have a live model's weights, and prove it."""
-        ...
-
-    def ask(
-        self, prompts: Sequence[Prompt], sampling: Mapping[str, Any], *, echo: bool = False
-    ) -> list[Mapping[str, Any]]:
-        """Answer prompts."""
-        ...
+from hpo_bench.evaluation.serving.engine import Prompt, VllmEngine
 
 
 class ServedGeneration(Generation):
@@ -44,7 +30,7 @@ class ServedGeneration(Generation):
         model: The same.
     """
 
-    def __init__(self, model: AskedModel, prompts: Prompts, scores: Scores, **options: Any) -> None:
+    def __init__(self, model: VllmEngine, prompts: Prompts, scores: Scores, **options: Any) -> None:
         super().__init__(prompts, scores, **options)
         self.model = model
 
@@ -81,15 +67,7 @@ class ServedGeneration(Generation):
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What the engine says, in company and alone, and how far that is what transformers' `generate` says."""
         told = super().dialogue(model, examples)
-        theirs, _ = respond(
-            self.prompts,
-            model,
-            examples,
-            batch_size=1,
-            max_new_tokens=self._max_new_tokens,
-            spoken=self._spoken,
-            stop=self._stop,
-        )
+        theirs, _ = self.generated(model, examples, batch_size=1)
         others = [i for i, (one, other) in enumerate(zip(told.said, theirs, strict=True)) if one != other]
         shown = (
             f", such as that to {examples[others[0]].id!r}: {told.said[others[0]][:60]!r} instead of "

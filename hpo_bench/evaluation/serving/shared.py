@@ -3,6 +3,7 @@
 import math
 import mmap
 import os
+import weakref
 from collections.abc import Mapping
 
 import torch
@@ -35,6 +36,7 @@ class SharedWeights:
             self._places[name] = (dtype, shape, end)
             end += -(-math.prod(shape) * dtype.itemsize // _ALIGNED) * _ALIGNED
         self.descriptor = os.memfd_create("hpo-bench-weights")
+        weakref.finalize(self, os.close, self.descriptor)  # what maps it still has it
         os.ftruncate(self.descriptor, max(end, 1))
         self._map = mmap.mmap(self.descriptor, max(end, 1))
 
@@ -48,7 +50,3 @@ class SharedWeights:
         some = self._places if names is None else names
         places = ((name, self._places[name]) for name in some)
         return [(name, str(dtype).removeprefix("torch."), shape, at) for name, (dtype, shape, at) in places]
-
-    def close(self) -> None:
-        """Let go of it; what maps it still has it."""
-        os.close(self.descriptor)

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from hpo_bench.display.printing import say
 from hpo_bench.evaluation.asking.prompts import Prompts
-from hpo_bench.evaluation.generation import respond
-from hpo_bench.evaluation.metrics import exact_match
-from hpo_bench.evaluation.reading.benchmark import read_table
-from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.metrics import ByRule, exact_match
+from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.checkpoints.skeleton import auto_class
 
 
@@ -25,17 +24,18 @@ def main(model: str, ask: str) -> None:
 
     asked = json.loads(Path(ask).read_text(encoding="utf-8"))
     told = asked["parameters"]
-    examples = {one.id: one for one in read_table(Path(told["examples"]), Columns()).examples}
+    examples = {one.id: one for one in read_examples(Path(told["examples"]))}
     chosen = [examples[name] for name in asked["ids"]]
     kind = auto_class(AutoConfig.from_pretrained(model, local_files_only=True), sees=True)
     vlm = kind.from_pretrained(model, use_safetensors=True, local_files_only=True).eval()
-    responses, _ = respond(
+    answers = Generation(
         Prompts(AutoProcessor.from_pretrained(model, local_files_only=True)),
-        vlm,
-        chosen,
+        ByRule(exact_match),
         batch_size=told["batch_size"],
         max_new_tokens=told["max_new_tokens"],
+        strip_thinking=False,
     )
+    responses, _ = answers.generated(vlm, chosen)
     scores = {one.id: exact_match(said, *one.answers) for one, said in zip(chosen, responses, strict=True)}
     said = {one.id: text for one, text in zip(chosen, responses, strict=True)}
     say(json.dumps({"scores": scores, "responses": said}))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hpo_bench.evaluation.options import without_secrets
-from hpo_bench.evaluation.registry import open_evaluator, section
+from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
 from hpo_bench.merging.engine.resident import Resident
@@ -127,7 +127,7 @@ class _Bench:
 
     def __init__(self, pair: Pair, out: Path) -> None:
         self.pair = pair
-        asked = without_secrets(section(pair))
+        asked = without_secrets(pair.evaluation)
         header = {
             "pair": pair.name,
             "checkpoints": pair.file_hashes(),

@@ -9,7 +9,7 @@ from hpo_bench.display.words import first_line
 from hpo_bench.errors import HpoBenchError, UsageError
 from hpo_bench.evaluation.examples import of_split
 from hpo_bench.evaluation.preflight import handful
-from hpo_bench.evaluation.registry import DEFAULT, VLLM, open_evaluator, read_own, section
+from hpo_bench.evaluation.registry import DEFAULT, VLLM, open_evaluator, read_own
 from hpo_bench.evaluation.serving.process import find_python
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -40,7 +40,7 @@ class EvaluatorSeconds:
 
 def generates(pair: Pair) -> bool:
     """Whether a pair's own examples are answered by decoding, so that there is a choice."""
-    own = section(pair)
+    own = pair.evaluation
     kind, metric = own.get("kind", DEFAULT), own.get("metric", "exact_match")
     return kind == VLLM or (kind == DEFAULT and bool(own.get("generate", metric != "exact_match")))
 
@@ -58,11 +58,11 @@ def time_evaluators(
     Raises:
         HpoBenchError: If the evaluator that the pair asks for fails; another one that does is left out.
     """
-    own = section(pair).get("kind", DEFAULT)
+    own = pair.evaluation.get("kind", DEFAULT)
     found = []
     for kind in (own, *(kind for kind in _OF_ONE if kind != own)):
         try:
-            found.append(_timed(replace(pair, evaluation=_for(kind, section(pair))), loaded, kind))
+            found.append(_timed(replace(pair, evaluation=_for(kind, pair.evaluation)), loaded, kind))
         except HpoBenchError as error:
             if kind == own:
                 raise
@@ -83,7 +83,7 @@ def recommendation(pair: Pair, timed: list[EvaluatorSeconds], *, examples: int) 
         timed: What `time_evaluators` found; empty where nothing was timed.
         examples: How many an evaluation answers.
     """
-    own = section(pair).get("kind", DEFAULT)
+    own = pair.evaluation.get("kind", DEFAULT)
     if not generates(pair):
         return (
             "evaluator: local, which tells exact matches by one pass without decoding"
@@ -102,7 +102,7 @@ def recommendation(pair: Pair, timed: list[EvaluatorSeconds], *, examples: int) 
 
 def has_vllm(pair: Pair) -> bool:
     """Whether a Python with vLLM is known for a pair."""
-    named = section(pair).get("python")
+    named = pair.evaluation.get("python")
     try:
         find_python(named if isinstance(named, str) else None, pair.folder)
     except UsageError:

@@ -36,7 +36,7 @@ def test_answers_are_those_of_generate(name: str, tmp_path: Path, monkeypatch: p
         resident.merge(MergeSetting("ta", *weights))
         ours, endless = asks.respond(loaded.vlm, examples)
         before = len(looked)
-        theirs, astray = asks._generated(loaded.vlm, examples)
+        theirs, astray = asks.generated(loaded.vlm, examples)
         assert ours == theirs
         assert len(set(ours)) > 1
         assert np.array_equal(endless, astray)
@@ -53,7 +53,7 @@ def test_a_trained_model_says_the_same_in_either_way() -> None:
     some = read_own(find_pair("ja-llama")).examples[:80]
     asks = Generation(Prompts(loaded.processor), ByRule(METRICS["exact_match"]), max_new_tokens=12)
     ours, endless = asks.respond(loaded.vlm, some)
-    theirs, astray = asks._generated(loaded.vlm, some)
+    theirs, astray = asks.generated(loaded.vlm, some)
     assert (ours, endless.tolist()) == (theirs, astray.tolist())
     assert len(set(ours)) > 20
     assert asks._decodes
@@ -69,7 +69,7 @@ def test_a_decoder_that_is_answered_otherwise_is_left_to_generate(
     wrong = lambda model, prompts, most, **_: torch.full((len(prompts), most), 9)  # noqa: E731
     monkeypatch.setattr(generation, "decode", wrong)
     some = families.examples(10)
-    assert asks.respond(loaded.vlm, some)[0] == asks._generated(loaded.vlm, some)[0]
+    assert asks.respond(loaded.vlm, some)[0] == asks.generated(loaded.vlm, some)[0]
     assert asks._decodes is False
 
 
@@ -90,21 +90,15 @@ def test_endless_answers_end_where_they_are_cut_while_they_are_written() -> None
     assert 50 < found < 290
 
 
-class _Later(Generation):
-    """Fetches pictures when a question is asked, as documents of lmms-eval have them."""
-
-    def _asked(self, example: Example) -> Example:
-        return self.fetched[example.id]
-
-
 def test_pictures_may_come_when_a_question_is_asked(loaded: LoadedPair, questions: tuple[Example, ...]) -> None:
     examples = [replace(one, question=IMAGE + one.question.replace(IMAGE, "")) for one in questions[:4]]
-    later = _Later(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
-    later.fetched = {one.id: one for one in examples}
+    fetched = {one.id: one for one in examples}
+    prompts, scores = Prompts(loaded.processor), ByRule(METRICS["contains"])
+    later = Generation(prompts, scores, max_new_tokens=3, asked=lambda one: fetched[one.id])
     bare = [replace(one, images=()) for one in examples]
     usual = Generation(Prompts(loaded.processor), ByRule(METRICS["contains"]), max_new_tokens=3)
     assert later.respond(loaded.vlm, bare)[0] == usual.respond(loaded.vlm, examples)[0]
     assert later.dialogue(loaded.vlm, bare[:1]).prompts == usual.dialogue(loaded.vlm, examples[:1]).prompts
     told = later.respond(loaded.vlm, bare)[0]
-    later.fetched = {}
+    fetched.clear()
     assert later.respond(loaded.vlm, bare)[0] == told, "and are fetched once"

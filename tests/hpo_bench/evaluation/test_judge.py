@@ -14,8 +14,9 @@ from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging import chat
 from hpo_bench.evaluation.judging.cache import JudgeCache
-from hpo_bench.evaluation.judging.judge import Judge, read_judge
+from hpo_bench.evaluation.judging.judge import Judge, JudgeOptions
 from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Watch
+from landscapes.written import parse_record
 
 EXAMPLES = [Example(f"e{i}", "skill", "what {is} it?", (), "dog") for i in range(4)]
 
@@ -75,7 +76,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def judge(server: Server, tmp_path: Path, **changes: Any) -> Judge:
     options = {"url": server.url, "model": "m", "price_in": 10_000.0, "price_out": 0.0, "max_dollars": 100.0}
-    return read_judge({**options, "cache": str(tmp_path / "cache"), **changes}, "pair.yaml").ready()
+    told = {**options, "cache": str(tmp_path / "cache"), **changes}
+    return Judge.of(parse_record(told, JudgeOptions, where="pair.yaml, judge", wrong=UsageError)).ready()
 
 
 def test_answers_are_judged_and_paid_once(server: Server, tmp_path: Path) -> None:

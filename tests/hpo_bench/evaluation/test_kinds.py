@@ -109,10 +109,10 @@ TERMS = {"model": "m", "price_in": 1, "price_out": 1, "max_dollars": 1}
     [
         ({"batchsize": 3}, "did you mean 'batch_size'"),
         ({"generate": "yes"}, "generate must be true or false, not 'yes'"),
-        ({"metric": "judge", "judge": {"url": "https://x", "modell": "m"}}, "judge: .*'modell'; did you mean 'model'"),
+        ({"metric": "judge", "judge": {"url": "https://x", "modell": "m"}}, "'modell' in judge; did you mean 'model'"),
         (
             {"metric": "judge", "judge": {"url": "https://judge/v1", **TERMS, "scal": 5}},
-            r"judge: there is no key 'scal'; did you mean 'scale'",
+            "there is no key 'scal' in judge; did you mean 'scale'",
         ),
         ({"kind": "python", "function": "a:b", "colour": 1}, "there is no key 'colour'"),
         ({"kind": "command", "command": ["true"], "second": 4}, "did you mean 'seconds'"),
@@ -187,10 +187,14 @@ def test_lines_without_sense_are_refused(tmp_path: Path, line: str, message: str
         ({"kind": "command", "command": "sh", "seconds": float("inf")}, "seconds must be a finite number"),
         ({"kind": "command", "command": "sh", "seconds": 0}, "seconds must be at least 0.1, not 0"),
         ({"batch_size": 1 << 20_000}, "holds what no file can"),
-        ({"metric": "contains", "judge": {}, "stop": 3}, "stop must be a list, not 3"),
-        ({"judge": {"url": "https://x"}}, "judge is about the metric judge; say `metric: judge`"),
-        ({"metric": "judge", "judge": {"url": "ftp://x", **TERMS}}, "must begin with http"),
-        ({"metric": "judge", "judge": {"model": "m", "price_in": 1}}, "price_out, max_dollars, url are missing"),
+        ({"metric": "contains", "stop": 3}, "stop must be a list, not 3"),
+        ({"judge": {"url": "https://x", **TERMS}}, "judge is about the metric judge; say `metric: judge`"),
+        ({"metric": "judge", "judge": {"url": "ftp://x", **TERMS}}, "judge: url must begin with http"),
+        ({"metric": "judge"}, "the metric judge asks a model: say which, and what it may cost, under `judge`"),
+        (
+            {"metric": "judge", "judge": {"model": "m", "price_in": 1}},
+            r"judge\.price_out, judge\.max_dollars, judge\.url are",
+        ),
     ],
 )
 def test_sections_without_sense_are_refused(

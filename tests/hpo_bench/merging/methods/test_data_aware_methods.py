@@ -187,11 +187,6 @@ class TestStatistics:
         assert all(parameter.grad is None for parameter in loaded.vlm.parameters())
         assert not any(module._forward_pre_hooks for module in loaded.vlm.modules())
 
-    def test_progress_is_told(self, loaded: LoadedPair, texts: tuple[Example, ...]) -> None:
-        seen: list[tuple[int, int]] = []
-        calibration.grams(loaded, loaded.expert, texts, lambda done, total: seen.append((done, total)))
-        assert seen == [(1, 3), (2, 3), (3, 3)]
-
     def test_an_empty_set_is_refused(self, texts: tuple[Example, ...]) -> None:
         with pytest.raises(MergeError, match="no calibration examples for the VLM"):
             CalibrationSet(vlm=(), expert=texts, source="nowhere")
