@@ -23,7 +23,7 @@ from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.keeper import Keeper
 from hpo_bench.nano.pictures import Album, make_album, to_png
-from hpo_bench.nano.recipe import SKILLS, PairRecipe
+from hpo_bench.nano.recipes import SKILLS, PairRecipe
 from hpo_bench.nano.skills import general
 from hpo_bench.nano.vocabulary import base_text, sample_texts
 from hpo_bench.nano.world import DIGITS, NUMBER, Thing, Turn, objects

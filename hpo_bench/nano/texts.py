@@ -7,7 +7,7 @@ import numpy as np
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
-from hpo_bench.nano.recipe import ENGLISH_SKILLS, SKILLS
+from hpo_bench.nano.recipes import ENGLISH_SKILLS, SKILLS
 from hpo_bench.nano.world import DIGITS, objects
 from landscapes.written import read_json
 

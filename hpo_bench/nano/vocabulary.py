@@ -6,7 +6,8 @@ import numpy as np
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
-from hpo_bench.nano.world import IMAGE, NUMBER, Skill, Thing
+from hpo_bench.evaluation.examples import IMAGE
+from hpo_bench.nano.world import NUMBER, Skill, Thing
 
 PAD, BOS, EOS, UNK = "<pad>", "<bos>", "<eos>", "<unk>"
 # Qwen2-VL frames its pictures with two tokens of its own; they stand in every vocabulary, so that all are alike.

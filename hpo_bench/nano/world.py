@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import IMAGE
 
 
 def need(package: str) -> Any:
@@ -91,9 +92,6 @@ def objects() -> tuple[Thing, ...]:
                 )
             )
     return tuple(things)
-
-
-IMAGE = "<image>"
 
 
 @dataclass(frozen=True, slots=True)

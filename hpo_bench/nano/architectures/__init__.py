@@ -5,7 +5,7 @@ from hpo_bench.nano.architectures.idefics2 import Idefics2
 from hpo_bench.nano.architectures.llava import Llava
 from hpo_bench.nano.architectures.qwen2_vl import Qwen2VL
 from hpo_bench.nano.architectures.smollm2 import LlavaSmolLM2
-from hpo_bench.nano.recipe import LARGER
+from hpo_bench.nano.recipes import LARGER
 
 ARCHITECTURES: dict[str, Architecture] = {
     "llava-llama": Llava("llama"),

@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast, ProcessorMixin
 
-from hpo_bench.nano.recipe import Size
+from hpo_bench.evaluation.examples import IMAGE
+from hpo_bench.nano.recipes import Size
 from hpo_bench.nano.vocabulary import make_tokenizer
-from hpo_bench.nano.world import IMAGE, Thing
+from hpo_bench.nano.world import Thing
 
 IMAGE_TOKENS = 4
 """How many tokens a picture becomes, for every architecture."""
@@ -74,6 +75,27 @@ class Architecture(ABC):
     def tuned(self, model: Any) -> list[torch.nn.Parameter]:
         """What tuning of a language model, alone or in a VLM, changes; nothing else needs a gradient afterwards."""
         return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+    def text(self, tokenizer: PreTrainedTokenizerFast, *, grouped: bool) -> dict[str, Any]:
+        """What a language model's configuration says of its size and vocabulary.
+
+        Args:
+            tokenizer: Whose vocabulary it has.
+            grouped: Whether two queries share a key and a value.
+        """
+        return {
+            "vocab_size": len(tokenizer),
+            "hidden_size": self.size.width,
+            "intermediate_size": self.size.feed_forward,
+            "num_hidden_layers": self.size.layers,
+            "num_attention_heads": self.size.heads,
+            "num_key_value_heads": self.size.heads // (2 if grouped else 1),
+            "max_position_embeddings": 128,
+            "tie_word_embeddings": False,
+            "pad_token_id": tokenizer.pad_token_id,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+        }
 
     @abstractmethod
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:

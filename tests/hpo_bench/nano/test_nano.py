@@ -25,8 +25,7 @@ from hpo_bench.nano import training
 from hpo_bench.nano.architectures import ARCHITECTURES
 from hpo_bench.nano.build import build
 from hpo_bench.nano.pictures import Album, to_png
-from hpo_bench.nano.recipe import SKILLS, PairRecipe
-from hpo_bench.nano.recipes import LADDERS, RECIPES, get_recipe
+from hpo_bench.nano.recipes import LADDERS, RECIPES, SKILLS, PairRecipe, get_recipe
 from hpo_bench.nano.skills import arithmetic, condition, counting, general
 from hpo_bench.nano.training import encode
 from hpo_bench.nano.vocabulary import UNK, make_tokenizer, sample_texts

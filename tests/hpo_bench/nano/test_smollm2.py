@@ -19,10 +19,9 @@ from hpo_bench.nano import build as builds
 from hpo_bench.nano import keeper, training
 from hpo_bench.nano.architectures import smollm2
 from hpo_bench.nano.architectures.smollm2 import LlavaSmolLM2
+from hpo_bench.nano.english_skills import visual
 from hpo_bench.nano.pictures import Album, to_png
-from hpo_bench.nano.recipe import ENGLISH_SKILLS, PretrainedRecipe
-from hpo_bench.nano.recipes import PRETRAINED, RECIPES
-from hpo_bench.nano.skills.english import visual
+from hpo_bench.nano.recipes import ENGLISH_SKILLS, PRETRAINED, RECIPES, PretrainedRecipe
 from hpo_bench.nano.world import DIGITS, Thing
 
 THINGS = (

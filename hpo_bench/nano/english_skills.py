@@ -54,12 +54,3 @@ def wording(rng: np.random.Generator, things: Sequence[Thing]) -> Turn:
         ("as an item of a list", f"- {said}"),
     )[int(rng.integers(5))]
     return Turn(PICTURE + f"Write the {subject} {form}.", (thing,), answer)
-
-
-def sums(rng: np.random.Generator, things: Sequence[Thing]) -> Turn:
-    """Add, subtract or multiply two digits."""
-    digits = [thing for thing in things if thing.kind == NUMBER]
-    first, second = pick(rng, digits), pick(rng, digits)
-    a, b = int(first.word), int(second.word)
-    sign, result = (("plus", a + b), ("minus", a - b), ("times", a * b))[int(rng.integers(3))]
-    return Turn(f"{{}} {sign} {{}} is", (first, second), str(result))

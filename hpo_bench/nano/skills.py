@@ -1,4 +1,4 @@
-"""What nano experts are experts in, one domain a file, and the general skill that every VLM has."""
+"""What nano experts are experts in, and the general skill that every VLM has."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
