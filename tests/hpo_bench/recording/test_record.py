@@ -69,28 +69,6 @@ def test_a_recording_is_a_landscape(whole: tuple[Pair, Path]) -> None:
     np.testing.assert_allclose(spread, landscape.grid.standard_errors)
 
 
-def test_interrupted_and_started_again_it_ends_in_the_same_files(whole: tuple[Pair, Path], tmp_path: Path) -> None:
-    pair, folder = whole
-
-    class InterruptedError(Exception):
-        pass
-
-    def interrupt(done: int, total: int, entry: JournalEntry) -> None:
-        if done == 7:
-            raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        record(pair, "ta", tmp_path, progress=interrupt)
-    assert not (tmp_path / pair.name / "ta" / "card.yaml").exists()
-    done = []
-    again = record(pair, "ta", tmp_path, progress=lambda count, total, entry: done.append(count))
-    assert done == list(range(8, 26))
-    (grid, outcomes, card), (expected_grid, expected_outcomes, expected_card) = contents(again), contents(folder)
-    pd.testing.assert_frame_equal(grid, expected_grid)
-    assert outcomes == expected_outcomes
-    assert card == expected_card
-
-
 KILLED = """
 import os, signal, sys
 from dataclasses import replace
@@ -277,7 +255,7 @@ class TestHeldOut:
     ) -> None:
         pair, root = whole[0], landscape.parents[1]
         assert len(designs.dense("ta").points) == 225
-        few = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.4)
+        few = (0.0, 0.2, 0.6, 1.4)
         monkeypatch.setattr(designs, "DENSE", few)
         folder = record(pair, "ta", root, design="dense")
         assert folder == landscape / "dense"
@@ -293,7 +271,9 @@ class TestHeldOut:
         # Where both were measured they agree: nothing of a merge is left in the next.
         study = RecordedGrid.read(landscape / "grid.parquet", card.space, split="test")
         dense = {tuple(x): score for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True)}
-        assert [dense[tuple(x)] for x in study.X.tolist()] == study.scores.tolist()
+        both = {tuple(x): score for x, score in zip(study.X.tolist(), study.scores, strict=True) if tuple(x) in dense}
+        assert len(both) == 4
+        assert {x: dense[x] for x in both} == both
 
     def test_masks_are_recorded_seed_by_seed_and_go_on_where_they_stopped(
         self, whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -429,7 +409,7 @@ def test_what_cannot_be_loaded_leaves_no_folders(small_pair: Pair, tmp_path: Pat
 def test_a_category_on_one_side_alone_is_no_hindrance(
     small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(designs, "COEFFICIENTS", (0.2, 1.0))
+    ends_alone(TaskArithmetic, monkeypatch)
     examples = read_examples(small_pair.examples)
     write_examples(
         [replace(e, category="rare" if e.split == "test" else "skill") for e in examples], small_pair.examples
