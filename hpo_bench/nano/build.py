@@ -31,6 +31,8 @@ from landscapes.written import read_text
 
 SEEING_LR = 2e-3
 """Peak learning rate of what sees, while the language model stays as it is."""
+CONNECTOR_STEPS = 40
+"""Of the VLM's connector alone, before all of it is tuned."""
 STAGES = ("base", "aligned", "vlm", "expert", "examples")
 LICENCE = (
     "weights Apache-2.0; pictures Twemoji (CC BY 4.0, Twitter and contributors) and UCI handwritten digits "
@@ -172,7 +174,7 @@ class _Builder:
         connector = list(self.architecture.connector(vlm).parameters())
         everything = self.architecture.tuned(vlm)
         phases = (
-            ("connector", connector, 40, 5e-4),
+            ("connector", connector, CONNECTOR_STEPS, 5e-4),
             ("tuning", everything, self.recipe.tune_steps, self.recipe.tune_lr),
             ("drift", everything, self.recipe.drift_steps, self.recipe.drift_lr),
         )

@@ -23,7 +23,7 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.merging.writing.graft import extract, graft
+from hpo_bench.merging.writing.graft import extract, write_grafted
 from hpo_bench.tuning.space import MergeSpace
 
 RESIDENT = "resident"
@@ -173,7 +173,7 @@ class _Routes:
         if route == READ_BACK:
             self.loaded.write_language({name: language.tensor(name) for name in self.alignment.merged})
             return self.loaded.vlm, self.kept
-        graft(self.alignment, language.tensor, folder / "vlm")
+        write_grafted(self.alignment, language.tensor, folder / "vlm")
         return _load(folder / "vlm", self.loaded), self.fresh
 
 

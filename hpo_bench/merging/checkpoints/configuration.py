@@ -8,8 +8,8 @@ from typing import Any, Literal
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.architectures import EXPERTS, INSERTED
-from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
 from hpo_bench.merging.checkpoints.identification import CONFIG, read_config
+from hpo_bench.merging.checkpoints.same_function import numbers_apart, tells_apart
 
 # Weights of equal shape mean something else when one of these differs.
 _FATAL = ("layers", "hidden size", "attention heads", "key-value heads", "head size", "activation", "experts")

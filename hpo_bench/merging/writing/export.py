@@ -19,7 +19,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.folder import check_free
-from hpo_bench.merging.writing.graft import graft
+from hpo_bench.merging.writing.graft import write_grafted
 
 PROVENANCE = "hpo_bench.json"
 
@@ -137,7 +137,7 @@ def _write(
             written[FILE] = text(pair, setting, merged_in=how["merged_in"], stored_in=stored)
         return {**written, **further(scratch, described)}
 
-    return graft(alignment, language, folder, texts=texts)
+    return write_grafted(alignment, language, folder, texts=texts)
 
 
 def _name(dtype: torch.dtype) -> str:

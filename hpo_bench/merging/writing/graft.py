@@ -1,4 +1,4 @@
-"""A copy of a VLM's folder with other language weights: everything else is the VLM's, bit for bit."""
+"""A VLM taken apart and put together: its folder with other language weights, and its language parts as models."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ from hpo_bench.merging.writing.stored import StoredWeights
 from landscapes.written import read_json
 
 
-def graft(
+def write_grafted(
     alignment: Alignment,
     language: Callable[[str], torch.Tensor],
     folder: Path,
     *,
     texts: Callable[[Path], Mapping[str, str]] = lambda _: {},
 ) -> Path:
-    """Write the VLM with other language weights, one shard in memory at a time.
+    """Write the VLM with other language weights, one shard in memory at a time; all else is the VLM's, bit for bit.
 
     Shards, dtypes and all other files are the VLM's own, and so are names, unless hubs have others for its
     architecture: what loads the VLM loads the copy, and so does what knows published VLMs alone.

@@ -15,7 +15,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.source import HubModel, parse_source
 from hpo_bench.merging.writing.export import PROVENANCE
 from hpo_bench.merging.writing.folder import check_free
-from hpo_bench.merging.writing.graft import graft as write
+from hpo_bench.merging.writing.graft import write_grafted
 
 
 def graft(
@@ -85,7 +85,7 @@ def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
         "graft": {"vlm": str(pair.sources["vlm"]), "language": str(language), "scope": asdict(pair.merge)},
         "versions": {name: version(name) for name in ("hpo-bench", "torch", "transformers", "safetensors")},
     }
-    write(
+    write_grafted(
         alignment,
         lambda name: alignment.triple(name).base,
         folder,

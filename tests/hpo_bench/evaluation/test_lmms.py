@@ -296,7 +296,7 @@ def test_marks_in_a_text_say_where_pictures_go() -> None:
             return [{"role": "user", "content": self.parts}]
 
     def question(*parts: dict) -> str:
-        document = asked(Document("a", "all", "", (), "", "t", 0, "a"), Task(*parts))
+        document = asked(Document("a", "all", "", (), "", "t", 0, "a"), tasks={"t": Task(*parts)})
         assert all(Image.open(BytesIO(data)).getpixel((0, 0)) == (255, 0, 0) for data in document.images)
         return document.question
 

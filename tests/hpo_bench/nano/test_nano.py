@@ -250,6 +250,7 @@ class TestBuild:
         noise = {thing.word: rng.integers(0, 256, (4, 24, 24, 3)).astype(np.uint8) for thing in THINGS}
         monkeypatch.setattr(builds, "objects", lambda: THINGS[:4])
         monkeypatch.setattr(training, "_BATCH", 8)
+        monkeypatch.setattr(builds, "CONNECTOR_STEPS", 2)
         monkeypatch.setattr(builds, "make_album", lambda *_, **__: Album(seen=noise, unseen=noise))
         return []
 

@@ -20,7 +20,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge, stream_merge
-from hpo_bench.merging.writing.graft import extract, graft
+from hpo_bench.merging.writing.graft import extract, write_grafted
 
 SETTING = MergeSetting("ta", 0.5, 0.5)
 
@@ -159,7 +159,7 @@ def test_weights_that_are_only_copied_must_be_numbers_too(folder: Path, value: f
     with pytest.raises(MergeError, match=message):
         stream_merge(pair, SETTING, tmp_path / "out")
     with pytest.raises(MergeError, match=message):
-        graft(alignment, lambda name: alignment.triple(name).base, tmp_path / "out")
+        write_grafted(alignment, lambda name: alignment.triple(name).base, tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
 
 
@@ -234,7 +234,7 @@ def test_a_merge_that_overflows_is_no_model(folder: Path, tmp_path: Path) -> Non
 
 def test_weights_of_another_shape_are_not_grafted(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(MergeError, match=r"the merged weights are \(2, 2\), and the VLM's"):
-        graft(Alignment.of(Pair.read(folder)), lambda _name: torch.zeros(2, 2), tmp_path / "out")
+        write_grafted(Alignment.of(Pair.read(folder)), lambda _name: torch.zeros(2, 2), tmp_path / "out")
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
 
 

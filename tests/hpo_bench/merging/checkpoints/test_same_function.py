@@ -6,7 +6,7 @@ import pytest
 from transformers import CONFIG_MAPPING
 
 from hpo_bench.merging.checkpoints.configuration import _COMPARED
-from hpo_bench.merging.checkpoints.forward import numbers_apart, tells_apart
+from hpo_bench.merging.checkpoints.same_function import numbers_apart, tells_apart
 
 ROPE = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
 
