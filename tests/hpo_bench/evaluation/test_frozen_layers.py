@@ -31,7 +31,7 @@ def frozen(shipped: Pair) -> LoadedPair:
 
 @pytest.fixture
 def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
-    return questions[:100]
+    return questions[:60]
 
 
 def passes(loaded: LoadedPair) -> list[int]:
@@ -49,11 +49,11 @@ def test_scores_are_those_of_reading_from_the_first_layer_on(frozen: LoadedPair,
     for _ in range(2):
         for setting in SETTINGS:
             resident.merge(setting)
-            some = [kept.evaluate(frozen.vlm, part).scores.tolist() for part in (examples[:60], examples[60:])]
+            some = [kept.evaluate(frozen.vlm, part).scores.tolist() for part in (examples[:40], examples[40:])]
             anew = ExactMatch(Prompts(frozen.processor))
-            assert some == [anew.evaluate(frozen.vlm, part).scores.tolist() for part in (examples[:60], examples[60:])]
+            assert some == [anew.evaluate(frozen.vlm, part).scores.tolist() for part in (examples[:40], examples[40:])]
     before = list(counts)
-    kept.evaluate(frozen.vlm, examples[:60])
+    kept.evaluate(frozen.vlm, examples[:40])
     assert [after > earlier for earlier, after in zip(before, counts, strict=True)] == [False] * STILL + [True] * (
         len(counts) - STILL
     )

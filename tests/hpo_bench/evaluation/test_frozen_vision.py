@@ -16,7 +16,7 @@ from hpo_bench.merging.setting import MergeSetting
 
 @pytest.fixture(scope="module")
 def examples(questions: tuple[Example, ...]) -> tuple[Example, ...]:
-    return questions[:200]
+    return questions[:100]
 
 
 @pytest.fixture
