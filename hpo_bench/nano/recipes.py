@@ -9,8 +9,9 @@ since a first benchmark showed it above Random's regret on every landscape; and 
 over [0, 1.4] squared differ by .12 only, so that it would be 14% of their range.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from hpo_bench.errors import UsageError
 from hpo_bench.nano.english_skills import turkish, visual, wording
@@ -84,7 +85,18 @@ class PairRecipe:
         replay: Share of base texts among the expert's.
         examples: How many examples the benchmark has.
         skill_share: Share of `skill` examples; the rest are `general`.
+        skills: What an expert can be an expert in.
+        general: What the VLM is asked besides the skill.
+        tier: How real the models are, as the cards of landscapes say it.
+        batch: How many texts a language model reads at a time; None for as many as pictures.
+        shots: Pictures a thing and vendor.
     """
+
+    skills: ClassVar[Mapping[str, Skill]] = SKILLS
+    general: ClassVar[Skill] = staticmethod(general)
+    tier: ClassVar[str] = "nano"
+    batch: ClassVar[int | None] = None
+    shots: ClassVar[int] = 40
 
     pair: str
     domain: str
@@ -112,61 +124,22 @@ class PairRecipe:
         return asdict(self)
 
     @property
-    def shots(self) -> int:
-        """Pictures a thing and vendor."""
-        return 40
-
-    @property
-    def tier(self) -> str:
-        """How real the models are, as the cards of landscapes say it."""
-        return "nano"
-
-    @property
-    def batch(self) -> int | None:
-        """How many texts a language model reads at a time; None for as many as pictures."""
-        return None
-
-    @property
-    def general(self) -> Skill:
-        """What the VLM is asked besides the skill."""
-        return general
-
-    @property
     def ability(self) -> Skill:
         """The skill itself."""
-        return SKILLS[self.skill]
+        return self.skills[self.skill]
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainedRecipe(PairRecipe):
     """How a pair is made whose language model was really pretrained, so that it has no base steps."""
 
+    skills: ClassVar[Mapping[str, Skill]] = ENGLISH_SKILLS
+    general: ClassVar[Skill] = staticmethod(visual)
+    tier: ClassVar[str] = "pretrained"
+    batch: ClassVar[int | None] = 16  # each takes a tenth of a second
+    shots: ClassVar[int] = 80  # its tower is larger
+
     base_steps: int = 0
-
-    @property
-    def batch(self) -> int | None:
-        """Few, for each takes a tenth of a second."""
-        return 16
-
-    @property
-    def shots(self) -> int:
-        """Twice as many, since its tower is larger."""
-        return 80
-
-    @property
-    def tier(self) -> str:
-        """Its language model's weights were pretrained by others."""
-        return "pretrained"
-
-    @property
-    def general(self) -> Skill:
-        """Questions in English sentences."""
-        return visual
-
-    @property
-    def ability(self) -> Skill:
-        """One of `ENGLISH_SKILLS`."""
-        return ENGLISH_SKILLS[self.skill]
 
 
 ASKED = {

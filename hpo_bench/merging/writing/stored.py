@@ -7,7 +7,6 @@ import torch
 from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
-from hpo_bench.merging.checkpoints.model import StoredModel
 
 
 class StoredWeights:
@@ -38,21 +37,8 @@ class StoredWeights:
         if theirs is None:
             return self._alignment.read_copied(name)
         if name not in self._waiting:
-            self._waiting |= _parts(self._model, self._owners[name], self._language(theirs), theirs)
+            ours, new = self._owners[name], self._language(theirs)
+            if tuple(new.shape) != (shape := self._model.tensors[ours].shape):
+                raise MergeError(f"{theirs}: the merged weights are {tuple(new.shape)}, and the VLM's {shape}")
+            self._waiting |= self._model.parts(ours, new.detach().to("cpu"))
         return self._waiting.pop(name)
-
-
-def _parts(model: StoredModel, ours: str, new: torch.Tensor, name: str) -> dict[str, torch.Tensor]:
-    """What the VLM stores of new weights, by name on disk.
-
-    Args:
-        model: The VLM.
-        ours: Its name in memory for them.
-        new: The weights, as they are in memory.
-        name: Of the weights in a language model, for messages.
-    """
-    if tuple(new.shape) != model.tensors[ours].shape:
-        raise MergeError(
-            f"{name}: the merged weights are {tuple(new.shape)}, and the VLM's {model.tensors[ours].shape}"
-        )
-    return model.parts(ours, new.detach().to("cpu"))

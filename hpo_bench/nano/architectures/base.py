@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -34,26 +34,14 @@ class Architecture(ABC):
     __slots__ = ()
     size: Size
     """Of its language model."""
-
-    @property
-    def special_tokens(self) -> Mapping[str, str]:
-        """Tokens that its processor needs beyond everybody's, by the name under which it looks them up."""
-        return {}
-
-    @property
-    def picture(self) -> str:
-        """What a question says where a picture goes."""
-        return IMAGE
-
-    @property
-    def seen(self) -> str:
-        """What the processor makes of that: as many `<image>` as a picture has tokens, and their frame."""
-        return " ".join([IMAGE] * IMAGE_TOKENS)
-
-    @property
-    def glue(self) -> str:
-        """What stands between a prompt, its answer and the end of the text."""
-        return " "
+    special_tokens: ClassVar[Mapping[str, str]] = {}
+    """What its processor needs beyond everybody's tokens, by the name under which it looks them up."""
+    picture: ClassVar[str] = IMAGE
+    """What a question says where a picture goes."""
+    seen: ClassVar[str] = " ".join([IMAGE] * IMAGE_TOKENS)
+    """What the processor makes of that: as many `<image>` as a picture has tokens, and their frame."""
+    glue: ClassVar[str] = " "
+    """What stands between a prompt, its answer and the end of the text."""
 
     def tokenizer(self, things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
         """A tokenizer that knows `<image>`, the things' names and the words of the texts."""

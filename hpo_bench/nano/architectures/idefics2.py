@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
@@ -40,17 +40,14 @@ class Idefics2(Architecture):
         size: Of the language model.
     """
 
+    # What its processor puts around a picture, and after a chat's utterance.
+    special_tokens: ClassVar[Mapping[str, str]] = {
+        "image_boundary_token": _FRAME,
+        "end_of_utterance_token": "<end_of_utterance>",
+    }
+    seen: ClassVar[str] = " ".join([_FRAME, *[IMAGE] * IMAGE_TOKENS, _FRAME])
+
     size: Size = NANO
-
-    @property
-    def special_tokens(self) -> Mapping[str, str]:
-        """What its processor puts around a picture, and after a chat's utterance."""
-        return {"image_boundary_token": _FRAME, "end_of_utterance_token": "<end_of_utterance>"}
-
-    @property
-    def seen(self) -> str:
-        """Four tokens a picture, in its frame."""
-        return " ".join([_FRAME, *[IMAGE] * IMAGE_TOKENS, _FRAME])
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Mistral with fresh weights."""

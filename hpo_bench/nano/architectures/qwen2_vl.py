@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from numpy.typing import NDArray
@@ -48,17 +48,11 @@ class Qwen2VL(Architecture):
         size: Of the language model.
     """
 
+    # The frame is part of the question, as in its chat template, and stands in every vocabulary.
+    picture: ClassVar[str] = f"{VISION_START} {IMAGE} {VISION_END}"
+    seen: ClassVar[str] = " ".join([VISION_START, *[IMAGE] * IMAGE_TOKENS, VISION_END])
+
     size: Size = NANO
-
-    @property
-    def picture(self) -> str:
-        """The frame is part of the question, as in its chat template, and stands in every vocabulary."""
-        return f"{VISION_START} {IMAGE} {VISION_END}"
-
-    @property
-    def seen(self) -> str:
-        """Four tokens a picture, in its frame."""
-        return " ".join([VISION_START, *[IMAGE] * IMAGE_TOKENS, VISION_END])
 
     def language_model(self, tokenizer: PreTrainedTokenizerFast) -> Any:
         """A text-only Qwen2 with fresh weights: biases on queries, keys and values, and grouped-query attention."""

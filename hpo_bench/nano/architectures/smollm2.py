@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from tokenizers import AddedToken
@@ -48,20 +48,13 @@ class LlavaSmolLM2(Llava):
         tuned_layers: How many of the 30 layers are tuned, the uppermost; everything below stays as it was pretrained.
     """
 
+    glue: ClassVar[str] = ""  # the frame says where a text ends
+    seen: ClassVar[str] = IMAGE * IMAGE_TOKENS
+
     backbone: str = "llama"
     size: Size = SMOLLM2
     seeing: tuple[int, int] = (128, 4)
     tuned_layers: int = 6
-
-    @property
-    def glue(self) -> str:
-        """Nothing: the frame says where a text ends."""
-        return ""
-
-    @property
-    def seen(self) -> str:
-        """Four tokens a picture, one behind the other."""
-        return IMAGE * IMAGE_TOKENS
 
     def tokenizer(self, things: Sequence[Thing], texts: Iterable[str]) -> PreTrainedTokenizerFast:
         """The model's own, with `<image>` as a further token."""
