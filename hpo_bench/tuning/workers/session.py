@@ -69,6 +69,13 @@ class PairSession:
         """
         begin = time.perf_counter()
         merged = paid = 0.0
+
+        def cost() -> TrialCost:
+            spent = time.perf_counter() - begin
+            return TrialCost(
+                merge_seconds=merged or spent, eval_seconds=spent - merged if merged else 0.0, dollars=paid
+            )
+
         try:
             fingerprint = self.merger.merge(job.setting)
             self._settle()
@@ -78,9 +85,8 @@ class PairSession:
                 preflight, note = self._with_room(
                     HANDFUL, lambda: run_preflight(self.evaluator, self.model, answer, job.examples)
                 )
-                seconds = time.perf_counter() - begin - merged
-                cost = TrialCost(merge_seconds=merged, eval_seconds=seconds, dollars=preflight.dollars)
-                return Success({}, fingerprint, cost, note, preflight)
+                paid = preflight.dollars
+                return Success({}, fingerprint, cost(), note, preflight)
             answers, notes = {}, []
             for split in job.splits:
                 examples = asked(self.evaluator, split, job.tuned_on)
@@ -89,15 +95,10 @@ class PairSession:
                 proven = isinstance(self.evaluator, Following)
                 repeated = self.repetition.see(job.setting, answers[split], proven=proven)
                 notes += [one for one in (note, repeated) if one]
-            cost = TrialCost(merge_seconds=merged, eval_seconds=time.perf_counter() - begin - merged, dollars=paid)
-            return Success(answers, fingerprint, cost, "; ".join(notes))
+            return Success(answers, fingerprint, cost(), "; ".join(notes))
         except Exception as error:  # whatever a user's evaluator or a broken device may raise
-            seconds = time.perf_counter() - begin
             paid += getattr(error, "dollars", 0.0)
-            cost = TrialCost(
-                merge_seconds=merged or seconds, eval_seconds=seconds - merged if merged else 0.0, dollars=paid
-            )
-            failed = replace(failure_of(error), cost=cost)
+            failed = replace(failure_of(error), cost=cost())
         # Only out of the handler are the error's frames, and with them the tensors of a full device, let go.
         self._make_room()
         return failed
