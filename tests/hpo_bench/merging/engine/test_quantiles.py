@@ -24,7 +24,7 @@ def smallest_kept(magnitudes: np.ndarray, density: float) -> float:
 @pytest.fixture(scope="module", params=[torch.float32, torch.bfloat16, torch.float16], ids=str)
 def slabs(request: pytest.FixtureRequest, loaded: LoadedPair) -> list[Slab]:
     parts = {
-        role: {name: tensor.to(request.param) for name, tensor in getattr(loaded, role).items()}
+        role: {name: tensor.to(request.param, copy=True) for name, tensor in getattr(loaded, role).items()}
         for role in ("base", "tuned", "expert")
     }
     # A tensor of which most entries did not move, and one that has few magnitudes.
