@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hpo_bench.errors import UsageError
-from hpo_bench.tuning.storage.url import typed
 
 Start = str | Sequence[float] | Mapping[str, float]
 """Where a search may begin: as a command line has it, or a setting by its numbers, or by the hyperparameters' names."""
@@ -34,8 +33,8 @@ def start_as_typed(start: Start) -> str:
         raise UsageError(f"a start is text, numbers, or numbers by hyperparameter, not {start!r}") from error
 
 
-def command_of(pair: str, asked: Mapping[str, Any], usual: Mapping[str, Any]) -> tuple[str, ...]:
-    """The command line that asks for a study, without passwords.
+def command_of(pair: str, asked: Mapping[str, Any], usual: Mapping[str, Any]) -> list[str]:
+    """What follows the program's name where a command line asks for a study; `typed` hides the passwords in it.
 
     Args:
         pair: Name or path of the pair.
@@ -57,7 +56,7 @@ def command_of(pair: str, asked: Mapping[str, Any], usual: Mapping[str, Any]) ->
             words += [option, ",".join(map(str, value))]
         else:
             words += [option, str(value)]
-    return typed(words)
+    return words
 
 
 def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

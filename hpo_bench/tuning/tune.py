@@ -20,6 +20,7 @@ from hpo_bench.tuning.invocation import STUDIES, Invocation
 from hpo_bench.tuning.options import PATIENCE, RunOptions
 from hpo_bench.tuning.planning.questions import Reference
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
+from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
 
 _OF_RUN = frozenset(field.name for field in fields(RunOptions))
@@ -150,7 +151,7 @@ def tune(
     found, config, options = _wanted(pair, **asked)
     usual = {name: parameter.default for name, parameter in inspect.signature(tune).parameters.items()}
     command = command_of(_place(pair) if isinstance(pair, Pair) else str(pair), asked, usual)
-    invocation = Invocation(_place(pair), str(Path(pairs).resolve()), command)
+    invocation = Invocation(_place(pair), str(Path(pairs).resolve()), typed(command))
     run.run(found, config, options, console=PlainConsole(quiet=not progress), invocation=invocation)
     return Study.open(options.name(config), options.studies, pair=found)
 
