@@ -8,7 +8,6 @@ written costs nothing but the time.
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import surrogates
-from landscapes.errors import UnreadableError
+from landscapes.errors import UnreadableError, UnwritableError
+from landscapes.files import replacing
 from landscapes.written import read_json
 
 COMPUTE = ("numpy", "scipy", "scikit-learn")
@@ -64,18 +64,8 @@ def _read(path: Path, digest: str) -> Mapping[str, Any] | None:
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # A name of its own, as several processes may measure the same landscape.
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".measured-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(content, file)
-        os.replace(temporary, path)
-    except OSError:
-        if temporary is not None:
-            with suppress(OSError):
-                os.unlink(temporary)
+    with suppress(UnwritableError), replacing(path) as temporary:
+        temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
 @cache

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import yaml
 
@@ -14,7 +14,7 @@ from landscapes.errors import InvalidCardError, InvalidSpaceError
 from landscapes.files import replacing
 from landscapes.space import Parameter, SearchSpace
 from landscapes.terms import ELSEWHERE, Domain, Method, Tier
-from landscapes.written import Count, Text, parse_record, read_yaml
+from landscapes.written import Count, Text, as_plain, parse_record, read_yaml
 
 FILE = "card.yaml"
 FITTED = ("study", "wide", "sweep")
@@ -170,7 +170,7 @@ class Card:
         Raises:
             UnwritableError: If the file cannot be written.
         """
-        keys = {key: value for key, value in _plain(asdict(self)).items() if key != "path"}
+        keys = {key: value for key, value in as_plain(asdict(self)).items() if key != "path"}
         keys["parameters"] = [
             {key: value for key, value in entry.items() if (key, value) not in USUAL.items()}
             for entry in keys["parameters"]
@@ -178,12 +178,3 @@ class Card:
         with replacing(Path(path)) as temporary:
             text = yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=120)
             temporary.write_text(text, encoding="utf-8")
-
-
-def _plain(value: Any) -> Any:
-    """The same with lists for tuples and dicts for mappings, as YAML wants it."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value

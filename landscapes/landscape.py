@@ -22,7 +22,7 @@ from landscapes.maxima import Maxima
 from landscapes.outcomes import FILE as OUTCOMES_FILE
 from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.problem import Problem
-from landscapes.recording import FOLDERS, Truth
+from landscapes.recording import Truth, hash_beside
 from landscapes.trust import Fidelity, judge, measure
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
@@ -68,7 +68,7 @@ class Landscape(Problem):
             )
         self.card, self.grid, self.space, self.name = card, grid, card.space, card.name
         self.folder = folder
-        self.outcomes_hash = _hash_beside(folder)
+        self.outcomes_hash = hash_beside(folder)
         self._elsewhere: dict[str, Self] = {}
         surrogate = surrogate if surrogate is not None else RBFSurrogate()
         least = surrogate.least_points(self.space.dim)
@@ -146,8 +146,8 @@ class Landscape(Problem):
         Raises:
             InvalidGridError: If the file cannot be used, or has other settings than the grid.
         """
-        path = self._outcomes_path
-        return None if path is None else Outcomes.matching(path, self.grid, self.space)
+        path = None if self.folder is None else self.folder / OUTCOMES_FILE
+        return None if path is None or not path.exists() else Outcomes.matching(path, self.grid, self.space)
 
     @cached_property
     def maxima(self) -> Maxima | None:
@@ -167,12 +167,12 @@ class Landscape(Problem):
     @cached_property
     def optimum(self) -> Extremum:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The certified global maximum; `x` in the parameters' own units."""
-        return _extremum_of(self._extremes["optimum"])
+        return self._extremes["optimum"]
 
     @cached_property
     def minimum(self) -> Extremum:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The certified global minimum; `x` in the parameters' own units."""
-        return _extremum_of(self._extremes["minimum"])
+        return self._extremes["minimum"]
 
     @cached_property
     def noise(self) -> float:  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -234,8 +234,9 @@ class Landscape(Problem):
         return Fidelity(**self._kept("fidelity", lambda: asdict(measure(self))))
 
     @cached_property
-    def _extremes(self) -> Mapping[str, Any]:
-        return self._kept("extremes", lambda: extremes.search(self.space, self.surrogate, nodes=self._nodes))
+    def _extremes(self) -> dict[str, Extremum]:
+        found = self._kept("extremes", lambda: extremes.search(self.space, self.surrogate, nodes=self._nodes))
+        return {end: Extremum(**{**one, "x": np.array(one["x"])}) for end, one in found.items()}
 
     def _kept(self, what: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         """Figures of a recording from the cache; others, or of surrogates from elsewhere, are computed every time."""
@@ -245,11 +246,6 @@ class Landscape(Problem):
         paths = [path for name in (grids.FILE, cards.FILE) if (path := self.folder / name).exists()]
         files = [] if what == "extremes" else [self.outcomes_hash, *map(fingerprint, paths)]
         return cache.recall(" ".join([what, self.content_hash, *files]), compute)
-
-    @property
-    def _outcomes_path(self) -> Path | None:
-        path = None if self.folder is None else self.folder / OUTCOMES_FILE
-        return path if path is not None and path.exists() else None
 
     def _truth(self, design: str) -> Truth | None:
         return None if self.folder is None else Truth.read(self.folder, self.card, design=design)
@@ -287,16 +283,3 @@ def _refuse_contradiction(card: Card, grid: RecordedGrid) -> None:
 
 def _listed(values: Iterable[float]) -> str:
     return ", ".join(f"{value:g}" for value in values)
-
-
-def _extremum_of(figures: Mapping[str, Any]) -> Extremum:
-    return Extremum(x=np.array(figures["x"]), score=figures["score"], gap=figures["gap"])
-
-
-def _hash_beside(folder: Path | None) -> str:
-    """64 hexadecimal digits of every recorded file beside the grid and the card."""
-    if folder is None:
-        return ""
-    held_out = [folder / sub / name for sub in FOLDERS.values() for name in (cards.FILE, grids.FILE, OUTCOMES_FILE)]
-    paths = [path for path in (folder / OUTCOMES_FILE, *held_out) if path.exists()]
-    return hashlib.sha256("".join(map(fingerprint, paths)).encode()).hexdigest() if paths else ""

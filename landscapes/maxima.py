@@ -15,20 +15,16 @@ below m, and m survives. The highest score always survives, unless nothing is su
 known to be a maximum.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscapes.outcomes import Outcomes
+from landscapes.recording import Recorded
 from surrogates.scale import Scale
-
-if TYPE_CHECKING:
-    from landscapes.grid import RecordedGrid
-    from landscapes.outcomes import Outcomes
 
 Array = NDArray[np.float64]
 
@@ -67,24 +63,6 @@ class Maxima:
     def of_json(cls, values: Mapping[str, Any]) -> Self:
         """What `as_json` gave."""
         return cls(values["where"], values["recorded"], np.array(values["X"]), np.array(values["scores"]))
-
-
-class Recorded(Protocol):
-    """What is asked of a landscape, which keeps what is found and so cannot be named here."""
-
-    @property
-    def dense(self) -> Any:
-        """Its dense grid, if there is one."""
-        ...
-
-    @property
-    def grid(self) -> RecordedGrid:
-        """Its grid."""
-        ...
-
-    def on(self, split: str) -> Any:
-        """The same landscape on another split."""
-        ...
 
 
 def find(landscape: Recorded) -> Maxima | None:

@@ -9,9 +9,14 @@ They lie in subfolders of the landscape's, each with the same three files and a 
 All are scored on the test split, which tuning never sees.
 """
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from landscapes import card as cards
 from landscapes import grid as grids
@@ -19,7 +24,12 @@ from landscapes import outcomes
 from landscapes.card import Card
 from landscapes.errors import InvalidCardError
 from landscapes.grid import RecordedGrid
-from landscapes.outcomes import Outcomes
+from landscapes.outcomes import Outcomes, fingerprint
+from landscapes.space import SearchSpace
+from surrogates.base import Surrogate
+from surrogates.extrema import Extremum
+
+Array = NDArray[np.float64]
 
 FOLDERS = {"held-out": "held_out", "dense": "dense", "masks": "masks"}
 """Where each design lies, below the landscape's folder."""
@@ -92,6 +102,61 @@ class Truth:
             InvalidGridError: If the file cannot be used, or has other settings than the grid.
         """
         return None if self.answers is None else Outcomes.matching(self.answers, self.grid, self.card.space)
+
+
+class Recorded(Protocol):
+    """What measures of a landscape ask of it: of `landscapes.landscape.Landscape`, which asks for them itself."""
+
+    space: SearchSpace
+    grid: RecordedGrid
+    surrogate: Surrogate
+
+    @cached_property
+    def optimum(self) -> Extremum:
+        """The certified global maximum."""
+        ...
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard error of one evaluation at the optimum, in score units."""
+        ...
+
+    @cached_property
+    def held_out(self) -> Truth | None:
+        """Real evaluations in the box, which no surrogate was fitted to."""
+        ...
+
+    @cached_property
+    def dense(self) -> Truth | None:
+        """Real evaluations on a fine grid beyond the box."""
+        ...
+
+    @cached_property
+    def masks(self) -> Truth | None:
+        """Real evaluations of a few settings with many masks each."""
+        ...
+
+    @cached_property
+    def outcomes(self) -> Outcomes | None:
+        """How each example was answered at each recorded setting."""
+        ...
+
+    def score(self, x: ArrayLike) -> Array:
+        """Scores of settings of shape (n, d), of shape (n,)."""
+        ...
+
+    def on(self, split: str) -> Self:
+        """The same recording scored on another split."""
+        ...
+
+
+def hash_beside(folder: Path | None) -> str:
+    """64 hexadecimal digits of every recorded file beside the grid and the card of a landscape; "" without any."""
+    if folder is None:
+        return ""
+    held_out = [folder / sub / name for sub in FOLDERS.values() for name in (cards.FILE, grids.FILE, outcomes.FILE)]
+    paths = [path for path in (folder / outcomes.FILE, *held_out) if path.exists()]
+    return hashlib.sha256("".join(map(fingerprint, paths)).encode()).hexdigest() if paths else ""
 
 
 def _merge_options(card: Card) -> dict[str, object]:

@@ -1,21 +1,17 @@
 """How far a landscape's surrogate can be trusted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Protocol, Self, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from landscapes.card import Card
 from landscapes.errors import FlatLandscapeError, InvalidGridError
-from landscapes.grid import RecordedGrid
-from landscapes.recording import Truth
-from landscapes.space import SearchSpace
-from surrogates.base import Surrogate
-from surrogates.extrema import Extremum
+from landscapes.problem import Problem
+from landscapes.recording import Recorded, Truth
 from surrogates.loocv import exact_loocv, study_loocv
 from surrogates.scale import root_mean_square
 
@@ -65,48 +61,7 @@ class Fidelity:
     mask_noise_percent: float = NOT_MEASURED
 
 
-class Measurable(Protocol):
-    """What `measure` asks of a landscape (`landscapes.landscape.Landscape`, which asks for its own fidelity here)."""
-
-    space: SearchSpace
-    grid: RecordedGrid
-    surrogate: Surrogate
-
-    @cached_property
-    def optimum(self) -> Extremum:
-        """The certified global maximum."""
-        ...
-
-    @cached_property
-    def noise(self) -> float:
-        """Standard error of one evaluation at the optimum, in score units."""
-        ...
-
-    @cached_property
-    def held_out(self) -> Truth | None:
-        """Real evaluations in the box, which no surrogate was fitted to."""
-        ...
-
-    @cached_property
-    def dense(self) -> Truth | None:
-        """Real evaluations on a fine grid beyond the box."""
-        ...
-
-    @cached_property
-    def masks(self) -> Truth | None:
-        """Real evaluations of a few settings with many masks each."""
-        ...
-
-    def score(self, x: ArrayLike) -> Array:
-        """Scores of settings of shape (n, d), of shape (n,)."""
-        ...
-
-    def on(self, split: str) -> Self:
-        """The same recording scored on another split."""
-        ...
-
-
-def measure(landscape: Measurable, *, seed: int = 0) -> Fidelity:
+def measure(landscape: Recorded, *, seed: int = 0) -> Fidelity:
     """Measure a landscape's surrogate against itself and against everything that was held out of it.
 
     Args:
@@ -132,7 +87,7 @@ def measure(landscape: Measurable, *, seed: int = 0) -> Fidelity:
     )
 
 
-def _against_truth(landscape: Measurable) -> dict:
+def _against_truth(landscape: Recorded) -> dict:
     """Everything that needs real evaluations beside the grid, as far as they and the grid's test scores exist."""
     held_out, masks = landscape.held_out, landscape.masks
     if held_out is None and masks is None:
@@ -180,7 +135,7 @@ def mask_noise(masks: Truth) -> float:
     return root_mean_square(deviations) if deviations else NOT_MEASURED
 
 
-def _inside(landscape: Measurable, truth: Truth) -> tuple[Array, Array]:
+def _inside(landscape: Recorded, truth: Truth) -> tuple[Array, Array]:
     """Settings inside the recorded box, of shape (m, d), and their real scores, of shape (m,)."""
     inside = landscape.space.contains(truth.grid.X)
     if not inside.any():
@@ -205,28 +160,14 @@ RULE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One of the figures that judge.
-
-    Attributes:
-        key: Which attribute of `Fidelity`.
-        name: What it is called in messages.
-        only_for: The merge method that has it; None for all.
-    """
-
-    key: str
-    name: str
-    only_for: str | None = None
-
-
-ERRORS = (
-    Criterion("typical_noise_percent", "noise of one evaluation"),
-    Criterion("held_out_rmse", "held-out RMSE"),
-    Criterion("argmax_regret", "argmax regret"),
-    Criterion("overshoot_percent", "overshoot"),
-    Criterion("mask_noise_percent", "mask noise", only_for="dare"),
-)
+ERRORS = {
+    "typical_noise_percent": "noise of one evaluation",
+    "held_out_rmse": "held-out RMSE",
+    "argmax_regret": "argmax regret",
+    "overshoot_percent": "overshoot",
+    "mask_noise_percent": "mask noise",
+}
+"""Those of `Fidelity` that judge, and what messages call them; only DARE has masks."""
 
 
 def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
@@ -240,14 +181,14 @@ def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
         A few words for each criterion that it fails or that was not measured; empty if it is not weak.
     """
     found = []
-    for criterion in ERRORS:
-        if criterion.only_for not in (None, card.method):
+    for key, name in ERRORS.items():
+        value = getattr(fidelity, key)
+        if key == "mask_noise_percent" and card.method != "dare":
             continue
-        value = getattr(fidelity, criterion.key)
         if np.isnan(value):
-            found.append(f"{criterion.name} not measured")
+            found.append(f"{name} not measured")
         elif value > MOST_PERCENT:
-            found.append(f"{criterion.name} {value:.1f}% > {MOST_PERCENT:.0f}%")
+            found.append(f"{name} {value:.1f}% > {MOST_PERCENT:.0f}%")
     if np.isnan(fidelity.spearman):
         found.append("held-out Spearman not measured")
     elif fidelity.spearman < LEAST_SPEARMAN:
@@ -255,32 +196,18 @@ def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
     return tuple(found)
 
 
-class Judged(Protocol):
-    """A landscape, or what stands in for one."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        ...
-
-    @property
-    def weaknesses(self) -> Sequence[str]:
-        """What the rule finds against it."""
-        ...
+AnyProblem = TypeVar("AnyProblem", bound=Problem)
 
 
-AnyJudged = TypeVar("AnyJudged", bound=Judged)
-
-
-def marked(landscape: Judged) -> str:
+def marked(landscape: Problem) -> str:
     """The landscape's name, with a mark if it is weak."""
     return landscape.name + (MARK if landscape.weaknesses else "")
 
 
-def split(landscapes: Iterable[AnyJudged]) -> tuple[list[AnyJudged], list[AnyJudged]]:
+def split(landscapes: Iterable[AnyProblem]) -> tuple[list[AnyProblem], list[AnyProblem]]:
     """Sound and weak landscapes, each in the given order, so that a headline can be given with and without the weak."""
-    sound: list[AnyJudged] = []
-    weak: list[AnyJudged] = []
+    sound: list[AnyProblem] = []
+    weak: list[AnyProblem] = []
     for landscape in landscapes:
         (weak if landscape.weaknesses else sound).append(landscape)
     return sound, weak

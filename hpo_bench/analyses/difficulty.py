@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import DOMAINS, METHODS
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape
@@ -24,7 +24,7 @@ def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None
 
     Args:
         landscapes: Those that were run.
-        runs: The table of `results.assemble`.
+        runs: The table of `benchmark.runs`.
         at: After how many evaluations; None at the end of each budget.
     """
     rows = []
@@ -37,10 +37,10 @@ def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None
         "group", "landscapes", "Random’s regret", "local (Pattern Search, Powell), over Random",
         "global (GP-BO, CMA-ES), over Random", "local minus global, regret",
     )  # fmt: skip
-    return TextTable(columns, tuple(rows))
+    return TextTable.of(columns, rows)
 
 
-def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int | None) -> Row:
+def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int | None) -> tuple[str, ...]:
     mine = runs[runs["landscape"].isin([ls.name for ls in members])]
     random = np.empty(len(members))
     regret: dict[str, list[float]] = {"local": [], "global": []}
@@ -53,15 +53,13 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
             known = [float(last[one]) for one in kinds if one in last.index]
             regret[kind].append(float(np.mean(known)) if known else float("nan"))
     local, wide = np.array(regret["local"]), np.array(regret["global"])
-    return Row(
+    return (
         label,
-        (
-            str(len(members)),
-            f"{100 * random.mean():.1f}%",
-            _ratio(local, random),
-            _ratio(wide, random),
-            _difference(local, wide, [ls.card.pair for ls in members]),
-        ),
+        str(len(members)),
+        f"{100 * random.mean():.1f}%",
+        _ratio(local, random),
+        _ratio(wide, random),
+        _difference(local, wide, [ls.card.pair for ls in members]),
     )
 
 

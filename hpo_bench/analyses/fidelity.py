@@ -16,6 +16,7 @@ from landscapes.suites import boxes
 from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
 from landscapes.terms import TIERS
 from landscapes.trust import MARK, RULE, Fidelity
+from landscapes.written import as_plain
 
 MISSING = "-"
 
@@ -58,8 +59,7 @@ class FidelityReport:
         """The same as plain JSON values; what was not measured is null."""
         figures = {**asdict(self), **asdict(self.fidelity)}
         del figures["fidelity"]
-        figures |= {key: list(figures[key]) for key in ("weaknesses", "shape", "on_edge")}
-        return {key: None if isinstance(v, float) and math.isnan(v) else v for key, v in figures.items()}
+        return as_plain(figures)
 
 
 def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[FidelityReport]:
@@ -112,8 +112,7 @@ COLUMNS = (
 
 def table(reports: Sequence[FidelityReport]) -> TextTable:
     """One row a landscape."""
-    rows = (Row(report.name + (MARK if report.weaknesses else ""), _cells(report)) for report in reports)
-    return TextTable(COLUMNS, tuple(rows))
+    return TextTable.of(COLUMNS, map(_line, reports))
 
 
 SHAPES = (
@@ -181,8 +180,8 @@ def beside_the_study(reports: Sequence[FidelityReport]) -> str:
 def loocv_by_method(recorded: Sequence[Landscape]) -> TextTable:
     """The same as a table, in the study's box: median, least and greatest error."""
     errors = [(one.card.method, one.fidelity().study_loocv) for one in boxes.in_the_study(recorded)]
-    rows = (Row(label, (_spread(ours, 1), _spread(there, 1))) for label, ours, there in _by_method(errors))
-    return TextTable(("method", "here", "the study (Table 12)"), tuple(rows))
+    lines = ((label, _spread(ours, 1), _spread(there, 1)) for label, ours, there in _by_method(errors))
+    return TextTable.of(("method", "here", "the study (Table 12)"), lines)
 
 
 def _by_method(errors: Sequence[tuple[str, float]]) -> Iterator[tuple[str, list[float], list[float]]]:
@@ -197,14 +196,15 @@ def study_loocv() -> TextTable:
     """The study's Table 12."""
     table = paper.loocv()
     methods = ("TA", "DARE", "TIES")
-    rows = tuple(Row(dataset, tuple(f"{table[dataset][m]:.1f}" for m in methods)) for dataset in table)
-    return TextTable(("dataset–pair", *methods), rows)
+    lines = ((dataset, *(f"{table[dataset][m]:.1f}" for m in methods)) for dataset in table)
+    return TextTable.of(("dataset–pair", *methods), lines)
 
 
-def _cells(report: FidelityReport) -> tuple[str, ...]:
+def _line(report: FidelityReport) -> tuple[str, ...]:
     trust = report.fidelity
     found = MISSING if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}"
     return (
+        report.name + (MARK if report.weaknesses else ""),
         str(report.settings),
         _figure(report.standard_error, 3),
         _figure(trust.noise_percent),

@@ -14,7 +14,7 @@ from hpo_bench.analyses.optima import Optimum
 from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
 from hpo_bench.analyses.transfer import Transfer
 from hpo_bench.display import marks
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, REGRETS, blank, house_style, log_axis
 from hpo_bench.display.looks import BAND, FAINT, INK, looks
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import METHODS, counted, number
@@ -162,10 +162,7 @@ def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], la
                     )[0]  # fmt: skip
                     tell(line, optimizer=optimizer, words=[labels[optimizer]])
                     axis.set_xlim(1, t[-1])
-            axis.set_yscale("log")
-            axis.set_ylim(LEAST, 1)
-            axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
-            axis.minorticks_off()
+            log_axis(axis, "y", REGRETS, (LEAST, 1))
             axis.set_xlabel("evaluations")
             count = counted(len(names), "landscape")
             axis.set_title(f"{counted(dim, 'hyperparameter')}, {count}", fontweight="normal", fontsize=9)

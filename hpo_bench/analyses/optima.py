@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import METHODS, significant
 from landscapes.landscape import Landscape
 from landscapes.space import SearchSpace
@@ -72,19 +72,17 @@ def edges(space: SearchSpace, x: NDArray[np.float64]) -> tuple[str, ...]:
 
 def table(found: Sequence[Optimum]) -> TextTable:
     """One row a landscape."""
-    rows = tuple(
-        Row(
+    lines = (
+        (
             one.landscape + (MARK if one.weak else ""),
-            (
-                ", ".join(f"{n} {significant(v)}" for n, v in zip(one.names, one.x, strict=True)),
-                "-" if np.isnan(one.total) else f"{one.total:.2f}",
-                ", ".join(one.on_edge) or "none",
-                "-" if np.isnan(one.zone) else f"{100 * one.zone:.0f}%",
-            ),
+            ", ".join(f"{n} {significant(v)}" for n, v in zip(one.names, one.x, strict=True)),
+            "-" if np.isnan(one.total) else f"{one.total:.2f}",
+            ", ".join(one.on_edge) or "none",
+            "-" if np.isnan(one.zone) else f"{100 * one.zone:.0f}%",
         )
         for one in found
     )
-    return TextTable(("landscape", "optimum (test)", "sum", "on the box’s edge", "box within noise of it"), rows)
+    return TextTable.of(("landscape", "optimum (test)", "sum", "on the box’s edge", "box within noise of it"), lines)
 
 
 def by_method(found: Sequence[Optimum]) -> TextTable:
@@ -100,16 +98,11 @@ def by_method(found: Sequence[Optimum]) -> TextTable:
         near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}"
         edge = f"{sum(bool(one.on_edge) for one in ours)} of {len(ours)}"
         zone = "-" if np.isnan(zones).all() else f"{100 * np.nanmedian(zones):.0f}%"
-        rows.append(Row(label, ("; ".join(places), _spread(totals), near, edge, zone)))
+        rows.append((label, "; ".join(places), _spread(totals), near, edge, zone))
     columns = (
-        "method",
-        "optimum: median (range)",
-        "sum",
-        "sum within 0.2 of 1",
-        "on an edge",
-        "box within noise of it",
-    )
-    return TextTable(columns, tuple(rows))
+        "method", "optimum: median (range)", "sum", "sum within 0.2 of 1", "on an edge", "box within noise of it",
+    )  # fmt: skip
+    return TextTable.of(columns, rows)
 
 
 def _spread(values: NDArray[np.float64]) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.analyses import paper
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import METHODS
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK
@@ -113,9 +113,9 @@ def table(found: Sequence[Cost]) -> TextTable:
     rows = []
     for name, of in by_name.items():
         mark = MARK if any(cost.weak for cost in of.values()) else ""
-        rows.append(Row(name + mark, tuple(cell for one in WITHIN for cell in _cells(of.get(one)))))
+        rows.append((name + mark, *(cell for one in WITHIN for cell in _cells(of.get(one)))))
     heads = (f"{LABELS[one]}: {what}" for one in WITHIN for what in ("regret %", "picked on validation, % ± 2 SE"))
-    return TextTable(("landscape", *heads), tuple(rows))
+    return TextTable.of(("landscape", *heads), rows)
 
 
 def _cells(cost: Cost | None) -> tuple[str, str]:
@@ -134,19 +134,11 @@ def side_by_side(found: Sequence[Cost]) -> TextTable:
             there = theirs[(theirs["method"] == label) & (theirs["restriction"] == restriction)]
             if ours and len(there):
                 here = np.array([cost.percent for cost in ours])
-                rows.append(
-                    Row(
-                        f"{label}, {LABELS[restriction]}",
-                        (
-                            _spread(here),
-                            _spread(there["relative_regret_percent"].to_numpy(float)),
-                            f"{sum(cost.visible for cost in ours)} of {len(ours)}",
-                        ),
-                    )
-                )
+                study = _spread(there["relative_regret_percent"].to_numpy(float))
+                visible = f"{sum(cost.visible for cost in ours)} of {len(ours)}"
+                rows.append((f"{label}, {LABELS[restriction]}", _spread(here), study, visible))
     ours = "here beyond 2 SE, picked on validation"
-    columns = ("restriction", "here: median, worst, zero", "the study’s Table 3", ours)
-    return TextTable(columns, tuple(rows))
+    return TextTable.of(("restriction", "here: median, worst, zero", "the study’s Table 3", ours), rows)
 
 
 def _spread(values: np.ndarray) -> str:

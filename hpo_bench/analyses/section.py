@@ -38,7 +38,7 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
 
     Args:
         landscapes: Which ones. Table 3 is of the same pairs and methods in the study's box, where that was recorded.
-        runs: Stored runs on them (`results.assemble`), without which there is no trajectory to follow.
+        runs: Stored runs on them (`benchmark.runs`), without which there is no trajectory to follow.
         jobs: Worker processes.
     """
     runs = runs if runs is not None and not runs.empty else None

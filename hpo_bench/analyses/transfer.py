@@ -45,7 +45,7 @@ def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
 
     Args:
         landscapes: Those that were run; those without test scores are left out.
-        runs: The table of `results.assemble`.
+        runs: The table of `benchmark.runs`.
     """
     validation: dict[str, dict[str, Array]] = {}
     test: dict[str, dict[str, Array]] = {}

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from hpo_bench.benchmark.sentences import at, comparison_sentence, leader, noise_sentence, units
-from hpo_bench.benchmark.tables import NAMES, by_optimizer, headline, losses, moments, when
+from hpo_bench.benchmark.tables import NAMES, by_optimizer, headline, labels, losses, moments, pairs, when
 from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import counted, interval, listed, number, share
 from landscapes.landscape import Landscape
@@ -89,8 +89,7 @@ def _others(content: Mapping) -> list[str]:
 
 
 def _labels(content: Mapping) -> dict[str, str]:
-    names = {"grid": "the plain grid"}
-    return {identity: names.get(identity) or str(one["label"]) for identity, one in content["optimizers"].items()}
+    return {**labels(content), "grid": "the plain grid"}
 
 
 def _use(content: Mapping) -> str:
@@ -111,7 +110,7 @@ def _use(content: Mapping) -> str:
         ]
         parts.append(f"{listed(points)} it is {listed(said)}")
     budgets = sorted({one["budget"] for one in content["landscapes"]})
-    alone = " of this one pair" if len({one["pair"] for one in content["landscapes"]}) == 1 else ""
+    alone = " of this one pair" if pairs(content) == 1 else ""
     by = ", by the number of hyperparameters" if len(budgets) > 1 else ""
     return (
         f"{SPELT_OUT.get(reference, labels[reference])}: on unseen examples{alone}, {'; '.join(parts)} (t counts "
@@ -190,11 +189,10 @@ def _noise(content: Mapping) -> str:
         return ""
     if not noise or content["unseen"]["unit"] != "points":
         return noise_sentence(content)
-    pairs = len({one["pair"] for one in content["landscapes"]})
     return (
         "A study of one's own could not show it: on the examples that are tuned on, the difference between two good "
         f"settings is known to a standard error of {number(100 * float(np.median(noise)))} points (median). It shows "
-        f"in the mean over {counted(len(content['landscapes']), 'landscape')} of {counted(pairs, 'pair')}."
+        f"in the mean over {counted(len(content['landscapes']), 'landscape')} of {counted(pairs(content), 'pair')}."
     )
 
 

@@ -15,7 +15,7 @@ from hpo_bench.benchmark.plan import Plan
 from hpo_bench.errors import UsageError
 from hpo_bench.files import check_folder, write
 from landscapes.functions.bbob import Bbob
-from landscapes.functions.problems import FunctionProblem
+from landscapes.functions.function import Function
 from landscapes.problem import Problem
 
 PRECISION = 1e-8
@@ -36,8 +36,8 @@ def write_coco(plan: Plan, runs: pd.DataFrame, folder: Path) -> Path:
         problem, label = problems[str(name)], labels[str(optimizer)]
         for seed, run in own.groupby("seed"):
             _write_result(problem, label, int(str(seed)), run, folder / "cocoviz" / _file_name(label))
-        if isinstance(problem, FunctionProblem) and isinstance(problem.function.f, Bbob) and not plan.noisy:
-            _write_logs(problem, problem.function.f, label, own, folder / "cocopp" / _file_name(label))
+        if isinstance(problem, Function) and isinstance(problem.f, Bbob) and not plan.noisy:
+            _write_logs(problem, problem.f, label, own, folder / "cocopp" / _file_name(label))
     return folder
 
 

@@ -8,8 +8,8 @@ from hpo_bench.analyses.section import Section
 from hpo_bench.benchmark import answer, sentences, tables, tiers
 from hpo_bench.benchmark.figures import answer as picture
 from hpo_bench.benchmark.figures.registry import FIGURES, PARTS
-from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import Benchmark
+from hpo_bench.benchmark.searches import SEARCHES
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import landscape_map
 from hpo_bench.display.figures import Drawn, provenance
@@ -73,10 +73,10 @@ def write_report(
         provenance=source,
         synthetic=any(landscape.card.synthetic for landscape in benchmark.landscapes),
         queries=len(benchmark.runs),
-        pairs=len(set(benchmark.pairs)),
+        pairs=tables.pairs(content),
         budgets=sorted({(ls.space.dim, benchmark.plan.budget_of(ls)) for ls in benchmark.landscapes}),
         study_budgets=BUDGETS,
-        labels={identity: one["label"] for identity, one in content["optimizers"].items()},
+        labels=tables.labels(content),
         look=looks(benchmark.labels),
         answer=answer.sentences(content),
         leader=sentences.leader(content),

@@ -19,7 +19,6 @@ from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.replay.problem import ReplayedLandscape
 from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.benchmark.runs import assemble
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.benchmark.summary import summary
 from hpo_bench.benchmark.tables import moments
@@ -30,8 +29,7 @@ from hpo_bench.peers import registry as peers
 from hpo_bench.workers import Workers, each
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
-from landscapes.functions.problems import functions
-from landscapes.functions.suites import FAMILIES, SUITES
+from landscapes.functions.suites import FAMILIES, SUITES, functions
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
 from landscapes.suites import boxes
@@ -135,10 +133,8 @@ def execute(
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
-    folder.open()
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
-    table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
-    finished = Benchmark(plan, table)
+    finished = Benchmark.stored(plan, folder)
     content = {
         "inputs": inputs,
         "hpo_bench": importlib.metadata.version("hpo-bench"),
@@ -157,7 +153,7 @@ def execute(
     if report:
         progress.print("drawing the report")
     content = publish(finished, content, folder, report=report, jobs=jobs, start=begun)
-    return BenchmarkResult(plan, content, table, made=made, reused=len(runs) - made, page=page)
+    return BenchmarkResult(plan, content, finished.runs, made=made, reused=len(runs) - made, page=page)
 
 
 def _prepared(landscape: Problem) -> Problem:

@@ -4,13 +4,16 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.plan import Plan
-from hpo_bench.benchmark.regret import SEARCHES, random_searches, taken
+from hpo_bench.benchmark.runs import stored_runs
+from hpo_bench.benchmark.searches import SEARCHES, random_searches, taken
+from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.statistics.comparisons import Comparison, compare
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
@@ -63,7 +66,7 @@ class Benchmark:
 
     Args:
         plan: What was run.
-        runs: The long table of `results.assemble`.
+        runs: The long table of `runs.assemble`.
     """
 
     def __init__(self, plan: Plan, runs: pd.DataFrame) -> None:
@@ -71,6 +74,15 @@ class Benchmark:
         self.runs = runs
         self.regrets = self.cube("regret")
         self._luck: dict[str, FloatArray] = {}
+
+    @classmethod
+    def stored(cls, plan: Plan, folder: ResultsFolder) -> Self:
+        """The runs of a plan that were all made.
+
+        Raises:
+            ResultsError: If a run is not stored, or what is stored is damaged.
+        """
+        return cls(plan, stored_runs(plan, folder))
 
     @property
     def landscapes(self) -> tuple[Problem, ...]:

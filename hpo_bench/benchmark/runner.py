@@ -3,7 +3,8 @@
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import partial
+from operator import call
 from pathlib import Path
 
 import numpy as np
@@ -20,25 +21,6 @@ from landscapes.problem import Problem
 from optimizers.base import Optimizer
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A group, and what a worker needs for it.
-
-    Attributes:
-        chunk: The group.
-        problems: What it runs on, by name.
-        counter: See `advance`.
-    """
-
-    chunk: Chunk
-    problems: Mapping[str, Problem]
-    counter: tuple[Path, int]
-
-    def __call__(self) -> pa.Table:
-        """Do it."""
-        return advance(self.chunk, self.problems, counter=self.counter)
-
-
 def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progress) -> int:
     """Make the runs of a plan that are not stored yet.
 
@@ -46,7 +28,7 @@ def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progre
 
     Args:
         plan: What to run.
-        folder: Where to store it; must be open.
+        folder: Where to store it; it is opened.
         workers: Who runs it.
         progress: Is told how far the work is.
 
@@ -58,6 +40,7 @@ def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progre
             stored.
         ResultsError: If the store cannot be read or written.
     """
+    folder.open()
     chunks = plan.chunks(folder.keys())
     if not chunks:
         return 0
@@ -66,17 +49,18 @@ def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progre
         counters = Path(scratch) / "evaluations"
         np.memmap(counters, dtype=np.int64, mode="w+", shape=(len(chunks),)).flush()
         tasks = [
-            Task(chunk, {run.landscape: by_name[run.landscape] for run in chunk.runs}, (counters, place))
+            partial(advance, chunk, {run.landscape: by_name[run.landscape] for run in chunk.runs}, (counters, place))
             for place, chunk in enumerate(chunks)
         ]
         done = np.memmap(counters, dtype=np.int64, mode="r", shape=(len(chunks),))
-        with progress.watch(chunks, done):
-            for table in workers.stream(Task.__call__, tasks):
+        runs, evaluations = sum(len(chunk.runs) for chunk in chunks), [chunk.evaluations for chunk in chunks]
+        with progress.watch(done, runs=runs, evaluations=evaluations, costs=[chunk.cost for chunk in chunks]):
+            for table in workers.stream(call, tasks):
                 folder.add(table)
-    return sum(len(chunk.runs) for chunk in chunks)
+    return runs
 
 
-def advance(chunk: Chunk, landscapes: Mapping[str, Problem], *, counter: tuple[Path, int] | None = None) -> pa.Table:
+def advance(chunk: Chunk, landscapes: Mapping[str, Problem], counter: tuple[Path, int] | None = None) -> pa.Table:
     """Run a group in lockstep: step by step, one `ask_many` for all runs.
 
     Args:

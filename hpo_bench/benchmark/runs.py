@@ -8,9 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from hpo_bench.benchmark.plan import Run
-from hpo_bench.benchmark.regret import best_so_far, regret_of
-from hpo_bench.benchmark.store import wrong_columns
+from hpo_bench.benchmark.plan import Plan, Run
+from hpo_bench.benchmark.store import ResultsFolder, wrong_columns
 from hpo_bench.errors import ResultsError
 from landscapes.errors import UnreadableError
 from landscapes.problem import Problem
@@ -61,6 +60,16 @@ def _numeric(frame: pd.DataFrame, name: str) -> bool:
     return name in frame and frame[name].dtype.kind in "fi" and bool(np.isfinite(frame[name]).all())
 
 
+def stored_runs(plan: Plan, folder: ResultsFolder) -> pd.DataFrame:
+    """The long table of a plan's runs, as `assemble` gives it.
+
+    Raises:
+        ResultsError: If a run is not stored, or what is stored is damaged.
+    """
+    runs = list(plan.runs())
+    return assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
+
+
 def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Problem]) -> pd.DataFrame:
     """The long table of results.
 
@@ -100,9 +109,10 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
         column = "recommended" if "recommended" in frame else "score"
         scores = frame[column].to_numpy()[rows].reshape(-1, budgets[str(name)])
         # A recommendation may become worse again, an incumbent cannot.
-        incumbent = scores if column == "recommended" else best_so_far(scores)
+        incumbent = scores if column == "recommended" else np.fmax.accumulate(scores, axis=-1)
         best[rows] = incumbent.ravel()
-        regret[rows] = regret_of(by_name[str(name)], incumbent).ravel()
+        # Until an evaluation succeeds it is that of the worst setting.
+        regret[rows] = np.nan_to_num(by_name[str(name)].regret(incumbent), nan=1.0).ravel()
     names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))
     if lacking := [name for name in names if name not in frame]:
         raise ResultsError(f"stored runs have no column {lacking[0]!r}; delete the store, and they will be made again")

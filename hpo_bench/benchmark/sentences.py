@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE
-from hpo_bench.benchmark.tables import moments, overall, when
+from hpo_bench.benchmark.tables import labels, moments, overall, pairs, when
 from hpo_bench.display.words import interval, listed, number, verdicts
 from hpo_bench.statistics.intervals import LEAST_PAIRS, LEAST_UNITS
 
@@ -23,10 +23,10 @@ def leader(content: Mapping) -> str:
 
 def interval_sentence(content: Mapping) -> str:
     """Why there are no intervals; empty where there are."""
-    pairs, seeds = len({one["pair"] for one in content["landscapes"]}), content["seeds"]
-    if (seeds if pairs == 1 else pairs) >= LEAST_UNITS:
+    count, seeds = pairs(content), content["seeds"]
+    if (seeds if count == 1 else count) >= LEAST_UNITS:
         return ""
-    if pairs == 1:
+    if count == 1:
         return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds); luck alone is simulated."
     return (
         f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone; luck alone is "
@@ -68,19 +68,18 @@ def comparison_sentence(content: Mapping) -> str:
     found = content["comparisons"]["at"][point]
     if not found:
         return ""
-    pairs = len({one["pair"] for one in content["landscapes"]})
-    if pairs < LEAST_PAIRS:
+    if (count := pairs(content)) < LEAST_PAIRS:
         return (
-            f"{'One pair is' if pairs == 1 else f'{pairs} pairs are'} too few to call a difference significant or not, "
+            f"{'One pair is' if count == 1 else f'{count} pairs are'} too few to call a difference significant or not, "
             f"which takes {LEAST_PAIRS} or more."
         )
-    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
+    called = labels(content)
     by = {
-        verdict: [labels[one["other"]] for one in found if one["verdict"] == verdict]
+        verdict: [called[one["other"]] for one in found if one["verdict"] == verdict]
         for verdict in ("better", "worse", "open")
     }
     span = f"from t = {SINCE} on" if point == OVERALL else "at the end"
-    reference = labels[content["comparisons"]["reference"]]
+    reference = called[content["comparisons"]["reference"]]
     said = verdicts(reference, better=by["better"], worse=by["worse"], undecided=by["open"])
     return f"{said} ({span})."
 
@@ -90,12 +89,12 @@ def unseen_sentence(content: Mapping) -> str:
     found = content["unseen"]
     if not found:
         return ""
-    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
+    called = labels(content)
     reference = content["comparisons"]["reference"]
     parts = []
     for point, known in found["at"].items():
-        lost = sorted((figures["value"], labels[one]) for one, figures in known.items() if one != reference)
-        said = f"{labels[reference]} {number(known[reference]['value'])}"
+        lost = sorted((figures["value"], called[one]) for one, figures in known.items() if one != reference)
+        said = f"{called[reference]} {number(known[reference]['value'])}"
         if lost:
             ends = dict.fromkeys(f"{number(value)} ({label})" for value, label in (lost[0], lost[-1]))
             said += f" and the others {' to '.join(ends)}"
@@ -109,7 +108,7 @@ def unseen_sentence(content: Mapping) -> str:
 
 def units(content: Mapping) -> str:
     """What intervals are over: pairs, or, where there is one alone, its seeds."""
-    return "pairs" if len({one["pair"] for one in content["landscapes"]}) > 1 else "the seeds of one pair"
+    return "pairs" if pairs(content) > 1 else "the seeds of one pair"
 
 
 def at(point: str) -> str:

@@ -47,6 +47,16 @@ def overall(content: Mapping) -> str:
     return OVERALL if OVERALL in content["null_band"] else END
 
 
+def labels(content: Mapping) -> dict[str, str]:
+    """What tables call each optimiser."""
+    return {identity: one["label"] for identity, one in content["optimizers"].items()}
+
+
+def pairs(content: Mapping) -> int:
+    """How many pairs the landscapes are of."""
+    return len({one["pair"] for one in content["landscapes"]})
+
+
 def columns(content: Mapping, suffix: str) -> list[Column]:
     """The columns of the headline, in their order: the one place to add another.
 
@@ -112,12 +122,12 @@ def comparisons(content: Mapping) -> TextTable | None:
     found = content["comparisons"]["at"][point]
     if not found:
         return None
-    labels = {identity: one["label"] for identity, one in content["optimizers"].items()}
+    called = labels(content)
     end = {one["other"]: one for one in content["comparisons"]["at"][END]}
-    reference = labels[content["comparisons"]["reference"]]
+    reference = called[content["comparisons"]["reference"]]
     rows = tuple(
         Row(
-            labels[one["other"]],
+            called[one["other"]],
             (
                 interval(one["difference"]),
                 f"{one['better_on']} : {one['worse_on']}",
@@ -195,25 +205,21 @@ def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
 def landscapes(content: Mapping) -> TextTable:
     """What each landscape is, and how hard it is for Random."""
     points = list(content["null_band"])
-    rows = tuple(
-        Row(
+    lines = (
+        (
             one["name"] + (MARK if one["weaknesses"] else "") + (" (SYNTHETIC)" if one["synthetic"] else ""),
-            (
-                one["tier"],
-                one["domain"],
-                one["task"],
-                f"{one['maximum']:.3f}",
-                f"{one['minimum']:.3f}",
-                UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
-                *(_marked(one, point) for point in points),
-            ),
+            one["tier"],
+            one["domain"],
+            one["task"],
+            f"{one['maximum']:.3f}",
+            f"{one['minimum']:.3f}",
+            UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
+            *(_marked(one, point) for point in points),
         )
         for one in content["landscapes"]
     )
-    heads = tuple(f"Random’s regret, {when(point)}" for point in points)
-    return TextTable(
-        ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison", *heads), rows
-    )
+    heads = ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison")
+    return TextTable.of((*heads, *(f"Random’s regret, {when(point)}" for point in points)), lines)
 
 
 def _marked(one: Mapping, point: str) -> str:

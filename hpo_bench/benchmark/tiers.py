@@ -7,10 +7,11 @@ import numpy as np
 
 from hpo_bench.benchmark.result import END, Benchmark
 from hpo_bench.benchmark.tables import by_optimizer, when
-from hpo_bench.display.table import Column, Row, TextTable
+from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import UNDEFINED, number
 from hpo_bench.statistics.agreement import Agreement, agree
 from landscapes.terms import TIERS
+from landscapes.written import as_plain
 
 
 def figures(benchmark: Benchmark) -> dict:
@@ -48,7 +49,7 @@ def figures(benchmark: Benchmark) -> dict:
 
 def as_json(one: Agreement) -> dict[str, float | None]:
     """Tau and the ends of its interval; null for what is undefined."""
-    return {key: value if np.isfinite(value := getattr(one, key)) else None for key in ("tau", "low", "high")}
+    return as_plain({"tau": one.tau, "low": one.low, "high": one.high})
 
 
 def agreement(content: Mapping) -> TextTable | None:
@@ -61,11 +62,8 @@ def agreement(content: Mapping) -> TextTable | None:
     if not found:
         return None
     points = list(found[0]["at"])
-    rows = tuple(
-        Row(f"{one['tiers'][0]} and {one['tiers'][1]}", tuple(shown(one["at"][point]) for point in points))
-        for one in found
-    )
-    return TextTable(("rankings on", *(f"Kendall’s tau, {when(point)}" for point in points)), rows)
+    lines = ((" and ".join(one["tiers"]), *(shown(one["at"][point]) for point in points)) for one in found)
+    return TextTable.of(("rankings on", *(f"Kendall’s tau, {when(point)}" for point in points)), lines)
 
 
 def regrets(content: Mapping, point: str = END) -> TextTable | None:

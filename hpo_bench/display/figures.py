@@ -1,19 +1,20 @@
 """How all figures look, and what all of them say about their data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from matplotlib import style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from hpo_bench.display.looks import FAINT, INK, RULE, SOFT
 from hpo_bench.display.svg import tidy
-from landscapes.functions.problems import FunctionProblem
+from landscapes.functions import Function
 from landscapes.problem import Problem
 from landscapes.terms import ELSEWHERE
 
@@ -92,6 +93,26 @@ def blank(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
 
 
+def log_axis(axis: Axes, side: Literal["x", "y"], ticks: Mapping[float, str], ends: tuple[float, float]) -> None:
+    """Draw a side on a logarithmic scale, with these ticks alone.
+
+    Args:
+        axis: What is drawn on.
+        side: Which of its two.
+        ticks: What stands at each value.
+        ends: The least and the greatest value that are shown.
+    """
+    axis.set(**{f"{side}scale": "log", f"{side}lim": ends})
+    getattr(axis, f"set_{side}ticks")(list(ticks), list(ticks.values()))
+    axis.minorticks_off()
+
+
+REGRETS = {1e-3: "0.001", 1e-2: "0.01", 1e-1: "0.1", 1: "1"}
+"""Ticks of an axis of regrets."""
+RATIOS = {0.01: "≤.01", 0.03: ".03", 0.1: ".1", 0.3: ".3", 1: "1"}
+"""Ticks of an axis of ratios to Random's regret."""
+
+
 def lay_out(figure: Figure) -> None:
     """Find room for all that a figure has; without drawing it, which takes as long."""
     if (engine := figure.get_layout_engine()) is not None:
@@ -131,7 +152,7 @@ KINDS = {
 
 
 def _kind(landscape: Problem) -> str:
-    if isinstance(landscape, FunctionProblem):
+    if isinstance(landscape, Function):
         return "function"
     if landscape.card.synthetic:
         return "synthetic"

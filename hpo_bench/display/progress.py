@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence, Sized
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,25 +20,6 @@ Reading = Callable[[], tuple[int, float]]
 """Gives the evaluations and the work done so far."""
 
 
-class Work(Protocol):
-    """A group of runs that is followed: how many evaluations it makes, and how much work that is."""
-
-    @property
-    def runs(self) -> Sized:
-        """The runs in it."""
-        ...
-
-    @property
-    def evaluations(self) -> int:
-        """Evaluations of all of them."""
-        ...
-
-    @property
-    def cost(self) -> float:
-        """Work, in evaluations of a cheap optimiser."""
-        ...
-
-
 class Progress:
     """Shows how many evaluations are made.
 
@@ -51,23 +31,23 @@ class Progress:
         self._console = console
 
     @contextmanager
-    def watch(self, chunks: Sequence[Work], done: NDArray[np.int64]) -> Iterator[None]:
-        """Follow counters while the block runs.
+    def watch(
+        self, done: NDArray[np.int64], *, runs: int, evaluations: Sequence[int], costs: Sequence[float]
+    ) -> Iterator[None]:
+        """Follow groups of runs while the block runs.
 
         Args:
-            chunks: The groups at work.
-            done: Evaluations made in each, changed by others, shape (chunks,).
+            done: Evaluations made in each group, changed by others, shape (groups,).
+            runs: In all groups.
+            evaluations: To be made in each.
+            costs: What each takes, in evaluations of a cheap optimiser.
         """
-        runs = sum(len(chunk.runs) for chunk in chunks)
-        evaluations = sum(chunk.evaluations for chunk in chunks)
-        weight = np.array([chunk.cost / chunk.evaluations for chunk in chunks])
-        total = float(sum(chunk.cost for chunk in chunks))
-        self._console.print(f"{counted(runs, 'run')} to make, {counted(evaluations, 'evaluation')}")
+        weight = np.divide(costs, evaluations)
+        self._console.print(f"{counted(runs, 'run')} to make, {counted(sum(evaluations), 'evaluation')}")
         stop = threading.Event()
         follow = self._draw if self._console.is_terminal else self._print
-        thread = threading.Thread(
-            target=follow, args=(stop, lambda: (int(done.sum()), float(weight @ done)), evaluations, total), daemon=True
-        )
+        read = lambda: (int(done.sum()), float(weight @ done))  # noqa: E731
+        thread = threading.Thread(target=follow, args=(stop, read, sum(evaluations), float(sum(costs))), daemon=True)
         thread.start()
         try:
             yield

@@ -6,11 +6,12 @@ Matplotlib keeps one free word of an artist in its SVG, the group's id. `tell` w
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from xml.etree import ElementTree
 
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 
 from hpo_bench.display.looks import BAND, DEEP_BAND, FAINT, INK, RULE, SOFT
 
@@ -37,6 +38,24 @@ def tell(artist: Artist, *, optimizer: str | None = None, words: Sequence[str] =
         words: What a reader sees under the pointer: one text for all of it, or one for each mark.
     """
     artist.set_gid(json.dumps({"optimizer": optimizer, "words": list(words)}))
+
+
+def tell_steps(
+    axis: Axes, steps: Iterable[int], curves: Mapping[str, Sequence[float]], say: Callable[[float], str]
+) -> None:
+    """Say under the pointer what all curves come to after so many evaluations.
+
+    Args:
+        axis: What they are drawn on.
+        steps: Numbers of evaluations.
+        curves: By label, each with a value at every step.
+        say: How a value is written.
+    """
+    for step, *values in zip(steps, *curves.values(), strict=True):
+        said = "\n".join(
+            [f"t = {step}", *(f"{label} {say(value)}" for label, value in zip(curves, values, strict=True))]
+        )
+        tell(axis.axvspan(step - 0.5, step + 0.5, fc="none", ec="none"), words=[said])  # with nothing to see
 
 
 def tidy(svg: bytes) -> bytes:

@@ -2,10 +2,10 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,11 @@ class TextTable:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     words: int = 1
+
+    @classmethod
+    def of(cls, columns: Sequence[str], lines: Iterable[Sequence[str]], *, words: int = 1) -> Self:
+        """A table of plain lines, a text a column."""
+        return cls(tuple(columns), tuple(Row(head, tuple(cells)) for head, *cells in lines), words)
 
     @property
     def lines(self) -> list[tuple[str, ...]]:

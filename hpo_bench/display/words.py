@@ -2,6 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hpo_bench.statistics import Interval
 
 UNDEFINED = "–"
 DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructions", "other": "other"}
@@ -50,6 +54,20 @@ def interval(figures: Mapping[str, float | None]) -> str:
         return number(figures["value"])
     estimate, around = number(figures["value"]), brackets((figures["low"], figures["high"]))
     return estimate if around == f"[{estimate}, {estimate}]" else f"{estimate} {around}"
+
+
+def bracketed(found: "Interval", form: str, *, times: float = 1.0) -> str:
+    """An interval in a format of one's own: `+2.0 [+1.0, +3.0]`; the estimate alone where it has no ends.
+
+    Args:
+        found: The interval.
+        form: Format of all three numbers, as behind the colon of an f-string.
+        times: What they are multiplied by: 100 for points.
+    """
+    value, low, high = (times * one for one in (found.value, found.low, found.high))
+    if math.isnan(value):
+        return UNDEFINED
+    return f"{value:{form}}" if math.isnan(low) else f"{value:{form}} [{low:{form}}, {high:{form}}]"
 
 
 def multiple(budget: Mapping[str, float]) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import UNDEFINED
-from hpo_bench.experiments.page import save_page
+from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.statistics.intervals import Interval, Intervals
 from hpo_bench.statistics.ratios import Summary, geometric_mean, mean_regret, median, ratio_of_means
@@ -204,11 +204,10 @@ def by_pairs(replicates: int) -> TextTable:
             world = World(pairs, spread)
             cells = [of_summary(summary, world, replicates=replicates) for summary in SUMMARIES.values()]
             cells += [of_difference(world, factor=factor, replicates=replicates) for factor in (1.0, 20.0)]
-            rows.append(
-                Row(f"{pairs} pairs, {spread:g}" if spread else f"{pairs} pairs, luck of seeds alone", _cells(cells))
-            )
+            name = f"{pairs} pairs, {spread:g}" if spread else f"{pairs} pairs, luck of seeds alone"
+            rows.append((name, *map(_cell, cells)))
     heads = ("pairs, their spread", *SUMMARIES, "difference of two alike", "difference, one 20 times better")
-    return TextTable(heads, tuple(rows))
+    return TextTable.of(heads, rows)
 
 
 def others(replicates: int) -> TextTable:
@@ -236,21 +235,16 @@ def others(replicates: int) -> TextTable:
             for spread in (0.0, 0.7)
         },
     }
-    return TextTable(("interval", "coverage"), tuple(Row(name, _cells([cell])) for name, cell in cells.items()))
+    return TextTable.of(("interval", "coverage"), ((name, _cell(share)) for name, share in cells.items()))
 
 
-def page(replicates: int = REPLICATES) -> str:
-    """The page in Markdown."""
-    return (
-        "\n\n".join(
-            (ABOUT.strip(), by_pairs(replicates).to_markdown(), OTHERS.strip(), others(replicates).to_markdown())
-        )
-        + "\n"
-    )
+def page(replicates: int = REPLICATES) -> list[Part]:
+    """What stands on the page."""
+    return [ABOUT, by_pairs(replicates), OTHERS, others(replicates)]
 
 
-def _cells(shares: Sequence[float]) -> tuple[str, ...]:
-    return tuple(UNDEFINED if np.isnan(one) else f"{100 * one:.1f}%" for one in shares)
+def _cell(share: float) -> str:
+    return UNDEFINED if np.isnan(share) else f"{100 * share:.1f}%"
 
 
 ABOUT = f"""
@@ -293,4 +287,4 @@ are close, so that the order is a matter of luck. With five pairs it is too narr
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Simulate how often our intervals hold, and write the page about it.")
     parser.add_argument("page", nargs="?", type=Path, default=PAGE)
-    save_page(parser.parse_args().page, [page()])
+    save_page(parser.parse_args().page, page())

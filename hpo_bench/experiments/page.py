@@ -18,7 +18,7 @@ def save_page(path: Path, parts: Iterable[Part], figures: Mapping[str, tuple[Fig
 
     Args:
         path: The page.
-        parts: What stands on it, a blank line between any two; empty ones are left out.
+        parts: What stands on it, a blank line between any two whatever they end in; empty ones are left out.
         figures: By file name without suffix, each with the line on what its numbers come from; they become PNG, and
             the parts refer to them.
 
@@ -31,7 +31,6 @@ def save_page(path: Path, parts: Iterable[Part], figures: Mapping[str, tuple[Fig
     for name, (figure, source) in (figures or {}).items():
         png = encode(figure, source)["png"]
         write(path.with_name(f"{name}.png"), png)
-    texts = (part.to_markdown() if isinstance(part, TextTable) else part for part in parts)
-    text = "\n\n".join(filter(None, texts)).rstrip("\n") + "\n"
-    write(path, text)
+    texts = (part.to_markdown() if isinstance(part, TextTable) else part.strip("\n") for part in parts)
+    write(path, "\n\n".join(filter(None, texts)) + "\n")
     return path

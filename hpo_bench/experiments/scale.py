@@ -6,14 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.examples import Split
-from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.trusted import answers_of
+from hpo_bench.experiments.opened import OpenedPair
+from hpo_bench.experiments.page import Part
 from hpo_bench.files import read_record, write_record
-from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.norm_aware import NAN
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
@@ -115,23 +113,20 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
         MergeError: If the pair cannot be loaded.
         EvaluationError: If a merged model cannot be scored.
     """
-    loaded = LoadedPair.load(pair)
-    evaluator = open_evaluator(pair, loaded)
-    engine = Resident(loaded)
+    opened = OpenedPair(pair)
     grid = [point.setting for point in designs.grid("ta").points]
     total = len(grid) + 3
     done = 0
 
     def score(setting: MergeSetting, split: Split) -> np.ndarray:
         nonlocal done
-        engine.merge(setting)
-        scores = answers_of(loaded.vlm, evaluator, evaluator.examples(split), merge=setting).scores
+        scores = opened.merged(setting, split).scores
         done += 1
         progress(done, total, f"{split} at {setting.vl_weight:g} {setting.exp_weight:g}: {scores.mean():.3f}")
         return scores
 
     tuned = grid[int(np.argmax([score(setting, "validation").mean() for setting in grid]))]
-    untuned = MergeSetting("ta", *NAN().coefficients(TaskVectors.of(loaded)))
+    untuned = MergeSetting("ta", *NAN().coefficients(TaskVectors.of(opened.loaded)))
     vlm = score(MergeSetting("ta", 1.0, 0.0), "test")
     gains = []
     for method, setting in (("nan", untuned), ("ta", tuned)):
@@ -150,31 +145,31 @@ def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
     return Rung(
         pair=pair.name,
         domain=pair.domain,
-        parameters=sum(weight.numel() for weight in loaded.base.values()),
+        parameters=sum(weight.numel() for weight in opened.loaded.base.values()),
         n_examples=len(vlm),
         vlm=float(vlm.mean()),
         gains=tuple(gains),
     )
 
 
-def page(rungs: Sequence[Rung]) -> str:
-    """What was measured, in Markdown."""
-    return f"# Does injection still pay in larger models?\n\n{HOW}\n{table(rungs)}\n\n{STUDY}\n"
+def page(rungs: Sequence[Rung]) -> list[Part]:
+    """What stands on the page."""
+    return ["# Does injection still pay in larger models?", HOW, table(rungs), STUDY]
 
 
-def table(rungs: Sequence[Rung]) -> str:
-    """Rungs as a Markdown table, gains in points with twice their standard error."""
+def table(rungs: Sequence[Rung]) -> TextTable:
+    """Gains in points with twice their standard error, a row a rung."""
     rows = []
     for rung in rungs:
-        cells = [f"{rung.parameters / 1e6:.1f}M", str(rung.n_examples), f"{100 * rung.vlm:.1f}"]
+        cells = [rung.pair, f"{rung.parameters / 1e6:.1f}M", str(rung.n_examples), f"{100 * rung.vlm:.1f}"]
         for gain in rung.gains:
             cells += [
                 f"({gain.vl_weight:.2f}, {gain.exp_weight:.2f})",
                 f"{100 * gain.gain:+.1f} ± {200 * gain.standard_error:.1f}",
             ]
-        rows.append(Row(rung.pair, tuple(cells)))
+        rows.append(cells)
     columns = ("pair", "language model", "examples", "VLM", "NAN at", "gain of NAN", "TA at", "gain of TA")
-    return TextTable(columns, tuple(rows)).to_markdown()
+    return TextTable.of(columns, rows)
 
 
 def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:

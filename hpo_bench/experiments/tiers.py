@@ -14,7 +14,8 @@ from hpo_bench.benchmark.tables import when
 from hpo_bench.display.figures import provenance
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import UNDEFINED, counted, listed
-from hpo_bench.files import write, write_json
+from hpo_bench.experiments.page import Part, save_page
+from hpo_bench.files import write_json
 from hpo_bench.merging.architectures import KINDS
 from hpo_bench.merging.doctor.distances import PUBLISHED
 from hpo_bench.statistics.agreement import agree
@@ -91,8 +92,8 @@ def gain(landscape: Landscape) -> SweepGain | None:
     )
 
 
-def text(result: BenchmarkResult, reports: Sequence[fidelity.FidelityReport]) -> str:
-    """The page in Markdown.
+def parts_of(result: BenchmarkResult, reports: Sequence[fidelity.FidelityReport]) -> list[Part]:
+    """What stands on the page.
 
     Args:
         result: Runs on landscapes of all tiers.
@@ -103,27 +104,26 @@ def text(result: BenchmarkResult, reports: Sequence[fidelity.FidelityReport]) ->
     elsewhere = [one for one in found if one.card.tier == ELSEWHERE]
     budgets = sorted({(ls.space.dim, result.plan.budget_of(ls)) for ls in found})
     shown = listed([f"{budget} in {dim} dimension{'s' * (dim > 1)}" for dim, budget in budgets])
-    parts = [
+    parts: list[Part] = [
         "# Tiers: nano, pretrained, elsewhere",
-        HOW.format(budgets=shown, seeds=counted(result.plan.seeds, "seed"), count=result.plan.seeds, rule=RULE).strip(),
+        HOW.format(budgets=shown, seeds=counted(result.plan.seeds, "seed"), count=result.plan.seeds, rule=RULE),
         provenance(benchmark.landscapes),
         *_sources(elsewhere),
         "## How far they can be trusted, and what they are like",
-        by_tier(reports).to_markdown(),
+        by_tier(reports),
         f"Medians (least to greatest), in % of the range. {fidelity.SHAPES}. Several maxima: more than one survives "
         "the noise of the examples, where these were recorded. The study's errors are of its Table 12.",
     ]
     if (rankings := tiers.agreement(content)) and (regrets := tiers.regrets(content)):
-        parts += ["## Does a ranking on one tier hold on another?", rankings.to_markdown(), regrets.to_markdown()]
-    parts += ["## Sizes of task vectors", distances().to_markdown(), DISTANCES]
+        parts += ["## Does a ranking on one tier hold on another?", rankings, regrets]
+    parts += ["## Sizes of task vectors", distances(), DISTANCES]
     if elsewhere:
-        parts += ["## Optimisers on published sweeps", by_sweep(benchmark, elsewhere).to_markdown(), BY_SWEEP]
+        parts += ["## Optimisers on published sweeps", by_sweep(benchmark, elsewhere), BY_SWEEP]
         if gains := [one for one in map(gain, elsewhere) if one is not None]:
-            parts += ["## What tuning gains at 8B", gains_table(gains).to_markdown(), GAINS]
+            parts += ["## What tuning gains at 8B", gains_table(gains), GAINS]
         mine = [one for one in reports if one.tier == ELSEWHERE]
-        parts += ["## Landscapes from elsewhere", one_by_one(elsewhere, mine).to_markdown()]
-    parts += ["## The mini-suite", *_mini(benchmark)]
-    return "\n\n".join(parts) + "\n"
+        parts += ["## Landscapes from elsewhere", one_by_one(elsewhere, mine)]
+    return [*parts, "## The mini-suite", *_mini(benchmark)]
 
 
 def by_tier(reports: Sequence[fidelity.FidelityReport]) -> TextTable:
@@ -144,7 +144,7 @@ def by_sweep(benchmark: Benchmark, elsewhere: Sequence[Problem]) -> TextTable:
         kind = "8B audio, 1-D" if one.card.pair.startswith("naturelm") else f"1.3B to 7B code, {one.space.dim}-D"
         kinds.setdefault(kind, []).append(names.index(one.name))
     points = [point for point in benchmark.checkpoints if point.name in ("10", END)]
-    random = ("Random, expected", *(f"{point.random[rows].mean():.3f}" for rows in kinds.values() for point in points))
+    random = tuple(f"{point.random[rows].mean():.3f}" for rows in kinds.values() for point in points)
     rows = [
         Row(
             benchmark.labels[identity],
@@ -154,7 +154,7 @@ def by_sweep(benchmark: Benchmark, elsewhere: Sequence[Problem]) -> TextTable:
         for identity in benchmark.ranking()
     ]
     heads = tuple(f"{kind} ({len(of)}), {when(point.name)}" for kind, of in kinds.items() for point in points)
-    return TextTable(("mean regret", *heads), (*rows, Row(random[0], random[1:], faint=True)))
+    return TextTable(("mean regret", *heads), (*rows, Row("Random, expected", random, faint=True)))
 
 
 BY_SWEEP = (
@@ -164,21 +164,18 @@ BY_SWEEP = (
 
 def gains_table(gains: Sequence[SweepGain]) -> TextTable:
     """One row a sweep."""
-    rows = tuple(
-        Row(
+    lines = (
+        (
             one.name,
-            (
-                *(f"{100 * end:.1f}" for end in one.ends),
-                f"{one.weight:g}",
-                f"{100 * one.test:.1f}",
-                f"{100 * one.gain:+.1f} ± {200 * one.standard_error:.1f}",
-            ),
+            *(f"{100 * end:.1f}" for end in one.ends),
+            f"{one.weight:g}",
+            f"{100 * one.test:.1f}",
+            f"{100 * one.gain:+.1f} ± {200 * one.standard_error:.1f}",
         )
         for one in gains
     )
-    return TextTable(
-        ("sweep", "at 0, language model", "at 1, tuned model", "best weight", "there", "gain over the better end"), rows
-    )
+    heads = ("sweep", "at 0, language model", "at 1, tuned model", "best weight", "there", "gain over the better end")
+    return TextTable.of(heads, lines)
 
 
 GAINS = (
@@ -195,6 +192,7 @@ def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Fideli
         best = ", ".join(f"{n} {x:.2f}" for n, x in zip(landscape.space.names, landscape.optimum.x, strict=True))
         trust = report.fidelity
         cells = (
+            landscape.name + MARK * bool(report.weaknesses),
             str(report.settings),
             f"{landscape.minimum.score:.3f} to {landscape.optimum.score:.3f}",
             *(
@@ -205,15 +203,15 @@ def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Fideli
             ", ".join(report.shape),
             f"{best}{' (edge)' if report.on_edge else ''}",
         )
-        rows.append(Row(landscape.name + MARK * bool(report.weaknesses), cells))
+        rows.append(cells)
     columns = ("landscape", "settings", "scores", "noise %", "LOOCV %, study", "exact", "maxima", "shape", "optimum")
-    return TextTable(columns, tuple(rows))
+    return TextTable.of(columns, rows)
 
 
 def distances() -> TextTable:
     """Task vectors of published pairs and of those that ship, as shares of the base's norm, by kind of tensor."""
-    rows = tuple(Row(one.name, tuple(one.shown(kind) or UNDEFINED for kind in KINDS)) for one in PUBLISHED)
-    return TextTable(("task vector of", *KINDS), rows)
+    lines = ((one.name, *(one.shown(kind) or UNDEFINED for kind in KINDS)) for one in PUBLISHED)
+    return TextTable.of(("task vector of", *KINDS), lines)
 
 
 DISTANCES = (
@@ -265,12 +263,10 @@ def write_page(result: BenchmarkResult, reports: Sequence[fidelity.FidelityRepor
     Raises:
         ResultsError: If a file cannot be written.
     """
-    page = text(result, reports)
     figures = {
         "seeds": result.plan.seeds,
         "tiers": result.summary["tiers"],
         "mini": mini_agreement(result.benchmark) if len(result.benchmark.labels) > 1 else {},
     }
     write_json(folder / "tiers.json", figures)
-    write(folder / PAGE, page)
-    return folder / PAGE
+    return save_page(folder / PAGE, parts_of(result, reports))

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from landscapes import catalogue
-from landscapes.errors import MissingPackageError, UnwritableError
+from landscapes.errors import MissingPackageError
+from landscapes.files import replacing
 from landscapes.landscape import Landscape
 from landscapes.terms import budget_for
 
@@ -182,13 +183,8 @@ def write_tasks(
             },
         }
         path = Path(folder) / "task" / "hpo_bench" / f"{landscape.name.replace('/', '_')}.yaml"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("# @package _global_\n" + yaml.safe_dump(content, sort_keys=False), "utf-8")
-        except OSError as error:
-            raise UnwritableError(
-                f"{path} cannot be written: {error.strerror or error}; name another folder"
-            ) from error
+        with replacing(path) as temporary:
+            temporary.write_text("# @package _global_\n" + yaml.safe_dump(content, sort_keys=False), "utf-8")
         written.append(path)
     return written
 

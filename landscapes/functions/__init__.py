@@ -5,6 +5,6 @@ with `coco-experiment` installed, the 24 functions of BBOB. All are maximised ov
 """
 
 from landscapes.functions.function import Function
-from landscapes.functions.suites import SUITES, members, suite
+from landscapes.functions.suites import SUITES, functions, members, suite
 
-__all__ = ["SUITES", "Function", "members", "suite"]
+__all__ = ["SUITES", "Function", "functions", "members", "suite"]

@@ -1,5 +1,8 @@
 """Families of functions by name."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
 import numpy as np
 
 from landscapes.errors import UnknownLandscapeError
@@ -13,6 +16,9 @@ SUITES = ("merge-like-2d", "merge-like-3d", "bbob-2d", "bbob-3d")
 
 FAMILIES = tuple(sorted({name.rpartition("-")[0] for name in SUITES}))
 """The same in every dimension."""
+
+SUITE_SEED = 2026
+"""Draws the functions of a benchmark; not one that any optimiser was chosen on."""
 
 MERGE_LIKE = 24
 """Surfaces in a merge-like suite: as many as BBOB has functions."""
@@ -57,6 +63,26 @@ def suite(name: str, seed: int, *, count: int | None = None) -> list[Function]:
         chosen = np.unique(np.linspace(0, len(FUNCTIONS) - 1, count or len(FUNCTIONS)).round().astype(int))
         return [_bbob(name, FUNCTIONS[index], dim, seed) for index in chosen.tolist()]
     return [_merge_like(name, index, dim, seed) for index in range(count or MERGE_LIKE)]
+
+
+def functions(names: Sequence[str], patterns: Sequence[str]) -> list[Function]:
+    """The functions of some suites.
+
+    Args:
+        names: Suites or families, such as "bbob-2d"; "bbob" means those of every dimension.
+        patterns: Which functions of these, with * and ?; none means all.
+
+    Raises:
+        UnknownLandscapeError: If a suite is unknown or cannot be had, or a pattern means nothing.
+    """
+    members_of = (one for name in names for one in members(name))
+    chosen = {function.name: function for one in members_of for function in suite(one, SUITE_SEED)}
+    if not patterns:
+        return [chosen[name] for name in sorted(chosen)]
+    found = sorted(name for name in chosen if any(fnmatchcase(name, pattern) for pattern in patterns))
+    if not found:
+        raise UnknownLandscapeError(f"no function is called {patterns[0]!r}; {offer(patterns[0], chosen)}")
+    return [chosen[name] for name in found]
 
 
 def _bbob(name: str, number: int, dim: int, seed: int) -> Function:

@@ -1,5 +1,6 @@
 """Files that somebody wrote: text, JSON, JSON lines and YAML, of plain values alone."""
 
+from landscapes.written.plain import as_plain
 from landscapes.written.reading import (
     TEXT_LIMIT,
     check_regular,
@@ -18,6 +19,7 @@ __all__ = [
     "Number",
     "Text",
     "Texts",
+    "as_plain",
     "check_regular",
     "parse_json",
     "parse_record",

@@ -1,5 +1,6 @@
 """Plain values, as files hold them: what may stand in them, checked once so that nobody else has to."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,15 @@ BITS = 128
 
 class NotPlainError(ValueError):
     """A value has no place in a file; the message says which and what to do."""
+
+
+def as_plain(value: Any) -> Any:
+    """The same as files hold it: dicts for mappings, lists for tuples, and null for what is undefined or infinite."""
+    if isinstance(value, Mapping):
+        return {key: as_plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def whole(digits: str) -> int:

@@ -11,7 +11,6 @@ import synthetic
 
 from landscapes.errors import InvalidSpaceError
 from landscapes.functions import suite
-from landscapes.functions.problems import FunctionProblem
 from landscapes.settings import as_array
 from landscapes.space import Parameter, SearchSpace
 from optimizers import InvalidSettingError
@@ -94,7 +93,7 @@ def test_landscapes_and_spaces_go_by_names(tmp_path: Path) -> None:
 
 
 def test_functions_go_by_names() -> None:
-    problem = FunctionProblem(suite("merge-like-2d", 1, count=1)[0])
+    (problem,) = suite("merge-like-2d", 1, count=1)
     points = np.array([[0.1, 0.8], [0.6, 0.3]])
     named = pd.DataFrame({"x2": points[:, 1], "x1": points[:, 0]})
     assert np.array_equal(problem.score(named), problem.score(points))

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.tables import moments, when
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
 from hpo_bench.display.looks import INK, looks
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import interval
@@ -112,10 +112,7 @@ def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, f
         for artist in drawn:
             tell(artist, optimizer=identity, words=[f"{label}: {interval(figures)}"])
     if log:
-        axis.set_xscale("log")
-        axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1], ["≤.01", ".03", ".1", ".3", "1"])
-        axis.set_xlim(LEAST, 3)
-        axis.minorticks_off()
+        log_axis(axis, "x", RATIOS, (LEAST, 3))
     else:
         axis.set_xlim(0, far or 1)  # where nobody loses anything
     axis.set_ylim(-0.6, len(order) - 0.4)

@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, REGRETS, blank, house_style, log_axis
 from hpo_bench.display.looks import INK, looks
-from hpo_bench.display.svg import tell
+from hpo_bench.display.svg import tell, tell_steps
 from hpo_bench.display.words import counted, number
 from hpo_bench.statistics.ratios import mean_regret
 
@@ -92,13 +92,8 @@ def _panel(axis: Axes, benchmark: Benchmark, members: np.ndarray) -> None:
     noise = benchmark.noise[members]
     if (noise > 0).any():
         axis.axhline(np.median(noise[noise > 0]), color=INK, lw=0.9, ls=":", label="noise of a comparison")
-    for step in t:  # Nothing to see: where the pointer is told all values after so many evaluations.
-        said = "\n".join([f"t = {step}", *(f"{label} {number(mean[step - 1])}" for label, mean in means.items())])
-        tell(axis.axvspan(step - 0.5, step + 0.5, fc="none", ec="none"), words=[said])
-    axis.set_yscale("log")
-    axis.set_ylim(LEAST, 1)
-    axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["0.001", "0.01", "0.1", "1"])
-    axis.minorticks_off()
+    tell_steps(axis, t, means, number)
+    log_axis(axis, "y", REGRETS, (LEAST, 1))
     axis.set_xlim(1, budget)
     axis.set_xticks([1, *range(10, budget + 1, 10)] if budget >= 10 else t)
     axis.set_xlabel("evaluations")

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 from hpo_bench.benchmark.figures.ror import LEAST, greatest, when, words
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.display import marks
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
 from hpo_bench.display.looks import BAND, INK, colours, looks
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import DOMAINS, METHODS, number
@@ -43,16 +43,9 @@ def draw(benchmark: Benchmark) -> Figure:
         look = looks(benchmark.labels)
         handles = [
             Line2D(
-                [],
-                [],
-                color=look[i].colour,
-                ls=look[i].dashes,
-                marker=look[i].marker,
-                ms=4,
-                lw=1.8,
-                label=benchmark.labels[i],
+                [], [], color=own.colour, ls=own.dashes, marker=own.marker, ms=4, lw=1.8, label=benchmark.labels[one]
             )
-            for i in benchmark.ranking()
+            for one, own in ((one, look[one]) for one in benchmark.ranking())
         ]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(7, len(handles)), columnspacing=1.4)
     return figure
@@ -85,10 +78,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
                     optimizer=identity,
                     words=[f"{benchmark.labels[identity]}, {names[group]}: median {number(middle)}"],
                 )
-    axis.set_yscale("log")
-    axis.set_ylim(LEAST, greatest(benchmark))
-    axis.set_yticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
-    axis.minorticks_off()
+    log_axis(axis, "y", {**RATIOS, 3: "3"}, (LEAST, greatest(benchmark)))
     axis.set_xticks(range(len(present)), [names[group] for group in present])
     axis.set_xlim(-0.5, len(present) - 0.5)
     axis.tick_params(length=0)

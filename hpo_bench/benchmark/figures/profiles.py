@@ -6,9 +6,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.result import Benchmark
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, log_axis
 from hpo_bench.display.looks import INK, looks
-from hpo_bench.display.svg import tell
+from hpo_bench.display.svg import tell, tell_steps
 from hpo_bench.display.words import share
 from hpo_bench.statistics.targets import TARGETS, Arrival, performance_profile
 
@@ -67,15 +67,13 @@ def _data(axis: Axes, benchmark: Benchmark, target: float) -> None:
     shares = {}
     for place, identity in enumerate(benchmark.ranking()):
         reached = np.array([0, *Arrival.pooled(_arrivals(benchmark, identity, target)).curve(longest)])
-        own, shares[benchmark.labels[identity]] = look[identity], reached
+        own, shares[benchmark.labels[identity]] = look[identity], reached[1:]
         line = axis.step(
             np.arange(longest + 1), reached, where="post", color=own.colour, ls=own.dashes, lw=1.4, marker=own.marker,
             ms=3.5, markevery=(4 + place, 14), label=benchmark.labels[identity],
         )[0]  # fmt: skip
         tell(line, optimizer=identity)
-    for step in range(1, longest + 1):
-        said = "\n".join([f"t = {step}", *(f"{label} {share(own[step])}" for label, own in shares.items())])
-        tell(axis.axvspan(step - 0.5, step + 0.5, fc="none", ec="none"), words=[said])
+    tell_steps(axis, range(1, longest + 1), shares, share)
     axis.set_title(f"regret ≤ {target:g}", fontweight="normal", fontsize=9)
     axis.set_xlim(0, longest)
     axis.set_xlabel("evaluations")
@@ -98,9 +96,6 @@ def _performance(axis: Axes, benchmark: Benchmark) -> None:
         )[0]  # fmt: skip
         tell(line, optimizer=identity, words=[benchmark.labels[identity]])
     axis.set_title(f"regret ≤ {MIDDLE:g}, landscapes", fontweight="normal", fontsize=9)
-    axis.set_xscale("log")
-    axis.set_xlim(1, FACTORS[-1])
-    axis.set_xticks([1, 2, 5, 10], ["1", "2", "5", "10"])
-    axis.minorticks_off()
+    log_axis(axis, "x", {factor: f"{factor}" for factor in (1, 2, 5, 10)}, (1, FACTORS[-1]))
     axis.set_xlabel("times the least running time")
     axis.axvline(1, color=INK, lw=0.8)

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Moment
 from hpo_bench.display import marks
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
+from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
 from hpo_bench.display.looks import BAND, DEEP_BAND, INK, colours
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import number
@@ -121,11 +121,8 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
         spread = f"median {number(middle)}, quartiles {number(low)} and {number(high)}"
         for artist in (box, bar):
             tell(artist, optimizer=identity, words=[f"{benchmark.labels[identity]}, {when(point)}: {spread}"])
-    axis.set_xscale("log")
-    axis.set_xlim(LEAST, greatest(benchmark))
-    axis.set_xticks([0.01, 0.03, 0.1, 0.3, 1, 3], ["≤.01", ".03", ".1", ".3", "1", "3"])
+    log_axis(axis, "x", {**RATIOS, 3: "3"}, (LEAST, greatest(benchmark)))
     axis.tick_params(axis="both", length=0)
-    axis.minorticks_off()
     axis.grid(visible=False, axis="y")
     axis.set_title(when(point), fontweight="normal", fontsize=9)
 

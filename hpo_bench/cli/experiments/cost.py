@@ -63,6 +63,7 @@ def grid(
     same command goes on where it was.
     """
     from hpo_bench.display.console import PlainConsole, output
+    from hpo_bench.display.words import bracketed
     from hpo_bench.experiments.cost import grid_page as page
     from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, compare, recorded
     from hpo_bench.merging.find import choose
@@ -81,10 +82,9 @@ def grid(
     )
 
     def told(one: GridComparison) -> None:
-        low, high = (100 * end for end in one.interval)
         say(
             f"{one.pair}, {one.method}: {one.merges:.0f} tuned merges {100 * one.test:.1f}, best of {one.grid_merges} "
-            f"on the grid {100 * one.grid_test:.1f}, difference {100 * one.difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+            f"on the grid {100 * one.grid_test:.1f}, difference {bracketed(one.interval, '+.1f', times=100)}"
         )
 
     found = compare(plan, PlainConsole(quiet=True), told)

@@ -50,6 +50,4 @@ def command(pairs: Path, out: Path, build_missing: bool, threads: int) -> None:
         raise UsageError("no rung is built; `hpo-bench scale --build` builds them")
     with Steps(console, "scale") as steps:
         rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
-    text = page(rungs)
-    save_page(out / PAGE, [text])
-    say(text, nl=False)
+    say(save_page(out / PAGE, page(rungs)).read_text(encoding="utf-8"), nl=False)

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.statistics.intervals import of_mean
+from hpo_bench.display.words import bracketed
+from hpo_bench.statistics.intervals import Interval, of_mean
 
 FLOOR = 1e-3
 """Added to ratios before their logarithm, as a solved function has none; a thousandth of Random's regret."""
@@ -25,8 +26,8 @@ class AblationRow:
         functions: How many functions there were.
         mean: Mean ratio of regret to Random's; below 1 is better than Random.
         median: Median ratio.
-        difference: Mean ratio minus the default's, with the ends of its 95% interval.
-        factor: Geometric mean of the ratios over the default's, with the ends of its 95% interval.
+        difference: Mean ratio minus the default's.
+        factor: Geometric mean of the ratios over the default's.
         better: On how many functions its ratio is below the default's.
         milliseconds: Processor time a suggestion, of all functions of that dimension in one group.
     """
@@ -38,29 +39,25 @@ class AblationRow:
     functions: int
     mean: float
     median: float
-    difference: tuple[float, float, float]
-    factor: tuple[float, float, float]
+    difference: Interval
+    factor: Interval
     better: int
     milliseconds: float
 
     @property
     def verdict(self) -> str:
         """`better` or `worse` where an interval leaves out no difference, and the other does not say the contrary."""
-        _, low, high = self.difference
-        _, least, most = self.factor
-        better, worse = high < 0.0 or most < 1.0, low > 0.0 or least > 1.0
+        better = self.difference.high < 0.0 or self.factor.high < 1.0
+        worse = self.difference.low > 0.0 or self.factor.low > 1.0
         return "better" if better and not worse else "worse" if worse and not better else ""
 
     def plain(self) -> dict[str, object]:
         """For JSON."""
-        return {**asdict(self), "verdict": self.verdict}
+        intervals = {"difference": astuple(self.difference), "factor": astuple(self.factor)}
+        return {**asdict(self), **intervals, "verdict": self.verdict}
 
 
-Estimate = tuple[float, float, float]
-"""A value with the ends of its 95% interval."""
-
-
-def compare(ratios: Sequence[float], reference: Sequence[float]) -> tuple[Estimate, Estimate]:
+def compare(ratios: Sequence[float], reference: Sequence[float]) -> tuple[Interval, Interval]:
     """How an arm differs from a reference, with paired intervals over functions.
 
     Args:
@@ -73,21 +70,21 @@ def compare(ratios: Sequence[float], reference: Sequence[float]) -> tuple[Estima
     own, other = np.array(ratios), np.array(reference)
     # There are many functions, and what they differ in is in both arms.
     gap, log = of_mean(own - other), of_mean(np.log((own + FLOOR) / (other + FLOOR)))
-    return (gap.value, gap.low, gap.high), (math.exp(log.value), math.exp(log.low), math.exp(log.high))
+    return gap, Interval(math.exp(log.value), math.exp(log.low), math.exp(log.high))
 
 
 def table(rows: Sequence[AblationRow]) -> TextTable:
     """The rows as a table."""
     found, before = [], None
     for row in rows:
-        reference = row.difference == (0.0, 0.0, 0.0)
+        reference = row.difference == Interval(0.0, 0.0, 0.0)
         cells = (
             f"{row.noise:g}",
             row.arm,
             f"{row.mean:.3f}",
             f"{row.median:.3f}",
-            "" if reference else "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row.difference),
-            "" if reference else "{:.2f} [{:.2f}, {:.2f}]".format(*row.factor),
+            "" if reference else bracketed(row.difference, "+.3f"),
+            "" if reference else bracketed(row.factor, ".2f"),
             "" if reference else f"{row.better} of {row.functions}",
             f"{row.milliseconds:.1f}",
             row.verdict,

@@ -11,21 +11,19 @@ from numpy.typing import NDArray
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
-from hpo_bench.benchmark.regret import random_searches
 from hpo_bench.benchmark.result import EARLY, SINCE, Benchmark
-from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.searches import random_searches
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.workers import Workers
 from landscapes.functions import Function
-from landscapes.functions.problems import FunctionProblem
 from optimizers.base import Optimizer
 
 Array = NDArray[np.float64]
 
 
-class HeldOut(FunctionProblem):
+class HeldOut(Function):
     """A function that arms are told apart on.
 
     Every run of a suite has a seed of its own, whatever the suite, lest one lucky initial design count many times.
@@ -37,13 +35,15 @@ class HeldOut(FunctionProblem):
     """
 
     def __init__(self, function: Function, *, first: int, share: float) -> None:
-        super().__init__(function)
+        super().__init__(
+            function.suite, function.name, function.dim, function.f, function.f_max, function.f_min, function.gap
+        )
         self._first, self._share = first, share
 
     @property
     def noise(self) -> float:
         """Standard deviation of an evaluation."""
-        return self._share * self.function.spread
+        return self._share * self.spread
 
     @cached_property
     def content_hash(self) -> str:
@@ -124,18 +124,15 @@ def run(
     plan = Plan(
         (Contender.find(arm.kind),), problems, seeds, budget=None, start=arm.start, noisy=bool(share), judged=EARLY
     )
-    folder.open()
     runner.run(plan, folder, workers=workers, progress=progress)
-    runs = list(plan.runs())
-    table = assemble(folder.load(runs), runs=runs, landscapes=problems)
-    finished, (contender,) = Benchmark(plan, table), plan.contenders
+    finished, (contender,) = Benchmark.stored(plan, folder), plan.contenders
     ratios = {}
     for problem in problems:
         budget = plan.budget_of(problem)
         at = np.array([*EARLY, budget]) if share else np.arange(SINCE, budget + 1)
         own = np.take(finished.regret(problem.name, contender.identity), at - 1, axis=1).mean()
         ratios[problem.name] = float(own / problem.expected_regret(budget)[at - 1].mean())
-    return Outcome(ratios, float(table["ask_seconds"].mean()))
+    return Outcome(ratios, float(finished.runs["ask_seconds"].mean()))
 
 
 def conduct(

@@ -12,7 +12,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import Z95, error_of_difference
-from hpo_bench.statistics.intervals import of_mean
+from hpo_bench.statistics.intervals import Interval, of_mean
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.options import RunOptions
@@ -75,9 +75,10 @@ class GridComparison:
     drift: float
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """95% interval of the difference."""
-        return self.difference - Z95 * self.difference_error, self.difference + Z95 * self.difference_error
+    def interval(self) -> Interval:
+        """The difference with its 95% interval."""
+        reach = Z95 * self.difference_error
+        return Interval(self.difference, self.difference - reach, self.difference + reach)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,10 +173,9 @@ def compare(plan: GridPlan, console: Console, told: Callable[[GridComparison], N
     return found
 
 
-def overall(comparisons: Sequence[GridComparison]) -> tuple[float, float]:
-    """Mean difference over pairs and half the width of its 95% interval (Student's t over pairs; NaN for one)."""
-    found = of_mean([one.difference for one in comparisons])
-    return found.value, found.high - found.value
+def overall(comparisons: Sequence[GridComparison]) -> Interval:
+    """Mean difference over pairs, with Student's 95% interval."""
+    return of_mean([one.difference for one in comparisons])
 
 
 def _grid(pair: Pair, method: str) -> Landscape:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
 from hpo_bench.display.looks import COLOURS, FAINT
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
+from hpo_bench.display.words import bracketed
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall
 from hpo_bench.experiments.page import save_page
 from hpo_bench.files import write
@@ -29,25 +30,23 @@ def by_pair(comparisons: Sequence[GridComparison]) -> TextTable:
         "pair", "method", "VLM", "grid: merges", "seconds", "test", "tuned: merges", "as high after", "seconds", "test",
         "tuned − grid [95%]",
     )  # fmt: skip
-    rows = [
-        Row(
+    lines = (
+        (
             one.pair,
-            (
-                registry.label(one.method),
-                f"{100 * one.base:.1f}",
-                str(one.grid_merges),
-                f"{one.grid_seconds:.0f}",
-                f"{100 * one.grid_test:.1f}",
-                f"{one.merges:.0f}",
-                _count(one.reached),
-                f"{one.seconds:.0f}",
-                f"{100 * one.test:.1f}",
-                _interval(one.difference, Z95 * one.difference_error),
-            ),
+            registry.label(one.method),
+            f"{100 * one.base:.1f}",
+            str(one.grid_merges),
+            f"{one.grid_seconds:.0f}",
+            f"{100 * one.grid_test:.1f}",
+            f"{one.merges:.0f}",
+            _count(one.reached),
+            f"{one.seconds:.0f}",
+            f"{100 * one.test:.1f}",
+            bracketed(one.interval, "+.1f", times=100),
         )
         for one in comparisons
-    ]
-    return TextTable(columns, tuple(rows))
+    )
+    return TextTable.of(columns, lines)
 
 
 def by_method(comparisons: Sequence[GridComparison]) -> TextTable:
@@ -57,25 +56,23 @@ def by_method(comparisons: Sequence[GridComparison]) -> TextTable:
         "tuned − grid [95% over pairs]",
         "better on", "worse on",
     )  # fmt: skip
-    rows = []
+    lines = []
     for method in dict.fromkeys(one.method for one in comparisons):
         own = [one for one in comparisons if one.method == method]
-        rows.append(
-            Row(
+        lines.append(
+            (
                 registry.label(method),
-                (
-                    str(len(own)),
-                    str(own[0].grid_merges),
-                    f"{np.mean([one.merges for one in own]):.0f}",
-                    _count(float(np.median([one.reached for one in own]))),
-                    f"{sum(one.seconds for one in own) / sum(one.grid_seconds for one in own):.2f}",
-                    _interval(*overall(own)),
-                    str(sum(one.interval[0] > 0 for one in own)),
-                    str(sum(one.interval[1] < 0 for one in own)),
-                ),
+                str(len(own)),
+                str(own[0].grid_merges),
+                f"{np.mean([one.merges for one in own]):.0f}",
+                _count(float(np.median([one.reached for one in own]))),
+                f"{sum(one.seconds for one in own) / sum(one.grid_seconds for one in own):.2f}",
+                bracketed(overall(own), "+.1f", times=100),
+                str(sum(one.interval.low > 0 for one in own)),
+                str(sum(one.interval.high < 0 for one in own)),
             )
         )
-    return TextTable(columns, tuple(rows))
+    return TextTable.of(columns, lines)
 
 
 def notes(comparisons: Sequence[GridComparison], plan: GridPlan) -> list[str]:
@@ -166,9 +163,3 @@ def write_page(comparisons: Sequence[GridComparison], plan: GridPlan, folder: Pa
 
 def _count(value: float) -> str:
     return f"{value:.0f}" if np.isfinite(value) else "never"
-
-
-def _interval(middle: float, width: float) -> str:
-    if not np.isfinite(width):
-        return f"{100 * middle:+.1f}"
-    return f"{100 * middle:+.1f} [{100 * (middle - width):+.1f}, {100 * (middle + width):+.1f}]"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers, Evaluator, checked
 from hpo_bench.evaluation.examples import Example, write_examples
@@ -251,8 +251,8 @@ def table(timed: Sequence[Timed]) -> TextTable:
     rows = []
     for one in timed:
         seconds = (f"{statistics.median(each):.2f}" if each else "" for each in (one.processor, one.wall, one.load))
-        rows.append(Row(one.route, (*seconds, f"{one.unlike} of {one.answers}")))
-    return TextTable(heads, tuple(rows))
+        rows.append((one.route, *seconds, f"{one.unlike} of {one.answers}"))
+    return TextTable.of(heads, rows)
 
 
 def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path) -> Evaluator:

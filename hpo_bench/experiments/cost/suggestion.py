@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.benchmark.result import SINCE
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
 from hpo_bench.peers.botorch_loop import BoTorch
 from hpo_bench.workers import one_thread
 from landscapes.functions import Function
-from landscapes.functions.problems import FunctionProblem
 from optimizers.base import Optimizer
 from optimizers.gp_bo import GpBo
 
@@ -74,8 +73,7 @@ def _timed(
                 run.tell(x, score)
                 best[row, t:] = np.maximum(best[row, t:], score)
         for function, scores in zip(chosen, best, strict=True):
-            problem = FunctionProblem(function)
-            regret = problem.regret(scores[SINCE - 1 :]).mean() / problem.random_regret(budget)[SINCE - 1 :].mean()
+            regret = function.regret(scores[SINCE - 1 :]).mean() / function.random_regret(budget)[SINCE - 1 :].mean()
             ratios.append(float(regret))
     suggestions = len(functions) * budget
     return SuggestionTiming(way, len(functions), together, 1e3 * seconds / suggestions, float(np.mean(ratios)))
@@ -83,18 +81,18 @@ def _timed(
 
 def table(times: Mapping[str, Sequence[SuggestionTiming]]) -> TextTable:
     """The timings as a table."""
-    rows = []
-    for suite, timings in times.items():
-        slowest = timings[-1].milliseconds
-        for timing in timings:
-            faster = f"{slowest / timing.milliseconds:.0f} x"
-            cells = (
-                str(timing.runs),
-                str(timing.together),
-                f"{timing.milliseconds:.2f}",
-                faster,
-                f"{timing.regret:.3f}",
-            )
-            rows.append(Row(suite, (timing.way, *cells)))
+    lines = (
+        (
+            suite,
+            one.way,
+            str(one.runs),
+            str(one.together),
+            f"{one.milliseconds:.2f}",
+            f"{timings[-1].milliseconds / one.milliseconds:.0f} x",
+            f"{one.regret:.3f}",
+        )
+        for suite, timings in times.items()
+        for one in timings
+    )
     heads = ("suite", "way", "runs", "together", "ms a suggestion", "faster than BoTorch", "regret over random")
-    return TextTable(heads, tuple(rows), words=2)
+    return TextTable.of(heads, lines, words=2)

@@ -5,18 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.options import without_secrets
-from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
-from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.experiments.opened import OpenedPair
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.recipe import Engine, Recipe
 from hpo_bench.merging.methods.task_arithmetic import task_arithmetic
@@ -24,7 +22,8 @@ from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording.journal import Journal, JournalEntry
 
-VALIDATION, TEST = "validation", "test"
+VALIDATION: Split = "validation"
+TEST: Split = "test"
 
 Progress = Callable[[int, int, str], None]
 """Called with merges done, merges in all, and a word on what is under way."""
@@ -122,11 +121,11 @@ class GroupedTaskArithmetic(MergeMethod):
         return self.setting.first if first else self.setting.second
 
 
-class _Bench:
+class _Bench(OpenedPair):
     """A pair with its answers so far; models are loaded when one is missing."""
 
     def __init__(self, pair: Pair, out: Path) -> None:
-        self.pair = pair
+        super().__init__(pair)
         asked = without_secrets(pair.evaluation)
         header = {
             "pair": pair.name,
@@ -137,20 +136,8 @@ class _Bench:
         self.journal = Journal(out / f"{pair.name}.jsonl", header=header)
 
     @cached_property
-    def loaded(self) -> LoadedPair:
-        return LoadedPair.load(self.pair)
-
-    @cached_property
-    def engine(self) -> Resident:
-        return Resident(self.loaded)
-
-    @cached_property
     def names(self) -> list[str]:
         return list(self.loaded.base)
-
-    @cached_property
-    def evaluator(self) -> Any:
-        return open_evaluator(self.pair, self.loaded)
 
     @cached_property
     def groups(self) -> dict[str, Partition]:
@@ -162,9 +149,6 @@ class _Bench:
             if place >= len(self.journal.entries):
                 self.engine.write(GroupedTaskArithmetic(setting, self.groups.get(setting.among)))
                 where = {"vl_weight": setting.vl_weight, "first": setting.first, "second": setting.second}
-                self.journal.append(JournalEntry(where, 0.0, {}, {s: self._scores(s) for s in (VALIDATION, TEST)}))
+                scores = {split: self.answers(split).scores.tolist() for split in (VALIDATION, TEST)}
+                self.journal.append(JournalEntry(where, 0.0, {}, scores))
             progress(place + 1)
-
-    def _scores(self, split: Any) -> list[float]:
-        examples = self.evaluator.examples(split)
-        return answers_of(self.loaded.vlm, self.evaluator, examples).scores.tolist()

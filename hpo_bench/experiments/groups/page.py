@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED, counted, listed
+from hpo_bench.display.table import TextTable
+from hpo_bench.display.words import UNDEFINED, bracketed, counted, listed
 from hpo_bench.experiments.groups.design import FINER, UNIFORM
 from hpo_bench.experiments.groups.measure import GroupedPair
-from hpo_bench.experiments.page import save_page
+from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
 from hpo_bench.statistics.examples import error_of_difference
 from hpo_bench.statistics.intervals import of_mean
@@ -79,12 +79,12 @@ def table(pairs: Sequence[GroupedPair], *, examples: int | None = None) -> TextT
     """Gains by pair and partition, in points."""
     names = _partitions(pairs)
     found = {name: [gains(pair, name, examples=examples) for pair in pairs] for name in names}
-    rows = [
-        Row(pair.pair, (f"{pair.answers.shape[1]:,}", *(_with_error(found[name][place]) for name in names)))
+    lines = [
+        (pair.pair, f"{pair.answers.shape[1]:,}", *(_with_error(found[name][place]) for name in names))
         for place, pair in enumerate(pairs)
     ]
-    rows.append(Row("mean", (UNDEFINED, *(_mean([100 * each.mean() for each in found[name]]) for name in names))))
-    return TextTable(("pair", "examples", *names), tuple(rows))
+    means = (bracketed(of_mean([100 * each.mean() for each in found[name]]), "+.2f") for name in names)
+    return TextTable.of(("pair", "examples", *names), [*lines, ("mean", UNDEFINED, *means)])
 
 
 def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
@@ -97,17 +97,17 @@ def write_page(pairs: Sequence[GroupedPair], folder: Path) -> Path:
         ResultsError: If it cannot be written.
     """
     names = _partitions(pairs)
-    parts = [
-        HEAD.rstrip("\n"),
-        f"## Chosen by four fifths of the examples\n\n{table(pairs).to_markdown()}",
-        f"## Chosen by {FEW} examples, as a small validation split has\n\n{table(pairs, examples=FEW).to_markdown()}",
-        "## Merges that score above the best of the 50 uniform ones\n\n"
+    above = ((pair.pair, _best(pair), *(better(pair, name) for name in names)) for pair in pairs)
+    parts: list[Part] = [
+        HEAD,
+        "## Chosen by four fifths of the examples",
+        table(pairs),
+        f"## Chosen by {FEW} examples, as a small validation split has",
+        table(pairs, examples=FEW),
+        "## Merges that score above the best of the 50 uniform ones",
         "Of 25, on all test examples, and how many of them by two standard errors or more; the best uniform merge is "
-        "the highest of 50, and so a little lucky itself.\n\n"
-        + TextTable(
-            ("pair", "best uniform", *names),
-            tuple(Row(pair.pair, (_best(pair), *(better(pair, name) for name in names))) for pair in pairs),
-        ).to_markdown(),
+        "the highest of 50, and so a little lucky itself.",
+        TextTable.of(("pair", "best uniform", *names), above),
         _conclusion(pairs, names),
     ]
     return save_page(folder / PAGE, parts)
@@ -142,8 +142,3 @@ def _best(pair: GroupedPair) -> str:
 
 def _with_error(differences: NDArray[np.float64]) -> str:
     return f"{100 * differences.mean():+.2f} ± {100 * error_of_difference(differences):.2f}"
-
-
-def _mean(means: Sequence[float]) -> str:
-    found = of_mean(means)
-    return UNDEFINED if np.isnan(found.low) else f"{found.value:+.2f} [{found.low:+.2f}, {found.high:+.2f}]"

@@ -11,13 +11,12 @@ import numpy as np
 
 from hpo_bench.evaluation.calibration.sets import calibration_set
 from hpo_bench.evaluation.calibration.statistics import CalibrationSet, statistics
-from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.trusted import answers_of
+from hpo_bench.evaluation.examples import Split
 from hpo_bench.experiments.methods.lineup import BASE, CLASSIC, EVERYBODY, SWAP, VARIANTS, ComparedMethod
 from hpo_bench.experiments.methods.measured import GridCost, Measured, PairResult
+from hpo_bench.experiments.opened import OpenedPair
+from hpo_bench.files import write_record
 from hpo_bench.merging.engine import mergekit
-from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import MergeMethod
 from hpo_bench.merging.methods.metagpt import MetaGPT
@@ -40,7 +39,8 @@ REPEATS, ENOUGH = 5, 2.0
 can only add to them, through the caches."""
 CLOCK = "processor"
 """What is read for seconds of merges and statistics: wall times are as long as a machine is busy."""
-TEST, VALIDATION = "test", "validation"
+TEST: Split = "test"
+VALIDATION: Split = "validation"
 
 Progress = Callable[[int, int, str], None]
 """Called with contenders done, contenders in all, and a word on what is under way."""
@@ -79,11 +79,11 @@ def measure_pair(
     return PairResult(pair.name, pair.domain, pair.benchmark, nano, measured)
 
 
-class _Measurement:
+class _Measurement(OpenedPair):
     """A pair with everything that measuring needs, each part made when it is first needed."""
 
     def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
-        self.pair = pair
+        super().__init__(pair)
         self.out = out
         self.landscapes = catalogue.ROOT if landscapes is None else landscapes
         self.samples = samples
@@ -91,27 +91,14 @@ class _Measurement:
         self.hashes = pair.file_hashes()
 
     @cached_property
-    def loaded(self) -> LoadedPair:
-        return LoadedPair.load(self.pair)
-
-    @cached_property
     def vectors(self) -> TaskVectors:
         return TaskVectors.of(self.loaded)
 
-    @cached_property
-    def resident(self) -> Resident:
-        return Resident(self.loaded)
-
-    @cached_property
-    def evaluator(self) -> Any:
-        return open_evaluator(self.pair, self.loaded)
-
     def calibration(self, expert_reads: Literal["texts", "pictures"]) -> CalibrationSet:
-        examples = {split: self.evaluator.examples(split) for split in (VALIDATION, TEST)}
         return calibration_set(
             self.pair,
-            validation=examples[VALIDATION],
-            test=examples[TEST],
+            validation=self.evaluator.examples(VALIDATION),
+            test=self.evaluator.examples(TEST),
             samples=self.samples,
             texts=new_texts(self.pair.folder, self.samples),
             expert_reads=expert_reads,
@@ -140,18 +127,18 @@ class _Measurement:
             measured = self._unmerged(name, provenance)
         else:
             measured = self._direct(contender, provenance)
-        measured.store(path)
+        write_record(path, measured)
         return measured
 
     def _unmerged(self, name: str, provenance: Mapping[str, Any]) -> Measured:
         self.loaded.write_language(self.loaded.tuned if name == BASE.name else self.loaded.expert)
         where = {"vl_weight": float(name == BASE.name), "exp_weight": float(name == SWAP.name)}
-        return Measured(name, provenance, **self._answers(), parameters=where)
+        return Measured(name, provenance, **self._scored(), parameters=where)
 
     def _direct(self, contender: ComparedMethod, provenance: Mapping[str, Any]) -> Measured:
         method, statistics_seconds, note = self._method(contender)
         seconds = _seconds(lambda: self.loaded.write_language(method.merge(self.vectors)))
-        answers = self._answers()
+        answers = self._scored()
         chosen = method.coefficients(self.vectors) if isinstance(method, MetaGPT | NAN) else ()
         return Measured(
             contender.name,
@@ -189,7 +176,7 @@ class _Measurement:
             categories=dict(zip(map(str, answers.ids), map(str, answers.categories), strict=True)),
             eval_seconds=float(test.eval_seconds[int(np.abs(test.X - best).max(axis=1).argmin())]),
             seconds={
-                "here": _seconds(lambda: self.resident.merge(setting)),
+                "here": _seconds(lambda: self.engine.merge(setting)),
                 "mergekit": _seconds(
                     lambda: self.loaded.write_language(mergekit.merge(self.loaded, setting, mask_seed=0))
                 ),
@@ -211,11 +198,11 @@ class _Measurement:
             progress=lambda done, total, _: self.progress(done, total, f"{self.pair.name}: recording {method}"),
         )
 
-    def _answers(self) -> dict[str, Any]:
-        """Of the live VLM as it is."""
-        examples = self.evaluator.examples(TEST)
+    def _scored(self) -> dict[str, Any]:
+        """What is measured of the live VLM as it is."""
+        _ = self.evaluator.examples(TEST)  # read before the clock starts
         begin = time.perf_counter()
-        found = answers_of(self.loaded.vlm, self.evaluator, examples)
+        found = self.answers(TEST)
         return {
             "scores": dict(zip(found.ids, np.asarray(found.scores, float).tolist(), strict=True)),
             "categories": dict(zip(found.ids, found.categories, strict=True)),

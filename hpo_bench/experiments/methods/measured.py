@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from hpo_bench.errors import ResultsError
-from hpo_bench.files import read_record, write_record
+from hpo_bench.files import read_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,6 @@ class Measured:
         except ResultsError:
             return None
         return found if found.provenance == provenance else None
-
-    def store(self, path: Path) -> None:
-        """Keep it in a file, whole or not at all.
-
-        Raises:
-            ResultsError: If the file cannot be written.
-        """
-        write_record(path, self)
 
 
 @dataclass(frozen=True, slots=True)

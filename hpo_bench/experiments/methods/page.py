@@ -16,6 +16,7 @@ from hpo_bench.experiments.methods.findings import NAMES, Sample, claims, consis
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, SWAP, VARIANTS
 from hpo_bench.experiments.methods.measured import PairResult
 from hpo_bench.experiments.page import Part, save_page
+from landscapes.written import as_plain
 
 PAGE, FIGURE = "methods.md", "methods.png"
 SEED = 0
@@ -130,7 +131,7 @@ def as_dict(results: Sequence[PairResult]) -> dict[str, Any]:
         sample = Sample(results, rng=np.random.default_rng(SEED), skill_only=only)
         found[title] = {
             "scores": {result.pair: _scores(result, skill_only=only) for result in results},
-            "findings": [_finite(asdict(claim)) for claim in claims(sample)],
+            "findings": [as_plain(asdict(claim)) for claim in claims(sample)],
             "counts": {what: list(count) for what, count in consistency(sample).items()},
         }
     costs = {
@@ -179,10 +180,3 @@ def _scores(result: PairResult, *, skill_only: bool) -> dict[str, dict[str, floa
         }
         for name, row, gain in zip(names, table, gains, strict=True)
     }
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and np.isnan(value) else value

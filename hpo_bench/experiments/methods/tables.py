@@ -6,7 +6,7 @@ import numpy as np
 
 from hpo_bench.analyses import paper
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED
+from hpo_bench.display.words import UNDEFINED, bracketed
 from hpo_bench.experiments.methods.findings import NAMES, Claim, score_table
 from hpo_bench.experiments.methods.lineup import BASE, EVERYBODY, METHODS, OTHERS, SWAP, VARIANTS, ComparedMethod
 from hpo_bench.experiments.methods.measured import Measured, PairResult
@@ -48,8 +48,8 @@ def variants(results: Sequence[PairResult]) -> TextTable:
             mean = np.mean([table.mean(axis=1) for table in tables], axis=0)
             cells.append(f"{mean[1]:.1f} ({mean[1] - mean[0]:+.1f})")
             cells.append(_duration(float(np.mean([_whole(result.measured[one.name]) for result in results]))))
-            rows.append(Row(f"{one.label}: {one.how}{'' if one in METHODS else ' †'}", tuple(cells)))
-    return TextTable(("variant", *(result.pair for result in results), "mean", "processor time"), tuple(rows))
+            rows.append((f"{one.label}: {one.how}{'' if one in METHODS else ' †'}", *cells))
+    return TextTable.of(("variant", *(result.pair for result in results), "mean", "processor time"), rows)
 
 
 def measured(contender: ComparedMethod, results: Sequence[PairResult]) -> bool:
@@ -72,19 +72,19 @@ def gains(results: Sequence[PairResult]) -> TextTable:
                 for table in (score_table(result) for result in results if domain in (result.domain, "all"))
             ]
             cells += [f"{np.mean(here):+.1f}", f"{theirs[contender.study][domain]:+.1f}"]
-        rows.append(Row(contender.label, tuple(cells)))
+        rows.append((contender.label, *cells))
     heads = [f"{domain}, {where}" for domain in (*present, "all") for where in ("here", "study")]
-    return TextTable(("method", *heads), tuple(rows))
+    return TextTable.of(("method", *heads), rows)
 
 
 def settings(results: Sequence[PairResult]) -> TextTable:
     """Where tuned methods were tuned to, and the coefficients that others chose."""
     rows = []
     for contender in METHODS:
-        cells = tuple(_where(result.measured[contender.name].parameters) for result in results)
+        cells = [_where(result.measured[contender.name].parameters) for result in results]
         if any(cell != UNDEFINED for cell in cells):
-            rows.append(Row(contender.label, cells))
-    return TextTable(("method", *(result.pair for result in results)), tuple(rows))
+            rows.append((contender.label, *cells))
+    return TextTable.of(("method", *(result.pair for result in results)), rows)
 
 
 def tuning_cost(results: Sequence[PairResult]) -> TextTable:
@@ -120,6 +120,7 @@ def merge_cost(results: Sequence[PairResult]) -> TextTable:
         merge = np.mean([one.seconds["here"] for one in found])
         mergekit = [one.seconds["mergekit"] for one in found if "mergekit" in one.seconds]
         cells = (
+            contender.label,
             _duration(float(statistics)) if statistics else UNDEFINED,
             _duration(float(merge)),
             _duration(float(np.mean(mergekit))) if mergekit else UNDEFINED,
@@ -127,25 +128,23 @@ def merge_cost(results: Sequence[PairResult]) -> TextTable:
             f"{theirs[contender.study]:,.0f} s",
             _times(theirs[contender.study] / theirs["TA"]),
         )
-        rows.append(Row(contender.label, cells))
+        rows.append(cells)
     heads = ("method", "statistics", "merge", "mergekit", "all, × TA", "study", "study, × TA")
-    return TextTable(heads, tuple(rows))
+    return TextTable.of(heads, rows)
 
 
 def findings(whole: Sequence[Claim], skill: Sequence[Claim]) -> TextTable:
     """Every claim with its figure, on whole benchmarks and on the skill's examples alone."""
-    rows = tuple(
-        Row(f"{one.finding}. {one.text}", (one.quantity, _claimed(one), one.verdict, _claimed(two), two.verdict))
+    shown = (
+        (f"{one.finding}. {one.text}", one.quantity, _claimed(one), one.verdict, _claimed(two), two.verdict)
         for one, two in zip(whole, skill, strict=True)
     )
-    return TextTable(("the study says", "figure, in points", "whole benchmark", "", "skill alone", ""), rows)
+    return TextTable.of(("the study says", "figure, in points", "whole benchmark", "", "skill alone", ""), shown)
 
 
 def counts(found: Mapping[str, tuple[int, int]]) -> TextTable:
     """Shares of cases that the study reports."""
-    return TextTable(
-        ("of all", "here"), tuple(Row(what, (f"{some} of {all_}",)) for what, (some, all_) in found.items())
-    )
+    return TextTable.of(("of all", "here"), ((what, f"{some} of {all_}") for what, (some, all_) in found.items()))
 
 
 def _with_error(points: np.ndarray, sign: str = "") -> str:
@@ -154,10 +153,7 @@ def _with_error(points: np.ndarray, sign: str = "") -> str:
 
 
 def _claimed(claim: Claim) -> str:
-    figures = claim.interval
-    if np.isnan(figures.value):
-        return UNDEFINED
-    return f"{100 * figures.value:+.1f} [{100 * figures.low:+.1f}, {100 * figures.high:+.1f}]"
+    return bracketed(claim.interval, "+.1f", times=100)
 
 
 def _where(parameters: Mapping[str, float]) -> str:

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from landscapes import catalogue
-from landscapes.functions.problems import functions
+from landscapes.functions import functions
 from landscapes.problem import Problem
 from landscapes.suites import boxes
 

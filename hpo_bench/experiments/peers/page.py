@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.plan import DESIGN
-from hpo_bench.benchmark.regret import SEARCHES
 from hpo_bench.benchmark.result import OVERALL, REFERENCE
+from hpo_bench.benchmark.searches import SEARCHES
 from hpo_bench.benchmark.tables import ALONE, when
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
 from hpo_bench.display.looks import COLOURS, INK
@@ -127,7 +127,7 @@ def write_page(rounds: Sequence[Round], folder: Path) -> Path:
         ResultsError: If a file cannot be written.
     """
     figures: dict[str, tuple[Figure, str]] = {}
-    parts: list[Part] = ["# GP-BO beside other packages' optimisers", HOW.strip()]
+    parts: list[Part] = ["# GP-BO beside other packages' optimisers", HOW]
     for one in rounds:
         stage, found = one.stage, one.meetings
         source = provenance(max((met.finished.landscapes for met in found), key=len))
@@ -230,11 +230,11 @@ def speed_sentence(found: Sequence[Meeting]) -> str:
 def lineup(peers: Sequence[str]) -> TextTable:
     """Which versions ran, and what each made of the common start."""
     kinds = [find(peer) for peer in peers]
-    rows = tuple(
-        Row(kind.label, (", ".join(f"{name} {version}" for name, version in kind.versions().items()), kind.given))
+    lines = (
+        (kind.label, ", ".join(f"{name} {version}" for name, version in kind.versions().items()), kind.given)
         for kind in kinds
     )
-    return TextTable(("peer", "versions", "what it makes of a start"), rows)
+    return TextTable.of(("peer", "versions", "what it makes of a start"), lines)
 
 
 def times(factor: float) -> str:

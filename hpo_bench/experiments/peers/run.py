@@ -1,7 +1,7 @@
 """GP-BO and a peer on the runs that both made, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.result import REFERENCE, Benchmark, Moment
-from hpo_bench.benchmark.runs import assemble
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.peers.lineup import Stage
@@ -85,7 +84,6 @@ def run(
     Raises:
         HpoBenchError: If a package is missing or an optimiser fails; finished runs are stored.
     """
-    folder.open()
     for entry in stage.entries:
         for optimizer in (REFERENCE, entry.peer):
             plan = stage.plan(entry, problems, optimizers=(optimizer,))
@@ -128,8 +126,6 @@ def played(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> 
         whole = stage.plan(entry, problems, optimizers=(REFERENCE, entry.peer))
         missing = {run.landscape for run in whole.runs() if run.key not in stored}
         if done := [one for one in whole.landscapes if one.name not in missing]:
-            plan = stage.plan(entry, done, optimizers=(REFERENCE, entry.peer))
-            runs = list(plan.runs())
-            table = assemble(folder.load(runs), runs=runs, landscapes=plan.landscapes)
-            found.append(Meeting(entry.peer, Benchmark(plan, table), len(whole.landscapes)))
+            finished = Benchmark.stored(replace(whole, landscapes=tuple(done)), folder)
+            found.append(Meeting(entry.peer, finished, len(whole.landscapes)))
     return Round(stage, tuple(found))

@@ -9,6 +9,7 @@ from hpo_bench.experiments.ranking.guises import NOISE, REAL
 from hpo_bench.experiments.ranking.run import Ranking
 from hpo_bench.statistics.agreement import Agreement
 from landscapes.trust import split
+from landscapes.written import as_plain
 
 NAMES = {NOISE: "noise, examples resampled", REAL: "real merges", "gp": "GP"}
 
@@ -62,7 +63,7 @@ def _figures(comparison: Ranking) -> dict:
     return {
         "landscapes": [landscape.name for landscape in comparison.landscapes],
         "agreement": {
-            kind: {point: {k: _plain(v) for k, v in asdict(one).items()} for point, one in of.items()}
+            kind: {point: as_plain(asdict(one)) for point, one in of.items()}
             for kind, of in comparison.agreements.items()
         },
         "mean_regret": {
@@ -107,9 +108,3 @@ def _winner(comparison: Ranking, one: Agreement, is_reference: bool) -> str:
     labels = {c.identity: c.label for c in comparison.contenders}
     who = ", ".join(labels[w] for w in one.winners)
     return who if is_reference else f"{who} ({'same' if one.same_winner else 'other'}, {one.same_winner_share:.0%})"
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, tuple):
-        return list(value)
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
+from hpo_bench.display.figures import PAGE_INCHES, REGRETS, blank, house_style, log_axis, provenance
 from hpo_bench.display.looks import looks
 from hpo_bench.display.words import counted
 from hpo_bench.experiments.page import Part, save_page
@@ -38,10 +38,7 @@ def draw(comparison: Ranking) -> Figure:
                     range(len(means)), means, marker=look.marker, linestyle=look.dashes, ms=4.5, lw=1.3,
                     color=look.colour, clip_on=False,
                 )  # fmt: skip
-            axis.set_yscale("log")
-            axis.set_ylim(FLOOR, 1)
-            axis.set_yticks([1e-3, 1e-2, 1e-1, 1], ["≤0.001", "0.01", "0.1", "1"])
-            axis.minorticks_off()
+            log_axis(axis, "y", {**REGRETS, FLOOR: "≤0.001"}, (FLOOR, 1))
             places = [name(kind).replace(", ", ",\n") for kind in comparison.kinds]
             axis.set_xticks(range(len(places)), places, rotation=90, fontsize=7.5)
             when = "end of budget" if point == "end" else f"t = {point}"
@@ -85,7 +82,7 @@ def parts_of(comparison: Ranking) -> list[Part]:
     parts: list[Part] = [
         "# Does the ranking of optimisers survive?",
         outcome.sentence(comparison),
-        HOW.format(real=AND_REAL if REAL in comparison.kinds else "").strip(),
+        HOW.format(real=AND_REAL if REAL in comparison.kinds else ""),
         f"{runs}: {names}. {provenance(comparison.landscapes)}",
         f"![{CAPTION}](ranking.png)",
         "## Agreement of rankings",
@@ -95,10 +92,7 @@ def parts_of(comparison: Ranking) -> list[Part]:
         sound = len(without.landscapes)
         verb = "is" if sound == 1 else "are"
         kept = f"{sound} of {counted(landscapes, 'landscape')} {verb} not weak ({MARK})"
-        parts += [
-            f"### Without weak landscapes\n\n{kept}. {outcome.sentence(without)}",
-            outcome.table(without),
-        ]
+        parts += ["### Without weak landscapes", f"{kept}. {outcome.sentence(without)}", outcome.table(without)]
     parts.append("## Mean regret")
     for point in comparison.points:
         when = "At the end of the budget" if point == "end" else f"After {point} evaluations"

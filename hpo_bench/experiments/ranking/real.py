@@ -16,12 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.evaluation.examples import Split
-from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.trusted import answers_of
+from hpo_bench.experiments.opened import OpenedPair
 from hpo_bench.experiments.ranking.guises import Guise
 from hpo_bench.files import as_record, whole_lines
-from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.landscape import Landscape
@@ -100,7 +97,7 @@ class ForReal(Guise):
         self._split: Split = cast(Split, landscape.grid.split)
         self._top = float(landscape.grid.scores.max())
         self._cache: Cache | None = None
-        self._open: tuple | None = None
+        self._open: OpenedPair | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -151,14 +148,12 @@ class ForReal(Guise):
         if known is not None:
             return known
         begin = time.perf_counter()
-        resident, evaluator, vlm, examples = self._models()
         setting = MergeSetting(self.card.method, **dict(zip(self.space.names, x.tolist(), strict=True)))
-        resident.merge(setting)
-        score = answers_of(vlm, evaluator, examples, merge=setting).score
+        score = self._opened().merged(setting, self._split).score
         self.cache.put(x, score, seconds=time.perf_counter() - begin)
         return score
 
-    def _models(self) -> tuple:
+    def _opened(self) -> OpenedPair:
         """What merges and evaluates.
 
         Raises:
@@ -170,9 +165,6 @@ class ForReal(Guise):
                     f"the pair in {self._pair.folder} has other weights or examples than {self.name} was recorded "
                     f"from; record it again with `hpo-bench record {self._pair.name} --method {self.card.method}`"
                 )
-            loaded = LoadedPair.load(self._pair)
             seed = self.card.merge_options.get("mask_seed", 0)
-            resident = Resident(loaded, masks="mergekit", mask_seed=seed if isinstance(seed, int) else 0)
-            evaluator = open_evaluator(self._pair, loaded)
-            self._open = (resident, evaluator, loaded.vlm, evaluator.examples(self._split))
+            self._open = OpenedPair(self._pair, masks="mergekit", mask_seed=seed if isinstance(seed, int) else 0)
         return self._open

@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
-from hpo_bench.benchmark.result import EARLY, END, moments_of
-from hpo_bench.benchmark.runs import assemble
+from hpo_bench.benchmark.result import EARLY, END, Benchmark, moments_of
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.ranking.guises import NOISE, REAL, WithNoise, under
 from hpo_bench.statistics.agreement import Agreement, agree
-from hpo_bench.statistics.cube import Cube
 from hpo_bench.workers import Workers
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
@@ -117,43 +115,34 @@ class Ranking:
         """
         for landscape in self.landscapes:
             _ = landscape.weaknesses  # reads what was held out, which the page needs: before the work if it is damaged
-        self.folder.open()
         order = sorted(self.plans.items(), key=lambda item: item[0] == REAL)
         return sum(runner.run(plan, self.folder, workers=workers, progress=progress) for _, plan in order)
 
-    def cube(self, kind: str) -> Cube:
-        """Regrets under a guise.
+    @cached_property
+    def finished(self) -> dict[str, Benchmark]:
+        """The runs under each guise.
 
-        In [0, 1] of the range of the surrogate; for real merges of the range between the worst that was recorded and
-        the best that was recorded or reached by any optimiser, because nobody knows the real maximum. A first draw that
-        is worse than all that was recorded counts as more than 1.
+        Regrets are in [0, 1] of the range of the surrogate; for real merges of the range between the worst that was
+        recorded and the best that was recorded or reached by any optimiser, because nobody knows the real maximum. A
+        first draw that is worse than all that was recorded counts as more than 1.
 
         Raises:
             ResultsError: If runs are missing, or what is stored is damaged.
         """
-        return self._cubes[kind]
-
-    @cached_property
-    def _cubes(self) -> dict[str, Cube]:
-        return {kind: self._cube(kind, plan) for kind, plan in self.plans.items()}
-
-    def _cube(self, kind: str, plan: Plan) -> Cube:
-        runs = list(plan.runs())
-        stored, problems = self.folder.load(runs), plan.landscapes
-        if kind == REAL:
+        found = {kind: Benchmark.stored(plan, self.folder) for kind, plan in self.plans.items()}
+        if REAL in found:
             from hpo_bench.experiments.ranking.real import ForReal
 
-            reached = assemble(stored, runs=runs, landscapes=problems).groupby("landscape")["score"].max()
-            problems = tuple(
-                one.reaching(float(reached[one.name])) if isinstance(one, ForReal) else one for one in problems
+            reached, plan = found[REAL].runs.groupby("landscape")["score"].max(), self.plans[REAL]
+            problems = (
+                one.reaching(float(reached[one.name])) if isinstance(one, ForReal) else one for one in plan.landscapes
             )
-        table = assemble(stored, runs=runs, landscapes=problems)
-        names = [landscape.name for landscape in self.landscapes]
-        return Cube.of(table, "regret", problems=names, optimizers=[c.identity for c in plan.contenders])
+            found[REAL] = Benchmark.stored(replace(plan, landscapes=tuple(problems)), self.folder)
+        return found
 
     def at(self, kind: str, point: str) -> Mapping[str, Array]:
         """Regrets under a guise at a checkpoint, of shape (landscapes, seeds) for each optimiser."""
-        return self.cube(kind).at(None if point == END else int(point))
+        return self.finished[kind].regrets.at(None if point == END else int(point))
 
     def only(self, landscapes: Sequence[Landscape]) -> "Ranking":
         """The same of some of the landscapes, from the same stored runs."""

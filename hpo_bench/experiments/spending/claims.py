@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
-from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.table import TextTable
+from hpo_bench.display.words import bracketed
 from hpo_bench.experiments.spending.honesty import CROSS_FITTED
 from hpo_bench.experiments.spending.pools import DENSE, KEPT, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.real import STUDY
 from hpo_bench.experiments.spending.replays import MOST, SPLIT
 from hpo_bench.experiments.spending.stopping import DEFAULT
-from hpo_bench.experiments.spending.tables import by_pair, over_pairs, points
+from hpo_bench.experiments.spending.tables import POINTS, by_pair, over_pairs, points
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.statistics.intervals import Interval, of_mean
 from landscapes.suites.boxes import SUFFIX
@@ -120,10 +122,10 @@ def parts_table(rows: pd.DataFrame) -> TextTable:
         for (domain, method), own in study.groupby(["domain", "method"]):
             plans = [plan[plan["pool"].isin(own["pool"])] for plan in one.plans.values()]
             losses = by_pair(own)
-            figures = [f"{over_pairs(by_pair(plan) - losses)}" for plan in plans]
-            found.append(Row(f"{one.name}", (str(domain), str(method), str(len(losses)), over_pairs(losses), *figures)))
+            figures = [over_pairs(by_pair(plan) - losses) for plan in plans]
+            found.append((one.name, str(domain), str(method), str(len(losses)), over_pairs(losses), *figures))
     heads = ("on", "domain", "method", "pairs", "the study's loses", "the plan more, at its cost", "at a fifth of it")
-    return TextTable(heads, tuple(found), words=3)
+    return TextTable.of(heads, found, words=3)
 
 
 def pairs_table(rows: pd.DataFrame, source: str) -> TextTable:
@@ -136,12 +138,10 @@ def pairs_table(rows: pd.DataFrame, source: str) -> TextTable:
     found = []
     for one in judged(rows[rows["source"] == source]):
         losses = pd.concat([by_pair(each) for each in (one.study, *one.plans.values())], axis=1)
-        found += [
-            Row(str(pair), (f"{one.dim}", *map(points, own)))
-            for pair, own in zip(losses.index, losses.to_numpy(float), strict=True)
-        ]
+        rows_of = zip(losses.index, losses.to_numpy(float), strict=True)
+        found += [(str(pair), f"{one.dim}", *map(points, own)) for pair, own in rows_of]
     heads = ("pair", "hyperparameters", "the study's loses", "the plan, at its cost", "at a fifth of it")
-    return TextTable(heads, tuple(found))
+    return TextTable.of(heads, found)
 
 
 def claims_table(
@@ -158,8 +158,7 @@ def claims_table(
     """
     parts = [_losses(compared), _real(tuned), _covered(honest), _ended(ended), _timed(timed)]
     killed = ("kill -9: trace as without it", "studies that are killed in tests", "equal, trial by trial", HOLDS)
-    rows = [*(row for part in parts for row in part), killed]
-    return TextTable(("claim", "on", "measured", "verdict"), tuple(Row(row[0], row[1:]) for row in rows), words=4)
+    return TextTable.of(("claim", "on", "measured", "verdict"), [*chain(*parts), killed], words=4)
 
 
 def overhead_table(rows: pd.DataFrame) -> TextTable:
@@ -172,9 +171,9 @@ def overhead_table(rows: pd.DataFrame) -> TextTable:
                 f"{each.median():.0f}, {each.quantile(0.95):.0f}, {each.max():.0f}"
                 for each in (alone, alone + here["gain"].fillna(0.0))
             ]
-            found.append(Row(f"{dim}", (str(settings), f"{examples:,}", *figures)))
+            found.append((f"{dim}", str(settings), f"{examples:,}", *figures))
     heads = ("hyperparameters", "settings", "examples", "tune: median, 95%, worst", "tune --until")
-    return TextTable(heads, tuple(found))
+    return TextTable.of(heads, found)
 
 
 def verdict(found: Interval, low: float, high: float) -> str:
@@ -191,13 +190,13 @@ def _losses(compared: pd.DataFrame) -> Iterator[Claim]:
     for one in judged(compared):
         study, whole, fifth = (by_pair(rows) for rows in (one.study, one.plans[1], one.plans[5]))
         less = of_mean((whole - study).dropna())
-        said = f"{points(whole.mean())} beside {points(study.mean())}; more by {_interval(less)}"
+        said = f"{points(whole.mean())} beside {points(study.mean())}; more by {bracketed(less, POINTS)}"
         yield "less than the study's loss at its cost", one.name, said, verdict(less, -np.inf, 0.0)
         beyond = of_mean((whole - study / 2).dropna())
-        said = f"{points(whole.mean())} of {points(study.mean())}; above half by {_interval(beyond)}"
+        said = f"{points(whole.mean())} of {points(study.mean())}; above half by {bracketed(beyond, POINTS)}"
         yield "half the study's loss at its cost", one.name, said, verdict(beyond, -np.inf, 0.0)
         more = of_mean((fifth - study).dropna())
-        said = f"{points(fifth.mean())} beside {points(study.mean())}; more by {_interval(more)}"
+        said = f"{points(fifth.mean())} beside {points(study.mean())}; more by {bracketed(more, POINTS)}"
         yield "the study's loss at a fifth of its cost", one.name, said, verdict(more, -np.inf, 0.0)
 
 
@@ -206,7 +205,7 @@ def _real(tuned: pd.DataFrame) -> Iterator[Claim]:
     for method, own in [(str(name).upper(), rows) for name, rows in study.groupby("method")] + [("all", study)]:
         by_method = own.groupby(["pair", "method"])["more"].mean()
         gain = of_mean(-by_method.groupby("pair").mean())
-        said = f"recommends {_interval(gain)} points better"
+        said = f"recommends {bracketed(gain, POINTS)} points better"
         where = f"the real loop, {own['pair'].nunique()} pairs, {method}"
         if len(own):
             yield "better than the study's at its cost", where, said, verdict(gain, 0.0, np.inf)
@@ -225,7 +224,7 @@ def _ended(ended: pd.DataFrame) -> Iterator[Claim]:
     for (dim, examples), rows in ended[ended["threshold"] == DEFAULT].groupby(["dim", "examples"]):
         own = rows.assign(share=100 * rows["settings"] / rows["budget"], more=rows["loss"] - rows["later"])
         more = of_mean(by_pair(own, "more"))
-        said = f"spends {by_pair(own, 'share').mean():.0f}%, loses {_interval(more)} more"
+        said = f"spends {by_pair(own, 'share').mean():.0f}%, loses {bracketed(more, POINTS)} more"
         where = f"{dim} hyperparameters, {examples} examples"
         yield f"tune --until {DEFAULT:g} loses no more than that", where, said, verdict(more, -np.inf, DEFAULT)
 
@@ -236,7 +235,3 @@ def _timed(timed: pd.DataFrame) -> Iterator[Claim]:
         figure = f"{each.median():.0f} ms median, {each.quantile(0.95):.0f} 95%, {each.max():.0f} worst"
         within = HOLDS if each.max() <= LONGEST else FAILS if each.median() > LONGEST else "holds but for the worst"
         yield f"a proposal takes {LONGEST:.0f} ms at most", word, figure, within
-
-
-def _interval(found: Interval) -> str:
-    return f"{points(found.value)} [{points(found.low)}, {points(found.high)}]"

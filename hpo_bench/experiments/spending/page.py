@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from hpo_bench.experiments.page import save_page
+from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.spending.claims import claims_table, in_short, overhead_table, pairs_table, parts_table
 from hpo_bench.experiments.spending.pools import DENSE, KEPT, SHIPPED, SWEEPS
 from hpo_bench.experiments.spending.tables import (
@@ -61,41 +61,36 @@ def write_page(measured: SpendingRows, *, folder: Path) -> Path:
     """
     rows = measured.plans
     claims = claims_table(measured.compared, measured.honest, measured.ended, measured.tuned, measured.timed)
-    parts = [HEAD, CLAIMS, claims.to_markdown(), "", *in_short(measured.compared), ""]
-    parts += [PARTS, parts_table(measured.compared).to_markdown(), ""]
-    parts += [KEPT_BACK, pairs_table(measured.compared, KEPT).to_markdown(), ""]
+    parts: list[Part] = [HEAD, CLAIMS, claims, "\n".join(in_short(measured.compared))]
+    parts += [PARTS, parts_table(measured.compared), KEPT_BACK, pairs_table(measured.compared, KEPT)]
     for source, title in TITLES.items():
         own = rows[rows["source"] == source]
         if own.empty:
             continue
-        parts.append(f"## {title}\n")
+        parts.append(f"## {title}")
         if source == SWEEPS:
-            parts += [SWEPT, swept(own).to_markdown(), ""]
+            parts += [SWEPT, swept(own)]
             continue
         for dim in sorted(own["dim"].unique()):
             here = own[own["dim"] == dim]
-            name = DIMENSIONS[int(dim)]
             parts += [
-                f"### {name}\n",
-                "GP-BO, highest posterior mean, by examples (rows) and settings (columns):\n",
-                losses(here).to_markdown(),
-                "\nThe same money spent in other ways, by example evaluations in all:\n",
-                rivals(here).to_markdown(),
-                "\nHow much more they lose than the plan, paired over pairs (above 0, the plan is better):\n",
-                behind(here).to_markdown(),
-                "",
+                f"### {DIMENSIONS[int(dim)]}",
+                "GP-BO, highest posterior mean, by examples (rows) and settings (columns):",
+                losses(here),
+                "The same money spent in other ways, by example evaluations in all:",
+                rivals(here),
+                "How much more they lose than the plan, paired over pairs (above 0, the plan is better):",
+                behind(here),
                 standing(here, COMPARED),
-                reported(here).to_markdown(),
-                "",
+                reported(here),
                 model_words(here, dim=int(dim)),
             ]
     if len(measured.tuned):
-        parts += [REAL, real_words(measured.tuned), real_table(measured.tuned).to_markdown(), ""]
-    parts += [HONEST, honesty_table(measured.honest).to_markdown(), "", coverage_words(measured.honest)]
-    parts += [STOPPING, stopping_table(measured.ended).to_markdown(), ""]
-    parts += [OVERHEAD, overhead_table(measured.timed).to_markdown(), ""]
-    parts += [EXPERIENCE, experience_table(measured.begun).to_markdown(), ""]
-    return save_page(folder / PAGE, ["\n".join(parts).rstrip() + "\n"])
+        parts += [REAL, real_words(measured.tuned), real_table(measured.tuned)]
+    parts += [HONEST, honesty_table(measured.honest), coverage_words(measured.honest)]
+    parts += [STOPPING, stopping_table(measured.ended), OVERHEAD, overhead_table(measured.timed)]
+    parts += [EXPERIENCE, experience_table(measured.begun)]
+    return save_page(folder / PAGE, parts)
 
 
 CLAIMS = """\

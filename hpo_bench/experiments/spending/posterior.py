@@ -1,8 +1,5 @@
 """What the answers of a few settings say about all of them: one batched Gaussian process for many draws."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,31 +27,15 @@ def means(X: Array, scores: Array, errors: Array) -> Array:
     """
     if X.shape[1] < 3:  # too few for a model
         return scores
-    found = [
-        fit.offset + fit.scale * fit.posterior.predict(fit.posterior.X)[0].numpy() for fit in _fits(X, scores, errors)
-    ]
-    return np.concatenate(found)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fit:
-    """A batch of models, the noise that was told, and the units of the scores."""
-
-    posterior: Posterior
-    noise: torch.Tensor
-    offset: Array
-    scale: Array
-
-
-def _fits(X: Array, scores: Array, errors: Array) -> Iterator[_Fit]:
+    found, priors = [], Priors()
     for first in range(0, len(X), BATCH):
         rows = slice(first, first + BATCH)
         y, offset, scale = standardised(scores[rows])
         points, told, noise = (torch.from_numpy(np.array(a)) for a in (X[rows], y, np.square(errors[rows] / scale)))
-        priors = Priors()
         start = typical(X.shape[2]).expand(1, len(points), -1)
         kernel = hyperparameters(fit_map(points, told, noise, start, priors), priors)
-        yield _Fit(Posterior.fit(points, told, noise, kernel), noise, offset, scale)
+        found.append(offset + scale * Posterior.fit(points, told, noise, kernel).predict(points)[0].numpy())
+    return np.concatenate(found)
 
 
 def errors_of(scores: Array, examples: NDArray[np.int64]) -> Array:

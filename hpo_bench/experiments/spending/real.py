@@ -1,20 +1,16 @@
 """The plan against the study's protocol in the real loop: pairs merged and tuned anew, scored on examples put aside."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from hpo_bench.evaluation.examples import Example, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
-from hpo_bench.evaluation.registry import open_evaluator
-from hpo_bench.evaluation.trusted import answers_of
+from hpo_bench.experiments.opened import OpenedPair
 from hpo_bench.experiments.spending.whole import HIGHEST, MEAN
-from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import error_of_difference
@@ -31,7 +27,6 @@ COLUMNS = (
     "pair", "method", "draw", "way", "settings", "evaluations", "fresh", "score", "base", "gain_error", "more",
     "more_error",
 )  # fmt: skip
-Told = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +67,9 @@ def in_real_loop(pair: Pair, work: Path, *, method: str, draw: int) -> pd.DataFr
     chosen = list(_chosen(drawn, place, method, draw))
     rest = [examples[i] for i in sorted(order[EXAMPLES:])]
     aside = replace(pair, examples_file=_written(rest, place, "aside"))
-    answers = _answers(aside, [BASE, *(one.setting for one in chosen)])
+    opened = OpenedPair(aside)
+    settings = dict.fromkeys([BASE, *(one.setting for one in chosen)])
+    answers = {setting: opened.merged(setting, "validation", "test").scores for setting in settings}
     base, ours = answers[BASE], answers[chosen[0].setting]
     rows = []
     for one in chosen:
@@ -99,18 +96,6 @@ def _chosen(pair: Pair, work: Path, method: str, draw: int) -> Iterator[_Choice]
         if hold_out:
             highest = max(done, key=lambda one: one.score or 0.0)
             yield _Choice(STUDY, highest.setting, len(done), evaluations)
-
-
-def _answers(pair: Pair, settings: list[MergeSetting]) -> dict[MergeSetting, NDArray[np.float64]]:
-    """Scores of every example at each setting."""
-    loaded = LoadedPair.load(pair)
-    engine, evaluator = Resident(loaded), open_evaluator(pair, loaded)
-    examples = [one for split in ("validation", "test") for one in evaluator.examples(split)]
-    found = {}
-    for setting in dict.fromkeys(settings):
-        engine.merge(setting)
-        found[setting] = answers_of(loaded.vlm, evaluator, examples, merge=setting).scores
-    return found
 
 
 def _written(examples: list[Example], folder: Path, name: str) -> Path:

@@ -1,13 +1,13 @@
 """Tables of what every plan loses, of what is reported, and of rivals beside the plan."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED
+from hpo_bench.display.table import TextTable
+from hpo_bench.display.words import UNDEFINED, bracketed
 from hpo_bench.experiments.spending.experience import OWN
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import CROSS_FITTED
@@ -30,9 +30,9 @@ def honesty_table(rows: pd.DataFrame) -> TextTable:
             points(own["error"].mean()),
             points(own["loss"].mean()),
         )
-        found.append(Row(str(source), (str(examples), str(settings), str(way), str(len(own)), *figures)))
+        found.append((str(source), str(examples), str(settings), str(way), str(len(own)), *figures))
     heads = ("on", "examples", "settings", "way", "replays", "interval holds", "score too high by", "its error", "loss")
-    return TextTable(heads, tuple(found))
+    return TextTable.of(heads, found)
 
 
 def stopping_table(rows: pd.DataFrame) -> TextTable:
@@ -41,9 +41,9 @@ def stopping_table(rows: pd.DataFrame) -> TextTable:
     for (dim, examples, threshold), own in rows.groupby(["dim", "examples", "threshold"]):
         saved = own.assign(share=100 * own["settings"] / own["budget"], more=own["loss"] - own["later"])
         figures = (f"{by_pair(saved, 'share').mean():.0f}%", points(by_pair(own, "later").mean()))
-        found.append(Row(f"{dim}", (str(examples), f"{threshold:g}", *figures, over_pairs(by_pair(saved, "more")))))
+        found.append((f"{dim}", str(examples), f"{threshold:g}", *figures, over_pairs(by_pair(saved, "more"))))
     heads = ("hyperparameters", "examples", "gain below", "of the settings", "loss at the end", "more lost by stopping")
-    return TextTable(heads, tuple(found))
+    return TextTable.of(heads, found)
 
 
 def experience_table(rows: pd.DataFrame) -> TextTable:
@@ -55,9 +55,9 @@ def experience_table(rows: pd.DataFrame) -> TextTable:
                 for name, own in here.groupby("plan")}  # fmt: skip
         for name, own in held.items():
             beside = [f"; {over_pairs(own[mark] - held[OWN][mark])}" if name != OWN else "" for mark in marks]
-            cells = tuple(f"{points(own[mark].mean())}{more}" for mark, more in zip(marks, beside, strict=True))
-            found.append(Row(f"{dim}-D, {name}", cells))
-    return TextTable(("begins", *(f"{mark} settings" for mark in marks)), tuple(found))
+            cells = (f"{points(own[mark].mean())}{more}" for mark, more in zip(marks, beside, strict=True))
+            found.append((f"{dim}-D, {name}", *cells))
+    return TextTable.of(("begins", *(f"{mark} settings" for mark in marks)), found)
 
 
 def coverage_words(rows: pd.DataFrame) -> str:
@@ -74,7 +74,7 @@ def coverage_words(rows: pd.DataFrame) -> str:
     return (
         f"Of all {len(own)} intervals of cross-fitted scores on recorded answers {share} hold, and misses are "
         f"{spread:.2f} of their errors (root mean square; 1 is right). The lowest of {cells} cells, {least} of {each}, "
-        f"is what {100 * chance:.0f}% of such tables would have, or lower, if every interval held with 95%.\n"
+        f"is what {100 * chance:.0f}% of such tables would have, or lower, if every interval held with 95%."
     )
 
 
@@ -86,9 +86,9 @@ def real_table(rows: pd.DataFrame) -> TextTable:
         more = "" if way == PLAN else f"{own['more'].mean():+z.2f} ± {error:.2f}"
         scores = (f"{100 * own['score'].mean():.1f}", f"{100 * (own['score'] - own['base']).mean():+z.1f}", more)
         spent = (f"{own['settings'].mean():.0f}", f"{own['evaluations'].mean():,.0f}", str(len(own)))
-        found.append(Row(str(pair), (str(method), str(way), *spent, *scores)))
+        found.append((str(pair), str(method), str(way), *spent, *scores))
     heads = ("pair", "method", "way", "settings", "evaluations", "draws", "score", "over the VLM", "more than the plan")
-    return TextTable(heads, tuple(found))
+    return TextTable.of(heads, found)
 
 
 def real_words(rows: pd.DataFrame) -> str:
@@ -99,20 +99,24 @@ def real_words(rows: pd.DataFrame) -> str:
         more = own.groupby(["pair", "method"])["more"].mean().groupby("pair").mean()
         error = float(np.sqrt(np.square(own["more_error"]).sum())) / max(len(own), 1)
         said.append(f"{way}, {more.mean():+z.2f} ± {error:.2f} points over {len(more)} pairs")
-    return f"What it recommends scores more than what the plan does by: {'; '.join(said)}.\n"
+    return f"What it recommends scores more than what the plan does by: {'; '.join(said)}."
 
 
 def losses(rows: pd.DataFrame) -> TextTable:
     """Mean losses of GP-BO in points, by examples and settings."""
     table = _wide(_gp_bo(rows), "size", "settings")
-    heads = ("examples", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(size), tuple(map(points, line))) for size, line in _lines(table)))
+    return _shown(table, "examples")
 
 
 def rivals(rows: pd.DataFrame) -> TextTable:
     """Loss at equal example evaluations, with 95% intervals over pairs."""
-    found = [Row(name, _cells(within)) for name, within in _plans(rows)]
-    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+    return _by_budgets(
+        (
+            name,
+            *(over_pairs(by_pair(within[budget])) if budget in within else UNDEFINED for budget in BUDGETS),
+        )
+        for name, within in _plans(rows)
+    )
 
 
 def behind(rows: pd.DataFrame) -> TextTable:
@@ -121,12 +125,9 @@ def behind(rows: pd.DataFrame) -> TextTable:
     found = []
     for name, within in others:
         both = [(within.get(budget), ours[budget]) for budget in BUDGETS]
-        cells = tuple(
-            UNDEFINED if theirs is None else over_pairs((by_pair(theirs) - by_pair(own)).dropna())
-            for theirs, own in both
-        )
-        found.append(Row(name, cells))
-    return TextTable(("plan", *(f"{budget:,}" for budget in BUDGETS)), tuple(found))
+        cells = (UNDEFINED if theirs is None else over_pairs(by_pair(theirs) - by_pair(own)) for theirs, own in both)
+        found.append((name, *cells))
+    return _by_budgets(found)
 
 
 def standing(rows: pd.DataFrame, budget: int) -> str:
@@ -139,7 +140,7 @@ def standing(rows: pd.DataFrame, budget: int) -> str:
             (more if found.low > 0 else less if found.high < 0 else neither).append(name)
     heads = ("these are shown to lose more than the plan", "To lose less", "Not shown to differ")
     said = [f"{head}: {'; '.join(names) or 'none'}." for head, names in zip(heads, (more, less, neither), strict=True)]
-    return f"At {budget:,} evaluations {' '.join(said)}\n"
+    return f"At {budget:,} evaluations {' '.join(said)}"
 
 
 def _plans(rows: pd.DataFrame) -> list[tuple[str, dict[int, pd.DataFrame]]]:
@@ -183,17 +184,16 @@ def reported(rows: pd.DataFrame) -> TextTable:
     own = _gp_bo(rows)
     own = own[own["settings"].isin([8, 16, 40])]
     kept = [
-        Row(
+        (
             f"{size} examples",
-            tuple(
+            *(
                 f"{by_pair(one, 'optimism').mean():+z.1f}, {100 * (one['gain'] > 0).mean():.0f}%"
                 for _, one in part.groupby("settings")
             ),
         )
         for size, part in own.groupby("size")
     ]
-    heads = ("reported score too high by, better than the VLM in", "8 settings", "16", "40")
-    return TextTable(heads, tuple(kept))
+    return TextTable.of(("reported score too high by, better than the VLM in", "8 settings", "16", "40"), kept)
 
 
 def model_words(rows: pd.DataFrame, *, dim: int) -> str:
@@ -215,7 +215,7 @@ def model_words(rows: pd.DataFrame, *, dim: int) -> str:
     words.append(
         f"`tune` plans by {_formula(used)}, fitted earlier, which misses these by {100 * miss(used, table):.0f}%."
     )
-    return " ".join(words) + "\n"
+    return " ".join(words)
 
 
 def _formula(model: LossModel) -> str:
@@ -225,16 +225,21 @@ def _formula(model: LossModel) -> str:
 def swept(rows: pd.DataFrame) -> TextTable:
     """Loss of the highest of all settings by task and examples."""
     table = _wide(rows, "pool", "size")
-    heads = ("task", *map(str, table.columns))
-    return TextTable(heads, tuple(Row(str(name), tuple(map(points, line))) for name, line in _lines(table)))
+    return _shown(table, "task")
 
 
 def _gp_bo(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[(rows["plan"] == "gp-bo") & (rows["rule"] == MEAN)]
 
 
-def _lines(table: pd.DataFrame) -> list[tuple[object, np.ndarray]]:
-    return list(zip(table.index, table.to_numpy(float), strict=True))
+def _shown(table: pd.DataFrame, head: str) -> TextTable:
+    """A table of points as text."""
+    lines = ((str(name), *map(points, line)) for name, line in zip(table.index, table.to_numpy(float), strict=True))
+    return TextTable.of((head, *map(str, table.columns)), lines)
+
+
+def _by_budgets(lines: Iterable[Sequence[str]]) -> TextTable:
+    return TextTable.of(("plan", *(f"{budget:,}" for budget in BUDGETS)), lines)
 
 
 def _wide(rows: pd.DataFrame, down: str, across: str) -> pd.DataFrame:
@@ -264,17 +269,15 @@ def _by_size(rows: pd.DataFrame) -> dict[int, pd.DataFrame]:
     return {budget: rows[rows["size"] == budget] for budget in BUDGETS if (rows["size"] == budget).any()}
 
 
-def _cells(found: dict[int, pd.DataFrame]) -> tuple[str, ...]:
-    return tuple(over_pairs(by_pair(found[budget])) if budget in found else UNDEFINED for budget in BUDGETS)
-
-
 def over_pairs(values: pd.Series) -> str:
     """A mean over pairs with Student's 95% interval."""
-    found = of_mean(values.dropna())
-    mean = points(found.value)
-    return mean if np.isnan(found.low) else f"{mean} [{points(found.low)}, {points(found.high)}]"
+    return bracketed(of_mean(values.dropna()), POINTS)
+
+
+POINTS = "z.2f"
+"""Two decimals; what rounds to nothing has no sign."""
 
 
 def points(value: float) -> str:
-    """Points to two decimals; what rounds to nothing has no sign."""
-    return UNDEFINED if np.isnan(value) else f"{value:z.2f}"
+    """Points as `POINTS`."""
+    return UNDEFINED if np.isnan(value) else f"{value:{POINTS}}"

@@ -12,7 +12,7 @@ import synthetic
 from rich.console import Console
 
 from hpo_bench import files
-from hpo_bench.benchmark import outcome, pipeline, runner, store
+from hpo_bench.benchmark import outcome, pipeline, result, runner, store
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult
 from hpo_bench.benchmark.plan import Plan
@@ -87,7 +87,7 @@ MOMENTS = {
     "with the first group half written": (before(store.Path, "replace", 2), 0),
     "in the middle of the second group": (before(runner, "_count", 9), 2),
     "with the last group half written": (before(store.Path, "replace", 4), 4),
-    "before the tables": (before(pipeline, "assemble", 1), 6),
+    "before the tables": (before(result, "stored_runs", 1), 6),
     "with the long table half written": (before(store.Path, "replace", 5), 6),
     "before the summary": (before(outcome, "write_json", 1), 6),
 }

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 
 from hpo_bench import api
 from hpo_bench.benchmark import answer
-from hpo_bench.benchmark.regret import taken
 from hpo_bench.benchmark.replay.pool import recorded
 from hpo_bench.benchmark.replay.problem import ReplayedLandscape
+from hpo_bench.benchmark.searches import taken
 from hpo_bench.cli.run import command
 from hpo_bench.errors import UsageError
 from landscapes import catalogue

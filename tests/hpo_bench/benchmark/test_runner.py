@@ -21,8 +21,7 @@ from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.errors import HpoBenchError, UsageError
 from hpo_bench.workers import Local
 from landscapes import catalogue
-from landscapes.functions import Function, problems, suite
-from landscapes.functions.problems import FunctionProblem
+from landscapes.functions import Function, suite, suites
 from optimizers import Optimizer
 
 BROKEN = """
@@ -256,7 +255,7 @@ def test_with_noise_the_regret_is_that_of_what_would_be_recommended(root, tmp_pa
 
 
 def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
-    monkeypatch.setattr(problems, "suite", lambda name, seed: suite(name, seed, count=3))
+    monkeypatch.setattr(suites, "suite", lambda name, seed: suite(name, seed, count=3))
     wanted = pipeline.plan(
         ["*-0[01]"], identities=["random", "sobol"], seeds=2, budget=12, surrogate=None, landscapes_dir=None,
         suites=["merge-like-2d"],
@@ -277,7 +276,7 @@ def test_functions_are_run_like_landscapes(tmp_path, monkeypatch):
 
 def test_a_function_in_two_dimensions_is_one_function_to_statistics():
     def pair(suite_name, name):
-        return FunctionProblem(Function(suite_name, name, 2, lambda X: X[:, 0], 1.0, 0.0)).card.pair
+        return Function(suite_name, name, 2, lambda X: X[:, 0], 1.0, 0.0).card.pair
 
     assert pair("bbob-2d", "bbob-2d/f3-i1") == pair("bbob-3d", "bbob-3d/f3-i1") != pair("bbob-3d", "bbob-3d/f4-i1")
     assert pair("merge-like-2d", "merge-like-2d/s0-01") != pair("merge-like-3d", "merge-like-3d/s0-01")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hpo_bench.benchmark.regret import random_searches
+from hpo_bench.benchmark.searches import random_searches
 from hpo_bench.statistics.luck import null_band, random_benchmarks
 from hpo_bench.statistics.ratios import geometric_mean, median, ratio_of_means
 from landscapes.random_baseline import expected_regret

@@ -7,7 +7,6 @@ import pytest
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions import Function, members, suite
 from landscapes.functions.merge_like import MergeLike
-from landscapes.functions.problems import FunctionProblem
 
 
 def hill(X):
@@ -24,10 +23,9 @@ def test_a_function_knows_its_extremes_and_random() -> None:
     assert function.f_max == pytest.approx(3.0)
     assert function.f_min == pytest.approx(3.0 - 4.0 * 0.49)
     # Below zero: the maximum was none, and that must show.
-    problem = FunctionProblem(function)
-    assert problem.regret([3.0, function.f_min, 3.1]) == pytest.approx([0.0, 1.0, -0.1 / 1.96], abs=1e-9)
+    assert function.regret([3.0, function.f_min, 3.1]) == pytest.approx([0.0, 1.0, -0.1 / 1.96], abs=1e-9)
     # The mean of (x - 0.3)^2 over the interval, and the interquartile range of a sample of its own.
-    assert problem.random_regret(3)[0] == pytest.approx((0.7**3 + 0.3**3) / 3 / 0.49, rel=0.02)
+    assert function.random_regret(3)[0] == pytest.approx((0.7**3 + 0.3**3) / 3 / 0.49, rel=0.02)
     values = hill(np.random.default_rng(1).random((20_000, 1)))
     assert function.spread == pytest.approx(np.subtract(*np.quantile(values, (0.75, 0.25))) / 1.349, rel=0.05)
 
@@ -106,12 +104,11 @@ def test_bbob_is_turned_upside_down() -> None:
     best = X[sphere.score(X).argmax()]
     # A sphere of curvature 1 in a box of width 10.
     assert sphere.f_max - sphere.score(best[None] + 0.01)[0] < 0.2
-    problem = FunctionProblem(sphere)
-    assert problem.random_regret(10)[-1] < problem.random_regret(1)[0]
+    assert sphere.random_regret(10)[-1] < sphere.random_regret(1)[0]
 
 
 def test_random_is_what_plain_draws_come_to() -> None:
-    problem = FunctionProblem(suite("merge-like-2d", 3, count=1)[0])
+    (problem,) = suite("merge-like-2d", 3, count=1)
     draws = np.random.default_rng(1).random((4000, 10, 2)).reshape(-1, 2)
     simulated = problem.regret(problem.score(draws)).reshape(4000, 10).min(axis=1)
     assert problem.random_regret(10)[-1] == pytest.approx(simulated.mean(), abs=4 * simulated.std() / 4000**0.5)

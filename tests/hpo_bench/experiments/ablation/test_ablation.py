@@ -17,6 +17,7 @@ from hpo_bench.experiments.ablation.page import AblationRow, compare
 from hpo_bench.experiments.ablation.run import Arm, Outcome, conduct, run
 from hpo_bench.experiments.ablation.variants import ARMS, DEFAULT, chosen
 from hpo_bench.experiments.cost.suggestion import measure, table
+from hpo_bench.statistics import Interval
 from hpo_bench.workers import Local
 from landscapes.functions import Function
 from optimizers.gp.acquisition import LogExpectedImprovement
@@ -116,11 +117,11 @@ def test_noise_and_the_centre_reach_the_optimiser(functions, tmp_path) -> None:
 def test_intervals_are_paired() -> None:
     reference = np.linspace(0.1, 2.0, 20)
     difference, factor = compare(list(reference - 0.05), list(reference))
-    assert difference == pytest.approx((-0.05, -0.05, -0.05))
-    assert factor[0] < factor[2] < 1.0
+    assert (difference.value, difference.low, difference.high) == pytest.approx((-0.05, -0.05, -0.05))
+    assert factor.value < factor.high < 1.0
     nothing, one = compare(list(reference), list(reference))
-    assert nothing == (0.0, 0.0, 0.0)
-    assert one == (1.0, 1.0, 1.0)
+    assert nothing == Interval(0.0, 0.0, 0.0)
+    assert one == Interval(1.0, 1.0, 1.0)
 
 
 def test_a_study_has_a_row_for_each_and_is_the_same_again_without_a_run(functions, tmp_path) -> None:
@@ -138,7 +139,7 @@ def test_a_study_has_a_row_for_each_and_is_the_same_again_without_a_run(function
     assert said.file.getvalue() == ""
     assert [(row.noise, row.arm) for row in rows] == [(0.0, "random"), (0.0, "sobol"), (0.1, "random"), (0.1, "sobol")]
     assert [row.mean for row in rows] == [row.mean for row in again]
-    assert rows[0].difference == (0.0, 0.0, 0.0)
+    assert rows[0].difference == Interval(0.0, 0.0, 0.0)
     assert rows[0].verdict == ""
 
 

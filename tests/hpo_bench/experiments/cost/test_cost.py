@@ -28,10 +28,10 @@ FOUND = [made_up("a", 0.02), made_up("b", 0.0, reached=np.inf), made_up("c", -0.
 
 
 def test_differences_over_pairs_have_students_interval() -> None:
-    middle, width = overall(FOUND)
-    assert middle == pytest.approx(0.0)
-    assert width == pytest.approx(stats.t.ppf(0.975, 2) * 0.02 / np.sqrt(3))
-    assert np.isnan(overall(FOUND[:1])[1])
+    found = overall(FOUND)
+    assert found.value == pytest.approx(0.0)
+    assert found.high == pytest.approx(stats.t.ppf(0.975, 2) * 0.02 / np.sqrt(3))
+    assert np.isnan(overall(FOUND[:1]).high)
 
 
 def test_tables_count_in_points_and_who_is_better(tmp_path: Path) -> None:

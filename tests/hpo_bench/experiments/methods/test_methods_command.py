@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from hpo_bench.cli import cli
 from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.experiments.methods import measure
 from hpo_bench.experiments.methods.lineup import EVERYBODY, METHODS, VARIANTS
 from hpo_bench.merging.loaded import LoadedPair
@@ -84,7 +85,7 @@ def test_scores_are_those_of_the_models(shown: str, place: Path) -> None:
     content = json.loads(run(place, "--json"))
     scores = content["whole_benchmark"]["scores"][pair.name]
     loaded = LoadedPair.load(pair)
-    evaluator = measure.open_evaluator(pair, loaded)
+    evaluator = open_evaluator(pair, loaded)
     test = evaluator.examples("test")
     loaded.write_language(loaded.expert)
     assert scores["swap-in"]["score"] == pytest.approx(evaluator.evaluate(loaded.vlm, test).score)
@@ -139,7 +140,7 @@ def test_variants_are_measured_beside_the_nine_and_change_none_of_their_tables(
     scores = json.loads(run(place, "--variants", "--json"))["whole_benchmark"]["scores"]["ja-llama"]
     pair = Pair.read(place / "pair")
     loaded = LoadedPair.load(pair)
-    evaluator = measure.open_evaluator(pair, loaded)
+    evaluator = open_evaluator(pair, loaded)
     loaded.write_language(Wudi("closed-form").merge(TaskVectors.of(loaded)))
     expected = evaluator.evaluate(loaded.vlm, evaluator.examples("test")).score
     assert scores["wudi-exact"]["score"] == pytest.approx(expected)

@@ -76,12 +76,12 @@ def test_the_first_guise_is_the_reference_and_scores_are_the_benchmarks(grids: P
     run(made)
     of = made.agreements["thin_plate_spline"]["end"]
     assert (of.tau, of.same_winner) == (1.0, True)
-    regret = made.cube("thin_plate_spline").values
+    regret = made.finished["thin_plate_spline"].regrets.values
     assert regret.shape == (2, 3, 2, 12)
     assert (np.diff(regret) <= 0).all()  # an incumbent never gets worse
     assert ((regret >= 0) & (regret <= 1)).all()
     # What is recommended changes when it is asked for, and not in between.
-    noisy = made.cube("noise").values
+    noisy = made.finished["noise"].regrets.values
     assert (noisy[..., 1:9] == noisy[..., :1]).all()
     assert (noisy[..., 9:11] == noisy[..., 9:10]).all()
     assert ((noisy >= 0) & (noisy <= 1)).all()
@@ -96,7 +96,8 @@ def test_rankings_are_given_with_and_without_weak_landscapes(grids: Path, tmp_pa
     monkeypatch.setattr(page.outcome, "split", lambda found: (found[1:], found[:1]))
     without = made.only(made.landscapes[1:])
     name = without.landscapes[0].name
-    assert np.array_equal(without.cube("linear").curve(name, "grid"), made.cube("linear").curve(name, "grid"))
+    alone, among = (one.finished["linear"].regrets.curve(name, "grid") for one in (without, made))
+    assert np.array_equal(alone, among)
     assert "1 of 2 landscapes is not weak" in str(page.parts_of(made))
     assert outcome.as_json(made)["without_weak"]["landscapes"] == ["smooth-a/ta"]
     assert outcome.as_json(made)["without_weak"]["agreement"] == outcome.as_json(without)["agreement"]

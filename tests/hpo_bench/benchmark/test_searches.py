@@ -1,28 +1,8 @@
 import numpy as np
 import pytest
-import synthetic
 
-from hpo_bench.benchmark.regret import best_so_far, random_searches, regret_of
+from hpo_bench.benchmark.searches import random_searches
 from landscapes.random_baseline import expected_regret
-
-NAN = float("nan")
-
-
-def test_the_incumbent_keeps_the_best_and_ignores_failures():
-    scores = [[NAN, 0.2, NAN, 0.1, 0.5], [0.3, 0.1, 0.4, NAN, 0.2]]
-    assert np.array_equal(best_so_far(scores), [[NAN, 0.2, 0.2, 0.2, 0.5], [0.3, 0.3, 0.4, 0.4, 0.4]], equal_nan=True)
-
-
-def test_regret_is_the_fraction_of_the_certified_range(tmp_path):
-    landscape = synthetic.landscape(tmp_path)
-    high, low = landscape.optimum.score, landscape.minimum.score
-    incumbents = [NAN, low, low + 0.25 * (high - low), high]
-    assert regret_of(landscape, incumbents) == pytest.approx([1.0, 1.0, 0.75, 0.0])
-
-
-def test_passing_the_certified_maximum_shows(tmp_path):
-    landscape = synthetic.landscape(tmp_path)
-    assert regret_of(landscape, [landscape.optimum.score + 0.1 * landscape.range])[0] == pytest.approx(-0.1)
 
 
 def test_simulated_random_searches_have_the_distribution_of_real_ones():
