@@ -79,13 +79,8 @@ def find(name: str) -> RadialKernel:
     raise UnknownKernelError(f"no kernel is called {name!r}; {hint}there are {', '.join(KERNELS)}")
 
 
-def count_monomials(dim: int, degree: int) -> int:
-    """How many monomials of at most that degree there are in `dim` variables."""
-    return comb(dim + degree, degree)
-
-
 def monomials(X: Array, degree: int) -> Array:
-    """All monomials of at most that degree at points of shape (n, d), as columns: (n, `count_monomials`)."""
+    """All monomials of at most that degree at points of shape (n, d), as columns."""
     dim = X.shape[1]
     # Centred on the cube, which keeps the columns of a system nearly orthogonal.
     centred = X - 0.5
@@ -151,7 +146,7 @@ class RBFSurrogate(Surrogate):
 
     def least_points(self, dim: int) -> int:
         """One point more than the polynomial tail has monomials."""
-        return count_monomials(dim, self.kernel.degree) + 1
+        return comb(dim + self.kernel.degree, self.kernel.degree) + 1
 
     def _fit(self, X: Array, y: Array) -> None:
         tail = monomials(X, self.kernel.degree)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hpo_bench.analyses import paper
 from hpo_bench.analyses.optima import Optimum
 from hpo_bench.analyses.restrictions import LABELS, WITHIN, Cost
-from hpo_bench.analyses.transfer import Transfer
+from hpo_bench.analyses.transfer import Transfer, optimizers_of
 from hpo_bench.display import marks
 from hpo_bench.display.figures import PAGE_INCHES, REGRETS, blank, house_style, log_axis
 from hpo_bench.display.looks import BAND, FAINT, INK, looks
@@ -147,14 +147,16 @@ def optima_data(found: Sequence[Optimum]) -> pd.DataFrame:
 def transfer(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]], labels: Mapping[str, str]) -> Figure:
     """Regret curves on both splits, a panel a number of hyperparameters; whose regret is least comes first."""
     look, panels = looks(labels), _panels(found, landscapes_by_dim)
-    order = sorted(found.test, key=lambda one: np.mean([curves.mean() for curves in found.validation[one].values()]))
+    order = sorted(
+        optimizers_of(found), key=lambda one: np.mean([own.validation[one].mean() for own in found.values()])
+    )
     with house_style():
         figure = blank(PAGE_INCHES, 4.1)
         axes = figure.subplots(1, max(1, len(panels)), sharey=True, squeeze=False)[0]
         for axis, (dim, names) in zip(axes, panels.items(), strict=False):
             for place, optimizer in enumerate(order):
-                for split, dashes in ((found.validation, "-"), (found.test, (0, (4, 2)))):
-                    curve = np.mean([split[optimizer][name].mean(axis=0) for name in names], axis=0)
+                for split, dashes in (("validation", "-"), ("test", (0, (4, 2)))):
+                    curve = _mean_curve(found, split, optimizer, names)
                     t, own = np.arange(1, len(curve) + 1), look[optimizer]
                     line = axis.step(
                         t, np.maximum(curve, LEAST), where="post", color=own.colour, ls=dashes, lw=1.4,
@@ -182,14 +184,19 @@ def transfer_data(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]
     """What is drawn: one row a number of hyperparameters, optimiser, split and evaluation."""
     parts = []
     for dim, names in _panels(found, landscapes_by_dim).items():
-        for optimizer in found.test:
-            for split, curves in (("validation", found.validation), ("test", found.test)):
-                mean = np.mean([curves[optimizer][name].mean(axis=0) for name in names], axis=0)
+        for optimizer in optimizers_of(found):
+            for split in ("validation", "test"):
+                mean = _mean_curve(found, split, optimizer, names)
                 about = {"hyperparameters": dim, "optimizer": optimizer, "split": split}
                 parts.append(pd.DataFrame({**about, "t": np.arange(1, len(mean) + 1), "mean_regret": mean}))
     return pd.concat(parts, ignore_index=True)
 
 
 def _panels(found: Transfer, landscapes_by_dim: Mapping[int, Sequence[str]]) -> dict[int, list[str]]:
-    panels = {dim: [n for n in names if n in found.landscapes] for dim, names in sorted(landscapes_by_dim.items())}
+    panels = {dim: [n for n in names if n in found] for dim, names in sorted(landscapes_by_dim.items())}
     return {dim: names for dim, names in panels.items() if names}
+
+
+def _mean_curve(found: Transfer, split: str, optimizer: str, names: Sequence[str]) -> Array:
+    """Mean regret on a split over landscapes and seeds, of shape (budget,)."""
+    return np.mean([getattr(found[name], split)[optimizer].mean(axis=0) for name in names], axis=0)

@@ -69,7 +69,8 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
     if runs is not None:
         ran = [landscape for landscape in landscapes if landscape.name in set(runs["landscape"])]
         labels = _labels(runs)
-        moved = transfer.join([mine for _, _, mine in analysed if mine is not None])
+        followed = zip(landscapes, analysed, strict=True)
+        moved = {landscape.name: mine for landscape, (_, _, mine) in followed if mine is not None}
         by_dim: dict[int, list[str]] = {}
         for landscape in ran:
             by_dim.setdefault(landscape.space.dim, []).append(landscape.name)
@@ -79,7 +80,7 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
             "The same after 10 evaluations": difficulty.table(ran, runs, at=10),
         }
         sentences.append(transfer.agreement_sentence(moved))
-        if moved.landscapes:
+        if moved:
             curves, data = draw.transfer(moved, by_dim, labels), draw.transfer_data(moved, by_dim)
             figures.append(Drawn("study_transfer", curves, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT, data))
     return Section(tables, tuple(sentences), tuple(figures), moved)
@@ -87,11 +88,11 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
 
 def _analysed(
     item: tuple[Landscape, Landscape, pd.DataFrame | None],
-) -> tuple[list[restrictions.Cost], optima.Optimum, transfer.Transfer | None]:
+) -> tuple[list[restrictions.Cost], optima.Optimum, transfer.Followed | None]:
     """All that is made of one landscape: in one place, because reading and searching its test split takes the time."""
     landscape, in_the_study, runs = item
-    moved = None if runs is None else transfer.measure([landscape], runs)
-    return restrictions.costs([in_the_study]), optima.find(landscape), moved
+    followed = None if runs is None else transfer.follow(landscape, runs)
+    return restrictions.costs([in_the_study]), optima.find(landscape), followed
 
 
 def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:

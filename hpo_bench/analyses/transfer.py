@@ -21,72 +21,61 @@ FRACTION = "fraction correct"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Transfer:
-    """Regret of the best setting so far by validation score, on both splits.
+class Followed:
+    """Regret of the best setting so far by validation score, on both splits of one landscape.
 
     Attributes:
-        landscapes: Names of those that were recorded on both.
-        validation: For each optimiser, on each landscape, regret on validation, shape (seeds, budget).
-        test: For each optimiser, on each landscape, test regret of the very same settings, same shapes. Both are
-            fractions of the range of that split's landscape.
-        agreement: Rank correlation of both splits over the recorded settings of each landscape.
-        range: Of the test split of each landscape, in score units.
+        validation: For each optimiser, regret on validation, shape (seeds, budget).
+        test: Test regret of the very same settings, same shapes. Both are fractions of the range of that split's
+            landscape.
+        agreement: Rank correlation of both splits over the recorded settings.
+        range: Of the test split, in score units.
     """
 
-    landscapes: tuple[str, ...]
-    validation: Mapping[str, Mapping[str, Array]]
-    test: Mapping[str, Mapping[str, Array]]
-    agreement: Mapping[str, float]
-    range: Mapping[str, float]
+    validation: Mapping[str, Array]
+    test: Mapping[str, Array]
+    agreement: float
+    range: float
 
 
-def measure(landscapes: Sequence[Landscape], runs: pd.DataFrame) -> Transfer:
+Transfer = Mapping[str, Followed]
+"""By name of the landscape, of those that were recorded on both splits; the same optimisers on each."""
+
+
+def optimizers_of(found: Transfer) -> list[str]:
+    """Who was followed."""
+    return list(next(iter(found.values())).test) if found else []
+
+
+def follow(landscape: Landscape, runs: pd.DataFrame) -> Followed | None:
     """Follow every run's incumbents on both splits.
 
     Args:
-        landscapes: Those that were run; those without test scores are left out.
+        landscape: The one that was run.
         runs: The table of `benchmark.runs`.
+
+    Returns:
+        None without runs on it, or test scores.
     """
-    validation: dict[str, dict[str, Array]] = {}
-    test: dict[str, dict[str, Array]] = {}
-    agreement: dict[str, float] = {}
-    ranges: dict[str, float] = {}
-    for landscape in landscapes:
-        try:
-            other = landscape.on("test")
-        except ValueError:  # not recorded, or flat
-            continue
-        mine = runs[runs["landscape"] == landscape.name]
-        if mine.empty or other is landscape:
-            continue
-        ranges[landscape.name] = other.range
-        agreement[landscape.name] = float(
-            np.corrcoef(rankdata(landscape.grid.scores), rankdata(_in_order(landscape, other)))[0, 1]
-        )
-        X = mine[list(landscape.space.names)].to_numpy(np.float64)
-        # Within rounding of the box, as the stored settings are.
-        mine = mine.assign(there=other.regret(other.score(np.clip(X, other.space.low, other.space.high))))
-        here, there = Cube.of(mine, "score"), Cube.of(mine, "there")
-        for optimizer in here.optimizers:
-            scores = here.curve(landscape.name, optimizer)
-            held = _incumbent(scores)
-            rows = np.arange(len(scores))[:, None]
-            validation.setdefault(optimizer, {})[landscape.name] = landscape.regret(scores[rows, held])
-            test.setdefault(optimizer, {})[landscape.name] = there.curve(landscape.name, optimizer)[rows, held]
-    return Transfer(tuple(agreement), validation, test, agreement, ranges)
-
-
-def join(parts: Sequence[Transfer]) -> Transfer:
-    """What was measured of different landscapes, as one."""
-    validation: dict[str, dict[str, Array]] = {}
-    test: dict[str, dict[str, Array]] = {}
-    for part in parts:
-        for whole, mine in ((validation, part.validation), (test, part.test)):
-            for optimizer, curves in mine.items():
-                whole.setdefault(optimizer, {}).update(curves)
-    agreement = {name: value for part in parts for name, value in part.agreement.items()}
-    ranges = {name: value for part in parts for name, value in part.range.items()}
-    return Transfer(tuple(agreement), validation, test, agreement, ranges)
+    mine = runs[runs["landscape"] == landscape.name]
+    try:
+        other = landscape.on("test")
+    except ValueError:  # not recorded, or flat
+        return None
+    if mine.empty or other is landscape:
+        return None
+    X = mine[list(landscape.space.names)].to_numpy(np.float64)
+    # Within rounding of the box, as the stored settings are.
+    mine = mine.assign(there=other.regret(other.score(np.clip(X, other.space.low, other.space.high))))
+    here, there = Cube.of(mine, "score"), Cube.of(mine, "there")
+    validation, test = {}, {}
+    for optimizer in here.optimizers:
+        scores = here.curve(landscape.name, optimizer)
+        chosen = np.arange(len(scores))[:, None], _incumbent(scores)
+        validation[optimizer] = landscape.regret(scores[chosen])
+        test[optimizer] = there.curve(landscape.name, optimizer)[chosen]
+    both = rankdata(landscape.grid.scores), rankdata(other.score(landscape.grid.X))
+    return Followed(validation, test, float(np.corrcoef(*both)[0, 1]), other.range)
 
 
 def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[str], *, reference: str) -> dict:
@@ -103,14 +92,14 @@ def losses(found: Transfer, landscapes: Sequence[Landscape], points: Sequence[st
         per cent of the test split's range), and for each point and optimiser the mean with its 95% interval (`at`), and
         how much more it loses than the reference, with that of the paired difference (`saved`).
     """
-    chosen = [landscape for landscape in landscapes if landscape.name in found.landscapes]
+    chosen = [landscape for landscape in landscapes if landscape.name in found]
     correct = all(landscape.card.units == FRACTION for landscape in chosen)
-    unit = np.array([100 * (found.range[landscape.name] if correct else 1.0) for landscape in chosen])
+    unit = np.array([100 * (found[landscape.name].range if correct else 1.0) for landscape in chosen])
     lost = {
         point: {
             optimizer: unit[:, None]
-            * np.stack([curves[one.name][:, -1 if point == "end" else int(point) - 1] for one in chosen])
-            for optimizer, curves in found.test.items()
+            * np.stack([found[one.name].test[optimizer][:, -1 if point == "end" else int(point) - 1] for one in chosen])
+            for optimizer in optimizers_of(found)
         }
         for point in points
     }
@@ -153,22 +142,19 @@ def _incumbent(scores: Array) -> NDArray[np.intp]:
     return np.maximum.accumulate(np.where(newer, np.arange(scores.shape[1]), 0), axis=1)
 
 
-def _in_order(landscape: Landscape, other: Landscape) -> Array:
-    """Test scores at the very settings of the validation grid."""
-    return other.score(landscape.grid.X)
-
-
 def table(found: Transfer, labels: Mapping[str, str]) -> TextTable:
     """Mean regret over landscapes and seeds at the end, on both splits, and how far the two fall together."""
     rows = []
-    for optimizer in sorted(found.test, key=lambda one: _end(found.test[one])):
-        mine, theirs = found.validation[optimizer], found.test[optimizer]
+    test = {optimizer: [one.test[optimizer] for one in found.values()] for optimizer in optimizers_of(found)}
+    for optimizer in sorted(test, key=lambda one: _end(test[one])):
+        mine, theirs = [one.validation[optimizer] for one in found.values()], test[optimizer]
+        means = [(here.mean(0), there.mean(0)) for here, there in zip(mine, theirs, strict=True)]
         falls = [
-            float(np.corrcoef(rankdata(mine[name].mean(0)), rankdata(theirs[name].mean(0)))[0, 1])
-            for name in mine
-            if np.ptp(mine[name].mean(0)) > 0 < np.ptp(theirs[name].mean(0))
+            float(np.corrcoef(rankdata(here), rankdata(there))[0, 1])
+            for here, there in means
+            if np.ptp(here) > 0 < np.ptp(there)
         ]
-        worse = sum(theirs[name][:, -1].mean() > theirs[name][:, theirs[name].shape[1] // 4].mean() for name in mine)
+        worse = sum(there[-1] > there[len(there) // 4] for _, there in means)
         rows.append(
             Row(
                 labels.get(optimizer, optimizer),
@@ -190,14 +176,14 @@ def table(found: Transfer, labels: Mapping[str, str]) -> TextTable:
 
 def agreement_sentence(found: Transfer) -> str:
     """How far validation and test rank the recorded settings alike."""
-    if not found.agreement:
+    if not found:
         return "No landscape was recorded on both splits."
-    values = np.array(list(found.agreement.values()))
+    values = np.array([one.agreement for one in found.values()])
     return (
         f"Rank correlation of validation and test over recorded settings: median {np.median(values):.2f}, least "
         f"{values.min():.2f}, over {counted(len(values), 'landscape')}."
     )
 
 
-def _end(regret: Mapping[str, Array]) -> float:
-    return float(np.mean([one[:, -1].mean() for one in regret.values()]))
+def _end(regret: Sequence[Array]) -> float:
+    return float(np.mean([one[:, -1].mean() for one in regret]))

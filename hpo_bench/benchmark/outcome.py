@@ -194,7 +194,7 @@ def publish(
 
         shown = recorded(benchmark.plan)
         study = analyse(shown, benchmark.runs, jobs=jobs) if shown else None
-        if study and study.transfer and study.transfer.landscapes:
+        if study and study.transfer:
             content["real"] = real(shown)
             content["unseen"] = losses(study.transfer, shown, moments(content), reference=benchmark.reference)
         files |= write_report(benchmark, content, study, folder, jobs=jobs)

@@ -1,6 +1,7 @@
 """A bar for work that is done step by step; a line now and then where the output is no terminal."""
 
 import time
+from collections.abc import Callable
 from typing import Self
 
 from rich.console import Console
@@ -9,6 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from hpo_bench.display.printing import escaped
 
 LINE_SECONDS = 10.0
+Told = Callable[[int, int, str], None]
+"""Is called, as `Steps.show` is, with steps done, steps in all, and a word on what is under way."""
 
 
 class Steps:

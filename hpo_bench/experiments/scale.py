@@ -1,11 +1,12 @@
 """Does injection still pay in larger models? A language and a maths pair at three sizes (the study's appendix D)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hpo_bench.display.steps import Told
 from hpo_bench.display.table import TextTable
 from hpo_bench.errors import ResultsError
 from hpo_bench.evaluation.examples import Split
@@ -33,9 +34,6 @@ the paired difference. Each rung is one training: gains differ by its luck as we
 - **TA** is Task Arithmetic at the best of the study's 25 settings on the validation split.
 - Both are given at (weight of the VLM's task vector, weight of the expert's).
 """
-
-Progress = Callable[[int, int, str], None]
-"""Called after each evaluation with how many are done, how many there are, and what was evaluated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,7 @@ class _Kept:
     rung: Rung
 
 
-def climb(pairs: Iterable[Pair], folder: Path, *, progress: Progress = lambda *_: None) -> list[Rung]:
+def climb(pairs: Iterable[Pair], folder: Path, *, progress: Told = lambda *_: None) -> list[Rung]:
     """Measure every pair, or read what was measured of the same weights before.
 
     Args:
@@ -104,7 +102,7 @@ def climb(pairs: Iterable[Pair], folder: Path, *, progress: Progress = lambda *_
     return [_read_or_measure(pair, folder / f"{pair.name}.json", progress) for pair in pairs]
 
 
-def measure(pair: Pair, *, progress: Progress = lambda *_: None) -> Rung:
+def measure(pair: Pair, *, progress: Told = lambda *_: None) -> Rung:
     """Score the unmerged VLM, NAN, and Task Arithmetic at the best of the study's 25 settings.
 
     The best is the one with the highest validation score, the first of equals; gains are on the test split.
@@ -172,7 +170,7 @@ def table(rungs: Sequence[Rung]) -> TextTable:
     return TextTable.of(columns, rows)
 
 
-def _read_or_measure(pair: Pair, path: Path, progress: Progress) -> Rung:
+def _read_or_measure(pair: Pair, path: Path, progress: Told) -> Rung:
     checkpoints = pair.file_hashes()
     if path.exists():
         kept = read_record(path, _Kept, wrong=ResultsError, cure="delete it to measure again")

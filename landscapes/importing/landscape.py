@@ -6,6 +6,7 @@ import unicodedata
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -153,33 +154,35 @@ def _card(
     }
     keys["notes"] = " ".join(filter(None, (keys["notes"], _left_out(sweep))))
     keys |= {
-        "name": name,
-        "pair": name.partition("/")[0],
-        "parameters": parameters(sweep),
+        **of_sweep(name, sweep),
         "base": "not stated",
-        "checkpoints": {},
-        "versions": {"hpo-bench": version("hpo-bench")},
         "merge_options": {},
-        "design": "sweep",
         "metric": f"{sign}{reading.metric}, from {path.name}",
         "split_rule": f"column {reading.split!r}" if reading.split else "all rows are what was tuned on",
-        "n_examples": counts(sweep),
         "date": date.today().isoformat(),
         "command": command,
     }
     return Card.of(keys, path)
 
 
-def parameters(sweep: Sweep) -> tuple[CardParameter, ...]:
-    """The hyperparameters of a sweep, for its card."""
-    return tuple(
-        CardParameter(p.name, p.low, p.high, _levels(sweep.rows[p.name]), scale=p.scale, integer=p.integer)
-        for p in sweep.box.parameters
-    )
+def of_sweep(name: str, sweep: Sweep) -> dict[str, Any]:
+    """Keys of its card that follow from a sweep and its name, PAIR/WHAT."""
+    return {
+        "name": name,
+        "pair": name.partition("/")[0],
+        "parameters": tuple(
+            CardParameter(p.name, p.low, p.high, _levels(sweep.rows[p.name]), scale=p.scale, integer=p.integer)
+            for p in sweep.box.parameters
+        ),
+        "checkpoints": {},
+        "versions": {"hpo-bench": version("hpo-bench")},
+        "design": "sweep",
+        "n_examples": _counts(sweep),
+    }
 
 
-def counts(sweep: Sweep) -> dict[str, dict[str, int]]:
-    """How many examples of each category each split has, for its card."""
+def _counts(sweep: Sweep) -> dict[str, dict[str, int]]:
+    """How many examples of each category each split has."""
     if sweep.answers is None:
         most = sweep.rows.groupby("split")["n_examples"].max()
         return {str(split): {outcomes.EVERY: int(count)} for split, count in most.items()}

@@ -56,9 +56,10 @@ def command(
 
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
-        made = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs], kept)
-        rows = made.run(steps.show)
-        compared = pd.concat([made.planned(rows, steps.show), made.untouched(steps.show)], ignore_index=True)
-        makers = (made.honest, made.stopped, made.begun, made.really, made.timed)
-        measured = SpendingRows(rows, compared, *(make(steps.show) for make in makers))
+        made = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs], kept, steps.show)
+        rows = made.run()
+        compared = pd.concat([made.planned(rows), made.untouched()], ignore_index=True)
+        measured = SpendingRows(
+            rows, compared, made.honest(), made.stopped(), made.begun(), made.really(), made.timed()
+        )
     say(f"page: {write_page(measured, folder=out)}")

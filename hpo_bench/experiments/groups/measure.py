@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from hpo_bench.display.steps import Told
 from hpo_bench.evaluation.examples import Split
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.experiments.groups.design import GroupedSetting, Partition, around, partitions, uniform
@@ -24,9 +25,6 @@ from hpo_bench.recording.journal import Journal, JournalEntry
 
 VALIDATION: Split = "validation"
 TEST: Split = "test"
-
-Progress = Callable[[int, int, str], None]
-"""Called with merges done, merges in all, and a word on what is under way."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +50,7 @@ class GroupedPair:
         return self.answers[[setting.among in names for setting in self.settings]]
 
 
-def measure_pair(pair: Pair, out: Path, *, progress: Progress) -> GroupedPair:
+def measure_pair(pair: Pair, out: Path, *, progress: Told) -> GroupedPair:
     """Merge and score a pair with one expert weight, and with weights by group around the best of these.
 
     Args:

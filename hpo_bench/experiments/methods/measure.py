@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from hpo_bench.display.steps import Told
 from hpo_bench.evaluation.calibration.sets import calibration_set
 from hpo_bench.evaluation.calibration.statistics import CalibrationSet, statistics
 from hpo_bench.evaluation.examples import Split
@@ -42,12 +43,9 @@ CLOCK = "processor"
 TEST: Split = "test"
 VALIDATION: Split = "validation"
 
-Progress = Callable[[int, int, str], None]
-"""Called with contenders done, contenders in all, and a word on what is under way."""
-
 
 def measure_pair(
-    pair: Pair, out: Path, *, landscapes: Path | None, samples: int, variants: bool, progress: Progress
+    pair: Pair, out: Path, *, landscapes: Path | None, samples: int, variants: bool, progress: Told
 ) -> PairResult:
     """Measure everybody on a pair.
 
@@ -82,7 +80,7 @@ def measure_pair(
 class _Measurement(OpenedPair):
     """A pair with everything that measuring needs, each part made when it is first needed."""
 
-    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Progress) -> None:
+    def __init__(self, pair: Pair, out: Path, landscapes: Path | None, samples: int, progress: Told) -> None:
         super().__init__(pair)
         self.out = out
         self.landscapes = catalogue.ROOT if landscapes is None else landscapes

@@ -10,6 +10,7 @@ from typing import cast
 import pandas as pd
 
 from hpo_bench.benchmark.replay.pool import Pool
+from hpo_bench.display.steps import Told
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.spending import experience, honesty, overhead, real, stopping
 from hpo_bench.experiments.spending.fit import cells, fit
@@ -47,7 +48,6 @@ STOPPED = ((DENSE, 2, 400, 1), (DENSE, 2, 1600, 1), (SHIPPED, 3, 400, 1), (SHIPP
 BEGUN = ((DENSE, 2, 800, 2), (SHIPPED, 3, 800, 1))
 """Pools, hyperparameters, examples and draws on which first points from experience are measured."""
 STOPPING_VERSION = 3
-Told = Callable[[int, int, str], None]
 Part = tuple[str, str, Sequence[str], Callable[[], pd.DataFrame], Mapping[str, int | str]]
 """Rows that are measured at once: a word on them, their file below the folder, their columns, what measures them, and
 what else is said of each."""
@@ -63,6 +63,7 @@ class Measurement:
         draws: Of each pool; by default as in `DRAWS`.
         pairs: Which are tuned in the real loop.
         kept: Folder of the landscapes that are kept back; by default those that ship.
+        told: Told how far each kind of measurement is.
     """
 
     folder: Path
@@ -70,6 +71,7 @@ class Measurement:
     draws: int | None = None
     pairs: Sequence[Pair] = ()
     kept: Path | None = None
+    told: Told = lambda *_: None
     _pools: dict[str, list[Pool]] = field(default_factory=dict)
 
     @cached_property
@@ -77,21 +79,20 @@ class Measurement:
         """All replays of plans."""
         return every_replay(self.draws, swept=self.sweep is not None)
 
-    def run(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def run(self) -> pd.DataFrame:
         """Make what is missing of the plans' replays; all rows, one a recommendation."""
         parts: list[Part] = [
             (f"{job.source}, {job.name}, {job.size}", job.file, COLUMNS, partial(self._rows, job), {})
             for job in self.jobs
         ]
-        return self._made(parts, told)
+        return self._made(parts)
 
-    def planned(self, rows: pd.DataFrame, told: Told = lambda *_: None) -> pd.DataFrame:
+    def planned(self, rows: pd.DataFrame) -> pd.DataFrame:
         """Make what is missing of the plans of the study's cost and a fifth of it.
 
         Args:
             rows: As `run` gives them. The model behind the plan for a pair is fitted to the other pairs; beside it is
                 the plan that `tune` makes.
-            told: Told how far it is.
 
         Returns:
             Rows of the study's protocol, of `share` 0, and of plans that may cost a whole of that or a fifth; `by` says
@@ -112,10 +113,10 @@ class Measurement:
             parts += [self._plan(str(source), int(dim), *key, pairs) for key, pairs in wanted.items()]
         study = rows[(rows["plan"] == "gp-bo") & (rows["rule"] == HIGHEST) & (rows["size"] == SPLIT)]
         study = study[study["settings"] == study["dim"].map(MOST)].assign(share=0, by=BY_FIT)
-        plans = self._made(parts, told)
+        plans = self._made(parts)
         return pd.concat([study, plans[plans["rule"] == MEAN]], ignore_index=True)
 
-    def untouched(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def untouched(self) -> pd.DataFrame:
         """Make what is missing of the study's protocol and of the plans that `tune` makes where nothing was chosen.
 
         That is on landscapes that are kept back and on sweeps recorded elsewhere; rows as `planned` gives them.
@@ -136,10 +137,10 @@ class Measurement:
                         own = plan_spending(seen, dim=dim, evaluations=MOST[dim] * SPLIT // share)
                         wanted.setdefault((share, own.settings, own.examples), []).append(one.pair)
                 parts += [self._plan(source, dim, BY_TUNE, *key, pairs, what) for key, pairs in wanted.items()]
-        found = self._made(parts, told)
+        found = self._made(parts)
         return found[found["rule"] == found["share"].map(lambda share: MEAN if share else HIGHEST)]
 
-    def honest(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def honest(self) -> pd.DataFrame:
         """Make what is missing of honest scores beside the truth, on recorded answers and in worlds; all rows."""
         parts: list[Part] = []
         for source, examples in ((one, size) for one in HONEST for size in HONEST[one]):
@@ -148,9 +149,9 @@ class Measurement:
             file = f"honesty/{source}-{examples}-{count}{what}-v{VERSION}.parquet"
             make = partial(self._honest, source, examples, count)
             parts.append((f"{source}, {examples} examples", file, honesty.COLUMNS, make, {}))
-        return self._made(parts, told)
+        return self._made(parts)
 
-    def stopped(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def stopped(self) -> pd.DataFrame:
         """Make what is missing of tunings that would have ended earlier; all rows."""
         parts: list[Part] = []
         for source, dim, examples, draws in STOPPED:
@@ -158,9 +159,9 @@ class Measurement:
             file = f"stopping/{source}-{dim}d-{examples}-{count}-v{STOPPING_VERSION}.parquet"
             make = partial(self._stopped, source, dim, examples, count)
             parts.append((f"{source}, {examples} examples", file, stopping.COLUMNS, make, {}))
-        return self._made(parts, told)
+        return self._made(parts)
 
-    def begun(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def begun(self) -> pd.DataFrame:
         """Make what is missing of tunings from points that were learnt on other pairs and domains; all rows."""
         parts: list[Part] = []
         for source, dim, examples, draws in BEGUN:
@@ -170,9 +171,9 @@ class Measurement:
             make = partial(self._begun, source, dim, examples, count)
             word = f"{source}, first points from experience"
             parts.append((word, file, experience.COLUMNS, make, {"dim": dim}))
-        return self._made(parts, told)
+        return self._made(parts)
 
-    def really(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def really(self) -> pd.DataFrame:
         """Make what is missing of studies in the real loop, by the plan and by the study's protocol; all rows."""
         every = [(pair, method, draw) for pair in self.pairs for method in real.METHODS
                  for draw in range(self.draws or real.DRAWS[method])]  # fmt: skip
@@ -183,12 +184,12 @@ class Measurement:
             file = f"real/{pair.name}-{method}-{draw}-v{real.VERSION}.parquet"
             make = partial(real.in_real_loop, pair, self.folder / "studies", method=method, draw=draw)
             parts.append((f"{pair.name}, {method}, in the real loop", file, real.COLUMNS, make, {}))
-        return self._made(parts, told)
+        return self._made(parts)
 
-    def timed(self, told: Told = lambda *_: None) -> pd.DataFrame:
+    def timed(self) -> pd.DataFrame:
         """What a proposal takes, measured on this machine unless that was done; all rows."""
         file = f"overhead/proposals-v{overhead.VERSION}.parquet"
-        return self._made([("proposals, timed", file, overhead.COLUMNS, overhead.timed, {})], told)
+        return self._made([("proposals, timed", file, overhead.COLUMNS, overhead.timed, {})])
 
     def _plan(
         self, source: str, dim: int, by: str, share: int, settings: int, examples: int, pairs: list[str], what: str = ""
@@ -201,13 +202,13 @@ class Measurement:
         word = f"{source}, planned: {settings} settings, {examples} examples"
         return word, file, COLUMNS, partial(self._rows, job), {"share": share, "by": by}
 
-    def _made(self, parts: Sequence[Part], told: Told) -> pd.DataFrame:
+    def _made(self, parts: Sequence[Part]) -> pd.DataFrame:
         """Rows of all parts, each from its file, which is made if it is not there."""
         frames = []
         for done, (word, file, columns, make, about) in enumerate(parts):
-            told(done, len(parts), word)
+            self.told(done, len(parts), word)
             frames.append(self._kept(self.folder / file, columns, make).assign(**about))
-        told(len(parts), len(parts), "done")
+        self.told(len(parts), len(parts), "done")
         return pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
 
     def _begun(self, source: str, dim: int, examples: int, draws: int) -> pd.DataFrame:

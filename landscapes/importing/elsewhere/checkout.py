@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from landscapes import catalogue
 from landscapes.card import Card
 from landscapes.errors import FlatLandscapeError, InvalidGridError, UnwritableError
-from landscapes.importing.landscape import counts, parameters, place
+from landscapes.importing.landscape import of_sweep, place
 from landscapes.importing.sweep import Sweep
 from landscapes.landscape import Landscape
-from landscapes.terms import ELSEWHERE
 from landscapes.written import read_text
 
 Report = Callable[[str], None]
@@ -104,16 +102,9 @@ def import_publication(
     made = []
     for one in found:
         card = Card(
-            name=one.name,
-            pair=one.name.partition("/")[0],
-            tier=ELSEWHERE,
+            **of_sweep(one.name, one.sweep),
             domain="other",
             method="other",
-            parameters=parameters(one.sweep),
-            checkpoints={},
-            versions={"hpo-bench": version("hpo-bench")},
-            design="sweep",
-            n_examples=counts(one.sweep),
             licence=publication.licence,
             citation=f"{publication.citation} https://{publication.repository}, commit {commit or 'not known'}.",
             date=publication.date,

@@ -25,7 +25,7 @@ def landscapes(tmp_path_factory: pytest.TempPathFactory) -> list[Landscape]:
 
 @pytest.fixture(scope="module")
 def runs(landscapes: list[Landscape]) -> pd.DataFrame:
-    """Random settings under every optimiser's name, in the columns of `results.assemble`."""
+    """Random settings under every optimiser's name, in the columns of `benchmark.runs`."""
     frames = []
     for landscape in landscapes:
         for place, optimizer in enumerate(("gp-bo", "cma-es", "pattern-search", "powell", "random")):
@@ -41,9 +41,12 @@ def runs(landscapes: list[Landscape]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
+def followed(landscapes: list[Landscape], runs: pd.DataFrame) -> transfer.Transfer:
+    return {one.name: found for one in landscapes if (found := transfer.follow(one, runs)) is not None}
+
+
 def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
-    found = transfer.measure(landscapes, runs)
-    assert found.landscapes == ("smooth-a/ta", "smooth-b/dare")
+    found = followed(landscapes, runs)
     landscape = landscapes[0]
     test = landscape.on("test")
     mine = runs[(runs["landscape"] == landscape.name) & (runs["optimizer"] == "powell") & (runs["seed"] == 1)]
@@ -51,22 +54,22 @@ def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.D
     for t in (1, 4, BUDGET):
         best = int(np.argmax(scores[:t]))
         there = test.regret(test.score(X[[best]]))[0]
-        assert found.test["powell"][landscape.name][1, t - 1] == pytest.approx(there)
-        assert found.validation["powell"][landscape.name][1, t - 1] == pytest.approx(mine["regret"].iloc[t - 1])
+        assert found[landscape.name].test["powell"][1, t - 1] == pytest.approx(there)
+        assert found[landscape.name].validation["powell"][1, t - 1] == pytest.approx(mine["regret"].iloc[t - 1])
     # Validation and test are of one formula here, so they must agree.
-    assert min(found.agreement.values()) > 0.9
+    assert min(one.agreement for one in found.values()) > 0.9
 
 
 def test_losses_are_points_of_the_test_split_where_scores_are_shares(
     landscapes: list[Landscape], runs: pd.DataFrame
 ) -> None:
-    found = transfer.measure(landscapes, runs)
+    found = followed(landscapes, runs)
     lost = transfer.losses(found, landscapes, ["4", "end"], reference="random")
     assert (lost["landscapes"], lost["unit"]) == (2, "points")
     by_hand = [
         100
         * (one.on("test").optimum.score - one.on("test").minimum.score)
-        * found.test["powell"][one.name][:, 3].mean()
+        * found[one.name].test["powell"][:, 3].mean()
         for one in landscapes
     ]
     figures = lost["at"]["4"]["powell"]
@@ -80,7 +83,7 @@ def test_failed_evaluations_are_never_incumbents() -> None:
 
 
 def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
-    table = transfer.table(transfer.measure(landscapes, runs), {"gp-bo": "GP-BO"})
+    table = transfer.table(followed(landscapes, runs), {"gp-bo": "GP-BO"})
     assert {row.head for row in table.rows} == {"GP-BO", "cma-es", "pattern-search", "powell", "random"}
     hard = difficulty.table(landscapes, runs)
     assert [row.head for row in hard.rows] == ["language", "maths", "TA", "DARE"]
