@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
+from hpo_bench.benchmark.result import REFERENCE
 from landscapes import catalogue
 from landscapes.functions import functions
 from landscapes.problem import Problem
@@ -25,6 +26,10 @@ class Entry:
     peer: str
     seeds: int
     patterns: tuple[str, ...] = ("*",)
+
+    def chosen(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Those of some problems that it takes part on."""
+        return tuple(one for one in problems if any(fnmatchcase(one.name, pattern) for pattern in self.patterns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +57,18 @@ class Stage:
         """All problems of the stage."""
         return tuple(functions(self.suites, ()) if self.suites else catalogue.load_all(boxes.study()))
 
-    def plan(self, entry: Entry, problems: Sequence[Problem], *, optimizers: Sequence[str] = ()) -> Plan:
-        """What a peer runs.
+    def plan(self, entry: Entry, problems: Sequence[Problem]) -> Plan:
+        """What a peer runs, and GP-BO beside it.
 
         Args:
             entry: The peer's part.
             problems: Those of the stage, or some of them.
-            optimizers: Who runs it, if not the peer alone.
 
         Raises:
             UsageError: If a package is missing.
         """
-        chosen = [one for one in problems if any(fnmatchcase(one.name, pattern) for pattern in entry.patterns)]
-        contenders = tuple(Contender.find(identity) for identity in optimizers or (entry.peer,))
-        return Plan(contenders, tuple(chosen), entry.seeds, None, self.start, self.noisy)
+        contenders = Contender.find(REFERENCE), Contender.find(entry.peer)
+        return Plan(contenders, entry.chosen(problems), entry.seeds, None, self.start, self.noisy)
 
 
 QUICK = ("pybads", "nevergrad-ngopt", "optuna-tpe", "optuna-cma-es")

@@ -85,9 +85,7 @@ def run(
         HpoBenchError: If a package is missing or an optimiser fails; finished runs are stored.
     """
     for entry in stage.entries:
-        for optimizer in (REFERENCE, entry.peer):
-            plan = stage.plan(entry, problems, optimizers=(optimizer,))
-            runner.run(plan, folder, workers=workers, progress=progress)
+        runner.run(stage.plan(entry, problems), folder, workers=workers, progress=progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ def played(stage: Stage, problems: Sequence[Problem], folder: ResultsFolder) -> 
     stored = folder.keys()
     found = []
     for entry in stage.entries:
-        whole = stage.plan(entry, problems, optimizers=(REFERENCE, entry.peer))
+        whole = stage.plan(entry, problems)
         missing = {run.landscape for run in whole.runs() if run.key not in stored}
         if done := [one for one in whole.landscapes if one.name not in missing]:
             finished = Benchmark.stored(replace(whole, landscapes=tuple(done)), folder)

@@ -8,7 +8,6 @@ import synthetic
 from click.testing import CliRunner
 from rich.console import Console
 
-from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import OVERALL
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.cli.experiments.peers import command
@@ -72,7 +71,7 @@ def test_problems_that_are_not_finished_are_left_out(runs_of_the_stage, tmp_path
     problems, folder = runs_of_the_stage
     fewer = ResultsFolder(tmp_path / "fewer")
     fewer.open()
-    whole = STAGE.plan(STAGE.entries[0], problems, optimizers=("gp-bo", "optuna-tpe"))
+    whole = STAGE.plan(STAGE.entries[0], problems)
     partial = [one for one in whole.runs() if one.landscape != "smooth-c/ta" or one.seed == 0]
     fewer.add(folder.load(partial))
     (tpe,) = played(replace(STAGE, entries=STAGE.entries[:1]), problems, fewer).meetings
@@ -100,14 +99,12 @@ def test_the_page_has_it_all(found, tmp_path):
         assert words in text
 
 
-def test_every_peer_is_on_the_landscapes_and_plans_can_be_made():
+def test_every_peer_is_on_the_landscapes_the_dearest_on_one_of_each_pair():
     assert {entry.peer for entry in STAGES[0].entries} == set(PEERS)
     problems = STAGES[0].problems()
     (hebo,) = (entry for entry in STAGES[0].entries if entry.peer == "hebo")
-    chosen = STAGES[0].plan(hebo, problems, optimizers=("random",))
-    assert isinstance(chosen, Plan)
     # Comparisons are over pairs.
-    assert sorted(ls.card.pair for ls in chosen.landscapes) == sorted({ls.card.pair for ls in problems})
+    assert sorted(ls.card.pair for ls in hebo.chosen(problems)) == sorted({ls.card.pair for ls in problems})
 
 
 def test_the_command_says_what_is_wrong(tmp_path):
