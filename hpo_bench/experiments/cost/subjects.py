@@ -8,37 +8,17 @@ import torch
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 
-# Shapes of Llama models; "7B" are Llama 2's and LLaVA's.
+_SIZES = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
 SHAPES: dict[str, dict[str, int]] = {
-    "1M": {
-        "vocab_size": 1000,
-        "hidden_size": 128,
-        "intermediate_size": 344,
-        "num_hidden_layers": 4,
-        "num_attention_heads": 4,
-    },
-    "10M": {
-        "vocab_size": 8000,
-        "hidden_size": 256,
-        "intermediate_size": 688,
-        "num_hidden_layers": 8,
-        "num_attention_heads": 8,
-    },
-    "100M": {
-        "vocab_size": 16000,
-        "hidden_size": 768,
-        "intermediate_size": 2048,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 12,
-    },
-    "7B": {
-        "vocab_size": 32000,
-        "hidden_size": 4096,
-        "intermediate_size": 11008,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-    },
+    name: dict(zip(_SIZES, sizes, strict=True))
+    for name, sizes in {
+        "1M": (1000, 128, 344, 4, 4),
+        "10M": (8000, 256, 688, 8, 8),
+        "100M": (16000, 768, 2048, 12, 12),
+        "7B": (32000, 4096, 11008, 32, 32),
+    }.items()
 }
+"""Of Llama models; "7B" are Llama 2's and LLaVA's."""
 
 
 @dataclass(frozen=True, slots=True)
