@@ -14,6 +14,7 @@ from rich.console import Console
 from hpo_bench import files
 from hpo_bench.benchmark import outcome, pipeline, result, runner, store
 from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.figures.registry import FIGURES
 from hpo_bench.benchmark.outcome import BenchmarkResult
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
@@ -21,7 +22,7 @@ from hpo_bench.display.page.report import ReportPage
 from hpo_bench.workers import Local
 from landscapes import catalogue
 
-NAMES = ("random", "sobol", "grid")
+NAMES = ("random", "sobol", "gp-bo")
 
 
 def execute(plan: Plan, folder: Path, *, report: bool = False) -> BenchmarkResult:
@@ -111,6 +112,8 @@ def test_killed_at_any_moment_it_goes_on_from_what_is_stored(plan, whole, tmp_pa
 
 
 def test_killed_among_the_figures_it_draws_them_all(plan, whole, tmp_path, monkeypatch):
+    monkeypatch.setattr("hpo_bench.benchmark.page.FIGURES", {"ror": FIGURES["ror"]})
+    monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)
     folder = tmp_path / "results"
     with monkeypatch.context() as patch:
         before(ReportPage, "text", 1)(patch)

@@ -1,6 +1,4 @@
 import linecache
-import signal
-import subprocess
 import sys
 from dataclasses import replace
 
@@ -94,26 +92,6 @@ def test_every_run_is_what_the_optimizer_does_alone(root):
         assert mine["restart"].iloc[-1] == len(events)
         assert mine["restart_reason"].dropna().tolist() == [event.reason for event in events]
         assert mine.loc[mine["restart_reason"].notna(), "t"].tolist() == [event.evaluation + 1 for event in events]
-
-
-def test_killed_and_started_again_equals_uninterrupted(root, tmp_path, monkeypatch):
-    (tmp_path / "mortal.py").write_text(MORTAL)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
-    names = ("random", "gp-bo", "mortal:Mortal")
-    command = [sys.executable, "-c", "from hpo_bench.cli import main; main()", "run", "--no-report", "--jobs", "1"]
-    command += ["--landscapes-dir", str(root), "--seeds", "3", "--budget", "8", "--results", str(tmp_path / "resumed")]
-    command += [word for name in names for word in ("-o", name)]
-    # By itself and not from here: however busy the machine is, it dies in the middle of its last group.
-    killed = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, text=True, timeout=600)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert len(ResultsFolder(tmp_path / "resumed").keys()) == 12
-    assert not (tmp_path / "resumed" / "runs.parquet").exists()
-
-    for results, counts in (("resumed", (6, 12)), ("whole", (18, 0))):
-        done = execute(make(root, *names), tmp_path / results)
-        assert (done.made, done.reused) == counts
-    pd.testing.assert_frame_equal(content(tmp_path / "whole"), content(tmp_path / "resumed"), check_exact=True)
 
 
 def test_nothing_is_run_twice(root, tmp_path):

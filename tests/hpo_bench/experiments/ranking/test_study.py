@@ -1,7 +1,6 @@
 """The whole comparison on SYNTHETIC landscapes: stored, resumed, told, drawn."""
 
 import json
-import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,6 @@ import numpy as np
 import pytest
 import synthetic
 from click.testing import CliRunner
-from joblib.externals.loky import get_reusable_executor
 from PIL import Image
 from rich.console import Console
 
@@ -138,38 +136,3 @@ def test_the_command_prints_draws_and_keeps(grids: Path, tmp_path: Path, monkeyp
     assert "no guise is called 'spline'" in str(wrong.exception)
     unbuilt = CliRunner().invoke(cli, [*command, "--real"])
     assert "no pair of these landscapes is built" in str(unbuilt.exception)
-
-
-MORTAL = """
-import os
-import signal
-from pathlib import Path
-from optimizers import Optimizer
-
-class Mortal(Optimizer):
-    name, label = "mortal", "Mortal"
-
-    def _next(self):
-        mark = Path(os.environ["HPO_BENCH_TEST_DEATH"])
-        if self.asked == 3 and not mark.exists():
-            mark.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return [self.seed % 97 / 97, *[self.asked / self.budget] * (self.dim - 1)]
-"""
-
-
-def test_a_worker_that_is_killed_costs_its_group_and_no_traceback(
-    grids: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "doomed.py").write_text(MORTAL)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
-    get_reusable_executor().shutdown(wait=True)  # Workers of an earlier test know another environment.
-    made = Ranking.of(
-        [Contender.find("doomed:Mortal")], catalogue.load_all(root=grids), ("linear",), tmp_path / "out",
-        seeds=1, budget=6, pairs=grids / "none",
-    )  # fmt: skip
-    assert run(made, jobs=2) == 2
-    assert run(made, jobs=2) == 0
-    assert (tmp_path / "died").exists()
