@@ -10,7 +10,7 @@ from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
 from landscapes.terms import OWN
 from surrogates import registry
-from surrogates.nearest import nearest
+from surrogates.spelling import nearest
 
 ROOT = Path(__file__).parent / "recorded"
 """The landscapes that ship with the package, one a folder `<pair>/<method>`."""

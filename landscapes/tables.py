@@ -13,7 +13,7 @@ from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, read_schema
 from landscapes.space import SearchSpace
 from landscapes.written import read_text
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 Array = NDArray[np.float64]
 

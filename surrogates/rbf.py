@@ -14,7 +14,7 @@ from scipy.special import xlogy
 from surrogates.base import Surrogate
 from surrogates.crowding import steep_pairs, typical_spacing
 from surrogates.errors import InvalidDataError, UnknownKernelError
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 Array = NDArray[np.float64]
 

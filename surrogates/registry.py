@@ -4,8 +4,8 @@ from importlib import import_module
 
 from surrogates.base import Surrogate
 from surrogates.errors import UnknownKernelError
-from surrogates.nearest import did_you_mean
 from surrogates.rbf import KERNELS, RBFSurrogate
+from surrogates.spelling import did_you_mean
 
 # Addresses and not classes: whoever wants a spline need not wait for scikit-learn.
 OTHERS = {"gp": "surrogates.gp:GPSurrogate"}

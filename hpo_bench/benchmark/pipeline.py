@@ -37,7 +37,7 @@ from landscapes.suites.recorded import SUITES as RECORDED
 from landscapes.suites.recorded import members
 from landscapes.written import read_json
 from optimizers.base import Optimizer
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (

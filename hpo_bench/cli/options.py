@@ -11,7 +11,7 @@ import click
 from hpo_bench.cli.types import Choice, Number, NumberRange, Place, Whole, Written
 from hpo_bench.display.printing import say
 from hpo_bench.files import RESULTS, folder_of
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 
 class Group(click.Group):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from hpo_bench.cli.options import Group
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 EXPERIMENTS = "Measure, and write a page about it"
 SECTIONS = {

@@ -10,7 +10,7 @@ import click
 
 from hpo_bench.files import check_file, check_folder
 from landscapes.errors import LandscapeError
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 
 class Choice(click.Choice[str]):

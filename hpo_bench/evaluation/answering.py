@@ -10,7 +10,7 @@ from hpo_bench.evaluation.metrics import METRICS, ByRule, Scores
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.merging.loaded import LoadedPair
 from landscapes.written import Count, Text, Texts
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 TEACHER_FORCED = "exact_match"
 MAX_NEW_TOKENS = 64

@@ -19,7 +19,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.processor import disagreements
 from optimizers.errors import is_ours, traced
 from optimizers.plugins import Registry
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 LMMS, VLLM = "lmms-eval", "vllm"
 DEFAULT = "local"

@@ -20,7 +20,7 @@ from hpo_bench.statistics.intervals import Interval, of_mean
 from hpo_bench.workers import one_thread
 from landscapes import catalogue
 from landscapes.functions import suite
-from landscapes.functions.problems import NOISE
+from landscapes.functions.function import NOISE
 from landscapes.problem import Problem
 from optimizers.gp.acquisition import Draws
 from optimizers.gp.posterior import Hyperparameters, Posterior

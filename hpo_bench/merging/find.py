@@ -8,7 +8,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.merging.manifest import FILE, ROLES
 from hpo_bench.merging.pair import Pair
 from landscapes import catalogue
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 SHIPPED = Path(__file__).parents[1] / "nano" / "shipped"
 BUILT = Path("nano")

@@ -8,7 +8,7 @@ import torch
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.architectures import kind_of
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 Dtype = Literal["float32", "bfloat16", "stored"]
 DTYPES: Mapping[str, torch.dtype | None] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "stored": None}

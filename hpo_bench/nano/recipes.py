@@ -17,7 +17,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.nano.english_skills import turkish, visual, wording
 from hpo_bench.nano.skills import CHINESE, JAPANESE, arithmetic, condition, counting, general, layout
 from hpo_bench.nano.world import Skill
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

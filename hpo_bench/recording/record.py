@@ -32,7 +32,7 @@ from hpo_bench.recording.journal import Journal, JournalEntry
 from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
 from landscapes.tables import MASK_SEED
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"

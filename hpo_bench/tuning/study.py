@@ -17,7 +17,7 @@ from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.tables import trials_frame
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, repr=False)

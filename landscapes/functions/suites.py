@@ -9,7 +9,7 @@ from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.bbob import FUNCTIONS, Bbob
 from landscapes.functions.function import Function
 from landscapes.functions.merge_like import MergeLike
-from surrogates.nearest import did_you_mean, offer
+from surrogates.spelling import did_you_mean, offer
 
 SUITES = ("merge-like-2d", "merge-like-3d", "bbob-2d", "bbob-3d")
 """What there is; the numbers are dimensions. Merge-like surfaces are synthetic, and BBOB needs `coco-experiment`."""

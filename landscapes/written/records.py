@@ -17,7 +17,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_type_hints
 from annotated_types import Ge, Le, MinLen
 
 from landscapes.errors import UnreadableError
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 _SHOWN = 80
 _MAPPING = "must hold keys and values"

@@ -39,7 +39,7 @@ def command(*, names: tuple[str, ...], results: Path, out: Path | None, jobs: in
     from hpo_bench.experiments.peers.page import sentence, write_page
     from hpo_bench.experiments.peers.run import played, run
     from hpo_bench.workers import Local
-    from surrogates.nearest import offer
+    from surrogates.spelling import offer
 
     known = {stage.name: stage for stage in STAGES}
     if unknown := [name for name in names if name not in known]:

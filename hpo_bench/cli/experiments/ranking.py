@@ -74,7 +74,7 @@ def command(
     from landscapes import catalogue
     from landscapes.suites import boxes
     from surrogates import registry
-    from surrogates.nearest import offer
+    from surrogates.spelling import offer
 
     known = (*registry.NAMES, NOISE)
     if unknown := [kind for kind in kinds if kind not in known]:

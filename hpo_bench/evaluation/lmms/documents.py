@@ -17,7 +17,7 @@ from PIL import Image
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.reading.pictures import in_rgb
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 ID_FIELDS = ("id", "pid", "question_id", "qid", "sample_index", "index", "uid")
 """Columns that name a document, the likeliest first."""

@@ -14,7 +14,7 @@ from hpo_bench.evaluation.reading.columns import WITHOUT, Columns
 from hpo_bench.evaluation.reading.pictures import Slots
 from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, text
 from hpo_bench.evaluation.reading.tables import ExampleTable
-from surrogates.nearest import did_you_mean
+from surrogates.spelling import did_you_mean
 
 CHOICES = "choices"
 """What a pattern for questions calls the choices, which are no column of their own there."""

@@ -16,7 +16,7 @@ from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImp
 from optimizers.gp.kernels import Gamma, Kernel, Priors
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
 from optimizers.gp_bo import GpBo, Knowledge
-from surrogates.nearest import offer
+from surrogates.spelling import offer
 
 ROOT3 = sqrt(3.0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from surrogates.nearest import did_you_mean, nearest
+from surrogates.spelling import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(
