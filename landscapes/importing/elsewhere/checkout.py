@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from landscapes import catalogue
 from landscapes.card import Card
@@ -29,7 +30,7 @@ class PublishedSweep:
 
     name: str
     sweep: Sweep
-    about: Mapping[str, object]
+    about: Mapping[str, Any]
     path: Path
 
 
@@ -110,7 +111,7 @@ def import_publication(
             date=publication.date,
             command=command,
             path=one.path,
-            **one.about,  # pyright: ignore[reportArgumentType]
+            **one.about,
         )
         try:
             made.append(place(one.sweep, card, root))
