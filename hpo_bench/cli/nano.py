@@ -12,7 +12,7 @@ from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
 
 if TYPE_CHECKING:
-    from hpo_bench.nano.recipe import PairRecipe
+    from hpo_bench.nano.recipes import PairRecipe
 
 EXAMPLES = """\b
 Examples:
