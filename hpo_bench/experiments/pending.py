@@ -239,14 +239,10 @@ def _shown(gap: Interval) -> str:
 
 def page(found: Races) -> list[Part]:
     """The page."""
-    pooled = {
-        "landscapes": [races for name, own in found.items() if name.startswith("landscapes") for races in own],
-        **{
-            decides: [races for name, own in found.items() if name.rpartition(", ")[0] == decides for races in own]
-            for decides in DECIDE
-        },
-    }
-    gaps = {name: of_gaps(problems) for name, problems in pooled.items() if problems}
+    pooled: dict[str, list[Sequence[PendingRace]]] = {}
+    for name, problems in found.items():
+        pooled.setdefault(name.rpartition(", ")[0], []).extend(problems)
+    gaps = {name: of_gaps(problems) for name, problems in pooled.items()}
     lost = [name for name, gap in gaps.items() if name in DECIDE and gap.low > 0]
     ended = f"it does not stay: its regret is higher on {' and on '.join(lost)}" if lost else "BoTorch's way stays"
     told = "; ".join(f"{name} ({len(pooled[name])}) {_shown(gap)}" for name, gap in gaps.items())

@@ -11,8 +11,7 @@ from optimizers.gp.model import Model
 from optimizers.gp.sampled import feasibility, noisy_improvement
 
 
-@pytest.mark.parametrize("unit", [1e-6, 1e6])
-@pytest.mark.parametrize("allowed", [None, 0.6, 0.02])
+@pytest.mark.parametrize(("allowed", "unit"), [(None, 1e-6), (0.6, 1e6), (0.02, 1e6)])
 def test_beside_a_pending_point_that_is_known_it_is_the_closed_form(allowed: float | None, unit: float) -> None:
     """Synthetic: scores without noise, so that the best is certain; of those allowed 0.02 none is feasible."""
     X = np.random.default_rng(0).random((14, 2))
