@@ -36,7 +36,7 @@ FUNCTIONS = {2: 24, 3: 12}
 """Synthetic surfaces, by dimension."""
 SUITE_SEED = 400
 """Functions that nothing was chosen on."""
-DECIDE = ("functions", "functions, noisy")
+DECIDE = "functions"
 """How the groups are called that decide; landscapes are looked at."""
 
 Progress = Callable[[int, int, str], None]
@@ -102,12 +102,10 @@ class ProblemGroup:
     Attributes:
         name: What the table calls them.
         problems: Theirs.
-        noisy: Whether evaluations have noise.
     """
 
     name: str
     problems: Sequence[Problem]
-    noisy: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ Races = Mapping[str, Sequence[Sequence[PendingRace]]]
 
 
 def groups(*, functions: Mapping[int, int] = FUNCTIONS) -> list[ProblemGroup]:
-    """Functions with noise, the landscapes of Task Arithmetic with their own, and functions without noise.
+    """Functions with noise, and the landscapes of Task Arithmetic with their own.
 
     Args:
         functions: How many, by dimension.
@@ -135,20 +133,18 @@ def groups(*, functions: Mapping[int, int] = FUNCTIONS) -> list[ProblemGroup]:
     }
     recorded = [catalogue.load(name) for name in catalogue.match(["ta"])]
     return [
-        *(ProblemGroup(f"{DECIDE[1]}, {dim}-D", own, noisy=True) for dim, own in made.items()),
-        ProblemGroup("landscapes, noisy", recorded, noisy=True),
-        *(ProblemGroup(f"{DECIDE[0]}, {dim}-D", own, noisy=False) for dim, own in made.items()),
+        *(ProblemGroup(f"{DECIDE}, {dim}-D", own) for dim, own in made.items()),
+        ProblemGroup("landscapes, 2-D", recorded),
     ]
 
 
-def race(way: str, problem: Problem, *, workers: int, noisy: bool) -> PendingRace:
+def race(way: str, problem: Problem, *, workers: int) -> PendingRace:
     """Keeps so many workers busy; whose result comes next is drawn, alike for both ways.
 
     Args:
         way: One of `WAYS`.
         problem: What is maximised.
-        workers: How many points are evaluated at once.
-        noisy: Whether evaluations have the problem's noise, whose size is told.
+        workers: How many points are evaluated at once, with the problem's noise, whose size is told.
     """
     seed, budget = problem.seed(0), BUDGETS[problem.space.dim]
     optimizer = WAYS[way](problem.space.dim, seed=seed, budget=budget)
@@ -162,7 +158,7 @@ def race(way: str, problem: Problem, *, workers: int, noisy: bool) -> PendingRac
                 spent.append(time.process_time() - begun)
         x = optimizer.pending[int(next_done.integers(len(optimizer.pending)))]
         at = problem.space.from_unit(x[None])[0]
-        score, error = evaluate(at) if noisy else (float(problem.score(at[None])[0]), None)
+        score, error = evaluate(at)
         optimizer.tell(x, score, standard_error=error)
         if len(optimizer.history[1]) >= SINCE:
             best = problem.space.from_unit(optimizer.recommend()[None])
@@ -186,21 +182,21 @@ def measure(among: Sequence[ProblemGroup], folder: Path, *, progress: Progress =
     with one_thread():
         for group in among:
             for problem in group.problems:
-                found.setdefault(group.name, []).append(_read_or_race(problem, folder, noisy=group.noisy))
+                found.setdefault(group.name, []).append(_read_or_race(problem, folder))
                 done += 1
-                progress(done, total, f"{problem.name}{', noisy' * group.noisy}")
+                progress(done, total, problem.name)
     return found
 
 
-def _read_or_race(problem: Problem, folder: Path, *, noisy: bool) -> Sequence[PendingRace]:
-    facts = [problem.content_hash, GpBo.version, BUDGETS, SINCE, SAMPLES, noisy, WORKERS]
+def _read_or_race(problem: Problem, folder: Path) -> Sequence[PendingRace]:
+    facts = [problem.content_hash, GpBo.version, BUDGETS, SINCE, SAMPLES, WORKERS]
     of = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-    path = folder / f"{problem.name.replace('/', '_')}{'-noisy' * noisy}.json"
+    path = folder / f"{problem.name.replace('/', '_')}.json"
     if path.exists():
         kept = read_record(path, _Kept, wrong=ResultsError, cure="delete it to race again")
         if kept.of == of:
             return kept.races
-    races = tuple(race(way, problem, workers=workers, noisy=noisy) for workers in WORKERS for way in WAYS)
+    races = tuple(race(way, problem, workers=workers) for workers in WORKERS for way in WAYS)
     write_record(path, _Kept(of, races))
     return races
 
@@ -243,8 +239,7 @@ def page(found: Races) -> list[Part]:
     for name, problems in found.items():
         pooled.setdefault(name.rpartition(", ")[0], []).extend(problems)
     gaps = {name: of_gaps(problems) for name, problems in pooled.items()}
-    lost = [name for name, gap in gaps.items() if name in DECIDE and gap.low > 0]
-    ended = f"it does not stay: its regret is higher on {' and on '.join(lost)}" if lost else "BoTorch's way stays"
+    ended = "goes" if gaps[DECIDE].low > 0 else "stays"
     told = "; ".join(f"{name} ({len(pooled[name])}) {_shown(gap)}" for name, gap in gaps.items())
     every = [one for own in found.values() for races in own for one in races]
     costs = ", ".join(
@@ -252,8 +247,8 @@ def page(found: Races) -> list[Part]:
     )
     return [
         ABOUT.strip(),
-        f"By how much BoTorch's way has more mean regret than the believer, over all numbers of workers: {told}. So "
-        f"{ended}. A proposal takes {costs} of a busy processor.",
+        f"By how much BoTorch's way has more mean regret than the believer, over all numbers of workers: {told}. By "
+        f"the rule it {ended}. A proposal takes {costs} of a busy processor.",
         table(found),
         AFTER.strip(),
     ]
@@ -265,19 +260,19 @@ ABOUT = f"""
 Made by `hpo-bench pending`. With several workers GP-BO proposes while the scores of other points are not in yet. As
 BoTorch does, it draws from the joint posterior what they, the known points and the new one may be worth, and maximises
 the expected improvement on the best of the others: `qLogNoisyExpectedImprovement` with `X_pending` and {SAMPLES}
-samples, whether evaluations have noise or not. Its rival is the Kriging believer (Ginsbourger, Le Riche & Carraro,
-2010), which counts pending points as if they had come out as the model expects.
+samples. Its rival is the Kriging believer (Ginsbourger, Le Riche & Carraro, 2010), which counts pending points as if
+they had come out as the model expects.
 
-The rule, fixed before anything was run: BoTorch's way stays unless its mean regret over all numbers of workers is
-higher with an interval that leaves out 0, on functions with noise or on those without.
+The rule, fixed before anything was run: BoTorch's way stays unless its mean regret on functions, over all numbers of
+workers, is higher with an interval that leaves out 0. Nothing was run without noise, as every trial has some.
 
 Both ways have the same models, the same initial design and the same search for the maximum; where nothing is pending
 they are one. {BUDGETS[2]} evaluations ({BUDGETS[3]} in three dimensions) are made by 2, 4 and 8 workers that are
-always busy; whose result comes next is drawn, alike for both ways. Problems, in brackets how many, are synthetic
-merge-like surfaces that nothing was chosen on, with a tenth of their spread as noise or without, and the recorded
-landscapes of Task Arithmetic with their own noise, which are looked at and decide nothing; each has a seed of its own.
-Regret is that of what the optimiser recommends after t results, in hundredths of the range from worst to best; the mean
-is over t from {SINCE} on. Intervals are 95%, paired over problems.
+always busy; whose result comes next is drawn, alike for both ways. Problems are {FUNCTIONS[2]} synthetic merge-like
+surfaces in two dimensions and {FUNCTIONS[3]} in three that nothing was chosen on, with noise of a tenth of their
+spread, and the recorded landscapes of Task Arithmetic with their own, which are looked at and decide nothing; each has
+a seed of its own. Regret is that of what the optimiser recommends after t results, in hundredths of the range from
+worst to best; the mean is over t from {SINCE} on. Intervals are 95%, paired over problems.
 """
 AFTER = """
 ## Constraints and fronts

@@ -22,8 +22,7 @@ Examples:
 def command(*, results: Path, out: Path | None) -> None:
     """Race GP-BO with several workers against the Kriging believer, which was its way with pending points before.
 
-    On functions with noise and without, and on recorded landscapes. Interrupted, the same command goes on where it
-    stopped.
+    On functions with noise, and on recorded landscapes. Interrupted, the same command goes on where it stopped.
     """
     # Imported here so that --help does not wait.
     from hpo_bench.experiments.page import save_page
