@@ -238,7 +238,7 @@ class GpBo(Optimizer):
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence["GpBo"], posterior: Posterior, incumbent: Tensor) -> Acquisition:
-        """What the next points maximise.
+        """What the next points maximise where none is pending, and no margin was told.
 
         Args:
             optimizers: The runs, B of them.

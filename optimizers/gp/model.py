@@ -80,7 +80,8 @@ class Model:
             raise InvalidSettingError("every standard error must be 0 or more and finite, or NaN where it is unknown")
         priors = priors or Priors()
         standard, offset, scale = standardised(y[None])
-        known = np.square(np.nan_to_num(errors) / scale)
+        with np.errstate(over="ignore"):  # an infinite variance says rightly that nothing was learnt
+            known = np.square(np.nan_to_num(errors) / scale)
         points, scores, noise = (torch.from_numpy(np.array(array)) for array in (X[None], standard, known))
         parameters = fit_map(points, scores, noise, typical(X.shape[1]).expand(1, 1, -1), priors)
         posterior = Posterior.fit(points, scores, noise, hyperparameters(parameters, priors))

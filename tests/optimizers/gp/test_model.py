@@ -20,6 +20,14 @@ def noisy():
     return X, truth, truth + errors * generator.standard_normal(40), errors
 
 
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_standard_error_whose_square_is_beyond_all_numbers_teaches_nothing_and_warns_of_nothing() -> None:
+    X, y = np.array([[0.1], [0.5], [0.9]]), np.array([0.0, 1.0, 100.0])
+    mean, _ = Model.fit(X, y, np.array([0.01, 0.01, 1e200])).predict(X)
+    assert mean[:2] == pytest.approx(y[:2], abs=0.5)
+    assert mean[2] < 50.0
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_predictions_are_those_of_botorchs_model(noisy, known: bool) -> None:
     X, truth, y, errors = noisy
