@@ -65,10 +65,11 @@ class GpBo(Optimizer):
     processes alike.
 
     While points are pending what is maximised is BoTorch's noisy expected improvement, which draws what they may turn
-    out to be (`noisy_improvement`; `docs/pending.md` has it beside the Kriging believer). Failed points count as one
-    standard deviation worse than expected and no better than the median score (`avoiding`): of 40 evaluations on a
-    plane that fails beyond a line, 33 failed without the second rule and 19 with it, at less than half the regret;
-    counting failures as the worst score loses where they strike at random.
+    out to be (`noisy_improvement`; `docs/pending.md` has it beside the Kriging believer); a
+    subclass with another kernel or `_acquisition` is not `parallel`. Failed points count as one standard deviation
+    worse than expected and no better than the median score (`avoiding`): of 40 evaluations on a plane that fails beyond
+    a line, 33 failed without the second rule and 19 with it, at less than half the regret; counting failures as the
+    worst score loses where they strike at random.
 
     Args:
         dim: Number of hyperparameters.

@@ -29,7 +29,10 @@ def reference(X: Tensor, y: Tensor, known: Tensor, priors: Priors) -> SingleTask
         InvalidSettingError: If kernel or priors are of another kind.
     """
     if priors.kernel is not MATERN52:
-        raise InvalidSettingError(f"BoTorch's model is made with the Matern-5/2 kernel, not {priors.kernel}")
+        raise InvalidSettingError(
+            f"BoTorch's model is made with the Matern-5/2 kernel, not {type(priors.kernel).__name__}; an optimiser "
+            "with another one takes one point at a time (`parallel = False`)"
+        )
     noise = {"noise_prior": _gamma(priors.noise), "noise_constraint": GreaterThan(priors.noise_floor)}
     if known.any():
         # What is known of some scores and not of others is zero there, which GPyTorch would round up.

@@ -91,12 +91,14 @@ class UpperConfidenceBound:
 class ThreeHalves(GpBo):
     """Matérn-3/2 instead of 5/2."""
 
+    parallel = False
     priors = Priors(kernel=Matern32())
 
 
 class Smooth(GpBo):
     """A squared exponential kernel."""
 
+    parallel = False
     priors = Priors(kernel=SquaredExponential())
 
 
@@ -106,6 +108,8 @@ class Hvarfner(GpBo):
     Hvarfner, Hellsten & Nardi, "Vanilla Bayesian optimization performs great in high dimensions" (2024); here in the
     two or three dimensions of `dim`, with the squared exponential kernel that comes with it.
     """
+
+    parallel = False
 
     @classmethod
     def _learn(cls, optimizers: Sequence[GpBo], known: Knowledge) -> Hyperparameters:
@@ -140,6 +144,8 @@ class InitialEight(GpBo):
 class Upper(GpBo):
     """Upper confidence bound, two standard deviations wide."""
 
+    parallel = False
+
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
         return UpperConfidenceBound(posterior, 2.0)
@@ -147,6 +153,8 @@ class Upper(GpBo):
 
 class Exploits(GpBo):
     """The last tenth of the budget goes to the highest posterior mean."""
+
+    parallel = False
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
@@ -203,6 +211,8 @@ class LogPairedImprovement:
 
 class Paired(GpBo):
     """Improvement on the uncertain score of the best point, not on what is believed of it."""
+
+    parallel = False
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:

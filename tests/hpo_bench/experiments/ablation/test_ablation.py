@@ -20,6 +20,7 @@ from hpo_bench.experiments.cost.suggestion import measure, table
 from hpo_bench.statistics import Interval
 from hpo_bench.workers import Local
 from landscapes.functions import Function
+from optimizers.errors import ProtocolError
 from optimizers.gp.acquisition import LogExpectedImprovement
 from optimizers.gp.fit import LogPosterior, hyperparameters
 from optimizers.gp.kernels import Priors
@@ -156,6 +157,22 @@ def test_every_variant_goes_another_way_than_the_default_and_repeats_itself(arm)
         runs.append(optimizer.history[0])
     assert np.array_equal(runs[1], runs[2])
     assert np.array_equal(runs[0], runs[1]) == (arm.kind is variants.Luckiest)
+
+
+@pytest.mark.parametrize("arm", [arm for arm in ARMS.values() if arm.kind.__module__ == variants.__name__], ids=str)
+def test_a_variant_says_that_it_takes_one_point_at_a_time_or_proposes_beside_pending_ones(arm) -> None:
+    """BoTorch's model has one kernel, and its acquisition function beside pending points is no variant's own."""
+    assert not (arm.kind.parallel and "_acquisition" in vars(arm.kind))
+    optimizer = arm.kind(2, seed=1, budget=10)
+    for _ in range(8):
+        x = optimizer.ask()
+        optimizer.tell(x, float(ridge(x[None])[0]))
+    optimizer.ask()
+    if optimizer.parallel:
+        assert not np.array_equal(optimizer.ask(), optimizer.pending[0])
+    else:
+        with pytest.raises(ProtocolError, match="needs the score"):
+            optimizer.ask()
 
 
 def test_random_under_noise_is_as_good_as_what_it_is_compared_with(functions, tmp_path) -> None:
