@@ -53,7 +53,7 @@ def score(
             result = Failure("nonsense", "the evaluator's answers have no mean score")
         if isinstance(result, Failure):
             where = " and ".join(job.splits)
-            raise TuningError(f"{job.name} cannot be scored on {where}: {result.kind}: {result.reason}")
+            raise TuningError(f"{job.setting.named} cannot be scored on {where}: {result.kind}: {result.reason}")
         for split in job.splits:
             write_answers(answers_path(folder, job.setting, split), result.answers[split])
     return {one: {split: read_answers(answers_path(folder, one, split)) for split in splits} for one in settings}
