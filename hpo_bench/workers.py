@@ -114,7 +114,8 @@ class RayCluster:
     def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """See `Workers`."""
         with _ray(self.jobs, self.address) as ray:
-            task = ray.remote(num_cpus=1, max_retries=RETRIES)(function)
+            # A function of ours, as Ray takes no other callable.
+            task = ray.remote(num_cpus=1, max_retries=RETRIES)(lambda item: function(item))
             waiting, running = list(reversed(items)), []
             while waiting or running:
                 while waiting and len(running) < self.jobs:

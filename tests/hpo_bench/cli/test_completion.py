@@ -11,7 +11,7 @@ from hpo_bench.cli.tree import cli
     [
         (["run", "-o"], "p", ["pattern-search", "powell", "pareto-bo"]),
         (["tune", "-o"], "gp", ["gp-bo"]),
-        (["run", "-l"], "ja-llama/", ["ja-llama/dare", "ja-llama/ta", "ja-llama/ta-wide", "ja-llama/ties"]),
+        (["run", "-l"], "ja-llama/ta", ["ja-llama/ta", "ja-llama/ta-wide"]),
         (["landscapes", "show"], "ja-llama/ta", ["ja-llama/ta", "ja-llama/ta-wide"]),
         (["landscapes", "check", "--landscapes-dir", "nowhere"], "ja", []),
         ([], "com", ["compare"]),

@@ -157,7 +157,8 @@ def open_falling(pair, loaded, options):
     ],
 )
 def test_what_opens_no_evaluator_is_refused_with_the_reason(tmp_path, name: str, message: str) -> None:
-    pair = SimpleNamespace(folder=tmp_path, vlm=tmp_path, evaluation={"kind": f"{__name__}:{name}"})
+    told = {"kind": f"{__name__}:{name}"}
+    pair = SimpleNamespace(described_in=tmp_path, folder=tmp_path, vlm=tmp_path, evaluation=told)
     with pytest.raises(UsageError, match=message):
         open_evaluator(pair, SimpleNamespace(processor=None, vlm=None))  # pyright: ignore[reportArgumentType]
 
