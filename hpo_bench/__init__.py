@@ -9,7 +9,7 @@ Everything a user needs is here, and nothing is imported before it is used:
     best = hb.maximize(function, {"lr": (1e-5, 1e-1, "log"), "density": (0, 1)}, trials=40)
     pair = hb.load_pair("ja-llama")
     hb.merge(pair, "ta", vl_weight=0.6, exp_weight=0.8, out="merged")
-    hb.plan(pair, gpu_hours=2).to_frame()               # what tuning it takes, and is expected to lose
+    hb.plan(pair, gpu_hours=2).to_frame()               # how they are best spent
     study = hb.tune(pair, methods=["ta"], trials=40)    # real merges, asked real questions
     study.to_frame(), study.result, study.export("tuned")
 
