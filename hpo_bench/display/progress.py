@@ -46,7 +46,10 @@ class Progress:
         self._console.print(f"{counted(runs, 'run')} to make, {counted(sum(evaluations), 'evaluation')}")
         stop = threading.Event()
         follow = self._draw if self._console.is_terminal else self._print
-        read = lambda: (int(done.sum()), float(weight @ done))  # noqa: E731
+
+        def read() -> tuple[int, float]:
+            return int(done.sum()), float(weight @ done)
+
         thread = threading.Thread(target=follow, args=(stop, read, sum(evaluations), float(sum(costs))), daemon=True)
         thread.start()
         try:

@@ -85,7 +85,8 @@ class ReportPage:
         """
         content = {**encode(drawn.figure, self.source), "csv": drawn.data.to_csv(index=False).encode()}
         links = self._keep(self._figures, drawn.name, content)
-        return Shown(drawn.name, Markup(inline(content["svg"], drawn.name)), drawn.caption, drawn.alt, links)  # noqa: S704
+        svg = Markup(inline(content["svg"], drawn.name))  # noqa: S704, drawn and serialised here
+        return Shown(drawn.name, svg, drawn.caption, drawn.alt, links)
 
     def picture(self, name: str, encoded: Mapping[str, bytes], *, caption: str, alt: str) -> Shown:
         """The same for a figure that was encoded elsewhere and is shown as a small picture.
@@ -134,7 +135,7 @@ class ReportPage:
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         environment.globals |= {
-            own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704
+            own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704, a file of ours
             for own, kind in (("style", "css"), ("script", "js"))
         }
         for own in (self._figures, self._tables):
