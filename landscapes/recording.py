@@ -2,7 +2,7 @@
 
 They lie in subfolders of the landscape's, each with the same three files and a card that says `design`:
 
-    held_out/   at least 200 further settings, spread evenly over the recorded box
+    held_out/   further settings, usually 200, spread evenly over the recorded box
     dense/      a fine grid beyond the recorded box
     masks/      a few DARE settings with many mask seeds each (column mask_seed)
 

@@ -23,7 +23,7 @@ Examples:
   hpo-bench record path/to/my-pair --method ties
   hpo-bench record ja-llama --method ta --design dense
   hpo-bench record ja-llama --method ta --box wide --out my-landscapes
-  hpo-bench record ja-llama --method ta --box wide --design held-out --out my-landscapes
+  hpo-bench record ja-llama --method ta --box wide --design held-out --settings 50 --out my-landscapes
 """
 
 
@@ -42,7 +42,13 @@ Examples:
     default="grid",
     show_default=True,
     help="Which settings: grid (a landscape, which surrogates are fitted to), or what they are measured by: held-out "
-    "(200 further settings in the box), dense (15 x 15 for ta, over [0, 1.4]) or masks (dare under 10 seeds).",
+    "(further settings in the box), dense (15 x 15 for ta, over [0, 1.4]) or masks (dare under 10 seeds).",
+)
+@click.option(
+    "--settings",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="How many settings are held out; a larger number later keeps those that are recorded.  [default: 200]",
 )
 @PAIRS
 @out(
@@ -58,6 +64,7 @@ def command(
     method: str,
     box: str,
     design: str,
+    settings: int | None,
     pairs: Path,
     out: Path | None,
     mask_seed: int,
@@ -93,6 +100,7 @@ def command(
             place,
             box=box,
             design=design,
+            settings=settings,
             mask_seed=mask_seed,
             progress=lambda done, total, entry: steps.show(done, total, _describe(entry)),
             warned=lambda what: say(f"Warning: {what}", err=True),

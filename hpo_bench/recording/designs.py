@@ -85,21 +85,26 @@ def grid(method: str, *, box: str = STUDY, mask_seed: int = 0) -> Design:
     return Design(box, method, _points(method, product(*levels), mask_seed), SPLITS, _box(known, levels, gridded=True))
 
 
-def held_out(method: str, *, mask_seed: int = 0, box: Sequence[CardParameter] = ()) -> Design:
+def held_out(
+    method: str, *, mask_seed: int = 0, box: Sequence[CardParameter] = (), settings: int = HELD_OUT_POINTS
+) -> Design:
     """Further settings spread over a box: a scrambled Sobol sequence (Owen, 1998), the same for every pair.
 
     Args:
         method: Name of a merge method.
         mask_seed: Seed of DARE's masks; that of the grid which the settings are to check.
         box: That of the grid which they are to check; by default the study's.
+        settings: How many. Fewer are the first of more.
 
     Raises:
-        UsageError: If the method is unknown, or has no hyperparameters.
+        UsageError: If the method is unknown, or has no hyperparameters, or there are to be fewer than two settings.
     """
+    if settings < 2:
+        raise UsageError(f"{settings} held-out settings cannot be ranked; two at least")
     known = registry.tunable(method).hyperparameters
     levels = [(one.low, one.high) for one in box] or [one.levels for one in known]
     sobol = qmc.Sobol(len(levels), rng=np.random.default_rng(_HELD_OUT_SEED))
-    unit = sobol.random_base2(int(np.ceil(np.log2(HELD_OUT_POINTS))))[:HELD_OUT_POINTS]
+    unit = sobol.random_base2(int(np.ceil(np.log2(settings))))[:settings]
     low, high = (np.array([end(level) for level in levels]) for end in (min, max))
     spread = np.round(low + unit * (high - low), 4)
     return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(known, levels))

@@ -49,6 +49,8 @@ def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY,
     """
     where = "" if box == designs.STUDY else f" --box {box}"
     design = "" if plan.name == box else f" --design {plan.name}"
+    if plan.name == "held-out" and len(plan.points) != designs.HELD_OUT_POINTS:
+        design += f" --settings {len(plan.points)}"
     kind = registry.get(plan.method)
     seed = f" --mask-seed {mask_seed}" if kind.draws_masks and mask_seed else ""
     columns = f" {shlex.join(pair.typed)}" if pair.typed else ""

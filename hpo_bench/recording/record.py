@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from hpo_bench.display.words import first_line
@@ -26,12 +25,11 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.recording import designs, draft_card
+from hpo_bench.recording import designs, draft_card, published
 from hpo_bench.recording.designs import Design, Point
 from hpo_bench.recording.journal import Journal, JournalEntry
 from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
-from landscapes.tables import MASK_SEED
 from surrogates.spelling import offer
 
 JOURNAL = ".recording.jsonl"
@@ -48,6 +46,7 @@ def record(
     *,
     box: str = designs.STUDY,
     design: str = designs.GRID,
+    settings: int | None = None,
     mask_seed: int = 0,
     progress: Progress = lambda *_: None,
     warned: Callable[[str], None] = lambda _: None,
@@ -64,6 +63,7 @@ def record(
             of a held-out design a folder in that. Nothing is written outside of it.
         box: A name of `designs.BOXES`.
         design: A name of `designs.DESIGNS`.
+        settings: How many, of the held-out design; 200 by default. More may follow: those that are recorded are kept.
         mask_seed: Seed of DARE's masks.
         progress: Told of every setting.
         warned: Told where answers of different merges are suspiciously alike.
@@ -81,7 +81,7 @@ def record(
     """
     draft_card.check_name(pair)
     landscape = _landscape(folder / pair.name / registry.get(method).name, box)
-    plan = _plan(box, design, method, landscape, mask_seed)
+    plan = _plan(box, design, method, landscape, settings, mask_seed)
     target = landscape / plan.folder
     draft = draft_card.draft(pair, plan, mask_seed, box=box, name=landscape.relative_to(folder).as_posix())
     _check_folder(folder, target)
@@ -89,16 +89,19 @@ def record(
     if benchmark is not None:
         check_sides(benchmark, plan.splits, str(pair.examples))
     provenance = _provenance(pair, plan, draft)
-    if (target / card.FILE).exists():
-        _check_same(card.Card.read(target / card.FILE), draft, provenance)
-        _forget(target)
-        return target
+    existing = card.Card.read(target / card.FILE) if (target / card.FILE).exists() else None
+    if existing is not None:
+        _check_same(existing, draft, provenance)
+        if published.is_whole(existing, plan):
+            _forget(target)
+            return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
-        if [entry.parameters for entry in journal.entries] != [
-            point.setting.parameters for point in plan.points[: len(journal.entries)]
-        ]:
-            raise RecordingError(f"{target / JOURNAL} holds other settings than the design; delete it to record anew")
+        for entry, point in zip(journal.entries, plan.points, strict=False):  # A longer one was begun, or a shorter.
+            if entry.parameters != point.setting.parameters:
+                raise RecordingError(
+                    f"{target / JOURNAL} holds other settings than the design; delete it to record anew"
+                )
         loaded = LoadedPair.load(pair)
         evaluator = open_evaluator(pair, loaded)
         examples: dict[Split, Sequence[Example]] = {split: evaluator.examples(split) for split in plan.splits}
@@ -106,10 +109,13 @@ def record(
             check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
         counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
         described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
+        if existing is not None:
+            for entry in published.read_back(existing, plan, examples)[len(journal.entries) :]:
+                journal.append(entry)
         for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :], warned):
             journal.append(entry)
             progress(len(journal.entries), len(plan.points), entry)
-        _publish(described, examples, target, journal.entries)
+        published.write(described, examples, target, journal.entries)
         _forget(target)
     return target
 
@@ -136,7 +142,11 @@ def _landscape(usual: Path, box: str) -> Path:
     return usual.with_name(usual.name + SUFFIX)
 
 
-def _plan(box: str, design: str, method: str, landscape: Path, mask_seed: int) -> Design:
+def _plan(box: str, design: str, method: str, landscape: Path, settings: int | None, mask_seed: int) -> Design:
+    if settings is not None and design != "held-out":
+        raise UsageError(
+            f"only the held-out design has as many settings as one likes; {design} has those of its levels"
+        )
     if design == designs.GRID:
         return designs.grid(method, box=box, mask_seed=mask_seed)
     if design == "dense":
@@ -146,7 +156,8 @@ def _plan(box: str, design: str, method: str, landscape: Path, mask_seed: int) -
         raise UsageError(f"{landscape} was recorded in the {there.design} box; say --box {there.design}")
     if design == "held-out":
         parameters = (there or designs.grid(method, box=box)).parameters
-        return designs.held_out(method, mask_seed=mask_seed, box=parameters)
+        many = designs.HELD_OUT_POINTS if settings is None else settings
+        return designs.held_out(method, mask_seed=mask_seed, box=parameters, settings=many)
     if design == "masks":
         ranked = _ranked(method, landscape) if registry.get(method).draws_masks else ()
         return designs.masks(method, ranked, box=box, mask_seed=mask_seed)
@@ -243,35 +254,6 @@ def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Se
     except Exception as error:  # whatever a user's evaluator may raise
         where = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
         raise EvaluationError(f"at {where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error
-
-
-def _publish(
-    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[JournalEntry]
-) -> None:
-    """Write grid, outcomes and, last, the card, whose presence says that all is whole."""
-    rows, answers = [], []
-    for entry in entries:
-        where = {**entry.parameters, **({} if entry.mask_seed is None else {MASK_SEED: entry.mask_seed})}
-        for split, some in examples.items():
-            scores = np.array(entry.scores[split])
-            rows.append(
-                {
-                    **where,
-                    "split": split,
-                    "score": scores.mean(),
-                    "standard_error": scores.std(ddof=1) / np.sqrt(len(scores)),
-                    "n_examples": len(scores),
-                    "merge_seconds": entry.merge_seconds,
-                    "eval_seconds": entry.eval_seconds[split],
-                }
-            )
-            answers.extend(
-                {**where, "split": split, "id": e.id, "category": e.category, "correct": s}
-                for e, s in zip(some, scores, strict=True)
-            )
-    grid.write_grid(target / grid.FILE, pd.DataFrame(rows), described.space)
-    outcomes.write_outcomes(target / outcomes.FILE, pd.DataFrame(answers), described.space)
-    described.write(target / card.FILE)
 
 
 def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:

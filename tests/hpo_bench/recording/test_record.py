@@ -199,15 +199,14 @@ def test_both_boxes_of_a_pair_are_landscapes_of_their_own_in_one_folder(
     card = Card.read(folder / "card.yaml")
     assert (card.name, card.design, card.space.high.tolist()) == (f"{pair.name}/ta-wide", "wide", [1.4, 1.4])
     assert card.command == f"hpo-bench record {pair.name} --method ta --box wide"
-    monkeypatch.setattr(designs, "HELD_OUT_POINTS", 4)
     for box, of, high in (("study", study, 1.0), ("wide", folder, 1.4)):
-        beside = record(pair, "ta", tmp_path, box=box, design="held-out")
+        beside = record(pair, "ta", tmp_path, box=box, design="held-out", settings=4)
         assert beside == of / "held_out"
         truth = Truth.read(of, Card.read(of / "card.yaml"), design="held-out")
         assert truth is not None
         assert truth.card.space.high.tolist() == [high, high]
         where = "" if box == "study" else " --box wide"
-        assert truth.card.command == f"hpo-bench record {pair.name} --method ta{where} --design held-out"
+        assert truth.card.command == f"hpo-bench record {pair.name} --method ta{where} --design held-out --settings 4"
     pd.testing.assert_frame_equal(contents(study)[0], before[0])
     assert contents(study)[1:] == before[1:]
 
@@ -303,6 +302,45 @@ class TestHeldOut:
         for x, score in zip(truth.grid.X.tolist(), truth.grid.scores, strict=True):
             by_setting[tuple(x)].add(score)
         assert max(map(len, by_setting.values())) == 2, "another seed must draw another mask"
+
+    def test_more_may_be_held_out_later_at_the_cost_of_what_is_missing(
+        self, whole: tuple[Pair, Path], landscape: Path, tmp_path: Path
+    ) -> None:
+        pair, root = whole[0], landscape.parents[1]
+        at_once = record(pair, "ta", shutil.copytree(root, tmp_path / "copy"), design="held-out", settings=6)
+        done: list[tuple[int, int]] = []
+
+        def stop(number: int, total: int, _: JournalEntry) -> None:
+            done.append((number, total))
+            if number == 5:
+                raise KeyboardInterrupt
+
+        folder = record(pair, "ta", root, design="held-out", settings=4, progress=stop)
+        with pytest.raises(KeyboardInterrupt):
+            record(pair, "ta", root, design="held-out", settings=6, progress=stop)
+        record(pair, "ta", root, design="held-out", settings=6, progress=stop)
+        assert done == [(1, 4), (2, 4), (3, 4), (4, 4), (5, 6), (6, 6)]
+        found, expected = contents(folder), contents(at_once)
+        pd.testing.assert_frame_equal(found[0], expected[0])
+        assert found[1:] == expected[1:]
+        record(pair, "ta", root, design="held-out", settings=3, progress=stop)
+        assert len(done) == 6
+        assert len(pd.read_parquet(folder / "grid.parquet")) == 6
+        with pytest.raises(UsageError, match="only the held-out design"):
+            record(pair, "ta", root, design="dense", settings=6)
+        with pytest.raises(UsageError, match="two at least"):
+            record(pair, "ta", root, design="held-out", settings=1)
+
+    def test_what_was_held_out_elsewhere_is_not_added_to(self, whole: tuple[Pair, Path], landscape: Path) -> None:
+        pair, root = whole[0], landscape.parents[1]
+        folder = record(pair, "ta", root, design="held-out", settings=2)
+        for name in ("grid", "outcomes"):
+            table = pd.read_parquet(folder / f"{name}.parquet")
+            table.assign(vl_weight=table["vl_weight"].replace(table["vl_weight"].iloc[0], 0.5)).to_parquet(
+                folder / f"{name}.parquet"
+            )
+        with pytest.raises(RecordingError, match="holds other settings or examples than the design"):
+            record(pair, "ta", root, design="held-out", settings=3)
 
     def test_an_unknown_design_is_refused(self, small_pair: Pair, tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="there are: grid, held-out, dense, masks"):
