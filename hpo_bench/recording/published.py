@@ -73,10 +73,13 @@ def read_back(existing: card.Card, plan: Design, examples: Mapping[Split, Sequen
     answers = outcomes.Outcomes.matching(folder / outcomes.FILE, there, existing.space)
     row = {tuple(x): i for i, x in enumerate(there.X.tolist())}
     column = {name: j for j, name in enumerate(answers.ids)}
-    at = [row.get(tuple(point.setting.parameters.values())) for point in plan.points[: len(there)]]
-    asked = [column.get(one.id) for one in examples[SPLIT]]
-    if None in at or None in asked or len(asked) != len(column):
-        raise RecordingError(f"{folder} holds other settings or examples than the design; delete it to record anew")
+    try:
+        at = [row[tuple(point.setting.values)] for point in plan.points[: len(there)]]
+        asked = [column[one.id] for one in examples[SPLIT]]
+    except KeyError as error:
+        raise RecordingError(
+            f"{folder} holds other settings or examples than the design; delete it to record anew"
+        ) from error
     return [
         JournalEntry(
             parameters=point.setting.parameters,
