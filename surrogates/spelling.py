@@ -3,27 +3,29 @@
 import difflib
 from collections.abc import Iterable
 
-CUTOFF = 0.5
-"""Names less alike, as a share of their letters, are no suggestion."""
+CUTOFF = 0.65
+"""Names less alike, as a share of their letters, are no suggestion: words of another meaning are as near as that."""
 
 
 def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[str]:
     """Known names that are near a mistyped one, the nearest first.
 
-    Case, underscores, spaces and hyphens make no difference, and the beginning of a name is near to all of it, as
-    is its end behind a dot or a slash.
+    Case, underscores, spaces and hyphens make no difference, nor do hyphens before an option. The beginning of a name
+    is near to all of it; and its last word, behind a dot, a slash or a hyphen, is nearer than any other that looks
+    like it.
 
     Args:
         name: What was typed; anything, since a file may hold a number where a name is due.
         known: The names that there are.
         at_most: How many are wanted.
     """
+    typed = _plain(str(name))[:100]  # longer is no name, and takes long to compare
     plain: dict[str, list[str]] = {}
     for one in map(str, known):
-        plain.setdefault(_plain(one), []).append(one)
-    typed = _plain(str(name))[:100]  # longer is no name, and takes long to compare
+        if _plain(one) != f"no-{typed}":  # which means the contrary
+            plain.setdefault(_plain(one), []).append(one)
     begun = [one for one in plain if len(typed) > 1 and one.startswith(typed)]
-    ends = [one for one in plain if typed and typed in (one.rpartition(".")[2], one.rpartition("/")[2])]
+    ends = [one for one in plain if typed and typed in (one.rpartition(mark)[2] for mark in "./-")]
     close = difflib.get_close_matches(typed, plain, n=at_most, cutoff=CUTOFF)
     found = [one for key in dict.fromkeys([*ends, *close, *begun]) for one in plain[key]]
     return list(dict.fromkeys(found))[:at_most]
@@ -42,4 +44,4 @@ def offer(name: object, known: Iterable[object]) -> str:
 
 
 def _plain(name: str) -> str:
-    return name.casefold().replace("_", "-").replace(" ", "-")
+    return name.casefold().replace("_", "-").replace(" ", "-").lstrip("-")

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Self
 
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.methods import registry
@@ -22,7 +23,9 @@ class MergeSetting:
 
     Attributes:
         method: Name of a merge method, or the address "module:Class" of one.
-        values: Its hyperparameters, in the method's order.
+        names: Its hyperparameters' names, in the method's order, so that a process that merges nothing needs not import
+            the method, and with it PyTorch, to read a setting.
+        values: What they are.
 
     Raises:
         UsageError: If there is no such method, or a hyperparameter is missing, superfluous, no finite number, or out of
@@ -30,6 +33,7 @@ class MergeSetting:
     """
 
     method: str
+    names: tuple[str, ...]
     values: tuple[float, ...]
 
     def __init__(self, method: str, *values: float, **named: float | None) -> None:
@@ -51,8 +55,17 @@ class MergeSetting:
             if not one.takes(value):
                 raise UsageError(f"{name} must be {one.allowed}, not {value}")
             found.append(value)
-        object.__setattr__(self, "method", method)
-        object.__setattr__(self, "values", tuple(found))
+        self._set(method, tuple(known), tuple(found))
+
+    def _set(self, method: str, names: tuple[str, ...], values: tuple[float, ...]) -> None:
+        for name, value in (("method", method), ("names", names), ("values", values)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def _unchecked(cls, method: str, **parameters: float) -> Self:
+        made = cls.__new__(cls)
+        made._set(method, tuple(parameters), tuple(parameters.values()))
+        return made
 
     @property
     def kind(self) -> type[MergeMethod]:
@@ -67,7 +80,7 @@ class MergeSetting:
     @property
     def parameters(self) -> dict[str, float]:
         """The hyperparameters by name, in the order of the search space."""
-        return dict(zip((one.name for one in self.kind.hyperparameters), self.values, strict=True))
+        return dict(zip(self.names, self.values, strict=True))
 
     @property
     def named(self) -> str:
@@ -96,7 +109,7 @@ class MergeSetting:
             raise AttributeError(f"{self.label} has no {name}") from None
 
 
-BASE = MergeSetting("ta", 1.0, 0.0)
+BASE = MergeSetting._unchecked("ta", vl_weight=1.0, exp_weight=0.0)
 """The VLM as it is."""
 
 

@@ -83,7 +83,7 @@ def test_levels_may_be_left_out(tmp_path: Path) -> None:
             {"parameters": [{**PARAMETERS[1], "level": [3]}]},
             r"no key 'level' in parameters\[0\]; did you mean 'levels'",
         ),
-        ({"path": "elsewhere"}, "there is no key 'path'; did you mean 'pair'"),
+        ({"path": "elsewhere"}, "there is no key 'path'; there are: name, pair, tier"),
         ({"parameters": [{**PARAMETERS[1], "levels": 3}]}, r"parameters\[0\]\.levels must be a list, not 3"),
     ],
 )

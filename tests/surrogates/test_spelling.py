@@ -13,6 +13,7 @@ from surrogates.spelling import did_you_mean, nearest
         ("LR", ["lr.decay", "model.lr"], "model.lr"),
         ("gp", ["gp-bo", "random"], "gp-bo"),
         ("batchsize", ["batch_size", "metric"], "batch_size"),
+        ("--seed", ["--speed", "--suite-seed", "--seeds"], "--suite-seed"),
     ],
 )
 def test_the_nearest_is_named(typed: str, known: list[str], meant: str) -> None:
@@ -21,4 +22,6 @@ def test_the_nearest_is_named(typed: str, known: list[str], meant: str) -> None:
 
 def test_nothing_near_is_not_guessed() -> None:
     assert did_you_mean("colour", ["density", "metric"]) == ""
+    assert did_you_mean("--trials", ["--threads", "--repeats"]) == ""
+    assert did_you_mean("--pair", ["--no-pair", "--shape"]) == ""
     assert nearest("", ["a.", "b/"]) == []
