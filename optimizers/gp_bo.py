@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -65,8 +65,9 @@ class GpBo(Optimizer):
     processes alike.
 
     While points are pending what is maximised is BoTorch's noisy expected improvement, which draws what they may turn
-    out to be (`noisy_improvement`; `docs/pending.md` has it beside the Kriging believer); a
-    subclass with another kernel or `_acquisition` is not `parallel`. Failed points count as one standard deviation
+    out to be (`noisy_improvement`; `docs/pending.md` has it beside the Kriging believer). A subclass with priors that
+    BoTorch's model cannot have, or with an `_acquisition` of its own, is therefore not `parallel`, unless it says that
+    it is. Failed points count as one standard deviation
     worse than expected and no better than the median score (`avoiding`): of 40 evaluations on a plane that fails beyond
     a line, 33 failed without the second rule and 19 with it, at less than half the regret; counting failures as the
     worst score loses where they strike at random.
@@ -90,6 +91,13 @@ class GpBo(Optimizer):
 
     priors = Priors()
     effort = Effort()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A variant whose model or acquisition function BoTorch has not takes one point at a time."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "parallel" not in own and ("_acquisition" in own or not cls.priors.in_botorch):
+            cls.parallel = False
 
     def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None, initial: int = 4) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)

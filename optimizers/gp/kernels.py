@@ -101,3 +101,9 @@ class Priors:
     outputscale: Prior = Gamma(2.0, 0.15)
     noise: Prior = Gamma(1.1, 0.05)
     noise_floor: float = 1e-6
+
+    @property
+    def in_botorch(self) -> bool:
+        """Whether BoTorch's model can have them: a Matern-5/2 kernel and Gamma distributions."""
+        priors = (self.lengthscale, self.outputscale, self.noise)
+        return self.kernel is MATERN52 and all(isinstance(one, Gamma) for one in priors)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log, pi, sqrt
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
 from torch import Tensor
 
 from hpo_bench.errors import UsageError
-from hpo_bench.experiments.ablation.ascent import climb
 from hpo_bench.experiments.ablation.run import Arm
 from optimizers.base import Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, log_improvement
@@ -91,14 +92,12 @@ class UpperConfidenceBound:
 class ThreeHalves(GpBo):
     """Matérn-3/2 instead of 5/2."""
 
-    parallel = False
     priors = Priors(kernel=Matern32())
 
 
 class Smooth(GpBo):
     """A squared exponential kernel."""
 
-    parallel = False
     priors = Priors(kernel=SquaredExponential())
 
 
@@ -144,8 +143,6 @@ class InitialEight(GpBo):
 class Upper(GpBo):
     """Upper confidence bound, two standard deviations wide."""
 
-    parallel = False
-
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
         return UpperConfidenceBound(posterior, 2.0)
@@ -153,8 +150,6 @@ class Upper(GpBo):
 
 class Exploits(GpBo):
     """The last tenth of the budget goes to the highest posterior mean."""
-
-    parallel = False
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:
@@ -173,8 +168,20 @@ class Polished(GpBo):
     def _maximise(cls, acquisition: Acquisition, incumbent: Tensor, draws: Draws) -> Tensor:
         found = super()._maximise(acquisition, incumbent, draws)
         if isinstance(acquisition, LogExpectedImprovement):
-            found = climb(acquisition, found[:, None, :], evaluations=20)
+            for row, x in enumerate(found):
+                own = slice(row, row + 1)
+                x.copy_(climb(LogExpectedImprovement(acquisition.posterior.rows(own), acquisition.incumbent[own]), x))
         return found
+
+
+def climb(acquisition: Acquisition, x: Tensor) -> Tensor:
+    """The end of an ascent of a single run's acquisition from a point of shape (d,), by L-BFGS-B in the unit cube."""
+
+    def loss(point: NDArray[np.float64]) -> float:
+        return -acquisition(torch.from_numpy(point)[None, None]).clamp_min(-1e6).item()
+
+    found = minimize(loss, x.numpy(), method="L-BFGS-B", bounds=[(0.0, 1.0)] * len(x), options={"maxiter": 20})
+    return torch.from_numpy(found.x)
 
 
 class Twice(GpBo):
@@ -211,8 +218,6 @@ class LogPairedImprovement:
 
 class Paired(GpBo):
     """Improvement on the uncertain score of the best point, not on what is believed of it."""
-
-    parallel = False
 
     @classmethod
     def _acquisition(cls, optimizers: Sequence[GpBo], posterior: Posterior, incumbent: Tensor) -> Acquisition:

@@ -33,6 +33,13 @@ print(sys.modules["__main__"].__file__)
 """
 
 
+def test_a_process_that_only_reads_settings_waits_for_no_pytorch() -> None:
+    read = "from hpo_bench.merging.setting import BASE; BASE.parameters, BASE.vl_weight"
+    code = f"import sys, tuning_toys; {read}; sys.exit('torch' in sys.modules)"
+    path = os.pathsep.join((str(Path(sys.modules["tuning_toys"].__file__ or "").parent), *filter(None, sys.path)))
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": path})
+
+
 def wait_for(pool: ProcessPool, kind: type, seconds: float = 60.0):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
