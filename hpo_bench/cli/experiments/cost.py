@@ -127,6 +127,7 @@ def trial(
 
     from hpo_bench.display.console import output, progress
     from hpo_bench.experiments.cost import trial
+    from hpo_bench.experiments.cost.turns import CLOCKS
     from hpo_bench.merging.find import find_pair
 
     torch.set_num_threads(threads)
@@ -137,7 +138,7 @@ def trial(
         say(trial.as_json(found.name, timings), nl=False)
         return
     console = output()
-    for clock in trial.CLOCKS:
+    for clock in CLOCKS:
         console.print(trial.table(timings, clock).printed(title=f"{found.name}: by the {clock} clock"))
     for name, about in trial.ROUTES.items():
         console.print(f"{name}: {about}.")
@@ -180,12 +181,13 @@ def serving(
 
     from hpo_bench.display.console import progress
     from hpo_bench.experiments.cost import serving
+    from hpo_bench.experiments.cost.turns import settings
     from hpo_bench.merging.find import find_pair
 
     torch.set_num_threads(threads)
     found = find_pair(pair, pairs)
     if exports:
-        for one in serving.compare(found, serving.settings(exports), max_new_tokens=max_new_tokens):
+        for one in serving.compare(found, settings("ta", exports), max_new_tokens=max_new_tokens):
             where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
             say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
         return

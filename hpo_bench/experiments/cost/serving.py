@@ -3,32 +3,29 @@
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import psutil
-
 from hpo_bench.display.table import TextTable
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.base import Answers, Evaluator, checked
-from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.evaluation.base import Evaluator
+from hpo_bench.evaluation.examples import write_examples
 from hpo_bench.evaluation.local import LocalEvaluator
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.serving.engine import VllmEngine
 from hpo_bench.evaluation.serving.evaluator import VllmEvaluator
 from hpo_bench.evaluation.serving.generation import ServedGeneration
-from hpo_bench.experiments.cost.on_disk import processor_seconds
+from hpo_bench.experiments.cost.turns import TrialTiming, in_turns
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.merging.writing.export import export_merge
-from hpo_bench.tuning.space import MergeSpace
 
 VLLM = "vllm"
 LOCAL = "local"
@@ -68,27 +65,6 @@ def of(doc):
 
 
 @dataclass(frozen=True, slots=True)
-class Timed:
-    """Trials by one route.
-
-    Attributes:
-        route: A key of `ROUTES`.
-        wall: Seconds of each trial by the clock on the wall, the first left out.
-        processor: Seconds of the processor likewise, of this process and all that it started.
-        unlike: How many answers are not those of the first route.
-        answers: How many there were.
-        load: Seconds of the wall of each hand-over, where there is one.
-    """
-
-    route: str
-    wall: tuple[float, ...]
-    processor: tuple[float, ...]
-    unlike: int
-    answers: int
-    load: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Compared:
     """One merge, handed over and loaded from its export.
 
@@ -110,12 +86,6 @@ class _Exports(VllmEngine):
 
     def follow(self, model: Any) -> None:
         """Stay as it is."""
-
-
-def settings(count: int, *, seed: int = 0) -> list[MergeSetting]:
-    """Settings of Task Arithmetic from `tune`'s box."""
-    space, rng = MergeSpace("ta"), np.random.default_rng(seed)
-    return [space.setting(rng.random(space.dim)) for _ in range(count)]
 
 
 def compare(
@@ -171,20 +141,16 @@ def measure(
     *,
     trials: int,
     max_new_tokens: int = 8,
-    routes: Sequence[str] = tuple(ROUTES),
     device: str | None = None,
     told: Callable[[str], None] = lambda _: None,
     left_out: Callable[[str], None] = lambda _: None,
-) -> list[Timed]:
-    """Time trials by all routes in turns, so that whatever else the machine does falls on all of them.
-
-    A route whose package is not here is left out.
+) -> list[TrialTiming]:
+    """Time trials of Task Arithmetic by all routes in turns; one whose package is not here is left out.
 
     Args:
         pair: Whose merges, and whose validation examples.
         trials: How many to count; one more is not counted.
         max_new_tokens: Where answers are cut.
-        routes: Which; the others' answers are compared with the first one's.
         device: Where merges are made, and answered but for vLLM's.
         told: Called with what is being timed.
         left_out: Called with what is not, and why.
@@ -192,66 +158,36 @@ def measure(
     Raises:
         EvaluationError: If the examples cannot be answered.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        return _measured(pair, trials, max_new_tokens, routes, device, told, left_out, Path(scratch))
-
-
-def _measured(
-    pair: Pair,
-    trials: int,
-    max_new_tokens: int,
-    routes: Sequence[str],
-    device: str | None,
-    told: Callable[[str], None],
-    left_out: Callable[[str], None],
-    scratch: Path,
-) -> list[Timed]:
     loaded = LoadedPair.load(pair, device=device)
-    engine = Resident(loaded)
-    evaluators: dict[str, Evaluator] = {}
-    for route in routes:
-        try:
-            evaluators[route] = _opened(route, pair, loaded, max_new_tokens, scratch)
-        except UsageError as error:
-            left_out(f"{route} is left out: {error}")
-    routes = list(evaluators)
-    wall: dict[str, list[float]] = {route: [] for route in routes}
-    processor: dict[str, list[float]] = {route: [] for route in routes}
-    load: dict[str, list[float]] = {route: [] for route in routes}
-    unlike, answers = dict.fromkeys(routes, 0), 0
-    for turn, setting in enumerate(settings(trials + 1)):
-        first: Answers | None = None
-        for route, evaluator in evaluators.items():
-            told(f"{route}, {turn} of {trials}")
-            examples: Sequence[Example] = evaluator.examples("validation")
-            begin, spent = time.perf_counter(), _processor()
-            engine.merge(setting)
-            found = checked(evaluator.evaluate(loaded.vlm, examples), examples)
-            taken, worked = time.perf_counter() - begin, _processor() - spent
-            first = first or found
-            if turn:
-                wall[route].append(taken)
-                processor[route].append(worked)
-                load[route] += [evaluator.served.load_seconds] if isinstance(evaluator, VllmEvaluator) else []
-                said = dict(zip(first.ids, first.responses, strict=True))
-                unlike[route] += sum(said[a] != b for a, b in zip(found.ids, found.responses, strict=True))
-        answers += len(first) if turn and first is not None else 0
-    for evaluator in evaluators.values():
-        if isinstance(evaluator, VllmEvaluator):
-            evaluator.served.end()
-    return [
-        Timed(route, tuple(wall[route]), tuple(processor[route]), unlike[route], answers, tuple(load[route]))
-        for route in routes
-    ]
+    engine, evaluators = Resident(loaded), dict[str, Evaluator]()
+
+    def merged(evaluator: Evaluator, setting: MergeSetting, _: Path) -> tuple[Any, Evaluator]:
+        engine.merge(setting)
+        return loaded.vlm, evaluator
+
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        scratch = Path(folder)
+        for route in ROUTES:
+            try:
+                evaluators[route] = one = _opened(route, pair, loaded, max_new_tokens, scratch)
+            except UsageError as error:
+                left_out(f"{route} is left out: {error}")
+                continue
+            if isinstance(one, VllmEvaluator):
+                stack.callback(one.served.end)
+        routes = {route: partial(merged, one) for route, one in evaluators.items()}
+        return list(in_turns(routes, ["ta"], trials=trials, scratch=scratch, told=told))
 
 
-def table(timed: Sequence[Timed]) -> TextTable:
+def table(timed: Sequence[TrialTiming]) -> TextTable:
     """Medians by route."""
     heads = ("evaluator", "trial, s of processor", "trial, s of wall", "of it handing over, s of wall", "other answers")
     rows = []
     for one in timed:
-        seconds = (f"{statistics.median(each):.2f}" if each else "" for each in (one.processor, one.wall, one.load))
-        rows.append((one.route, *seconds, f"{one.unlike} of {one.answers}"))
+        loads = [each.load for each in one.seconds if each.load is not None]
+        handing = f"{statistics.median(loads):.2f}" if loads else ""
+        whole = (f"{one.median('trial', clock):.2f}" for clock in ("processor", "wall"))
+        rows.append((one.route, *whole, handing, f"{one.unlike} of {one.answers}"))
     return TextTable.of(heads, rows)
 
 
@@ -277,15 +213,3 @@ def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path
         generation: Any = evaluator._scorer
         generation.respond = generation._generated
     return evaluator
-
-
-def _processor() -> float:
-    """Seconds of the processor that this process and all that it started have spent."""
-    total = processor_seconds()
-    for child in psutil.Process().children(recursive=True):
-        try:
-            spent = child.cpu_times()
-        except psutil.Error:  # it has just ended, and is among those that have
-            continue
-        total += spent.user + spent.system
-    return total

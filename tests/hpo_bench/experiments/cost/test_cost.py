@@ -10,9 +10,9 @@ from scipy import stats
 from hpo_bench.errors import UsageError
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall, recorded
 from hpo_bench.experiments.cost.grid_page import by_method, by_pair, write_page
-from hpo_bench.experiments.cost.trial import ANEW, CLOCKS, READ_BACK, RESIDENT, Seconds, TrialTiming, _Routes
+from hpo_bench.experiments.cost.trial import ANEW, READ_BACK, RESIDENT, routes_of
+from hpo_bench.experiments.cost.turns import CLOCKS, PARTS, Seconds, TrialTiming, in_turns
 from hpo_bench.merging.pair import Pair
-from hpo_bench.merging.setting import MergeSetting
 
 
 def made_up(pair: str, difference: float, reached: float = 9.0) -> GridComparison:
@@ -67,14 +67,13 @@ def test_pairs_without_a_recorded_grid_are_passed_over(small_pair: Pair) -> None
 def test_all_routes_in_this_process_answer_alike(small_pair: Pair, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    routes = _Routes.open(small_pair, scratch)
-    setting = MergeSetting("ta", 0.4, 0.9)
-    answers = {}
-    for route in (RESIDENT, READ_BACK, ANEW):
-        seconds, answers[route] = routes.trial(route, setting)
-        assert all(seconds.merge[clock] > 0 and seconds.evaluation[clock] > 0 for clock in CLOCKS)
-    assert answers[READ_BACK].tolist() == answers[RESIDENT].tolist()
-    assert len(answers[ANEW]) == len(answers[RESIDENT]), "rounded to the VLM's type on disk, so not all alike"
+    routes = {
+        name: route for name, route in routes_of(small_pair, scratch).items() if name in (RESIDENT, READ_BACK, ANEW)
+    }
+    resident, back, anew = in_turns(routes, ["ta"], trials=1, scratch=scratch)
+    assert all(one.median(part, clock) > 0 for one in (resident, back, anew) for part in PARTS for clock in CLOCKS)
+    assert (resident.unlike, back.unlike) == (0, 0)
+    assert anew.answers == resident.answers > 0, "rounded to the VLM's type on disk, so not all alike"
     assert sorted(path.name for path in scratch.iterdir()) == ["parts"], "merges are not left behind"
 
 
