@@ -211,5 +211,5 @@ def _opened(route: str, pair: Pair, loaded: LoadedPair, most: int, scratch: Path
     evaluator = open_evaluator(replace(pair, evaluation=section), loaded)
     if route == GENERATE and isinstance(evaluator, LocalEvaluator):
         generation: Any = evaluator._scorer
-        generation.respond = generation._generated
+        generation.respond = generation.generated
     return evaluator

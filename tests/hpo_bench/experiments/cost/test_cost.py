@@ -8,6 +8,8 @@ import pytest
 from scipy import stats
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.serving.process import PYTHON
+from hpo_bench.experiments.cost import serving
 from hpo_bench.experiments.cost.grid import GridComparison, GridPlan, overall, recorded
 from hpo_bench.experiments.cost.grid_page import by_method, by_pair, write_page
 from hpo_bench.experiments.cost.trial import ANEW, READ_BACK, RESIDENT, routes_of
@@ -75,6 +77,19 @@ def test_all_routes_in_this_process_answer_alike(small_pair: Pair, tmp_path: Pat
     assert (resident.unlike, back.unlike) == (0, 0)
     assert anew.answers == resident.answers > 0, "rounded to the VLM's type on disk, so not all alike"
     assert sorted(path.name for path in scratch.iterdir()) == ["parts"], "merges are not left behind"
+
+
+def test_evaluators_take_turns_and_answer_alike(small_pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    some = {route: serving.ROUTES[route] for route in (serving.VLLM, serving.LOCAL, serving.GENERATE)}
+    monkeypatch.setattr(serving, "ROUTES", some)
+    monkeypatch.setenv(PYTHON, "/nowhere/python")
+    left_out: list[str] = []
+    found = serving.measure(small_pair, trials=1, left_out=left_out.append)
+    assert [one.partition(" is left out")[0] for one in left_out] == [serving.VLLM]
+    assert [(one.route, len(one.seconds), one.unlike) for one in found] == [
+        (serving.LOCAL, 1, 0), (serving.GENERATE, 1, 0)
+    ]  # fmt: skip
+    assert serving.table(found).rows[0].cells[-1] == f"0 of {found[0].answers}"
 
 
 def test_medians_are_over_trials() -> None:
