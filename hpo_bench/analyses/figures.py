@@ -27,7 +27,7 @@ LEAST = 1e-3
 RESTRICTION_CAPTION = (
     "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
     "Each mark is a landscape, the bar the median; hollow where the winners that validation picks differ on test by no "
-    "more than two standard errors, square where the landscape is weak (†)."
+    "more than two standard errors, square where the landscape is weak (†). In the study’s box, where it was recorded."
 )
 RESTRICTION_ALT = (
     "Strip plot. Columns are merge methods, the height is relative regret in per cent; one panel where both "
@@ -79,7 +79,7 @@ def restrictions(found: Sequence[Cost]) -> Figure:
         axes[0].set_ylabel("relative regret in %")
         handles = [Line2D([], [], color=c, marker="o", ls="", label=n) for c, n in ((HERE, "here"), (STUDY, "study"))]
         handles += marks.handles(hollow="cost not visible", weak=np.array([cost.weak for cost in found]))
-        figure.legend(handles=handles, loc="outside upper right", ncols=len(handles))
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
 

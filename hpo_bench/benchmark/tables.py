@@ -186,7 +186,8 @@ def above_noise(content: Mapping) -> TextTable | None:
         return None
     keys = [("median_ror", point) for point in moments(content) if kept[point]]
     keys += [("ratio_of_means", point) for point in kept if kept[point]]
-    return by_optimizer(content, [_ratio(content, *key, beside=f" ({kept[key[1]]} of {total})") for key in keys])
+    beside = {point: f" ({count}\u00a0of\u00a0{total})" for point, count in kept.items()}
+    return by_optimizer(content, [_ratio(content, *key, beside=beside[key[1]]) for key in keys])
 
 
 def ratios(content: Mapping, *, everywhere: bool) -> TextTable:
@@ -219,7 +220,7 @@ def landscapes(content: Mapping) -> TextTable:
         for one in content["landscapes"]
     )
     heads = ("landscape", "tier", "domain", "task", "maximum", "minimum", "noise of a comparison")
-    return TextTable.of((*heads, *(f"Random’s regret, {when(point)}" for point in points)), lines)
+    return TextTable.of((*heads, *(f"Random’s regret, {when(point)}" for point in points)), lines, words=4)
 
 
 def _marked(one: Mapping, point: str) -> str:

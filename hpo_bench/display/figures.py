@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 PAGE_INCHES = 9.2
 """Width of a figure that spans the page."""
 FOOT_INCHES = 0.3
+"""Height of the foot, which has room for two lines."""
+FOOT_LINE_INCHES = 0.11
 FOOT_LETTERS = 19
 """How many letters of the line at the foot fit into an inch."""
 SETTINGS = {
@@ -49,6 +51,7 @@ SETTINGS = {
     "text.color": INK,
     "legend.frameon": False,
     "legend.fontsize": 8.5,
+    "hatch.linewidth": 0.6,
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     # Fixed, so that the same figures give the same bytes.
@@ -105,6 +108,12 @@ def log_axis(axis: Axes, side: Literal["x", "y"], ticks: Mapping[float, str], en
     axis.set(**{f"{side}scale": "log", f"{side}lim": ends})
     getattr(axis, f"set_{side}ticks")(list(ticks), list(ticks.values()))
     axis.minorticks_off()
+
+
+def label_below(row: Sequence[Axes], text: str) -> None:
+    """Say once what lies along the horizontal axes of a row of panels, in its middle."""
+    # Between two panels lies about a thirtieth of one's width.
+    row[(len(row) - 1) // 2].set_xlabel(text, x=0.5 if len(row) % 2 else 1.03)
 
 
 REGRETS = {1e-3: "0.001", 1e-2: "0.01", 1e-1: "0.1", 1: "1"}
@@ -171,15 +180,30 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
     Returns:
         The content of a file by its suffix.
     """
-    # In narrow figures the line would run out of the page, and takes two.
-    letters = int(FOOT_LETTERS * figure.get_figwidth())
-    figure.text(0.012, 0.05 / figure.get_figheight(), fill(source, letters), fontsize=6.5, color=SOFT)
     encoded = {}
     with house_style():
-        lay_out(figure)
-        figure.set_layout_engine(None)  # Found once, not again for each format.
+        set_foot(figure, source)
         for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
             buffer = BytesIO()
             figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
             encoded[suffix] = buffer.getvalue()
     return {**encoded, "svg": tidy(encoded["svg"])}
+
+
+def set_foot(figure: Figure, source: str) -> None:
+    """Write the line on what the numbers come from, and find room for all that there is, once for all formats.
+
+    Args:
+        figure: The figure, begun with `blank`.
+        source: That line; in narrow figures it takes two or more.
+    """
+    height = figure.get_figheight()
+    lines = fill(source, int(FOOT_LETTERS * figure.get_figwidth()))
+    figure.text(0.012, 0.05 / height, lines, fontsize=6.5, color=SOFT)
+    foot = (FOOT_INCHES + FOOT_LINE_INCHES * max(0, lines.count("\n") - 1)) / height
+    if isinstance(engine := figure.get_layout_engine(), ConstrainedLayoutEngine):
+        engine.set(rect=(0, foot, 1, 1 - foot))
+    lay_out(figure)
+    figure.set_layout_engine(None)
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0, foot, 1, 1 - foot))  # Above the foot; told before, no room would be found.

@@ -12,18 +12,20 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 from PIL import Image
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, lay_out, provenance
-from hpo_bench.display.looks import INK
 from hpo_bench.display.words import significant
 from landscapes.landscape import Landscape
-from landscapes.trust import MARK
+from landscapes.trust import marked
 
 PAGE_DPI = 100
 SOFT_EVERYWHERE = "#7A8794"
+BEST = "#E8352E"
+DASHES = (0, (4, 2.5))
 PIXELS = 81
 CONTOURS = 9
 SLICES = 5
@@ -35,10 +37,8 @@ WORDS = {"vl_weight": "VLM weight", "exp_weight": "expert weight", "density": "d
 
 
 def title(landscape: Landscape) -> str:
-    """`ja-llama / DARE`, marked where it is weak, or the numbers are made up."""
-    pair, _, method = landscape.name.partition("/")
-    mark = (MARK if landscape.weaknesses else "") + (" (SYNTHETIC)" if landscape.card.synthetic else "")
-    return f"{pair} / {method.upper()}{mark}"
+    """Its name, marked where it is weak, or the numbers are made up."""
+    return marked(landscape) + (" (SYNTHETIC)" if landscape.card.synthetic else "")
 
 
 def caption(landscape: Landscape) -> str:
@@ -78,7 +78,7 @@ def draw(landscape: Landscape) -> Figure:
         across = min(len(panels), SLICES if landscape.space.dim < 4 else ACROSS)
         rows = -(-len(panels) // across)
         width = 4.4 if across == 1 else PAGE_INCHES
-        figure = blank(width, 3.9 if across == 1 else 0.95 + rows * PAGE_INCHES / (across + 0.55))
+        figure = blank(width, 4.15 if across == 1 else 1.2 + rows * PAGE_INCHES / (across + 0.55))
         grid = figure.subplots(rows, across, squeeze=False, sharey=rows == 1).ravel()
         norm = Normalize(landscape.minimum.score, landscape.optimum.score)
         images = [_draw_panel(axis, landscape, panel, norm) for axis, panel in zip(grid, panels, strict=False)]
@@ -87,9 +87,11 @@ def draw(landscape: Landscape) -> Figure:
         for axis in grid[1:across] if rows == 1 else ():
             axis.set_ylabel("")
         figure.suptitle(title(landscape), x=0.012, ha="left", fontsize=10, fontweight="bold")
-        figure.text(0.988, 1 - 0.2 / figure.get_figheight(), _note(landscape, panels), ha="right", fontsize=7.5)
         label = f"{landscape.card.units}, {landscape.grid.split}"
-        bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=0.015, aspect=18 * rows, label=label)
+        # So far from the maps that it keeps clear of the marks on their edges.
+        pad = 0.05 if across == 1 else 0.02
+        bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=pad, aspect=18 * rows, label=label)
+        _explain(figure, landscape, _recorded(landscape, panels))
         bar.outline.set_visible(False)
         # Maps keep their shape, so that room for their labels is found in two steps; the second one is in `encode`.
         lay_out(figure)
@@ -168,12 +170,23 @@ def _pairs(landscape: Landscape) -> list[_Panel]:
     return [_Panel(sides, landscape.optimum.x, rows) for sides in combinations(range(landscape.space.dim), 2)]
 
 
-def _note(landscape: Landscape, panels: Sequence[_Panel]) -> str:
-    """What dots mean where they do not lie where they are shown."""
+def _recorded(landscape: Landscape, panels: Sequence[_Panel]) -> str:
+    """What dots are, and where they lie if not where they are shown."""
     if landscape.space.dim > 3:
-        return "dots: everything recorded, whatever its other hyperparameters, which maps hold at the optimum"
+        return "all that was recorded, whatever its other hyperparameters, which maps hold at the optimum"
     off = landscape.space.dim == 3 and any(np.any(landscape.grid.X[p.rows, 2] != p.held[2]) for p in panels)
-    return "dots: what was recorded, in the nearest slice" if off else ""
+    return "recorded, in the nearest slice" if off else "recorded"
+
+
+def _explain(figure: Figure, landscape: Landscape, recorded: str) -> None:
+    """Say what marks are, in a grey that is legible on white and on dark."""
+    handles = [
+        Line2D([], [], color=SOFT_EVERYWHERE, marker="o", ms=5, mfc="none", ls="", label=recorded),
+        Line2D([], [], color=BEST, marker="*", ms=9, mec="white", ls="", label="optimum"),
+    ]
+    if {"vl_weight", "exp_weight"} <= set(landscape.space.names):
+        handles.append(Line2D([], [], color=SOFT_EVERYWHERE, ls=DASHES, lw=1.1, label="weights add up to 1"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=7.5, borderpad=0.2)
 
 
 def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize) -> ScalarMappable:
@@ -200,12 +213,12 @@ def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize
         edgecolors="white", linewidths=0.9 if space.dim < 4 else 0.5, clip_on=False, zorder=3,
     )  # fmt: skip
     if (space.names[i], space.names[j]) == ("vl_weight", "exp_weight"):
-        axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=(0, (4, 2.5)), scalex=False, scaley=False)
+        axis.plot([0, 1], [1, 0], color="white", lw=1.1, ls=DASHES, scalex=False, scaley=False)
     if space.dim == 3:
         axis.set_title(at(landscape, 2, panel.held[2]), fontweight="normal", fontsize=9)
     apart = np.abs(space.warped(panel.held) - space.warped(best))
     if np.all(apart <= NEAR * (space.warped(space.high) - space.warped(space.low))):
-        axis.plot(best[i], best[j], "*", ms=14, color="#E8352E", mec="white", mew=0.9, clip_on=False, zorder=5)
+        axis.plot(best[i], best[j], "*", ms=14, color=BEST, mec="white", mew=0.9, clip_on=False, zorder=5)
     if plain:
         axis.set_aspect((space.high[i] - space.low[i]) / (space.high[j] - space.low[j]))
         axis.locator_params(nbins=5)
@@ -216,7 +229,7 @@ def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize
     axis.set_xlabel(_named(landscape, i))
     axis.set_ylabel(_named(landscape, j))
     axis.grid(visible=False)
-    axis.tick_params(length=0)
+    axis.tick_params(length=0, pad=6)  # Marks on the edge reach into where labels would stand.
     for spine in axis.spines.values():
         spine.set_visible(False)
     return image
@@ -224,16 +237,17 @@ def _draw_panel(axis: Axes, landscape: Landscape, panel: _Panel, norm: Normalize
 
 def _curve(landscape: Landscape) -> Figure:
     space, best = landscape.space, landscape.optimum
-    figure = blank(4.4, 3.4)
+    figure = blank(4.4, 3.6)
     axis = figure.subplots()
     x = space.parameters[0].spread(400)
     axis.set_xscale(space.parameters[0].scale)
     axis.plot(x, landscape.score(x[:, None]), color="#0072B2", lw=1.7)
-    axis.plot(landscape.grid.X[:, 0], landscape.grid.scores, "o", color=INK, ms=4)
-    axis.plot(best.x[0], best.score, "*", ms=14, color="#E8352E", mec="white")
+    axis.plot(landscape.grid.X[:, 0], landscape.grid.scores, "o", color=SOFT_EVERYWHERE, mfc="white", ms=5)
+    axis.plot(best.x[0], best.score, "*", ms=14, color=BEST, mec="white")
     axis.set_xlabel(_named(landscape, 0))
     axis.set_ylabel(f"{landscape.card.units}, {landscape.grid.split}")
     axis.set_title(title(landscape))
+    _explain(figure, landscape, "recorded")
     return figure
 
 

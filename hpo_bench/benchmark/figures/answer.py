@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from hpo_bench.benchmark.tables import moments, when
-from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
+from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, label_below, log_axis
 from hpo_bench.display.looks import INK, looks
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import interval
@@ -56,10 +56,9 @@ def draw(content: Mapping) -> Figure:
             )
         for row in grid:
             row[0].set_yticks(range(len(order)), labels)
-        grid[0][len(points) // 2].set_xlabel(f"loss on unseen examples, {found['unit']}")
-        grid[1][len(points) // 2].set_xlabel(
-            "median regret over random" + ("" if content.get("goal") == "test" else ", on the surrogate")
-        )
+        label_below(grid[0], f"loss on unseen examples, {found['unit']}")
+        where = "" if content.get("goal") == "test" else ", on the surrogate"
+        label_below(grid[1], f"median regret over random{where}")
     return figure
 
 

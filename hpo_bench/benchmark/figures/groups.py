@@ -11,7 +11,7 @@ from hpo_bench.benchmark.figures.ror import LEAST, greatest, when, words
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.display import marks
 from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
-from hpo_bench.display.looks import BAND, INK, colours, looks
+from hpo_bench.display.looks import BAND, INK, colours
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import DOMAINS, METHODS, number
 
@@ -40,13 +40,9 @@ def draw(benchmark: Benchmark) -> Figure:
             row[0].set_ylabel(f"regret over random, {when(point)}")
         grid[0][0].set_title("by task domain")
         grid[0][1].set_title("by merge method")
-        look = looks(benchmark.labels)
-        handles = [
-            Line2D(
-                [], [], color=own.colour, ls=own.dashes, marker=own.marker, ms=4, lw=1.8, label=benchmark.labels[one]
-            )
-            for one, own in ((one, look[one]) for one in benchmark.ranking())
-        ]
+        paint = colours(benchmark.labels)
+        # As the bars: an optimiser's own marker would be read as the kind of a landscape.
+        handles = [Line2D([], [], color=paint[one], lw=2.4, label=benchmark.labels[one]) for one in benchmark.ranking()]
         figure.legend(handles=handles, loc="outside upper center", ncols=min(7, len(handles)), columnspacing=1.4)
     return figure
 

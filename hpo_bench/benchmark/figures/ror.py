@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Moment
 from hpo_bench.display import marks
-from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
+from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, label_below, log_axis
 from hpo_bench.display.looks import BAND, DEEP_BAND, INK, colours
 from hpo_bench.display.svg import tell
 from hpo_bench.display.words import number
@@ -38,7 +38,7 @@ def draw(benchmark: Benchmark) -> Figure:
             _panel(axis, benchmark, point, order, paint)
         axes[0].set_yticks(range(len(order)), [benchmark.labels[identity] for identity in order])
         axes[0].set_ylim(len(order) - 0.4, -0.6)
-        axes[len(axes) // 2].set_xlabel("regret over random (log scale; lower is better, 1 = uniform random search)")
+        label_below(axes, "regret over random (log scale; lower is better, 1 = uniform random search)")
         handles = [
             *marks.handles(hollow="one with Random under the noise", weak=~benchmark.sound),
             Line2D([], [], color=INK, lw=2.4, label="median"),

@@ -1,6 +1,7 @@
 """A report: one self-contained page, and beside it every figure and table as files."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from hpo_bench.display.figures import Drawn, encode
@@ -105,7 +106,7 @@ class ReportPage:
         with Image.open(BytesIO(encoded["webp"])) as opened:
             width, height = opened.size
         picture = Markup(
-            '<img src="data:image/webp;base64,{}" alt="{}" width="{}" height="{}" style="--width: {}px" loading="lazy">'
+            '<img src="data:image/webp;base64,{}" alt="{}" width="{}" height="{}" style="--width: {}px">'
         ).format(data, alt, width, height, width)
         return Shown(name, picture, caption, alt, links)
 
@@ -138,6 +139,7 @@ class ReportPage:
             own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704, a file of ours
             for own, kind in (("style", "css"), ("script", "js"))
         }
+        environment.filters["coded"] = _coded
         for own in (self._figures, self._tables):
             own.clear_others()
         return environment.get_template(template).render(looks=looks, source=self.source, **content)
@@ -146,3 +148,8 @@ class ReportPage:
         beside.keep(name, content)
         folder = beside.folder.relative_to(self.page.parent).as_posix()
         return {FORMATS[kind]: f"{folder}/{name}.{kind}" for kind in content}
+
+
+def _coded(text: str) -> Markup:
+    """A sentence with what stands between backticks, as in the terminal, set as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704, escaped

@@ -103,7 +103,8 @@ def gains_figure(results: Sequence[PairResult]) -> Figure:
         for place, (title, panel) in enumerate(zip(("Whole benchmark", "Skill alone"), panels, strict=True)):
             axes = figure.add_subplot(2, 1, place + 1)
             reach = max(1.0, float(np.abs(panel).max()))
-            axes.imshow(panel, cmap="RdBu", norm=TwoSlopeNorm(0, -1.4 * reach, 1.4 * reach), aspect="auto")
+            # Twice as far as the gains reach, so that the darkest cell still has figures that can be read.
+            axes.imshow(panel, cmap="RdBu", norm=TwoSlopeNorm(0, -2 * reach, 2 * reach), aspect="auto")
             axes.set_title(f"{title}: gain in points")
             axes.set_xticks(range(len(results)), [result.pair for result in results], rotation=30, ha="right")
             axes.set_yticks(range(len(shown)), [one.label for one in shown])

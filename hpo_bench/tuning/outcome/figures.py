@@ -18,6 +18,8 @@ from hpo_bench.tuning.trial import Trial
 
 CELLS = 60
 LOST = "#B91C1C"
+METHODS = tuple(colour for identity, colour in COLOURS.items() if identity != "cma-es")
+"""Of methods, in their order; none is that of the star."""
 
 
 def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
@@ -33,7 +35,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
         axes = figure.add_subplot()
         numbers, scores = [t.number for t in done], np.array([t.score for t in done], dtype=float)
         errors = np.array([np.nan if t.standard_error is None else t.standard_error for t in done], dtype=float)
-        for method, colour in zip(dict.fromkeys(t.setting.method for t in done), COLOURS.values(), strict=False):
+        for method, colour in zip(dict.fromkeys(t.setting.method for t in done), METHODS, strict=False):
             own = [i for i, trial in enumerate(done) if trial.setting.method == method]
             axes.errorbar(
                 [numbers[i] for i in own], scores[own], errors[own], fmt="o", ms=4, lw=0.8, color=colour,
@@ -51,9 +53,8 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
             [chosen.trial.number], [chosen.mean], [chosen.deviation], fmt="*", ms=13, color=COLOURS["cma-es"],
             label="recommended, posterior mean",
         )  # fmt: skip
-        for trial in trials:
-            if trial.state == "failed":
-                axes.axvline(trial.number, color=LOST, lw=0.8, ls=":")
+        for place, trial in enumerate(one for one in trials if one.state == "failed"):
+            axes.axvline(trial.number, color=LOST, lw=1.1, ls=":", label=None if place else "failed")
         axes.set(xlabel="trial", ylabel="validation score", title="Scores as they came in (bars: one standard error)")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         figure.legend(loc="outside upper center", ncols=3)  # Where no trial is.
@@ -120,18 +121,20 @@ def hypervolume(found: Sequence[TradeOff]) -> Figure:
 def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure:
     """The posterior mean over both coefficients, a panel a method, the trials in order and the near-optimal settings.
 
-    Where there is a density it is that of the method's best trial. A method without both coefficients has no panel.
+    A method with too few trials for a posterior has its trials alone. Where there is a density it is that of the
+    method's best trial. A method without both coefficients has no panel.
 
     Args:
         config: The study.
         trials: Its trials.
         chosen: What it recommends.
     """
-    held = [one for one in beliefs(config, trials) if one.model is not None]
-    held = [one for one in held if config.space(one.method).box.names[:2] == WEIGHTS]
+    held = [one for one in beliefs(config, trials) if config.space(one.method).box.names[:2] == WEIGHTS]
     with house_style():
-        figure = blank(PAGE_INCHES, 4.3)
-        panels = figure.subplots(1, max(1, len(held)), squeeze=False)[0]
+        # Wide enough for the box, which is square, and a bar beside it.
+        panels_across = max(1, len(held))
+        figure = blank(min(PAGE_INCHES, 4.9 * panels_across), 4.3 if panels_across < 3 else 3.5)
+        panels = figure.subplots(1, panels_across, squeeze=False)[0]
         low, high = config.coefficients
         for axes, belief in zip(panels, held, strict=False):
             space, best = config.space(belief.method), belief.trials[belief.best]
@@ -145,7 +148,9 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                 mesh = axes.pcolormesh(
                     vl, expert, means.clip(0.0, 1.0), cmap="viridis", shading="gouraud", rasterized=True
                 )
-                figure.colorbar(mesh, ax=axes, label="posterior mean")
+                # As high as the map, which a bar that the layout finds room for is not.
+                bar = figure.colorbar(mesh, cax=axes.inset_axes((1.04, 0.0, 0.05, 1.0)), label="posterior mean")
+                bar.outline.set_visible(False)
                 near = near_optimal(config, belief)
                 if near is not None:
                     edge = float(near.means.max() - near.extent.within)
@@ -158,14 +163,18 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                         axes.contourf(vl, expert, left, levels=[left.min(), 0.0], colors="none", hatches=["//"])
             path = np.array([[t.setting.vl_weight, t.setting.exp_weight] for t in belief.trials])
             axes.plot(path[:, 0], path[:, 1], color=FAINT, lw=0.5, alpha=0.7)
-            axes.scatter(path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="Greys", s=18, edgecolor=INK, lw=0.4)
+            axes.scatter(
+                path[:, 0], path[:, 1], c=np.arange(len(path)), cmap="Greys", s=18, edgecolor=INK, lw=0.4,
+                clip_on=False, zorder=3,
+            )  # fmt: skip
             if belief.method == chosen.setting.method:
                 axes.plot(
                     chosen.setting.vl_weight, chosen.setting.exp_weight, "*", ms=14, color=COLOURS["cma-es"],
-                    markeredgecolor="white",
+                    markeredgecolor="white", clip_on=False, zorder=4,
                 )  # fmt: skip
             density = best.setting.density
             where = "" if density is None else f" at density {density:.2f}"
             axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{best.setting.label}{where}")
+            axes.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
             axes.grid(visible=False)
     return figure

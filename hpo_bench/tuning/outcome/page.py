@@ -53,7 +53,7 @@ def write_report(store: TrialStore) -> Path:
     data = trials_frame(trials, keep=config.keep is not None).reset_index()
     drawn = [
         Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, data),
-        Drawn("landscape", figures.landscapes(config, trials, chosen), _map_caption(result), MAP_ALT, data),
+        Drawn("landscape", figures.landscapes(config, trials, chosen), _map_caption(result, trials), MAP_ALT, data),
     ]
     if front:
         drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, data))
@@ -96,14 +96,17 @@ def _elsewhere(folder: Path) -> list[str]:
     return [] if folder.parent == STUDIES else ["--studies", str(folder.parent)]
 
 
-def _map_caption(result: TuningResult) -> str:
+def _map_caption(result: TuningResult, trials: Sequence[Trial]) -> str:
+    dense = any(trial.setting.density is not None for trial in trials)
+    held = " Where there is a density, the map is at the one that is named, and dots are at their own." if dense else ""
     lost = (
         f" On the hatched side of the dashed line too much of category {result.keep.category} is lost, on average "
         "under the posterior."
         if result.keep
         else ""
     )
-    return "Darker dots came later. Inside the line a setting is within the noise of one evaluation of the best." + lost
+    dots = "Darker dots came later, the star is recommended."
+    return f"{dots} Inside the line a setting is within the noise of one evaluation of the best.{held}{lost}"
 
 
 def _before_and_after(folder: Path, result: TuningResult) -> tuple[Answers, Answers]:

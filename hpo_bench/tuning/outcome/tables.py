@@ -146,9 +146,10 @@ def tables(
         overhead: What the tuner itself took.
     """
     rows = {
-        "front": ("What keeping costs", *_front(result, front)),
+        "front": ("What keeping costs", 2, *_front(result, front)),
         "categories": (
             "Before and after, by category",
+            1,
             ("category", "examples", "before", "after", "difference ± 95%", "gained", "lost"),
             [
                 (
@@ -165,6 +166,7 @@ def tables(
         ),
         "answers": (
             "Answers before and after",
+            5,
             ("example", "category", *(("before", "after") if spoken(answers) else ()), "what became of it"),
             [
                 (
@@ -178,11 +180,13 @@ def tables(
         ),
         "parts": (
             "What a trial takes",
+            2,
             ("part", "what happens", "on the wall clock, ms", "of the tuner’s processor, ms"),
             _parts(trials, overhead),
         ),
         "failures": (
             "Failures",
+            4,
             ("trial", "kind", "reason", "log"),
             [(one.number, one.kind, one.reason, one.log) for one in trials if one.state == "failed"],
         ),
@@ -190,8 +194,8 @@ def tables(
     return {
         "scores": ("Scores", scores(result)),
         **{
-            name: (title, TextTable(columns, tuple(Row(*_texts(line)) for line in lines)))
-            for name, (title, columns, lines) in rows.items()
+            name: (title, TextTable(columns, tuple(Row(*_texts(line)) for line in lines), words))
+            for name, (title, words, columns, lines) in rows.items()
         },
     }
 

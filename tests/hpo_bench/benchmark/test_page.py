@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import synthetic
 from PIL import Image
+from readable import unreadable
 from rich.console import Console
 
 from hpo_bench.analyses import paper
@@ -19,6 +20,7 @@ from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display import figures, landscape_map
 from hpo_bench.display.looks import colours
+from hpo_bench.display.page import report
 from hpo_bench.workers import Local
 from landscapes import catalogue
 
@@ -40,10 +42,24 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def results(root, tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "results"
-    execute(root, path, "random", "sobol", "pattern-search")
-    return path
+def made(root, tmp_path_factory):
+    """The results, and what cannot be read in their figures."""
+    path, found = tmp_path_factory.mktemp("report") / "results", []
+
+    def encode(figure, source):
+        encoded = figures.encode(figure, source)
+        found.append(unreadable(figure))
+        return encoded
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(report, "encode", encode)
+        execute(root, path, "random", "sobol", "pattern-search")
+    return path, found
+
+
+@pytest.fixture(scope="module")
+def results(made):
+    return made[0]
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +142,7 @@ def test_every_picture_has_words(page):
 @pytest.mark.parametrize(
     "what",
     [
-        "SYNTHETIC", "Pattern Search", "<td>pretrained</td>", "pretrained and elsewhere", "By tier",
+        "SYNTHETIC", "Pattern Search", ">pretrained</td>", "pretrained and elsewhere", "By tier",
         "luck alone", "prefers-color-scheme: dark",
         "smooth-a/ta", "rugged-b/dare",
         "Table 12", "MIA-Q2", "the study’s protocol", "12 evaluations with 2 hyperparameters", "runs.parquet",
@@ -182,6 +198,10 @@ def test_figures_of_landscapes_that_are_not_in_the_report_go(root, results, tmp_
     assert "landscape_smooth-a_ta.png" in names
     assert not any("rugged-b" in name for name in names)
     assert "rugged-b" not in (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+
+
+def test_the_words_of_figures_can_be_read(made):
+    assert made[1] == [[]] * 9
 
 
 def test_losses_without_intervals_are_drawn_on_the_axis(results):

@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
+from readable import unreadable
 from rich.console import Console
 
 from hpo_bench.display import landscape_map, terminal_map
+from hpo_bench.display.figures import provenance, set_foot
+from landscapes import catalogue
 from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
 
@@ -103,6 +106,11 @@ def dots(figure: Figure) -> list[np.ndarray]:
     return [np.asarray(one.get_offsets()) for one in drawn if isinstance(one, PathCollection)]
 
 
+def said(figure: Figure) -> str:
+    """What its legend says."""
+    return "; ".join(text.get_text() for legend in figure.legends for text in legend.get_texts())
+
+
 def test_every_recorded_setting_is_in_one_slice(made: Make) -> None:
     landscape = made("abc", n=30)
     figure = landscape_map.draw(landscape)
@@ -114,7 +122,9 @@ def test_every_recorded_setting_is_in_one_slice(made: Make) -> None:
         for point in points:
             depth = landscape.grid.X[(landscape.grid.X[:, :2] == point).all(1), 2]
             assert np.abs(depth - level) <= np.abs(depth - levels).min() + 2e-3
-    assert "nearest slice" in " ".join(text.get_text() for text in figure.texts)
+    assert "nearest slice" in said(figure)
+    set_foot(figure, "Made up.")
+    assert unreadable(figure) == []
 
 
 def test_levels_of_a_grid_have_their_own_slices(made: Make) -> None:
@@ -123,7 +133,7 @@ def test_levels_of_a_grid_have_their_own_slices(made: Make) -> None:
     counts = [len(points) for points in dots(figure)]
     assert sorted(counts)[-4:] == [10, 10, 10, 10]
     assert sum(counts) == 40
-    assert "nearest slice" not in " ".join(text.get_text() for text in figure.texts)
+    assert "nearest slice" not in said(figure)
 
 
 def test_maps_of_four_dimensions_show_what_was_recorded_and_what_colours_mean(made: Make) -> None:
@@ -131,7 +141,9 @@ def test_maps_of_four_dimensions_show_what_was_recorded_and_what_colours_mean(ma
     figure = landscape_map.draw(landscape)
     assert [len(points) for points in dots(figure)] == [50] * 6
     assert any(axis.get_ylabel() == "acc, validation" for axis in figure.axes)
-    assert any("whatever its other hyperparameters" in text.get_text() for text in figure.texts)
+    assert "whatever its other hyperparameters" in said(figure)
+    set_foot(figure, "Made up.")
+    assert unreadable(figure) == []
 
 
 def test_letters_that_the_font_lacks_raise_no_warning(made: Make) -> None:
@@ -139,3 +151,13 @@ def test_letters_that_the_font_lacks_raise_no_warning(made: Make) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert landscape_map.encoded(landscape)["png"]
+
+
+@pytest.mark.parametrize("name", ["layout-idefics2/ta-wide", "sums-llama/ties"])
+def test_shipped_maps_can_be_read_and_say_what_marks_are(name: str) -> None:
+    landscape = catalogue.load(name)
+    figure = landscape_map.draw(landscape)
+    set_foot(figure, provenance([landscape]))
+    assert unreadable(figure) == []
+    assert landscape_map.title(landscape).startswith(name)
+    assert said(figure) == "recorded; optimum; weights add up to 1"
