@@ -3,8 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
-CUTOFF = 0.65
-"""Names less alike, as a share of their letters, are no suggestion: words of another meaning are as near as that."""
+CUTOFF, SHORT, OF_SHORT = 0.65, 3, 0.5
+"""Names less alike, as a share of their letters, are no suggestion, as words of another meaning are as near as that; of
+names of up to three letters, in which one is a third or a half, those less alike than the last."""
 
 
 def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[str]:
@@ -26,7 +27,7 @@ def nearest(name: object, known: Iterable[object], *, at_most: int = 1) -> list[
             plain.setdefault(_plain(one), []).append(one)
     begun = [one for one in plain if len(typed) > 1 and one.startswith(typed)]
     ends = [one for one in plain if typed and typed in (one.rpartition(mark)[2] for mark in "./-")]
-    close = difflib.get_close_matches(typed, plain, n=at_most, cutoff=CUTOFF)
+    close = difflib.get_close_matches(typed, plain, n=at_most, cutoff=CUTOFF if len(typed) > SHORT else OF_SHORT)
     found = [one for key in dict.fromkeys([*ends, *close, *begun]) for one in plain[key]]
     return list(dict.fromkeys(found))[:at_most]
 

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -10,9 +9,6 @@ from hpo_bench.cli.options import PAIRS, THREADS, Group
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
-
-if TYPE_CHECKING:
-    from hpo_bench.nano.recipes import PairRecipe
 
 EXAMPLES = """\b
 Examples:
@@ -54,28 +50,22 @@ def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None
 
     import torch
 
+    from hpo_bench.nano.build import build as train
     from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
     start = time.monotonic()
     for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
         begin = time.monotonic()
-        build_shown(recipe, pairs)
+        with Steps(progress(), recipe.pair) as steps:
+            train(
+                recipe,
+                pairs / recipe.pair,
+                cache=pairs / ".drawings",
+                report=lambda stage, done, total, loss, name=recipe.pair, steps=steps: steps.show(
+                    done, total, f"loss {loss:.3f}", title=f"{name}: {stage}"
+                ),
+            )
         say(f"{pairs / recipe.pair} holds the pair ({time.monotonic() - begin:.0f} s)")
     if pair is None:
         say(f"{len(RECIPES)} pairs in {(time.monotonic() - start) / 60:.1f} minutes")
-
-
-def build_shown(recipe: "PairRecipe", pairs: Path) -> None:
-    """Build a pair into its folder among `pairs`, and show how far it is."""
-    from hpo_bench.nano.build import build
-
-    with Steps(progress(), recipe.pair) as steps:
-        build(
-            recipe,
-            pairs / recipe.pair,
-            cache=pairs / ".drawings",
-            report=lambda stage, done, total, loss: steps.show(
-                done, total, f"loss {loss:.3f}", title=f"{recipe.pair}: {stage}"
-            ),
-        )

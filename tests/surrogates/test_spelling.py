@@ -13,6 +13,7 @@ from surrogates.spelling import did_you_mean, nearest
         ("LR", ["lr.decay", "model.lr"], "model.lr"),
         ("gp", ["gp-bo", "random"], "gp-bo"),
         ("batchsize", ["batch_size", "metric"], "batch_size"),
+        ("f2", ["a", "b", "f1"], "f1"),
         ("--seed", ["--speed", "--suite-seed", "--seeds"], "--suite-seed"),
     ],
 )

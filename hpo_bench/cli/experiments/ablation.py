@@ -15,12 +15,11 @@ Examples:
   hpo-bench ablation                                        every choice, all suites; needs coco-experiment
   hpo-bench ablation -s merge-like-2d -s merge-like-3d      synthetic surfaces alone
   hpo-bench ablation -s bbob-2d -a rbf -a matern-3/2        two kernels against the default
-  hpo-bench ablation --quick -s merge-like-2d               a minute's look
+  hpo-bench ablation -s merge-like-2d -a rbf --functions 3 --seeds 1    a minute's look
   hpo-bench ablation --speed -s merge-like-2d               GP-BO's time beside BoTorch's loop
 """
 # Not those of the benchmark's own suites: what is chosen here is judged there.
 SEED = 100
-QUICK_ARMS = ("rbf", "initial-8", "unaware")
 
 
 @click.command(epilog=EXAMPLES)
@@ -30,12 +29,11 @@ QUICK_ARMS = ("rbf", "initial-8", "unaware")
     help="Standard deviation of an evaluation as a share of a function's spread; repeatable.  [default: 0 and 0.1]",
 )  # fmt: skip
 @click.option("--functions", type=Whole(2, 24), help="Functions of each suite.  [default: 24]")
-@seeds(None, what="runs of each arm on each function", shown="2, or 1 with --quick")
+@seeds(2, what="runs of each arm on each function")
 @click.option("--suite-seed", type=Whole(0), default=SEED, show_default=True, metavar="N", help="Draws the functions.")
 @runs_folder("ablation")
 @JOBS
 @JSON
-@click.option("--quick", is_flag=True, help="Four arms on three functions of each suite, one seed.")
 @click.option("--speed", is_flag=True, help="Time GP-BO in a group of 100 and alone beside BoTorch's loop instead.")
 def command(
     *,
@@ -43,12 +41,11 @@ def command(
     arms: tuple[str, ...],
     noises: tuple[float, ...],
     functions: int | None,
-    seeds: int | None,
+    seeds: int,
     suite_seed: int,
     results: Path,
     jobs: int,
     as_json: bool,
-    quick: bool,
     speed: bool,
 ) -> None:
     """Which of GP-BO's choices matter, each changed alone, by regret over random on held-out functions.
@@ -62,16 +59,13 @@ def command(
     from landscapes.functions import SUITES, suite
     from landscapes.terms import budget_for
 
-    choices = chosen(arms or (QUICK_ARMS if quick else ()))
-    count = functions or (3 if quick or speed else None)
+    choices = chosen(arms)
+    count = functions or (3 if speed else None)
     held_out = {name: suite(name, suite_seed, count=count) for name in suites or SUITES}
     if speed:
         from hpo_bench.experiments.cost.suggestion import measure, table
 
-        times = {
-            name: measure(own, budget=12 if quick else budget_for(own[0].dim), group=4 if quick else 100)
-            for name, own in held_out.items()
-        }
+        times = {name: measure(own, budget=budget_for(own[0].dim), group=100) for name, own in held_out.items()}
         shown = table(times)
         content = {"timings": {name: [timing.plain() for timing in own] for name, own in times.items()}}
     else:
@@ -85,7 +79,7 @@ def command(
             choices,
             held_out,
             shares=noises or (0.0, 0.1),
-            seeds=seeds or (1 if quick else 2),
+            seeds=seeds,
             folder=ResultsFolder(results),
             workers=Local(jobs),
             progress=Progress(progress()),

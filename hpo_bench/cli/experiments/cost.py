@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import (
-    FOLDER,
     JSON,
     PAIRS,
     RECORDED,
@@ -40,22 +39,15 @@ def command() -> None:
 @click.argument("names", nargs=-1, metavar="[PAIR]...")
 @methods("all three", known=RECORDED)
 @seeds(1, what="studies of each pair and method")
-@click.option("--grid-box", is_flag=True, help="Tune in the grid's box, instead of tune's own, larger one.")
 @PAIRS
 @out("page, figure, table and studies; a study that is finished is not made again", default=folder_of("cost"))
-@click.option(
-    "--studies", type=FOLDER, metavar="DIR",
-    help="Folder in which each study has its own.  [default: OUT/studies]",
-)  # fmt: skip
 def grid(
     *,
     names: tuple[str, ...],
     methods: tuple[str, ...],
     seeds: int,
-    grid_box: bool,
     pairs: Path,
     out: Path,
-    studies: Path | None,
 ) -> None:
     """Compare the best of the recorded full grid with what tuning finds, by test score, merges and seconds.
 
@@ -75,8 +67,7 @@ def grid(
         pairs=chosen if names else recorded(chosen, methods),
         methods=methods,
         seeds=seeds,
-        grid_box=grid_box,
-        studies=studies or out / "studies",
+        studies=out / "studies",
         built=pairs,
         command=typed(sys.argv[1:]),
     )
@@ -157,7 +148,6 @@ def trial(
     "--exports", type=Whole(min=1), metavar="N",
     help="Time nothing, and compare so many merges with vLLM on their exports, answer by answer.",
 )  # fmt: skip
-@click.option("--max-new-tokens", type=Whole(min=1), default=8, show_default=True, help="Where answers are cut.")
 @device("cpu")
 @THREADS
 @PAIRS
@@ -166,7 +156,6 @@ def serving(
     pair: str,
     repeats: int,
     exports: int | None,
-    max_new_tokens: int,
     device: str | None,
     threads: int,
     pairs: Path,
@@ -187,7 +176,7 @@ def serving(
     torch.set_num_threads(threads)
     found = find_pair(pair, pairs)
     if exports:
-        for one in serving.compare(found, settings("ta", exports), max_new_tokens=max_new_tokens):
+        for one in serving.compare(found, settings("ta", exports)):
             where = ", ".join(f"{name} {value:.3f}" for name, value in one.setting.parameters.items())
             say(f"{where}: score {one.score:.4f}, {one.same} of {one.total} answers are those of a fresh load")
         return
@@ -195,7 +184,6 @@ def serving(
         timed = serving.measure(
             found,
             trials=repeats,
-            max_new_tokens=max_new_tokens,
             device=device,
             told=status.update,
             left_out=lambda why: say(why, err=True),

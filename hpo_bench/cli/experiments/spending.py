@@ -16,7 +16,6 @@ Examples:
   hpo-bench spending                          all plans; half an hour, interrupt it at any time
   hpo-bench spending --draws 1 --out quick    one random half of the examples of each landscape
   hpo-bench spending --sweep answers.parquet  a sweep of your own beside them
-  hpo-bench spending --kept-back landscapes   landscapes of your own, recorded with `--box wide`, beside the plan
   hpo-bench spending --real-loop ja-llama     and the real loop: three minutes a draw and method
 """
 
@@ -32,14 +31,8 @@ Examples:
     "--real-loop", "pairs", multiple=True, metavar="PAIR",
     help="Tune a pair in the real loop, by the plan and by the study's protocol; repeatable.",
 )  # fmt: skip
-@click.option(
-    "--kept-back", "kept", type=click.Path(path_type=Path, exists=True, file_okay=False), metavar="DIR",
-    help="Landscapes of design wide on which nothing was chosen, instead of those that ship.",
-)  # fmt: skip
 @THREADS
-def command(
-    *, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[str, ...], kept: Path | None, threads: int
-) -> None:
+def command(*, out: Path, draws: int | None, sweep: Path | None, pairs: tuple[str, ...], threads: int) -> None:
     """Replay plans that spend the same example evaluations, and see what each loses on unseen examples.
 
     A plan says how many settings are scored on how many examples: GP-BO and the other optimisers with every setting on
@@ -56,7 +49,7 @@ def command(
 
     torch.set_num_threads(threads)
     with Steps(progress(), "spending") as steps:
-        made = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs], kept, steps.show)
+        made = Measurement(out, sweep, draws, [find_pair(pair, BUILT) for pair in pairs], steps.show)
         rows = made.run()
         compared = pd.concat([made.planned(rows), made.untouched()], ignore_index=True)
         measured = SpendingRows(

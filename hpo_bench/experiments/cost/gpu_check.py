@@ -47,7 +47,7 @@ def check(
     device: str,
     *,
     seconds: float,
-    least: int,
+    least: int = merge.LEAST,
     questions: int = QUESTIONS,
     tokens: int = TOKENS,
     told: Callable[[str], None] = lambda _: None,
@@ -118,8 +118,7 @@ def _answer(model: Any, evaluator: Any, tokens: int) -> None:
 
 def _merges(subject: Subject, cuda: bool, seconds: float, least: int, told: Callable[[str], None]) -> Iterator[Row]:
     contenders = [merge.COPY, merge.COMPILED if cuda else merge.RESIDENT]
-    clock: merge.Clock = "cuda" if cuda else "wall"
-    timings = list(merge.measure(subject, METHODS, contenders, seconds=seconds, least=least, clock=clock, told=told))
+    timings = list(merge.measure(subject, METHODS, contenders, seconds=seconds, least=least, on_gpu=cuda, told=told))
     copies = {one.method: one.median for one in timings if one.contender == merge.COPY}
     for one in timings:
         if one.contender != merge.COPY:

@@ -20,7 +20,6 @@ from hpo_bench.tuning.outcome.baselines import answers_path, grid_name, grid_set
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.run import run
-from hpo_bench.tuning.space import COEFFICIENTS, DENSITY
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
 from landscapes import catalogue
@@ -89,7 +88,6 @@ class GridPlan:
         pairs: Their recorded grids ship.
         methods: Merge methods.
         seeds: So many studies of each.
-        grid_box: Whether to tune within the grid's box instead of `tune`'s own, which is larger.
         studies: The folder in which studies lie; one that is finished is not made again.
         built: Where built pairs lie.
         command: How it was asked for.
@@ -98,29 +96,18 @@ class GridPlan:
     pairs: Sequence[Pair]
     methods: Sequence[str]
     seeds: int
-    grid_box: bool
     studies: Path
     built: Path
     command: tuple[str, ...]
 
-    def config(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> StudyConfig:
-        """What is tuned."""
-        low, high = landscape.space.low, landscape.space.high
-        return StudyConfig.of(
-            pair,
-            methods=method,
-            seed=seed,
-            coefficients=(float(low[0]), float(high[0])) if self.grid_box else COEFFICIENTS,
-            densities=(float(low[2]), float(high[2]))
-            if self.grid_box and "density" in landscape.space.names
-            else DENSITY,
-            hold_out=True,  # as the grid's best setting was chosen, and is scored
-        )
+    def config(self, pair: Pair, method: str, seed: int) -> StudyConfig:
+        """What is tuned; chosen and scored as the grid's best setting is."""
+        return StudyConfig.of(pair, methods=method, seed=seed, hold_out=True)
 
     def options(self, pair: Pair, method: str, seed: int, landscape: Landscape) -> RunOptions:
         """How."""
         return RunOptions(
-            study=f"{pair.name}-{method}-{'grid-box' if self.grid_box else 'box'}-{seed}",
+            study=f"{pair.name}-{method}-box-{seed}",
             studies=self.studies,
             beside={grid_name(landscape): grid_setting(landscape)},
         )
@@ -163,7 +150,7 @@ def compare(plan: GridPlan, console: Console, told: Callable[[GridComparison], N
             landscape = grids[pair.name, method]
             results = []
             for seed in range(plan.seeds):
-                config = plan.config(pair, method, seed, landscape)
+                config = plan.config(pair, method, seed)
                 options = plan.options(pair, method, seed, landscape)
                 invocation = Invocation(pair.name, str(plan.built.resolve()), plan.command)
                 result = run(pair, config, options, console=console, invocation=invocation)

@@ -78,13 +78,12 @@ def by_method(comparisons: Sequence[GridComparison]) -> TextTable:
 def notes(comparisons: Sequence[GridComparison], plan: GridPlan) -> list[str]:
     """What the tables do not say."""
     seeds = "1 study" if plan.seeds == 1 else f"{plan.seeds} studies with different seeds"
-    box = "the box that the grid spans" if plan.grid_box else "its own box, which is larger than the grid's"
     told = [
-        f"Tuned: {seeds} of `hpo-bench tune` (GP-BO) a pair and method, in {box}; means over seeds. Grid: the setting "
-        "with the highest validation score on the recorded grid. Both saw validation examples alone, and were scored "
-        "on the same test examples by the same evaluator. Scores are in points; the interval of a difference is paired "
-        "over test examples; over pairs it is Student's t. As high after: tuned merges (medians) until one scored as "
-        "high on validation examples as the grid's best.",
+        f"Tuned: {seeds} of `hpo-bench tune` (GP-BO) a pair and method, in its own box, which is larger than the "
+        "grid's; means over seeds. Grid: the setting with the highest validation score on the recorded grid. Both saw "
+        "validation examples alone, and were scored on the same test examples by the same evaluator. Scores are in "
+        "points; the interval of a difference is paired over test examples; over pairs it is Student's t. As high "
+        "after: tuned merges (medians) until one scored as high on validation examples as the grid's best.",
         "Seconds are this machine's, by the clock on the wall: of all merges, evaluations and the tuner itself; for "
         "the grid its number of settings times the mean seconds of a trial (a worker's first, which warms up, counted "
         "once). The result on test examples, the same for both, is not in them.",

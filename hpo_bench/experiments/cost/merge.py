@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import MergeError
-from hpo_bench.experiments.cost.on_disk import content_of, processor_seconds, run_command, run_merge
+from hpo_bench.experiments.cost.on_disk import content_of, run_command, run_merge
 from hpo_bench.experiments.cost.subjects import Subject
 from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.engine.resident import Resident
@@ -27,7 +26,8 @@ COMPILED = "resident, compiled"
 IN_PROCESS = "mergekit, in process"
 RUN_MERGE = "mergekit, run_merge"
 COMMAND = "mergekit-yaml"
-Clock = Literal["wall", "cpu", "cuda"]
+LEAST = 3
+"""Repeats at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ def measure(
     contenders: Sequence[str],
     *,
     seconds: float,
-    least: int,
+    least: int = LEAST,
     most: int = 25,
-    clock: Clock = "wall",
+    on_gpu: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[MergeTiming]:
     """Time contenders in turns, so that whatever else the machine does falls on all of them.
@@ -88,8 +88,7 @@ def measure(
         seconds: A contender stops after the repeat in which its sum reaches this.
         least: Repeats at least.
         most: Repeats at most.
-        clock: "wall"; "cpu", the processor's seconds, children's included, for a machine that is busy otherwise; or
-            "cuda", events on the GPU.
+        on_gpu: Whether the models are on a GPU, whose own events tell the time there.
         told: Called with what is being timed.
 
     Raises:
@@ -107,7 +106,7 @@ def measure(
             for name in contenders:
                 if name not in (RUN_MERGE, COMMAND):
                     told(f"{subject.label}: {method}, {name}, warming up")
-                    first[name] = _time(runs[name], _setting(method, most), clock)
+                    first[name] = _time(runs[name], _setting(method, most), on_gpu)
             if not registry.get(method).mergekit_note and {RESIDENT, IN_PROCESS} <= {*contenders}:
                 _check_equal(subject, runs[RESIDENT])
             for turn in range(most):
@@ -115,7 +114,7 @@ def measure(
                 for name in contenders:
                     if turn < least or sum(taken[name]) < seconds:
                         told(f"{subject.label}: {method}, {name}, {turn + 1}")
-                        taken[name].append(_time(runs[name], setting, clock))
+                        taken[name].append(_time(runs[name], setting, on_gpu))
             for name in contenders:
                 yield MergeTiming(subject.label, subject.parameters, method, name, tuple(taken[name]), first.get(name))
 
@@ -125,18 +124,17 @@ def _setting(method: str, turn: int) -> MergeSetting:
     return MergeSetting(method, **{one.name: drawn[one.name] for one in registry.get(method).hyperparameters})
 
 
-def _time(run: Callable[[MergeSetting], object], setting: MergeSetting, clock: Clock) -> float:
-    if clock == "cuda":
+def _time(run: Callable[[MergeSetting], object], setting: MergeSetting, on_gpu: bool) -> float:
+    if on_gpu:
         begin, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
         begin.record()
         run(setting)
         end.record()
         end.synchronize()
         return begin.elapsed_time(end) / 1000
-    now = time.perf_counter if clock == "wall" else processor_seconds
-    start = now()
+    start = time.perf_counter()
     run(setting)
-    return now() - start
+    return time.perf_counter() - start
 
 
 def _contender(name: str, subject: Subject, checkpoints: Path) -> Callable[[MergeSetting], object]:
@@ -209,9 +207,7 @@ def table(timings: Sequence[MergeTiming]) -> TextTable:
     return TextTable(heads, tuple(rows), words=3)
 
 
-def as_json(timings: Sequence[MergeTiming], clock: Clock) -> str:
-    """All timings, in seconds by a clock, as JSON text."""
+def as_json(timings: Sequence[MergeTiming]) -> str:
+    """All timings, in seconds, as JSON text."""
     rows = [{**asdict(timing), "median": timing.median, "quartiles": timing.quartiles} for timing in timings]
-    return json.dumps(
-        {"clock": clock, "torch": torch.__version__, "threads": torch.get_num_threads(), "timings": rows}, indent=1
-    )
+    return json.dumps({"torch": torch.__version__, "threads": torch.get_num_threads(), "timings": rows}, indent=1)

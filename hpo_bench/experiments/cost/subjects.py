@@ -41,11 +41,11 @@ class Subject:
         return sum(tensor.numel() for tensor in self.loaded.base.values())
 
 
-def of_pair(pair: Pair, dtype: torch.dtype) -> Subject:
+def of_pair(pair: Pair, dtype: torch.dtype, device: str) -> Subject:
     """A real pair."""
     from transformers import AutoConfig
 
-    loaded = LoadedPair.load(pair, dtype=str(dtype).removeprefix("torch."))
+    loaded = LoadedPair.load(pair, dtype=str(dtype).removeprefix("torch."), device=device)
     return Subject(pair.name, loaded, AutoConfig.from_pretrained(pair.base, local_files_only=True))
 
 

@@ -62,7 +62,6 @@ class Measurement:
         sweep: A file of sweeps recorded elsewhere, if there is one.
         draws: Of each pool; by default as in `DRAWS`.
         pairs: Which are tuned in the real loop.
-        kept: Folder of the landscapes that are kept back; by default those that ship.
         told: Told how far each kind of measurement is.
     """
 
@@ -70,7 +69,6 @@ class Measurement:
     sweep: Path | None = None
     draws: int | None = None
     pairs: Sequence[Pair] = ()
-    kept: Path | None = None
     told: Told = lambda *_: None
     _pools: dict[str, list[Pool]] = field(default_factory=dict)
 
@@ -257,7 +255,7 @@ class Measurement:
         if name not in self._pools:
             self._pools.clear()  # one at a time: they take a few hundred megabytes
             kinds = {
-                DENSE: dense, SHIPPED: shipped, KEPT: partial(kept_back, self.kept),
+                DENSE: dense, SHIPPED: shipped, KEPT: kept_back,
                 SWEEPS: lambda: sweeps(self.sweep or Path()),
             }  # fmt: skip
             self._pools[name] = list(kinds[name]())

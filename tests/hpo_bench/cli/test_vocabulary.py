@@ -13,7 +13,6 @@ MAY_DIFFER = {
     ("--results", "default"): "each command keeps its runs in a folder of its own",
     ("--results", "type"): "`landscapes study` reads runs, the others write them",
     ("--seeds", "default"): "a study takes minutes, a run on a surrogate a hundredth of a second",
-    ("--studies", "default"): "`cost grid` makes its studies beside its page",
     ("--device", "default"): "one merge, made once, is made on the CPU, where most memory is",
     ("--method", "type"): "`merge` and `record` take one, the others several",
     ("--method", "default"): "`tune` has one, measurements take all, and a single merge asks for it",

@@ -48,7 +48,6 @@ def test_tables_count_in_points_and_who_is_better(tmp_path: Path) -> None:
         pairs=(),
         methods=("ta",),
         seeds=1,
-        grid_box=False,
         studies=tmp_path,
         built=tmp_path,
         command=("hpo-bench",),

@@ -19,7 +19,7 @@ FAKE = Path(__file__).parents[2] / "evaluation" / "serving" / "fake_engine.py"
 
 def checked() -> dict[str, list[str]]:
     """Cells of the check's rows by their heads."""
-    result = CliRunner().invoke(cli, ["speed", "--gpu-check", "--seconds", "0.01", "--least", "2"])
+    result = CliRunner().invoke(cli, ["speed", "--gpu-check", "--seconds", "0.01"])
     assert result.exit_code == 0, result.output
     lines = [re.split(r"(?<!\\\\)\|", line) for line in result.stdout.splitlines() if line.startswith("|")]
     return {head.strip(): [cell.strip() for cell in cells] for _, head, *cells, _ in lines}

@@ -50,7 +50,7 @@ def test_a_merge_that_is_not_mergekits_is_not_timed(monkeypatch: pytest.MonkeyPa
 def test_the_command_prints_json() -> None:
     from hpo_bench.cli.experiments.speed import command
 
-    arguments = ["--no-pair", "--shape", "10M", "--mergekit", "none", "--seconds", "0", "--json"]
+    arguments = ["--shape", "10M", "--mergekit", "none", "--seconds", "0", "--json"]
     shown = CliRunner().invoke(command, arguments)
     assert shown.exit_code == 0, shown.output
     content = json.loads(shown.stdout)

@@ -19,7 +19,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two pools, a third that is kept back, and few plans of few trials."""
     monkeypatch.setattr(measure, "dense", lambda: [pool(), pool(name="two/ta", seed=1)])
     monkeypatch.setattr(measure, "shipped", list)
-    monkeypatch.setattr(measure, "kept_back", lambda _: [pool(name="three/ta", seed=2)])
+    monkeypatch.setattr(measure, "kept_back", lambda: [pool(name="three/ta", seed=2)])
     monkeypatch.setattr(replays, "EXAMPLES", {"dense": (40, 160), "landscapes": ()})
     monkeypatch.setattr(replays, "OPTIMIZERS", ("gp-bo", "random"))
     monkeypatch.setattr(replays, "BUDGETS", (400,))
@@ -74,7 +74,7 @@ def test_landscapes_kept_back_that_change_under_their_names_are_replayed_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = measure.Measurement(tmp_path, draws=1).untouched()
-    monkeypatch.setattr(measure, "kept_back", lambda _: [pool(name="three/ta", seed=3)])
+    monkeypatch.setattr(measure, "kept_back", lambda: [pool(name="three/ta", seed=3)])
     assert not first["loss"].equals(measure.Measurement(tmp_path, draws=1).untouched()["loss"])
 
 
