@@ -1,5 +1,6 @@
 """`hpo-bench speed`: how fast a re-merge is."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,9 +104,9 @@ def command(
     if place == "cpu":
         by_way = {"in-process": merge.IN_PROCESS, "run-merge": merge.RUN_MERGE, "command": merge.COMMAND}
         contenders += [by_way[way] for way in ways if way in by_way]
-    makers = [lambda shape=shape: subjects.synthetic(shape, kind, place) for shape in shapes]
+    makers = [partial(subjects.synthetic, shape, kind, place) for shape in shapes]
     if pair or not shapes:
-        makers.insert(0, lambda: subjects.of_pair(find_pair(pair or DEMO, pairs), kind, place))
+        makers.insert(0, partial(subjects.of_pair, find_pair(pair or DEMO, pairs), kind, place))
     timings: list[merge.MergeTiming] = []
     with progress().status("") as status:
         for make in makers:
