@@ -7,9 +7,6 @@ from hpo_bench.benchmark.sentences import comparison_sentence, interval_sentence
 from hpo_bench.benchmark.tables import above_noise, comparisons, headline, overall, sound, when
 from hpo_bench.display.words import counted
 
-FOLD = 13
-"""Letters of a line of a head."""
-
 
 def show(content: dict, console: Console) -> None:
     """Print regret-over-random by optimiser.
@@ -21,7 +18,7 @@ def show(content: dict, console: Console) -> None:
     if content.get("goal") == "test":
         on = counted(len(content["landscapes"]), "landscape")
         title = f"What is recommended, on unseen examples of {on} [95% interval over {units(content)}]"
-        console.print(answer.table(content).printed(title=title, fold=FOLD))
+        console.print(answer.table(content).printed(title=title))
         for head, sentence in answer.sentences(content).items():
             console.print(f"{head}: {sentence}")
         return
@@ -31,7 +28,6 @@ def show(content: dict, console: Console) -> None:
     console.print(
         headline(content).printed(
             title=f"Regret over random [95% interval] on {on}, {seen}; lower is better, 1 is uniform random search",
-            fold=FOLD,
         )
     )
     for words in (interval_sentence(content), noise_sentence(content)):
@@ -39,13 +35,11 @@ def show(content: dict, console: Console) -> None:
             console.print(words)
     if resolved := above_noise(content):
         console.print()
-        console.print(
-            resolved.printed(title="The same, on landscapes where Random's regret is above that noise", fold=FOLD)
-        )
+        console.print(resolved.printed(title="The same, on landscapes where Random's regret is above that noise"))
     if words := sound_sentence(content):
         console.print(words)
     if firm := sound(content):
-        console.print(firm.printed(title="Without weak landscapes", fold=FOLD))
+        console.print(firm.printed(title="Without weak landscapes"))
     if words := tiers.sentence(content):
         console.print(words)
     if words := comparison_sentence(content):
@@ -53,4 +47,4 @@ def show(content: dict, console: Console) -> None:
         console.print(words)
     if (against := comparisons(content)) and len(against.rows) > 1:
         title = f"Advantage: the other's mean regret minus its own, over Random's ({when(overall(content))})"
-        console.print(against.printed(title=title, fold=FOLD))
+        console.print(against.printed(title=title))

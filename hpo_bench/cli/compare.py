@@ -36,7 +36,7 @@ def command(*, before: Path, after: Path, as_json: bool) -> None:
     if as_json:
         say(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
     else:
-        output().print(found.table().printed(fold=13))
+        output().print(found.table().printed())
         for sentence in found.sentences():
             say(sentence)
     sys.exit(1 if found.worse else 0)

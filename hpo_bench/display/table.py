@@ -2,15 +2,18 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
+LEAST_HEAD = 8
+"""Letters of the heads of rows that are left where even one column beside them has too little room."""
 IN_LATEX = {"≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "†": r"\dag{}", "±": r"$\pm$", "\u00a0": "~", "−": "$-$"}
 """Signs that LaTeX knows by other names."""
 
@@ -100,36 +103,96 @@ class TextTable:
         index = pd.Index([row.head for row in self.rows], name=self.columns[0])
         return pd.DataFrame([row.cells for row in self.rows], index=index, columns=list(self.columns[1:]))
 
-    def printed(self, *, title: str | None = None, fold: int | None = None, wrap: bool = False) -> "Table":
-        """For a terminal.
+    def printed(self, *, title: str | None = None, wrap: bool = False) -> "PrintedTable":
+        """For a terminal, however narrow: columns that find no room stand below the others, with the rows' heads again.
 
         Args:
             title: Above it.
-            fold: Letters of a line of a head; None for as many as there are.
             wrap: Whether words go over several lines where there is no room for them on one.
         """
-        from rich import box
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-        for place, head in enumerate(self.columns):
-            words = fill(head, fold) if fold else head
-            worded = place < self.words
-            table.add_column(
-                words,
-                justify="left" if worded else "right",
-                no_wrap=worded and not wrap,
-                overflow="fold" if wrap else "ellipsis",
-            )
-        for place, row in enumerate(self.rows):
-            if (row.faint or row.apart) and place:
-                table.add_section()
-            # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
-            cells = map(Text, (row.head, *row.cells))
-            table.add_row(*cells, style="dim" if row.faint else "bold" if row.strong else None)
-        return table
+        return PrintedTable(self, title, wrap)
 
     @property
     def _aligned(self) -> str:
         return "l" * self.words + "r" * (len(self.columns) - self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTable:
+    """A table as `rich` prints it: no figure is cut off, and no head within a word.
+
+    Attributes:
+        table: What is printed.
+        title: Above it.
+        wrap: Whether words go over several lines where there is no room for them on one; figures stay beside them.
+    """
+
+    table: TextTable
+    title: str | None
+    wrap: bool
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> Iterator["Table"]:
+        """One table, or where there is not so much room, several."""
+        if self.wrap:
+            yield self._part(dict.fromkeys(range(len(self.table.columns))), self.title)
+            return
+        for place, columns in enumerate(self._parts(options.max_width)):
+            yield self._part(self._widths(columns, options.max_width), None if place else self.title)
+
+    def _parts(self, room: int) -> Iterator[list[int]]:
+        """As many columns as find room beside the first one, again and again."""
+        part = [0]
+        for column in range(1, len(self.table.columns)):
+            if len(part) > 1 and _total(self._least(one) for one in (*part, column)) > room:
+                yield part
+                part = [0]
+            part.append(column)
+        yield part
+
+    def _least(self, column: int) -> int:
+        """Letters that a column needs: of its longest cell, or of the longest word of its head."""
+        from rich.cells import cell_len
+
+        cells = (line[column] for line in self.table.lines)
+        return max(cell_len(text) for text in ("", *cells, *self.table.columns[column].split(" ")))
+
+    def _widths(self, columns: Sequence[int], room: int) -> dict[int, int | None]:
+        """Letters of each column: heads stand on one line where there is room, the longest give way first."""
+        from rich.cells import cell_len
+
+        least = {one: self._least(one) for one in columns}
+        widths = {one: max(least[one], cell_len(self.table.columns[one])) for one in columns}
+        while _total(widths.values()) > room and (slack := [one for one in columns if widths[one] > least[one]]):
+            widths[max(slack, key=widths.__getitem__)] -= 1
+        beyond = max(0, _total(widths.values()) - room)
+        return {**widths, 0: max(LEAST_HEAD, widths[0] - beyond)} if beyond else dict(widths)
+
+    def _part(self, widths: Mapping[int, int | None], title: str | None) -> "Table":
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        for column, width in widths.items():
+            head, worded = self.table.columns[column], column < self.table.words
+            printed.add_column(
+                fill(head, width, break_long_words=False) if width else head,
+                justify="left" if worded else "right",
+                no_wrap=worded and not self.wrap,
+                overflow="fold" if self.wrap else "ellipsis",
+                width=width,
+            )
+        for place, row in enumerate(self.table.rows):
+            if (row.faint or row.apart) and place:
+                printed.add_section()
+            cells = (row.head, *row.cells)
+            # As text: a prompt's `[/INST]` is no markup, whatever console prints it.
+            shown = (Text(cells[column]) for column in widths)
+            printed.add_row(*shown, style="dim" if row.faint else "bold" if row.strong else None)
+        return printed
+
+
+def _total(widths: Iterable[int]) -> int:
+    """Letters of a line with columns so wide: there are three between two of them, and one at both ends."""
+    widths = list(widths)
+    return sum(widths) + 3 * (len(widths) - 1) + 2

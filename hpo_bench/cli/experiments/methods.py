@@ -68,7 +68,7 @@ def command(
     console = output(width=200)
     for title, table in contents(results).items():
         console.print(title, style="bold")
-        console.print(table.printed(fold=16))
+        console.print(table.printed())
     for note in notes(results):
         console.print(note)
     say(f"page: {page}")

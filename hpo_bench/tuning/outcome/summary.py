@@ -25,8 +25,6 @@ OTHERS_SHOWN = 5
 ANSWER_SHOWN = 200
 SHOWN = 0.001
 """Below this a difference of scores is not shown."""
-FOLD = 14
-"""Letters of a line of a head."""
 
 
 def show(result: TuningResult, console: Console) -> None:
@@ -36,7 +34,7 @@ def show(result: TuningResult, console: Console) -> None:
         result: What came of the study.
         console: Where to.
     """
-    table = scores(result, describe).printed(title="Scores", fold=FOLD)
+    table = scores(result, describe).printed(title="Scores")
     # A pipe has no width of its own, and the table needs about this much.
     (console if console.is_terminal else PlainConsole(width=160, file=console.file, quiet=console.quiet)).print(table)
     if result.front:

@@ -119,7 +119,7 @@ def test_a_table_of_examples_is_added_with_their_outcomes(tmp_path: Path, monkey
     frame.to_csv("answers.csv", index=False)
     added = run("add", "answers.csv", "--space", "lr", "--example", "id", "--score", "correct", "--tier", "pretrained")
     assert added.exit_code == 0, added.output
-    assert "5 settings. answers / SWEEP† (pretrained, other, answers)" in added.output
+    assert "5 settings. answers/sweep† (pretrained, other, answers)" in added.output
     assert "standard error of one evaluation" in added.output
     assert (tmp_path / "my-landscapes/answers/sweep/outcomes.parquet").exists()
 

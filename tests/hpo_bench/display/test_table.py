@@ -2,6 +2,7 @@
 
 import csv
 
+import pytest
 from rich.console import Console
 
 from hpo_bench.display.table import Row, TextTable
@@ -37,20 +38,46 @@ def test_a_frame_goes_by_heads() -> None:
     assert TABLE.to_frame().loc["GP-BO", "random budget"] == "≥ 167×"
 
 
-def test_printed_heads_are_folded_and_what_is_for_comparison_stands_apart() -> None:
-    console = Console(width=80, record=True, file=None, quiet=False)
+def printed(table: TextTable, width: int, *, title: str | None = None) -> list[str]:
+    console = Console(width=width)
     with console.capture() as shown:
-        console.print(TABLE.printed(title="A title", fold=12))
-    lines = shown.get().splitlines()
-    assert lines[0].strip() == "A title"
-    assert any("random" in line and "budget" not in line for line in lines)
-    assert [bool(line.strip(" ─")) for line in lines[-3:]] == [False, True, False]
+        console.print(table.printed(title=title))
+    return shown.get().splitlines()
+
+
+def test_printed_heads_give_way_before_figures_and_what_is_for_comparison_stands_apart() -> None:
+    wide, narrow = printed(TABLE, 80, title="A title"), printed(TABLE, 46, title="A title")
+    assert wide[0].strip() == "A title"
+    assert any("random budget" in line for line in wide)
+    assert any("random" in line and "budget" not in line for line in narrow)
+    assert any("0.20 [0.10, 0.38]" in line and "≥ 167×" in line for line in narrow)
+    assert [bool(line.strip(" ─")) for line in wide[-3:]] == [False, True, False]
+
+
+@pytest.mark.parametrize("width", [24, 45, 80, 200])
+def test_no_figure_is_cut_off_in_a_narrow_terminal(width: int) -> None:
+    heads = [f"a head of {i} words" for i in range(8)]
+    rows = [(f"landscape/{i}", *(f"{i}.{j} [1, 2]" for j in range(8))) for i in range(3)]
+    lines = printed(TextTable.of(("landscape", *heads), rows), width, title="Many columns")
+    assert max(map(len, lines)) <= width
+    shown = "\n".join(lines)
+    for _, *cells in rows:
+        assert all(shown.count(cell) == 1 for cell in cells)
+    assert ("…" in shown) == (width == 24), "of the rows' heads alone"
+    assert shown.count("Many columns") == 1
+    assert shown.count("landscape/2") == {24: 0, 45: 4, 80: 2, 200: 1}[width]
 
 
 def test_words_begin_at_the_left_and_groups_of_rows_are_apart() -> None:
     rows = (Row("a", ("x", "1")), Row("a", ("y", "2")), Row("b", ("x", "3"), apart=True))
     table = TextTable(("suite", "way", "ms"), rows, words=2)
     assert r"\begin{tabular}{llr}" in table.to_latex()
-    printed = table.printed()
-    assert [column.justify for column in printed.columns] == ["left", "left", "right"]
-    assert [row.end_section for row in printed.rows] == [False, True, False]
+    assert printed(table, 80)[1:] == [
+        " suite   way   ms ",
+        " ──────────────── ",
+        " a       x      1 ",
+        " a       y      2 ",
+        "                  ",
+        " b       x      3 ",
+        "                  ",
+    ]
