@@ -203,7 +203,7 @@ def test_add_and_remove_refuse_clearly(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     path = table(tmp_path)
     space = ("--space", "a,b", "--metric", "f1")
-    wrong = run("add", path, "--space", "a,b", "--metric", "f2").exception
+    wrong = run("add", path, "--space", "a,b", "--metric", "F1").exception
     assert isinstance(wrong, InvalidGridError)
     assert "did you mean 'f1'" in str(wrong)
     run("add", path, "--space", "a,b", "--metric", "f1")
