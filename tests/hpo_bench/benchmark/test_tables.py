@@ -64,8 +64,8 @@ def test_the_second_table_is_there_where_some_landscapes_count_and_names_how_man
     table = above_noise(content(counted={"10": 3, "end": 0}))
     assert table.columns == (
         "optimiser",
-        "median RoR, t\u00a0=\u00a010 (3 of 4)",
-        "ratio of means, t\u00a0=\u00a010 (3 of 4)",
+        "median RoR, t\u00a0=\u00a010 (3\u00a0of\u00a04)",
+        "ratio of means, t\u00a0=\u00a010 (3\u00a0of\u00a04)",
     )
 
 
