@@ -4,7 +4,7 @@ import inspect
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -59,17 +59,9 @@ def command(
     *,
     pair: "Pair",
     method: str,
-    vl_weight: float | None,
-    exp_weight: float | None,
-    density: float | None,
     others: tuple[tuple[str, float], ...],
-    samples: int,
-    mask_seed: int,
     out: Path,
-    dtype: str | None,
-    device: str | None,
-    stream: bool,
-    trust_remote_code: bool,
+    **options: Any,
 ) -> None:
     """Merge PAIR once and write it as a Hugging Face folder.
 
@@ -85,9 +77,5 @@ def command(
         if name in inspect.signature(api.merge).parameters:
             raise click.UsageError(f"--set is for hyperparameters, and {name} is none; see the other options")
     begin = time.monotonic()
-    api.merge(
-        pair, method, out=out, samples=samples,
-        mask_seed=mask_seed, dtype=dtype, device=device, stream=stream, trust_remote_code=trust_remote_code,
-        **{"vl_weight": vl_weight, "exp_weight": exp_weight, "density": density, **dict(others)},
-    )  # fmt: skip
+    api.merge(pair, method, out=out, **{**options, **dict(others)})
     say(f"{out} holds the merged model ({time.monotonic() - begin:.0f} s)")

@@ -76,11 +76,11 @@ def landscapes_begun(context: click.Context, _param: click.Parameter, incomplete
 
 
 LANDSCAPES = click.option(
-    "-l", "--landscape", "patterns", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
+    "-l", "--landscape", "landscapes", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
     help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all; of two boxes the wide one]",
 )  # fmt: skip
 OPTIMIZERS = click.option(
-    "-o", "--optimizer", "identities", multiple=True, metavar="NAME", shell_complete=optimizers_begun,
+    "-o", "--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizers_begun,
     help="An optimiser by name, or your own as module:Class; repeatable.  [default: all built in]",
 )  # fmt: skip
 SURROGATE = click.option("--surrogate", metavar="NAME", help="A radial kernel, or gp.  [default: thin_plate_spline]")

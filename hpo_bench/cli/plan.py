@@ -39,43 +39,19 @@ Examples:
 @COLUMNS
 @PAIRS
 @TRUST_REMOTE_CODE
-def command(
-    *,
-    pair: str,
-    published: float | None,
-    gpu_hours: float | None,
-    dollars: float | None,
-    price: float,
-    workers: int,
-    device: str | None,
-    threads: int,
-    pairs: Path,
-    trust_remote_code: bool,
-    **named: Any,
-) -> None:
+def command(*, pair: str, pairs: Path, **options: Any) -> None:
     """Forecast hours, memory, disk, dollars and loss of tuning PAIR from one timed trial.
 
     First the base VLM, the expert swapped in and half-and-half are asked a handful of questions: see that they are put
     and scored as they should be. The loss is how many points below the best merge there is the recommended one is
     expected to score on unseen examples: by too few settings, and by the luck of too few examples. For a budget, or
     else the cost of 40 trials (60 in 3-D) on a fifth of the examples, it says on how many settings and examples that is
-    least, which is what `tune` does. Where answers are decoded, each evaluator that is
-    here is timed on a handful of examples.
+    least, which is what `tune` does. Where answers are decoded, each evaluator that is here is timed on a handful of
+    examples.
     """
-    from hpo_bench.evaluation.reading.columns import Columns
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import find_pair
     from hpo_bench.tuning.planning.outlook import plan
 
-    plan(
-        with_columns(find_pair(pair, pairs), Columns.named(**named)),
-        gpu_hours=gpu_hours,
-        dollars=dollars,
-        price=price,
-        workers=workers,
-        published=published,
-        device=device,
-        threads=threads,
-        trust_remote_code=trust_remote_code,
-        progress=True,
-    )
+    found = with_columns(find_pair(pair, pairs), options)
+    plan(found, progress=True, **options)

@@ -76,14 +76,13 @@ def command(
     PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
     where it was.
     """
-    from hpo_bench.evaluation.reading.columns import Columns
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import find_pair
     from hpo_bench.merging.methods import registry
     from landscapes.catalogue import names
 
     name = registry.tunable(method).name
-    found = with_columns(find_pair(pair, pairs), Columns.named(**named))
+    found = with_columns(find_pair(pair, pairs), named)
     begun = (SHIPPED / found.name).exists()
     place = out or (SHIPPED if begun or (found.tier or ELSEWHERE) != ELSEWHERE else OWN)
 

@@ -42,7 +42,7 @@ Examples:
 @click.command(epilog=EXAMPLES)
 @LANDSCAPES
 @OPTIMIZERS
-@click.option("--peers", "with_peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
+@click.option("--peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
 @suites(
     "mini, 12 landscapes that stand for all; study, those in the study's box; or functions: bbob, merge-like, or one "
     "dimension (bbob-2d)"
@@ -72,10 +72,7 @@ Examples:
 @click.option("--no-report", is_flag=True, help="Only runs.parquet and summary.json: no figures and no page.")
 def command(
     *,
-    patterns: tuple[str, ...],
-    identities: tuple[str, ...],
     results: Path,
-    with_peers: bool,
     coco: Path | None,
     no_report: bool,
     **options: Any,
@@ -96,9 +93,7 @@ def command(
 
     if coco is not None:
         check_new(coco)
-    result = api.run_benchmark(
-        identities, landscapes=patterns, results=results, report=not no_report, peers=with_peers, **options,
-    )  # fmt: skip
+    result = api.run_benchmark(results=results, report=not no_report, **options)
     show(result.summary, output())
     seconds = time.monotonic() - begun
     say(f"{counted(result.made, 'run')} made and {result.reused:,} already stored, in {seconds:.1f} s")

@@ -136,16 +136,18 @@ def read_own(pair: Pair) -> ExampleSet:
     return found
 
 
-def with_columns(pair: Pair, columns: Columns) -> Pair:
+def with_columns(pair: Pair, options: dict[str, Any]) -> Pair:
     """The pair with columns of its examples named otherwise than its file names them.
 
     Args:
         pair: As its file says.
-        columns: What is named in place of that; all else stays.
+        options: Those of a command, or of `tune`: what names columns is taken out of them, and in place of what the
+            file says; all else stays.
 
     Raises:
         UsageError: If columns are named and its evaluation has questions of its own.
     """
+    columns = Columns.named(**{name: options.pop(name) for name in OPTIONS if name in options})
     if not columns.typed:
         return pair
     if _kind(pair) == LMMS:

@@ -32,12 +32,10 @@ def command(*, names: tuple[str, ...], pairs: Path, out: Path, threads: int, **n
     and layers, beside a finer grid of one weight; each choice is scored on examples that it was not made by.
     Interrupted, the same command goes on where it was.
     """
-    from hpo_bench.evaluation.reading.columns import Columns
     from hpo_bench.evaluation.registry import with_columns
     from hpo_bench.merging.find import choose
 
-    columns = Columns.named(**named)
-    chosen = [with_columns(pair, columns) for pair in choose(names, pairs)]
+    chosen = [with_columns(pair, dict(named)) for pair in choose(names, pairs)]
 
     import torch
 

@@ -41,8 +41,8 @@ Examples:
 @JOBS
 def command(
     *,
-    patterns: tuple[str, ...],
-    identities: tuple[str, ...],
+    landscapes: tuple[str, ...],
+    optimizers: tuple[str, ...],
     kinds: tuple[str, ...],
     real: bool,
     seeds: int,
@@ -60,7 +60,6 @@ def command(
     groups of runs and every real evaluation are kept.
     """
     # Imported here so that --help does not wait.
-    import optimizers
     from hpo_bench.benchmark.contender import Contender
     from hpo_bench.cli.landscapes.options import print_table
     from hpo_bench.display.progress import Progress
@@ -73,17 +72,18 @@ def command(
     from hpo_bench.workers import Local
     from landscapes import catalogue
     from landscapes.suites import boxes
+    from optimizers import available
     from surrogates import registry
     from surrogates.spelling import offer
 
     known = (*registry.NAMES, NOISE)
     if unknown := [kind for kind in kinds if kind not in known]:
         raise UsageError(f"no guise is called {unknown[0]!r}; {offer(unknown[0], known)}, and --real")
-    found = catalogue.load_all(patterns or boxes.usual(landscapes_dir), root=landscapes_dir)
+    found = catalogue.load_all(landscapes or boxes.usual(landscapes_dir), root=landscapes_dir)
     if real:
         found = _built(found, pairs)
     comparison = Ranking.of(
-        [Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available())],
+        [Contender.find(identity) for identity in dict.fromkeys(optimizers or available())],
         found, (*(kinds or known), *([REAL] if real else [])), results, seeds=seeds, budget=budget, pairs=pairs,
     )  # fmt: skip
     if (results / "races").exists():

@@ -37,7 +37,7 @@ Examples:
 def command(
     *,
     landscapes_dir: Path | None,
-    identities: tuple[str, ...],
+    optimizers: tuple[str, ...],
     seeds: int,
     budget: int | None,
     results: Path,
@@ -50,7 +50,6 @@ def command(
     holds on another, and whether the mini-suite stands for all. Interrupted, the same command goes on where it stopped.
     """
     # Imported here so that --help does not wait.
-    import optimizers
     from hpo_bench.analyses import fidelity
     from hpo_bench.benchmark import pipeline
     from hpo_bench.benchmark.contender import Contender
@@ -61,12 +60,13 @@ def command(
     from hpo_bench.workers import Local
     from landscapes import catalogue
     from landscapes.suites import boxes
+    from optimizers import available
 
     begin = time.monotonic()
     found = catalogue.load_all(boxes.usual(), root=catalogue.ROOT)
     if landscapes_dir is not None:
         found += catalogue.load_all(root=landscapes_dir)
-    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(identities or optimizers.available()))
+    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(optimizers or available()))
     plan = Plan(contenders, tuple(sorted(found, key=lambda one: one.name)), seeds, budget)
     folder = ResultsFolder(results)
     folder.check()

@@ -1,11 +1,16 @@
 """One vocabulary: an option of one name is one thing, whatever the command."""
 
+import inspect
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import click
+import pytest
 
+import hpo_bench as hb
 from hpo_bench.cli.tree import cli
+from hpo_bench.evaluation.reading.columns import OPTIONS
 
 MAY_DIFFER = {
     ("--examples-each", "default"): "`tune` plans it, a replay takes what the landscape was tuned on",
@@ -68,6 +73,18 @@ def test_options_of_one_name_are_one_thing() -> None:
     assert sum(len(commands) > 1 for commands in seen.values()) > 20
     assert {key: found for key, found in differing.items() if key not in MAY_DIFFER} == {}
     assert MAY_DIFFER.keys() <= differing.keys(), "what no longer differs needs no excuse"
+
+
+@pytest.mark.parametrize(("path", "face", "own"), [
+    ("run", hb.run_benchmark, {"coco", "no_report"}),
+    ("merge", hb.merge, {"base", "vlm", "expert", "language_prefixes", "pairs", "others"}),
+    ("plan", hb.plan, {*OPTIONS}),
+    ("tune", hb.tune, {"demo", "origins", "dry_run", "published"}),
+])  # fmt: skip
+def test_an_option_is_an_argument_of_the_same_name_in_python(path: str, face: Any, own: set[str]) -> None:
+    arguments = inspect.signature(face).parameters
+    known = {*arguments, *(("vl_weight", "exp_weight", "density") if "parameters" in arguments else ())}
+    assert {option.name for at, option in every_option() if at == path} - known == own
 
 
 def test_every_option_has_help_that_ends_like_a_sentence() -> None:
