@@ -15,7 +15,7 @@ import optimizers
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
-from hpo_bench.benchmark.plan import Plan
+from hpo_bench.benchmark.plan import SEEDS, Plan
 from hpo_bench.benchmark.replay.problem import ReplayedLandscape
 from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
@@ -32,7 +32,7 @@ from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.suites import FAMILIES, SUITES, functions
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
-from landscapes.suites import boxes
+from landscapes.suites import boxes, mini
 from landscapes.suites.recorded import SUITES as RECORDED
 from landscapes.suites.recorded import members
 from landscapes.written import read_json
@@ -51,7 +51,7 @@ def plan(
     patterns: Sequence[str],
     *,
     identities: Sequence[str | type[Optimizer]],
-    seeds: int,
+    seeds: int | None,
     budget: int | None,
     surrogate: str | None,
     landscapes_dir: Path | None,
@@ -85,6 +85,7 @@ def plan(
         raise UsageError(f"--goal test replays recorded answers, which have noise of their own; leave out {told}")
     if goal != "test" and examples_each is not None:
         raise UsageError("--examples-each needs --goal test, which replays answers example by example")
+    seeds = seeds or (mini.SEEDS if set(suites) == {mini.NAME} else SEEDS)
     found: list[Problem] = []
     if not suites:
         wanted = patterns or boxes.usual(landscapes_dir)

@@ -19,6 +19,8 @@ from landscapes.terms import budget_for
 from optimizers.base import Optimizer
 from optimizers.sobol import sobol_points
 
+SEEDS = 10
+"""Of each optimiser on each landscape, unasked; on the mini-suite alone `landscapes.suites.mini.SEEDS`."""
 STORE_FORMAT = 1
 """Raised when stored runs can no longer be read as they were meant."""
 GROUP = 64

@@ -26,7 +26,7 @@ from hpo_bench.display.printing import say
 EXAMPLES = """\b
 Examples:
   hpo-bench run                                    everything
-  hpo-bench run --suite mini --seeds 3             a dozen landscapes that stand for all
+  hpo-bench run --suite mini                       a dozen landscapes that stand for all
   hpo-bench run --suite study                      the study's box of every pair and method
   hpo-bench run -l ties -o gp-bo -o random         two optimisers on all TIES landscapes
   hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
@@ -47,7 +47,7 @@ Examples:
     "mini, 12 landscapes that stand for all; study, those in the study's box; or functions: bbob, merge-like, or one "
     "dimension (bbob-2d)"
 )
-@seeds(10, what="runs of each optimiser on each landscape")
+@seeds(None, what="runs of each optimiser on each landscape", shown="10, or 5 with --suite mini")
 @BUDGET
 @runs_folder()
 @click.option(

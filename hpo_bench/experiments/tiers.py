@@ -44,10 +44,10 @@ one is taken, as `hpo-bench run` does.
 """
 MINI = """\
 `hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes that stand for all that
-`hpo-bench run` takes: {names}. They are chosen by their features alone (number of hyperparameters, noise of an
-evaluation, leave-one-out error, share of the box that is nearly best, steepest slope, roundness of where it is best,
-distance of the best from an edge, median score), so that the energy distance to all (Székely and Rizzo, 2013) is
-least; no optimiser has a say."""
+`hpo-bench run` takes, with {seeds} seeds unless others are asked for: {names}.
+They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out error, share
+of the box that is nearly best, steepest slope, roundness of where it is best, distance of the best from an edge, median
+score), so that the energy distance to all (Székely and Rizzo, 2013) is least; no optimiser has a say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,13 +221,18 @@ DISTANCES = (
 
 
 def mini_agreement(benchmark: Benchmark) -> dict[str, Mapping[str, float | None]]:
-    """Kendall's tau of the rankings on the mini-suite and on what it stands for, at every checkpoint."""
+    """Kendall's tau of two rankings at every checkpoint.
+
+    One is that on the mini-suite with the seeds that it has unasked, the other that on all it stands for, with all
+    seeds.
+    """
     ships = [place for place, one in enumerate(benchmark.landscapes) if one.card.tier != ELSEWHERE]
     small = [place for place in ships if benchmark.landscapes[place].name in mini.names()]
     pairs = np.array(benchmark.pairs)
     found = {}
     for point in benchmark.checkpoints:
-        part, whole = ({one: regret[of] for one, regret in point.regret.items()} for of in (small, ships))
+        part = {one: regret[small, : mini.SEEDS] for one, regret in point.regret.items()}
+        whole = {one: regret[ships] for one, regret in point.regret.items()}
         of = agree(part, whole, pairs=pairs[small].tolist(), reference_pairs=pairs[ships].tolist())
         found[point.name] = tiers.as_json(of)
     return found
@@ -235,11 +240,15 @@ def mini_agreement(benchmark: Benchmark) -> dict[str, Mapping[str, float | None]
 
 def _mini(benchmark: Benchmark) -> list[str]:
     names = mini.names()
-    told = [MINI.format(count=len(names), names=", ".join(names))]
+    told = [MINI.format(count=len(names), names=", ".join(names), seeds=mini.SEEDS)]
     if len(benchmark.labels) < 2 or not set(names) <= {one.name for one in benchmark.landscapes}:
         return told
     taus = [f"{tiers.shown(one)} {when(point)}" for point, one in mini_agreement(benchmark).items()]
-    return [*told, f"Kendall's tau of the ranking on them with that on all of these: {'; '.join(taus)}."]
+    return [
+        *told,
+        f"Kendall's tau of the ranking on them, with these seeds, with that on all, with {benchmark.plan.seeds}: "
+        f"{'; '.join(taus)}.",
+    ]
 
 
 def _sources(elsewhere: Sequence[Landscape]) -> list[str]:

@@ -45,7 +45,8 @@ def test_the_page_has_tiers_optimisers_gains_and_the_mini_suite(
         "| 8B audio, 1-D (4), ",
         "| naturelm-audio/cbi-common |",
         "runs 1 landscapes that stand for all that",
-        "Kendall's tau of the ranking on them with that on all of these:",
+        "with 5 seeds unless others are asked for",
+        "Kendall's tau of the ranking on them, with these seeds, with that on all, with 2: ",
     ):
         assert words in page, words
     assert (tmp_path / "tiers.json").exists()
