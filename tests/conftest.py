@@ -28,9 +28,14 @@ def quick_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A benchmark's page without the figures, which take seconds and are tested where they stand."""
     from hpo_bench.files import sha256
 
-    def write_page(benchmark: object, content: dict, study: None, folder: "ResultsFolder", *, jobs: int) -> dict:
-        (page := folder.path / "index.html").write_text(repr([one["label"] for one in content["optimizers"].values()]))
-        return {page: sha256(page)}
+    class QuickReport:
+        study = None
 
-    monkeypatch.setattr("hpo_bench.benchmark.page.write_report", write_page)
-    monkeypatch.setattr("hpo_bench.analyses.section.analyse", lambda *_, **__: None)
+        def __init__(self, benchmark: object, folder: "ResultsFolder", *, jobs: int) -> None:
+            self._page = folder.path / "index.html"
+
+        def write(self, content: dict) -> dict:
+            self._page.write_text(repr([one["label"] for one in content["optimizers"].values()]))
+            return {self._page: sha256(self._page)}
+
+    monkeypatch.setattr("hpo_bench.benchmark.page.Report", QuickReport)

@@ -177,9 +177,12 @@ def beside_the_study(reports: Sequence[FidelityReport]) -> str:
     return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
 
 
-def loocv_by_method(recorded: Sequence[Landscape]) -> TextTable:
-    """The same as a table, in the study's box: median, least and greatest error."""
-    errors = [(one.card.method, one.fidelity().study_loocv) for one in boxes.in_the_study(recorded)]
+def loocv_by_method(errors: Sequence[tuple[str, float]]) -> TextTable:
+    """The same as a table: median, least and greatest error.
+
+    Args:
+        errors: Of each landscape its merge method and its error in the study's box.
+    """
     lines = ((label, _spread(ours, 1), _spread(there, 1)) for label, ours, there in _by_method(errors))
     return TextTable.of(("method", "here", "the study (Table 12)"), lines)
 

@@ -33,6 +33,23 @@ class Section:
     transfer: transfer.Transfer | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysed:
+    """What the analyses make of one landscape.
+
+    Attributes:
+        costs: Of restricting the sum of coefficients, in the study's box, where that was recorded.
+        study_loocv: Leave-one-out error by the study's protocol, in that box.
+        optimum: Where it lies.
+        followed: Every run's incumbents on validation and test; None without runs, or test scores.
+    """
+
+    costs: Sequence[restrictions.Cost]
+    study_loocv: float
+    optimum: optima.Optimum
+    followed: transfer.Followed | None
+
+
 def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *, jobs: int = 1) -> Section:
     """The study's Table 3, its section 4.2.2, its appendix H and where optima lie.
 
@@ -41,18 +58,48 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
         runs: Stored runs on them (`benchmark.runs`), without which there is no trajectory to follow.
         jobs: Worker processes.
     """
-    runs = runs if runs is not None and not runs.empty else None
+    return section(landscapes, each(analysed, with_runs(landscapes, runs), jobs=jobs), runs)
+
+
+def with_runs(
+    landscapes: Sequence[Landscape], runs: pd.DataFrame | None
+) -> list[tuple[Landscape, pd.DataFrame | None]]:
+    """Each landscape with the runs on it, which are None where there are none."""
     parts = {} if runs is None else {name: runs.iloc[rows] for name, rows in runs.groupby("landscape").indices.items()}
-    narrow = boxes.in_the_study(landscapes)
-    items = [(one, beside, parts.get(one.name)) for one, beside in zip(landscapes, narrow, strict=True)]
-    analysed = each(_analysed, items, jobs=jobs)
-    costs = [cost for mine, _, _ in analysed for cost in mine]
-    found = [optimum for _, optimum, _ in analysed]
+    return [(landscape, parts.get(landscape.name)) for landscape in landscapes]
+
+
+def analysed(item: tuple[Landscape, pd.DataFrame | None]) -> Analysed:
+    """All that is made of one landscape: in one place, because reading and searching its test split takes the time.
+
+    Args:
+        item: The landscape, and the runs on it.
+    """
+    landscape, runs = item
+    (narrow,) = boxes.in_the_study([landscape])
+    return Analysed(
+        restrictions.costs([narrow]),
+        narrow.fidelity().study_loocv,
+        optima.find(landscape),
+        None if runs is None else transfer.follow(landscape, runs),
+    )
+
+
+def section(landscapes: Sequence[Landscape], found: Sequence[Analysed], runs: pd.DataFrame | None) -> Section:
+    """The analyses of landscapes, put together.
+
+    Args:
+        landscapes: Which ones.
+        found: What was made of each.
+        runs: Stored runs on them.
+    """
+    costs = [cost for one in found for cost in one.costs]
+    places = [one.optimum for one in found]
     tables: dict[str, TextTable] = {
         "What restricting the sum of coefficients costs, beside the study’s Table 3": restrictions.side_by_side(costs),
         "The same by landscape": restrictions.table(costs),
-        "Where the optimum lies, by method": optima.by_method(found),
-        "Where the optimum lies, by landscape": optima.table(found),
+        "Where the optimum lies, by method": optima.by_method(places),
+        "Where the optimum lies, by landscape": optima.table(places),
     }
     sentences = [_restriction_sentence(costs)] if costs else []
     figures = [
@@ -63,14 +110,15 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
             draw.RESTRICTION_ALT,
             pd.DataFrame(asdict(cost) for cost in costs),
         ),
-        Drawn("study_optima", draw.optima(found), draw.OPTIMA_CAPTION, draw.OPTIMA_ALT, draw.optima_data(found)),
+        Drawn("study_optima", draw.optima(places), draw.OPTIMA_CAPTION, draw.OPTIMA_ALT, draw.optima_data(places)),
     ]
     moved = None
-    if runs is not None:
-        ran = [landscape for landscape in landscapes if landscape.name in set(runs["landscape"])]
+    if runs is not None and not runs.empty:
+        there = set(runs["landscape"])
+        ran = [landscape for landscape in landscapes if landscape.name in there]
         labels = _labels(runs)
-        followed = zip(landscapes, analysed, strict=True)
-        moved = {landscape.name: mine for landscape, (_, _, mine) in followed if mine is not None}
+        followed = {landscape.name: one.followed for landscape, one in zip(landscapes, found, strict=True)}
+        moved = {name: mine for name, mine in followed.items() if mine is not None}
         by_dim: dict[int, list[str]] = {}
         for landscape in ran:
             by_dim.setdefault(landscape.space.dim, []).append(landscape.name)
@@ -84,15 +132,6 @@ def analyse(landscapes: Sequence[Landscape], runs: pd.DataFrame | None = None, *
             curves, data = draw.transfer(moved, by_dim, labels), draw.transfer_data(moved, by_dim)
             figures.append(Drawn("study_transfer", curves, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT, data))
     return Section(tables, tuple(sentences), tuple(figures), moved)
-
-
-def _analysed(
-    item: tuple[Landscape, Landscape, pd.DataFrame | None],
-) -> tuple[list[restrictions.Cost], optima.Optimum, transfer.Followed | None]:
-    """All that is made of one landscape: in one place, because reading and searching its test split takes the time."""
-    landscape, in_the_study, runs = item
-    followed = None if runs is None else transfer.follow(landscape, runs)
-    return restrictions.costs([in_the_study]), optima.find(landscape), followed
 
 
 def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:

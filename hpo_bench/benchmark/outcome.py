@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from hpo_bench.analyses.transfer import losses
+from hpo_bench.benchmark.answer import real
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -22,6 +24,7 @@ from landscapes.landscape import Landscape
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from hpo_bench.benchmark.page import Report
     from hpo_bench.display.table import TextTable
 
 HEADLINES = ("median_ror", "ratio_of_means")
@@ -124,9 +127,11 @@ class BenchmarkResult:
         Raises:
             ResultsError: If the folder holds something else, or cannot be written.
         """
+        from hpo_bench.benchmark.page import Report
+
         place = ResultsFolder(Path(folder))
         place.open()
-        publish(self.benchmark, self.summary, place, report=True, jobs=1)
+        publish(self.benchmark, self.summary, place, report=Report(self.benchmark, place, jobs=1))
         return place.path / "index.html"
 
     def to_coco(self, folder: str | Path) -> Path:
@@ -161,8 +166,7 @@ def publish(
     content: dict[str, Any],
     folder: ResultsFolder,
     *,
-    report: bool,
-    jobs: int,
+    report: "Report | None",
     start: float | None = None,
 ) -> dict[str, Any]:
     """Write what a benchmark came to into its folder.
@@ -171,8 +175,7 @@ def publish(
         benchmark: What was run.
         content: Its summary, but for what comes with the report, the files and the time.
         folder: Where to; must be open.
-        report: Whether figures and page are wanted.
-        jobs: Worker processes that draw.
+        report: Figures and page, where they are wanted.
         start: When the work began (`time.monotonic`), for the wall time.
 
     Returns:
@@ -185,19 +188,12 @@ def publish(
     arrow = pa.Table.from_pandas(benchmark.runs, preserve_index=False)
     runs_file = folder.path / "runs.parquet"
     files = {runs_file: write(runs_file, lambda path: pq.write_table(arrow, path, compression="zstd"))}
-    if report:
-        # Matplotlib takes a second to import.
-        from hpo_bench.analyses.section import analyse
-        from hpo_bench.analyses.transfer import losses
-        from hpo_bench.benchmark.answer import real
-        from hpo_bench.benchmark.page import write_report
-
-        shown = recorded(benchmark.plan)
-        study = analyse(shown, benchmark.runs, jobs=jobs) if shown else None
-        if study and study.transfer:
+    if report is not None:
+        if (study := report.study) and study.transfer:
+            shown = recorded(benchmark.plan)
             content["real"] = real(shown)
             content["unseen"] = losses(study.transfer, shown, moments(content), reference=benchmark.reference)
-        files |= write_report(benchmark, content, study, folder, jobs=jobs)
+        files |= report.write(content)
     # Last, because it vouches for everything before it.
     content["files"] = {path.relative_to(folder.path).as_posix(): digest for path, digest in files.items()}
     if start is not None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import joblib
 import pandas as pd
@@ -38,6 +39,9 @@ from landscapes.suites.recorded import members
 from landscapes.written import read_json
 from optimizers.base import Optimizer
 from surrogates.spelling import offer
+
+if TYPE_CHECKING:
+    from hpo_bench.benchmark.page import Report
 
 HOUSE = Path(__file__).parents[2]
 DERIVES = (
@@ -136,6 +140,7 @@ def execute(
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
     finished = Benchmark.stored(plan, folder)
+    report_under_way = _begun(finished, folder, jobs=jobs, progress=progress) if report else None
     content = {
         "inputs": inputs,
         "hpo_bench": importlib.metadata.version("hpo-bench"),
@@ -151,9 +156,7 @@ def execute(
         "goal": "test" if replayed(finished) else "score",
     }
     content["unseen"] = figures(finished, moments(content))
-    if report:
-        progress.print("drawing the report")
-    content = publish(finished, content, folder, report=report, jobs=jobs, start=begun)
+    content = publish(finished, content, folder, report=report_under_way, start=begun)
     return BenchmarkResult(plan, content, finished.runs, made=made, reused=len(runs) - made, page=page)
 
 
@@ -161,6 +164,15 @@ def _prepared(landscape: Problem) -> Problem:
     """The landscape with what takes time to compute computed."""
     _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.weaknesses
     return landscape
+
+
+def _begun(benchmark: Benchmark, folder: ResultsFolder, *, jobs: int, progress: Console) -> "Report":
+    """Its report, of which workers make the most while this process summarises."""
+    # Matplotlib takes a second to import.
+    from hpo_bench.benchmark.page import Report
+
+    progress.print("drawing the report")
+    return Report(benchmark, folder, jobs=jobs)
 
 
 def _inputs(plan: Plan, keys: list[str]) -> str:
