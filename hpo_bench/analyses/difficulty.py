@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import DOMAINS, METHODS
+from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, figure
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape
 
@@ -64,13 +64,13 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
 
 
 def _ratio(regret: np.ndarray, random: np.ndarray) -> str:
-    return "-" if np.isnan(regret).any() else f"{regret.mean() / random.mean():.2f}"
+    return figure(float(regret.mean() / random.mean()), ".2f")
 
 
 def _difference(local: np.ndarray, wide: np.ndarray, pairs: Sequence[str]) -> str:
     """Mean difference with its 95% interval over pairs, whose landscapes share models; in % of the range."""
     if np.isnan(local - wide).any():
-        return "-"
+        return UNDEFINED
     found = Intervals(pairs).difference(local[:, None], wide[:, None], np.ones(len(pairs)))
     shown = f"{100 * found.value:+.1f}%"
     return (

@@ -9,7 +9,7 @@ import numpy as np
 from hpo_bench.analyses import paper
 from hpo_bench.analyses.optima import edges
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import METHODS
+from hpo_bench.display.words import METHODS, UNDEFINED, figure
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 from landscapes.suites import boxes
@@ -17,8 +17,6 @@ from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
 from landscapes.terms import TIERS
 from landscapes.trust import MARK, RULE, Fidelity
 from landscapes.written import as_plain
-
-MISSING = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +145,7 @@ def _of_tier(reports: Sequence[FidelityReport]) -> tuple[str, ...]:
                 ("spearman", 2),
             )
         ),
-        f"{sum((one.maxima or 0) > 1 for one in counted)} of {len(counted)}" if counted else MISSING,
+        f"{sum((one.maxima or 0) > 1 for one in counted)} of {len(counted)}" if counted else UNDEFINED,
         *(str(sum(shape in one.shape for one in reports)) for shape in ("plateau", "ridge", "cliff")),
         str(sum(not one.on_edge for one in reports)),
     )  # fmt: skip
@@ -157,8 +155,8 @@ def _spread(values: Sequence[float], digits: int) -> str:
     """Median (least to greatest) of those that are known."""
     known = [value for value in values if not math.isnan(value)]
     if not known:
-        return MISSING
-    middle, low, high = (_figure(float(of(known)), digits) for of in (np.median, np.min, np.max))
+        return UNDEFINED
+    middle, low, high = (figure(float(of(known)), f"z.{digits}f") for of in (np.median, np.min, np.max))
     return f"{middle} ({low} to {high})"
 
 
@@ -205,23 +203,23 @@ def study_loocv() -> TextTable:
 
 def _line(report: FidelityReport) -> tuple[str, ...]:
     trust = report.fidelity
-    found = MISSING if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}"
+    found = UNDEFINED if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}"
     return (
         report.name + (MARK if report.weaknesses else ""),
         str(report.settings),
-        _figure(report.standard_error, 3),
-        _figure(trust.noise_percent),
-        _figure(trust.typical_noise_percent),
-        _figure(trust.study_loocv),
-        _figure(trust.exact_loocv_interior),
-        _figure(trust.exact_loocv),
-        _figure(trust.overshoot_percent),
-        str(trust.held_out or MISSING),
-        _figure(trust.held_out_rmse),
-        _figure(trust.spearman, 2),
-        _figure(trust.argmax_regret),
-        _figure(trust.real_overshoot_percent),
-        _figure(trust.mask_noise_percent),
+        figure(report.standard_error, "z.3f"),
+        figure(trust.noise_percent),
+        figure(trust.typical_noise_percent),
+        figure(trust.study_loocv),
+        figure(trust.exact_loocv_interior),
+        figure(trust.exact_loocv),
+        figure(trust.overshoot_percent),
+        str(trust.held_out or UNDEFINED),
+        figure(trust.held_out_rmse),
+        figure(trust.spearman, "z.2f"),
+        figure(trust.argmax_regret),
+        figure(trust.real_overshoot_percent),
+        figure(trust.mask_noise_percent),
         found,
     )
 
@@ -239,10 +237,5 @@ def notes(reports: Sequence[FidelityReport]) -> list[str]:
     ):
         if missing:
             names = "all" if len(missing) == len(reports) else ", ".join(report.name for report in missing)
-            told.append(f"{MISSING}: nobody recorded {what} of {names}")
+            told.append(f"{UNDEFINED}: nobody recorded {what} of {names}")
     return told
-
-
-def _figure(value: float, digits: int = 1) -> str:
-    # Adding zero turns a rounded -0.0 into 0.0.
-    return MISSING if math.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"

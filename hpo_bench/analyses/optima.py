@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import METHODS, significant
+from hpo_bench.display.words import METHODS, figure, significant
 from landscapes.landscape import Landscape
 from landscapes.space import SearchSpace
 from landscapes.trust import MARK
@@ -76,9 +76,9 @@ def table(found: Sequence[Optimum]) -> TextTable:
         (
             one.landscape + (MARK if one.weak else ""),
             ", ".join(f"{n} {significant(v)}" for n, v in zip(one.names, one.x, strict=True)),
-            "-" if np.isnan(one.total) else f"{one.total:.2f}",
+            figure(one.total, ".2f"),
             ", ".join(one.on_edge) or "none",
-            "-" if np.isnan(one.zone) else f"{100 * one.zone:.0f}%",
+            figure(one.zone, ".0%"),
         )
         for one in found
     )
@@ -97,7 +97,8 @@ def by_method(found: Sequence[Optimum]) -> TextTable:
         totals, zones = np.array([one.total for one in ours]), np.array([one.zone for one in ours])
         near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}"
         edge = f"{sum(bool(one.on_edge) for one in ours)} of {len(ours)}"
-        zone = "-" if np.isnan(zones).all() else f"{100 * np.nanmedian(zones):.0f}%"
+        known = zones[~np.isnan(zones)]
+        zone = figure(float(np.median(known)) if len(known) else float("nan"), ".0%")
         rows.append((label, "; ".join(places), _spread(totals), near, edge, zone))
     columns = (
         "method", "optimum: median (range)", "sum", "sum within 0.2 of 1", "on an edge", "box within noise of it",

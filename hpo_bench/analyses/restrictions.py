@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.analyses import paper
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import METHODS
+from hpo_bench.display.words import METHODS, UNDEFINED, figure
 from landscapes.landscape import Landscape
 from landscapes.trust import MARK
 
@@ -120,8 +120,9 @@ def table(found: Sequence[Cost]) -> TextTable:
 
 def _cells(cost: Cost | None) -> tuple[str, str]:
     if cost is None:
-        return "-", "-"
-    return f"{cost.percent:.1f}", "-" if np.isnan(cost.picked) else f"{cost.picked:.1f} ± {2 * cost.error:.1f}"
+        return UNDEFINED, UNDEFINED
+    doubt = "" if np.isnan(cost.picked) else f" ± {2 * cost.error:.1f}"
+    return f"{cost.percent:.1f}", figure(cost.picked, ".1f") + doubt
 
 
 def side_by_side(found: Sequence[Cost]) -> TextTable:

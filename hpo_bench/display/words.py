@@ -12,6 +12,11 @@ DOMAINS = {"language": "language", "maths": "maths", "instructions": "instructio
 METHODS = {"ta": "TA", "dare": "DARE", "ties": "TIES", "other": "other"}
 
 
+def figure(value: float, form: str = "z.1f") -> str:
+    """A number in a format; a dash where it is NaN: what is not measured has no figure."""
+    return UNDEFINED if math.isnan(value) else f"{value:{form}}"
+
+
 def number(value: float | None) -> str:
     """Two decimals for ratios and regrets; small ones are not rounded to nothing, and negative ones keep their sign."""
     if value is None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import UNDEFINED
+from hpo_bench.display.words import figure
 from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.statistics.intervals import Interval, Intervals
@@ -205,7 +205,7 @@ def by_pairs(replicates: int) -> TextTable:
             cells = [of_summary(summary, world, replicates=replicates) for summary in SUMMARIES.values()]
             cells += [of_difference(world, factor=factor, replicates=replicates) for factor in (1.0, 20.0)]
             name = f"{pairs} pairs, {spread:g}" if spread else f"{pairs} pairs, luck of seeds alone"
-            rows.append((name, *map(_cell, cells)))
+            rows.append((name, *(figure(one, ".1%") for one in cells)))
     heads = ("pairs, their spread", *SUMMARIES, "difference of two alike", "difference, one 20 times better")
     return TextTable.of(heads, rows)
 
@@ -235,16 +235,12 @@ def others(replicates: int) -> TextTable:
             for spread in (0.0, 0.7)
         },
     }
-    return TextTable.of(("interval", "coverage"), ((name, _cell(share)) for name, share in cells.items()))
+    return TextTable.of(("interval", "coverage"), ((name, figure(share, ".1%")) for name, share in cells.items()))
 
 
 def page(replicates: int = REPLICATES) -> list[Part]:
     """What stands on the page."""
     return [ABOUT, by_pairs(replicates), OTHERS, others(replicates)]
-
-
-def _cell(share: float) -> str:
-    return UNDEFINED if np.isnan(share) else f"{100 * share:.1f}%"
 
 
 ABOUT = f"""

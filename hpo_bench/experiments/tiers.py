@@ -13,7 +13,7 @@ from hpo_bench.benchmark.result import END, Benchmark
 from hpo_bench.benchmark.tables import when
 from hpo_bench.display.figures import provenance
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED, counted, listed
+from hpo_bench.display.words import UNDEFINED, counted, figure, listed
 from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.files import write_json
 from hpo_bench.merging.architectures import KINDS
@@ -195,10 +195,7 @@ def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Fideli
             landscape.name + MARK * bool(report.weaknesses),
             str(report.settings),
             f"{landscape.minimum.score:.3f} to {landscape.optimum.score:.3f}",
-            *(
-                UNDEFINED if np.isnan(value) else f"{value:.1f}"
-                for value in (trust.typical_noise_percent, trust.study_loocv, trust.exact_loocv)
-            ),
+            *map(figure, (trust.typical_noise_percent, trust.study_loocv, trust.exact_loocv)),
             UNDEFINED if report.maxima is None else f"{report.maxima} of {report.recorded_maxima}",
             ", ".join(report.shape),
             f"{best}{' (edge)' if report.on_edge else ''}",

@@ -26,7 +26,7 @@ Examples:
 def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool, jobs: int) -> None:
     """Measure how far landscapes can be trusted, and say which are weak.
 
-    Errors are in % of the range of recorded scores. A figure is "-" where nothing was recorded to measure it by; what
+    Errors are in % of the range of recorded scores. A figure is "–" where nothing was recorded to measure it by; what
     is not measured cannot acquit. Maxima are those whose surroundings are surely lower, given the noise of the
     examples, of all recorded ones. Exit code 0: no landscape is weak; 1: some are; 2: one cannot be read.
     """

@@ -1,6 +1,5 @@
 """`hpo-bench landscapes list`."""
 
-import math
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,6 +56,7 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
 
 def _row(landscape: "Landscape") -> "Row":
     from hpo_bench.display.table import Row
+    from hpo_bench.display.words import UNDEFINED, figure
     from landscapes.trust import marked
 
     trust = landscape.fidelity()
@@ -69,16 +69,12 @@ def _row(landscape: "Landscape") -> "Row":
             str(len(landscape.grid)),
             _score(landscape, landscape.optimum.score),
             _score(landscape, landscape.minimum.score),
-            *(_figure(value) for value in (trust.noise_percent, trust.study_loocv, trust.exact_loocv)),
-            str(trust.held_out or "-"),
-            _figure(trust.held_out_rmse),
-            _figure(trust.spearman, 2),
+            *map(figure, (trust.noise_percent, trust.study_loocv, trust.exact_loocv)),
+            str(trust.held_out or UNDEFINED),
+            figure(trust.held_out_rmse),
+            figure(trust.spearman, "z.2f"),
         ),
     )
-
-
-def _figure(value: float, digits: int = 1) -> str:
-    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _score(landscape: "Landscape", score: float) -> str:

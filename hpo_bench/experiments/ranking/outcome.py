@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import UNDEFINED
+from hpo_bench.display.words import figure
 from hpo_bench.experiments.ranking.guises import NOISE, REAL
 from hpo_bench.experiments.ranking.run import Ranking
 from hpo_bench.statistics.agreement import Agreement
@@ -95,13 +95,9 @@ def sentence(comparison: Ranking) -> str:
 
 def _tau(one: Agreement, is_reference: bool) -> str:
     # The reference's own interval is what the luck of seeds leaves of a ranking that is the same.
-    value = "itself" if is_reference else _rounded(one.tau)
-    return f"{value} [{_rounded(one.low)}, {_rounded(one.high)}]"
-
-
-def _rounded(tau: float) -> str:
     # Where all tie in one ranking there is no order to agree with.
-    return UNDEFINED if math.isnan(tau) else f"{tau:.2f}"
+    tau, low, high = (figure(end, ".2f") for end in (one.tau, one.low, one.high))
+    return f"{'itself' if is_reference else tau} [{low}, {high}]"
 
 
 def _winner(comparison: Ranking, one: Agreement, is_reference: bool) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.stats import binom
 
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import UNDEFINED, bracketed
+from hpo_bench.display.words import UNDEFINED, bracketed, figure
 from hpo_bench.experiments.spending.experience import OWN
 from hpo_bench.experiments.spending.fit import cells, check, choice, fit, miss
 from hpo_bench.experiments.spending.honesty import CROSS_FITTED
@@ -280,4 +280,4 @@ POINTS = "z.2f"
 
 def points(value: float) -> str:
     """Points as `POINTS`."""
-    return UNDEFINED if np.isnan(value) else f"{value:{POINTS}}"
+    return figure(value, POINTS)
