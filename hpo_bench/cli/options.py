@@ -159,16 +159,17 @@ def device(default: str = "a GPU, else the CPU") -> Decorator:
     return click.option("--device", metavar="NAME", help=f"cpu, cuda, cuda:1, ...  [default: {default}]")
 
 
-def seeds(default: int, *, what: str) -> Decorator:
+def seeds(default: int | None, *, what: str, shown: str | None = None) -> Decorator:
     """How often a thing is done, each time with a seed of its own.
 
     Args:
-        default: As a number.
+        default: As a number; None where it hangs on other options.
         what: The thing.
+        shown: The default in words, where it is None.
     """
     return click.option(
         "--seeds", type=Whole(1, 10_000), default=default, metavar="N",
-        help=f"Repetitions, each with a seed of its own; {what}.  [default: {default}]",
+        help=f"Repetitions, each with a seed of its own; {what}.  [default: {shown or default}]",
     )  # fmt: skip
 
 
