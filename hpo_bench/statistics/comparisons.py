@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from baycomp import SignedRankTest
 from numpy.typing import NDArray
 from scipy.stats import wilcoxon
+from statsmodels.stats.multitest import multipletests
 
 from hpo_bench.statistics.intervals import LEAST_PAIRS, Interval, Intervals
 
@@ -14,8 +16,6 @@ FloatArray = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 POSTERIOR_SAMPLES = 10_000
-PRIOR = 0.5
-"""Weight of the prior of the signed-rank test, a difference of 0, in pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ def duel(
     """A reference against one other, p as if there were no more.
 
     The interval is that of the paired difference. Wilcoxon's test (1945) sees one mean a pair, because landscapes of
-    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017) sees the same in units
-    of the noise, and asks instead how likely a difference is that anybody could see.
+    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) sees
+    the same in units of the noise, and asks instead how likely a difference is that anybody could see.
 
     Args:
         other: Identity of the other.
@@ -107,9 +107,9 @@ def duel(
 def holm(found: Sequence[Comparison]) -> list[Comparison]:
     """The same comparisons with p adjusted for how many there are (Holm, 1979, as Demsar, 2006, advises)."""
     p = np.array([one.p for one in found])
-    order = np.argsort(p)[: np.isfinite(p).sum()]  # NaN comes last
-    times = np.arange(len(order), 0, -1)
-    p[order] = np.minimum(np.maximum.accumulate(p[order] * times), 1.0)
+    known = np.isfinite(p)
+    if known.sum() > 1:
+        p[known] = multipletests(p[known], method="holm")[1]
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 
@@ -129,18 +129,8 @@ def _wilcoxon(differences: FloatArray) -> float:
 
 
 def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:
-    """Of better, equivalent and worse; differences in units of the region of practical equivalence.
-
-    The posterior is a Dirichlet process: weights of the pairs, and of the prior. Of each draw of them, every two weigh
-    by their product for whatever their mean difference says. Package baycomp computes and draws the same (a test
-    compares), one draw after another, and takes twenty times as long.
-    """
-    values = np.append(0.0, differences)
-    sums = values[:, None] + values
-    better, worse = (np.heaviside(side - 2.0, 0.5) for side in (sums, -sums))
-    alpha = np.append(PRIOR, np.ones(len(differences)))
-    weights = np.random.RandomState(seed).dirichlet(alpha, POSTERIOR_SAMPLES)  # baycomp draws by it
-    won, lost = (np.einsum("sj,sj->s", weights @ side, weights) for side in (better, worse))
-    likeliest = np.argmax([lost, 1.0 - lost - won, won], axis=0)
-    lost_share, equal_share, won_share = np.bincount(likeliest, minlength=3) / POSTERIOR_SAMPLES
-    return float(won_share), float(equal_share), float(lost_share)
+    """Of better, equivalent and worse; differences in units of the region of practical equivalence."""
+    worse, equal, better = SignedRankTest.probs(
+        np.zeros_like(differences), differences, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=seed
+    )
+    return float(better), float(equal), float(worse)
