@@ -75,6 +75,7 @@ def landscapes_begun(context: click.Context, _param: click.Parameter, incomplete
     return [name for name in known if name.startswith(incomplete)]
 
 
+PATTERNS = click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=landscapes_begun)
 LANDSCAPES = click.option(
     "-l", "--landscape", "landscapes", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
     help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all; of two boxes the wide one]",

@@ -5,12 +5,15 @@ called `[red]` is called so. Styles are given as arguments.
 """
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
 from hpo_bench.display.printing import escaped
+
+if TYPE_CHECKING:
+    from hpo_bench.display.table import TextTable
 
 
 class PlainConsole(Console):
@@ -37,6 +40,11 @@ def output(*, width: int = 160) -> PlainConsole:
         width: Columns where it is a pipe, which has no width of its own; tables need about so much.
     """
     return PlainConsole(width=None if sys.stdout.isatty() else width)
+
+
+def print_table(content: "TextTable", *, title: str | None = None) -> None:
+    """Print a table of text on standard output."""
+    output(width=180).print(content.printed(title=title))
 
 
 def progress() -> PlainConsole:

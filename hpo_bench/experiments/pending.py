@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hpo_bench.display.steps import Told
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import ResultsError
 from hpo_bench.experiments.ablation.run import HeldOut
@@ -38,9 +39,6 @@ SUITE_SEED = 400
 """Functions that nothing was chosen on."""
 DECIDE = "functions"
 """How the groups are called that decide; landscapes are looked at."""
-
-Progress = Callable[[int, int, str], None]
-"""Called after each problem with how many are done, how many there are, and which it was."""
 
 
 class Believer(GpBo):
@@ -166,7 +164,7 @@ def race(way: str, problem: Problem, *, workers: int) -> PendingRace:
     return PendingRace(workers, way, tuple(found), sum(spent) / max(len(spent), 1))
 
 
-def measure(among: Sequence[ProblemGroup], folder: Path, *, progress: Progress = lambda *_: None) -> Races:
+def measure(among: Sequence[ProblemGroup], folder: Path, *, progress: Told = lambda *_: None) -> Races:
     """Races both ways on every problem, or reads what was raced before.
 
     Args:

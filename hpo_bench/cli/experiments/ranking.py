@@ -16,7 +16,7 @@ from hpo_bench.cli.options import (
     runs_folder,
     seeds,
 )
-from hpo_bench.display.console import progress
+from hpo_bench.display.console import print_table, progress
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -61,7 +61,6 @@ def command(
     """
     # Imported here so that --help does not wait.
     from hpo_bench.benchmark.contender import Contender
-    from hpo_bench.cli.landscapes.options import print_table
     from hpo_bench.display.progress import Progress
     from hpo_bench.display.words import counted
     from hpo_bench.errors import UsageError

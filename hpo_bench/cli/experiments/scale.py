@@ -42,5 +42,5 @@ def command(pairs: Path, out: Path, threads: int) -> None:
     if not found:
         raise UsageError(f"no rung is built; `hpo-bench nano build {LADDERS[0][1]}` builds the first")
     with Steps(console, "scale") as steps:
-        rungs = climb(found, out, progress=lambda done, total, word: steps.show(done, total, word))
+        rungs = climb(found, out, progress=steps.show)
     say(save_page(out / PAGE, page(rungs)).read_text(encoding="utf-8"), nl=False)

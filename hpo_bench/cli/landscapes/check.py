@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.landscapes.options import PATTERNS, print_table
-from hpo_bench.cli.options import JOBS, JSON, LANDSCAPES_DIR
+from hpo_bench.cli.options import JOBS, JSON, LANDSCAPES_DIR, PATTERNS
+from hpo_bench.display.console import print_table
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.landscapes.options import PATTERNS
-from hpo_bench.cli.options import LANDSCAPES_DIR, out
+from hpo_bench.cli.options import LANDSCAPES_DIR, PATTERNS, out
 from hpo_bench.cli.types import Choice
 from hpo_bench.display.printing import say
 from hpo_bench.display.words import counted

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.landscapes.options import PATTERNS, print_table
-from hpo_bench.cli.options import LANDSCAPES_DIR
+from hpo_bench.cli.options import LANDSCAPES_DIR, PATTERNS
+from hpo_bench.display.console import print_table
 from hpo_bench.display.printing import say
 
 if TYPE_CHECKING:

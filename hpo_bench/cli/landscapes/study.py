@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from hpo_bench.cli.landscapes.options import PATTERNS, print_table
-from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, out
+from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, PATTERNS, out
+from hpo_bench.display.console import print_table
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
