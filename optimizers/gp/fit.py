@@ -12,6 +12,8 @@ from optimizers.gp.posterior import Hyperparameters
 
 SUFFICIENT = 1e-4
 """Share of the predicted decrease that a step must reach (Armijo's rule; Nocedal & Wright, 2006, equation 3.6a)."""
+REACH = 2.0
+"""The longest step along any variable."""
 
 
 class BatchedObjective(Protocol):
@@ -27,7 +29,7 @@ class BatchedObjective(Protocol):
 
 
 def minimise(
-    objective: BatchedObjective, x: Tensor, *, tolerance: float = 1e-2, evaluations: int = 60, reach: float = 2.0
+    objective: BatchedObjective, x: Tensor, *, tolerance: float = 1e-2, evaluations: int = 60
 ) -> tuple[Tensor, Tensor]:
     """Minimises every function by its own BFGS iteration (Nocedal & Wright, 2006, algorithm 6.1).
 
@@ -39,7 +41,6 @@ def minimise(
         x: Where to begin, of shape (B, p); values there must be finite.
         tolerance: A problem is finished when no entry of its gradient is larger.
         evaluations: The most evaluations of each function.
-        reach: The longest step along any variable.
 
     Returns:
         The best points, of shape (B, p), and their values, of shape (B,).
@@ -64,7 +65,7 @@ def minimise(
                 break
 
         direction = -torch.bmm(inverse, gradient[:, :, None])[:, :, 0]
-        direction = direction * (reach / direction.abs().amax(1).clamp_min(reach))[:, None]
+        direction = direction * (REACH / direction.abs().amax(1).clamp_min(REACH))[:, None]
         slope = (direction * gradient).sum(1)
         step = length[:, None] * direction
         new_value, new_gradient = objective(x + step)

@@ -73,7 +73,6 @@ class EngineProcess:
         seconds: How long it may take to answer, by default.
         descriptors: What it inherits.
         environment: Variables beside ours.
-        server: What is run; by default ours.
     """
 
     def __init__(
@@ -83,12 +82,11 @@ class EngineProcess:
         seconds: float,
         descriptors: tuple[int, ...] = (),
         environment: Mapping[str, str] | None = None,
-        server: Path | None = None,
     ) -> None:
         self._seconds = seconds
         self._complaints: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115, as long as the process
         self._process = subprocess.Popen(  # noqa: S603, our own server
-            [python, str(server or SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
+            [python, str(SERVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._complaints,
             encoding="utf-8", pass_fds=descriptors, start_new_session=True,
             env={**os.environ, "PYTHONPATH": "", **(environment or {})},
         )  # fmt: skip

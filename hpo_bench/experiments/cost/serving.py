@@ -40,7 +40,7 @@ ROUTES = {
     LMMS: "the same questions as a task of lmms-eval's, by its own prompts, filters and metric on the live model",
     COMMAND: "a program that loads the merge from its folder and answers by generate",
 }
-BATCH = 16
+BATCH, MAX_NEW_TOKENS = 16, 8
 _TASK = """
 task: own_questions
 dataset_path: parquet
@@ -92,7 +92,7 @@ def compare(
     pair: Pair,
     merges: Sequence[MergeSetting],
     *,
-    max_new_tokens: int = 8,
+    max_new_tokens: int = MAX_NEW_TOKENS,
     work: Path | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Iterator[Compared]:
@@ -140,7 +140,6 @@ def measure(
     pair: Pair,
     *,
     trials: int,
-    max_new_tokens: int = 8,
     device: str | None = None,
     told: Callable[[str], None] = lambda _: None,
     left_out: Callable[[str], None] = lambda _: None,
@@ -150,7 +149,6 @@ def measure(
     Args:
         pair: Whose merges, and whose validation examples.
         trials: How many to count; one more is not counted.
-        max_new_tokens: Where answers are cut.
         device: Where merges are made, and answered but for vLLM's.
         told: Called with what is being timed.
         left_out: Called with what is not, and why.
@@ -169,7 +167,7 @@ def measure(
         scratch = Path(folder)
         for route in ROUTES:
             try:
-                evaluators[route] = one = _opened(route, pair, loaded, max_new_tokens, scratch)
+                evaluators[route] = one = _opened(route, pair, loaded, MAX_NEW_TOKENS, scratch)
             except UsageError as error:
                 left_out(f"{route} is left out: {error}")
                 continue

@@ -51,16 +51,13 @@ class RayPool(WorkerPool[_RayWorker]):
         opener: Opens a session in each actor; the pair must be at the same path on every node, or on the hub.
         address: Of the cluster, such as "auto" or "10.0.0.1:6379".
         workers: How many actors.
-        gpus: GPUs of each; by default one where the cluster has any.
         device: What each opens its session on; by default its GPU, else the CPU.
 
     Raises:
         TuningError: If the cluster cannot be reached.
     """
 
-    def __init__(
-        self, opener: Opener, *, address: str, workers: int, gpus: float | None = None, device: str | None = None
-    ) -> None:
+    def __init__(self, opener: Opener, *, address: str, workers: int, device: str | None = None) -> None:
         self._began = not ray.is_initialized()
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
         try:
@@ -71,8 +68,7 @@ class RayPool(WorkerPool[_RayWorker]):
                 f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}; if it runs, RAY_AUTH_MODE "
                 "and RAY_AUTH_TOKEN must be the same here as where it was started"
             ) from error
-        if gpus is None:
-            gpus = 1.0 if ray.cluster_resources().get("GPU", 0) else 0.0
+        gpus = 1.0 if ray.cluster_resources().get("GPU", 0) else 0.0
         self._kind = ray.remote(num_cpus=1, num_gpus=gpus)(_Actor)
         # Put once: every actor fetches it from the store.
         self._opener, self._device = ray.put(opener), device

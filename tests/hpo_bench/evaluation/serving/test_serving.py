@@ -153,8 +153,9 @@ def test_the_engine_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     script.write_text(
         "import sys, time\n"
         "from pathlib import Path\n"
-        "from hpo_bench.evaluation.serving.process import EngineProcess\n"
-        "one = EngineProcess(sys.executable, seconds=9, server=Path(sys.argv[1]))\n"
+        "from hpo_bench.evaluation.serving import process\n"
+        "process.SERVER = Path(sys.argv[1])\n"
+        "one = process.EngineProcess(sys.executable, seconds=9)\n"
         "print(one._process.pid, flush=True)\n"
         "time.sleep(600)\n"
     )
