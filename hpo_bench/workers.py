@@ -7,8 +7,8 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
@@ -83,10 +83,12 @@ class Local:
                 )
                 tasks = [joblib.delayed(_numbered)(function, place, item) for place, item in left.items()]
                 try:
-                    for place, answer in cast(Iterator[tuple[int, Any]], parallel(tasks)):
-                        del left[place]
-                        lost = 0
-                        yield answer
+                    # Closed here, where its warning of tasks that an interrupt ends is ignored.
+                    with closing(cast(Generator[tuple[int, Any]], parallel(tasks))) as answers:
+                        for place, answer in answers:
+                            del left[place]
+                            lost = 0
+                            yield answer
                 except TerminatedWorkerError as error:
                     lost += 1
                     if lost > RETRIES:
@@ -213,6 +215,7 @@ def pool(jobs: int) -> Iterator[None]:
     with warnings.catch_warnings(), joblib.parallel_config(backend="undisturbed", inner_max_num_threads=1, **begun):
         # A worker that has come to import torch has grown as if it leaked memory; loky replaces it and nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
+        warnings.filterwarnings("ignore", message=r"\d+ tasks (have|which)", category=UserWarning)
         yield
 
 

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
-from PIL import Image
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, lay_out, provenance
 from hpo_bench.display.words import significant
@@ -120,12 +119,9 @@ def _for_page(figure: Figure) -> bytes:
     """The map as a small picture without a ground, its words in a grey that is legible on white and on dark."""
     for text in figure.findobj(Text):
         text.set_color(SOFT_EVERYWHERE)
-    picture, small = BytesIO(), BytesIO()
+    small = BytesIO()
     with house_style():
-        # On its way to another format, it need not be made small.
-        figure.savefig(picture, format="png", dpi=PAGE_DPI, transparent=True, pil_kwargs={"compress_level": 0})
-    with Image.open(picture) as opened:
-        opened.save(small, format="webp", quality=60)
+        figure.savefig(small, format="webp", dpi=PAGE_DPI, transparent=True, pil_kwargs={"quality": 60})
     return small.getvalue()
 
 

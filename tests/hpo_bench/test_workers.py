@@ -5,10 +5,13 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 
 import psutil
 import pytest
+
+from hpo_bench.workers import Local
 
 COMMAND = """
 import time
@@ -63,3 +66,12 @@ def test_nothing_outlives_a_command_that_was_ended(how: signal.Signals) -> None:
     finally:
         for one in group(started.pid):
             one.kill()
+
+
+def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        stream = Local(2).stream(time.sleep, [0.0, 60.0, 60.0])
+        next(stream)
+        stream.close()  # pyright: ignore[reportAttributeAccessIssue]
+    assert [str(one.message) for one in said] == []
