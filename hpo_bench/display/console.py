@@ -5,6 +5,8 @@ called `[red]` is called so. Styles are given as arguments.
 """
 
 import sys
+from functools import partial
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -23,10 +25,15 @@ class PlainConsole(Console):
         super().__init__(**{"markup": False, "emoji": False, "highlight": False, **options})
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print; where that is words alone they are one line, however narrow the terminal, and are copied as such."""
+        """Print; words alone are a line in a file, and in a terminal broken between words, never within a path."""
         if all(isinstance(one, str) for one in objects):
             options.setdefault("soft_wrap", True)
+            objects = tuple(map(self._broken, objects)) if self.is_terminal else objects
         super().print(*objects, **options)
+
+    def _broken(self, text: str) -> str:
+        broken = partial(fill, width=self.width, break_long_words=False, break_on_hyphens=False)
+        return "\n".join(broken(line) if len(line) > self.width else line for line in text.split("\n"))
 
     def render_str(self, text: str, **options: Any) -> Text:
         """Every text that is printed, alone or in a table, comes through here."""

@@ -30,12 +30,12 @@ def show(diagnosis: Diagnosis, console: PlainConsole, *, every: bool = False) ->
     """
     for table in (_models(diagnosis), _mapping(diagnosis), _vocabulary(diagnosis), _configuration(diagnosis)):
         if table is not None:
-            console.print(table)
+            _print(table, console)
     if every:
-        console.print(_tensors(diagnosis))
+        _print(_tensors(diagnosis), console)
     if diagnosis.products:
-        console.print(_layers(diagnosis))
-        console.print(_kinds(diagnosis))
+        _print(_layers(diagnosis), console)
+        _print(_kinds(diagnosis), console)
         _base(diagnosis, console)
     needed = ", ".join(f"{gib(diagnosis.memory[name])} {_IN[name]}" for name in DTYPES)
     console.print(f"Memory for live tuning: {needed}; {gib(diagnosis.memory_free)} are free.")
@@ -193,8 +193,17 @@ def _base(diagnosis: Diagnosis, console: PlainConsole) -> None:
         console.print(table)
 
 
+def _print(table: Table, console: PlainConsole) -> None:
+    """Print a table that has rows, and below it what is said of it, which needs more room than a narrow one has."""
+    said, table.caption = table.caption, None
+    if table.rows:
+        console.print(table)
+    if said:
+        console.print(said if isinstance(said, str) else Text.assemble(said))
+
+
 def _table(*heads: str, right: Iterable[int] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption_justify="left")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     aligned = set(right)
     for place, head in enumerate(heads):
         table.add_column(head, justify="right" if place in aligned else "left", overflow="fold")

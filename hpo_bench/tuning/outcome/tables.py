@@ -150,7 +150,7 @@ def tables(
         "categories": (
             "Before and after, by category",
             1,
-            ("category", "examples", "before", "after", "difference ± 95%", "gained", "lost"),
+            ("category", "examples", "before", "after", "difference ±\u00a095%", "gained", "lost"),
             [
                 (
                     one.category,
@@ -208,9 +208,13 @@ def scores(result: TuningResult, said: Callable[[MergeSetting], str] = lambda se
         said: How a setting is written.
     """
     first = result.title(result.merges[0])
-    heads = ["tuned on" if result.cross_fitted else "validation", f"{result.head} ± 95%", f"{first} is better by ± 95%"]
+    heads = [
+        "tuned on" if result.cross_fitted else "validation",
+        f"{result.head} ±\u00a095%",
+        f"{first} is better by ±\u00a095%",
+    ]
     if result.keep is not None:
-        heads += [f"{result.keep.category}, {result.head}", "below the VLM ± 95%"]
+        heads += [f"{result.keep.category}, {result.head}", "below the VLM ±\u00a095%"]
     rows = []
     for place, one in enumerate(result.merges):
         cells = [
