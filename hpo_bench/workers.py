@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar, cast
@@ -83,8 +83,7 @@ class Local:
                 )
                 tasks = [joblib.delayed(_numbered)(function, place, item) for place, item in left.items()]
                 try:
-                    # Closed here, where its warning of tasks that an interrupt ends is ignored.
-                    with closing(cast(Generator[tuple[int, Any]], parallel(tasks))) as answers:
+                    with _closing(cast(Generator[tuple[int, Any]], parallel(tasks))) as answers:
                         for place, answer in answers:
                             del left[place]
                             lost = 0
@@ -215,8 +214,18 @@ def pool(jobs: int) -> Iterator[None]:
     with warnings.catch_warnings(), joblib.parallel_config(backend="undisturbed", inner_max_num_threads=1, **begun):
         # A worker that has come to import torch has grown as if it leaked memory; loky replaces it and nothing is lost.
         warnings.filterwarnings("ignore", message="A worker stopped", category=UserWarning)
-        warnings.filterwarnings("ignore", message=r"\d+ tasks (have|which)", category=UserWarning)
         yield
+
+
+@contextmanager
+def _closing(answers: Generator[Answer]) -> Iterator[Generator[Answer]]:
+    """Joblib's answers, whose end is no news: whoever does not wait for the rest knows that it is not made."""
+    try:
+        yield answers
+    finally:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\d+ tasks (have|which)", category=UserWarning)
+            answers.close()
 
 
 @contextmanager
