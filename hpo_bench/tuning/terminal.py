@@ -58,8 +58,9 @@ class LiveScreen:
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
         table.add_column("trial", justify="right", no_wrap=True)
         table.add_column("setting", no_wrap=True)
-        kept = [f"kept (least {least:.3f})"] if (least := progress.least) is not None else []
-        for head in ("score ± 95%", *kept, "best so far", "merge s", "evaluation s", *(["cost $"] if dollars else [])):
+        kept = [f"kept\n(least {least:.3f})"] if (least := progress.least) is not None else []
+        heads = ("score\n± 95%", *kept, "best\nso far", "merge\ns", "evaluation\ns", *(["cost\n$"] if dollars else []))
+        for head in heads:  # In two lines, so that no setting is cut off in 80 columns.
             table.add_column(head, justify="right", no_wrap=True)
         # In a narrow terminal this column gives way, as the only one that may be wrapped.
         table.add_column("")

@@ -37,8 +37,9 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
         from hpo_bench.display.terminal_map import draw
 
         drawn, caption = draw(landscape), landscape_map.caption(landscape)  # both, as each may find a file damaged
-        output(width=180).print(drawn)
-        say(caption)
+        console = output(width=180)
+        console.print(drawn)
+        console.print(caption)
         return
     files, caption = landscape_map.encoded(landscape), landscape_map.caption(landscape)
     paths = {kind: out / f"{landscape.name.replace('/', '-')}.{kind}" for kind in ("png", "svg")}

@@ -19,7 +19,7 @@ from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.loop import Ending
-from hpo_bench.tuning.race import Race
+from hpo_bench.tuning.race import Race, describe
 from hpo_bench.tuning.run import planned
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.terminal import screen
@@ -246,6 +246,16 @@ def test_trials_that_others_add_change_nothing(tmp_path: Path) -> None:
     _, whole = tune(tmp_path / "b", InlinePool(), trials=8, study=study)
     assert [trial.number for trial in more] == [0, 1, 2, 3, 4, 7, 8, 9]
     assert [trace[1:6] for trace in traces(more)] == [trace[1:6] for trace in traces(whole)]
+
+
+def test_no_setting_is_cut_off_in_eighty_columns(tmp_path: Path) -> None:
+    console = PlainConsole(file=StringIO(), force_terminal=True, width=80)
+    failure = failing({"trial 1": "raised"})
+    with screen(console, "toy") as shown:
+        _, trials = tune(tmp_path, InlinePool(run=failure), trials=3, study=config(methods=("dare",)), screen=shown)
+    printed = console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
+    assert all(describe(trial.setting) in printed for trial in trials)
+    assert "evaluation" in printed
 
 
 @pytest.mark.parametrize("text", ["half of \ud800 a letter", "x" * 5_000_000, "[/red] [b] \x1b[2J", "two\nlines"])
