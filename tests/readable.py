@@ -1,8 +1,9 @@
 """Whether what a figure says can be read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -32,8 +33,9 @@ def unreadable(figure: Figure) -> list[str]:
 def _words(figure: Figure) -> Iterator[Text]:
     held = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in _all(figure.axes):
-        held += [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]
-        held += axes.get_legend().get_texts() if axes.get_legend() else []
+        titles = [one for one in axes.get_children() if isinstance(one, Text)]
+        held += [*titles, axes.xaxis.label, axes.yaxis.label]
+        held += legend.get_texts() if (legend := axes.get_legend()) else []
         for axis in (axes.xaxis, axes.yaxis):
             low, high = sorted(axis.get_view_interval())
             held += [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
@@ -41,8 +43,8 @@ def _words(figure: Figure) -> Iterator[Text]:
     return (text for text in held if text.get_visible() and text.get_text().strip() and text.get_rotation() % 90 == 0)
 
 
-def _all(axes: list[Axes]) -> Iterator[Axes]:
+def _all(axes: Sequence[Artist]) -> Iterator[Axes]:
     for one in axes:
-        if one.get_visible():
+        if isinstance(one, Axes) and one.get_visible():
             yield one
             yield from _all(one.child_axes)
