@@ -73,6 +73,11 @@ class Truth:
         place = folder / FOLDERS[design]
         if not any((place / name).exists() for name in (cards.FILE, grids.FILE)):
             return None
+        if not (place / cards.FILE).exists():
+            raise InvalidCardError(
+                f"{place} has no {cards.FILE}, as a recording that was interrupted at its end: the `hpo-bench record` "
+                "that made it goes on; or delete that folder"
+            )
         card = Card.read(place / cards.FILE)
         if card.design != design:
             raise InvalidCardError(f"{card.path}: design must be {design!r} here, not {card.design!r}")

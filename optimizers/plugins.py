@@ -167,7 +167,7 @@ def named(found: object) -> str:
 
 def _did_you_mean(name: str, known: Iterable[str]) -> str:
     plain = {one.lower().replace("_", "-"): one for one in known}
-    near = get_close_matches(name.lower().replace("_", "-"), plain, n=1)
+    near = get_close_matches(name.lower().replace("_", "-"), plain, n=1, cutoff=0.65)
     return f"did you mean {plain[near[0]]!r}? " if near else ""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hpo_bench.cli.options import COLUMNS, MASK_SEED, METHOD, PAIRS, THREADS, out
+from hpo_bench.cli.types import Whole
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
@@ -46,7 +47,7 @@ Examples:
 )
 @click.option(
     "--settings",
-    type=click.IntRange(min=2),
+    type=Whole(min=2),
     metavar="N",
     help="How many settings are held out; a larger number later keeps those that are recorded.  [default: 200]",
 )

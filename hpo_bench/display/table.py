@@ -140,14 +140,24 @@ class PrintedTable:
             yield self._part(self._widths(columns, options.max_width), None if place else self.title)
 
     def _parts(self, room: int) -> Iterator[list[int]]:
-        """As many columns as find room beside the first one, again and again."""
-        part = [0]
-        for column in range(1, len(self.table.columns)):
-            if len(part) > 1 and _total(self._least(one) for one in (*part, column)) > room:
+        """As many columns as find room beside those that tell the rows apart, again and again."""
+        heads = self._heads(room)
+        part = list(range(heads))
+        for column in range(heads, len(self.table.columns)):
+            if len(part) > heads and _total(self._least(one) for one in (*part, column)) > room:
                 yield part
-                part = [0]
+                part = list(range(heads))
             part.append(column)
         yield part
+
+    def _heads(self, room: int) -> int:
+        """How many of the first columns, of words, tell the rows apart, and leave room for any other beside them."""
+        lines, least = self.table.lines, [self._least(one) for one in range(len(self.table.columns))]
+        known = range(1, self.table.words)
+        heads = next((n for n in known if len({line[:n] for line in lines}) == len(lines)), max(self.table.words, 1))
+        while heads > 1 and _total([*least[:heads], max(least[heads:], default=0)]) > room:
+            heads -= 1
+        return heads
 
     def _least(self, column: int) -> int:
         """Letters that a column needs: of its longest cell, or of the longest word of its head."""

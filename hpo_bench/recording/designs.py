@@ -18,7 +18,7 @@ from landscapes.recording import FOLDERS, SPLIT
 STUDY, WIDE = "study", "wide"
 BOXES = (STUDY, WIDE)
 """The study's box, and that of live tuning: [0, 1.4] for every coefficient."""
-GRID = "grid"
+GRID, HELD_OUT = "grid", "held-out"
 DESIGNS = (GRID, *FOLDERS)
 DENSE = tuple(round(0.1 * step, 1) for step in range(15))
 """Coefficients of the dense grid: 0 to 1.4, what live tuning searches by default, the study's box well inside."""
@@ -107,7 +107,7 @@ def held_out(
     unit = sobol.random_base2(int(np.ceil(np.log2(settings))))[:settings]
     low, high = (np.array([end(level) for level in levels]) for end in (min, max))
     spread = np.round(low + unit * (high - low), 4)
-    return Design("held-out", method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(known, levels))
+    return Design(HELD_OUT, method, _points(method, spread.tolist(), mask_seed), (SPLIT,), _box(known, levels))
 
 
 def dense(method: str) -> Design:

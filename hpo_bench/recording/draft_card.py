@@ -12,7 +12,7 @@ from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.recording import designs
-from hpo_bench.recording.designs import Design
+from hpo_bench.recording.designs import HELD_OUT, Design
 from landscapes import card
 from landscapes.errors import InvalidCardError
 from landscapes.outcomes import EVERY
@@ -47,13 +47,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY,
     Raises:
         UsageError: If something in the pair's description will not do; the message names file and key.
     """
-    where = "" if box == designs.STUDY else f" --box {box}"
-    design = "" if plan.name == box else f" --design {plan.name}"
-    if plan.name == "held-out" and len(plan.points) != designs.HELD_OUT_POINTS:
-        design += f" --settings {len(plan.points)}"
     kind = registry.get(plan.method)
-    seed = f" --mask-seed {mask_seed}" if kind.draws_masks and mask_seed else ""
-    columns = f" {shlex.join(pair.typed)}" if pair.typed else ""
     masks = {"mask_seed": mask_seed} if kind.draws_masks else {}
     base = pair.sources["base"]
     keys = {
@@ -81,13 +75,31 @@ def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY,
         "n_examples": {split: {EVERY: LEAST} for split in SPLITS},
         "licence": "not stated" if (pair.tier or ELSEWHERE) == ELSEWHERE else "CC-BY-4.0",
         "date": date.today().isoformat(),
-        "command": f"hpo-bench record {pair.name} --method {plan.method}{where}{design}{seed}{columns}",
+        "command": command(pair, plan, mask_seed, box=box),
         "notes": pair.notes,
     }
     try:
         return card.Card.of(keys, pair.described_in)
     except InvalidCardError as error:
         raise UsageError(f"{error} (for the card of its landscape)") from error
+
+
+def command(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY) -> str:
+    """What records it again: a line for a shell.
+
+    Args:
+        pair: What is merged.
+        plan: At which settings.
+        mask_seed: Seed of DARE's masks.
+        box: In which.
+    """
+    words = ["hpo-bench", "record", pair.name, "--method", plan.method]
+    words += [] if box == designs.STUDY else ["--box", box]
+    words += [] if plan.name == box else ["--design", plan.name]
+    if plan.name == HELD_OUT and len(plan.points) != designs.HELD_OUT_POINTS:
+        words += ["--settings", str(len(plan.points))]
+    words += ["--mask-seed", str(mask_seed)] if registry.get(plan.method).draws_masks and mask_seed else []
+    return shlex.join([*words, *pair.typed])
 
 
 def _asked(pair: Pair) -> str:

@@ -73,3 +73,12 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         self.entries.append(entry)
+
+
+def journalled(path: Path) -> int:
+    """How many entries a journal holds; 0 where there is none.
+
+    Raises:
+        RecordingError: If it is damaged.
+    """
+    return max(len(whole_lines(path, wrong=RecordingError, cure=CURE)) - 1, 0)

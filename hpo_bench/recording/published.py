@@ -52,9 +52,9 @@ def write(
     described.write(target / card.FILE)
 
 
-def is_whole(existing: card.Card, plan: Design) -> bool:
-    """Whether what a folder holds has all settings of a design; fewer may be held out first, and more later."""
-    return plan.name != "held-out" or len(_grid(existing)) >= len(plan.points)
+def count(existing: card.Card) -> int:
+    """How many settings, and mask seeds of them, a recording has."""
+    return len(_grid(existing))
 
 
 def read_back(existing: card.Card, plan: Design, examples: Mapping[Split, Sequence[Example]]) -> list[JournalEntry]:

@@ -26,8 +26,8 @@ from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card, published
-from hpo_bench.recording.designs import Design, Point
-from hpo_bench.recording.journal import Journal, JournalEntry
+from hpo_bench.recording.designs import HELD_OUT, Design, Point
+from hpo_bench.recording.journal import Journal, JournalEntry, journalled
 from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
 from surrogates.spelling import offer
@@ -92,12 +92,16 @@ def record(
     existing = card.Card.read(target / card.FILE) if (target / card.FILE).exists() else None
     if existing is not None:
         _check_same(existing, draft, provenance)
-        if published.is_whole(existing, plan):
-            _forget(target)
+        if plan.name != HELD_OUT or (recorded := published.count(existing)) >= len(plan.points):
+            if plan.name != HELD_OUT or journalled(target / JOURNAL) <= recorded:  # else more were begun, and killed
+                _forget(target)
             return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
-        for entry, point in zip(journal.entries, plan.points, strict=False):  # A longer one was begun, or a shorter.
+        if plan.name == HELD_OUT and len(journal.entries) > len(plan.points):  # more were begun, and are paid for
+            plan = _plan(box, design, method, landscape, len(journal.entries), mask_seed)
+            draft = replace(draft, command=draft_card.command(pair, plan, mask_seed, box=box))
+        for entry, point in zip(journal.entries, plan.points, strict=False):  # the others are still to be made
             if entry.parameters != point.setting.parameters:
                 raise RecordingError(
                     f"{target / JOURNAL} holds other settings than the design; delete it to record anew"
@@ -143,10 +147,8 @@ def _landscape(usual: Path, box: str) -> Path:
 
 
 def _plan(box: str, design: str, method: str, landscape: Path, settings: int | None, mask_seed: int) -> Design:
-    if settings is not None and design != "held-out":
-        raise UsageError(
-            f"only the held-out design has as many settings as one likes; {design} has those of its levels"
-        )
+    if settings is not None and design != HELD_OUT:
+        raise UsageError(f"--settings is for --design {HELD_OUT}; {design} has a number of its own, so leave it out")
     if design == designs.GRID:
         return designs.grid(method, box=box, mask_seed=mask_seed)
     if design == "dense":
@@ -154,7 +156,7 @@ def _plan(box: str, design: str, method: str, landscape: Path, settings: int | N
     there = card.Card.read(landscape / card.FILE) if (landscape / card.FILE).exists() else None
     if there is not None and there.design in designs.BOXES and there.design != box:
         raise UsageError(f"{landscape} was recorded in the {there.design} box; say --box {there.design}")
-    if design == "held-out":
+    if design == HELD_OUT:
         parameters = (there or designs.grid(method, box=box)).parameters
         many = designs.HELD_OUT_POINTS if settings is None else settings
         return designs.held_out(method, mask_seed=mask_seed, box=parameters, settings=many)
@@ -211,7 +213,10 @@ def _check_same(existing: card.Card, draft: card.Card, provenance: Mapping[str, 
     wanted = replace(draft, checkpoints=provenance["checkpoints"])
     for key in ("design", "checkpoints", "merge_options", "metric"):
         if getattr(existing, key) != getattr(wanted, key):
-            raise RecordingError(f"{folder} was recorded with other {key}; delete that folder to record it anew")
+            raise RecordingError(
+                f"{folder} was recorded with other {key}, by `{existing.command}`; ask as it did, name another --out, "
+                "or delete that folder to record it anew"
+            )
 
 
 def _entries(

@@ -88,7 +88,8 @@ def test_lines_are_not_read_or_written_through_a_link(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ({"words": [], "inner": [], "more": 1}, "there is no key 'more'; did you mean 'note'"),
+        ({"words": [], "inner": [], "more": 1}, "there is no key 'more'"),
+        ({"words": [], "inner": [], "notes": 1}, "there is no key 'notes'; did you mean 'note'"),
         ([1], "must hold keys and values"),
         ({"words": [], "inner": [], 3: 1}, "there is no key '3'"),
     ],

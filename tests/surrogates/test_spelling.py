@@ -25,4 +25,6 @@ def test_nothing_near_is_not_guessed() -> None:
     assert did_you_mean("colour", ["density", "metric"]) == ""
     assert did_you_mean("--trials", ["--threads", "--repeats"]) == ""
     assert did_you_mean("--pair", ["--no-pair", "--shape"]) == ""
+    assert did_you_mean("--no-hold-out", ["--hold-out"]) == ""
+    assert did_you_mean("out", ["onto", "suite"]) == ""
     assert nearest("", ["a.", "b/"]) == []

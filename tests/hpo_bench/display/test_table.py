@@ -68,6 +68,16 @@ def test_no_figure_is_cut_off_in_a_narrow_terminal(width: int) -> None:
     assert shown.count("landscape/2") == {24: 0, 45: 4, 80: 2, 200: 1}[width]
 
 
+def test_every_part_of_a_table_tells_its_rows_apart() -> None:
+    rows = [("pair", method, way, *("1.00 [0.50, 1.50]",) * 4) for method in ("ta", "ties") for way in ("new", "old")]
+    lines = printed(TextTable.of(("pair", "method", "way", "w", "x", "y", "z"), rows, words=3), 66)
+    parts = [line.split()[:3] for line in lines if "1.00" in line]
+    assert len(parts) == 8
+    assert parts[:4] == parts[4:] == [["pair", method, way] for _, method, way, *_ in rows]
+    narrow = printed(TextTable.of(("pair", "method", "way", "w", "x"), [row[:5] for row in rows], words=3), 30)
+    assert max(map(len, narrow)) <= 30
+
+
 def test_words_begin_at_the_left_and_groups_of_rows_are_apart() -> None:
     rows = (Row("a", ("x", "1")), Row("a", ("y", "2")), Row("b", ("x", "3"), apart=True))
     table = TextTable(("suite", "way", "ms"), rows, words=2)

@@ -326,10 +326,36 @@ class TestHeldOut:
         record(pair, "ta", root, design="held-out", settings=3, progress=stop)
         assert len(done) == 6
         assert len(pd.read_parquet(folder / "grid.parquet")) == 6
-        with pytest.raises(UsageError, match="only the held-out design"):
+        with pytest.raises(UsageError, match="is for --design held-out; dense has"):
             record(pair, "ta", root, design="dense", settings=6)
         with pytest.raises(UsageError, match="two at least"):
             record(pair, "ta", root, design="held-out", settings=1)
+
+    def test_what_a_larger_number_began_is_not_lost_by_a_smaller_one(
+        self, whole: tuple[Pair, Path], landscape: Path
+    ) -> None:
+        pair, root = whole[0], landscape.parents[1]
+
+        def stop(number: int, *_: object) -> None:
+            if number in (4, 6):
+                raise KeyboardInterrupt
+
+        def numbers() -> tuple[int, str]:
+            card = Card.read(folder / "card.yaml")
+            return len(pd.read_parquet(folder / "grid.parquet")), card.command.rpartition(" ")[2]
+
+        with pytest.raises(KeyboardInterrupt):
+            record(pair, "ta", root, design="held-out", settings=9, progress=stop)
+        folder = record(pair, "ta", root, design="held-out", settings=2, progress=stop)
+        assert numbers() == (4, "4")
+        with pytest.raises(KeyboardInterrupt):
+            record(pair, "ta", root, design="held-out", settings=9, progress=stop)
+        record(pair, "ta", root, design="held-out", settings=3, progress=stop)
+        assert numbers() == (4, "4")
+        assert len((folder / JOURNAL).read_text().splitlines()) == 7
+        record(pair, "ta", root, design="held-out", settings=7)
+        assert numbers() == (7, "7")
+        assert not (folder / JOURNAL).exists()
 
     def test_what_was_held_out_elsewhere_is_not_added_to(self, whole: tuple[Pair, Path], landscape: Path) -> None:
         pair, root = whole[0], landscape.parents[1]
