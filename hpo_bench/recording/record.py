@@ -92,8 +92,9 @@ def record(
     existing = card.Card.read(target / card.FILE) if (target / card.FILE).exists() else None
     if existing is not None:
         _check_same(existing, draft, provenance)
-        if plan.name != HELD_OUT or (recorded := published.count(existing)) >= len(plan.points):
-            if plan.name != HELD_OUT or journalled(target / JOURNAL) <= recorded:  # else more were begun, and killed
+        recorded = published.count(existing)
+        if plan.name != HELD_OUT or recorded >= len(plan.points):
+            if journalled(target / JOURNAL) <= recorded:  # else more were begun, and are kept
                 _forget(target)
             return target
     with _alone(target):

@@ -110,8 +110,8 @@ def test_every_peer_is_on_the_landscapes_the_dearest_on_one_of_each_pair():
 def test_the_command_says_what_is_wrong(tmp_path):
     for options, words in (
         (
-            ["--stage", "sea"],
-            "no stage is called 'sea'; did you mean 'noise'? there are: landscapes, own, functions, noise",
+            ["--stage", "nosie"],
+            "no stage is called 'nosie'; did you mean 'noise'? there are: landscapes, own, functions, noise",
         ),
         (["--no-run", "--stage", "landscapes", "--results", str(tmp_path)], "no runs of peers are stored"),
     ):
