@@ -5,6 +5,7 @@ import importlib.metadata
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,8 @@ def execute(
         return BenchmarkResult(plan, known, table, made=0, reused=len(runs), page=page)
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
-    plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
+    prepare = partial(_prepared, [contender.identity for contender in plan.contenders if not contender.given])
+    plan = replace(plan, landscapes=tuple(each(prepare, plan.landscapes, jobs=jobs)))
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
     finished = Benchmark.stored(plan, folder)
     report_under_way = _begun(finished, folder, jobs=jobs, progress=progress) if report else None
@@ -160,8 +162,14 @@ def execute(
     return BenchmarkResult(plan, content, finished.runs, made=made, reused=len(runs) - made, page=page)
 
 
-def _prepared(landscape: Problem) -> Problem:
-    """The landscape with what takes time to compute computed."""
+def _prepared(contenders: Sequence[str], landscape: Problem) -> Problem:
+    """The landscape with what takes time to compute computed.
+
+    A worker imports the contenders' modules in this first task of its: memory that it takes from its second one on
+    counts as leaked with joblib, which starts another worker in its place.
+    """
+    for contender in contenders:
+        Contender.find(contender)
     _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.weaknesses
     return landscape
 
