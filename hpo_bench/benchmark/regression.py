@@ -15,7 +15,6 @@ from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.statistics.comparisons import SIGNIFICANT, Comparison, duel, holm
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
-from hpo_bench.statistics.ratios import REGRET_FLOOR
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
@@ -159,10 +158,9 @@ def compare_results(before: Path, after: Path) -> Regression:
     at = OVERALL if min(cube.budgets.min() for cube in cubes) > SINCE else END
     regrets = [cube.since(SINCE) if at == OVERALL else cube.at() for cube in cubes]
     random = np.array([one["random_regret"][at] for one in landscapes.values()])
-    rope = np.maximum([one["noise_over_range"] for one in landscapes.values()], REGRET_FLOOR)
     intervals = Intervals([one["pair"] for one in landscapes.values()])
     then, now = ({one: own[one][:, :seeds] for one in identities} for own in regrets)
-    found = holm([duel(one, now[one], then[one], random, rope=rope, intervals=intervals) for one in identities])
+    found = holm([duel(one, now[one], then[one], random, intervals=intervals) for one in identities])
     return Regression(
         at,
         tuple(landscapes),

@@ -14,7 +14,7 @@ from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.runs import stored_runs
 from hpo_bench.benchmark.searches import SEARCHES, random_searches, taken
 from hpo_bench.benchmark.store import ResultsFolder
-from hpo_bench.statistics.comparisons import Comparison, compare
+from hpo_bench.statistics.comparisons import Comparison, chances, compare
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
@@ -201,10 +201,18 @@ class Benchmark:
         return self._luck[point.name]
 
     def comparisons(self, point: Moment) -> list[Comparison]:
-        """The reference against every other, best of these first; differences below the noise count as none."""
-        rope = np.maximum(self.noise, REGRET_FLOOR)
-        found = compare(self.reference, point.regret, point.random, rope=rope, intervals=self.intervals)
+        """The reference against every other, best of these first."""
+        found = compare(self.reference, point.regret, point.random, intervals=self.intervals)
         return sorted(found, key=lambda one: one.difference.value)
+
+    def chances(self, point: Moment) -> dict[str, tuple[float, float, float]]:
+        """By every other, that the reference is better, equivalent and worse; differences below the noise are none."""
+        rope = np.maximum(self.noise, REGRET_FLOOR)
+        return {
+            other: chances(other, point.regret[self.reference], theirs, rope=rope, pairs=self.intervals.pairs)
+            for other, theirs in point.regret.items()
+            if other != self.reference
+        }
 
     def ranks(self, point: Moment) -> FloatArray:
         """The rank of each optimiser by mean regret on each landscape, 1 the best, equals sharing theirs.

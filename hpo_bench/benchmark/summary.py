@@ -40,6 +40,11 @@ def summary(benchmark: Benchmark) -> dict:
                 point.name: [_comparison(found) for found in benchmark.comparisons(point)]
                 for point in benchmark.checkpoints
             },
+            # Of one moment alone, as they take longer than all else here.
+            "probability": {
+                other: dict(zip(("better", "equivalent", "worse"), found, strict=True))
+                for other, found in benchmark.chances(benchmark.overall or benchmark.end).items()
+            },
         },
         "landscapes": [_landscape(benchmark, index) for index in range(len(benchmark.landscapes))],
     }
@@ -116,14 +121,12 @@ def _arrival(benchmark: Benchmark, identity: str, target: float) -> dict:
 
 
 def _comparison(found: Comparison) -> dict:
-    better, equivalent, worse = found.probabilities
     return {
         "other": found.other,
         "difference": found.difference.as_json(),
         "better_on": found.better,
         "worse_on": found.worse,
         "p_holm": _number(found.p),
-        "probability": {"better": better, "equivalent": equivalent, "worse": worse},
         "verdict": found.verdict,
     }
 

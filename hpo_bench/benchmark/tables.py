@@ -122,7 +122,7 @@ def comparisons(content: Mapping) -> TextTable | None:
     found = content["comparisons"]["at"][point]
     if not found:
         return None
-    called = labels(content)
+    called, chances = labels(content), content["comparisons"]["probability"]
     end = {one["other"]: one for one in content["comparisons"]["at"][END]}
     reference = called[content["comparisons"]["reference"]]
     rows = tuple(
@@ -132,7 +132,7 @@ def comparisons(content: Mapping) -> TextTable | None:
                 interval(one["difference"]),
                 f"{one['better_on']} : {one['worse_on']}",
                 probability(one["p_holm"]),
-                " / ".join(probability(one["probability"][key]) for key in ("better", "equivalent", "worse")),
+                " / ".join(probability(chances[one["other"]][key]) for key in ("better", "equivalent", "worse")),
                 VERDICTS[one["verdict"]],
                 *((VERDICTS[end[one["other"]]["verdict"]],) if point != END else ()),
             ),

@@ -102,11 +102,10 @@ def _first(content: Mapping) -> str:
 
 def _equivalent(content: Mapping) -> str:
     """Which differences a Bayesian test calls practically equivalent."""
-    point = overall(content)
     found = [
         content["optimizers"][one["other"]]["label"]
-        for one in content["comparisons"]["at"][point]
-        if one["probability"]["equivalent"] > 0.5
+        for one in content["comparisons"]["at"][overall(content)]
+        if content["comparisons"]["probability"][one["other"]]["equivalent"] > 0.5
     ]
     if not found:
         return ""

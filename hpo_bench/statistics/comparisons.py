@@ -28,10 +28,6 @@ class Comparison:
         better: On how many landscapes the reference has the lower mean regret.
         worse: On how many the higher.
         p: Wilcoxon's signed-rank test (two-sided) over pairs, by the mean over their landscapes; NaN for fewer than 6.
-        probabilities: That the reference is better by more than the noise of a comparison, that the two are equivalent,
-            and that the other is better by more than it: each the posterior probability that this is the likeliest of
-            the three for the mean difference on two pairs drawn at random (Bayesian signed-rank test). Differences that
-            cancel out count as equivalent, too.
     """
 
     other: str
@@ -39,7 +35,6 @@ class Comparison:
     better: int
     worse: int
     p: float
-    probabilities: tuple[float, float, float]
 
     @property
     def verdict(self) -> str:
@@ -50,12 +45,7 @@ class Comparison:
 
 
 def compare(
-    reference: str,
-    regret: Mapping[str, FloatArray],
-    random: FloatArray,
-    *,
-    rope: FloatArray,
-    intervals: Intervals,
+    reference: str, regret: Mapping[str, FloatArray], random: FloatArray, *, intervals: Intervals
 ) -> list[Comparison]:
     """A reference against all others, with p adjusted for their number.
 
@@ -63,34 +53,24 @@ def compare(
         reference: Identity of one of the optimisers.
         regret: Of each optimiser, shape (landscapes, seeds).
         random: Random's expectation, shape (landscapes,).
-        rope: Differences up to this much are practically none, shape (landscapes,), positive.
         intervals: Those of these landscapes.
     """
     own = regret[reference]
-    return holm(
-        [
-            duel(other, own, theirs, random, rope=rope, intervals=intervals)
-            for other, theirs in regret.items()
-            if other != reference
-        ]
-    )
+    others = (other for other in regret if other != reference)
+    return holm([duel(other, own, regret[other], random, intervals=intervals) for other in others])
 
 
-def duel(
-    other: str, own: FloatArray, theirs: FloatArray, random: FloatArray, *, rope: FloatArray, intervals: Intervals
-) -> Comparison:
+def duel(other: str, own: FloatArray, theirs: FloatArray, random: FloatArray, *, intervals: Intervals) -> Comparison:
     """A reference against one other, p as if there were no more.
 
     The interval is that of the paired difference. Wilcoxon's test (1945) sees one mean a pair, because landscapes of
-    one pair are not independent. The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) sees
-    the same in units of the noise, and asks instead how likely a difference is that anybody could see.
+    one pair are not independent.
 
     Args:
         other: Identity of the other.
         own: The reference's regrets, shape (landscapes, seeds).
         theirs: The other's.
         random: Random's expectation, shape (landscapes,).
-        rope: Differences up to this much are practically none, shape (landscapes,), positive.
         intervals: Those of these landscapes.
     """
     mean = (theirs - own).mean(axis=1)
@@ -100,8 +80,33 @@ def duel(
         int((mean > 0).sum()),
         int((mean < 0).sum()),
         _wilcoxon(_by_pair(mean, intervals.pairs)),
-        _probabilities(_by_pair(mean / rope, intervals.pairs), seed=zlib.crc32(other.encode())),
     )
+
+
+def chances(
+    other: str, own: FloatArray, theirs: FloatArray, *, rope: FloatArray, pairs: NDArray[np.str_]
+) -> tuple[float, float, float]:
+    """How likely a difference between a reference and one other is that anybody could see.
+
+    The Bayesian signed-rank test (Benavoli et al., 2014 and 2017; package baycomp) of one mean a pair, in units of the
+    noise. Differences that cancel out count as equivalent, too.
+
+    Args:
+        other: Identity of the other, which seeds the sampling.
+        own: The reference's regrets, shape (landscapes, seeds).
+        theirs: The other's.
+        rope: Differences up to this much are practically none, shape (landscapes,), positive.
+        pairs: The landscapes' pairs, shape (landscapes,).
+
+    Returns:
+        That the reference is better, that the two are equivalent, and that the other is better: each the posterior
+        probability that this is the likeliest of the three for the mean difference on two pairs drawn at random.
+    """
+    means = _by_pair((theirs - own).mean(axis=1) / rope, pairs)
+    worse, equal, better = SignedRankTest.probs(
+        np.zeros_like(means), means, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=zlib.crc32(other.encode())
+    )
+    return float(better), float(equal), float(worse)
 
 
 def holm(found: Sequence[Comparison]) -> list[Comparison]:
@@ -126,11 +131,3 @@ def _wilcoxon(differences: FloatArray) -> float:
         return 1.0
     # Pratt (1959): ties of the two speak for their being equal, and are not thrown away.
     return float(wilcoxon(differences, zero_method="pratt")[1])  # pyright: ignore[reportArgumentType]
-
-
-def _probabilities(differences: FloatArray, *, seed: int) -> tuple[float, float, float]:
-    """Of better, equivalent and worse; differences in units of the region of practical equivalence."""
-    worse, equal, better = SignedRankTest.probs(
-        np.zeros_like(differences), differences, rope=1, nsamples=POSTERIOR_SAMPLES, random_state=seed
-    )
-    return float(better), float(equal), float(worse)

@@ -87,12 +87,13 @@ def test_weak_landscapes_are_left_out_once_more():
 def test_comparisons_are_shown_with_their_verdicts():
     one = {
         "other": "random", "difference": figures(0.8), "better_on": 3, "worse_on": 1, "p_holm": 0.001,
-        "probability": {"better": 0.998, "equivalent": 0.002, "worse": 0.0}, "verdict": "better",
+        "verdict": "better",
     }  # fmt: skip
     found = content(counted={"end": 4, "t>=10": 4})
     found["landscapes"] = [{"pair": name} for name in "abcdef"]
     found["comparisons"] = {
         "reference": "gp-bo", "at": {"end": [{**one, "verdict": "open", "p_holm": None}], "t>=10": [one]},
+        "probability": {"random": {"better": 0.998, "equivalent": 0.002, "worse": 0.0}},
     }  # fmt: skip
     table = comparisons(found)
     assert table.columns[0] == "GP-BO against"

@@ -80,7 +80,7 @@ def test_problems_that_are_not_finished_are_left_out(runs_of_the_stage, tmp_path
 
 
 def test_holm_counts_the_peers_of_a_stage(found, monkeypatch):
-    one = Comparison("other", Interval(0.2, 0.1, 0.3), 3, 0, 0.03, (1.0, 0.0, 0.0))
+    one = Comparison("other", Interval(0.2, 0.1, 0.3), 3, 0, 0.03)
     monkeypatch.setattr(Meeting, "comparisons", dict.fromkeys(page.POINTS, one))
     assert [own.p for own in Round(STAGE, found.meetings).verdicts[OVERALL]] == [0.06, 0.06]
     alone = Round(STAGE, found.meetings[:1])
