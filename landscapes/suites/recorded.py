@@ -7,7 +7,7 @@ from landscapes.errors import UnknownLandscapeError
 from landscapes.suites import boxes, mini
 
 SUITES: Mapping[str, Callable[[], list[str]]] = {mini.NAME: mini.names, "study": boxes.study}
-"""A dozen that stand for all, and those in the study's box."""
+"""Ten that stand for all, and those in the study's box."""
 SHOWN = 3
 """More names than this no message lists."""
 
