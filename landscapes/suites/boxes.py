@@ -1,7 +1,7 @@
 """One pair and method in two boxes: the study's, and the wider one that live tuning searches.
 
 Each is a landscape of its own. The study's is called PAIR/METHOD, as ja-llama/ta, and its grid is the study's; the wide
-one PAIR/METHOD-wide, over [0, 1.4] for every coefficient, where optima lie inside.
+one PAIR/METHOD-wide, over [0, 1.4] for every coefficient, where nearly all optima lie inside.
 """
 
 from collections.abc import Sequence

@@ -9,8 +9,11 @@ from hpo_bench.merging.checkpoints.plausibility import FAR, Products, matrices, 
 
 _UNEQUAL = 3.0
 """A task vector this many times as long as the other takes a merge at equal weights for itself."""
-_SHORT = 0.02
-"""Below this share of the base, about what norms move, a task vector is nearly nothing."""
+_SHORT = 0.002
+"""Below this share of the base, as much as rounding to bfloat16 moves it, a task vector is nearly nothing.
+
+Short ones are not: in turkish-smollm2, where both are 1%, of the upper layers alone, coefficients decide everything.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Published:
         if kind not in self.sizes:
             return ""
         low, high = self.sizes[kind]
-        return f"{low:.0%}" if low == high else f"{100 * low:.0f} to {high:.0%}"
+        return f"{100 * high:.2g}%" if low == high else f"{100 * low:.2g} to {100 * high:.2g}%"
 
 
 PUBLISHED = (
@@ -46,8 +49,10 @@ PUBLISHED = (
         {"embeddings": (0.66, 0.66), "attention": (0.42, 0.68), "mlp": (0.61, 0.61), "head": (0.74, 0.74)},
     ),
     Published("nano pairs", {"attention": (0.16, 0.23), "mlp": (0.16, 0.23)}),
+    Published("SmolLM2-135M", {"attention": (0.011, 0.012), "mlp": (0.010, 0.011), "norms": (0.006, 0.006)}),
 )  # fmt: skip
-"""From Qwen3-8B, from Qwen2.5-7B-Instruct, and those that `hpo-bench nano build` makes, of VLM and expert."""
+"""From Qwen3-8B, from Qwen2.5-7B-Instruct, and those that `hpo-bench nano build` makes, of VLM and expert:
+tiny ones, and turkish-smollm2, of whose 30 layers the upper 6 are tuned."""
 
 
 def by_kind(products: Mapping[str, Products]) -> dict[Kind, Products]:
@@ -80,8 +85,8 @@ def suggest(products: Mapping[str, Products]) -> list[Finding]:
     for name, size, weight in (("VLM", vlm, "vl_weight"), ("expert", expert, "exp_weight")):
         if size < _SHORT:
             found.append(
-                f"the {name}'s task vector is {size:.2%} of the base's norm, nearly nothing, so {weight} will hardly "
-                "change what a merge answers"
+                f"the {name}'s task vector is {size:.2%} of the base's norm, no more than rounding to bfloat16 would "
+                f"make, so {weight} will hardly change what a merge answers"
             )
     if FAR >= vlm > PUBLISHED[0].sizes["attention"][1] * 1.25:
         found.append(

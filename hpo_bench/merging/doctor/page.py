@@ -161,7 +161,10 @@ def _kinds(diagnosis: Diagnosis) -> Table:
     for kind, products in by_kind(diagnosis.products).items():
         sizes = (f"{products.size('vlm'):.1%}", f"{products.size('expert'):.1%}")
         table.add_row(kind, *sizes, *(one.shown(kind) for one in PUBLISHED))
-    table.caption = "published: Qwen3-VL-8B from Qwen3-8B, Qwen2.5-VL-7B from Qwen2.5-7B-Instruct"
+    table.caption = (
+        "published: Qwen3-VL-8B from Qwen3-8B, Qwen2.5-VL-7B from Qwen2.5-7B-Instruct; ours: nano pairs, and "
+        "turkish-smollm2 on SmolLM2-135M"
+    )
     return table
 
 
