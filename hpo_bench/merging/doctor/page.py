@@ -156,7 +156,7 @@ def _layers(diagnosis: Diagnosis) -> Table:
 
 def _kinds(diagnosis: Diagnosis) -> Table:
     """Lengths by kind of tensor, beside those of published VLMs."""
-    published = [one.name for one in PUBLISHED]
+    published = [one.name.replace("-", " ") for one in PUBLISHED]  # which narrow tables break at spaces
     table = _table("of |base|, by kind", "VLM", "expert", *published, right=range(1, 3 + len(published)))
     for kind, products in by_kind(diagnosis.products).items():
         sizes = (f"{products.size('vlm'):.1%}", f"{products.size('expert'):.1%}")

@@ -43,7 +43,7 @@ def test_sizes_by_kind_are_those_of_a_direct_computation_and_stand_beside_publis
         (0.1, 0.4, ["the expert's task vector is 4.0 times as long as the VLM's", "a small exp_weight"]),
         (0.2, 0.05, ["the VLM's task vector is 4.0 times as long as the expert's", "a small vl_weight"]),
         (0.2, 0.001, ["the VLM's task vector is 200.0 times", "so exp_weight will hardly change what a merge answers"]),
-        # A pretrained pair of ours, and what a LoRA of a few layers makes: short, and what it weighs decides everything.
+        # A pretrained pair of ours, or a LoRA of a few layers: short, and its weight decides everything.
         (0.0106, 0.0111, []),
         (0.4, 0.2, ["as far from this base as a long training takes it (40%"]),
         (0.0, 0.2, []),
