@@ -205,8 +205,9 @@ def _real(content: Mapping) -> str:
     if found["held_out"]:
         low, high = found["error"]
         held = (
-            f", and {found['held_out']:,} further ones off the grids, where surrogates, smooth surfaces through the "
-            f"scores on the grids, err by {low:.1f} to {high:.1f}% of the range from worst to best"
+            f", and {found['held_out']:,} further ones off the grids, where smooth surfaces such as surrogates, "
+            f"through the grids' scores on unseen examples, err by {low:.1f} to {high:.1f}% of the range from worst to "
+            "best"
         )
     return (
         f"Real: {found['settings']:,} merges on grids, which answered both examples to tune on and unseen ones{held}. "

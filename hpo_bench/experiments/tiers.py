@@ -243,8 +243,8 @@ def _mini(benchmark: Benchmark) -> list[str]:
     taus = [f"{tiers.shown(one)} {when(point)}" for point, one in mini_agreement(benchmark).items()]
     return [
         *told,
-        f"Kendall's tau of the ranking on them, with these seeds, with that on all, with {benchmark.plan.seeds}: "
-        f"{'; '.join(taus)}.",
+        f"Kendall's tau of the ranking on these, with {mini.SEEDS} seeds, and that on all they stand for, with "
+        f"{benchmark.plan.seeds}: {'; '.join(taus)}.",
     ]
 
 

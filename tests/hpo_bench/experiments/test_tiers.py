@@ -46,7 +46,7 @@ def test_the_page_has_tiers_optimisers_gains_and_the_mini_suite(
         "| naturelm-audio/cbi-common |",
         "runs 1 landscapes that stand for all that",
         "with 5 seeds unless others are asked for",
-        "Kendall's tau of the ranking on them, with these seeds, with that on all, with 2: ",
+        "Kendall's tau of the ranking on these, with 5 seeds, and that on all they stand for, with 2: ",
     ):
         assert words in page, words
     assert (tmp_path / "tiers.json").exists()
