@@ -30,9 +30,7 @@ from landscapes.written import read_yaml
 NAME = "mini"
 SIZE = 10
 SEEDS = 5
-"""Of each optimiser on each landscape, unasked: half as many as elsewhere, and the ranking holds as well at the end.
-
-With three, whichever they are, it holds less early on; `docs/tiers/tiers.md` has the figures.
+"""Of each optimiser on each landscape, unasked: half as many as elsewhere, for haste; `docs/measured.md` says how well the ranking holds.
 """
 FILE = catalogue.ROOT / "mini.yaml"
 
