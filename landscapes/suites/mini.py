@@ -30,7 +30,9 @@ from landscapes.written import read_yaml
 NAME = "mini"
 SIZE = 10
 SEEDS = 5
-"""Of each optimiser on each landscape, unasked: half as many as elsewhere, for haste; `docs/measured.md` says how well the ranking holds.
+"""Of each optimiser on each landscape, unasked: half as many as elsewhere, for haste.
+
+`docs/measured.md` says how well the ranking holds.
 """
 FILE = catalogue.ROOT / "mini.yaml"
 
