@@ -101,7 +101,8 @@ def run_benchmark(
             common to all), or "experience" (four settings that were good on recorded landscapes of other pairs).
         noisy: Whether optimisers see scores with the noise of one evaluation.
         goal: "score" (regret on the surrogate), or "test": tuning is replayed on recorded settings example by example,
-            and what is recommended counts by its score on examples that no run sees (`summary["unseen"]`).
+            and what is recommended counts by its score on examples that no run sees (`summary["unseen"]`); of what runs
+            unasked, landscapes without such answers are left out.
         examples_each: With that, how many examples every setting answers; by default as many as were tuned on.
         progress: Whether to show on standard error how far it is.
 
@@ -127,6 +128,7 @@ def run_benchmark(
     jobs = jobs or joblib.cpu_count()
     cluster = None if ray_address == "local" else ray_address
     workers = Local(jobs) if ray_address is None else RayCluster(jobs, cluster)
+    shown = console.progress() if progress else Console(quiet=True)
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
         folder.check()
@@ -136,14 +138,9 @@ def run_benchmark(
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
             suites=[suites] if isinstance(suites, str) else suites, goal=goal, examples_each=examples_each,
+            warned=shown.print,
         )  # fmt: skip
-        return pipeline.execute(
-            plan,
-            folder,
-            workers=workers,
-            report=report,
-            progress=console.progress() if progress else Console(quiet=True),
-        )
+        return pipeline.execute(plan, folder, workers=workers, report=report, progress=shown)
 
 
 def load_pair(

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import SEEDS, Plan
-from hpo_bench.benchmark.replay.problem import ReplayedLandscape
+from hpo_bench.benchmark.replay.problem import ReplayedLandscape, can_be_replayed
 from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -66,8 +66,11 @@ def plan(
     noisy: bool = False,
     goal: str = "score",
     examples_each: int | None = None,
+    warned: Callable[[str], object] = lambda _: None,
 ) -> Plan:
     """What the user asked for, checked; the arguments are those of `hpo_bench.run_benchmark`.
+
+    Of landscapes that nobody named, those that the goal "test" cannot replay are left out, and `warned` is told of it.
 
     Raises:
         HpoBenchError: If it makes no sense.
@@ -102,6 +105,10 @@ def plan(
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
     if goal == "test":
+        lacking = [] if patterns else [one.name for one in found if not can_be_replayed(one)]
+        if 0 < len(lacking) < len(found):
+            found = [one for one in found if one.name not in lacking]
+            warned(f"left out, as answers of the VLM as it is are not recorded: {', '.join(lacking)}")
         found = [ReplayedLandscape(one, examples_each) for one in found if isinstance(one, Landscape)]
         return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
     return Plan(contenders, tuple(found), seeds, budget, start, noisy, root=landscapes_dir)

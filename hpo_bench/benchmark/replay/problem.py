@@ -23,6 +23,17 @@ SETS = 64
 """Sets of examples that are drawn to say what Random reaches."""
 
 
+def can_be_replayed(landscape: Problem) -> bool:
+    """Whether there are answers, example by example, of its settings and of the VLM as it is.
+
+    Raises:
+        LandscapeError: If a file of it cannot be used.
+    """
+    if not isinstance(landscape, Landscape) or landscape.folder is None:
+        return False
+    return recorded(landscape.name, landscape.folder) is not None
+
+
 class ReplayedLandscape(Problem):
     """The settings of a landscape that were merged, and nothing in between, scored example by example.
 
