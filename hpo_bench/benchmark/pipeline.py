@@ -172,8 +172,8 @@ def execute(
 def _prepared(contenders: Sequence[str], landscape: Problem) -> Problem:
     """The landscape with what takes time to compute computed.
 
-    A worker imports the contenders' modules in this first task of its: memory that it takes from its second one on
-    counts as leaked with joblib, which starts another worker in its place.
+    This is a worker's first task, in which it imports the contenders' modules: memory that it takes later counts as
+    leaked with joblib, which starts another worker in its place.
     """
     for contender in contenders:
         Contender.find(contender)
