@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from landscapes import card as cards
 from landscapes import grid as grids
-from landscapes import outcomes
+from landscapes import outcomes, vlm_answers
 from landscapes.card import Card
 from landscapes.errors import InvalidCardError
 from landscapes.grid import RecordedGrid
@@ -160,7 +160,7 @@ def hash_beside(folder: Path | None) -> str:
     if folder is None:
         return ""
     held_out = [folder / sub / name for sub in FOLDERS.values() for name in (cards.FILE, grids.FILE, outcomes.FILE)]
-    paths = [path for path in (folder / outcomes.FILE, *held_out) if path.exists()]
+    paths = [path for path in (folder / outcomes.FILE, folder / vlm_answers.FILE, *held_out) if path.exists()]
     return hashlib.sha256("".join(map(fingerprint, paths)).encode()).hexdigest() if paths else ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from landscapes import vlm_answers
 from landscapes.card import Card, CardParameter
 from landscapes.grid import write_grid
 from landscapes.landscape import Landscape
@@ -71,10 +72,14 @@ def outcomes(about: Card, *, kind: str = "smooth", seed: int = 0) -> pd.DataFram
 
     The difficulty is the example's own at every setting, as with real questions, so that neighbours err alike.
     """
-    space = about.space
     levels = [np.array(p.levels) for p in about.parameters]
-    X = np.stack(np.meshgrid(*levels, indexing="ij"), axis=-1).reshape(-1, space.dim)
-    chance = probability(kind, seed=seed)(space.to_unit(X))
+    X = np.stack(np.meshgrid(*levels, indexing="ij"), axis=-1).reshape(-1, len(levels))
+    return _answered(about, X, kind=kind, seed=seed)
+
+
+def _answered(about: Card, X: np.ndarray, *, kind: str, seed: int) -> pd.DataFrame:
+    space = about.space
+    chance = probability(kind, seed=seed)((X - space.low) / (space.high - space.low))
     rng = np.random.default_rng([seed, 1])
     frames = []
     for split, categories in about.n_examples.items():
@@ -108,6 +113,13 @@ def record(root: Path, name: str = "smooth-a/ta", *, kind: str = "smooth", seed:
     write_outcomes(folder / "outcomes.parquet", answers, about.space)
     about.write(folder / "card.yaml")
     return folder
+
+
+def ask_vlm(folder: Path, *, kind: str = "smooth", seed: int = 0) -> None:
+    """Write what a synthetic landscape's VLM as it is answers, by the same formula and to the same examples."""
+    about = Card.read(folder / "card.yaml")
+    as_it_is = np.array([[1.0, 0.0, 1.0][: about.space.dim]])
+    vlm_answers.write(folder, _answered(about, as_it_is, kind=kind, seed=seed))
 
 
 def landscape(root: Path, name: str = "smooth-a/ta", *, kind: str = "smooth", seed: int = 0) -> Landscape:

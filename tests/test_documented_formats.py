@@ -31,7 +31,7 @@ from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.storage.answers import write_answers
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Answers, Job
-from landscapes import grid, outcomes
+from landscapes import grid, outcomes, vlm_answers
 from landscapes.card import Card, CardParameter
 
 FORMATS = tables((ROOT / "docs" / "formats.md").read_text("utf-8"))
@@ -66,6 +66,8 @@ def test_of_landscapes(tmp_path: Path) -> None:
         columns = [name for name in pd.read_parquet(folder / file).columns if name not in AXES]
         assert columns == [name for name in FORMATS[file] if name != "mask_seed"]
         assert "mask_seed" in FORMATS[file]
+    synthetic.ask_vlm(folder)
+    assert pd.read_parquet(folder / vlm_answers.FILE).columns.tolist() == FORMATS[vlm_answers.FILE]
     assert FORMATS["card.yaml"] == keys(Card, without=("path",))
     assert FORMATS["A parameter of the card:"] == keys(CardParameter)
 

@@ -115,4 +115,4 @@ def command(
 def _describe(entry: JournalEntry) -> str:
     where = " ".join(f"{value:g}" for value in entry.parameters.values())
     scores = next(iter(entry.scores.values()))
-    return f"at {where}: {sum(scores) / len(scores):.3f}"
+    return f"{f'at {where}' if where else 'the VLM as it is'}: {sum(scores) / len(scores):.3f}"

@@ -12,7 +12,7 @@ from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter
 from hpo_bench.merging.setting import MergeSetting
-from landscapes.card import CardParameter
+from landscapes.card import FITTED, CardParameter
 from landscapes.recording import FOLDERS, SPLIT
 
 STUDY, WIDE = "study", "wide"
@@ -65,6 +65,16 @@ class Design:
     def folder(self) -> str:
         """Where its recording lies, below the landscape's folder."""
         return FOLDERS.get(self.name, "")
+
+    @property
+    def fitted(self) -> bool:
+        """Whether surrogates are fitted to it: a landscape itself, not what one is measured by."""
+        return self.name in FITTED
+
+    @property
+    def may_grow(self) -> bool:
+        """Whether more settings may follow those that are recorded."""
+        return self.name == HELD_OUT
 
     @property
     def many_masks(self) -> bool:

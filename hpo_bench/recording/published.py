@@ -10,7 +10,7 @@ from hpo_bench.errors import RecordingError
 from hpo_bench.evaluation.examples import Example, Split
 from hpo_bench.recording.designs import Design
 from hpo_bench.recording.journal import JournalEntry
-from landscapes import card, grid, outcomes
+from landscapes import card, grid, outcomes, vlm_answers
 from landscapes.recording import SPLIT
 from landscapes.tables import MASK_SEED
 
@@ -50,6 +50,22 @@ def write(
     grid.write_grid(target / grid.FILE, pd.DataFrame(rows), described.space)
     outcomes.write_outcomes(target / outcomes.FILE, pd.DataFrame(answers), described.space)
     described.write(target / card.FILE)
+
+
+def write_vlm(examples: Mapping[Split, Sequence[Example]], target: Path, entry: JournalEntry) -> None:
+    """Write what the VLM as it is answered.
+
+    Args:
+        examples: Of each split, in the order of the entry's scores.
+        target: The recording's folder.
+        entry: The scores.
+    """
+    rows = [
+        {"split": split, "id": e.id, "category": e.category, "correct": s}
+        for split, some in examples.items()
+        for e, s in zip(some, entry.scores[split], strict=True)
+    ]
+    vlm_answers.write(target, pd.DataFrame(rows))
 
 
 def count(existing: card.Card) -> int:

@@ -1,7 +1,6 @@
 """Recording a landscape: every setting merged for real, evaluated for real, example by example."""
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -12,23 +11,18 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from hpo_bench.display.words import first_line
-from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.base import Answers, Evaluator, Following
+from hpo_bench.errors import RecordingError, UsageError
 from hpo_bench.evaluation.examples import Example, Split, check_sides
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.evaluation.registry import open_evaluator, read_benchmark
-from hpo_bench.evaluation.staleness import Repetition
-from hpo_bench.evaluation.trusted import answers_of
-from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
-from hpo_bench.recording import designs, draft_card, published
-from hpo_bench.recording.designs import HELD_OUT, Design, Point
+from hpo_bench.recording import designs, draft_card, measuring, published
+from hpo_bench.recording.designs import HELD_OUT, Design
 from hpo_bench.recording.journal import Journal, JournalEntry, journalled
-from landscapes import card, grid, outcomes
+from landscapes import card, grid, outcomes, vlm_answers
 from landscapes.suites.boxes import SUFFIX
 from surrogates.spelling import offer
 
@@ -36,7 +30,8 @@ JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
 
 Progress = Callable[[int, int, JournalEntry], None]
-"""Called after each setting with how many are done, how many there are, and what was recorded last."""
+"""Called after each setting with how many are done, how many there are, and what was recorded last; with none done, of
+what the VLM as it is answered, which has no parameters."""
 
 
 def record(
@@ -53,8 +48,10 @@ def record(
 ) -> Path:
     """Merge and evaluate a pair at every setting of a design.
 
-    All that can be refused is refused before a model is loaded. Each setting is journalled when it is done; started
-    again, a recording that was interrupted continues where it was and ends in the same files, but for the seconds.
+    All that can be refused is refused before a model is loaded. With a grid the VLM is asked as it is, before anything
+    is merged, and of a grid that lacks it that alone is made up for. Each setting is journalled when it is done;
+    started again, a recording that was interrupted continues where it was and ends in the same files, but for the
+    seconds.
 
     Args:
         pair: What to merge.
@@ -93,13 +90,14 @@ def record(
     if existing is not None:
         _check_same(existing, draft, provenance)
         recorded = published.count(existing)
-        if plan.name != HELD_OUT or recorded >= len(plan.points):
+        if not plan.may_grow or recorded >= len(plan.points):
             if journalled(target / JOURNAL) <= recorded:  # else more were begun, and are kept
                 _forget(target)
-            return target
+            if not plan.fitted or (target / vlm_answers.FILE).exists():
+                return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
-        if plan.name == HELD_OUT and len(journal.entries) > len(plan.points):  # more were begun, and are paid for
+        if plan.may_grow and len(journal.entries) > len(plan.points):  # more were begun, and are paid for
             plan = _plan(box, design, method, landscape, len(journal.entries), mask_seed)
             draft = replace(draft, command=draft_card.command(pair, plan, mask_seed, box=box))
         for entry, point in zip(journal.entries, plan.points, strict=False):  # the others are still to be made
@@ -114,10 +112,17 @@ def record(
             check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
         counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
         described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
+        if plan.fitted:
+            if not (journal.entries or existing) or not (target / vlm_answers.FILE).exists():
+                entry = measuring.vlm_entry(loaded, evaluator, examples)
+                published.write_vlm(examples, target, entry)
+                progress(0, len(plan.points), entry)
+            if existing is not None:  # that alone was lacking
+                return target
         if existing is not None:
             for entry in published.read_back(existing, plan, examples)[len(journal.entries) :]:
                 journal.append(entry)
-        for entry in _entries(loaded, evaluator, examples, plan, plan.points[len(journal.entries) :], warned):
+        for entry in measuring.entries(loaded, evaluator, examples, plan, done=len(journal.entries), warned=warned):
             journal.append(entry)
             progress(len(journal.entries), len(plan.points), entry)
         published.write(described, examples, target, journal.entries)
@@ -218,48 +223,6 @@ def _check_same(existing: card.Card, draft: card.Card, provenance: Mapping[str, 
                 f"{folder} was recorded with other {key}, by `{existing.command}`; ask as it did, name another --out, "
                 "or delete that folder to record it anew"
             )
-
-
-def _entries(
-    loaded: LoadedPair,
-    evaluator: Evaluator,
-    examples: Mapping[Split, Sequence[Example]],
-    plan: Design,
-    todo: Sequence[Point],
-    warned: Callable[[str], None],
-) -> Iterator[JournalEntry]:
-    engine, repetition = None, Repetition()
-    for point in todo:
-        if engine is None or engine.mask_seed != point.mask_seed:
-            engine = Resident(loaded, mode="mergekit", masks="mergekit", mask_seed=point.mask_seed)
-        begin = time.perf_counter()
-        engine.merge(point.setting)
-        merge_seconds = time.perf_counter() - begin
-        scores, eval_seconds = {}, {}
-        for split, some in examples.items():
-            begin = time.perf_counter()
-            answers = _score(loaded.vlm, evaluator, point.setting, some)
-            if told := repetition.see(point.setting, answers, proven=isinstance(evaluator, Following)):
-                warned(told)
-            scores[split] = answers.scores.tolist()
-            eval_seconds[split] = time.perf_counter() - begin
-        yield JournalEntry(
-            parameters=point.setting.parameters,
-            merge_seconds=merge_seconds,
-            eval_seconds=eval_seconds,
-            scores=scores,
-            mask_seed=point.mask_seed if plan.many_masks else None,
-        )
-
-
-def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Sequence[Example]) -> Answers:
-    try:
-        return answers_of(model, evaluator, examples, merge=setting)
-    except HpoBenchError:
-        raise
-    except Exception as error:  # whatever a user's evaluator may raise
-        where = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
-        raise EvaluationError(f"at {where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error
 
 
 def _provenance(pair: Pair, plan: Design, draft: card.Card) -> dict[str, Any]:

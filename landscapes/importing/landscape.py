@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from landscapes import card as cards
-from landscapes import catalogue, outcomes
+from landscapes import catalogue, outcomes, vlm_answers
 from landscapes import grid as grids
 from landscapes.card import Card, CardParameter, is_slug
 from landscapes.errors import FlatLandscapeError, InvalidCardError, UnwritableError
@@ -21,6 +21,9 @@ from landscapes.grid import RecordedGrid
 from landscapes.importing.reading import Reading
 from landscapes.importing.sweep import Sweep, read_sweep
 from landscapes.landscape import Landscape
+
+VLM = {"vl_weight": 1.0, "exp_weight": 0.0}
+"""The VLM as it is, as a setting of Task Arithmetic."""
 
 
 def import_table(
@@ -94,8 +97,17 @@ def place(sweep: Sweep, card: Card, root: Path) -> Landscape:
         grids.write_grid(folder / grids.FILE, sweep.rows, sweep.box)
         if sweep.answers is not None:
             outcomes.write_outcomes(folder / outcomes.FILE, sweep.answers, sweep.box)
+            if not (own := _of_the_vlm(sweep.answers, card)).empty:
+                vlm_answers.write(folder, own)
         card.write(folder / cards.FILE)
     return Landscape.read(root / card.name)
+
+
+def _of_the_vlm(answers: pd.DataFrame, card: Card) -> pd.DataFrame:
+    """The rows of the VLM as it is, which Task Arithmetic alone has among its settings."""
+    if card.method != "ta" or not {*VLM} <= set(card.space.names):
+        return answers.iloc[:0]
+    return answers[np.logical_and.reduce([np.isclose(answers[name], value) for name, value in VLM.items()])]
 
 
 def default_name(path: Path) -> str:

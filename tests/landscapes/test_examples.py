@@ -12,6 +12,7 @@ from landscapes import maxima
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
+from landscapes.vlm_answers import VlmAnswers
 
 LEVELS = np.linspace(0, 1, 6)
 SPLIT = Reading(parameters={"lr": None}, metric="correct", example="id", category="kind", split="part")
@@ -129,3 +130,26 @@ def test_bad_cells_are_named(tmp_path: Path, row: int, column: str, value: str, 
 def test_what_has_no_meaning_is_refused(given: dict, message: str) -> None:
     with pytest.raises(InvalidSpaceError, match=message):
         Reading(**{"parameters": {"lr": None}, "metric": "correct", **given})
+
+
+@pytest.mark.parametrize(("method", "known"), [("ta", True), ("ties", False)])
+def test_task_arithmetic_has_the_vlm_as_it_is_among_its_settings(tmp_path: Path, method: str, known: bool) -> None:
+    rows = [
+        (vl, exp, f"q{i}", (i + 3 * vl + 5 * exp) % 7 < 3, "val" if i < 10 else "Test")
+        for vl in (0.0, 0.5, 1.0)
+        for exp in (0.0, 0.5, 1.0)
+        for i in range(40)
+    ]
+    frame = pd.DataFrame(rows, columns=["vl_weight", "exp_weight", "id", "correct", "part"])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    reading = Reading(parameters={"vl_weight": None, "exp_weight": None}, metric="correct", example="id", split="part")
+    about = {"method": method}
+    import_table(tmp_path / "a.csv", reading, name="mine/ta", root=tmp_path / "own", command="add", about=about)
+    found = VlmAnswers.read(tmp_path / "own/mine/ta", split="test")
+    assert (found is not None) is known
+    if found is not None:
+        own = frame[(frame["vl_weight"] == 1) & (frame["exp_weight"] == 0) & (frame["part"] == "Test")].sort_values(
+            "id"
+        )
+        assert found.ids.tolist() == own["id"].tolist()
+        assert found.correct.tolist() == own["correct"].tolist()

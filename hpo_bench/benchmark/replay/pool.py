@@ -1,23 +1,23 @@
 """Settings of a merge with every answer to thousands of examples: what can be replayed as if it were tuned anew."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from landscapes import vlm_answers
 from landscapes.card import Card
 from landscapes.errors import InvalidGridError
 from landscapes.outcomes import FILE, Outcomes
 from landscapes.recording import SPLIT, Truth
 from landscapes.suites.boxes import SUFFIX
+from landscapes.vlm_answers import VlmAnswers
 
 Array = NDArray[np.float64]
-
-VLM = (1.0, 0.0)
-"""The VLM as it is, as a setting of Task Arithmetic."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,63 +74,37 @@ def recorded(name: str, folder: Path) -> Pool | None:
         folder: The landscape's.
 
     Returns:
-        None where answers were not recorded of test examples, or of the VLM as it is, on a fine grid of Task Arithmetic
-        or on a grid itself, of the same checkpoints.
+        None where answers were not recorded of test examples, or of the VLM as it is.
 
     Raises:
         LandscapeError: If a file cannot be used, or they are of different examples.
     """
     card = Card.read(folder / "card.yaml")
     held_out = Truth.read(folder, card, design="held-out")
-    if not (folder / FILE).exists():
-        return None
-    vlm = _vlm(folder.parent, card)
-    if vlm is None:
+    vlm = VlmAnswers.read(folder, split=SPLIT)
+    if vlm is None or not (folder / FILE).exists():
         return None
     parts = [Outcomes.read(folder / FILE, card.space, split=SPLIT)]
     if held_out is not None and (beside := held_out.outcomes()) is not None:
         parts.append(beside)
-    if not all(np.array_equal(one.ids, vlm.ids) for one in parts):
-        raise InvalidGridError(f"{folder}: grid, held-out settings and dense grid have different test examples")
-    X, first = np.unique(np.concatenate([one.X for one in parts]), axis=0, return_index=True)
-    return Pool.of(name, card, X, np.concatenate([one.correct for one in parts])[first], as_it_is(vlm))
+    return _pool(name, card, parts, vlm, folder)
 
 
-@lru_cache(maxsize=1)
-def fine(folder: Path) -> Outcomes | None:
-    """The fine grid of a landscape; the last is kept, for landscapes of one pair come one after another."""
-    if not (folder / "card.yaml").exists():
-        return None
+def dense(name: str, folder: Path) -> Pool | None:
+    """A landscape's fine grid, likewise."""
     truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
-    return None if truth is None else truth.outcomes()
-
-
-def _vlm(pair: Path, like: Card) -> Outcomes | None:
-    """Answers at settings of Task Arithmetic, the VLM as it is among them, of a recording of the same checkpoints."""
-    for folder in (pair / "ta", pair / f"ta{SUFFIX}"):
-        path = folder / "card.yaml"
-        if path.exists() and (card := Card.read(path)).checkpoints == like.checkpoints:
-            found = fine(folder) or _grid(folder, card)
-            if found is not None:
-                return found
-    return None
-
-
-def _grid(folder: Path, card: Card) -> Outcomes | None:
-    """The grid itself, where it reaches to the VLM as it is."""
-    if not (folder / FILE).exists():
+    vlm = VlmAnswers.read(folder, split=SPLIT)
+    answers = None if truth is None else truth.outcomes()
+    if truth is None or answers is None or vlm is None:
         return None
-    grid = Outcomes.read(folder / FILE, card.space, split=SPLIT)
-    return grid if np.isclose(grid.X, VLM).all(axis=1).any() else None
+    return _pool(name, truth.card, [answers], vlm, folder)
 
 
-def as_it_is(dense_answers: Outcomes) -> Array:
-    """How a fine grid's VLM as it is answered, of shape (m,).
-
-    Raises:
-        InvalidGridError: If the grid lacks it.
-    """
-    place = np.flatnonzero(np.all(np.isclose(dense_answers.X, VLM), axis=1))
-    if len(place) != 1:
-        raise InvalidGridError("the dense grid lacks the VLM as it is, vl_weight 1 and exp_weight 0; record it again")
-    return dense_answers.correct[place[0]]
+def _pool(name: str, card: Card, parts: Sequence[Outcomes], vlm: VlmAnswers, folder: Path) -> Pool:
+    if not all(np.array_equal(one.ids, vlm.ids) for one in parts):
+        raise InvalidGridError(
+            f"{folder}: the recorded settings and the VLM as it is, in {vlm_answers.FILE}, answered different test "
+            "examples; delete that file, and the `hpo-bench record` that made the others asks the VLM again"
+        )
+    X, first = np.unique(np.concatenate([one.X for one in parts]), axis=0, return_index=True)
+    return Pool.of(name, card, X, np.concatenate([one.correct for one in parts])[first], vlm.correct)

@@ -9,12 +9,12 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.replay.pool import Pool, as_it_is, fine, recorded
+from hpo_bench.benchmark.replay import pool as pools
+from hpo_bench.benchmark.replay.pool import Pool
 from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.card import Card
 from landscapes.files import read_parquet
-from landscapes.recording import Truth
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -82,10 +82,8 @@ class Draw:
 def dense(root: Path | None = None) -> Iterator[Pool]:
     """The fine grids of Task Arithmetic, box [0, 1.4] x [0, 1.4], test examples."""
     for name in catalogue.names(root):
-        folder = catalogue.find(name, root)
-        truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
-        if truth is not None and (answers := fine(folder)) is not None:
-            yield Pool.of(name, truth.card, answers.X, answers.correct, as_it_is(answers))
+        if (pool := pools.dense(name, catalogue.find(name, root))) is not None:
+            yield pool
 
 
 def shipped(root: Path | None = None) -> Iterator[Pool]:
@@ -103,7 +101,7 @@ def _recorded(root: Path | None, *, wide: bool) -> Iterator[Pool]:
         folder = catalogue.find(name, root)
         if (Card.read(folder / "card.yaml").design == WIDE) is not wide:
             continue
-        if (pool := recorded(name, folder)) is not None:
+        if (pool := pools.recorded(name, folder)) is not None:
             yield pool
 
 

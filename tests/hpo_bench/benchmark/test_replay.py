@@ -1,6 +1,7 @@
 """Recorded answers replayed example by example: what recommendations are worth on examples that nobody tuned on."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,9 @@ from hpo_bench.benchmark.replay.problem import ReplayedLandscape
 from hpo_bench.benchmark.searches import taken
 from hpo_bench.cli.run import command
 from hpo_bench.errors import UsageError
-from landscapes import catalogue
+from landscapes import catalogue, vlm_answers
 from landscapes.errors import InvalidGridError
 from landscapes.landscape import Landscape
-from landscapes.suites import boxes
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("replay")
     folder = synthetic.record(place, "smooth-a/ta")
     synthetic_truth.hold_out(folder)
-    synthetic_truth.dense(folder)
+    synthetic.ask_vlm(folder)
     return place
 
 
@@ -123,27 +123,32 @@ def test_what_cannot_be_replayed_is_refused(tmp_path: Path, landscape: Landscape
         api.run_benchmark(["random"], examples_each=40)
 
 
-def test_every_landscape_that_ships_can_be_replayed_but_one() -> None:
-    lacking = []
+def test_the_vlm_and_the_settings_must_have_answered_the_same_examples(tmp_path: Path, root: Path) -> None:
+    folder = shutil.copytree(root / "smooth-a" / "ta", tmp_path / "smooth-a" / "ta")
+    vlm_answers.write(folder, pd.read_parquet(folder / vlm_answers.FILE).iloc[1:-1])
+    with pytest.raises(InvalidGridError, match=r"in vlm\.parquet, answered different test examples"):
+        recorded("smooth-a/ta", folder)
+
+
+def test_every_landscape_that_ships_can_be_replayed() -> None:
     for name in catalogue.names():
         pool = recorded(name, catalogue.find(name))
-        if pool is None:
-            lacking.append(name)
-        else:
-            assert pool.answers.shape == (len(pool.X), len(pool.base)), name
-    assert lacking == ["turkish-smollm2/ties"]  # of another build of the pair than its Task Arithmetic
+        assert pool is not None, name
+        assert pool.answers.shape == (len(pool.X), len(pool.base)), name
 
 
-def test_what_cannot_be_replayed_is_left_out_unasked_and_refused_by_name() -> None:
+def test_what_cannot_be_replayed_is_left_out_unasked_and_refused_by_name(tmp_path: Path, root: Path) -> None:
+    shutil.copytree(root, tmp_path / "own")
+    synthetic.record(tmp_path / "own", "smooth-b/ties")
+
     def plan(*names: str, told: list[str]) -> Plan:
         return pipeline.plan(
-            names, identities=["random"], seeds=1, budget=4, surrogate=None, landscapes_dir=None, goal="test",
-            warned=told.append,
+            names, identities=["random"], seeds=1, budget=4, surrogate=None, landscapes_dir=tmp_path / "own",
+            goal="test", warned=told.append,
         )  # fmt: skip
 
     told: list[str] = []
-    usual = {one.name for one in plan(told=told).landscapes}
-    assert usual == {*boxes.usual()} - {"turkish-smollm2/ties"}
-    assert told == ["left out, as answers of the VLM as it is are not recorded: turkish-smollm2/ties"]
-    with pytest.raises(InvalidGridError, match="turkish-smollm2/ties has no answers"):
-        plan("turkish-smollm2/ties", told=told)
+    assert [one.name for one in plan(told=told).landscapes] == ["smooth-a/ta"]
+    assert told == ["left out, as answers of the VLM as it is are not recorded: smooth-b/ties"]
+    with pytest.raises(InvalidGridError, match="smooth-b/ties has no answers"):
+        plan("smooth-b/ties", told=told)

@@ -1,5 +1,6 @@
 """Recordings that are whole, that survive interruption, and that refuse to mix."""
 
+import copy
 import json
 import shutil
 import signal
@@ -18,8 +19,9 @@ from filelock import FileLock
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
-from hpo_bench.evaluation.examples import Example, write_examples
+from hpo_bench.evaluation.examples import SPLITS, Example, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
+from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.find import find_pair, ready_names
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
@@ -38,13 +40,17 @@ from landscapes.grid import RecordedGrid
 from landscapes.outcomes import Outcomes
 from landscapes.recording import Truth
 from landscapes.suites import boxes
+from landscapes.vlm_answers import VlmAnswers
 
+FILES = ["card.yaml", "grid.parquet", "outcomes.parquet", "vlm.parquet"]
 SECONDS = ["merge_seconds", "eval_seconds"]
 
 
-def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str]:
+def contents(folder: Path) -> tuple[pd.DataFrame, bytes, str, bytes]:
     grid = pd.read_parquet(folder / "grid.parquet").drop(columns=SECONDS)
-    return grid, (folder / "outcomes.parquet").read_bytes(), (folder / "card.yaml").read_text()
+    vlm = folder / "vlm.parquet"
+    own = vlm.read_bytes() if vlm.exists() else b""
+    return grid, (folder / "outcomes.parquet").read_bytes(), (folder / "card.yaml").read_text(), own
 
 
 @pytest.fixture(scope="session")
@@ -114,6 +120,7 @@ def killed(owner, name, after=0, instead=die):
 
 MOMENTS = {
     "loading": lambda: killed(recording, "open_evaluator"),
+    "asked": lambda: killed(recording.measuring, "entries"),
     "between": lambda: killed(Journal, "append", after=2),
     "torn": lambda: killed(Journal, "append", after=3, instead=half),
     "outcomes": lambda: killed(recording.outcomes, "write_outcomes"),
@@ -137,32 +144,70 @@ def ends_alone(method: type[MergeMethod], monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
-    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = small_pair
-    monkeypatch.setattr(recorder.LoadedPair, "load", lambda _: loaded)
+    loaded = LoadedPair.load(pair)  # once, and the VLM as it is for each recording
+    monkeypatch.setattr(recorder.LoadedPair, "load", lambda _: replace(loaded, vlm=copy.deepcopy(loaded.vlm)))
     ends_alone(TaskArithmetic, monkeypatch)
     expected = contents(record(pair, "ta", tmp_path / "whole"))
     words = [sys.executable, "-c", KILLED, str(pair.folder), str(tmp_path)]
     ran = subprocess.run(words, capture_output=True, text=True, check=True, timeout=600)
     moments = dict(line.split() for line in ran.stdout.splitlines())
     assert set(moments.values()) == {str(int(signal.SIGKILL))}, ran.stderr
-    left = {"loading": 4, "between": 2, "torn": 1, "outcomes": 0, "card": 0, "end": 0}
+    left = {"loading": 5, "asked": 5, "between": 2, "torn": 1, "outcomes": 0, "card": 0, "end": 0}
     assert set(left) == set(moments)
     for moment, count in left.items():
         done: list[int] = []
         folder = record(pair, "ta", tmp_path / moment, progress=lambda number, *_, done=done: done.append(number))
-        assert done == list(range(5 - count, 5)), moment
+        assert done == (list(range(5)) if count == 5 else list(range(5 - count, 5))), moment
         found = contents(folder)
         pd.testing.assert_frame_equal(found[0], expected[0])
         assert found[1:] == expected[1:], moment
-        assert sorted(path.name for path in folder.iterdir()) == ["card.yaml", "grid.parquet", "outcomes.parquet"]
+        assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pair, folder = whole
-    monkeypatch.setattr(recorder, "_entries", lambda *_: pytest.fail("measured again"))
+    monkeypatch.setattr(recorder.measuring, "entries", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(recorder.measuring, "vlm_entry", lambda *_: pytest.fail("asked again"))
     assert record(pair, "ta", folder.parents[1]) == folder
+
+
+def test_the_vlm_is_asked_as_it_is(whole: tuple[Pair, Path]) -> None:
+    pair, folder = whole
+    loaded = LoadedPair.load(pair)
+    evaluator = open_evaluator(pair, loaded)
+    for split in SPLITS:
+        examples = evaluator.examples(split)
+        found = dict(zip([one.id for one in examples], evaluator.evaluate(loaded.vlm, examples).scores, strict=True))
+        own = VlmAnswers.read(folder, split=split)
+        assert own is not None
+        assert found == dict(zip(own.ids, own.correct, strict=True))
+
+
+def test_what_ships_has_what_the_vlm_that_ships_answers(shipped: Pair) -> None:
+    own = VlmAnswers.read(catalogue.find(f"{shipped.name}/ta"), split="validation")
+    assert own is not None
+    loaded = LoadedPair.load(shipped)
+    evaluator = open_evaluator(shipped, loaded)
+    examples = evaluator.examples("validation")
+    found = dict(zip([one.id for one in examples], evaluator.evaluate(loaded.vlm, examples).scores, strict=True))
+    assert [found[name] for name in own.ids] == own.correct.tolist()
+
+
+def test_of_a_grid_that_lacks_the_vlm_that_alone_is_asked(
+    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, folder = whole
+    other = Path(shutil.copytree(folder, tmp_path / pair.name / "ta"))
+    (other / "vlm.parquet").unlink()
+    monkeypatch.setattr(recorder.measuring, "entries", lambda *_, **__: pytest.fail("measured again"))
+    done: list[dict[str, float]] = []
+    record(pair, "ta", tmp_path, progress=lambda *told: done.append(told[2].parameters))
+    assert done == [{}]
+    assert sorted(path.name for path in other.iterdir()) == FILES
+    assert contents(other)[1:] == contents(folder)[1:]
 
 
 def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair, tmp_path: Path) -> None:
@@ -504,7 +549,8 @@ def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path
     pair, folder = whole
 
     def stop(done: int, total: int, entry: JournalEntry) -> None:
-        raise KeyboardInterrupt
+        if done:
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         record(pair, "ta", tmp_path, progress=stop)

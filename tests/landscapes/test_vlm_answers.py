@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import synthetic
+
+from landscapes import vlm_answers
+from landscapes.errors import InvalidGridError
+from landscapes.vlm_answers import FILE, VlmAnswers
+
+ROWS = pd.DataFrame(
+    {
+        "split": ["test", "validation", "test"],
+        "id": ["b", "c", "a"],
+        "category": ["skill", "skill", "general"],
+        "correct": [0.25, 1.0, 0.5],
+    }
+)
+
+
+def test_what_was_written_is_read_again_sorted_by_split(tmp_path: Path) -> None:
+    vlm_answers.write(tmp_path, ROWS)
+    test = VlmAnswers.read(tmp_path, split="test")
+    assert test is not None
+    assert (test.ids.tolist(), test.correct.tolist()) == (["a", "b"], [0.5, 0.25])
+    validation = VlmAnswers.read(tmp_path, split="validation")
+    assert validation is not None
+    assert validation.correct.tolist() == [1.0]
+
+
+def test_nothing_is_known_of_a_vlm_that_was_not_asked(tmp_path: Path) -> None:
+    assert VlmAnswers.read(tmp_path, split="test") is None
+    vlm_answers.write(tmp_path, ROWS[ROWS["split"] == "test"])
+    assert VlmAnswers.read(tmp_path, split="validation") is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (ROWS.drop(columns="correct"), "has no column 'correct'"),
+        (ROWS.assign(correct=[0.0, np.nan, 1.0]), r"row 2, column 'correct': nan is not a finite number"),
+        (ROWS.assign(id=["b", "c", ""]), r"row 3, column 'id': '' is not a word"),
+        (pd.concat([ROWS, ROWS]), r"rows 1 and 4: the same example \(split = test, id = b\)"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_leaves_what_is_there(
+    tmp_path: Path, rows: pd.DataFrame, message: str
+) -> None:
+    vlm_answers.write(tmp_path, ROWS)
+    before = (tmp_path / FILE).read_bytes()
+    with pytest.raises(InvalidGridError, match=message):
+        vlm_answers.write(tmp_path, rows)
+    assert (tmp_path / FILE).read_bytes() == before
+    rows.to_parquet(tmp_path / FILE)
+    with pytest.raises(InvalidGridError, match=message):
+        VlmAnswers.read(tmp_path, split="test")
+
+
+def test_other_answers_are_another_landscape(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path)
+    hashes = {synthetic.Landscape.read(folder).outcomes_hash}
+    synthetic.ask_vlm(folder)
+    hashes.add(synthetic.Landscape.read(folder).outcomes_hash)
+    synthetic.ask_vlm(folder, seed=1)
+    hashes.add(synthetic.Landscape.read(folder).outcomes_hash)
+    assert len(hashes) == 3
