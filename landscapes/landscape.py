@@ -24,6 +24,7 @@ from landscapes.outcomes import Outcomes, fingerprint
 from landscapes.problem import Problem
 from landscapes.recording import Truth, hash_beside
 from landscapes.trust import Fidelity, judge, measure
+from landscapes.vlm_answers import VlmAnswers
 from surrogates.base import Surrogate
 from surrogates.errors import SurrogateError
 from surrogates.extrema import Extremum
@@ -148,6 +149,12 @@ class Landscape(Problem):
         """
         path = None if self.folder is None else self.folder / OUTCOMES_FILE
         return None if path is None or not path.exists() else Outcomes.matching(path, self.grid, self.space)
+
+    @cached_property
+    def vlm(self) -> float:
+        """Score of the VLM as it is, before any merge, on the same examples; NaN where it was not asked."""
+        answers = None if self.folder is None else VlmAnswers.read(self.folder, split=self.grid.split)
+        return float("nan") if answers is None else float(answers.correct.mean())
 
     @cached_property
     def maxima(self) -> Maxima | None:

@@ -41,14 +41,15 @@ def title(landscape: Landscape) -> str:
 
 
 def caption(landscape: Landscape) -> str:
-    """Optimum, range and noise of a landscape in a line."""
+    """Optimum, range, noise and what the VLM as it is has of a landscape in a line."""
     card, best = landscape.card, landscape.optimum
     highest, lowest = (significant(end.score, within=landscape.range) for end in (best, landscape.minimum))
     where = ", ".join(at(landscape, axis, value) for axis, value in enumerate(best.x))
+    vlm = "" if np.isnan(landscape.vlm) else f"; the VLM as it is {significant(landscape.vlm, within=landscape.range)}"
     noise = "" if np.isnan(landscape.noise) else f", standard error of one evaluation {significant(landscape.noise)}"
     return (
         f"{title(landscape)} ({card.tier}, {card.domain}, {card.benchmark}): maximum {highest} at {where}; "
-        f"minimum {lowest}; {len(landscape.grid)} recorded settings{noise}."
+        f"minimum {lowest}{vlm}; {len(landscape.grid)} recorded settings{noise}."
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import synthetic
 from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from readable import unreadable
@@ -98,6 +99,17 @@ def test_captions_have_significant_digits(made: Make) -> None:
     best = landscape.optimum
     assert float(re.findall(r"maximum (\S+) at", words)[0]) == pytest.approx(best.score, rel=5e-3)
     assert float(re.findall(r"a (\S+), b", words)[0]) == pytest.approx(best.x[0], rel=5e-3)
+
+
+def test_captions_say_where_tuning_begins_if_the_vlm_was_asked(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path, "smooth-a/ta")
+    assert "the VLM" not in landscape_map.caption(Landscape.read(folder))
+    synthetic.ask_vlm(folder)
+    landscape = Landscape.read(folder)
+    answers = pd.read_parquet(folder / "vlm.parquet").query("split == 'validation'")["correct"]
+    words = landscape_map.caption(landscape)
+    assert float(re.findall(r"; the VLM as it is (\S+);", words)[0]) == pytest.approx(answers.mean(), abs=5e-3)
+    assert landscape.on("test").vlm != landscape.vlm
 
 
 def dots(figure: Figure) -> list[np.ndarray]:
