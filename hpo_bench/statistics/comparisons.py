@@ -1,5 +1,6 @@
 """One optimiser against others, landscape by landscape."""
 
+import gc
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -114,7 +115,9 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     p = np.array([one.p for one in found])
     known = np.isfinite(p)
     if known.sum() > 1:
+        gc.freeze()  # multipletests collects garbage, for a quarter of a second where PyTorch is there
         p[known] = multipletests(p[known], method="holm")[1]
+        gc.unfreeze()
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
 
 
