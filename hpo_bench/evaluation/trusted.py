@@ -57,8 +57,11 @@ def _finite_logits(model: Any) -> Iterator[None]:
     bad: list[torch.Tensor] = []
 
     def look(_module: Any, _inputs: Any, logits: torch.Tensor) -> None:
-        # Not asked for here, as that would make the device wait at every step; kept as one number.
-        found = ~torch.isfinite(logits).all()
+        if not logits.numel():
+            return
+        # Not asked for here, as that would make the device wait at every step; kept as one number. Extremes are NaN if
+        # anything is, and found without a mask as large as the logits.
+        found = ~torch.isfinite(torch.stack(torch.aminmax(logits))).all()
         bad[:] = [bad[0] | found] if bad else [found]
 
     handle = head.register_forward_hook(look)
