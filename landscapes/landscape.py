@@ -48,8 +48,8 @@ class Landscape(Problem):
             and evaluations that are held out (`landscapes.recording`).
 
     Attributes:
-        outcomes_hash: Of the per-example outcomes and all that is held out, empty where there is neither;
-            `content_hash` does not depend on them, while noise, fidelity and weaknesses do.
+        outcomes_hash: Of the per-example outcomes, those of the VLM as it is and all that is held out, empty where
+            there is nothing of these; `content_hash` does not depend on them, while noise, fidelity and weaknesses do.
 
     Raises:
         InvalidCardError: If the card is of evaluations that are held out: no surrogate is fitted to them.
@@ -152,8 +152,14 @@ class Landscape(Problem):
 
     @cached_property
     def vlm(self) -> float:
-        """Score of the VLM as it is, before any merge, on the same examples; NaN where it was not asked."""
-        answers = None if self.folder is None else VlmAnswers.read(self.folder, split=self.grid.split)
+        """Score of the VLM as it is, before any merge, on the same examples; NaN where it was not asked.
+
+        Raises:
+            InvalidGridError: If the file cannot be used, or is of other examples.
+        """
+        if self.folder is None or self.outcomes is None:
+            return float("nan")
+        answers = VlmAnswers.matching(self.folder, self.outcomes.ids, split=self.grid.split)
         return float("nan") if answers is None else float(answers.correct.mean())
 
     @cached_property

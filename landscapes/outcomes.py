@@ -139,11 +139,26 @@ def write_outcomes(path: str | Path, rows: pd.DataFrame, space: SearchSpace) -> 
     frame = _checked(rows, space, path)
     arrays: dict[str, pa.Array] = {name: pa.array(frame[name]) for name in space.names}
     arrays |= {name: pa.array(frame[name]) for name in (tables.MASK_SEED,) if name in frame}
-    arrays |= {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
+    write_parquet(path, pa.table(arrays | stored_answers(frame)))
+
+
+def checked_answers(frame: pd.DataFrame, path: Path) -> dict[str, object]:
+    """The columns that say who was asked and what came of it, whatever was asked.
+
+    Raises:
+        InvalidGridError: If one is missing, or a cell makes no sense; the message names row and column.
+    """
+    tables.require(frame, COLUMNS, path)
+    words: dict[str, object] = {name: tables.words(frame, name, path) for name in WORDS}
+    return words | {"correct": tables.numbers(frame, "correct", path)}
+
+
+def stored_answers(frame: pd.DataFrame) -> dict[str, pa.Array]:
+    """The same as they are stored: words by number, and scores that are all 0 or 1 as a bit each."""
     correct = frame["correct"].to_numpy(np.float64)
     binary = bool(np.isin(correct, (0.0, 1.0)).all())
-    arrays["correct"] = pa.array(correct.astype(bool) if binary else correct)
-    write_parquet(path, pa.table(arrays))
+    words = {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
+    return words | {"correct": pa.array(correct.astype(bool) if binary else correct)}
 
 
 def _block(
@@ -211,8 +226,6 @@ def _checked(frame: pd.DataFrame, space: SearchSpace, path: Path) -> pd.DataFram
     clean: dict[str, object] = dict(zip(space.names, tables.settings(frame, space, path).T + 0.0, strict=True))
     seeds = tables.mask_seeds(frame, path)
     clean |= seeds
-    clean |= {name: tables.words(frame, name, path) for name in WORDS}
-    clean["correct"] = tables.numbers(frame, "correct", path)
-    checked = pd.DataFrame(clean)
+    checked = pd.DataFrame(clean | checked_answers(frame, path))
     tables.refuse_repeats(checked[["split", "id", *space.names, *seeds]], path, "example at the same setting", space)
     return checked.sort_values(["split", "id", *space.names, *seeds], kind="stable", ignore_index=True)

@@ -1,6 +1,6 @@
 """Real evaluations beside a landscape's grid that no surrogate is ever fitted to: they tell how far it can be trusted.
 
-They lie in subfolders of the landscape's, each with the same three files and a card that says `design`:
+They lie in subfolders of the landscape's, each with grid, outcomes and a card that says `design`:
 
     held_out/   further settings, usually 200, spread evenly over the recorded box
     dense/      a fine grid beyond the recorded box

@@ -14,8 +14,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from landscapes import tables
+from landscapes.errors import InvalidGridError
 from landscapes.files import read_parquet, write_parquet
-from landscapes.outcomes import COLUMNS, WORDS
+from landscapes.outcomes import checked_answers, stored_answers
 
 FILE = "vlm.parquet"
 
@@ -53,30 +54,43 @@ class VlmAnswers:
         frame = frame[frame["split"] == split]
         return None if frame.empty else cls(frame["id"].to_numpy(object), frame["correct"].to_numpy(np.float64))
 
+    @classmethod
+    def matching(cls, folder: Path, ids: NDArray[np.object_], *, split: str) -> Self | None:
+        """Likewise, to just the examples that the settings of a landscape answered.
 
-def write(folder: Path, rows: pd.DataFrame) -> None:
-    """Write the file whole or not at all; one that is there is replaced in one step.
+        Args:
+            folder: The landscape's.
+            ids: Of these examples, sorted.
+            split: validation or test.
+
+        Raises:
+            InvalidGridError: If the file cannot be used, or is of other examples.
+        """
+        found = cls.read(folder, split=split)
+        if found is not None and not np.array_equal(found.ids, ids):
+            raise InvalidGridError(
+                f"{folder / FILE}: the VLM as it is answered other {split} examples than the settings did; record or "
+                "add the landscape again, or delete the file"
+            )
+        return found
+
+
+def write_vlm_answers(path: str | Path, rows: pd.DataFrame) -> None:
+    """Write the file whole or not at all.
 
     Args:
-        folder: The landscape's.
+        path: The parquet file; an existing one is replaced in one step.
         rows: The columns that this module's docstring names, in any order of rows and columns.
 
     Raises:
         InvalidGridError: If the rows could not be read again; nothing is written then.
         UnwritableError: If the file cannot be written.
     """
-    frame = _checked(rows, folder / FILE)
-    correct = frame["correct"].to_numpy(np.float64)
-    binary = bool(np.isin(correct, (0.0, 1.0)).all())
-    arrays = {name: pa.array(frame[name]).dictionary_encode() for name in WORDS}
-    write_parquet(folder / FILE, pa.table(arrays | {"correct": pa.array(correct.astype(bool) if binary else correct)}))
+    path = Path(path)
+    write_parquet(path, pa.table(stored_answers(_checked(rows, path))))
 
 
 def _checked(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    tables.require(frame, COLUMNS, path)
-    frame = frame.reset_index(drop=True)
-    clean: dict[str, object] = {name: tables.words(frame, name, path) for name in WORDS}
-    clean["correct"] = tables.numbers(frame, "correct", path)
-    checked = pd.DataFrame(clean)
+    checked = pd.DataFrame(checked_answers(frame.reset_index(drop=True), path))
     tables.refuse_repeats(checked[["split", "id"]], path, "example")
     return checked.sort_values(["split", "id"], kind="stable", ignore_index=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from landscapes import vlm_answers
 from landscapes.card import Card, CardParameter
 from landscapes.grid import write_grid
 from landscapes.landscape import Landscape
 from landscapes.outcomes import write_outcomes
+from landscapes.vlm_answers import FILE, write_vlm_answers
 
 COEFFICIENTS = (0.2, 0.4, 0.6, 0.8, 1.0)
 DENSITIES = (0.2, 0.4, 0.6, 0.8)
@@ -119,7 +119,7 @@ def ask_vlm(folder: Path, *, kind: str = "smooth", seed: int = 0) -> None:
     """Write what a synthetic landscape's VLM as it is answers, by the same formula and to the same examples."""
     about = Card.read(folder / "card.yaml")
     as_it_is = np.array([[1.0, 0.0, 1.0][: about.space.dim]])
-    vlm_answers.write(folder, _answered(about, as_it_is, kind=kind, seed=seed))
+    write_vlm_answers(folder / FILE, _answered(about, as_it_is, kind=kind, seed=seed))
 
 
 def landscape(root: Path, name: str = "smooth-a/ta", *, kind: str = "smooth", seed: int = 0) -> Landscape:

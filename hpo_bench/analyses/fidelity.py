@@ -30,6 +30,7 @@ class FidelityReport:
         settings: How many were recorded.
         range: Of the recorded scores, in score units.
         standard_error: Of one evaluation near the optimum, in score units; NaN where unknown.
+        vlm: Score of the VLM as it is, on the examples that are tuned on; NaN where it was not asked.
         fidelity: The measures.
         maxima: How many local maxima survive the noise; None where that cannot be told.
         recorded_maxima: How many recorded settings are higher than all their neighbours.
@@ -45,6 +46,7 @@ class FidelityReport:
     settings: int
     range: float
     standard_error: float
+    vlm: float
     fidelity: Fidelity
     maxima: int | None
     recorded_maxima: int | None
@@ -92,6 +94,7 @@ def report(landscape: Landscape) -> FidelityReport:
         settings=len(landscape.grid),
         range=landscape.grid.range,
         standard_error=landscape.noise,
+        vlm=landscape.vlm,
         fidelity=landscape.fidelity(),
         maxima=None if found is None else found.surviving,
         recorded_maxima=None if found is None else found.recorded,

@@ -74,6 +74,8 @@ def command(
 ) -> None:
     """Merge PAIR at every setting of a design, evaluate each merge, and write a landscape or what it is measured by.
 
+    With a grid the VLM is asked as it is, too; of a finished grid that lacks it, that alone.
+
     PAIR is the name of a built or shipped pair, or a folder with a pair.yaml. Interrupted, the same command continues
     where it was.
     """

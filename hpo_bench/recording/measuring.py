@@ -95,5 +95,6 @@ def _score(model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Se
     except HpoBenchError:
         raise
     except Exception as error:  # whatever a user's evaluator may raise
-        where = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
-        raise EvaluationError(f"at {where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error
+        values = ", ".join(f"{name} {value:g}" for name, value in setting.parameters.items())
+        where = "with the VLM as it is" if setting is BASE else f"at {values}"
+        raise EvaluationError(f"{where} the evaluator raised {type(error).__name__}: {first_line(error)}") from error

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 
 from hpo_bench.errors import RecordingError
-from hpo_bench.evaluation.examples import Example, Split
+from hpo_bench.evaluation.examples import SPLITS, Example, Split
 from hpo_bench.recording.designs import Design
 from hpo_bench.recording.journal import JournalEntry
 from landscapes import card, grid, outcomes, vlm_answers
+from landscapes.errors import InvalidGridError
 from landscapes.recording import SPLIT
 from landscapes.tables import MASK_SEED
 
@@ -65,7 +66,30 @@ def write_vlm(examples: Mapping[Split, Sequence[Example]], target: Path, entry: 
         for split, some in examples.items()
         for e, s in zip(some, entry.scores[split], strict=True)
     ]
-    vlm_answers.write(target, pd.DataFrame(rows))
+    vlm_answers.write_vlm_answers(target / vlm_answers.FILE, pd.DataFrame(rows))
+
+
+def has_vlm(target: Path, asked: Mapping[Split, Sequence[str]]) -> bool:
+    """Whether the VLM's own answers are there, to just these examples of each split; a broken file holds none."""
+    try:
+        found = {split: vlm_answers.VlmAnswers.read(target, split=split) for split in asked}
+    except InvalidGridError:
+        return False
+    return all(own is not None and own.ids.tolist() == sorted(asked[split]) for split, own in found.items())
+
+
+def asked(existing: card.Card) -> dict[Split, list[str]]:
+    """Ids of the examples of each split that a recording's settings answered.
+
+    Raises:
+        InvalidGridError: If its files cannot be used.
+    """
+    path = existing.path.parent / outcomes.FILE
+    return {
+        split: outcomes.Outcomes.read(path, existing.space, split=split).ids.tolist()
+        for split in SPLITS
+        if split in existing.n_examples
+    }
 
 
 def count(existing: card.Card) -> int:

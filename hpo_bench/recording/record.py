@@ -22,7 +22,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card, measuring, published
 from hpo_bench.recording.designs import HELD_OUT, Design
 from hpo_bench.recording.journal import Journal, JournalEntry, journalled
-from landscapes import card, grid, outcomes, vlm_answers
+from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
 from surrogates.spelling import offer
 
@@ -49,7 +49,7 @@ def record(
     """Merge and evaluate a pair at every setting of a design.
 
     All that can be refused is refused before a model is loaded. With a grid the VLM is asked as it is, before anything
-    is merged, and of a grid that lacks it that alone is made up for. Each setting is journalled when it is done;
+    is merged, and of a finished grid that lacks it that alone is asked. Each setting is journalled when it is done;
     started again, a recording that was interrupted continues where it was and ends in the same files, but for the
     seconds.
 
@@ -93,7 +93,7 @@ def record(
         if not plan.may_grow or recorded >= len(plan.points):
             if journalled(target / JOURNAL) <= recorded:  # else more were begun, and are kept
                 _forget(target)
-            if not plan.fitted or (target / vlm_answers.FILE).exists():
+            if not plan.fitted or published.has_vlm(target, published.asked(existing)):
                 return target
     with _alone(target):
         journal = Journal(target / JOURNAL, header=provenance)
@@ -112,8 +112,15 @@ def record(
             check_sides([one for some in examples.values() for one in some], plan.splits, f"{pair.name}: evaluation")
         counts = {split: dict(sorted(Counter(e.category for e in some).items())) for split, some in examples.items()}
         described = replace(draft, checkpoints=provenance["checkpoints"], n_examples=counts)
+        ids: dict[Split, list[str]] = {split: sorted(one.id for one in some) for split, some in examples.items()}
+        sizes = {split: len(some) for split, some in ids.items()}
+        if any({split: len(some) for split, some in entry.scores.items()} != sizes for entry in journal.entries):
+            raise RecordingError(f"{target / JOURNAL} holds answers to other examples; delete it to record anew")
         if plan.fitted:
-            if not (journal.entries or existing) or not (target / vlm_answers.FILE).exists():
+            if existing is not None and published.asked(existing) != ids:
+                raise RecordingError(f"{target} holds answers to other examples; delete that folder to record it anew")
+            # Before there is an entry, nothing says of which weights the file is.
+            if not (journal.entries or existing) or not published.has_vlm(target, ids):
                 entry = measuring.vlm_entry(loaded, evaluator, examples)
                 published.write_vlm(examples, target, entry)
                 progress(0, len(plan.points), entry)

@@ -2,7 +2,8 @@
 
 import gc
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -115,10 +116,22 @@ def holm(found: Sequence[Comparison]) -> list[Comparison]:
     p = np.array([one.p for one in found])
     known = np.isfinite(p)
     if known.sum() > 1:
-        gc.freeze()  # multipletests collects garbage, for a quarter of a second where PyTorch is there
-        p[known] = multipletests(p[known], method="holm")[1]
-        gc.unfreeze()
+        with _uncollected():
+            p[known] = multipletests(p[known], method="holm")[1]
     return [replace(one, p=float(own)) for one, own in zip(found, p, strict=True)]
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let a call for garbage find nothing: statsmodels makes one, which takes a quarter of a second beside PyTorch."""
+    if gc.get_freeze_count():  # somebody else's, which must stay
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _by_pair(differences: FloatArray, pairs: NDArray[np.str_]) -> FloatArray:

@@ -58,6 +58,39 @@ def answered(
     return answers.reset_index(drop=True)[[*names, "split", "id", "category", "correct"]], incomplete
 
 
+def unmerged(
+    measured: pd.DataFrame, bare: pd.DataFrame, path: Path, reading: Reading, *, asked: pd.DataFrame
+) -> pd.DataFrame:
+    """How the model that is merged into answers as it is, in the columns of `vlm.parquet`.
+
+    Args:
+        measured: Split and score of every row.
+        bare: The table's own columns of the rows without a hyperparameter, which are the model as it is.
+        path: Where it is from, for messages.
+        reading: Which columns have the examples' ids and categories; whether repeats are averaged.
+        asked: What the settings answered, as `answered` has it; what they did not is left out.
+
+    Raises:
+        InvalidGridError: If a row has no id, an example is there twice, or lacks such a row.
+    """
+    rows = measured.loc[bare.index, ["split"]]
+    rows["id"] = _labels(bare, str(reading.example), path)
+    rows["correct"] = measured.loc[bare.index, "score"]
+    if reading.average:
+        rows = rows.groupby(["split", "id"], sort=False, as_index=False)["correct"].mean()
+    else:
+        tables.refuse_repeats(rows[["split", "id"]], path, "example without a setting", numbers=rows.index.tolist())
+    examples = asked.drop_duplicates(["split", "id"])[["split", "id", "category"]]
+    examples = examples[examples["split"].isin(rows["split"])]
+    found = examples.merge(rows, on=["split", "id"], how="left")
+    if (lacking := found["correct"].isna()).any():
+        raise InvalidGridError(
+            f"{path}: example {found.loc[lacking, 'id'].iloc[0]!r} has no row without a setting, which others of its "
+            "split have, for the model as it is; add the row, or leave all such rows out"
+        )
+    return found
+
+
 def averaged(answers: pd.DataFrame, box: SearchSpace) -> pd.DataFrame:
     """The scores that examples add up to, in the columns of `grid.parquet`.
 

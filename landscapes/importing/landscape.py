@@ -23,7 +23,7 @@ from landscapes.importing.sweep import Sweep, read_sweep
 from landscapes.landscape import Landscape
 
 VLM = {"vl_weight": 1.0, "exp_weight": 0.0}
-"""The VLM as it is, as a setting of Task Arithmetic."""
+"""The VLM as it is, as a setting of Task Arithmetic (`hpo_bench.merging.setting.BASE`, which lies above)."""
 
 
 def import_table(
@@ -97,17 +97,18 @@ def place(sweep: Sweep, card: Card, root: Path) -> Landscape:
         grids.write_grid(folder / grids.FILE, sweep.rows, sweep.box)
         if sweep.answers is not None:
             outcomes.write_outcomes(folder / outcomes.FILE, sweep.answers, sweep.box)
-            if not (own := _of_the_vlm(sweep.answers, card)).empty:
-                vlm_answers.write(folder, own)
+        if (own := _of_the_vlm(sweep, card)) is not None:
+            vlm_answers.write_vlm_answers(folder / vlm_answers.FILE, own)
         card.write(folder / cards.FILE)
     return Landscape.read(root / card.name)
 
 
-def _of_the_vlm(answers: pd.DataFrame, card: Card) -> pd.DataFrame:
-    """The rows of the VLM as it is, which Task Arithmetic alone has among its settings."""
-    if card.method != "ta" or not {*VLM} <= set(card.space.names):
-        return answers.iloc[:0]
-    return answers[np.logical_and.reduce([np.isclose(answers[name], value) for name, value in VLM.items()])]
+def _of_the_vlm(sweep: Sweep, card: Card) -> pd.DataFrame | None:
+    """Answers of the VLM as it is: of rows of its own, or of Task Arithmetic, which has it among its settings."""
+    if sweep.vlm is not None or sweep.answers is None or card.method != "ta" or {*VLM} != {*card.space.names}:
+        return sweep.vlm
+    own = np.logical_and.reduce([np.isclose(sweep.answers[name], value) for name, value in VLM.items()])
+    return sweep.answers[own] if own.any() else None
 
 
 def default_name(path: Path) -> str:

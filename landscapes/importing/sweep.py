@@ -15,7 +15,7 @@ import pandas as pd
 
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
-from landscapes.importing.examples import answered, averaged, yes_and_no
+from landscapes.importing.examples import answered, averaged, unmerged, yes_and_no
 from landscapes.importing.reading import Reading
 from landscapes.importing.states import finished
 from landscapes.space import Parameter, SearchSpace
@@ -36,12 +36,14 @@ class Sweep:
         box: What the settings span.
         dropped: How many rows were left out, by reason, in words.
         answers: In the columns of `outcomes.parquet`; None where nothing is known of examples.
+        vlm: What the model that is merged into answers as it is, in those of `vlm.parquet`; None if that is not known.
     """
 
     rows: pd.DataFrame
     box: SearchSpace
     dropped: Mapping[str, int]
     answers: pd.DataFrame | None = None
+    vlm: pd.DataFrame | None = None
 
 
 def read_sweep(path: Path, reading: Reading) -> Sweep:
@@ -62,8 +64,14 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
     if reading.example is not None:
         frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
     if path.suffix.lower() == ".csv":
+        frame = frame.assign(**{reading.metric: _decimals(frame[reading.metric], path, may_be_missing=False)})
+    measured = _measured(frame, reading, path)
+    bare = frame[frame[names].map(_is_blank).all(axis=1)] if reading.example is not None else frame.iloc[:0]
+    frame = frame.drop(index=bare.index)
+    tables.require(frame, reading.columns, path)
+    if path.suffix.lower() == ".csv":
         examples = [reading.examples] if isinstance(reading.examples, str) else []
-        figures: list[str] = [*names, reading.metric, *examples, *([reading.error] if reading.error else [])]
+        figures: list[str] = [*names, *examples, *([reading.error] if reading.error else [])]
         decimals = {name: _decimals(frame[name], path, may_be_missing=name == reading.error) for name in figures}
         frame = frame.assign(**decimals)
     whole = {name for name, kinds in reading.kinds.items() if "int" in kinds}
@@ -75,12 +83,11 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         if "log" in reading.kinds.get(name, ()):
             _refuse_without_logarithm(out[name], path, name)
     box = _box(out, reading.kinds, path)
-    scores = tables.numbers(frame, reading.metric, path)
-    out["score"] = -scores if reading.minimise else scores
-    out["split"] = _splits(frame, reading.split, path) if reading.split else "validation"
+    out[["score", "split"]] = measured
     if reading.example is not None:
         answers, incomplete = answered(out, frame, path, reading, box)
-        return Sweep(averaged(answers, box), box, {**dropped, **incomplete}, answers)
+        vlm = None if bare.empty else unmerged(measured, bare, path, reading, asked=answers)
+        return Sweep(averaged(answers, box), box, {**dropped, **incomplete}, answers, vlm)
     out["standard_error"] = (
         tables.numbers(frame, reading.error, path, at_least=0, may_be_missing=True) if reading.error else np.nan
     )
@@ -95,6 +102,17 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         tables.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist())
     out = out.reset_index(drop=True).assign(merge_seconds=np.nan, eval_seconds=np.nan)
     return Sweep(out, box, dropped)
+
+
+def _measured(frame: pd.DataFrame, reading: Reading, path: Path) -> pd.DataFrame:
+    """Score and split of every row."""
+    scores = tables.numbers(frame, reading.metric, path)
+    splits = _splits(frame, reading.split, path) if reading.split else "validation"
+    return pd.DataFrame({"score": -scores if reading.minimise else scores, "split": splits}, index=frame.index)
+
+
+def _is_blank(cell: object) -> bool:
+    return not cell.strip() if isinstance(cell, str) else bool(pd.isna(cell))
 
 
 def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarray:

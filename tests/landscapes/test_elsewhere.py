@@ -43,6 +43,9 @@ class TestNatureLM:
             assert sum(card.n_examples[split]["all"] for split in ("validation", "test")) == 40
             assert landscape.on("test").grid.scores.shape == (5,)
             assert maxima.find(landscape) is not None
+            # The audio model is at weight 1, which is what a merge is to be better than.
+            assert landscape.vlm == pytest.approx(landscape.grid.scores[-1])
+            assert landscape.on("test").vlm == pytest.approx(landscape.on("test").grid.scores[-1])
 
     def test_an_answer_is_right_if_it_has_the_name_that_was_asked_for(self, tmp_path: Path) -> None:
         """Scientific names are right answers to the second query, and half of one to the third."""

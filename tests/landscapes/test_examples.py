@@ -12,7 +12,6 @@ from landscapes import maxima
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
-from landscapes.vlm_answers import VlmAnswers
 
 LEVELS = np.linspace(0, 1, 6)
 SPLIT = Reading(parameters={"lr": None}, metric="correct", example="id", category="kind", split="part")
@@ -132,24 +131,78 @@ def test_what_has_no_meaning_is_refused(given: dict, message: str) -> None:
         Reading(**{"parameters": {"lr": None}, "metric": "correct", **given})
 
 
-@pytest.mark.parametrize(("method", "known"), [("ta", True), ("ties", False)])
-def test_task_arithmetic_has_the_vlm_as_it_is_among_its_settings(tmp_path: Path, method: str, known: bool) -> None:
+def merges(*names: str, tuned: tuple[float, ...] = (0.0, 0.5, 1.0)) -> pd.DataFrame:
+    """Forty examples, ten of them validation, at all settings of some hyperparameters."""
+    settings = np.stack(np.meshgrid(*[tuned] * len(names), indexing="ij"), axis=-1).reshape(-1, len(names))
     rows = [
-        (vl, exp, f"q{i}", (i + 3 * vl + 5 * exp) % 7 < 3, "val" if i < 10 else "Test")
-        for vl in (0.0, 0.5, 1.0)
-        for exp in (0.0, 0.5, 1.0)
+        (*setting, f"q{i}", (i + setting @ [3, 5, 7][: len(names)]) % 7 < 3, "val" if i < 10 else "Test")
+        for setting in settings
         for i in range(40)
     ]
-    frame = pd.DataFrame(rows, columns=["vl_weight", "exp_weight", "id", "correct", "part"])
-    frame.to_csv(tmp_path / "a.csv", index=False)
-    reading = Reading(parameters={"vl_weight": None, "exp_weight": None}, metric="correct", example="id", split="part")
-    about = {"method": method}
-    import_table(tmp_path / "a.csv", reading, name="mine/ta", root=tmp_path / "own", command="add", about=about)
-    found = VlmAnswers.read(tmp_path / "own/mine/ta", split="test")
-    assert (found is not None) is known
-    if found is not None:
-        own = frame[(frame["vl_weight"] == 1) & (frame["exp_weight"] == 0) & (frame["part"] == "Test")].sort_values(
-            "id"
-        )
-        assert found.ids.tolist() == own["id"].tolist()
-        assert found.correct.tolist() == own["correct"].tolist()
+    return pd.DataFrame(rows, columns=[*names, "id", "correct", "part"])
+
+
+def added(tmp_path: Path, frame: pd.DataFrame, *names: str, method: str, name: str = "a.csv", **how: bool) -> Landscape:
+    path = tmp_path / name
+    frame.to_csv(path, index=False) if name.endswith("csv") else frame.to_parquet(path)
+    reading = Reading(parameters=dict.fromkeys(names), metric="correct", example="id", split="part", **how)
+    root, about = tmp_path / "own", {"method": method}
+    return import_table(path, reading, name=f"mine/{method}", root=root, command="add", about=about, replace=True)
+
+
+@pytest.mark.parametrize(
+    ("names", "method", "known"),
+    [
+        (("vl_weight", "exp_weight"), "ta", True),
+        (("exp_weight", "vl_weight"), "ta", True),
+        (("vl_weight", "exp_weight", "heat"), "ta", False),
+        (("vl_weight", "exp_weight", "density"), "ties", False),
+        (("a", "b"), "ta", False),
+    ],
+)
+def test_task_arithmetic_has_the_vlm_as_it_is_among_its_settings(
+    tmp_path: Path, names: tuple[str, ...], method: str, known: bool
+) -> None:
+    frame = merges(*names)
+    landscape = added(tmp_path, frame, *names, method=method)
+    assert np.isfinite(landscape.vlm) == known
+    if known:
+        own = frame.query("vl_weight == 1 and exp_weight == 0 and part == 'val'")
+        assert landscape.vlm == pytest.approx(own["correct"].mean())
+
+
+NAMES = ("vl_weight", "exp_weight", "density")
+
+
+def bare(**changes: object) -> pd.DataFrame:
+    rows = [(None, None, None, f"q{i}", i % 5 < 2, "val" if i < 10 else "Test") for i in range(40)]
+    return pd.DataFrame(rows, columns=[*NAMES, "id", "correct", "part"]).assign(**changes)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
+def test_rows_without_a_setting_are_the_model_as_it_is(tmp_path: Path, name: str) -> None:
+    frame, own = merges(*NAMES), bare()
+    landscape = added(tmp_path, pd.concat([own, frame]), *NAMES, method="ties", name=name)
+    assert len(landscape.grid) == 27
+    assert landscape.vlm == pytest.approx(own["correct"][:10].mean())
+    assert landscape.on("test").vlm == pytest.approx(own["correct"][10:].mean())
+    assert landscape.card.n_examples == {"validation": {"all": 10}, "test": {"all": 30}}
+
+
+def test_such_rows_may_be_of_one_split_alone_and_are_averaged_as_others_are(tmp_path: Path) -> None:
+    test = bare().iloc[10:]
+    landscape = added(tmp_path, pd.concat([merges(*NAMES), test]), *NAMES, method="ties")
+    assert np.isnan(landscape.vlm)
+    assert np.isfinite(landscape.on("test").vlm)
+    twice = pd.concat([merges(*NAMES), bare(correct=1.0), bare(correct=0.5)])
+    with pytest.raises(InvalidGridError, match=r"rows 1081 and 1121: the same example without a setting"):
+        added(tmp_path, twice, *NAMES, method="ties")
+    assert added(tmp_path, twice, *NAMES, method="ties", average=True).vlm == 0.75
+
+
+def test_an_example_that_only_the_model_as_it_is_lacks_is_named(tmp_path: Path) -> None:
+    frame = pd.concat([merges(*NAMES), bare().drop(index=20)])
+    with pytest.raises(InvalidGridError, match="example 'q20' has no row without a setting"):
+        added(tmp_path, frame, *NAMES, method="ties")
+    with pytest.raises(InvalidGridError, match="has no rows"):
+        added(tmp_path, bare(), *NAMES, method="ties")

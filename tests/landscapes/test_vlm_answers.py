@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 import synthetic
 
-from landscapes import vlm_answers
 from landscapes.errors import InvalidGridError
-from landscapes.vlm_answers import FILE, VlmAnswers
+from landscapes.landscape import Landscape
+from landscapes.vlm_answers import FILE, VlmAnswers, write_vlm_answers
 
 ROWS = pd.DataFrame(
     {
@@ -20,7 +20,7 @@ ROWS = pd.DataFrame(
 
 
 def test_what_was_written_is_read_again_sorted_by_split(tmp_path: Path) -> None:
-    vlm_answers.write(tmp_path, ROWS)
+    write_vlm_answers(tmp_path / FILE, ROWS)
     test = VlmAnswers.read(tmp_path, split="test")
     assert test is not None
     assert (test.ids.tolist(), test.correct.tolist()) == (["a", "b"], [0.5, 0.25])
@@ -31,7 +31,7 @@ def test_what_was_written_is_read_again_sorted_by_split(tmp_path: Path) -> None:
 
 def test_nothing_is_known_of_a_vlm_that_was_not_asked(tmp_path: Path) -> None:
     assert VlmAnswers.read(tmp_path, split="test") is None
-    vlm_answers.write(tmp_path, ROWS[ROWS["split"] == "test"])
+    write_vlm_answers(tmp_path / FILE, ROWS[ROWS["split"] == "test"])
     assert VlmAnswers.read(tmp_path, split="validation") is None
 
 
@@ -47,21 +47,30 @@ def test_nothing_is_known_of_a_vlm_that_was_not_asked(tmp_path: Path) -> None:
 def test_what_makes_no_sense_is_refused_and_leaves_what_is_there(
     tmp_path: Path, rows: pd.DataFrame, message: str
 ) -> None:
-    vlm_answers.write(tmp_path, ROWS)
+    write_vlm_answers(tmp_path / FILE, ROWS)
     before = (tmp_path / FILE).read_bytes()
     with pytest.raises(InvalidGridError, match=message):
-        vlm_answers.write(tmp_path, rows)
+        write_vlm_answers(tmp_path / FILE, rows)
     assert (tmp_path / FILE).read_bytes() == before
     rows.to_parquet(tmp_path / FILE)
     with pytest.raises(InvalidGridError, match=message):
         VlmAnswers.read(tmp_path, split="test")
 
 
+def test_of_other_examples_there_is_no_score(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path)
+    synthetic.ask_vlm(folder)
+    assert 0 < Landscape.read(folder).vlm < 1
+    write_vlm_answers(folder / FILE, pd.read_parquet(folder / FILE).iloc[1:])
+    with pytest.raises(InvalidGridError, match="the VLM as it is answered other test examples"):
+        _ = Landscape.read(folder).on("test").vlm
+
+
 def test_other_answers_are_another_landscape(tmp_path: Path) -> None:
     folder = synthetic.record(tmp_path)
-    hashes = {synthetic.Landscape.read(folder).outcomes_hash}
+    hashes = {Landscape.read(folder).outcomes_hash}
     synthetic.ask_vlm(folder)
-    hashes.add(synthetic.Landscape.read(folder).outcomes_hash)
+    hashes.add(Landscape.read(folder).outcomes_hash)
     synthetic.ask_vlm(folder, seed=1)
-    hashes.add(synthetic.Landscape.read(folder).outcomes_hash)
+    hashes.add(Landscape.read(folder).outcomes_hash)
     assert len(hashes) == 3

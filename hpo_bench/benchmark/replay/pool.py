@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from landscapes import vlm_answers
 from landscapes.card import Card
 from landscapes.errors import InvalidGridError
 from landscapes.outcomes import FILE, Outcomes
@@ -80,31 +79,27 @@ def recorded(name: str, folder: Path) -> Pool | None:
         LandscapeError: If a file cannot be used, or they are of different examples.
     """
     card = Card.read(folder / "card.yaml")
-    held_out = Truth.read(folder, card, design="held-out")
-    vlm = VlmAnswers.read(folder, split=SPLIT)
-    if vlm is None or not (folder / FILE).exists():
+    if not (folder / FILE).exists() or SPLIT not in card.n_examples:
         return None
     parts = [Outcomes.read(folder / FILE, card.space, split=SPLIT)]
+    held_out = Truth.read(folder, card, design="held-out")
     if held_out is not None and (beside := held_out.outcomes()) is not None:
+        if not np.array_equal(beside.ids, parts[0].ids):
+            raise InvalidGridError(f"{held_out.answers}: other test examples than the grid's; record them again")
         parts.append(beside)
-    return _pool(name, card, parts, vlm, folder)
+    return _pool(name, folder, card, parts)
 
 
-def dense(name: str, folder: Path) -> Pool | None:
-    """A landscape's fine grid, likewise."""
+def fine_grid(name: str, folder: Path) -> Pool | None:
+    """A landscape's fine grid (`--design dense`), likewise."""
     truth = Truth.read(folder, Card.read(folder / "card.yaml"), design="dense")
-    vlm = VlmAnswers.read(folder, split=SPLIT)
     answers = None if truth is None else truth.outcomes()
-    if truth is None or answers is None or vlm is None:
+    return None if truth is None or answers is None else _pool(name, folder, truth.card, [answers])
+
+
+def _pool(name: str, folder: Path, card: Card, parts: Sequence[Outcomes]) -> Pool | None:
+    vlm = VlmAnswers.matching(folder, parts[0].ids, split=SPLIT)
+    if vlm is None:
         return None
-    return _pool(name, truth.card, [answers], vlm, folder)
-
-
-def _pool(name: str, card: Card, parts: Sequence[Outcomes], vlm: VlmAnswers, folder: Path) -> Pool:
-    if not all(np.array_equal(one.ids, vlm.ids) for one in parts):
-        raise InvalidGridError(
-            f"{folder}: the recorded settings and the VLM as it is, in {vlm_answers.FILE}, answered different test "
-            "examples; delete that file, and the `hpo-bench record` that made the others asks the VLM again"
-        )
     X, first = np.unique(np.concatenate([one.X for one in parts]), axis=0, return_index=True)
     return Pool.of(name, card, X, np.concatenate([one.correct for one in parts])[first], vlm.correct)

@@ -57,7 +57,7 @@ class ReplayedLandscape(Problem):
         if pool is None:
             raise InvalidGridError(
                 f"{landscape.name} has no answers, example by example, of its settings and of the VLM as it is, which "
-                "unseen examples need; record them, or leave it out"
+                "unseen examples need: `hpo-bench record` asks both, `landscapes add` takes both; or leave it out"
             )
         self.outcomes_hash = landscape.outcomes_hash
         self._of = landscape.content_hash

@@ -9,8 +9,7 @@ from typing import Self, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.benchmark.replay import pool as pools
-from hpo_bench.benchmark.replay.pool import Pool
+from hpo_bench.benchmark.replay.pool import Pool, fine_grid, recorded
 from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.card import Card
@@ -82,7 +81,7 @@ class Draw:
 def dense(root: Path | None = None) -> Iterator[Pool]:
     """The fine grids of Task Arithmetic, box [0, 1.4] x [0, 1.4], test examples."""
     for name in catalogue.names(root):
-        if (pool := pools.dense(name, catalogue.find(name, root))) is not None:
+        if (pool := fine_grid(name, catalogue.find(name, root))) is not None:
             yield pool
 
 
@@ -101,7 +100,7 @@ def _recorded(root: Path | None, *, wide: bool) -> Iterator[Pool]:
         folder = catalogue.find(name, root)
         if (Card.read(folder / "card.yaml").design == WIDE) is not wide:
             continue
-        if (pool := pools.recorded(name, folder)) is not None:
+        if (pool := recorded(name, folder)) is not None:
             yield pool
 
 

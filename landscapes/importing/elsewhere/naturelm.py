@@ -25,7 +25,8 @@ from landscapes.written import read_json_lines
 NAME, REPOSITORY = "naturelm", "github.com/gladia-research-group/model-merging-NatureLM-audio"
 FILE = re.compile(r"beans_zero_eval_(?P<dataset>.+)_query(?P<query>\d+)_lora(?P<percent>\d{3})\.jsonl")
 KEYS = ("id", "label", "prediction", "prompt")
-WEIGHT = "audio_weight"
+WEIGHT, TUNED = "audio_weight", 1.0
+"""What the language part is weighted by, and where it is the audio model's own."""
 SHARE = 0.5
 """Of the examples that are tuned on: a fifth of the smallest task would be 25."""
 ASKED = ("common", "scientific", "both")
@@ -102,7 +103,9 @@ def _sweep(
         "merge_options": {"method": "the adapter's weights scaled"},
         "notes": NOTES.format(asked=_words(asked)),
     }
-    return PublishedSweep(name, Sweep(averaged(frame, box), box, {}, frame), about, path / "results" / task)
+    tuned = frame[frame[WEIGHT] == TUNED]
+    sweep = Sweep(averaged(frame, box), box, {}, frame, None if tuned.empty else tuned)
+    return PublishedSweep(name, sweep, about, path / "results" / task)
 
 
 def _words(asked: str) -> str:

@@ -19,9 +19,10 @@ from hpo_bench.benchmark.replay.problem import ReplayedLandscape
 from hpo_bench.benchmark.searches import taken
 from hpo_bench.cli.run import command
 from hpo_bench.errors import UsageError
-from landscapes import catalogue, vlm_answers
+from landscapes import catalogue
 from landscapes.errors import InvalidGridError
 from landscapes.landscape import Landscape
+from landscapes.vlm_answers import FILE, write_vlm_answers
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +126,22 @@ def test_what_cannot_be_replayed_is_refused(tmp_path: Path, landscape: Landscape
 
 def test_the_vlm_and_the_settings_must_have_answered_the_same_examples(tmp_path: Path, root: Path) -> None:
     folder = shutil.copytree(root / "smooth-a" / "ta", tmp_path / "smooth-a" / "ta")
-    vlm_answers.write(folder, pd.read_parquet(folder / vlm_answers.FILE).iloc[1:-1])
-    with pytest.raises(InvalidGridError, match=r"in vlm\.parquet, answered different test examples"):
+    write_vlm_answers(folder / FILE, pd.read_parquet(folder / FILE).iloc[1:-1])
+    with pytest.raises(InvalidGridError, match=r"vlm\.parquet: the VLM as it is answered other test examples"):
         recorded("smooth-a/ta", folder)
+
+
+def test_grid_and_held_out_settings_must_have_answered_the_same_examples(tmp_path: Path, root: Path) -> None:
+    folder = shutil.copytree(root / "smooth-a" / "ta", tmp_path / "smooth-a" / "ta")
+    synthetic.record(tmp_path, "smooth-a/ta", n_examples={**synthetic.EXAMPLES, "test": {"skill": 99}})
+    with pytest.raises(InvalidGridError, match=r"held_out/outcomes\.parquet: other test examples than the grid's"):
+        recorded("smooth-a/ta", folder)
+
+
+def test_what_has_no_test_split_is_no_replay(tmp_path: Path) -> None:
+    folder = synthetic.record(tmp_path, "smooth-a/ta", n_examples={"validation": {"skill": 40}})
+    synthetic.ask_vlm(folder)
+    assert recorded("smooth-a/ta", folder) is None
 
 
 def test_every_landscape_that_ships_can_be_replayed() -> None:

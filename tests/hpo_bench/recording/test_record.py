@@ -20,6 +20,7 @@ from filelock import FileLock
 from hpo_bench.cli import cli
 from hpo_bench.errors import EvaluationError, HpoBenchError, RecordingError, UsageError
 from hpo_bench.evaluation.examples import SPLITS, Example, write_examples
+from hpo_bench.evaluation.local import LocalEvaluator
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.find import find_pair, ready_names
@@ -40,7 +41,7 @@ from landscapes.grid import RecordedGrid
 from landscapes.outcomes import Outcomes
 from landscapes.recording import Truth
 from landscapes.suites import boxes
-from landscapes.vlm_answers import VlmAnswers
+from landscapes.vlm_answers import VlmAnswers, write_vlm_answers
 
 FILES = ["card.yaml", "grid.parquet", "outcomes.parquet", "vlm.parquet"]
 SECONDS = ["merge_seconds", "eval_seconds"]
@@ -196,18 +197,57 @@ def test_what_ships_has_what_the_vlm_that_ships_answers(shipped: Pair) -> None:
     assert [found[name] for name in own.ids] == own.correct.tolist()
 
 
+BROKEN = {
+    "lost": lambda path: path.unlink(),
+    "cut short": lambda path: path.write_bytes(path.read_bytes()[:100]),
+    "of other examples": lambda path: write_vlm_answers(path, pd.read_parquet(path).iloc[1:]),
+    "of one split": lambda path: write_vlm_answers(path, pd.read_parquet(path).query("split == 'test'")),
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
 def test_of_a_grid_that_lacks_the_vlm_that_alone_is_asked(
-    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: tuple[Pair, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     pair, folder = whole
     other = Path(shutil.copytree(folder, tmp_path / pair.name / "ta"))
-    (other / "vlm.parquet").unlink()
+    BROKEN[how](other / "vlm.parquet")
     monkeypatch.setattr(recorder.measuring, "entries", lambda *_, **__: pytest.fail("measured again"))
     done: list[dict[str, float]] = []
     record(pair, "ta", tmp_path, progress=lambda *told: done.append(told[2].parameters))
     assert done == [{}]
     assert sorted(path.name for path in other.iterdir()) == FILES
     assert contents(other)[1:] == contents(folder)[1:]
+
+
+class TestOtherExamples:
+    """An evaluator of one's own may ask what no file says."""
+
+    @pytest.fixture
+    def fewer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = LocalEvaluator.examples
+        monkeypatch.setattr(LocalEvaluator, "examples", lambda self, split: whole(self, split)[1:])
+
+    def test_are_not_asked_of_the_vlm_alone(self, whole: tuple[Pair, Path], tmp_path: Path, fewer: None) -> None:
+        pair, folder = whole
+        other = Path(shutil.copytree(folder, tmp_path / pair.name / "ta"))
+        (other / "vlm.parquet").unlink()
+        with pytest.raises(RecordingError, match="holds answers to other examples"):
+            record(pair, "ta", tmp_path)
+        assert not (other / "vlm.parquet").exists()
+
+    def test_do_not_go_on_with_what_was_begun(
+        self, small_pair: Pair, tmp_path: Path, request: pytest.FixtureRequest
+    ) -> None:
+        def stop(done: int, *_: object) -> None:
+            if done:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            record(small_pair, "ta", tmp_path, progress=stop)
+        request.getfixturevalue("fewer")
+        with pytest.raises(RecordingError, match=r"jsonl holds answers to other examples"):
+            record(small_pair, "ta", tmp_path)
 
 
 def test_other_weights_are_not_mixed_in(whole: tuple[Pair, Path], small_pair: Pair, tmp_path: Path) -> None:
