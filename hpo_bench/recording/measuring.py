@@ -67,8 +67,8 @@ def entries(
 
 
 def _entry(
-    answers: Mapping[Split, Answers],
-    seconds: Mapping[Split, float],
+    answers: Mapping[str, Answers],
+    seconds: Mapping[str, float],
     parameters: Mapping[str, float] | None = None,
     merge_seconds: float = 0.0,
     mask_seed: int | None = None,
@@ -79,9 +79,10 @@ def _entry(
 
 def _ask(
     model: Any, evaluator: Evaluator, setting: MergeSetting, examples: Examples
-) -> tuple[dict[Split, Answers], dict[Split, float]]:
+) -> tuple[dict[str, Answers], dict[str, float]]:
     """Answers of a model that is a merge by a setting, and the seconds that they took, for each split."""
-    answers, seconds = {}, {}
+    answers: dict[str, Answers] = {}
+    seconds: dict[str, float] = {}
     for split, some in examples.items():
         begin = time.perf_counter()
         answers[split] = _score(model, evaluator, setting, some)

@@ -72,10 +72,10 @@ def write_vlm(examples: Mapping[Split, Sequence[Example]], target: Path, entry: 
 def has_vlm(target: Path, asked: Mapping[Split, Sequence[str]]) -> bool:
     """Whether the VLM's own answers are there, to just these examples of each split; a broken file holds none."""
     try:
-        found = {split: vlm_answers.VlmAnswers.read(target, split=split) for split in asked}
+        found = [(vlm_answers.VlmAnswers.read(target, split=split), ids) for split, ids in asked.items()]
     except InvalidGridError:
         return False
-    return all(own is not None and own.ids.tolist() == sorted(asked[split]) for split, own in found.items())
+    return all(own is not None and own.ids.tolist() == sorted(ids) for own, ids in found)
 
 
 def asked(existing: card.Card) -> dict[Split, list[str]]:

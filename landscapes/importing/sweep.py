@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +112,7 @@ def _measured(frame: pd.DataFrame, reading: Reading, path: Path) -> pd.DataFrame
     return pd.DataFrame({"score": -scores if reading.minimise else scores, "split": splits}, index=frame.index)
 
 
-def _is_blank(cell: object) -> bool:
+def _is_blank(cell: Any) -> bool:
     return not cell.strip() if isinstance(cell, str) else bool(pd.isna(cell))
 
 
