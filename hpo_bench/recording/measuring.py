@@ -53,8 +53,9 @@ def entries(
     """
     engine, repetition = None, Repetition()
     for point in plan.points[done:]:
-        if engine is None or engine.mask_seed != point.mask_seed:
-            engine = Resident(loaded, mode="mergekit", masks="mergekit", mask_seed=point.mask_seed)
+        engine = engine or Resident(loaded, mode="mergekit", masks="mergekit")
+        if engine.mask_seed != point.mask_seed:
+            engine.reseed(point.mask_seed)
         begin = time.perf_counter()
         engine.merge(point.setting)
         merge_seconds = time.perf_counter() - begin

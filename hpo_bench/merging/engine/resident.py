@@ -79,7 +79,6 @@ class Resident:
                 raise UsageError(f"{what} must be one of {', '.join(known)}, not {value!r}")
         self.mode: Mode = mode
         self.masks: Masks = masks
-        self.mask_seed = mask_seed
         self._statistics = statistics or {}
         self._loaded = loaded
         self._live = next(iter(loaded.vlm.state_dict()[ours].device for ours in loaded.names))
@@ -91,14 +90,19 @@ class Resident:
         self._slabs = cut_into_slabs(
             loaded, kept_on, step=_ON_GPU if on_gpu else _COMPILED if self._compiled else _EAGER
         )
-        self._operands = KernelOperands(
-            self._slabs, mode=mode, mask_seed=mask_seed, device=self._live, compiled=self._compiled
-        )
+        self.reseed(mask_seed)
         self._elsewhere = mode == "paper" or self._slabs[0].base.device != self._live
         self._identity = _identity(loaded)
         self._settled: dict[int, tuple[tuple[int, int], ...]] = {}
         self._lent = {f"the {role}'s {names}": tensor for names, role, tensor in self._all_lent()}
         self._spoilt = ""
+
+    def reseed(self, mask_seed: int) -> None:
+        """Draw DARE's masks by this seed from now on."""
+        self.mask_seed = mask_seed
+        self._operands = KernelOperands(
+            self._slabs, mode=self.mode, mask_seed=mask_seed, device=self._live, compiled=self._compiled
+        )
 
     @torch.no_grad()
     def merge(self, setting: MergeSetting) -> str:

@@ -9,7 +9,7 @@ import torch
 from hpo_bench.errors import MergeError, MethodError, UsageError
 from hpo_bench.merging.engine import fingerprint, mergekit
 from hpo_bench.merging.engine.fingerprint import hash_rows
-from hpo_bench.merging.engine.resident import Resident
+from hpo_bench.merging.engine.resident import Masks, Resident
 from hpo_bench.merging.engine.slabs import cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod
@@ -201,6 +201,15 @@ def test_models_on_the_cpu_are_streamed_to_a_gpu_from_pinned_memory(shipped: Pai
 def test_masks_follow_their_seed(own: LoadedPair) -> None:
     assert Resident(own, mask_seed=1).merge(DARE) == Resident(own, mask_seed=1).merge(DARE)
     assert Resident(own, mask_seed=1).merge(DARE) != Resident(own, mask_seed=2).merge(DARE)
+
+
+@pytest.mark.parametrize("masks", ["counter", "mergekit"])
+def test_another_seed_needs_no_other_engine(own: LoadedPair, masks: Masks) -> None:
+    expected = Resident(own, masks=masks, mask_seed=2).merge(DARE)
+    resident = Resident(own, masks=masks, mask_seed=1)
+    assert resident.merge(DARE) != expected
+    resident.reseed(2)
+    assert resident.merge(DARE) == expected
 
 
 @pytest.mark.parametrize("setting", [TA, TIES, DARE], ids=lambda setting: setting.method)
