@@ -1,5 +1,7 @@
 """What Random can be expected to reach, without running it."""
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import root_scalar
@@ -22,12 +24,18 @@ def expected_regret(sample: Array, draws: ArrayLike) -> Array:
     Returns:
         Expected regrets, of shape (k,).
     """
-    n = len(sample)
     t = np.atleast_1d(np.asarray(draws, dtype=np.float64))
-    survival = np.log(np.arange(n - 1, 0, -1) / n)
-    gaps = np.diff(sample)
+    survival, gaps = _survival(len(sample)), np.diff(sample)
     # Row by row: all rows at once would take k x N numbers at a time.
-    return np.array([sample[0] + (gaps * np.exp(one * survival)).sum() for one in t])
+    return np.array([sample[0] + gaps @ np.exp(one * survival) for one in t])
+
+
+@lru_cache(maxsize=4)
+def _survival(n: int) -> Array:
+    """Logarithm of the chance that a draw exceeds the i-th of n, for i = 1, ..., n - 1."""
+    found = np.log(np.arange(n - 1, 0, -1) / n)
+    found.flags.writeable = False
+    return found
 
 
 def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> float:

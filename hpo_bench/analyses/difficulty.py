@@ -14,6 +14,7 @@ from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, figure
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape
+from landscapes.random_baseline import expected_regret
 
 LOCAL = ("pattern-search", "powell")
 GLOBAL = ("gp-bo", "cma-es")
@@ -47,7 +48,7 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
     for place, landscape in enumerate(members):
         here = mine[mine["landscape"] == landscape.name]
         t = min(at or int(here["t"].max()), int(here["t"].max()))
-        random[place] = landscape.random_regret(t)[-1]
+        random[place] = expected_regret(landscape.regret_sample, t)[0]
         last = here[here["t"] == t].groupby("optimizer")["regret"].mean()
         for kind, kinds in (("local", LOCAL), ("global", GLOBAL)):
             known = [float(last[one]) for one in kinds if one in last.index]

@@ -85,15 +85,17 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def blank(width: float, height: float) -> Figure:
+def blank(width: float, height: float, *, shaped: bool = False) -> Figure:
     """An empty figure with room at its foot for the line on what the numbers come from.
 
     Args:
         width: In inches.
         height: In inches.
+        shaped: Whether panels keep a shape of their own, so that room is left over between them.
     """
     foot = FOOT_INCHES / height
-    return Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot)))
+    engine = ConstrainedLayoutEngine(rect=(0, foot, 1, 1 - foot), compress=shaped)
+    return Figure(figsize=(width, height), layout=engine)
 
 
 def log_axis(axis: Axes, side: Literal["x", "y"], ticks: Mapping[float, str], ends: tuple[float, float]) -> None:
@@ -120,12 +122,6 @@ REGRETS = {1e-3: "0.001", 1e-2: "0.01", 1e-1: "0.1", 1: "1"}
 """Ticks of an axis of regrets."""
 RATIOS = {0.01: "≤.01", 0.03: ".03", 0.1: ".1", 0.3: ".3", 1: "1"}
 """Ticks of an axis of ratios to Random's regret."""
-
-
-def lay_out(figure: Figure) -> None:
-    """Find room for all that a figure has; without drawing it, which takes as long."""
-    if (engine := figure.get_layout_engine()) is not None:
-        engine.execute(figure)
 
 
 def provenance(landscapes: Sequence[Problem]) -> str:
@@ -203,7 +199,7 @@ def set_foot(figure: Figure, source: str) -> None:
     foot = (FOOT_INCHES + FOOT_LINE_INCHES * max(0, lines.count("\n") - 1)) / height
     if isinstance(engine := figure.get_layout_engine(), ConstrainedLayoutEngine):
         engine.set(rect=(0, foot, 1, 1 - foot))
-    lay_out(figure)
+        engine.execute(figure)  # without drawing, which would take as long again
     figure.set_layout_engine(None)
     for legend in figure.legends:
         legend.set_bbox_to_anchor((0, foot, 1, 1 - foot))  # Above the foot; told before, no room would be found.

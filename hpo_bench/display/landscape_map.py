@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import NDArray
 
-from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, lay_out, provenance
+from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, provenance
 from hpo_bench.display.words import significant
 from landscapes.landscape import Landscape
 from landscapes.trust import marked
@@ -78,7 +78,8 @@ def draw(landscape: Landscape) -> Figure:
         across = min(len(panels), SLICES if landscape.space.dim < 4 else ACROSS)
         rows = -(-len(panels) // across)
         width = 4.4 if across == 1 else PAGE_INCHES
-        figure = blank(width, 4.15 if across == 1 else 1.2 + rows * PAGE_INCHES / (across + 0.55))
+        height = 4.15 if across == 1 else 1.2 + rows * PAGE_INCHES / (across + 0.55)
+        figure = blank(width, height, shaped=True)
         grid = figure.subplots(rows, across, squeeze=False, sharey=rows == 1).ravel()
         norm = Normalize(landscape.minimum.score, landscape.optimum.score)
         images = [_draw_panel(axis, landscape, panel, norm) for axis, panel in zip(grid, panels, strict=False)]
@@ -93,8 +94,6 @@ def draw(landscape: Landscape) -> Figure:
         bar = figure.colorbar(images[-1], ax=list(grid), fraction=0.05, pad=pad, aspect=18 * rows, label=label)
         _explain(figure, landscape, _recorded(landscape, panels))
         bar.outline.set_visible(False)
-        # Maps keep their shape, so that room for their labels is found in two steps; the second one is in `encode`.
-        lay_out(figure)
     return figure
 
 
