@@ -18,7 +18,7 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import SEEDS, Plan
-from hpo_bench.benchmark.replay.problem import ReplayedLandscape, can_be_replayed
+from hpo_bench.benchmark.replay.problem import ReplayedLandscape, UnansweredError
 from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -105,13 +105,26 @@ def plan(
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
     if goal == "test":
-        lacking = [] if patterns else [one.name for one in found if not can_be_replayed(one)]
-        if 0 < len(lacking) < len(found):
-            found = [one for one in found if one.name not in lacking]
-            warned(f"left out, as answers of the VLM as it is are not recorded: {', '.join(lacking)}")
-        found = [ReplayedLandscape(one, examples_each) for one in found if isinstance(one, Landscape)]
+        found = _replayed(found, examples_each, named=bool(patterns), warned=warned)
         return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
     return Plan(contenders, tuple(found), seeds, budget, start, noisy, root=landscapes_dir)
+
+
+def _replayed(
+    landscapes: Sequence[Problem], examples_each: int | None, *, named: bool, warned: Callable[[str], object]
+) -> list[Problem]:
+    found: list[Problem] = []
+    lacking: dict[str, UnansweredError] = {}
+    for one in (landscape for landscape in landscapes if isinstance(landscape, Landscape)):
+        try:
+            found.append(ReplayedLandscape(one, examples_each))
+        except UnansweredError as error:
+            lacking[one.name] = error
+    if lacking and (named or not found):
+        raise next(iter(lacking.values()))
+    if lacking:
+        warned(f"left out, as answers of the VLM as it is are not recorded: {', '.join(lacking)}")
+    return found
 
 
 def execute(

@@ -13,11 +13,11 @@ CURE = "delete it to record from the start"
 
 
 @dataclass(frozen=True, slots=True)
-class JournalEntry:
-    """What was measured at one setting.
+class Measurement:
+    """What was measured at one setting, or of the VLM as it is.
 
     Attributes:
-        parameters: Hyperparameters by name.
+        parameters: Hyperparameters by name; none of the VLM as it is.
         merge_seconds: Wall time of the merge.
         eval_seconds: Wall time of the evaluation of each split.
         scores: For each split the score of every example, in the order of the examples.
@@ -59,11 +59,11 @@ class Journal:
                 f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
             )
         self.entries = [
-            as_record(line, JournalEntry, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
+            as_record(line, Measurement, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
             for number, line in enumerate(lines[1:], start=1)
         ]
 
-    def append(self, entry: JournalEntry) -> None:
+    def append(self, entry: Measurement) -> None:
         """Add an entry; it is on disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:

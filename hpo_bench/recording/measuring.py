@@ -14,22 +14,22 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.recording.designs import Design
-from hpo_bench.recording.journal import JournalEntry
+from hpo_bench.recording.journal import Measurement
 
 Examples = Mapping[Split, Sequence[Example]]
 
 
-def vlm_entry(loaded: LoadedPair, evaluator: Evaluator, examples: Examples) -> JournalEntry:
-    """How the VLM as it is answers, of a pair that nothing was merged of yet; without parameters.
+def of_vlm(loaded: LoadedPair, evaluator: Evaluator, examples: Examples) -> Measurement:
+    """How the VLM as it is answers, of a pair that nothing was merged of yet.
 
     Raises:
         EvaluationError: If it cannot be scored.
     """
     answers, seconds = _ask(loaded.vlm, evaluator, BASE, examples)
-    return _entry(answers, seconds)
+    return _measurement(answers, seconds)
 
 
-def entries(
+def of_merges(
     loaded: LoadedPair,
     evaluator: Evaluator,
     examples: Examples,
@@ -37,7 +37,7 @@ def entries(
     *,
     done: int,
     warned: Callable[[str], None],
-) -> Iterator[JournalEntry]:
+) -> Iterator[Measurement]:
     """Merge and ask at the settings of a design that are left.
 
     Args:
@@ -64,18 +64,18 @@ def entries(
             if told := repetition.see(point.setting, some, proven=isinstance(evaluator, Following)):
                 warned(told)
         mask_seed = point.mask_seed if plan.many_masks else None
-        yield _entry(answers, seconds, point.setting.parameters, merge_seconds, mask_seed)
+        yield _measurement(answers, seconds, point.setting.parameters, merge_seconds, mask_seed)
 
 
-def _entry(
+def _measurement(
     answers: Mapping[str, Answers],
     seconds: Mapping[str, float],
     parameters: Mapping[str, float] | None = None,
     merge_seconds: float = 0.0,
     mask_seed: int | None = None,
-) -> JournalEntry:
+) -> Measurement:
     scores = {split: some.scores.tolist() for split, some in answers.items()}
-    return JournalEntry(dict(parameters or {}), merge_seconds, dict(seconds), scores, mask_seed)
+    return Measurement(dict(parameters or {}), merge_seconds, dict(seconds), scores, mask_seed)
 
 
 def _ask(

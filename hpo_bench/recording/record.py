@@ -21,7 +21,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card, measuring, published
 from hpo_bench.recording.designs import HELD_OUT, Design
-from hpo_bench.recording.journal import Journal, JournalEntry, journalled
+from hpo_bench.recording.journal import Journal, Measurement, journalled
 from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
 from surrogates.spelling import offer
@@ -29,7 +29,7 @@ from surrogates.spelling import offer
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
 
-Progress = Callable[[int, int, JournalEntry], None]
+Progress = Callable[[int, int, Measurement], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last; with none done, of
 what the VLM as it is answered, which has no parameters."""
 
@@ -121,7 +121,7 @@ def record(
                 raise RecordingError(f"{target} holds answers to other examples; delete that folder to record it anew")
             # Before there is an entry, nothing says of which weights the file is.
             if not (journal.entries or existing) or not published.has_vlm(target, ids):
-                entry = measuring.vlm_entry(loaded, evaluator, examples)
+                entry = measuring.of_vlm(loaded, evaluator, examples)
                 published.write_vlm(examples, target, entry)
                 progress(0, len(plan.points), entry)
             if existing is not None:  # that alone was lacking
@@ -129,7 +129,7 @@ def record(
         if existing is not None:
             for entry in published.read_back(existing, plan, examples)[len(journal.entries) :]:
                 journal.append(entry)
-        for entry in measuring.entries(loaded, evaluator, examples, plan, done=len(journal.entries), warned=warned):
+        for entry in measuring.of_merges(loaded, evaluator, examples, plan, done=len(journal.entries), warned=warned):
             journal.append(entry)
             progress(len(journal.entries), len(plan.points), entry)
         published.write(described, examples, target, journal.entries)

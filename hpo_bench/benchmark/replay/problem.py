@@ -23,15 +23,8 @@ SETS = 64
 """Sets of examples that are drawn to say what Random reaches."""
 
 
-def can_be_replayed(landscape: Problem) -> bool:
-    """Whether there are answers, example by example, of its settings and of the VLM as it is.
-
-    Raises:
-        LandscapeError: If a file of it cannot be used.
-    """
-    if not isinstance(landscape, Landscape) or landscape.folder is None:
-        return False
-    return recorded(landscape.name, landscape.folder) is not None
+class UnansweredError(InvalidGridError):
+    """A landscape lacks answers, example by example, of its settings or of the VLM as it is."""
 
 
 class ReplayedLandscape(Problem):
@@ -48,14 +41,15 @@ class ReplayedLandscape(Problem):
             as the landscape was tuned on.
 
     Raises:
-        InvalidGridError: If answers were not recorded.
+        UnansweredError: If answers were not recorded.
+        LandscapeError: If a file of it cannot be used.
     """
 
     def __init__(self, landscape: Landscape, examples: int | None = None) -> None:
         self.name, self.card, self.space = landscape.name, landscape.card, landscape.space
         pool = None if landscape.folder is None else recorded(landscape.name, landscape.folder)
         if pool is None:
-            raise InvalidGridError(
+            raise UnansweredError(
                 f"{landscape.name} has no answers, example by example, of its settings and of the VLM as it is, which "
                 "unseen examples need: `hpo-bench record` asks both, `landscapes add` takes both; or leave it out"
             )
