@@ -24,7 +24,7 @@ readme: bench  ## Put the results into README.md and docs
 	$(BIN)/python -m hpo_bench.experiments.readme
 
 test: $(STAMP)  ## Run the tests, lint and type checks, on JOBS cores
-	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope
+	$(BIN)/python -m pytest --numprocesses=$(JOBS) --dist=loadscope --no-loadscope-reorder
 
 test-all: $(STAMP)  ## Run what `make test` skips, in environments of its own in .environments; PARTS=peers for one
 	$(BIN)/python tests/extras.py --jobs $(JOBS) $(PARTS)

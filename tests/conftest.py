@@ -23,6 +23,11 @@ elif "PYTEST_XDIST_WORKER" not in os.environ:  # workers share the cache of the 
     atexit.register(shutil.rmtree, os.environ["XDG_CACHE_HOME"], ignore_errors=True)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the whole house first, which are the longest: else one core ends with them while the other waits."""
+    items.sort(key=lambda item: len(item.path.parts))
+
+
 @pytest.fixture
 def quick_page(monkeypatch: pytest.MonkeyPatch) -> None:
     """A benchmark's page without the figures, which take seconds and are tested where they stand."""
