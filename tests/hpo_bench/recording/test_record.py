@@ -121,7 +121,7 @@ def killed(owner, name, after=0, instead=die):
 
 MOMENTS = {
     "loading": lambda: killed(recording, "open_evaluator"),
-    "asked": lambda: killed(recording.measuring, "entries"),
+    "asked": lambda: killed(recording.measuring, "of_merges"),
     "between": lambda: killed(Journal, "append", after=2),
     "torn": lambda: killed(Journal, "append", after=3, instead=half),
     "outcomes": lambda: killed(recording.outcomes, "write_outcomes"),
@@ -170,7 +170,7 @@ def test_killed_at_any_moment_it_goes_on_and_ends_in_the_same_files(
 
 def test_a_finished_recording_is_not_made_again(whole: tuple[Pair, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     pair, folder = whole
-    monkeypatch.setattr(recorder.measuring, "entries", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(recorder.measuring, "of_merges", lambda *_, **__: pytest.fail("measured again"))
     monkeypatch.setattr(recorder.measuring, "of_vlm", lambda *_: pytest.fail("asked again"))
     assert record(pair, "ta", folder.parents[1]) == folder
 
@@ -212,7 +212,7 @@ def test_of_a_grid_that_lacks_the_vlm_that_alone_is_asked(
     pair, folder = whole
     other = Path(shutil.copytree(folder, tmp_path / pair.name / "ta"))
     BROKEN[how](other / "vlm.parquet")
-    monkeypatch.setattr(recorder.measuring, "entries", lambda *_, **__: pytest.fail("measured again"))
+    monkeypatch.setattr(recorder.measuring, "of_merges", lambda *_, **__: pytest.fail("measured again"))
     done: list[dict[str, float]] = []
     record(pair, "ta", tmp_path, progress=lambda *told: done.append(told[2].parameters))
     assert done == [{}]
