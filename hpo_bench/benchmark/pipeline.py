@@ -78,8 +78,6 @@ def plan(
         OptimizerError: If an optimiser is unknown or cannot be used.
         SurrogateError: If the surrogate is unknown.
     """
-    named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
-    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
     if suites and landscapes_dir:
         raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
     of_functions = [suite for suite in suites if suite not in RECORDED]
@@ -104,6 +102,9 @@ def plan(
         found += catalogue.load_all(recorded, surrogate=surrogate)
     if not found:
         raise UnknownLandscapeError(f"no landscape is recorded under {landscapes_dir or catalogue.ROOT}")
+    # After the landscapes, whose names are checked sooner than PyTorch is imported.
+    named = [*(identities or optimizers.available()), *(peers.TOGETHER if with_peers else ())]
+    contenders = tuple(Contender.find(identity) for identity in dict.fromkeys(named))
     if goal == "test":
         found = _replayed(found, examples_each, named=bool(patterns), warned=warned)
         return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
