@@ -8,7 +8,7 @@ from landscapes import card as cards
 from landscapes import grid as grids
 from landscapes.errors import InvalidCardError, UnknownLandscapeError
 from landscapes.landscape import Landscape
-from landscapes.terms import OWN
+from landscapes.terms import OWN, TIERS
 from surrogates import registry
 from surrogates.spelling import nearest
 
@@ -38,19 +38,20 @@ def match(patterns: Iterable[str], root: str | Path | None = None) -> list[str]:
 
     Args:
         patterns: Full names, a pair or a method alone, any of them with `*` and `?` as in the shell: "ja-llama/ta",
-            "ja-llama", "ties", "*/ties", "ja-*". None at all means every landscape.
+            "ja-llama", "ties", "*/ties", "ja-*"; or a tier, "pretrained". None at all means every landscape.
         root: Where to look; by default among the landscapes that ship and then, for patterns that mean none of these,
             in `OWN`.
 
     Raises:
         UnknownLandscapeError: If a pattern means nothing; the message suggests the nearest names.
+        LandscapeError: If a card cannot be used, where a tier is asked for.
     """
     patterns, places = list(patterns), _places(root)
     if not patterns:
         return names(root)
     chosen: set[str] = set()
     for pattern in patterns:
-        hits = next(filter(None, (_hits(pattern, known) for known in places.values())), [])
+        hits = next(filter(None, (_hits(pattern, *place) for place in places.items())), [])
         if not hits:
             raise _unknown(pattern, places)
         chosen.update(hits)
@@ -117,8 +118,12 @@ def _places(root: str | Path | None) -> dict[Path, list[str]]:
     return {folder: names(folder) for folder in folders}
 
 
-def _hits(pattern: str, known: list[str]) -> list[str]:
-    return [name for name in known if any(fnmatchcase(part, pattern) for part in (name, *name.split("/")))]
+def _hits(pattern: str, folder: Path, known: list[str]) -> list[str]:
+    named = [name for name in known if any(fnmatchcase(part, pattern) for part in (name, *name.split("/")))]
+    if named or pattern not in TIERS:
+        return named
+    described = [name for name in known if (folder / name / cards.FILE).exists()]
+    return [name for name in described if cards.Card.read(folder / name / cards.FILE).tier == pattern]
 
 
 def _unknown(name: str, places: dict[Path, list[str]]) -> UnknownLandscapeError:

@@ -148,6 +148,7 @@ def refuse_repeats(
     space: SearchSpace | None = None,
     *,
     numbers: Sequence[int] | None = None,
+    cure: str = "keep one of them",
 ) -> None:
     """Refuse two rows with keys that are alike; `numbers` are those of the rows in the file, from 0, if some lack."""
     same = alike(keys, space)
@@ -159,9 +160,7 @@ def refuse_repeats(
         setting = ", ".join(f"{n} = {v:g}" if isinstance(v, float) else f"{n} = {v}" for n, v in values.items())
         if numbers is not None:
             first, second = numbers[first], numbers[second]
-        raise InvalidGridError(
-            f"{path}, rows {first + 1} and {second + 1}: the same {what} ({setting}); keep one of them"
-        )
+        raise InvalidGridError(f"{path}, rows {first + 1} and {second + 1}: the same {what} ({setting}); {cure}")
 
 
 def _levels(values: Array) -> NDArray[np.int64]:

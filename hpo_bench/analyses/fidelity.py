@@ -26,6 +26,7 @@ class FidelityReport:
     Attributes:
         name: Of the landscape.
         tier: How real the models are: nano, pretrained or elsewhere.
+        design: Which settings were recorded: study, wide or other.
         method: ta, dare, ties or other.
         settings: How many were recorded.
         range: Of the recorded scores, in score units.
@@ -42,6 +43,7 @@ class FidelityReport:
 
     name: str
     tier: str
+    design: str
     method: str
     settings: int
     range: float
@@ -90,6 +92,7 @@ def report(landscape: Landscape) -> FidelityReport:
     return FidelityReport(
         name=landscape.name,
         tier=landscape.card.tier,
+        design=landscape.card.design,
         method=landscape.card.method,
         settings=len(landscape.grid),
         range=landscape.grid.range,
@@ -130,7 +133,7 @@ def by_tier(reports: Sequence[FidelityReport]) -> TextTable:
     if len(rows) > 1:
         rows.append(Row("all", _of_tier(reports), faint=True))
     columns = (
-        "tier", "landscapes (pairs)", "weak", "noise %", "LOOCV %, study", "exact, all", "RMSE %", "Spearman",
+        "tier", "landscapes (pairs)", "weak", "typical SE %", "LOOCV %, study", "exact, all", "RMSE %", "Spearman",
         "several maxima", "plateau", "ridge", "cliff", "optimum inside",
     )  # fmt: skip
     return TextTable(columns, tuple(rows))
@@ -166,10 +169,9 @@ def _spread(values: Sequence[float], digits: int) -> str:
 def beside_the_study(reports: Sequence[FidelityReport]) -> str:
     """Median leave-one-out errors by method, ours and those of the study's Table 12, in a sentence.
 
-    A landscape in the wide box is left out where the one in the study's is there.
+    The study has none in the wide box, so that these are left out.
     """
-    names = {report.name for report in reports}
-    narrow = [one for one in reports if one.name.removesuffix(boxes.SUFFIX) not in names - {one.name}]
+    narrow = [one for one in reports if one.design != boxes.WIDE]
     parts = [
         f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})"
         for label, ours, there in _by_method([(one.method, one.fidelity.study_loocv) for one in narrow])

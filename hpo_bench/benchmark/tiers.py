@@ -1,23 +1,27 @@
 """Does the ranking of optimisers on the landscapes of one tier hold on those of another?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hpo_bench.benchmark.result import END, Benchmark
 from hpo_bench.benchmark.tables import by_optimizer, when
 from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import UNDEFINED, number
-from hpo_bench.statistics.agreement import Agreement, agree
+from hpo_bench.statistics.agreement import agree
+from hpo_bench.statistics.intervals import LEAST_PAIRS
 from landscapes.terms import TIERS
 from landscapes.written import as_plain
+
+Array = NDArray[np.float64]
 
 
 def figures(benchmark: Benchmark) -> dict:
     """Landscapes, pairs and mean regrets by tier, and how far the rankings of every two tiers agree, as plain values.
 
-    Rankings are compared where several optimisers ran: Kendall's tau-b with its 95% interval over pairs and seeds.
+    Rankings are compared where several optimisers ran, by Kendall's tau-b (`compared`).
     """
     place = {tier: np.flatnonzero([ls.card.tier == tier for ls in benchmark.landscapes]) for tier in TIERS}
     place = {tier: rows for tier, rows in place.items() if len(rows)}
@@ -42,14 +46,28 @@ def figures(benchmark: Benchmark) -> dict:
         for point in benchmark.checkpoints:
             sides = [{one: regret[place[tier]] for one, regret in point.regret.items()} for tier in (second, first)]
             of = [pairs[place[tier]].tolist() for tier in (second, first)]
-            at[point.name] = as_json(agree(*sides, pairs=of[0], reference_pairs=of[1]))
+            at[point.name] = compared(*sides, pairs=of[0], reference_pairs=of[1])
         found["agreement"].append({"tiers": [first, second], "at": at})
     return found
 
 
-def as_json(one: Agreement) -> dict[str, float | None]:
-    """Tau and the ends of its interval; null for what is undefined."""
-    return as_plain({"tau": one.tau, "low": one.low, "high": one.high})
+def compared(
+    guise: Mapping[str, Array], reference: Mapping[str, Array], *, pairs: Sequence[str], reference_pairs: Sequence[str]
+) -> dict[str, float | None]:
+    """Kendall's tau-b of two rankings with its 95% interval over pairs and seeds; null for what is undefined.
+
+    There is no interval where a side has fewer than `LEAST_PAIRS` pairs, beyond which nothing could be said.
+
+    Args:
+        guise: See `agree`.
+        reference: Likewise.
+        pairs: Likewise.
+        reference_pairs: Likewise.
+    """
+    found = agree(guise, reference, pairs=pairs, reference_pairs=reference_pairs)
+    enough = min(len(set(pairs)), len(set(reference_pairs))) >= LEAST_PAIRS
+    low, high = (found.low, found.high) if enough else (np.nan, np.nan)
+    return as_plain({"tau": found.tau, "low": low, "high": high})
 
 
 def agreement(content: Mapping) -> TextTable | None:
@@ -83,7 +101,9 @@ def sentence(content: Mapping) -> str:
 
 
 def shown(one: Mapping[str, float | None]) -> str:
-    """A tau with its interval: `0.81 [0.52, 0.96]`."""
+    """A tau with its interval, if there is one: `0.81 [0.52, 0.96]`."""
     if one["tau"] is None:
         return UNDEFINED
+    if one["low"] is None:
+        return f"{one['tau']:.2f}"
     return f"{one['tau']:.2f} [{number(one['low'])}, {number(one['high'])}]"

@@ -48,14 +48,17 @@ def build(pair: str | None, everything: bool, pairs: Path, threads: int) -> None
     if everything == (pair is not None):
         raise UsageError("name one pair, or say --all (`hpo-bench nano list` shows them)")
 
+    from hpo_bench.nano.recipes import RECIPES, get_recipe
+
+    recipes = RECIPES.values() if pair is None else [get_recipe(pair)]  # before PyTorch is waited for
+
     import torch
 
     from hpo_bench.nano.build import build as train
-    from hpo_bench.nano.recipes import RECIPES, get_recipe
 
     torch.set_num_threads(threads)
     start = time.monotonic()
-    for recipe in RECIPES.values() if pair is None else [get_recipe(pair)]:
+    for recipe in recipes:
         begin = time.monotonic()
         with Steps(progress(), recipe.pair) as steps:
             train(

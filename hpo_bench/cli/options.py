@@ -78,7 +78,8 @@ def landscapes_begun(context: click.Context, _param: click.Parameter, incomplete
 PATTERNS = click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=landscapes_begun)
 LANDSCAPES = click.option(
     "-l", "--landscape", "landscapes", multiple=True, metavar="PATTERN", shell_complete=landscapes_begun,
-    help="Landscapes by name, pair or method, with * and ?; repeatable.  [default: all; of two boxes the wide one]",
+    help="Landscapes by name, pair or method, with * and ?, or by tier; repeatable.  [default: all; of two boxes the "
+    "wide one]",
 )  # fmt: skip
 OPTIMIZERS = click.option(
     "-o", "--optimizer", "optimizers", multiple=True, metavar="NAME", shell_complete=optimizers_begun,

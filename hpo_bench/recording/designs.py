@@ -14,8 +14,8 @@ from hpo_bench.merging.methods.base import COEFFICIENTS, Hyperparameter
 from hpo_bench.merging.setting import MergeSetting
 from landscapes.card import FITTED, CardParameter
 from landscapes.recording import FOLDERS, SPLIT
+from landscapes.suites.boxes import STUDY, WIDE
 
-STUDY, WIDE = "study", "wide"
 BOXES = (STUDY, WIDE)
 """The study's box, and that of live tuning: [0, 1.4] for every coefficient."""
 GRID, HELD_OUT = "grid", "held-out"

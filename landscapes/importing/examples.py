@@ -12,7 +12,7 @@ from landscapes.importing.reading import Reading
 from landscapes.outcomes import EVERY
 from landscapes.space import SearchSpace
 
-YES_AND_NO = {"true": "1", "false": "0"}
+YES_AND_NO = {"true": "1", "yes": "1", "false": "0", "no": "0"}
 """What a CSV file may say of an example that was scored as right or wrong."""
 
 

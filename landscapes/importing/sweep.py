@@ -16,7 +16,7 @@ import pandas as pd
 
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
-from landscapes.importing.examples import answered, averaged, unmerged, yes_and_no
+from landscapes.importing.examples import YES_AND_NO, answered, averaged, unmerged, yes_and_no
 from landscapes.importing.reading import Reading
 from landscapes.importing.states import finished
 from landscapes.space import Parameter, SearchSpace
@@ -64,6 +64,11 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
     )
     if reading.example is not None:
         frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
+    elif path.suffix.lower() == ".csv" and frame[reading.metric].str.strip().str.lower().isin(YES_AND_NO).all():
+        raise InvalidGridError(
+            f"{path}, column {reading.metric!r}: says yes or no, as a row does of one example; say with --example "
+            "which column has the examples' ids"
+        )
     if path.suffix.lower() == ".csv":
         frame = frame.assign(**{reading.metric: _decimals(frame[reading.metric], path, may_be_missing=False)})
     measured = _measured(frame, reading, path)
@@ -100,7 +105,8 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
         out = _averaged(out, ["split", *names], box, known_error=reading.error is not None)
     else:
         keys = out[["split", *names]].rename(columns={"split": reading.split}) if reading.split else out[names]
-        tables.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist())
+        cure = "keep one of them, or average them with --average"
+        tables.refuse_repeats(keys, path, "setting", box, numbers=keys.index.tolist(), cure=cure)
     out = out.reset_index(drop=True).assign(merge_seconds=np.nan, eval_seconds=np.nan)
     return Sweep(out, box, dropped)
 

@@ -12,6 +12,8 @@ from landscapes import catalogue
 from landscapes.card import Card
 from landscapes.landscape import Landscape
 
+STUDY, WIDE = "study", "wide"
+"""What their cards call them."""
 SUFFIX = "-wide"
 
 
@@ -31,7 +33,7 @@ def usual(root: str | Path | None = None) -> list[str]:
 
 def study() -> list[str]:
     """Names of the landscapes that ship in the study's box."""
-    return [name for name in catalogue.names() if _design(catalogue.ROOT / name) == "study"]
+    return [name for name in catalogue.names() if _design(catalogue.ROOT / name) == STUDY]
 
 
 def in_the_study(landscapes: Sequence[Landscape]) -> list[Landscape]:
@@ -40,16 +42,16 @@ def in_the_study(landscapes: Sequence[Landscape]) -> list[Landscape]:
 
 
 def _narrow(wide: Landscape) -> Landscape | None:
-    if wide.folder is None or wide.card.design != "wide" or not wide.name.endswith(SUFFIX):
+    if wide.folder is None or wide.card.design != WIDE or not wide.name.endswith(SUFFIX):
         return None
     folder = wide.folder.with_name(wide.folder.name.removesuffix(SUFFIX))
-    if not (folder / cards.FILE).exists() or _design(folder) != "study":
+    if not (folder / cards.FILE).exists() or _design(folder) != STUDY:
         return None
     return Landscape.read(folder, surrogate=wide.surrogate)
 
 
 def _are_two_boxes(folder: Path) -> bool:
-    return (_design(folder), _design(folder.with_name(folder.name + SUFFIX))) == ("study", "wide")
+    return (_design(folder), _design(folder.with_name(folder.name + SUFFIX))) == (STUDY, WIDE)
 
 
 def _design(folder: Path) -> str:

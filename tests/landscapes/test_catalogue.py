@@ -125,3 +125,12 @@ def test_every_landscape_that_ships_can_be_used() -> None:
             assert landscape.card.checkpoints
         except LandscapeError as error:
             pytest.fail(str(error))
+
+
+def test_a_tier_means_its_landscapes(tmp_path: Path) -> None:
+    for name, tier in (("a/ta", "nano"), ("b/ta", "pretrained"), ("b/ties", "pretrained"), ("c/ta", "elsewhere")):
+        synthetic.record(tmp_path, name, tier=tier)
+    assert catalogue.match(["pretrained"], tmp_path) == ["b/ta", "b/ties"]
+    assert catalogue.match(["elsewhere", "nano"], tmp_path) == ["a/ta", "c/ta"]
+    synthetic.record(tmp_path, "pretrained/ta", tier="nano")
+    assert catalogue.match(["pretrained"], tmp_path) == ["pretrained/ta"]  # a name comes first

@@ -90,10 +90,18 @@ def test_errors_examples_and_splits_are_taken(tmp_path: Path) -> None:
     assert landscape.card.n_examples == {"test": {"all": 500}, "validation": {"all": 500}}
 
 
+def test_answers_without_their_example_are_told_how_they_are_read(tmp_path: Path) -> None:
+    frame = sweep().assign(acc=["yes", "No"] * 16)
+    with pytest.raises(InvalidGridError, match=r"column 'acc': says yes or no, .*say with --example which column"):
+        add(saved(tmp_path, frame), tmp_path / "own")
+
+
 def test_repeats_are_averaged_if_asked(tmp_path: Path) -> None:
     frame = pd.concat([sweep(), sweep().assign(acc=lambda f: f["acc"] + 0.1)])
     path = saved(tmp_path, frame)
-    with pytest.raises(InvalidGridError, match=r"rows 1 and 33: the same setting .*keep one of them"):
+    with pytest.raises(
+        InvalidGridError, match=r"rows 1 and 33: the same setting .*keep one of them, or average them with --average"
+    ):
         add(path, tmp_path / "own")
     landscape = add(path, tmp_path / "own", Reading(parameters=dict(SPACE), metric="acc", average=True))
     assert len(landscape.grid) == 32

@@ -56,7 +56,7 @@ def command(
     from hpo_bench.benchmark.plan import Plan
     from hpo_bench.benchmark.store import ResultsFolder
     from hpo_bench.display.words import counted
-    from hpo_bench.experiments.tiers import write_page
+    from hpo_bench.experiments.tiers.page import write_page
     from hpo_bench.workers import Local
     from landscapes import catalogue
     from landscapes.suites import boxes

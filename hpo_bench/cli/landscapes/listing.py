@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ABOUT = ("landscape", "tier", "domain", "benchmark")
 FIGURES = (
-    "settings", "maximum", "minimum", "noise %", "LOOCV %, study", "exact", "held out", "RMSE %", "Spearman",
+    "settings", "maximum", "minimum", "SE %", "LOOCV %, study", "exact", "held out", "RMSE %", "Spearman",
 )  # fmt: skip
 EXAMPLES = """\b
 Examples:
@@ -30,9 +30,9 @@ Examples:
 @PATTERNS
 @LANDSCAPES_DIR
 def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> None:
-    """List landscapes with their optimum, noise and fidelity.
+    """List landscapes with their optimum, noise (SE) and fidelity.
 
-    PATTERN is a name, a pair or a method, with * and ?. Noise is the standard error of one evaluation near the
+    PATTERN is a name, a pair or a method, with * and ?, or a tier. SE is the standard error of one evaluation near the
     optimum; LOOCV is the surrogate's leave-one-out error, by the study's protocol and exactly, over all points; RMSE is
     its error at settings that were held out: all in % of the range of recorded scores. Spearman is the rank correlation
     with held-out settings. A dagger marks a weak landscape; `check` says why. Of a pair and method in two boxes, as

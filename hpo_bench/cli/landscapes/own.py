@@ -131,9 +131,8 @@ def add(
             _tell(landscape, out)
         return
     if space is None or metric is None:
-        raise click.UsageError(
-            "a table needs --space and --metric: which columns the hyperparameters and scores are in"
-        )
+        needed = {"--space, the columns of the hyperparameters": space, "--score, that of the scores": metric}
+        raise click.UsageError(f"a table needs {' and '.join(what for what, one in needed.items() if one is None)}")
     ranges, kinds = space
     reading = Reading(
         parameters=ranges, metric=metric, minimise=minimise, error=error, split=split, average=average,

@@ -31,6 +31,9 @@ What each is worth is cross-fitted: the merge that is best on four fifths of the
 that it was not chosen by, and so for each fifth. Figures are points of accuracy that weights by group score above (+)
 or below (-) one weight, ± standard error, paired over examples; the last row has the mean over pairs and its 95%
 interval (Student's t).
+
+A weight for tensors that neither model tuned changes nothing: in the pretrained pairs these are the embeddings and all
+early layers, so that "early × late layers" and "vocabulary × layers" are the same merges there, and one finding.
 """
 
 

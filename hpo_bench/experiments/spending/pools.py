@@ -14,13 +14,12 @@ from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.card import Card
 from landscapes.files import read_parquet
+from landscapes.suites.boxes import WIDE
 
 Array = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 DENSE, SHIPPED, KEPT, SWEEPS = "dense", "landscapes", "kept-back", "sweeps"
-WIDE = "wide"
-"""The design of landscapes on which nothing was ever chosen: over the box of live tuning, recorded after the others."""
 SWEEP_COLUMNS = ("task", "prompt", "alpha", "id", "correct")
 LEAST_SWEPT = 300
 """Tasks with fewer examples leave too few that are unseen."""

@@ -35,6 +35,8 @@ NOTES = (
     "The language part of NatureLM-audio interpolated with the language model that it was tuned from: 0 is that, 1 "
     "the audio model. Scored here, not by the authors: an answer is right if it contains the {asked} in any case."
 )
+CHANGING = "examples were asked otherwise at different weights"
+"""What the notes say where a part of each difference between weights is in the prompts."""
 
 
 def read(path: Path, report: Report) -> Iterator[PublishedSweep]:
@@ -87,11 +89,14 @@ def _sweep(
         report(f"{name}: {lacking} examples were not answered at every weight; left out")
     if repeats:
         report(f"{name}: {repeats} answers stand in a file a second time; the first is taken")
+    notes = NOTES.format(asked=_words(asked))
     if changing := sum(len(asked) > 1 for asked in prompts.values()):
-        report(
-            f"{name}: {changing} of {len(prompts)} examples were asked otherwise at different weights (the options in "
-            "another order), so that a part of each difference is that"
+        told = (
+            f"{changing} of {len(prompts)} {CHANGING} (options in another order, other worked examples), so that a "
+            "part of each difference is that"
         )
+        report(f"{name}: {told}")
+        notes += f" {told}."
     frame = frame[everywhere].reset_index(drop=True)
     box = SearchSpace.of({WEIGHT: (min(by_weight), max(by_weight))})
     about = {
@@ -101,7 +106,7 @@ def _sweep(
         "units": "fraction correct",
         "split_rule": split_rule(SHARE),
         "merge_options": {"method": "the adapter's weights scaled"},
-        "notes": NOTES.format(asked=_words(asked)),
+        "notes": notes,
     }
     tuned = frame[frame[WEIGHT] == TUNED]
     sweep = Sweep(averaged(frame, box), box, {}, frame, None if tuned.empty else tuned)

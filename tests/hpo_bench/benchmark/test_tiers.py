@@ -1,5 +1,6 @@
 """Rankings on tiers of landscapes are compared. Numbers are SYNTHETIC."""
 
+import numpy as np
 import pytest
 import synthetic
 
@@ -24,10 +25,23 @@ def test_every_two_tiers_are_compared(result: hb.BenchmarkResult) -> None:
     ]  # fmt: skip
     for one in found["agreement"]:
         for at in one["at"].values():
-            assert -1 <= at["low"] <= at["high"] <= 1
+            assert -1 <= at["tau"] <= 1
+            assert at["low"] is at["high"] is None  # of two pairs nothing can be said
     of_nano = result.runs[result.runs["landscape"].isin(["smooth-a/ta", "smooth-b/ta"]) & (result.runs["t"] == 12)]
     mean = of_nano[of_nano["optimizer"] == "sobol"]["regret"].mean()
     assert found["mean_regret"]["end"]["nano"]["sobol"] == pytest.approx(mean)
+
+
+def test_of_six_pairs_and_more_there_is_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    regrets = {name: mean + 0.05 * rng.random((6, 4)) for name, mean in (("a", 0.1), ("b", 0.2), ("c", 0.12))}
+    six, five = list("uvwxyz"), list("uvwxyy")
+    found = tiers.compared(regrets, regrets, pairs=six, reference_pairs=six)
+    assert found["low"] is not None
+    assert found["high"] is not None
+    assert -1 <= found["low"] <= found["high"] <= 1 == found["tau"]
+    assert tiers.shown(found).startswith("1.00 [")
+    assert tiers.shown(tiers.compared(regrets, regrets, pairs=six, reference_pairs=five)) == "1.00"
 
 
 def test_they_are_told_in_tables_and_a_sentence(result: hb.BenchmarkResult) -> None:

@@ -1,0 +1,1 @@
+"""`hpo-bench tiers`: nano, pretrained and published landscapes side by side."""
