@@ -58,6 +58,12 @@ def test_scores_and_standard_errors_follow_from_examples(tmp_path: Path, name: s
     assert found.where == "grid 6, test"
 
 
+def test_answers_may_be_yes_and_no(tmp_path: Path) -> None:
+    usual = add(tmp_path, answers()).grid.scores
+    words = answers().assign(correct=lambda frame: frame["correct"].map({True: "Yes", False: " no"}))
+    assert add(tmp_path, words).grid.scores.tolist() == usual.tolist()
+
+
 def test_losses_of_examples_are_negated_and_whole_numbers_are_ids(tmp_path: Path) -> None:
     frame = answers().assign(id=lambda f: f["id"].str[1:].astype(int), correct=lambda f: 1.0 - f["correct"] / 2)
     reading = Reading(parameters={"lr": None}, metric="correct", example="id", minimise=True)
@@ -102,7 +108,7 @@ def test_an_example_that_lacks_a_setting_is_refused_by_name_or_left_out(tmp_path
     ("row", "column", "value", "message"),
     [
         (5, "id", "", r"a\.csv, row 6, column 'id': '' is not a word; fill it in"),
-        (7, "correct", "yes", r"a\.csv, row 8, column 'correct': 'yes' is not a finite number"),
+        (7, "correct", "half", r"a\.csv, row 8, column 'correct': 'half' is not a finite number"),
         (41, "part", "test", r"a\.csv, row 42, column 'part': example 'q1' is 'test' here and 'validation' before"),
         (42, "kind", "skill", r"a\.csv, row 43, column 'kind': example 'q2' is 'skill' here and 'general' before"),
         (3, "lr", "x", r"a\.csv, row 4, column 'lr': 'x' is not a finite number"),
