@@ -95,7 +95,7 @@ def run_benchmark(
         surrogate: Of the landscapes; a thin-plate spline by default.
         landscapes_dir: Where landscapes of your own lie.
         peers: Whether other packages' optimisers take part as well (extra `peers`).
-        suites: "mini", the ten landscapes that stand for all that ship, or "study", those in the study's box; or test
+        suites: "mini", ten landscapes chosen to stand for all that ship, or "study", those in the study's box; or test
             functions in their place: "bbob", "merge-like", or either in one dimension ("bbob-2d").
         start: Where runs begin: "own" (where each optimiser would), "center" (of the box), "design" (four points
             common to all), or "experience" (four settings that were good on recorded landscapes of other pairs).

@@ -26,7 +26,7 @@ from hpo_bench.display.printing import say
 EXAMPLES = """\b
 Examples:
   hpo-bench run                                    everything
-  hpo-bench run --suite mini                       ten landscapes that stand for all
+  hpo-bench run --suite mini                       ten landscapes chosen to stand for all
   hpo-bench run --suite study                      the study's box of every pair and method
   hpo-bench run -l ties -o gp-bo -o random         two optimisers on all TIES landscapes
   hpo-bench run -l 'ja-*' --seeds 100              more certainty about the Japanese pairs
@@ -44,8 +44,8 @@ Examples:
 @OPTIMIZERS
 @click.option("--peers", is_flag=True, help="Also the optimisers of other packages (extra `peers`).")
 @suites(
-    "mini, 10 landscapes that stand for all; study, those in the study's box; or functions: bbob, merge-like, or one "
-    "dimension (bbob-2d)"
+    "mini, 10 landscapes chosen to stand for all; study, those in the study's box; or functions: bbob, merge-like, or "
+    "one dimension (bbob-2d)"
 )
 @seeds(None, what="runs of each optimiser on each landscape", shown="10, or 5 with --suite mini")
 @BUDGET

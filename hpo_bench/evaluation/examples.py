@@ -54,7 +54,7 @@ class Example:
     id: str
     category: str
     question: str
-    images: tuple[bytes, ...]
+    images: tuple[bytes, ...] = field(repr=False)
     answer: str
     others: tuple[str, ...] = field(default=(), kw_only=True)
     before: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)

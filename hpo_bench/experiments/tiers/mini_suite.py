@@ -14,7 +14,7 @@ from landscapes.terms import ELSEWHERE
 CHOICES = 1_000
 """Of landscapes, at random, which the mini-suite is compared with."""
 MINI = """\
-`hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes that stand for all that
+`hpo-bench run --suite mini`, or `hb.run_benchmark(suites="mini")`, runs {count} landscapes chosen to stand for all that
 `hpo-bench run` takes, with {seeds} seeds unless others are asked for: {names}.
 They are chosen by their features alone (number of hyperparameters, noise of an evaluation, leave-one-out error, share
 of the box that is nearly best, steepest slope, roundness of where it is best, distance of the best from an edge, median

@@ -44,7 +44,7 @@ def test_the_page_has_tiers_optimisers_gains_and_the_mini_suite(
         "| Random, expected |",
         "| 8B audio, 1-D (4), ",
         "| naturelm-audio/cbi-common |",
-        "runs 1 landscapes that stand for all that",
+        "runs 1 landscapes chosen to stand for all that",
         "with 5 seeds unless others are asked for",
         "Kendall's tau of the ranking on these, with 5 seeds, and that on all they stand for, with 2: ",
         "Of 1,000 random choices of as many landscapes",
