@@ -11,7 +11,7 @@ from hpo_bench.cli.types import Whole
 from hpo_bench.display.console import progress
 from hpo_bench.display.printing import say
 from hpo_bench.display.steps import Steps
-from hpo_bench.recording.journal import Measurement
+from hpo_bench.recording.journal import RecordedScores
 from landscapes.terms import ELSEWHERE, OWN
 
 SHIPPED = Path("landscapes/recorded")
@@ -114,7 +114,7 @@ def command(
     say(f"next: hpo-bench landscapes check {landscape}{elsewhere}")
 
 
-def _describe(entry: Measurement) -> str:
+def _describe(entry: RecordedScores) -> str:
     where = " ".join(f"{value:g}" for value in entry.parameters.values())
     scores = next(iter(entry.scores.values()))
     return f"{f'at {where}' if where else 'the VLM as it is'}: {sum(scores) / len(scores):.3f}"

@@ -13,7 +13,7 @@ CURE = "delete it to record from the start"
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
+class RecordedScores:
     """What was measured at one setting, or of the VLM as it is.
 
     Attributes:
@@ -59,11 +59,11 @@ class Journal:
                 f"{path} was begun with other {', '.join(differing) or 'options'}; finish it with those, or delete it"
             )
         self.entries = [
-            as_record(line, Measurement, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
+            as_record(line, RecordedScores, where=f"{path}, entry {number},", wrong=RecordingError, cure=CURE)
             for number, line in enumerate(lines[1:], start=1)
         ]
 
-    def append(self, entry: Measurement) -> None:
+    def append(self, entry: RecordedScores) -> None:
         """Add an entry; it is on disk when this returns."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:

@@ -14,19 +14,19 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.recording.designs import Design
-from hpo_bench.recording.journal import Measurement
+from hpo_bench.recording.journal import RecordedScores
 
 Examples = Mapping[Split, Sequence[Example]]
 
 
-def of_vlm(loaded: LoadedPair, evaluator: Evaluator, examples: Examples) -> Measurement:
+def of_vlm(loaded: LoadedPair, evaluator: Evaluator, examples: Examples) -> RecordedScores:
     """How the VLM as it is answers, of a pair that nothing was merged of yet.
 
     Raises:
         EvaluationError: If it cannot be scored.
     """
     answers, seconds = _ask(loaded.vlm, evaluator, BASE, examples)
-    return _measurement(answers, seconds)
+    return _recorded(answers, seconds)
 
 
 def of_merges(
@@ -37,7 +37,7 @@ def of_merges(
     *,
     done: int,
     warned: Callable[[str], None],
-) -> Iterator[Measurement]:
+) -> Iterator[RecordedScores]:
     """Merge and ask at the settings of a design that are left.
 
     Args:
@@ -64,18 +64,18 @@ def of_merges(
             if told := repetition.see(point.setting, some, proven=isinstance(evaluator, Following)):
                 warned(told)
         mask_seed = point.mask_seed if plan.many_masks else None
-        yield _measurement(answers, seconds, point.setting.parameters, merge_seconds, mask_seed)
+        yield _recorded(answers, seconds, point.setting.parameters, merge_seconds, mask_seed)
 
 
-def _measurement(
+def _recorded(
     answers: Mapping[str, Answers],
     seconds: Mapping[str, float],
     parameters: Mapping[str, float] | None = None,
     merge_seconds: float = 0.0,
     mask_seed: int | None = None,
-) -> Measurement:
+) -> RecordedScores:
     scores = {split: some.scores.tolist() for split, some in answers.items()}
-    return Measurement(dict(parameters or {}), merge_seconds, dict(seconds), scores, mask_seed)
+    return RecordedScores(dict(parameters or {}), merge_seconds, dict(seconds), scores, mask_seed)
 
 
 def _ask(

@@ -9,7 +9,7 @@ import pandas as pd
 from hpo_bench.errors import RecordingError
 from hpo_bench.evaluation.examples import SPLITS, Example, Split
 from hpo_bench.recording.designs import Design
-from hpo_bench.recording.journal import Measurement
+from hpo_bench.recording.journal import RecordedScores
 from landscapes import card, grid, outcomes, vlm_answers
 from landscapes.errors import InvalidGridError
 from landscapes.recording import SPLIT
@@ -17,7 +17,7 @@ from landscapes.tables import MASK_SEED
 
 
 def write(
-    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[Measurement]
+    described: card.Card, examples: Mapping[Split, Sequence[Example]], target: Path, entries: Sequence[RecordedScores]
 ) -> None:
     """Write grid, outcomes and, last, the card, whose presence says that all is whole.
 
@@ -53,7 +53,7 @@ def write(
     described.write(target / card.FILE)
 
 
-def write_vlm(examples: Mapping[Split, Sequence[Example]], target: Path, entry: Measurement) -> None:
+def write_vlm(examples: Mapping[Split, Sequence[Example]], target: Path, entry: RecordedScores) -> None:
     """Write what the VLM as it is answered.
 
     Args:
@@ -97,7 +97,7 @@ def count(existing: card.Card) -> int:
     return len(_grid(existing))
 
 
-def read_back(existing: card.Card, plan: Design, examples: Mapping[Split, Sequence[Example]]) -> list[Measurement]:
+def read_back(existing: card.Card, plan: Design, examples: Mapping[Split, Sequence[Example]]) -> list[RecordedScores]:
     """The entries of a held-out recording of fewer settings than a design has.
 
     Args:
@@ -121,7 +121,7 @@ def read_back(existing: card.Card, plan: Design, examples: Mapping[Split, Sequen
             f"{folder} holds other settings or examples than the design; delete it to record anew"
         ) from error
     return [
-        Measurement(
+        RecordedScores(
             parameters=point.setting.parameters,
             merge_seconds=float(there.merge_seconds[i]),
             eval_seconds={SPLIT: float(there.eval_seconds[i])},

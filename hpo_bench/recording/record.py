@@ -21,7 +21,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.recording import designs, draft_card, measuring, published
 from hpo_bench.recording.designs import HELD_OUT, Design
-from hpo_bench.recording.journal import Journal, Measurement, journalled
+from hpo_bench.recording.journal import Journal, RecordedScores, journalled
 from landscapes import card, grid, outcomes
 from landscapes.suites.boxes import SUFFIX
 from surrogates.spelling import offer
@@ -29,7 +29,7 @@ from surrogates.spelling import offer
 JOURNAL = ".recording.jsonl"
 LOCK = ".recording.lock"
 
-Progress = Callable[[int, int, Measurement], None]
+Progress = Callable[[int, int, RecordedScores], None]
 """Called after each setting with how many are done, how many there are, and what was recorded last; with none done, of
 what the VLM as it is answered, which has no parameters."""
 

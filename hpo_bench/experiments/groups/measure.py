@@ -21,7 +21,7 @@ from hpo_bench.merging.methods.recipe import Engine, Recipe
 from hpo_bench.merging.methods.task_arithmetic import task_arithmetic
 from hpo_bench.merging.methods.vectors import TaskVectors
 from hpo_bench.merging.pair import Pair
-from hpo_bench.recording.journal import Journal, Measurement
+from hpo_bench.recording.journal import Journal, RecordedScores
 
 VALIDATION: Split = "validation"
 TEST: Split = "test"
@@ -148,5 +148,5 @@ class _Bench(OpenedPair):
                 self.engine.write(GroupedTaskArithmetic(setting, self.groups.get(setting.among)))
                 where = {"vl_weight": setting.vl_weight, "first": setting.first, "second": setting.second}
                 scores = {split: self.answers(split).scores.tolist() for split in (VALIDATION, TEST)}
-                self.journal.append(Measurement(where, 0.0, {}, scores))
+                self.journal.append(RecordedScores(where, 0.0, {}, scores))
             progress(place + 1)

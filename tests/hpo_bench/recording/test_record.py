@@ -33,7 +33,7 @@ from hpo_bench.merging.scope import MergeScope
 from hpo_bench.recording import designs
 from hpo_bench.recording import record as recorder
 from hpo_bench.recording.draft_card import draft
-from hpo_bench.recording.journal import Journal, Measurement
+from hpo_bench.recording.journal import Journal, RecordedScores
 from hpo_bench.recording.record import JOURNAL, record
 from landscapes import catalogue
 from landscapes.card import Card
@@ -370,7 +370,7 @@ class TestHeldOut:
         landscape = record(pair, "dare", tmp_path)
         stopped = []
 
-        def stop(done: int, total: int, entry: Measurement) -> None:
+        def stop(done: int, total: int, entry: RecordedScores) -> None:
             stopped.append(entry.mask_seed)
             if done == 4:
                 raise KeyboardInterrupt
@@ -395,7 +395,7 @@ class TestHeldOut:
         at_once = record(pair, "ta", shutil.copytree(root, tmp_path / "copy"), design="held-out", settings=6)
         done: list[tuple[int, int]] = []
 
-        def stop(number: int, total: int, _: Measurement) -> None:
+        def stop(number: int, total: int, _: RecordedScores) -> None:
             done.append((number, total))
             if number == 5:
                 raise KeyboardInterrupt
@@ -588,7 +588,7 @@ def test_scores_without_sense_are_refused_when_they_are_made(
 def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path) -> None:
     pair, folder = whole
 
-    def stop(done: int, total: int, entry: Measurement) -> None:
+    def stop(done: int, total: int, entry: RecordedScores) -> None:
         if done:
             raise KeyboardInterrupt
 
@@ -602,7 +602,7 @@ def test_another_metric_is_not_mixed_in(whole: tuple[Pair, Path], tmp_path: Path
 
 
 class TestJournal:
-    entry = Measurement({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
+    entry = RecordedScores({"vl_weight": 0.2}, 0.1, {"test": 0.2}, {"test": [1.0, 0.0]})
 
     def test_a_torn_last_line_is_dropped(self, tmp_path: Path) -> None:
         path = tmp_path / "j.jsonl"
