@@ -254,34 +254,30 @@ def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int
     Raises:
         HpoBenchError: If workers are killed again and again.
     """
-    return list(begin(function, items, jobs=jobs))
+    return begin(function, items, jobs=jobs)()
 
 
-def begin(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int) -> Iterator[Answer]:
+def begin(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int) -> Callable[[], list[Answer]]:
     """Begin with the function of every item, so that this process may do something else meanwhile.
 
     Args:
         function: Importable, so that workers find it.
-        items: Its arguments, which are begun in their order.
+        items: Its arguments.
         jobs: Worker processes of this machine. A single job, or few items, are done when they are asked for.
 
     Returns:
-        The answers, in order: whoever asks for one waits for it, as for `each`.
+        What waits for all of them and gives them in order, as `each` does; to be called once.
     """
     workers = Local(jobs if len(items) >= WORTH_WORKERS else 1)
     stream = workers.stream(partial(_alone, function), list(enumerate(items)))
     # The first answer starts the stream, which goes on by itself where there is somebody to do it.
-    ahead = dict([next(stream)]) if workers.jobs > 1 else {}
-    return _in_order(stream, ahead, len(items))
+    answers = dict([next(stream)]) if workers.jobs > 1 else {}
 
+    def wait() -> list[Answer]:
+        answers.update(stream)
+        return [answers[place] for place in range(len(items))]
 
-def _in_order(stream: Iterator[tuple[int, Answer]], ahead: dict[int, Answer], count: int) -> Iterator[Answer]:
-    for place in range(count):
-        while place not in ahead:
-            ahead.update([next(stream)])
-        yield ahead.pop(place)
-    for _ in stream:  # to its end, where the workers are let go
-        pass
+    return wait
 
 
 def _alone(function: Callable[[Item], Answer], numbered: tuple[int, Item]) -> tuple[int, Answer]:

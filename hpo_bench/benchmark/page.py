@@ -1,12 +1,9 @@
 """The report of a benchmark: its answer first, then all that it rests on."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import islice
-from operator import call
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -34,13 +31,15 @@ from landscapes.terms import BUDGETS
 
 @dataclass(frozen=True, slots=True, eq=False)
 class About:
-    """What a report says of one landscape alone, beside its map.
+    """What a report says of one landscape alone.
 
     Attributes:
+        map: Its map, as files by suffix: figures cannot be sent to other processes.
         trusted: How far it can be trusted.
         analysed: What the study's analyses make of it.
     """
 
+    map: Mapping[str, bytes]
     trusted: fidelity.FidelityReport
     analysed: Analysed
 
@@ -62,10 +61,7 @@ class Report:
         figures, tables_folder = OutputFolder(folder.figures), OutputFolder(folder.tables)
         source = provenance(benchmark.landscapes)
         self._page = ReportPage(folder.path / "index.html", figures=figures, tables=tables_folder, source=source)
-        # Maps last: the study's part of the page is made while they are drawn.
-        tasks = [partial(_about, item) for item in with_runs(self._recorded, benchmark.runs)]
-        tasks += [partial(landscape_map.encoded, landscape) for landscape in self._recorded]
-        self._answers: Iterator[Any] = begin(call, tasks, jobs=jobs)
+        self._wait = begin(_about, with_runs(self._recorded, benchmark.runs), jobs=jobs)
 
     @cached_property
     def study(self) -> Section | None:
@@ -93,13 +89,12 @@ class Report:
             drawn, said, data = picture.draw(content), picture.describe(content), picture.data(content)
             figures["answer"] = page.figure(Drawn("answer", drawn, picture.caption(content), said, data))
         study_figures = [page.figure(drawn) for drawn in (study.figures if study else ())]
-        reports = [one.trusted for one in self._about_each]
-        made = self._tables(content)
         maps: dict[str, Shown] = {}
-        for landscape, encoded in zip(recorded, self._answers, strict=True):
+        for landscape, one in zip(recorded, self._about_each, strict=True):
             name = f"landscape_{landscape.name.replace('/', '_')}"
             about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
-            maps[landscape_map.title(landscape)] = page.picture(name, encoded, caption=about, alt=alt)
+            maps[landscape_map.title(landscape)] = page.picture(name, one.map, caption=about, alt=alt)
+        reports = [one.trusted for one in self._about_each]
         text = page.text(
             "hpo_bench.benchmark",
             "page.html.j2",
@@ -122,7 +117,7 @@ class Report:
             least_pairs=LEAST_PAIRS,
             units=sentences.units(content),
             alone=tables.ALONE,
-            tables=made,
+            tables=self._tables(content),
             study=study,
             study_figures=study_figures,
             study_tables=[
@@ -163,7 +158,7 @@ class Report:
     @cached_property
     def _about_each(self) -> list[About]:
         _ = self._figures
-        return list(islice(self._answers, len(self._recorded)))
+        return self._wait()
 
     def _tables(self, content: dict) -> dict[str, Shown | None]:
         """Every table of the page but the study's, by name; None where one would say nothing."""
@@ -189,4 +184,4 @@ class Report:
 
 
 def _about(item: tuple[Landscape, pd.DataFrame | None]) -> About:
-    return About(fidelity.report(item[0]), analysed(item))
+    return About(landscape_map.encoded(item[0]), fidelity.report(item[0]), analysed(item))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from hpo_bench.workers import Local, begin
+from hpo_bench.workers import Local
 
 COMMAND = """
 import time
@@ -75,9 +75,3 @@ def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
         next(stream)
         stream.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert [str(one.message) for one in said] == []
-
-
-def test_answers_come_in_order_and_the_first_before_the_last_is_there() -> None:
-    answers = begin(abs, [-4, -3, -2, -1], jobs=2)
-    assert next(answers) == 4
-    assert list(answers) == [3, 2, 1]
