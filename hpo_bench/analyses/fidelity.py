@@ -26,7 +26,7 @@ class FidelityReport:
     Attributes:
         name: Of the landscape.
         tier: How real the models are: nano, pretrained or elsewhere.
-        design: Which settings were recorded: study, wide or other.
+        design: Which settings were recorded: study, wide or sweep.
         method: ta, dare, ties or other.
         settings: How many were recorded.
         range: Of the recorded scores, in score units.

@@ -56,7 +56,7 @@ def compared(
 ) -> dict[str, float | None]:
     """Kendall's tau-b of two rankings with its 95% interval over pairs and seeds; null for what is undefined.
 
-    There is no interval where a side has fewer than `LEAST_PAIRS` pairs, beyond which nothing could be said.
+    There is no interval where a side has fewer than `LEAST_PAIRS` pairs: of other pairs nothing could be said then.
 
     Args:
         guise: See `agree`.

@@ -140,16 +140,8 @@ def one_by_one(elsewhere: Sequence[Landscape], reports: Sequence[fidelity.Fideli
         )
         rows.append(cells)
     columns = (
-        "landscape",
-        "settings",
-        "scores",
-        "typical SE %",
-        "LOOCV %, study",
-        "exact",
-        "maxima",
-        "shape",
-        "optimum",
-    )
+        "landscape", "settings", "scores", "typical SE %", "LOOCV %, study", "exact", "maxima", "shape", "optimum",
+    )  # fmt: skip
     return TextTable.of(columns, rows)
 
 
