@@ -1,5 +1,7 @@
 """Worker processes, each on one thread: of this machine, or of a Ray cluster."""
 
+import atexit
+import gc
 import logging
 import os
 import signal
@@ -192,6 +194,7 @@ def _serve(parent: int) -> None:
     touch signals. A parent that is killed cannot end its workers, which would finish their tasks for nobody.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    atexit.register(gc.freeze)  # or it ends with a search for garbage in all that was imported, and is waited for
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import qmc
 
-from landscapes.random_baseline import expected_regret
+from landscapes.random_baseline import expected_curve
 from landscapes.space import SearchSpace
 from surrogates.extrema import Extremum
 
@@ -171,4 +171,4 @@ class Problem(ABC):
 
     def random_regret(self, n: int) -> Array:
         """Expected normalised regret of Random after 1 to n evaluations, of shape (n,); see `expected_regret`."""
-        return expected_regret(self.regret_sample, np.arange(1, n + 1))
+        return expected_curve(self.regret_sample, n)

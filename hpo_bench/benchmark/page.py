@@ -184,4 +184,4 @@ class Report:
 
 
 def _about(item: tuple[Landscape, pd.DataFrame | None]) -> About:
-    return About(landscape_map.encoded(item[0]), fidelity.report(item[0]), analysed(item))
+    return About(landscape_map.for_page(item[0]), fidelity.report(item[0]), analysed(item))

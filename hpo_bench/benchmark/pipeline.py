@@ -28,7 +28,7 @@ from hpo_bench.display.progress import Progress
 from hpo_bench.errors import UsageError
 from hpo_bench.files import sha256
 from hpo_bench.peers import registry as peers
-from hpo_bench.workers import Workers, each
+from hpo_bench.workers import Workers, each, one_thread
 from landscapes import catalogue
 from landscapes.errors import UnknownLandscapeError
 from landscapes.functions.suites import FAMILIES, SUITES, functions
@@ -162,24 +162,25 @@ def execute(
     prepare = partial(_prepared, [contender.identity for contender in plan.contenders if not contender.given])
     plan = replace(plan, landscapes=tuple(each(prepare, plan.landscapes, jobs=jobs)))
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
-    finished = Benchmark.stored(plan, folder)
-    report_under_way = _begun(finished, folder, jobs=jobs, progress=progress) if report else None
-    content = {
-        "inputs": inputs,
-        "hpo_bench": importlib.metadata.version("hpo-bench"),
-        "seeds": plan.seeds,
-        "jobs": workers.jobs,
-        "start": plan.start,
-        "noisy": plan.noisy,
-        "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
-        **summary(finished),
-        # Test splits take as long as the landscapes themselves, so they come with the report alone.
-        "unseen": None,
-        "real": None,
-        "goal": "test" if replayed(finished) else "score",
-    }
-    content["unseen"] = figures(finished, moments(content))
-    content = publish(finished, content, folder, report=report_under_way, start=begun)
+    with one_thread():  # beside the workers of the report, whose cores more threads would wait for
+        finished = Benchmark.stored(plan, folder)
+        report_under_way = _begun(finished, folder, jobs=jobs, progress=progress) if report else None
+        content = {
+            "inputs": inputs,
+            "hpo_bench": importlib.metadata.version("hpo-bench"),
+            "seeds": plan.seeds,
+            "jobs": workers.jobs,
+            "start": plan.start,
+            "noisy": plan.noisy,
+            "runs": {"total": len(runs), "made": made, "reused": len(runs) - made},
+            **summary(finished),
+            # Test splits take as long as the landscapes themselves, so they come with the report alone.
+            "unseen": None,
+            "real": None,
+            "goal": "test" if replayed(finished) else "score",
+        }
+        content["unseen"] = figures(finished, moments(content))
+        content = publish(finished, content, folder, report=report_under_way, start=begun)
     return BenchmarkResult(plan, content, finished.runs, made=made, reused=len(runs) - made, page=page)
 
 

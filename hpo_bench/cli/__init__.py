@@ -3,6 +3,8 @@
 Nothing but the standard library is imported before `main` runs, so that a Ctrl-C finds it there.
 """
 
+import atexit
+import gc
 import os
 import signal
 import sys
@@ -24,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         arguments: Without the program's name; by default those of this process.
     """
     ctrl_c = _CtrlC()
+    atexit.register(gc.freeze)  # or Python ends with a search for garbage in all that was imported: a second or two
     try:
         code = _run(sys.argv[1:] if arguments is None else list(arguments))
     except BaseException as error:

@@ -166,12 +166,17 @@ def _kind(landscape: Problem) -> str:
     return "published" if landscape.card.citation else "own"
 
 
-def encode(figure: Figure, source: str) -> dict[str, bytes]:
+METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""Of each format: nothing that differs from one day or version to the next."""
+
+
+def encode(figure: Figure, source: str, formats: Sequence[str] = tuple(METADATA)) -> dict[str, bytes]:
     """A figure as PNG and SVG, with the line on what its numbers come from.
 
     Args:
         figure: The figure, begun with `blank`.
         source: That line.
+        formats: Which of the two.
 
     Returns:
         The content of a file by its suffix.
@@ -179,11 +184,11 @@ def encode(figure: Figure, source: str) -> dict[str, bytes]:
     encoded = {}
     with house_style():
         set_foot(figure, source)
-        for suffix, metadata in (("png", {"Software": None}), ("svg", {"Date": None, "Creator": None})):
+        for suffix in formats:
             buffer = BytesIO()
-            figure.savefig(buffer, format=suffix, dpi=150, metadata=metadata)
-            encoded[suffix] = buffer.getvalue()
-    return {**encoded, "svg": tidy(encoded["svg"])}
+            figure.savefig(buffer, format=suffix, dpi=150, metadata=METADATA[suffix])
+            encoded[suffix] = tidy(buffer.getvalue()) if suffix == "svg" else buffer.getvalue()
+    return encoded
 
 
 def set_foot(figure: Figure, source: str) -> None:

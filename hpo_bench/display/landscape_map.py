@@ -1,7 +1,8 @@
 """A map of each landscape: the surrogate, what was recorded, and where the optimum lies."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import combinations
@@ -98,13 +99,34 @@ def draw(landscape: Landscape) -> Figure:
 
 
 def encoded(landscape: Landscape) -> dict[str, bytes]:
-    """The map as files; for workers, to whom figures cannot be sent."""
-    with warnings.catch_warnings():
-        # A warning for each letter that the font lacks, which is a box then: owners name hyperparameters as they like.
-        warnings.filterwarnings("ignore", "Glyph .* missing")
+    """The map as PNG and SVG, by suffix."""
+    with _lacking_letters():
+        return encode(draw(landscape), provenance([landscape]))
+
+
+def for_page(landscape: Landscape) -> dict[str, bytes]:
+    """The map as files by suffix, for workers, to whom figures cannot be sent: SVG, what is drawn, and WebP.
+
+    The last, small, without a ground and with words in a grey that is legible on white and on dark, is for a page that
+    shows many; there is no PNG, which takes as long as all else and which `landscapes show` writes of the one map that
+    somebody wants.
+    """
+    with _lacking_letters(), house_style():
         figure = draw(landscape)
-        files = encode(figure, provenance([landscape]))
-        return {**files, "csv": data(landscape).to_csv(index=False).encode(), "webp": _for_page(figure)}
+        files = encode(figure, provenance([landscape]), ["svg"])
+        for text in figure.findobj(Text):
+            text.set_color(SOFT_EVERYWHERE)
+        small = BytesIO()
+        figure.savefig(small, format="webp", dpi=PAGE_DPI, transparent=True, pil_kwargs={"quality": 60})
+    return {**files, "csv": data(landscape).to_csv(index=False).encode(), "webp": small.getvalue()}
+
+
+@contextmanager
+def _lacking_letters() -> Iterator[None]:
+    """Without a warning for each letter that the font lacks, which is a box then: owners name them freely."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
 def data(landscape: Landscape) -> pd.DataFrame:
@@ -113,16 +135,6 @@ def data(landscape: Landscape) -> pd.DataFrame:
     recorded = pd.DataFrame(grid.X, columns=names).assign(score=grid.scores, what="recorded")
     optimum = pd.DataFrame([best.x], columns=names).assign(score=best.score, what="optimum of the surrogate")
     return pd.concat([recorded, optimum], ignore_index=True)
-
-
-def _for_page(figure: Figure) -> bytes:
-    """The map as a small picture without a ground, its words in a grey that is legible on white and on dark."""
-    for text in figure.findobj(Text):
-        text.set_color(SOFT_EVERYWHERE)
-    small = BytesIO()
-    with house_style():
-        figure.savefig(small, format="webp", dpi=PAGE_DPI, transparent=True, pil_kwargs={"quality": 60})
-    return small.getvalue()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from landscapes.random_baseline import equivalent_draws, expected_regret
+from landscapes.random_baseline import equivalent_draws, expected_curve, expected_regret
 
 
 def test_hand_computed() -> None:
@@ -35,3 +35,12 @@ def test_equivalent_draws_invert_the_expectation() -> None:
         assert equivalent_draws(sample, expected_regret(sample, t)[0]) == pytest.approx(t, rel=1e-6)
     assert equivalent_draws(sample, 0.9) == 1.0
     assert equivalent_draws(sample, sample[0] / 2) == np.inf
+
+
+def test_neither_leaving_out_the_unlikely_nor_products_change_the_expectation() -> None:
+    sample = np.sort(np.random.default_rng(3).random(4096))
+    draws = np.array([1, 2, 7, 60, 1000, 30_000])
+    chance = np.arange(len(sample) - 1, 0, -1) / len(sample)
+    exact = [sample[0] + np.diff(sample) @ chance**t for t in draws]
+    assert expected_regret(sample, draws) == pytest.approx(exact, rel=1e-13)
+    assert expected_curve(sample, 60) == pytest.approx(expected_regret(sample, np.arange(1, 61)), rel=1e-13)

@@ -42,7 +42,7 @@ def show(name: str, out: Path | None, surrogate: str | None, landscapes_dir: Pat
         console.print(caption)
         return
     files, caption = landscape_map.encoded(landscape), landscape_map.caption(landscape)
-    paths = {kind: out / f"{landscape.name.replace('/', '-')}.{kind}" for kind in ("png", "svg")}
+    paths = {kind: out / f"{landscape.name.replace('/', '-')}.{kind}" for kind in files}
     for kind, path in paths.items():
         write(path, files[kind])
     say(f"{caption} Drawn in {' and '.join(map(str, paths.values()))}")

@@ -60,7 +60,8 @@ class ReportPage:
     """A page under way.
 
     Figures stand in the page as SVG that takes its colours, or as small pictures, so that it needs no other file; the
-    same figures as PNG, SVG and CSV, and the tables as Markdown, LaTeX and CSV, lie beside it, and it links to them.
+    same figures as PNG, SVG and CSV (small pictures without the PNG), and the tables as Markdown, LaTeX and CSV, lie
+    beside it, and it links to them.
 
     Args:
         page: Where it will be.

@@ -163,6 +163,7 @@ def test_letters_that_the_font_lacks_raise_no_warning(made: Make) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert landscape_map.encoded(landscape)["png"]
+        assert set(landscape_map.for_page(landscape)) == {"svg", "csv", "webp"}
 
 
 @pytest.mark.parametrize("name", ["layout-idefics2/ta-wide", "sums-llama/ties"])
