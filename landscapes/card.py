@@ -77,6 +77,8 @@ class Card:
         n_examples: For each split the number of examples of each category.
         licence: Under which the recorded numbers may be used.
         citation: Who recorded them, if somebody else did: the paper, the repository and its commit.
+        asked_alike: Whether every example was asked in the same words at every setting; if not, a part of the
+            difference between two settings is that, and the notes say how many were asked otherwise.
         date: When it was recorded, as YYYY-MM-DD.
         command: Records it again.
         notes: Anything else that a user should know.
@@ -107,6 +109,7 @@ class Card:
     n_examples: Mapping[str, Mapping[str, Count]]
     licence: Text
     citation: str = ""
+    asked_alike: bool = True
     date: Text
     command: Text
     notes: str = ""

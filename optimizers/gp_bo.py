@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
 
@@ -17,7 +16,8 @@ from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImp
 from optimizers.gp.constraint import ConstrainedImprovement, chance, leading
 from optimizers.gp.fit import fit_map, hyperparameters, typical
 from optimizers.gp.kernels import Priors
-from optimizers.gp.model import Model, standardised
+from optimizers.gp.knowledge import Knowledge
+from optimizers.gp.model import Model
 from optimizers.gp.posterior import Hyperparameters, Posterior, avoiding
 from optimizers.gp.sampled import feasibility, maximum, noisy_improvement
 from optimizers.options import integer
@@ -200,7 +200,7 @@ class GpBo(Optimizer):
         return points
 
     @classmethod
-    def _search(cls, optimizers: Sequence["GpBo"], known: "Knowledge", kernel: Hyperparameters) -> Tensor:
+    def _search(cls, optimizers: Sequence["GpBo"], known: Knowledge, kernel: Hyperparameters) -> Tensor:
         """Where the expected improvement is largest, of shape (B, dim)."""
         posterior = Posterior.fit(known.X, known.y, known.noise, kernel)
         incumbent, index = cls._worth(posterior, known).max(1)
@@ -236,7 +236,7 @@ class GpBo(Optimizer):
         return torch.stack(points)
 
     @classmethod
-    def _worth(cls, posterior: Posterior, known: "Knowledge") -> Tensor:
+    def _worth(cls, posterior: Posterior, known: Knowledge) -> Tensor:
         """What the points with a score are believed to be worth, of shape (B, n); the most is to be improved on."""
         return posterior.worth(known.told)
 
@@ -257,7 +257,7 @@ class GpBo(Optimizer):
         return LogExpectedImprovement(posterior, incumbent)
 
     @classmethod
-    def _learn(cls, optimizers: Sequence["GpBo"], known: "Knowledge") -> Hyperparameters:
+    def _learn(cls, optimizers: Sequence["GpBo"], known: Knowledge) -> Hyperparameters:
         """Hyperparameters given the scores; each run remembers its own as the next start."""
         fresh = typical(known.X.shape[2])
         last = torch.stack([fresh if o._parameters is None else o._parameters for o in optimizers])
@@ -266,43 +266,3 @@ class GpBo(Optimizer):
         for optimizer, own in zip(optimizers, parameters, strict=True):
             optimizer._parameters = own
         return hyperparameters(parameters, cls.priors)
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What runs with equal numbers of points know.
-
-    Attributes:
-        X: Points with a score, of shape (B, n, d).
-        y: Their scores, of shape (B, n), with mean 0 and variance 1 in each run.
-        noise: Known variances of the scores in these units, of shape (B, n), zero where no standard error was told.
-        told: Where a standard error was told, if only zero, of shape (B, n).
-        failed: Points whose evaluation failed, of shape (B, k, d).
-    """
-
-    X: Tensor
-    y: Tensor
-    noise: Tensor
-    told: Tensor
-    failed: Tensor
-
-    def rows(self, rows: slice) -> "Knowledge":
-        """What some of the runs know."""
-        return Knowledge(self.X[rows], self.y[rows], self.noise[rows], self.told[rows], self.failed[rows])
-
-    @classmethod
-    def of(cls, optimizers: Sequence[Optimizer]) -> Self:
-        """Gathers the histories of runs."""
-        known, scores, errors, failures = [], [], [], []
-        for optimizer in optimizers:
-            X, y = optimizer.history
-            failed = np.isnan(y)
-            known.append(X[~failed])
-            scores.append(y[~failed])
-            errors.append(optimizer.standard_errors[~failed])
-            failures.append(X[failed])
-        y, _, spread = standardised(np.array(scores))
-        told = np.isfinite(errors)
-        with np.errstate(over="ignore"):  # an infinite variance says rightly that nothing was learnt
-            noise = np.square(np.nan_to_num(errors) / spread)
-        return cls(*(torch.from_numpy(np.array(array)) for array in (known, y, noise, told, failures)))

@@ -24,8 +24,9 @@ from landscapes.functions import suite
 from landscapes.functions.function import NOISE
 from landscapes.problem import Problem
 from optimizers.gp.acquisition import Draws
+from optimizers.gp.knowledge import Knowledge
 from optimizers.gp.posterior import Hyperparameters, Posterior
-from optimizers.gp_bo import SAMPLES, GpBo, Knowledge
+from optimizers.gp_bo import SAMPLES, GpBo
 
 PAGE = "pending.md"
 WORKERS = (2, 4, 8)

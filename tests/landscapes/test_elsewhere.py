@@ -9,7 +9,6 @@ import pytest
 from landscapes import catalogue, maxima
 from landscapes.errors import InvalidGridError, UnwritableError
 from landscapes.importing.elsewhere import PUBLICATIONS, Imported, import_publication
-from landscapes.importing.elsewhere.naturelm import CHANGING
 
 
 def made(name: str, path: Path, root: Path, **options: bool) -> Imported:
@@ -65,7 +64,7 @@ class TestNatureLM:
         assert f"the checkout is at commit {checkouts.HEAD}, and its reader was checked at 202db6b3" in other
         assert "closed_set_classification_2: 40 of 40 examples were asked otherwise at different weights" in options
         assert "zf-indiv: query 0 recorded at one weight alone, which is no sweep; left out" in alone
-        asked_otherwise = {one.name.rpartition("/")[2] for one in found.landscapes if CHANGING in one.card.notes}
+        asked_otherwise = {one.name.rpartition("/")[2] for one in found.landscapes if not one.card.asked_alike}
         assert asked_otherwise == {"closed_set_classification_2"}
 
     def test_examples_that_lack_a_weight_or_stand_twice_are_left_out_and_counted(self, tmp_path: Path) -> None:

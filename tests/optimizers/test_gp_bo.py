@@ -7,8 +7,9 @@ from torch.utils import cpp_extension
 
 from optimizers import ProtocolError
 from optimizers.gp.kernels import MATERN52
+from optimizers.gp.knowledge import Knowledge
 from optimizers.gp.posterior import Hyperparameters, Posterior
-from optimizers.gp_bo import GpBo, Knowledge
+from optimizers.gp_bo import GpBo
 from optimizers.random_search import RandomSearch
 from optimizers.sobol import sobol_points
 

@@ -15,8 +15,9 @@ from hpo_bench.experiments.ablation.run import Arm
 from optimizers.base import Point
 from optimizers.gp.acquisition import Acquisition, Draws, Effort, LogExpectedImprovement, log_improvement
 from optimizers.gp.kernels import Gamma, Kernel, Priors
+from optimizers.gp.knowledge import Knowledge
 from optimizers.gp.posterior import Hyperparameters, Posterior, covariance
-from optimizers.gp_bo import GpBo, Knowledge
+from optimizers.gp_bo import GpBo
 from surrogates.spelling import offer
 
 ROOT3 = sqrt(3.0)

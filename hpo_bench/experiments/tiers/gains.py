@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from hpo_bench.display.table import TextTable
-from landscapes.importing.elsewhere import naturelm
 from landscapes.landscape import Landscape
 
 
@@ -54,7 +53,7 @@ def gain(landscape: Landscape) -> SweepGain | None:
         gain=float(apart.mean()),
         standard_error=float(apart.std(ddof=1) / np.sqrt(len(apart))),
         examples=len(apart),
-        changing=naturelm.CHANGING in landscape.card.notes,
+        changing=not landscape.card.asked_alike,
     )
 
 

@@ -24,7 +24,8 @@ class PublishedSweep:
     Attributes:
         name: PAIR/WHAT.
         sweep: What was recorded.
-        about: Keys of its card: benchmark, base, metric, units, split_rule, merge_options and notes.
+        about: Keys of its card: benchmark, base, metric, units, split_rule, merge_options, notes and,
+            where examples were not, asked_alike.
         path: Where it stands, for messages.
     """
 

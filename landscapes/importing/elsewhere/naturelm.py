@@ -35,8 +35,6 @@ NOTES = (
     "The language part of NatureLM-audio interpolated with the language model that it was tuned from: 0 is that, 1 "
     "the audio model. Scored here, not by the authors: an answer is right if it contains the {asked} in any case."
 )
-CHANGING = "examples were asked otherwise at different weights"
-"""What the notes say where a part of each difference between weights is in the prompts."""
 
 
 def read(path: Path, report: Report) -> Iterator[PublishedSweep]:
@@ -92,8 +90,8 @@ def _sweep(
     notes = NOTES.format(asked=_words(asked))
     if changing := sum(len(asked) > 1 for asked in prompts.values()):
         told = (
-            f"{changing} of {len(prompts)} {CHANGING} (options in another order, other worked examples), so that a "
-            "part of each difference is that"
+            f"{changing} of {len(prompts)} examples were asked otherwise at different weights (options in another "
+            "order, other worked examples), so that a part of each difference is that"
         )
         report(f"{name}: {told}")
         notes += f" {told}."
@@ -106,6 +104,7 @@ def _sweep(
         "units": "fraction correct",
         "split_rule": split_rule(SHARE),
         "merge_options": {"method": "the adapter's weights scaled"},
+        "asked_alike": not changing,
         "notes": notes,
     }
     tuned = frame[frame[WEIGHT] == TUNED]
