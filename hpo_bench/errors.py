@@ -35,7 +35,7 @@ class EvaluationError(HpoBenchError):
     Args:
         message: What went wrong.
         kind: The sort of failure, for tables and advice: out-of-memory, nan-logits, raised, timeout, nonsense, judge,
-            endless, money, merge, method, stale or worker-died.
+            endless, money, merge, method, prompt, stale or worker-died.
 
     Attributes:
         kind: The same.

@@ -33,7 +33,7 @@ COLUMNS = {
 _BY_LAYOUT = ("found", "exact")
 _HEAD = """# Families of models
 
-What is shown for each family of VLMs that transformers {version} has, with embeddings tied to the head and not, as
+What is shown for {count} layouts of VLMs, by transformers {version}, with embeddings tied to the head and not, as
 hubs store it and by its names in memory. Models are tiny and of random weights; processors, tokenizers and chat
 templates are of the family's own kind. This page is written by `python tests/families_page.py`, from what tests record.
 
@@ -111,7 +111,9 @@ def main() -> int:
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) or records.skipped:
         print(f"nothing is written: tests failed, or were skipped: {', '.join(records.skipped)}")  # noqa: T201
         return 1
-    PAGE.write_text(_HEAD.format(version=transformers.__version__) + table(records.seen), encoding="utf-8")
+    rows = table(records.seen)
+    count = len(rows.splitlines()) - 2
+    PAGE.write_text(_HEAD.format(version=transformers.__version__, count=count) + rows, encoding="utf-8")
     return 0
 
 

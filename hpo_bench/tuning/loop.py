@@ -30,6 +30,7 @@ ADVICE: Mapping[str, str] = {
     "money": "the judge's money limit is reached: raise `max_dollars` in the evaluation section of pair.yaml",
     "merge": "the pair cannot be merged: run it through a single setting, and see the log",
     "method": "the merge method has an error: mend it, and see that `hpo_bench.testing.check_merge_method` passes",
+    "prompt": "a question cannot be put to this model: mend the examples or the chat template; the log says which",
     "stale": "answers are not those of the merged weights: see in the log what the evaluator keeps from one merge "
     "to the next",
     "worker-died": "workers die: the machine may be short of memory (see its kernel log), or a library crashes",

@@ -89,7 +89,7 @@ class Study:
 
     @property
     def result(self) -> TuningResult | None:
-        """What came of it, scored on test examples; None before its budget is spent.
+        """What came of it, scored by cross-fitting or on test examples; None before its budget is spent.
 
         Raises:
             TuningError: If the file that holds it is damaged.
