@@ -7,6 +7,7 @@ from typing import Any
 from hpo_bench.display.words import first_line
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.answering import TEACHER_FORCED, AnswerOptions
+from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, Split, of_split
@@ -75,6 +76,11 @@ class FileEvaluator:
             EvaluationError: If there is no score to be had.
         """
         return self._scorer.evaluate(model, examples)
+
+    @property
+    def prompts(self) -> Prompts:
+        """What frames its questions."""
+        return self._scorer.prompts
 
     def check(self, examples: Sequence[Example]) -> None:
         """See that every example can be asked.

@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.letters import chosen
 
 Metric = Callable[..., float]
 """Of a response and one right answer or several; 1 is right."""
@@ -20,11 +21,15 @@ Metric = Callable[..., float]
 TOLERANCE = 1e-3
 """Numbers that differ by less, relative to the right one, are equal: a benchmark rounds its answers."""
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[-+]?\d+)?(?:/\d+)?%?", re.IGNORECASE)
-_LETTER = re.compile(r"(?<![^\W_])\(?([A-Z])(?![^\W_])")
-_ANNOUNCED = re.compile(r"(?:answer|choice|option)\s*(?:is|:|=)?\s*\(?([A-Za-z])(?![^\W_])", re.IGNORECASE)
+_PERCENT = re.compile(r"(?<=\d)\s*(?:%|per ?cent\b|パーセント)", re.IGNORECASE)
+_THIN_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
+"""Between groups of three digits; a plain space may as well stand between two numbers."""
 # Kana, ideographs and their marks: written without spaces, which some tokenizers leave between them.
 _CJK = r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 _CJK_SPACE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
+# Beside these, and Thai and Hangul, whose endings touch the word, a word of Latin letters ends without a space.
+_TOUCHES = r"[\u0e00-\u0e7f\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
+_BEFORE, _AFTER = rf"(?:(?<!\w)|(?<={_TOUCHES}))", rf"(?:(?!\w)|(?={_TOUCHES}))"
 
 
 VOTERS = 10
@@ -67,32 +72,30 @@ def contains(response: str, answer: str) -> float:
     if not wanted:
         return 0.0
     if wanted.isascii():
-        return float(re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", found) is not None)
+        return float(re.search(f"{_BEFORE}{re.escape(wanted)}{_AFTER}", found) is not None)
     return float(wanted in found)
 
 
 @_any_of
 def multiple_choice(response: str, answer: str) -> float:
-    """Whether the letter that the response settles on is the answer's.
-
-    That is the letter after the last "answer is" or the like; without one, the first that stands alone.
-    """
-    wanted = _chosen(answer)
-    if announced := _ANNOUNCED.findall(response):
-        return float(announced[-1].upper() == wanted)
-    alone = _LETTER.findall(response.strip())
-    if not alone and len(response.strip().strip("().")) == 1:
-        alone = [response.strip().strip("().").upper()]
-    return float(bool(alone) and alone[0] == wanted)
+    """Whether the letter that the response settles on (`letters.chosen`) is the answer's."""
+    wanted = _letter(answer)
+    return float(chosen(response, digits=wanted.isdigit()) == wanted)
 
 
 @_any_of
 def numeric(response: str, answer: str) -> float:
-    """Whether the last number of the response is the answer's, to one part in a thousand."""
+    """Whether the last number of the response is the answer's, to one part in a thousand.
+
+    Where one of both is in per cent, the other may be that number or the share: 12% is 12 and .12.
+    """
     found, wanted = _last_number(response), _last_number(answer)
     if found is None or wanted is None:
         return 0.0
-    return float(math.isclose(found, wanted, rel_tol=TOLERANCE, abs_tol=1e-9))
+    pairs = [(found.value, wanted.value)]
+    if found.percent != wanted.percent:
+        pairs += [(found.written, wanted.written)]
+    return float(any(math.isclose(*pair, rel_tol=TOLERANCE, abs_tol=1e-9) for pair in pairs))
 
 
 def vqa(response: str, *answers: str) -> float:
@@ -126,7 +129,7 @@ METRICS: Mapping[str, Metric] = {
 
 # What an answer lacks that no response could then be right by; empty where it lacks nothing.
 _LACKS: Mapping[str, Callable[[str], str]] = {
-    "multiple_choice": lambda answer: "" if re.fullmatch(r"[^\W_]", _chosen(answer)) else "is no single letter",
+    "multiple_choice": lambda answer: "" if re.fullmatch(r"[A-Z0-9]", _letter(answer)) else "is no single letter",
     "contains": lambda answer: "" if normalised(answer) else "holds nothing but marks",
     "numeric": lambda answer: "holds no number" if _last_number(answer) is None else "",
 }
@@ -153,22 +156,33 @@ def check_answers(metric: str, answers: Iterable[tuple[str, str]], source: str) 
         )
 
 
-def _chosen(answer: str) -> str:
-    return answer.strip().strip("().").upper()
+def _letter(answer: str) -> str:
+    return unicodedata.normalize("NFKC", answer).strip().strip("().").upper()
 
 
-def _last_number(text: str) -> float | None:
+class _Written(NamedTuple):
+    """A number, and whether it was written in per cent."""
+
+    written: float
+    percent: bool
+
+    @property
+    def value(self) -> float:
+        return self.written / 100 if self.percent else self.written
+
+
+def _last_number(text: str) -> _Written | None:
     """The last number that is written out: 1,234.5, -3e4, 1/2 or 12%."""
-    folded = unicodedata.normalize("NFKC", text).replace("−", "-")
+    folded = unicodedata.normalize("NFKC", _THIN_SPACE.sub("", text)).replace("−", "-")
+    folded = _PERCENT.sub("%", folded)
     for written in reversed([match for match in _NUMBER.findall(folded) if any(c.isdigit() for c in match)]):
-        share, digits = written.endswith("%"), written.rstrip("%").replace(",", "")
+        percent, digits = written.endswith("%"), written.rstrip("%").replace(",", "")
         above, _, below = digits.partition("/")
         if below and float(below) == 0:
             continue
         if above in ("", "+", "-"):
             continue
-        value = float(above) / (float(below) if below else 1.0)
-        return value / 100 if share else value
+        return _Written(float(above) / (float(below) if below else 1.0), percent)
     return None
 
 

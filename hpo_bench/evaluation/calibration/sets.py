@@ -14,6 +14,7 @@ import numpy as np
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.calibration.statistics import CalibrationSet, statistics
 from hpo_bench.evaluation.examples import SPLITS, Example
+from hpo_bench.evaluation.local import FileEvaluator
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.merging.loaded import LoadedPair
@@ -114,7 +115,8 @@ def calibrated(
     chosen = calibration_set(
         pair, validation=examples["validation"], test=examples["test"], samples=samples, texts=texts
     )
-    return {kind.needs: statistics(loaded, kind.needs, chosen)}
+    prompts = evaluator.prompts if isinstance(evaluator, FileEvaluator) else None
+    return {kind.needs: statistics(loaded, kind.needs, chosen, prompts=prompts)}
 
 
 def _draw(examples: Sequence[Example], samples: int, rng: np.random.Generator) -> tuple[Example, ...]:

@@ -43,7 +43,7 @@ class CalibrationSet:
 
 
 def statistics(
-    loaded: LoadedPair, what: Statistics, examples: CalibrationSet
+    loaded: LoadedPair, what: Statistics, examples: CalibrationSet, *, prompts: Prompts | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """What a data-aware method needs, of the VLM and of the expert.
 
@@ -51,21 +51,29 @@ def statistics(
         loaded: The pair; its live VLM computes, and is left as it was.
         what: "fisher" or "grams": see the functions of these names.
         examples: What each model is calibrated on.
+        prompts: What frames questions in the evaluation; by default what does unless a pair.yaml says otherwise.
 
     Returns:
         In float32, by language model name.
+
+    Raises:
+        MergeError: If the VLM came without a processor.
     """
     compute = {"fisher": fisher, "grams": grams}[what]
-    return compute(loaded, loaded.tuned, examples.vlm), compute(loaded, loaded.expert, examples.expert)
+    vlm, expert = (loaded.tuned, examples.vlm), (loaded.expert, examples.expert)
+    return compute(loaded, *vlm, prompts=prompts), compute(loaded, *expert, prompts=prompts)
 
 
-def fisher(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) -> dict[str, Tensor]:
+def fisher(
+    loaded: LoadedPair, weights: Weights, examples: Sequence[Example], *, prompts: Prompts | None = None
+) -> dict[str, Tensor]:
     """Diagonal empirical Fisher information of a model: the mean over examples of squared gradients.
 
     Args:
         loaded: The pair; its live VLM computes, and is left as it was.
         weights: The model's language weights.
         examples: Questions with the answers whose log-likelihood is differentiated, each summed over its tokens.
+        prompts: See `statistics`.
 
     Returns:
         In float32, by language model name.
@@ -75,7 +83,7 @@ def fisher(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) ->
     total = {name: torch.zeros_like(parameter, dtype=torch.float32) for name, parameter in parameters.items()}
     with _as(loaded, weights), _differentiable(list(parameters.values())):
         for example in examples:
-            inputs, answer = encode(loaded, example)
+            inputs, answer = encode(loaded, example, prompts)
             logits = loaded.vlm(**inputs).logits[0, -answer - 1 : -1].float()
             loss = functional.cross_entropy(logits, inputs["input_ids"][0, -answer:], reduction="sum")
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
@@ -85,13 +93,16 @@ def fisher(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) ->
     return total
 
 
-def grams(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) -> dict[str, Tensor]:
+def grams(
+    loaded: LoadedPair, weights: Weights, examples: Sequence[Example], *, prompts: Prompts | None = None
+) -> dict[str, Tensor]:
     """Gram matrices of the inputs of a model's linear layers: means over all tokens of the examples.
 
     Args:
         loaded: The pair; its live VLM computes, and is left as it was.
         weights: The model's language weights.
         examples: Questions, read with their answers.
+        prompts: See `statistics`.
 
     Returns:
         Of shape (inputs, inputs) and in float32, by the name of the layer's weight.
@@ -117,24 +128,24 @@ def grams(loaded: LoadedPair, weights: Weights, examples: Sequence[Example]) -> 
     try:
         with _as(loaded, weights), torch.no_grad():
             for example in examples:
-                loaded.vlm(**encode(loaded, example)[0])
+                loaded.vlm(**encode(loaded, example, prompts)[0])
     finally:
         for handle in handles:
             handle.remove()
     return {name: gram / tokens[name] for name, gram in total.items()}
 
 
-def encode(loaded: LoadedPair, example: Example) -> tuple[dict[str, Any], int]:
+def encode(loaded: LoadedPair, example: Example, prompts: Prompts | None = None) -> tuple[dict[str, Any], int]:
     """A question with its answer as model inputs of batch size 1, and of how many tokens at its end the answer is.
 
-    Framed as the evaluation frames it, with the end of the turn behind the answer.
+    Framed as the evaluation frames it (see `statistics`), with the end of the turn behind the answer.
 
     Raises:
         MergeError: If the VLM came without a processor.
     """
     if loaded.processor is None:
         raise MergeError("the VLM's folder holds no processor, and without one no calibration example can be read")
-    asked = Prompts(loaded.processor).ask_and_answer(loaded.vlm, [example], ended=True)
+    asked = (prompts or Prompts(loaded.processor)).ask_and_answer(loaded.vlm, [example], ended=True)
     return asked.inputs, len(asked.answers[0])
 
 

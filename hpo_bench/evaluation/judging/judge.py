@@ -15,6 +15,7 @@ from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging.cache import JudgeCache, JudgeTerms
 from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
+from hpo_bench.evaluation.judging.mark import mark_in
 from landscapes.written import Count, Number, Text
 
 JUDGE = "judge"
@@ -25,7 +26,8 @@ PROMPT = (
 FRAME = 64
 """Tokens that a chat format adds to a message, at most."""
 _PLACE = re.compile(r"\{(question|answer|response)\}")
-_NUMBER = re.compile(r"[-+]?\d*\.?\d+")
+READING = "\0 mark 2"
+"""How replies are read, beside what they are kept under: what was read otherwise is asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,7 @@ class Judge:
             raise
         finally:
             self.cache.settle(reservation, dollars)
-        self.cache.put(self.options.model, self.chat.url, prompt, mark)
+        self.cache.put(self.options.model, self.chat.url, prompt + READING, mark)
         return mark, dollars
 
     def _read(self, answer: Any) -> tuple[str, float]:
@@ -182,16 +184,19 @@ class Judge:
             raise EvaluationError(f"the judge at {self.chat.url} cannot be believed: {error}", kind="judge") from error
 
     def _mark(self, said: str) -> float:
-        numbers = _NUMBER.findall(said)
-        mark = float(numbers[-1]) if numbers else float("nan")
-        if not 0 <= mark <= self.options.scale:
+        mark = mark_in(said, scale=self.options.scale)
+        if mark is None:
             text = self.chat.masked(said)[:80]
-            raise EvaluationError(f"the judge said {text!r}, no number from 0 to {self.options.scale:g}", kind="judge")
+            raise EvaluationError(
+                f"the judge said {text!r}, not one number from 0 to {self.options.scale:g}; ask for that and nothing "
+                "else in `prompt`, and say as `scale` what its best mark is",
+                kind="judge",
+            )
         return mark
 
     def _known(self, prompt: str) -> float | None:
         """The mark that was given before, unless on another scale."""
-        mark = self.cache.get(self.options.model, self.chat.url, prompt)
+        mark = self.cache.get(self.options.model, self.chat.url, prompt + READING)
         return mark if mark is not None and 0 <= mark <= self.options.scale else None
 
 

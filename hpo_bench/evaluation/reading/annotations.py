@@ -1,7 +1,9 @@
 """A second file of annotations, matched with the examples by their ids."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.reading.columns import Columns
@@ -36,15 +38,26 @@ class Annotations:
         if columns.id not in other.names:
             raise UsageError(f"{place}: has no column {columns.id!r}, by which it would be matched with {path.name}")
         self.names = other.names
-        self._rows = {
-            str(row.values[columns.id]): row.values for row in other.rows(other.names) if columns.id in row.values
-        }
+        self._rows: dict[str, Mapping[str, Any]] = {}
+        self._differ: set[str] = set()
+        self._flawed = ""
+        for row in other.rows(other.names):
+            if columns.id not in row.values:
+                self._flawed = self._flawed or f"; {row.where} there {row.flaw or 'has no id'}"
+                continue
+            key, values = str(row.values[columns.id]), row.values
+            if repr(self._rows.setdefault(key, values)) != repr(values):
+                self._differ.add(key)
 
     def add(self, row: FileRow, found: FoundColumns) -> FileRow:
         """The row with its annotation."""
         if row.flaw:
             return row
-        beside = self._rows.get(str(found.get["id"](row.values)))
+        key = str(found.get["id"](row.values))
+        beside = self._rows.get(key)
         if beside is None:
-            return replace(row, flaw=f"has no row in {self._file}")
+            return replace(row, flaw=f"has no row in {self._file}{self._flawed}")
+        if key in self._differ:
+            told = f"has several rows in {self._file}, which differ; write one, with its right answers in a list"
+            return replace(row, flaw=told)
         return replace(row, values={**beside, **row.values, "annotations": beside})

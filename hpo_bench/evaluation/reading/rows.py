@@ -2,9 +2,11 @@
 
 import ast
 import io
+import json
 import math
 import tokenize
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -70,13 +72,15 @@ def text(value: Any, what: str, *, may_be_empty: bool = False) -> str:
 
 
 def listed(value: Any) -> Any:
-    """A list where a text spells one, as tables do that know no lists: `['one', 'two']`; all else as it is.
+    """A list where a text spells one, as tables do that know no lists, in JSON or as Python does; all else as it is.
 
     Raises:
         FlawError: If the text spells what numpy prints of an array, without commas, which joins its texts.
     """
     if not isinstance(value, str) or not (value.lstrip()[:2] in ("['", '["', "[]") and value.rstrip().endswith("]")):
         return value
+    with suppress(ValueError, RecursionError):
+        return json.loads(value)
     try:
         found = ast.literal_eval(value.strip())
         tokens = [one.type for one in tokenize.generate_tokens(io.StringIO(value.strip()).readline)]

@@ -49,9 +49,10 @@ class ExampleTable:
     @property
     def folder(self) -> Path:
         """Where paths in its cells begin."""
-        plain = [part for part in self.path.parts if not glob.has_magic(part)]
-        whole = len(plain) == len(self.path.parts)
-        return (self.path if self.path.is_dir() else self.path.parent) if whole else Path(*_before_magic(self.path))
+        if self.path.is_dir():
+            return self.path
+        is_pattern = not self.path.exists() and any(map(glob.has_magic, self.path.parts))
+        return Path(*_before_magic(self.path)) if is_pattern else self.path.parent
 
 
 def open_table(path: Path) -> ExampleTable:

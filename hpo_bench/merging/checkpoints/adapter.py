@@ -121,6 +121,7 @@ class AdaptedModel(StoredModel):
                 f"{folder} is no LoRA of this base: {some(strange) or 'nothing'} of it is not in {base.folder}; it "
                 f"says that it is of {config.get('base_model_name_or_path') or 'a model that it does not name'}"
             )
+        _check_tied(config, folder, base, steps, replaced)
         tensors = dict(base.tensors)
         for ours, step in steps.items():
             a, b, rows = stored[step.a].shape, stored[step.b].shape, tensors[ours].shape
@@ -198,6 +199,31 @@ def _check_base(config: Mapping[str, Any], folder: Path, base_source: str) -> No
             f"{folder} is a LoRA of {said}, and the base is {given}; merge it into its own model (peft's "
             "`merge_and_unload`, then `save_pretrained`) and give that folder, or give its model as the base"
         )
+
+
+def _check_tied(
+    config: Mapping[str, Any], folder: Path, base: StoredModel, steps: Mapping[str, _Step], replaced: Mapping[str, str]
+) -> None:
+    """Refuse an adapter that parts a head from the embeddings it is tied to, or moves both by a step on one."""
+    model = base.skeleton.model
+    table, head = (_weight_of(model, part) for part in (model.get_input_embeddings(), model.get_output_embeddings()))
+    if not base.configuration.tied or head is None:
+        return
+    what = ""
+    if head in steps:
+        what = "has a step on the head"
+    elif table in replaced and head not in replaced and not config.get("ensure_weight_tying"):
+        what = "has embeddings of its own, and no head"
+    if what:
+        raise MergeError(
+            f"{folder} {what}, which {base.folder} ties to the embeddings; merge it in (peft's `merge_and_unload`, "
+            "then `save_pretrained`) and give that folder"
+        )
+
+
+def _weight_of(model: Any, module: Any) -> str | None:
+    """The name in memory of a module's weight."""
+    return next((f"{name}.weight" for name, own in model.named_modules() if own is module), None)
 
 
 def _check_class(config: Mapping[str, Any], folder: Path, base: StoredModel) -> None:

@@ -99,7 +99,10 @@ class Alignment:
             findings += misshapen(role, models, names)
         if not errors(findings):
             findings += compare_functions(configurations)
-        merged = tuple(name for name in stored if pair.merge.takes(name))
+        tensors = models["vlm"].tensors
+        merged = tuple(
+            name for name, ours in stored.items() if pair.merge.takes(name) and tensors[ours].dtype.is_floating_point
+        )
         vocabularies: dict[str, VocabularyMap] = {}
         by_row = [name for name in BY_ROW if name in merged]
         if by_row and not errors(findings):

@@ -22,7 +22,11 @@ from landscapes.written import check_regular, read_json
 _NAMED = "transformers_weights"
 _INDEXED = ".safetensors.index.json"
 _WEIGHTS = ("model*.safetensors", f"model*{_INDEXED}")
-_FLOATS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_DTYPES = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "I64": torch.int64, "BOOL": torch.bool,
+}  # fmt: skip
+"""What is no quantised weight: floating point, and the positions, counters and masks that some models store beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,8 +195,8 @@ def header(folder: Path, file: str) -> dict[str, TensorInfo]:
     except (SafetensorError, OSError) as error:
         raise MergeError(f"{path}: cannot be read, it may be truncated ({error}); fetch it anew") from error
     for name, (_, dtype) in described.items():
-        if dtype not in _FLOATS:
+        if dtype not in _DTYPES:
             raise MergeError(
                 f"{path}: {name} is stored as {dtype}; quantised checkpoints cannot be merged, use the original weights"
             )
-    return {name: TensorInfo(shape, _FLOATS[dtype], file) for name, (shape, dtype) in described.items()}
+    return {name: TensorInfo(shape, _DTYPES[dtype], file) for name, (shape, dtype) in described.items()}

@@ -8,8 +8,13 @@ from pathlib import Path
 import pytest
 
 from hpo_bench.errors import MergeError, UsageError
-from hpo_bench.evaluation.calibration.sets import FILE, calibration_set
+from hpo_bench.evaluation.asking.prompts import Prompts
+from hpo_bench.evaluation.calibration import statistics as calibration
+from hpo_bench.evaluation.calibration.sets import FILE, calibrated, calibration_set
+from hpo_bench.evaluation.calibration.statistics import encode
 from hpo_bench.evaluation.examples import Example, of_split, write_examples
+from hpo_bench.merging.loaded import LoadedPair
+from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.nano.texts import new_texts
 
@@ -101,3 +106,21 @@ def test_texts_alone_leave_the_vlm_without(bare: Pair, examples: tuple[Example, 
     write_examples([Example("t", "skill", "cat", (), "ねこ")], bare.folder / FILE)
     with pytest.raises(MergeError, match="no calibration examples for the VLM"):
         chosen(bare, examples)
+
+
+def test_both_models_read_questions_as_the_evaluation_asks_them(
+    loaded: LoadedPair, shipped: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def noted(loaded: LoadedPair, example: Example, prompts: Prompts) -> tuple[dict, int]:
+        asked.append(prompts.text(example))
+        return encode(loaded, example, prompts)
+
+    monkeypatch.setattr(calibration, "encode", noted)
+    monkeypatch.setattr(loaded.processor, "chat_template", "{% for m in messages %}Q: {{ m['content'] }}{% endfor %}")
+    for used in (True, False):
+        pair = replace(shipped, evaluation={"kind": "local", "chat_template": used})
+        calibrated(pair, loaded, registry.get("regmean"), 1)
+        assert [text.startswith("Q: ") for text in asked] == [used] * 2
+        asked.clear()

@@ -15,6 +15,7 @@ from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging import chat
 from hpo_bench.evaluation.judging.cache import JudgeCache
 from hpo_bench.evaluation.judging.judge import Judge, JudgeOptions
+from hpo_bench.evaluation.judging.mark import mark_in
 from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Watch
 from landscapes.written import parse_record
 
@@ -282,6 +283,31 @@ def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Pa
     judge(server, tmp_path, scale=10.0)(EXAMPLES[:1], ["dog"])
     server.says = ""
     assert judge(server, tmp_path)(EXAMPLES[:1], ["dog"])[0].tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("reply", "scale", "mark"),
+    [
+        ("1", 1, 1.0),
+        ("**.5**", 1, 0.5),
+        ("7/10", 10, 7.0),
+        ("8 out of 10", 10, 8.0),
+        ("**Score:** 2/10.", 10, 2.0),
+        ("Score: 7\nIt names 2 of 3.", 10, 7.0),
+        ("0.5/1", 1, 0.5),
+        ("0 (wrong), since 1 + 1 is not 1", 1, 0.0),
+        ("0\n\nThe right answer is 1.", 1, 0.0),
+        ("The mark is 1.", 1, 1.0),
+        ("10/100", 10, None),
+        ("0 or 1?", 1, None),
+        ("1. It is wrong.\n2. So 0", 1, None),
+        ("7/10, or 8/10", 10, None),
+        ("-1", 1, None),
+        ("none", 1, None),
+    ],
+)
+def test_a_reply_is_read_where_it_is_plain_and_else_no_mark(reply: str, scale: float, mark: float | None) -> None:
+    assert mark_in(reply, scale=scale) == mark
 
 
 def test_a_judge_sees_every_right_answer_once() -> None:

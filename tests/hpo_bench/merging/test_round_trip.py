@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import random_models
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
 from hpo_bench.merging.checkpoints.alignment import Alignment
@@ -112,3 +113,26 @@ def test_rows_follow_their_token_and_rows_of_the_vlm_alone_stay(loaded: LoadedPa
     assert len(loaded.base[name][own]) == len(random_models.IMAGE) + random_models.PADDING_ROWS
     assert torch.equal(loaded.base[name][own], loaded.tuned[name][own])
     assert torch.equal(loaded.expert[name][own], loaded.tuned[name][own])
+
+
+@pytest.mark.parametrize("write", ["in memory", "streamed"])
+def test_positions_and_counters_that_are_stored_beside_weights_are_kept(
+    write: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Older transformers saved CLIP with its positions, and a BatchNorm counts its batches."""
+    pair = Pair.read(random_models.build(tmp_path_factory.mktemp("positions"), "llava"))
+    file = next(pair.vlm.glob("model-*.safetensors"))
+    kept = {
+        "vision_tower.vision_model.embeddings.position_ids": torch.arange(4)[None],
+        "vision_tower.vision_model.norm.num_batches_tracked": torch.tensor(5),
+        "vision_tower.vision_model.mask": torch.tensor([True, False]),
+    }
+    save_file({**load_file(file), **kept}, file, metadata={"format": "pt"})
+    setting = MergeSetting("ta", 0.5, 0.75)
+    if write == "streamed":
+        out = stream_merge(pair, setting, tmp_path / "out")
+    else:
+        out = export_merge(pair, LoadedPair.load(pair), setting, tmp_path / "out")
+    after = Checkpoint.open(out)
+    for name, tensor in kept.items():
+        assert torch.equal(after.tensor(name), tensor), name

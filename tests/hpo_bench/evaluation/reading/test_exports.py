@@ -195,6 +195,11 @@ def test_heron_bench_and_its_answers_in_a_second_file(tmp_path: Path) -> None:
     as_lines(tmp_path / "answers_gpt4.jsonl", answers[:2])
     with pytest.raises(UsageError, match=r"1 of 3 .*line 1 .*has no row in answers_gpt4\.jsonl"):
         read_examples(path, columns)
+    as_lines(tmp_path / "answers_gpt4.jsonl", [*answers, answers[0]])
+    assert len(read_examples(path, columns)) == 3, "the same twice is once"
+    as_lines(tmp_path / "answers_gpt4.jsonl", [*answers, {**answers[0], "text": "赤"}])
+    with pytest.raises(UsageError, match=r"1 of 3 .*line 3 .*has several rows in answers_gpt4\.jsonl, which differ"):
+        read_examples(path, columns)
     with pytest.raises(UsageError, match="must be named as `id`"):
         read_examples(path, Columns(annotations="answers_gpt4.jsonl"))
     with pytest.raises(UsageError, match="leads out of the folder of the examples"):
@@ -420,3 +425,25 @@ def test_a_damaged_arrow_file_is_named_in_a_line(tmp_path: Path, cut: int) -> No
     with pytest.raises(UsageError, match=r"data-00000-of-00001\.arrow: (is damaged|cannot be read)") as caught:
         read_examples(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path: Path) -> None:
+    (tmp_path / "br[1]").mkdir()
+    (tmp_path / "br[1]" / "x.png").write_bytes(PICTURES[0])
+    path = tmp_path / "br[1]" / "q.csv"
+    path.write_text("question,answer,image\nWhat?,dog,x.png\nWhat else?,cat,x.png\n")
+    assert [len(one.images) for one in read_examples(path)] == [1, 1]
+
+
+def test_a_list_in_a_cell_may_be_json_with_nulls(tmp_path: Path) -> None:
+    path = tmp_path / "q.csv"
+    path.write_text('question,answer\nWhat?,"[""dog"", null]"\nWhat else?,"[""cat"", ""kitten""]"\n')
+    assert [one.answers for one in read_examples(path)] == [("dog",), ("cat", "kitten")]
+
+
+def test_an_annotation_that_cannot_be_read_is_told_of_where_it_is_missed(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("id,question\n1,What?\n2,Which?\n")
+    (tmp_path / "a.csv").write_text("id,answer\n1,a,b\n2,c\n")
+    message = r"1 of 2 .*has no row in a\.csv; line 2 there has more cells than there are columns"
+    with pytest.raises(UsageError, match=message):
+        read_examples(tmp_path / "q.csv", Columns(id="id", annotations="a.csv"))

@@ -159,6 +159,29 @@ def test_adapters_that_are_more_are_refused(
         AdaptedModel.on(stored(base), folder, base_source="base")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"target_modules": [*LORA_LAYERS, "lm_head"]}, "has a step on the head, which .* ties to the embeddings"),
+        ({"modules_to_save": ["embed_tokens"]}, "has embeddings of its own, and no head, which .* ties"),
+    ],
+)
+def test_a_lora_that_parts_what_is_tied_is_refused(
+    options: dict, message: str, made: Callable[..., Path], tmp_path: Path
+) -> None:
+    tied, untied = (made("qwen2-vl", tied=each) / "base" for each in (True, False))
+    with pytest.raises(MergeError, match=message):
+        AdaptedModel.on(stored(tied), lora(tied, tmp_path / "tied", **options), base_source="base")
+    assert AdaptedModel.on(stored(untied), lora(untied, tmp_path / "untied", **options), base_source="base")
+
+
+@pytest.mark.parametrize("saved", [["embed_tokens", "lm_head"], ["lm_head"]])
+def test_a_lora_with_a_head_of_its_own_unties_it(saved: list[str], made: Callable[..., Path], tmp_path: Path) -> None:
+    base = made("qwen2-vl", tied=True) / "base"
+    model = AdaptedModel.on(stored(base), lora(base, tmp_path / "lora", modules_to_save=saved), base_source="base")
+    assert "lm_head.weight" in model.tensors
+
+
 def test_a_lora_of_another_base_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
     folder = lora(made("qwen2-vl") / "base", tmp_path / "lora")
     reconfigure(folder, base_model_name_or_path="owner/other")
