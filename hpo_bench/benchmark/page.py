@@ -121,8 +121,9 @@ class Report:
             study=study,
             study_figures=study_figures,
             study_tables=[
-                page.table(f"study_{number}", title, table)
+                shown
                 for number, (title, table) in enumerate((study.tables if study else {}).items(), start=1)
+                if (shown := page.table(f"study_{number}", title, table))
             ],
             recorded=bool(recorded),
             replayed=content.get("goal") == "test",

@@ -1,0 +1,36 @@
+"""A report on a sweep that a user brought, of which most of the study's analyses say nothing. Numbers are SYNTHETIC."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from hpo_bench.benchmark import pipeline
+from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.plan import Plan
+from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.workers import Local
+from landscapes.importing import Reading, import_table
+from landscapes.landscape import Landscape
+
+
+def sweep(folder: Path, name: str, *parameters: str) -> Landscape:
+    """Settings at random with one hill, of one split and no errors."""
+    X, table = np.random.default_rng(0).random((20, len(parameters))), folder / "sweep.csv"
+    pd.DataFrame(X, columns=list(parameters)).assign(acc=-((X - 0.4) ** 2).sum(1)).to_csv(table, index=False)
+    reading = Reading(parameters=dict.fromkeys(parameters), metric="acc")
+    return import_table(table, reading, name=name, root=folder / "own", command="hpo-bench landscapes add")
+
+
+def test_a_report_on_sweeps_without_coefficients_and_test_split(tmp_path: Path) -> None:
+    sweeps = sweep(tmp_path, "mine/one", "lr"), sweep(tmp_path, "mine/two", "lr", "density")
+    plan = Plan((Contender.find("random"),), sweeps, 2, 4)
+    result = pipeline.execute(
+        plan, ResultsFolder(tmp_path / "results"), workers=Local(1), report=True, progress=Console(quiet=True)
+    )
+    assert result.page is not None
+    page = result.page.read_text(encoding="utf-8")
+    assert "Where the optimum lies, by landscape" in page
+    assert "What restricting the sum of coefficients costs" not in page, "no setting has coefficients"
+    assert "Validation against test" not in page, "no test split was recorded"
