@@ -123,8 +123,9 @@ def _replayed(
             lacking[one.name] = error
     if lacking and (named or not found):
         raise next(iter(lacking.values()))
-    if lacking:
-        warned(f"left out, as answers of the VLM as it is are not recorded: {', '.join(lacking)}")
+    for why in sorted({error.why for error in lacking.values()}):
+        names = ", ".join(name for name, error in lacking.items() if error.why == why)
+        warned(f"left out, as {why}: {names}")
     return found
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,15 @@ SETS = 64
 class UnansweredError(InvalidGridError):
     """A landscape lacks answers, example by example, of its settings or of the VLM as it is."""
 
+    why: ClassVar[str] = "answers of the VLM as it is are not recorded"
+    """The same in short, for landscapes that are left out."""
+
+
+class OtherScaleError(UnansweredError):
+    """A landscape's answers are there and score otherwise than from 0 to 1."""
+
+    why = "answers do not all score from 0 to 1"
+
 
 class ReplayedLandscape(Problem):
     """The settings of a landscape that were merged, and nothing in between, scored example by example.
@@ -41,7 +51,8 @@ class ReplayedLandscape(Problem):
             as the landscape was tuned on.
 
     Raises:
-        UnansweredError: If answers were not recorded.
+        UnansweredError: If answers were not recorded, or do not all score from 0 to 1: losses in points, and the
+            standard errors that a run is told, are of such scores alone.
         LandscapeError: If a file of it cannot be used.
     """
 
@@ -52,6 +63,12 @@ class ReplayedLandscape(Problem):
             raise UnansweredError(
                 f"{landscape.name} has no answers, example by example, of its settings and of the VLM as it is, which "
                 "unseen examples need: `hpo-bench record` asks both, `landscapes add` takes both; or leave it out"
+            )
+        if not all(((own >= 0) & (own <= 1)).all() for own in (pool.answers, pool.base)):
+            raise OtherScaleError(
+                f"not every answer to the test examples of {landscape.name} scores from 0 to 1, as points and standard "
+                "errors on unseen examples need: divide scores by the highest there can be and add it again with "
+                "`landscapes add`; or leave it out"
             )
         self.outcomes_hash = landscape.outcomes_hash
         self._of = landscape.content_hash

@@ -22,6 +22,8 @@ def replayed(benchmark: Benchmark) -> list[ReplayedLandscape]:
 def figures(benchmark: Benchmark, points: Sequence[str]) -> dict | None:
     """Losses in points, how often the base VLM is beaten, and how much too high the reported score is.
 
+    How much too high may be below 0, and has the interval of a difference; the scores themselves are from 0 to 1.
+
     Args:
         benchmark: What was run.
         points: After how many evaluations, or "end".

@@ -39,6 +39,13 @@ def landscape(root: Path) -> Landscape:
     return Landscape.read(root / "smooth-a" / "ta")
 
 
+def plan(own: Path, *names: str, told: list[str]) -> Plan:
+    return pipeline.plan(
+        names, identities=["random"], seeds=1, budget=4, surrogate=None, landscapes_dir=own, goal="test",
+        warned=told.append,
+    )  # fmt: skip
+
+
 def test_a_run_never_sees_the_examples_that_count(landscape: Landscape) -> None:
     replay = ReplayedLandscape(landscape, 100)
     assert replay.examples == 100
@@ -151,18 +158,29 @@ def test_every_landscape_that_ships_can_be_replayed() -> None:
         assert pool.answers.shape == (len(pool.X), len(pool.base)), name
 
 
+@pytest.mark.parametrize(("times", "shift"), [(100, 0), (1, -1)])
+def test_answers_that_do_not_score_from_0_to_1_are_no_points(
+    tmp_path: Path, root: Path, times: float, shift: float
+) -> None:
+    own = shutil.copytree(root, tmp_path / "own")
+    folder = synthetic.record(own, "other-scale/ta")
+    synthetic.ask_vlm(folder)
+    for file in (folder / "outcomes.parquet", folder / FILE):
+        answers = pd.read_parquet(file)
+        answers.assign(correct=times * answers["correct"].astype(float) + shift).to_parquet(file)
+    told: list[str] = []
+    assert [one.name for one in plan(own, told=told).landscapes] == ["smooth-a/ta"]
+    assert told == ["left out, as answers do not all score from 0 to 1: other-scale/ta"]
+    with pytest.raises(InvalidGridError, match=r"other-scale/ta scores from 0 to 1, .* divide scores by the highest"):
+        plan(own, "other-scale/ta", told=told)
+
+
 def test_what_cannot_be_replayed_is_left_out_unasked_and_refused_by_name(tmp_path: Path, root: Path) -> None:
     shutil.copytree(root, tmp_path / "own")
     synthetic.record(tmp_path / "own", "smooth-b/ties")
 
-    def plan(*names: str, told: list[str]) -> Plan:
-        return pipeline.plan(
-            names, identities=["random"], seeds=1, budget=4, surrogate=None, landscapes_dir=tmp_path / "own",
-            goal="test", warned=told.append,
-        )  # fmt: skip
-
     told: list[str] = []
-    assert [one.name for one in plan(told=told).landscapes] == ["smooth-a/ta"]
+    assert [one.name for one in plan(tmp_path / "own", told=told).landscapes] == ["smooth-a/ta"]
     assert told == ["left out, as answers of the VLM as it is are not recorded: smooth-b/ties"]
     with pytest.raises(InvalidGridError, match="smooth-b/ties has no answers"):
-        plan("smooth-b/ties", told=told)
+        plan(tmp_path / "own", "smooth-b/ties", told=told)
