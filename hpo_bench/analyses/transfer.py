@@ -22,7 +22,7 @@ FRACTION = "fraction correct"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """Regret of the best setting so far by validation score, on both splits of one landscape.
+    """Regret, without noise, of the best setting so far by validation score, on both splits of one landscape.
 
     Attributes:
         validation: For each optimiser, regret on validation, shape (seeds, budget).
@@ -50,6 +50,9 @@ def optimizers_of(found: Transfer) -> list[str]:
 def follow(landscape: Landscape, runs: pd.DataFrame) -> Followed | None:
     """Follow every run's incumbents on both splits.
 
+    The incumbent is the setting with the best score that the run was told, noise included where there was any; its
+    regrets are without noise.
+
     Args:
         landscape: The one that was run.
         runs: The table of `benchmark.runs`.
@@ -64,15 +67,15 @@ def follow(landscape: Landscape, runs: pd.DataFrame) -> Followed | None:
         return None
     if mine.empty or other is landscape:
         return None
-    X = mine[list(landscape.space.names)].to_numpy(np.float64)
     # Within rounding of the box, as the stored settings are.
-    mine = mine.assign(there=other.regret(other.score(np.clip(X, other.space.low, other.space.high))))
-    here, there = Cube.of(mine, "score"), Cube.of(mine, "there")
+    X = np.clip(mine[list(landscape.space.names)].to_numpy(np.float64), landscape.space.low, landscape.space.high)
+    mine = mine.assign(here=landscape.regret(landscape.score(X)), there=other.regret(other.score(X)))
+    seen, here, there = (Cube.of(mine, column) for column in ("score", "here", "there"))
     validation, test = {}, {}
-    for optimizer in here.optimizers:
-        scores = here.curve(landscape.name, optimizer)
+    for optimizer in seen.optimizers:
+        scores = seen.curve(landscape.name, optimizer)
         chosen = np.arange(len(scores))[:, None], _incumbent(scores)
-        validation[optimizer] = landscape.regret(scores[chosen])
+        validation[optimizer] = here.curve(landscape.name, optimizer)[chosen]
         test[optimizer] = there.curve(landscape.name, optimizer)[chosen]
     both = rankdata(landscape.grid.scores), rankdata(other.score(landscape.grid.X))
     return Followed(validation, test, float(np.corrcoef(*both)[0, 1]), other.range)

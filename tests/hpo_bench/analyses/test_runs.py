@@ -60,6 +60,21 @@ def test_incumbents_are_followed_to_test(landscapes: list[Landscape], runs: pd.D
     assert min(one.agreement for one in found.values()) > 0.9
 
 
+def test_incumbents_under_noise_are_those_that_looked_best_and_count_without_it(
+    landscapes: list[Landscape], runs: pd.DataFrame
+) -> None:
+    seen = runs["score"] + 0.5 * np.random.default_rng(0).standard_normal(len(runs))
+    found = followed(landscapes, runs.assign(score=seen))
+    for landscape in landscapes:
+        for optimizer, validation in found[landscape.name].validation.items():
+            mine = (runs["landscape"] == landscape.name) & (runs["optimizer"] == optimizer)
+            for seed in range(SEEDS):
+                own = runs[mine & (runs["seed"] == seed)]
+                best = own.loc[seen[own.index].idxmax(), "score"]
+                assert validation[seed, -1] == pytest.approx(landscape.regret(best), abs=1e-9)
+            assert validation.min() >= 0.0
+
+
 def test_losses_are_points_of_the_test_split_where_scores_are_shares(
     landscapes: list[Landscape], runs: pd.DataFrame
 ) -> None:
