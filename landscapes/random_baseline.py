@@ -21,7 +21,8 @@ def expected_regret(sample: Array, draws: ArrayLike) -> Array:
         E = r_1 + sum over i = 1..N-1 of (r_{i+1} - r_i) ((N - i) / N)^t
 
     Args:
-        sample: Regrets in increasing order, of shape (N,).
+        sample: Regrets in increasing order, of shape (N,); or, for the expectation of what looks least of t draws, in
+            the increasing order of what they seem.
         draws: Numbers of draws t, of shape (k,), at least 1; they need not be whole.
 
     Returns:
@@ -57,7 +58,7 @@ def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> floa
     """How many random draws reach the same expected regret: the inverse of `expected_regret`.
 
     Args:
-        sample: Regrets in increasing order, of shape (N,).
+        sample: Regrets as `expected_regret` takes them, of shape (N,).
         regret: Mean regret that an optimiser reached.
         most: The largest answer.
 

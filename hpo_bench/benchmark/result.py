@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.runs import stored_runs
-from hpo_bench.benchmark.searches import SEARCHES, random_searches, taken
+from hpo_bench.benchmark.searches import RANKED, SEARCHES, random_searches, ranked, taken
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.statistics.comparisons import Comparison, chances, compare
 from hpo_bench.statistics.cube import Cube
@@ -151,6 +151,17 @@ class Benchmark:
             landscape.random_regret(int(budget))
             for landscape, budget in zip(self.landscapes, self.budgets, strict=True)
         ]
+
+    @cached_property
+    def random_samples(self) -> list[FloatArray]:
+        """Regrets on each landscape in the order of what they seem, of which `equivalent_draws` counts draws.
+
+        Without noise those of the uniform sample, which increase, and with it those of simulated settings by rank.
+        """
+        if not self.plan.noisy:
+            return [landscape.regret_sample for landscape in self.landscapes]
+        rngs = [np.random.default_rng([zlib.crc32(one.name.encode()), 1]) for one in self.landscapes]
+        return [ranked(*one.tried(RANKED, rng=rng)) for one, rng in zip(self.landscapes, rngs, strict=True)]
 
     def cube(self, figure: str) -> Cube:
         """A column of the runs by landscape, optimiser, seed and evaluation, in the order of the plan."""

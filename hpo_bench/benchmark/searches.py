@@ -7,6 +7,8 @@ FloatArray = NDArray[np.float64]
 
 SEARCHES = 4096
 """Searches that are simulated for one landscape."""
+RANKED = (64, 2**13)
+"""Searches, and settings of each, by whose ranks any number of random draws is judged where scores are noisy."""
 
 
 def random_searches(
@@ -45,3 +47,20 @@ def taken(regret: FloatArray, seen: FloatArray) -> FloatArray:
     best = np.minimum.accumulate(seen, axis=1)
     last = np.maximum.accumulate(np.where(seen == best, np.arange(regret.shape[1]), 0), axis=1)
     return np.take_along_axis(regret, last, axis=1)
+
+
+def ranked(regret: FloatArray, seen: FloatArray) -> FloatArray:
+    """Mean regrets of what looks best, second best and so on of n settings.
+
+    The least of t draws from n things has a given rank with the same chance whatever they are ranked by. So
+    `landscapes.random_baseline`, which takes regrets in increasing order, tells of these what a random search under
+    noise reaches, as long as t is well below n.
+
+    Args:
+        regret: Of the settings of each search, shape (searches, n).
+        seen: What they seem to be, of the same shape.
+
+    Returns:
+        Shape (n,).
+    """
+    return np.take_along_axis(regret, seen.argsort(axis=1, kind="stable"), axis=1).mean(axis=0)

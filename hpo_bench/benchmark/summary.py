@@ -18,6 +18,8 @@ BoolArray = NDArray[np.bool_]
 
 MOST_DRAWS = 10_000.0
 """Equivalent random budgets beyond this are not told apart: the tail of a sample of 2^15 points is too thin."""
+MOST_NOISY_DRAWS = 1_000.0
+"""The same where scores are noisy, and samples have 2^13 points."""
 
 
 def summary(benchmark: Benchmark) -> dict:
@@ -59,7 +61,8 @@ def _optimizer(benchmark: Benchmark, identity: str) -> dict:
     contender = next(c for c in benchmark.plan.contenders if c.identity == identity)
     mine = benchmark.runs[benchmark.runs["optimizer"] == identity]
     runs = len(benchmark.landscapes) * benchmark.plan.seeds
-    draws = _equivalent_draws(benchmark, identity)
+    most = MOST_NOISY_DRAWS if benchmark.plan.noisy else MOST_DRAWS
+    draws = _equivalent_draws(benchmark, identity, most=most)
     by_landscape = mine.groupby("landscape")["ask_seconds"].agg(["sum", "size"])
     asked = by_landscape.loc[[landscape.name for landscape in benchmark.landscapes]].to_numpy()
     return {
@@ -71,7 +74,7 @@ def _optimizer(benchmark: Benchmark, identity: str) -> dict:
             name + suffix: figure(kept) if kept.any() else None
             for suffix, kept in _subsets(benchmark, benchmark.end).items()
             for name, figure in (
-                ("equivalent_random_budget", lambda kept: _random_budget(draws[kept], benchmark.budgets[kept])),
+                ("equivalent_random_budget", lambda kept: _random_budget(draws[kept], benchmark.budgets[kept], most)),
                 ("seconds_per_suggestion", lambda kept: float(asked[kept, 0].sum() / asked[kept, 1].sum())),
             )
         },
@@ -79,20 +82,20 @@ def _optimizer(benchmark: Benchmark, identity: str) -> dict:
     }
 
 
-def _equivalent_draws(benchmark: Benchmark, identity: str) -> FloatArray:
-    """How many random draws reach an optimiser's mean regret at the end, shape (landscapes,)."""
+def _equivalent_draws(benchmark: Benchmark, identity: str, *, most: float) -> FloatArray:
+    """How many random draws, under the same noise, reach an optimiser's mean regret at the end, shape (landscapes,)."""
     found = [
-        equivalent_draws(ls.regret_sample, regret, most=MOST_DRAWS)
-        for ls, regret in zip(benchmark.landscapes, benchmark.end.regret[identity].mean(axis=1), strict=True)
+        equivalent_draws(sample, regret, most=most)
+        for sample, regret in zip(benchmark.random_samples, benchmark.end.regret[identity].mean(axis=1), strict=True)
     ]
-    return np.minimum(MOST_DRAWS, found)
+    return np.minimum(most, found)
 
 
-def _random_budget(draws: FloatArray, budgets: NDArray[np.int64]) -> dict[str, float]:
+def _random_budget(draws: FloatArray, budgets: NDArray[np.int64], most: float) -> dict[str, float]:
     return {
         "median": float(np.median(draws)),
         "median_multiple": float(np.median(draws / budgets)),
-        "most": MOST_DRAWS,
+        "most": most,
     }
 
 

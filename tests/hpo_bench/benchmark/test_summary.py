@@ -48,3 +48,14 @@ def test_every_figure_without_weak_landscapes_is_that_of_the_others_alone(benchm
     everything = {row.head: row.cells for row in headline(whole).rows}
     budget = shown.columns.index("random budget") - 1
     assert any(row.cells[budget] != everything[row.head][budget] for row in shown.rows[:-1])
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_random_reaches_what_as_many_random_draws_do(tmp_path, noisy):
+    """Under noise of which the best is hard to tell; the mean of 200 runs is within a tenth of what is expected."""
+    synthetic.record(tmp_path / "grids", "smooth-a/ta", n_examples={"validation": {"skill": 24}})
+    plan = Plan((Contender.find("random"),), tuple(catalogue.load_all(root=tmp_path / "grids")), 200, 20, noisy=noisy)
+    place = ResultsFolder(tmp_path / "results")
+    made = pipeline.execute(plan, place, workers=Local(1), report=False, progress=Console(quiet=True))
+    budget = made.summary["optimizers"]["random"]["equivalent_random_budget_all"]
+    assert 0.7 < budget["median_multiple"] < 1.4
