@@ -5,27 +5,33 @@ then DARE, then TIES. Here each group gets the mean regret of Random at the end 
 terms), and of local and global searches as a ratio to it, with the difference between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hpo_bench.display.table import TextTable
 from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, figure
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape
-from landscapes.random_baseline import expected_regret
+
+Array = NDArray[np.float64]
 
 LOCAL = ("pattern-search", "powell")
 GLOBAL = ("gp-bo", "cma-es")
 
 
-def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None = None) -> TextTable:
+def table(
+    landscapes: Sequence[Landscape], runs: pd.DataFrame, random: Mapping[str, Array], *, at: int | None = None
+) -> TextTable:
     """One row a domain and one a method.
 
     Args:
         landscapes: Those that were run.
         runs: The table of `benchmark.runs`.
+        random: By landscape, Random's expected regret after 1, 2, ... evaluations, at least as many as runs have, and
+            under the noise that they had.
         at: After how many evaluations; None at the end of each budget.
     """
     rows = []
@@ -33,7 +39,7 @@ def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None
         for group, label in names.items():
             members = [ls for ls in landscapes if getattr(ls.card, key) == group]
             if members:
-                rows.append(_row(label, members, runs, at))
+                rows.append(_row(label, members, runs, random, at))
     columns = (
         "group", "landscapes", "Random’s regret", "local (Pattern Search, Powell), over Random",
         "global (GP-BO, CMA-ES), over Random", "local minus global, regret",
@@ -41,14 +47,16 @@ def table(landscapes: Sequence[Landscape], runs: pd.DataFrame, *, at: int | None
     return TextTable.of(columns, rows)
 
 
-def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int | None) -> tuple[str, ...]:
+def _row(
+    label: str, members: Sequence[Landscape], runs: pd.DataFrame, random: Mapping[str, Array], at: int | None
+) -> tuple[str, ...]:
     mine = runs[runs["landscape"].isin([ls.name for ls in members])]
-    random = np.empty(len(members))
+    expected = np.empty(len(members))
     regret: dict[str, list[float]] = {"local": [], "global": []}
     for place, landscape in enumerate(members):
         here = mine[mine["landscape"] == landscape.name]
         t = min(at or int(here["t"].max()), int(here["t"].max()))
-        random[place] = expected_regret(landscape.regret_sample, t)[0]
+        expected[place] = random[landscape.name][t - 1]
         last = here[here["t"] == t].groupby("optimizer")["regret"].mean()
         for kind, kinds in (("local", LOCAL), ("global", GLOBAL)):
             known = [float(last[one]) for one in kinds if one in last.index]
@@ -57,9 +65,9 @@ def _row(label: str, members: Sequence[Landscape], runs: pd.DataFrame, at: int |
     return (
         label,
         str(len(members)),
-        f"{100 * random.mean():.1f}%",
-        _ratio(local, random),
-        _ratio(wide, random),
+        f"{100 * expected.mean():.1f}%",
+        _ratio(local, expected),
+        _ratio(wide, expected),
         _difference(local, wide, [ls.card.pair for ls in members]),
     )
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 import optimizers
 from hpo_bench.analyses import difficulty, optima, restrictions, transfer
@@ -14,6 +16,11 @@ from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 from landscapes.suites import boxes
 from landscapes.trust import MARK
+
+UNDER_NOISE = (
+    "How hard landscapes are is not said here, as these runs had noise and what Random reaches under it is not known; "
+    "the report of `hpo-bench run` has it."
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,13 +92,21 @@ def analysed(item: tuple[Landscape, pd.DataFrame | None]) -> Analysed:
     )
 
 
-def section(landscapes: Sequence[Landscape], found: Sequence[Analysed], runs: pd.DataFrame | None) -> Section:
+def section(
+    landscapes: Sequence[Landscape],
+    found: Sequence[Analysed],
+    runs: pd.DataFrame | None,
+    *,
+    random: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Section:
     """The analyses of landscapes, put together.
 
     Args:
         landscapes: Which ones.
         found: What was made of each.
         runs: Stored runs on them.
+        random: By landscape, Random's expected regret after 1, 2, ... evaluations under the noise of the runs. Without
+            it that without noise; how hard landscapes are is then not said of runs that had any.
     """
     costs = [cost for one in found for cost in one.costs]
     places = [one.optimum for one in found]
@@ -124,10 +139,20 @@ def section(landscapes: Sequence[Landscape], found: Sequence[Analysed], runs: pd
             by_dim.setdefault(landscape.space.dim, []).append(landscape.name)
         tables |= {
             "Validation against test, at the end of the budget (appendix H)": transfer.table(moved, labels),
-            "How hard landscapes are, at the end of the budget (section 4.2.2)": difficulty.table(ran, runs),
-            "The same after 10 evaluations": difficulty.table(ran, runs, at=10),
         }
         sentences.append(transfer.agreement_sentence(moved))
+        if random is None and "reported" not in runs:
+            longest = int(runs["t"].max())
+            random = {landscape.name: landscape.random_regret(longest) for landscape in ran}
+        if random is None:
+            sentences.append(UNDER_NOISE)
+        else:
+            tables |= {
+                "How hard landscapes are, at the end of the budget (section 4.2.2)": difficulty.table(
+                    ran, runs, random
+                ),
+                "The same after 10 evaluations": difficulty.table(ran, runs, random, at=10),
+            }
         if moved:
             curves, data = draw.transfer(moved, by_dim, labels), draw.transfer_data(moved, by_dim)
             figures.append(Drawn("study_transfer", curves, draw.TRANSFER_CAPTION, draw.TRANSFER_ALT, data))

@@ -68,7 +68,9 @@ class Report:
         """The study's analyses of the recorded landscapes; None if there are none."""
         if not self._recorded:
             return None
-        return section(self._recorded, [one.analysed for one in self._about_each], self._benchmark.runs)
+        ran = self._benchmark
+        random = {one.name: curve for one, curve in zip(ran.landscapes, ran.random_curves, strict=True)}
+        return section(self._recorded, [one.analysed for one in self._about_each], ran.runs, random=random)
 
     def write(self, content: dict) -> dict[Path, str]:
         """Draw what is left, and write the page that shows everything.

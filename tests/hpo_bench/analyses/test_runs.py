@@ -8,7 +8,7 @@ import pytest
 import synthetic
 
 from hpo_bench.analyses import difficulty, optima, transfer
-from hpo_bench.analyses.section import analyse
+from hpo_bench.analyses.section import analyse, analysed, section, with_runs
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 
@@ -100,7 +100,8 @@ def test_failed_evaluations_are_never_incumbents() -> None:
 def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd.DataFrame) -> None:
     table = transfer.table(followed(landscapes, runs), {"gp-bo": "GP-BO"})
     assert {row.head for row in table.rows} == {"GP-BO", "cma-es", "pattern-search", "powell", "random"}
-    hard = difficulty.table(landscapes, runs)
+    expected = {one.name: one.random_regret(BUDGET) for one in landscapes}
+    hard = difficulty.table(landscapes, runs, expected)
     assert [row.head for row in hard.rows] == ["language", "maths", "TA", "DARE"]
     language = hard.rows[0].cells
     assert language[0] == "1"
@@ -108,7 +109,7 @@ def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd
     assert language[1] == f"{100 * random:.1f}%"
     last = runs[(runs["t"] == BUDGET) & (runs["landscape"] == "smooth-a/ta")].groupby("optimizer")["regret"].mean()
     assert language[2] == f"{last[['pattern-search', 'powell']].mean() / random:.2f}"
-    early = difficulty.table(landscapes, runs, at=4).rows[0].cells
+    early = difficulty.table(landscapes, runs, expected, at=4).rows[0].cells
     assert early[1] == f"{100 * landscapes[0].random_regret(4)[-1]:.1f}%"
 
 
@@ -143,3 +144,18 @@ def test_the_section_has_it_all(landscapes: list[Landscape], runs: pd.DataFrame)
     assert [drawn.name for drawn in whole.figures] == ["study_restrictions", "study_optima", "study_transfer"]
     assert len(whole.tables) == len(grids.tables) + 3
     assert any("Rank correlation of validation and test" in sentence for sentence in whole.sentences)
+
+
+def test_how_hard_it_is_under_noise_is_measured_by_random_under_noise(
+    landscapes: list[Landscape], runs: pd.DataFrame
+) -> None:
+    noisy, title = (
+        runs.assign(reported=runs["score"]),
+        "How hard landscapes are, at the end of the budget (section 4.2.2)",
+    )
+    unknown = analyse(landscapes, noisy)
+    assert title not in unknown.tables
+    assert any("these runs had noise" in sentence for sentence in unknown.sentences)
+    given = {one.name: np.full(BUDGET, 0.25) for one in landscapes}
+    found = section(landscapes, [analysed(one) for one in with_runs(landscapes, noisy)], noisy, random=given)
+    assert found.tables[title].rows[0].cells[1] == "25.0%"
