@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 import torch
 from botorch.models import SingleTaskGP
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from optimizers.base import Optimizer, Point
@@ -77,7 +76,8 @@ class GpBo(Optimizer):
         seed: Draws the initial design and the candidates.
         budget: How many points may be asked for.
         start: Points to propose first, each in place of one of the initial design, as is every known point.
-        initial: Points before the first model: a scrambled Sobol' sequence, which 4 points balance.
+        initial: Points before the first model: a scrambled Sobol' sequence, which 4 points balance, without those that
+            are known.
 
     Raises:
         InvalidSettingError: If an argument is out of range.
@@ -161,9 +161,13 @@ class GpBo(Optimizer):
         """How many points it has, told or pending, known ones included."""
         return len(self._X) + len(self._pending)
 
-    @cached_property
-    def _design(self) -> NDArray[np.float64]:
-        return without(self.start, sobol_points(self.dim, self.budget, self._generator()))
+    def _of_design(self) -> Point:
+        """The first point of the initial design, of shape (dim,), that is neither told, known or pending nor a start.
+
+        A sequence goes on with the same points however many are drawn, and each point held is one of them at most.
+        """
+        held = np.concatenate([self.start, *(np.reshape(x, (1, -1)) for x in (*self._X, *self._pending))])
+        return without(held, sobol_points(self.dim, len(held) + 1, self._generator()))[0]
 
     @classmethod
     def _propose(cls, optimizers: Sequence[Self]) -> list[Point]:
@@ -177,7 +181,7 @@ class GpBo(Optimizer):
         for index, optimizer in enumerate(optimizers):
             n_known = int(np.isfinite(optimizer._scores).sum())
             if optimizer._held < optimizer.initial or n_known < 2:
-                points[index] = optimizer._design[optimizer._proposed]
+                points[index] = optimizer._of_design()
             else:
                 waiting = len(optimizer._pending)
                 alike[n_known, waiting, optimizer.asked, optimizer._held, optimizer._has_margins].append(index)

@@ -29,9 +29,14 @@ class Sobol(Optimizer):
         return self._sequence[self._proposed]
 
 
-def without(start: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The points, of shape (n, dim), that are not in the start (m, dim): what was given need not be evaluated twice."""
-    return points[~(points[:, None] == start).all(axis=2).any(axis=1)]
+SAME = 2.0**-33
+"""Points are the same up to this distance along each axis, as settings that were written in other units come back with
+their last digits changed; those of a Sobol' sequence are 2^-30 apart at least."""
+
+
+def without(given: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points, of shape (n, dim), that are not among those given (m, dim), which need not be evaluated twice."""
+    return points[~(np.abs(points[:, None] - given) <= SAME).all(axis=2).any(axis=1)]
 
 
 def sobol_points(dim: int, n: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -256,6 +256,29 @@ def test_a_design_given_as_the_start_is_gone_on_with_where_it_ends() -> None:
     assert points.tolist() == design.tolist()
 
 
+def test_without_known_points_the_design_is_the_sequence_and_nothing_else() -> None:
+    """Bit for bit, as stored runs of this version hold it: whether points failed, wait or were a start."""
+    sequence = sobol_points(2, 40, np.random.default_rng([5]))
+    assert drive(GpBo(2, seed=5, budget=40), lambda _: np.nan).tolist() == sequence[:40].tolist()
+    waiting = GpBo(2, seed=5, budget=40, initial=20)
+    assert [waiting.ask().tolist() for _ in range(20)] == sequence[:20].tolist()
+    start = [[0.5, 0.5], sequence[2]]
+    behind = drive(GpBo(2, seed=5, budget=20, start=start), lambda _: np.nan)
+    assert behind[2:].tolist() == [*sequence[:2].tolist(), *sequence[3:19].tolist()]
+
+
+@pytest.mark.parametrize("known", [2, 3, 9])
+def test_a_known_point_of_the_design_is_not_proposed_again(known: int) -> None:
+    """Known in other units, whence the last digits are others; all but one failed."""
+    design = drive(GpBo(2, seed=0, budget=known), lambda _: np.nan)
+    optimizer = GpBo(2, seed=0, budget=6)
+    for place, x in enumerate(design):
+        optimizer.tell(x + 1e-15, 0.0 if place == 0 else np.nan, known=True)
+    points = drive(optimizer, lambda _: np.nan)
+    assert np.abs(points[:, None] - design).max(axis=2).min() > 1e-6
+    assert len(np.unique(points, axis=0)) == 6
+
+
 @pytest.mark.parametrize("scale", [1e-200, 1e-14, 1.0, 1e200])
 def test_scores_of_any_scale_lead_to_the_same_points(scale: float) -> None:
     plain, scaled = (drive(GpBo(2, seed=0, budget=12), lambda x, s=s: s * float(-np.sum(x**2))) for s in (1.0, scale))
