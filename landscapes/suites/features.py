@@ -115,12 +115,16 @@ def _scores(landscape: Landscape, u: Array) -> Array:
 
 
 def _slopes(landscape: Landscape, u: Array) -> Array:
-    """Length of the gradient at points of the cube, of shape (n,), in score units a side."""
+    """Length of the surrogate's gradient at points of the cube, of shape (n,), in score units a side.
+
+    Of the surrogate itself, also between whole values: moved to these, two points a step apart are the same or one
+    whole value apart, whatever the step is.
+    """
     squares = np.zeros(len(u))
     for axis in range(u.shape[1]):
         ahead, behind = u.copy(), u.copy()
         ahead[:, axis] = np.minimum(u[:, axis] + STEP, 1.0)
         behind[:, axis] = np.maximum(u[:, axis] - STEP, 0.0)
         step = ahead[:, axis] - behind[:, axis]
-        squares += ((_scores(landscape, ahead) - _scores(landscape, behind)) / step) ** 2
+        squares += ((landscape.surrogate.predict(ahead) - landscape.surrogate.predict(behind)) / step) ** 2
     return np.sqrt(squares)

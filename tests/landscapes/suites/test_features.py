@@ -14,11 +14,15 @@ from landscapes.suites.features import Features, features, standardised
 LEVELS = tuple(np.linspace(0, 1, 15).tolist())
 
 
-def of(score: Callable[[np.ndarray], np.ndarray]) -> Features:
-    """Features of a function of the unit square, recorded on 15 x 15 settings with a standard error of .01."""
-    parameters = tuple(synthetic.CardParameter(axis, 0.0, 1.0, LEVELS) for axis in ("a", "b"))
+def of(
+    score: Callable[[np.ndarray], np.ndarray], levels: tuple[float, ...] = LEVELS, *, integer: bool = False
+) -> Features:
+    """Features of a function of a square, recorded on a grid of these levels with a standard error of .01."""
+    parameters = tuple(
+        synthetic.CardParameter(axis, levels[0], levels[-1], levels, integer=integer) for axis in ("a", "b")
+    )
     card = synthetic.card("made/up", parameters=parameters, method="other")
-    X = np.stack(np.meshgrid(LEVELS, LEVELS, indexing="ij"), axis=-1).reshape(-1, 2)
+    X = np.stack(np.meshgrid(levels, levels, indexing="ij"), axis=-1).reshape(-1, 2)
     unknown = np.full(len(X), np.nan)
     scores = score(X)
     grid = RecordedGrid(
@@ -36,6 +40,14 @@ def test_a_plane_has_slope_one_and_its_best_on_an_edge() -> None:
     assert found.median == pytest.approx(0.5, abs=0.01)
     assert found.noise == pytest.approx(0.01 / 3)
     assert found.roughness < 0.01
+
+
+def test_a_plane_over_whole_numbers_is_as_steep_as_any() -> None:
+    levels = (1.0, 2.0, 3.0, 4.0)
+    whole, any_ = (of(lambda X: X[:, 0] / 4, levels, integer=integer) for integer in (True, False))
+    assert whole.slope == pytest.approx(1, abs=0.05)
+    assert "cliff" not in whole.shape
+    assert any_.slope == pytest.approx(whole.slope, rel=0.01)
 
 
 def test_a_round_hill_is_one_and_a_long_one_a_ridge() -> None:
