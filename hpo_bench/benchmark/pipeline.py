@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import joblib
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
@@ -78,6 +79,10 @@ def plan(
         OptimizerError: If an optimiser is unknown or cannot be used.
         SurrogateError: If the surrogate is unknown.
     """
+    seeds, budget, examples_each = (
+        None if value is None else _count(what, value)
+        for what, value in (("seeds", seeds), ("budget", budget), ("examples_each", examples_each))
+    )
     if suites and landscapes_dir:
         raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
     of_functions = [suite for suite in suites if suite not in RECORDED]
@@ -91,7 +96,8 @@ def plan(
         raise UsageError(f"--goal test replays recorded answers, which have noise of their own; leave out {told}")
     if goal != "test" and examples_each is not None:
         raise UsageError("--examples-each needs --goal test, which replays answers example by example")
-    seeds = seeds or (mini.SEEDS if set(suites) == {mini.NAME} else SEEDS)
+    if seeds is None:
+        seeds = mini.SEEDS if set(suites) == {mini.NAME} else SEEDS
     found: list[Problem] = []
     if not suites:
         wanted = patterns or boxes.usual(landscapes_dir)
@@ -109,6 +115,12 @@ def plan(
         found = _replayed(found, examples_each, named=bool(patterns), warned=warned)
         return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
     return Plan(contenders, tuple(found), seeds, budget, start, noisy, root=landscapes_dir)
+
+
+def _count(what: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+        raise UsageError(f"{what} must be a whole number from 1 up, or left out, and not {value!r}")
+    return int(value)
 
 
 def _replayed(

@@ -181,7 +181,7 @@ class Plan:
 
     def budget_of(self, landscape: Problem) -> int:
         """Evaluations of each run on a landscape."""
-        return self.budget or budget_for(landscape.space.dim)
+        return budget_for(landscape.space.dim) if self.budget is None else self.budget
 
     def runs(self) -> Iterator[Run]:
         """All runs, contender by contender."""

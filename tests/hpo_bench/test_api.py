@@ -174,6 +174,21 @@ def test_runs_are_kept_where_asked_and_made_once(root: Path, tmp_path: Path) -> 
         hb.run_benchmark("random", report=True, **asked)
 
 
+@pytest.mark.parametrize("what", ["seeds", "budget", "examples_each"])
+@pytest.mark.parametrize("value", [0, -1, 2.5, True, "5"])
+def test_what_is_counted_is_a_whole_number_from_1_up(root: Path, what: str, value: object) -> None:
+    goal = "test" if what == "examples_each" else "score"
+    asked = {"seeds": 1, "budget": 2, "landscapes_dir": root, "progress": False, "goal": goal}
+    with pytest.raises(UsageError, match=f"{what} must be a whole number from 1 up"):
+        hb.run_benchmark("random", **{**asked, what: value})
+
+
+def test_whole_numbers_of_numpy_are_counted(root: Path) -> None:
+    asked = {"landscapes": "smooth-a", "landscapes_dir": root, "progress": False}
+    result = hb.run_benchmark("random", seeds=np.int64(2), budget=np.int32(3), **asked)
+    assert (len(result.runs), result.summary["seeds"]) == (6, 2)
+
+
 def test_the_very_class_is_run_and_none_by_its_address(root: Path) -> None:
     """As two notebooks' cells make it: one name, no module to find it in, and another class each time."""
 
@@ -253,6 +268,13 @@ def test_known_settings_cost_no_trial_and_are_learnt_from(optimizer: str) -> Non
     # What one search found is what the next one knows.
     again = hb.maximize(hill, SPACE, trials=4, optimizer=optimizer, known=best.trials)
     assert again.score >= best.trials["score"].max()
+
+
+def test_no_setting_that_is_known_is_tried_again_before_there_is_a_model() -> None:
+    box = {"lr": (1e-5, 1e-1, "log"), "x": (3.0, 7.0)}
+    first = hb.maximize(lambda lr, x: x - lr, box, trials=3)
+    second = hb.maximize(lambda lr, x: x - lr, box, trials=5, known=first.trials)
+    assert not set(second.trials["x"].round(9)) & set(first.trials["x"].round(9))
 
 
 def test_known_settings_that_make_no_sense() -> None:
