@@ -36,7 +36,7 @@ their last digits changed; those of a Sobol' sequence are 2^-30 apart at least."
 
 def without(given: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:
     """The points, of shape (n, dim), that are not among those given (m, dim), which need not be evaluated twice."""
-    return points[~(np.abs(points[:, None] - given) <= SAME).all(axis=2).any(axis=1)]
+    return points[~(np.abs(points[:, None] - given) <= SAME).all(axis=-1).any(axis=-1)]
 
 
 def sobol_points(dim: int, n: int, generator: np.random.Generator) -> NDArray[np.float64]:

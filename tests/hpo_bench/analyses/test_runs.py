@@ -149,10 +149,8 @@ def test_the_section_has_it_all(landscapes: list[Landscape], runs: pd.DataFrame)
 def test_how_hard_it_is_under_noise_is_measured_by_random_under_noise(
     landscapes: list[Landscape], runs: pd.DataFrame
 ) -> None:
-    noisy, title = (
-        runs.assign(reported=runs["score"]),
-        "How hard landscapes are, at the end of the budget (section 4.2.2)",
-    )
+    noisy = runs.assign(reported=runs["score"])
+    title = "How hard landscapes are, at the end of the budget (section 4.2.2)"
     unknown = analyse(landscapes, noisy)
     assert title not in unknown.tables
     assert any("these runs had noise" in sentence for sentence in unknown.sentences)
