@@ -74,7 +74,7 @@ class LoadedPair:
         disable_progress_bar()  # transformers would draw its own across ours
         alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
         alignment.check()
-        kept = DTYPES[scope] or alignment.stored_dtype
+        kept = DTYPES[scope] or alignment.widest_dtype
         check_base(alignment)
         _check_fits(alignment, kept, device)
         trusted = trust_remote_code and pair.trust_remote_code

@@ -1,5 +1,6 @@
 """Base, VLM and expert on disk, laid side by side: which tensor is which, row by row."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,12 +192,22 @@ class Alignment:
         """Where the three checkpoints lie."""
         return tuple(model.folder for model in self.models.values())
 
+    def stored_as(self, name: str) -> torch.dtype:
+        """What the VLM stores one tensor in, by its language model name."""
+        return self.models["vlm"].tensors[self.language[name]].dtype
+
     @property
     def stored_dtype(self) -> torch.dtype:
-        """What the VLM's language tensors are stored in; the widest, should they differ."""
-        tensors = self.models["vlm"].tensors
-        dtypes = {tensors[name].dtype for name in self.language.values()}
-        return max(dtypes, key=lambda dtype: torch.finfo(dtype).bits)
+        """What most of the VLM's language weights are stored in: a norm of another type does not make it the VLM's."""
+        weights: Counter[torch.dtype] = Counter()
+        for name in self.language:
+            weights[self.stored_as(name)] += self.elements([name])
+        return max(weights, key=weights.__getitem__)
+
+    @property
+    def widest_dtype(self) -> torch.dtype:
+        """What holds each of the VLM's language weights as it is stored."""
+        return max(map(self.stored_as, self.language), key=lambda dtype: torch.finfo(dtype).bits)
 
     def elements(self, names: Iterable[str]) -> int:
         """How many weights the tensors of these language model names have."""

@@ -191,7 +191,7 @@ def diagnose(
             )
     trusted = trust_remote_code and pair.trust_remote_code
     findings += _processor(pair, alignment.configurations["vlm"].whole, trusted=trusted)
-    vlm, stored = alignment.models["vlm"].checkpoint, alignment.stored_dtype
+    vlm, stored = alignment.models["vlm"].checkpoint, alignment.widest_dtype
     sizes = [alignment.elements([name]) for name in alignment.merged]
     memory = {name: resident_bytes(vlm.elements, sizes, DTYPES[name] or stored) for name in DTYPES}
     free, disk_free = available_memory(), free_disk(Path.cwd())
