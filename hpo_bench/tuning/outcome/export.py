@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.errors import TuningError
-from hpo_bench.evaluation.base import asked
+from hpo_bench.evaluation.base import Answers, asked
 from hpo_bench.evaluation.registry import as_begun, open_evaluator
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.loaded import LoadedPair
@@ -24,7 +24,7 @@ from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.tables import scores
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Trial
+from hpo_bench.tuning.trial import Trial, writable
 
 CARD = "README.md"
 
@@ -36,11 +36,12 @@ class Exported:
     Attributes:
         folder: Where it is.
         trial: Whose merge it is.
-        same: How many validation answers are those that were recorded.
+        same: How many validation answers are those that were recorded: of the same score and, where the evaluator
+            tells it, in the same words.
         total: How many there are.
         score: Validation score of what was loaded.
         merged_in: Type of the weights that were recorded.
-        stored_in: Type of the weights on disk, the VLM's own.
+        stored_in: Type of most weights on disk, where each has the VLM's own.
         explained: Whether the merge in memory, rounded to the type on disk, answers example by example as what was
             loaded: then rounding is all that differs.
     """
@@ -184,35 +185,57 @@ def _check(
     vlm = vlm.eval()
     vlm.to(device)
     tuned_on = store.begun.examples
-    scores = _answered(vlm, trial, pair, loaded, tuned_on)
+    answers = _answered(replace(loaded, vlm=vlm), trial, pair, tuned_on)
     recorded = store.answers(trial.number)
-    if len(scores) != len(recorded):
-        raise TuningError(f"the benchmark has {len(scores)} examples and the trial answered {len(recorded)}")
-    alike = np.isclose(scores, recorded.scores)
+    if len(answers) != len(recorded):
+        raise TuningError(f"the benchmark has {len(answers)} examples and the trial answered {len(recorded)}")
+    alike = np.isclose(answers.scores, recorded.scores) & _same_words(answers, recorded)
     merged_in, stored_in = types
     explained = bool(alike.all())
-    if not explained and merged_in != stored_in:
+    if not explained and (rounded := _rounded(loaded)) is not None:
         # Written into weights of the type that was merged in, these are what loading makes of the stored ones.
-        rounded = {name: weights.to(getattr(torch, stored_in)) for name, weights in loaded.read_language().items()}
         loaded.write_language(rounded)
-        explained = bool(np.array_equal(_answered(loaded.vlm, trial, pair, loaded, tuned_on), scores))
+        again = _answered(loaded, trial, pair, tuned_on)
+        explained = bool((again.scores == answers.scores).all() and _same_words(again, answers).all())
     return Exported(
         folder=folder,
         trial=trial,
         same=int(alike.sum()),
         total=len(recorded),
-        score=Goal(store.begun.keep).improved(replace(recorded, scores=scores)).score,
+        score=Goal(store.begun.keep).improved(replace(recorded, scores=answers.scores)).score,
         merged_in=merged_in,
         stored_in=stored_in,
         explained=explained,
     )
 
 
-def _answered(model: Any, trial: Trial, pair: Pair, loaded: LoadedPair, tuned_on: int | None) -> NDArray[np.float64]:
-    """Scores of a model's answers to the examples that were tuned on, of shape (n,)."""
+def _answered(loaded: LoadedPair, trial: Trial, pair: Pair, tuned_on: int | None) -> Answers:
+    """How a pair's live model answers the examples that were tuned on.
+
+    The evaluator is opened on that very model, as what it sets there, such as how attention is computed, decides over
+    answers in half precision.
+    """
     evaluator = open_evaluator(pair, loaded)
     examples = asked(evaluator, "validation", tuned_on)
-    return answers_of(model, evaluator, examples, merge=trial.setting).scores
+    return answers_of(loaded.vlm, evaluator, examples, merge=trial.setting)
+
+
+def _same_words(one: Answers, other: Answers) -> NDArray[np.bool_]:
+    """Which of n answers are in the same words, of shape (n,); all of them where the words of either are not known."""
+    if not (one.responses and other.responses):
+        return np.ones(len(one), dtype=bool)
+    # Files hold no halves of surrogate pairs, and one of the two may come from a file.
+    return np.array([writable(own) == writable(said) for own, said in zip(one.responses, other.responses, strict=True)])
+
+
+def _rounded(loaded: LoadedPair) -> dict[str, torch.Tensor] | None:
+    """The live VLM's language weights, each in the type that it is stored in; None where that changes none."""
+    if (alignment := loaded.alignment) is None:
+        return None
+    weights = loaded.read_language()
+    if all(alignment.stored_as(name) == tensor.dtype for name, tensor in weights.items()):
+        return None
+    return {name: tensor.to(alignment.stored_as(name)) for name, tensor in weights.items()}
 
 
 def _honest(result: TuningResult) -> Mapping[str, float]:
