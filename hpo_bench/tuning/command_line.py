@@ -72,8 +72,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
         if key == "checkpoints":
             yield "files of the pair"
         elif key == "examples":
-            before, after = ("--hold-out" if one is None else f"--examples-each {one}" for one in (then[key], value))
-            yield f"examples ({before} then, {after} now)"
+            yield f"examples ({_examples(then[key])} then, {_examples(value)} now)"
         elif key == "evaluation":
             yield from (
                 f"{key}.{option} ({_short(then[key].get(option))} then, {_short(value.get(option))} now)"
@@ -82,6 +81,13 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
             )
         else:
             yield f"{OPTIONS.get(key, key)} ({_short(then[key])} then, {_short(value)} now)"
+
+
+def _examples(count: int | None) -> str:
+    """What is typed for so many examples each, 0 where that is left to be planned."""
+    if count is None:
+        return "--hold-out"
+    return f"--examples-each {count}" if count else "no --hold-out"
 
 
 def _short(value: Any) -> str:

@@ -23,7 +23,7 @@ FORMAT = 1
 """Raised when studies of before cannot be continued."""
 PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
-_FOUND = ("starts", "trials", "learnt_from")
+_FOUND = ("starts", "trials", "learnt_from", "all_counted", "before_planning")
 """What is found when a study begins, and not asked for."""
 OPTIMIZER, FRONT_OPTIMIZER = "gp-bo", "pareto-bo"
 """What looks for the maximum of a score, and for the front of two, where the user names nothing else."""
@@ -57,6 +57,9 @@ class StudyConfig:
             examples, and test examples tell the honest score.
         trials: How many trials were planned with that; None for those of the paper.
         learnt_from: Recorded landscapes that starts were learnt from.
+        all_counted: Whether limits of time and money are those of all that the study does, as they are when one is
+            begun now; false in studies of before, where they are those of the trials alone.
+        before_planning: Whether it was begun before spending was planned, when there was nothing but the split.
     """
 
     pair: str
@@ -76,6 +79,8 @@ class StudyConfig:
     examples: int | None = None
     trials: int | None = None
     learnt_from: tuple[str, ...] = ()
+    all_counted: bool = False
+    before_planning: bool = False
 
     @classmethod
     def of(
@@ -195,6 +200,7 @@ class StudyConfig:
                 f"{where} has format {found!r} and this hpo-bench reads format {FORMAT}; continue it with the version "
                 "that began it"
             )
+        values.setdefault("before_planning", "examples" not in values)
         config = as_record(values, cls, where=where, wrong=TuningError, cure=cure)
         try:
             if not config.methods:
@@ -219,8 +225,10 @@ class StudyConfig:
         Raises:
             TuningError: If anything differs; the message says what, and what it was.
         """
-        # Where the number of examples is still to be chosen, whatever was chosen then counts.
-        left_out = (*_FOUND, *(("examples",) if self.examples == PLANNED else ()))
+        # Where the number of examples is still to be chosen, whatever was chosen then counts; but nobody gets the split
+        # without asking for it, unless there was nothing else.
+        chosen = self.examples == PLANNED and (stored.examples is not None or stored.before_planning)
+        left_out = (*_FOUND, *(("examples",) if chosen else ()))
         ours = {key: value for key, value in self.as_dict().items() if key not in left_out}
         if told := ", ".join(differences(stored.as_dict(), ours)):
             raise TuningError(
