@@ -43,9 +43,13 @@ PUBLISHED = click.option(
     help="The base VLM's published score, from 0 to 100; more than 3 standard errors away from ours is told.",
 )  # fmt: skip
 GPU_HOURS = click.option(
-    "--gpu-hours", type=Number(), help="At most so many hours of a GPU (or of the CPU where there is none)."
+    "--gpu-hours", type=Number(),
+    help="At most so many hours of a GPU (or of the CPU where there is none), for all but loading models: trials, what "
+    "they are compared with, questions before and answers shown.",
+)  # fmt: skip
+DOLLARS = click.option(
+    "--dollars", type=Number(), help="At most so much money, for GPUs and judges together, for all of that."
 )
-DOLLARS = click.option("--dollars", type=Number(), help="At most so much money, for GPUs and judges together.")
 PAIRS = click.option(
     "--pairs", type=FOLDER, default=Path("nano"), show_default=True, metavar="DIR",
     help="Folder where `hpo-bench nano build` puts its pairs.",

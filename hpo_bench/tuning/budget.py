@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 from hpo_bench.errors import UsageError
-from hpo_bench.tuning.trial import Trial
+from hpo_bench.tuning.storage.expenses import Expenses
+from hpo_bench.tuning.trial import Trial, TrialCost
 
 LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
 """Without a word from the user an evaluation may take so many seconds, or so many times the longest one so far."""
@@ -33,6 +35,42 @@ def time_limit(timeout: float | None, trials: Iterable[Trial]) -> float:
     return max(LEAST_TIMEOUT, TIMEOUT_FACTOR * max((trial.cost.seconds for trial in trials), default=0.0))
 
 
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Hours of a device, and dollars for devices and judges together."""
+
+    hours: float = 0.0
+    dollars: float = 0.0
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(self.hours + other.hours, self.dollars + other.dollars)
+
+    def beyond(self, other: Self) -> Self:
+        """What of this is more than another one; nothing where it is less."""
+        return type(self)(max(0.0, self.hours - other.hours), max(0.0, self.dollars - other.dollars))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What is done when the trials have ended, as for comparing and showing, in units of a trial.
+
+    Attributes:
+        merges: How many merges are made.
+        evaluations: How many evaluations' worth of examples they answer.
+    """
+
+    merges: float
+    evaluations: float
+
+    def cost(self, total: TrialCost, trials: int) -> TrialCost:
+        """What it will cost, if it costs what so many trials did, which took that together."""
+        merges, evaluations = self.merges / trials, self.evaluations / trials
+        return TrialCost(
+            merge_seconds=merges * total.merge_seconds, eval_seconds=evaluations * total.eval_seconds,
+            dollars=evaluations * total.dollars,
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
     """What a study has cost so far.
@@ -42,12 +80,21 @@ class Spent:
         hours: Hours of a device (a GPU, or the CPU where there is none), of finished trials.
         dollars: The devices' and the judges', of finished trials.
         finished: How many trials that is.
+        beside: Paid for beside the trials.
+        held: Held back for what will be scored when they have ended.
     """
 
     trials: int
     hours: float
     dollars: float
     finished: int
+    beside: Amount = Amount()
+    held: Amount = Amount()
+
+    @property
+    def whole(self) -> Amount:
+        """All that was paid: trials, and what there was beside them."""
+        return Amount(self.hours, self.dollars) + self.beside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +107,8 @@ class Budget:
         dollars: For devices and judges together.
         price: Dollars an hour of one device.
         until: Points that the rest of the budget must be expected to gain on unseen examples; None to spend it all.
+        closing: What hours and dollars must still buy when the trials have ended; None where they are those of the
+            trials alone, as in studies of before.
 
     Raises:
         UsageError: If one is not positive and finite.
@@ -70,6 +119,7 @@ class Budget:
     dollars: float | None = None
     price: float = 0.0
     until: float | None = None
+    closing: Closing | None = None
 
     def __post_init__(self) -> None:
         for what, value in (("trials", self.trials), ("GPU-hours", self.hours), ("dollars", self.dollars)):
@@ -83,27 +133,35 @@ class Budget:
 
     def cost(self, trial: Trial) -> float:
         """Dollars of a trial, its device's and its judge's."""
-        return trial.cost.seconds / 3600 * self.price + trial.cost.dollars
+        return self.amount(trial.cost).dollars
 
-    def spent(self, trials: Iterable[Trial]) -> Spent:
-        """What trials have cost."""
+    def amount(self, cost: TrialCost) -> Amount:
+        """Hours and dollars of what took so long and was charged so much."""
+        hours = cost.seconds / 3600
+        return Amount(hours, hours * self.price + cost.dollars)
+
+    def spent(self, trials: Iterable[Trial], expenses: Expenses = Expenses()) -> Spent:  # noqa: B008
+        """What trials have cost, and what was paid for beside them."""
         trials = list(trials)
+        total = sum((trial.cost for trial in trials), start=TrialCost())
+        own, finished = self.amount(total), sum(trial.state != "running" for trial in trials)
+        asked, scored = self.amount(expenses.asked), self.amount(expenses.scored)
+        # As much once it has been paid as before, so that a study that is finished stays so.
+        closing = self.closing and finished and self.amount(self.closing.cost(total, finished))
         return Spent(
-            trials=len(trials),
-            hours=sum(trial.cost.seconds for trial in trials) / 3600,
-            dollars=sum(self.cost(trial) for trial in trials),
-            finished=sum(trial.state != "running" for trial in trials),
-        )
+            trials=len(trials), hours=own.hours, dollars=own.dollars, finished=finished, beside=asked + scored,
+            held=closing.beyond(scored) if closing else Amount(),
+        )  # fmt: skip
 
     def shares(self, spent: Spent) -> list[float]:
         """For each limit the share that would be used up if running trials, and one more, cost what others did."""
-        after = spent.trials + 1
+        after, aside = spent.trials + 1, self._aside(spent)
         each = after / spent.finished if spent.finished else 0.0
         shares = [after / self.trials]
         if self.hours is not None:
-            shares.append(spent.hours * each / self.hours)
+            shares.append((spent.hours * each + aside.hours) / self.hours)
         if self.dollars is not None:
-            shares.append(spent.dollars * each / self.dollars)
+            shares.append((spent.dollars * each + aside.dollars) / self.dollars)
         return shares
 
     def further(self, spent: Spent) -> int:
@@ -121,8 +179,15 @@ class Budget:
         return self._left(spent) * spent.hours * 3600 / spent.finished / workers
 
     def _left(self, spent: Spent) -> float:
-        left = [float(self.trials - spent.finished)]
-        for limit, used in ((self.hours, spent.hours), (self.dollars, spent.dollars)):
+        left, aside = [float(self.trials - spent.finished)], self._aside(spent)
+        for limit, used, other in (
+            (self.hours, spent.hours, aside.hours),
+            (self.dollars, spent.dollars, aside.dollars),
+        ):
             if limit is not None and used > 0:
-                left.append((limit - used) * spent.finished / used)
+                left.append((limit - other - used) * spent.finished / used)
         return max(0.0, min(left))
+
+    def _aside(self, spent: Spent) -> Amount:
+        """What of hours and dollars is not the trials'."""
+        return Amount() if self.closing is None else spent.beside + spent.held

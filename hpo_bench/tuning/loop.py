@@ -12,6 +12,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.options import PATIENCE
 from hpo_bench.tuning.progress import Overhead, Screen, StudyProgress
 from hpo_bench.tuning.race import Race, describe, replay
+from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Success, Trial
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
@@ -88,7 +89,8 @@ class Tuner:
     ) -> None:
         self._store, self._race, self._pool, self._interrupt, self._screen = store, race, pool, interrupt, screen
         self._timeout, self._patience = timeout, patience
-        self.progress = StudyProgress(budget, pool.size, limited=not race.goal.front)
+        paid = Expenses.read(store.folder)
+        self.progress = StudyProgress(budget, pool.size, limited=not race.goal.front, expenses=paid)
         self._before = Overhead.read(store.folder)
         trials = store.trials()
         self._again = deque(replay(race, trials, store.answers))

@@ -10,6 +10,7 @@ from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import STUDIES
+from hpo_bench.tuning.planning.closing import closing_of
 from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000
@@ -87,5 +88,5 @@ class RunOptions:
             raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
         return Budget(
             trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price,
-            until=self.until,
+            until=self.until, closing=closing_of(config, len(self.beside)) if config.all_counted else None,
         )  # fmt: skip

@@ -11,6 +11,7 @@ from typing import Protocol, Self
 from hpo_bench.errors import TuningError
 from hpo_bench.files import read_record, write_record
 from hpo_bench.tuning.budget import Budget, Spent
+from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.trial import Trial
 
 FILE = "overhead.json"
@@ -103,6 +104,7 @@ class StudyProgress:
         loaded: Whether a worker has loaded its models.
         stopping: Whether no further trial will be begun.
         overhead: What tuning itself took.
+        expenses: What was paid for before, beside the trials.
     """
 
     budget: Budget
@@ -115,11 +117,12 @@ class StudyProgress:
     loaded: bool = False
     stopping: bool = False
     overhead: Overhead = field(default_factory=Overhead)
+    expenses: Expenses = field(default_factory=Expenses)
 
     @property
     def spent(self) -> Spent:
-        """What the trials have cost."""
-        return self.budget.spent(self.trials.values())
+        """What the study has cost."""
+        return self.budget.spent(self.trials.values(), self.expenses)
 
     @property
     def highest(self) -> float | None:

@@ -27,16 +27,17 @@ from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.outcome import baselines
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.outcome.summary import accounts, passed_over, show
+from hpo_bench.tuning.outcome.summary import accounts, bill, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
 from hpo_bench.tuning.planning import questions, study_plan
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import lock
+from hpo_bench.tuning.storage.expenses import Expenses, pay
 from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.trial import Run
+from hpo_bench.tuning.trial import Run, TrialCost
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.jobs import result_of
 from hpo_bench.tuning.workers.opening import check_workers, kind_of_device, open_workers
@@ -136,11 +137,12 @@ def run(
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
         facts = _facts(pool, interrupt) if store.config is None else {}
-        do = partial(result_of, pool, interrupt, limit=limit)
+        do = partial(result_of, pool, interrupt, limit=limit, paid=partial(pay, folder, "asked"))
         questions.ask_base(folder, pair, wanted, do, console, begun=begun, device=kind_of_device(options))
-        known = store.config or store.begin(
-            _planned(starts.begun(wanted, facts.get("coefficients", {}), options.studies), options, facts, do, console)
-        )
+        if (known := store.config) is None:
+            begun_at = starts.begun(wanted, facts.get("coefficients", {}), options.studies)
+            planned_so = _planned(begun_at, options, facts, do, console, folder)
+            known = store.begin(replace(planned_so, all_counted=True))
         if starts.EXPERIENCE in known.begin_with and not trials:
             count = counted(len(known.learnt_from), "landscape")
             console.print(f"Begins where {count} recorded of other pairs were best.")
@@ -171,6 +173,8 @@ def run(
         result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout, rest=rest)
         write_tables(store)
         show(result, console)
+        if told := bill(budget, store.trials(), Expenses.read(folder)):
+            console.print(told)
         return result
 
 
@@ -241,17 +245,22 @@ def _facts(pool: WorkerPool, interrupt: Interrupt) -> Mapping[str, Any]:
 
 
 def _planned(
-    config: StudyConfig, options: RunOptions, facts: Mapping[str, Any], do: Run, console: Console
+    config: StudyConfig, options: RunOptions, facts: Mapping[str, Any], do: Run, console: Console, folder: Path
 ) -> StudyConfig:
-    """The same with how many settings are scored on how many examples, which is said before anything is spent."""
-    if config.examples is None:
+    """The same with how many settings are scored on how many examples, which is said before the first trial."""
+    limited = options.gpu_hours is not None or options.dollars is not None
+    if config.examples is None and not limited:
         return config
     if config.keep is not None and config.keep.front and options.trials is None:
         # Few settings find a maximum; a front takes as many as there is money for.
         options = replace(options, trials=config.usual_trials)
     validation, total = facts["validation"], facts["validation"] + facts["test"]
-    prices = study_plan.measure_prices(config, options, do, total=total)
-    plan = study_plan.plan_study(config, options, total=total, prices=prices)
+    prices = study_plan.measure_prices(config, options, do, total=total, spent=Expenses.read(folder).asked)
+    spent = Expenses.read(folder).asked if limited else TrialCost()
+    if config.examples is None:
+        study_plan.check_held_out(options, validation=validation, test=facts["test"], prices=prices, spent=spent)
+        return config
+    plan = study_plan.plan_study(config, options, total=total, prices=prices, spent=spent)
     for sentence in study_plan.sentences(plan, config, options, total=total, validation=validation):
         console.print(sentence)
     known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
@@ -264,7 +273,7 @@ def _planned(
 def _goal(
     config: StudyConfig, store: TrialStore, pool: WorkerPool, interrupt: Interrupt, timeout: float | None
 ) -> Goal:
-    """What the study is after; an ability to keep is measured on the base VLM once, outside the budget."""
+    """What the study is after; an ability to keep is measured on the base VLM once, which is compared with anyhow."""
     if config.keep is None:
         return Goal()
     limit = time_limit(timeout, store.trials())
@@ -279,7 +288,7 @@ def _goal(
 def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:
     """The result of a study that has nothing left to do; None if it has."""
     result, trials = TuningResult.read(store.folder), store.trials()
-    spent = budget.spent(trials)
+    spent = budget.spent(trials, Expenses.read(store.folder))
     left = spent.finished < min(spent.trials, budget.trials)
     if result is None or result.trials != spent.finished or left:
         return None

@@ -54,7 +54,7 @@ class LiveScreen:
         self._live.update(self._drawing(progress), refresh=True)
 
     def _drawing(self, progress: StudyProgress) -> RenderableType:
-        dollars = progress.budget.price > 0 or progress.spent.dollars > 0
+        dollars = progress.budget.price > 0 or progress.spent.whole.dollars > 0
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=self._title, title_justify="left")
         table.add_column("trial", justify="right", no_wrap=True)
         table.add_column("setting", no_wrap=True)
@@ -128,12 +128,13 @@ def budget_line(progress: StudyProgress) -> str:
     """How much of the budget is spent, and the time left."""
     spent, budget = progress.spent, progress.budget
     parts = [f"{spent.finished} of {budget.trials} trials"]
+    paid, held = spent.whole, spent.held
     if budget.hours is not None:
-        parts.append(f"{spent.hours:.2f} of {budget.hours:g} GPU-hours")
+        parts.append(f"{paid.hours:.2f} of {budget.hours:g} GPU-hours{_held(held.hours, f'{held.hours:.2f}')}")
     if budget.dollars is not None:
-        parts.append(f"${spent.dollars:.2f} of ${budget.dollars:g}")
-    elif spent.dollars:
-        parts.append(f"${spent.dollars:.2f}")
+        parts.append(f"${paid.dollars:.2f} of ${budget.dollars:g}{_held(held.dollars, f'${held.dollars:.2f}')}")
+    elif paid.dollars:
+        parts.append(f"${paid.dollars:.2f}")
     if kinds := progress.kinds:
         parts.append(", ".join(f"{count} failed ({kind})" for kind, count in kinds.items()))
     if progress.stopping:
@@ -143,6 +144,10 @@ def budget_line(progress: StudyProgress) -> str:
     elif (left := budget.left(spent, workers=progress.workers)) is not None:
         parts.append(f"{clock(left)} left")
     return ", ".join(parts)
+
+
+def _held(amount: float, shown: str) -> str:
+    return f" ({shown} more held back for what is compared at the end)" if amount else ""
 
 
 def score(trial: Trial) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,13 @@ class TrialCost:
     def seconds(self) -> float:
         """Wall time in all."""
         return self.merge_seconds + self.eval_seconds
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(
+            merge_seconds=self.merge_seconds + other.merge_seconds,
+            eval_seconds=self.eval_seconds + other.eval_seconds,
+            dollars=self.dollars + other.dollars,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -91,8 +91,9 @@ def tune(
             (60 in 3-D) on a fifth of the examples.
         hold_out: Tune on a fifth of the examples, by the hash of their ids, and score on the others at the end, as the
             paper does: 40 trials in 2-D and 60 in 3-D, unless hours or dollars are limited.
-        gpu_hours: At most so many hours of a GPU, or of the CPU where there is none.
-        dollars: At most so much money, for GPUs and judges together.
+        gpu_hours: At most so many hours of a GPU, or of the CPU where there is none, for all but loading models: the
+            trials, what they are compared with, the questions and the timed trial before, and answers that are shown.
+        dollars: At most so much money, for GPUs and judges together, for all of that.
         price: Dollars that an hour of a GPU costs.
         until: End where the rest of the budget is expected to gain fewer points of accuracy than this on unseen
             examples, such as 0.1.

@@ -1,6 +1,7 @@
 """Merges that are scored beside the trials: what there is without tuning, and what tuning recommends."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from math import isfinite
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hpo_bench.evaluation.examples import SPLITS, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
+from hpo_bench.tuning.storage.expenses import pay
 from hpo_bench.tuning.trial import Failure, Job, Success
 from hpo_bench.tuning.workers.base import WorkerPool
 from hpo_bench.tuning.workers.jobs import results_of
@@ -31,6 +33,8 @@ def score(
 ) -> Scored:
     """Answers to all examples of some splits, from files of the study's folder where they are there.
 
+    What is paid for them is counted in that folder.
+
     Args:
         folder: The study's.
         settings: What to merge.
@@ -48,7 +52,7 @@ def score(
         one: tuple(split for split in splits if not answers_path(folder, one, split).exists()) for one in settings
     }
     jobs = [Job(_name(one), one, lacking, tuned_on) for one, lacking in missing.items() if lacking]
-    for job, result in results_of(pool, interrupt, jobs, limit=limit):
+    for job, result in results_of(pool, interrupt, jobs, limit=limit, paid=partial(pay, folder, "scored")):
         if isinstance(result, Success) and not all(isfinite(result.answers[one].score) for one in job.splits):
             result = Failure("nonsense", "the evaluator's answers have no mean score")
         if isinstance(result, Failure):

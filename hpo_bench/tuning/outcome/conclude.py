@@ -16,15 +16,21 @@ from hpo_bench.tuning.outcome import baselines, honest
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.front import hypervolumes, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
-from hpo_bench.tuning.outcome.result import REFERENCES, AnsweredExample, FrontPoint, Kept, ScoredMerge, TuningResult
+from hpo_bench.tuning.outcome.result import (
+    EXAMPLES,
+    REFERENCES,
+    AnsweredExample,
+    FrontPoint,
+    Kept,
+    ScoredMerge,
+    TuningResult,
+)
 from hpo_bench.tuning.storage.answers import write_answers
+from hpo_bench.tuning.storage.expenses import Expenses, pay
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Failure, Job, Run, Trial, differences, plain
 from hpo_bench.tuning.workers.base import WorkerPool
 from hpo_bench.tuning.workers.jobs import result_of
-
-EXAMPLES = 5
-"""So many answers are shown where nothing could be told apart."""
 
 
 def conclude(
@@ -39,7 +45,7 @@ def conclude(
     """Score the recommended setting and its rivals honestly.
 
     That is on the test examples of the split, or cross-fitted from what the trials answered. What was scored before is
-    kept in the study's folder and not scored again.
+    kept in the study's folder and not scored again. What is paid for is counted there.
 
     Args:
         store: A study with at least one complete trial.
@@ -81,14 +87,14 @@ def conclude(
     near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
     apart = honest.told_apart(chosen.trial, done, answers, goal)
     found = trade_offs(held) if goal.front else []
-    run = partial(result_of, pool, interrupt, limit=limit)
-    again = best["validation"].scores, store.answers(chosen.trial.number).scores
+    run = partial(result_of, pool, interrupt, limit=limit, paid=partial(pay, store.folder, "scored"))
+    examples = () if luck < LEVEL else _examples(chosen.setting, best, base, run)
     result = TuningResult(
         trials=sum(trial.state != "running" for trial in trials),
         recommended=chosen.trial.number,
         mean=chosen.mean,
         deviation=chosen.deviation,
-        reproduced=bool(np.array_equal(*again)),
+        reproduced=None if config.examples is not None else _alike(best["validation"], store, chosen.trial),
         merges=tuple(_scored(name, settings[name], goal, own, best, base) for name, own in both.items()),
         near_optimal={one.method: one.extent for one in near},
         keep=config.keep,
@@ -100,12 +106,13 @@ def conclude(
         ),
         hypervolume=float(hypervolumes(found)[-1]) if found else None,
         luck=luck,
-        examples=() if luck < LEVEL else _examples(chosen.setting, best, base, run),
+        examples=examples,
         tuned_on=len(best["validation"]),
         cross_fitted=config.examples is not None,
         ahead=rest and rest[0],
         further=rest[1] if rest else 0,
         told_apart=apart if np.isfinite(apart) else None,
+        expenses=Expenses.read(store.folder),
     )
     result.write(store.folder)
     return result
@@ -139,6 +146,11 @@ def _score(
     )
     own = {name: scored[setting]["validation"] for name, setting in settings.items()}
     return {name: {"validation": one, "test": one} for name, one in own.items()}
+
+
+def _alike(answers: Answers, store: TrialStore, trial: Trial) -> bool:
+    """Whether answers that were given again are those of the trial, by their scores."""
+    return bool(np.array_equal(answers.scores, store.answers(trial.number).scores))
 
 
 def _examples(setting: MergeSetting, merge: Both, base: Both, run: Run) -> tuple[AnsweredExample, ...]:

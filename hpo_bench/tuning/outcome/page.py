@@ -22,7 +22,7 @@ from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables, tria
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Trial
+from hpo_bench.tuning.trial import Trial, TrialCost
 
 FILE, BESIDE = "report.html", "report"
 TRAJECTORY_ALT = "Validation scores of all trials in order, with the highest so far"
@@ -118,10 +118,15 @@ def _before_and_after(folder: Path, result: TuningResult) -> tuple[Answers, Answ
 
 
 def _costs(trials: Sequence[Trial], result: TuningResult) -> Mapping[str, float]:
+    own = sum((trial.cost for trial in trials), start=TrialCost())
+    beside = TrialCost() if result.expenses is None else result.expenses.asked + result.expenses.scored
+    whole = own + beside
     return {
         "trials": len(trials),
         "examples": sum(trial.score is not None for trial in trials) * result.tuned_on,
-        "merge": sum(trial.cost.merge_seconds for trial in trials),
-        "evaluation": sum(trial.cost.eval_seconds for trial in trials),
-        "dollars": sum(trial.cost.dollars for trial in trials),
+        "merge": whole.merge_seconds,
+        "evaluation": whole.eval_seconds,
+        "dollars": whole.dollars,
+        "beside_seconds": beside.seconds,
+        "beside_dollars": beside.dollars,
     }

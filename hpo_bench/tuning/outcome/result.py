@@ -13,6 +13,7 @@ from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.distinction import LEVEL
 from hpo_bench.tuning.outcome.posterior import NearOptimal
+from hpo_bench.tuning.storage.expenses import Expenses
 
 FILE = "result.json"
 OLD_FILE = "verdict.json"
@@ -25,6 +26,8 @@ REFERENCES = {
     "half and half": MergeSetting("ta", 0.5, 0.5),
 }
 """What a user has without tuning."""
+EXAMPLES = 5
+"""So many answers are shown where nothing could be told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +129,8 @@ class TuningResult:
         recommended: Number of the recommended trial.
         mean: Its posterior mean on validation.
         deviation: The posterior standard deviation.
-        reproduced: Whether its answers were, example by example, those of the trial.
+        reproduced: Whether it answered again, example by example, as in the trial; None where it was not asked again.
+            Always true in cross-fitted results of before, which did not ask either.
         merges: The recommended one first, then what it is compared with.
         near_optimal: For each method that has trials the settings of its box that are as good as the best.
         keep: The ability that had to be kept; None if there was none.
@@ -143,13 +147,14 @@ class TuningResult:
         ahead: What the rest of the budget was expected to add to the score on unseen examples, where the study was
             ended as that is little; None where the budget was spent.
         further: How many more trials that would have been.
+        expenses: What was paid for beside the trials; None in results of before.
     """
 
     trials: int
     recommended: int
     mean: float
     deviation: float
-    reproduced: bool
+    reproduced: bool | None
     merges: tuple[ScoredMerge, ...]
     near_optimal: Mapping[str, NearOptimal]
     keep: Keep | None = None
@@ -163,6 +168,7 @@ class TuningResult:
     told_apart: float | None = None
     ahead: float | None = None
     further: int = 0
+    expenses: Expenses | None = None
 
     def enough(self, budget: Budget, spent: Spent) -> bool:
         """Whether the study was ended because no more than this budget has left is expected to gain too little."""

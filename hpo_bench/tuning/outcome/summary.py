@@ -11,14 +11,17 @@ from hpo_bench.display.words import counted
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
+from hpo_bench.tuning.budget import Amount, Budget
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
 from hpo_bench.tuning.outcome.result import AnsweredExample, FrontPoint, Kept, TuningResult
 from hpo_bench.tuning.outcome.tables import scores
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
+from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.terminal import clock
+from hpo_bench.tuning.trial import Trial
 from optimizers.gp.constraint import LIKELY
 
 OTHERS_SHOWN = 5
@@ -81,7 +84,7 @@ def sentences(result: TuningResult) -> Sequence[str]:
             f"{registry.label(method)}: {100 * near.share:.1f}% of the box is within the noise of one evaluation "
             f"({near.within:.3f}) of its best: {ranges}."
         )
-    if not result.reproduced:
+    if result.reproduced is False:
         told.append("The recommended merge did not answer as in its trial: the evaluator is not deterministic.")
     return told
 
@@ -114,9 +117,28 @@ def accounts(progress: StudyProgress, seconds: float) -> str:
     if progress.overhead.trials:
         wall, processor = (1000 * seconds for seconds in progress.overhead.each)
         parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
-    if spent.dollars:
-        parts.append(f"${spent.dollars:.2f}")
+    if spent.whole.dollars:
+        parts.append(f"${spent.whole.dollars:.2f}")
     return ", ".join(parts)
+
+
+def bill(budget: Budget, trials: Sequence[Trial], expenses: Expenses) -> str:
+    """What a study cost in all, and for what; empty where nothing was limited and nothing charged."""
+    spent = budget.spent(trials, expenses)
+    parts = {
+        "trials": Amount(spent.hours, spent.dollars),
+        "what they are compared with": budget.amount(expenses.scored),
+        "questions and a timed trial before": budget.amount(expenses.asked),
+    }
+    told = []
+    if budget.hours is not None:
+        each = ", ".join(f"{what} {one.hours:.2f}" for what, one in parts.items())
+        told.append(f"{spent.whole.hours:.2f} of {budget.hours:g} GPU-hours ({each})")
+    if budget.dollars is not None or spent.whole.dollars:
+        each = ", ".join(f"{what} ${one.dollars:.2f}" for what, one in parts.items())
+        limit = "" if budget.dollars is None else f" of ${budget.dollars:g}"
+        told.append(f"${spent.whole.dollars:.2f}{limit} ({each})")
+    return f"Spent in all: {'; '.join(told)}." if told else ""
 
 
 def lost(kept: Kept) -> str:

@@ -21,8 +21,9 @@ from hpo_bench.tuning.planning.evaluators import generates, recommendation, time
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
 from hpo_bench.tuning.planning.questions import Reference, ask_references, check_published
 from hpo_bench.tuning.planning.spending import Spending, model_of
-from hpo_bench.tuning.planning.study_plan import plan_study, sentences
+from hpo_bench.tuning.planning.study_plan import TIMED_EXAMPLES, counted_beside, plan_study, sentences
 from hpo_bench.tuning.terminal import clock
+from hpo_bench.tuning.trial import TrialCost
 from hpo_bench.tuning.workers.session import PairOpener
 
 TRIALS = (8, 16, 25, 40, 60, 100)
@@ -146,9 +147,10 @@ def plan(
     advice = recommendation(found, seconds, examples=made.validation)
     console.print(advice)
     options = RunOptions(gpu_hours=gpu_hours, dollars=dollars, price=price)
+    before = _before(references[0], made)
     configs = {name: StudyConfig.of(found, methods=method) for name, method in METHODS.items()}
     spendings = {
-        name: plan_study(config, options, total=made.total, prices=made.prices(price))
+        name: plan_study(config, options, total=made.total, prices=made.prices(price), spent=before)
         for name, config in configs.items()
     }
     outlook = Outlook(
@@ -163,8 +165,19 @@ def plan(
     for name, config in configs.items():
         first, second, _ = sentences(spendings[name], config, options, total=made.total, validation=made.validation)
         console.print(f"{name}: {first} {second}")
+    console.print(counted_beside(options))
     console.print("Losses are in points of accuracy, expected from what was measured on nano pairs.")
     return outlook
+
+
+def _before(base: Reference, made: Forecast) -> TrialCost:
+    """What `tune` will pay for before its first trial: the base VLM's questions, and a trial that is timed twice."""
+    trial = made.prices()
+    share = min(TIMED_EXAMPLES, made.total)
+    return TrialCost(
+        merge_seconds=2 * trial.merge_seconds, eval_seconds=base.seconds + 2 * share * trial.example_seconds,
+        dollars=base.preflight.dollars + 2 * share * trial.example_dollars,
+    )  # fmt: skip
 
 
 def _seconds(value: float) -> str:

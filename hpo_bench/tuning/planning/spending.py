@@ -64,8 +64,8 @@ class Spending:
         expected_loss: Points of accuracy that the recommended merge is expected to lose on unseen examples, against the
             best merge there is.
         told_apart: Points by which two good neighbouring settings must differ for these examples to tell them apart.
-        seconds: What it takes, where seconds were given.
-        dollars: What it costs, where prices were given.
+        seconds: What it takes, with all that is counted beside the settings, where seconds were given.
+        dollars: What it costs likewise, where prices were given.
     """
 
     settings: int
@@ -106,11 +106,11 @@ class Prices:
             example_dollars=cost.dollars / each,
         )  # fmt: skip
 
-    def seconds(self, settings: int, examples: int) -> float:
+    def seconds(self, settings: float, examples: int) -> float:
         """Seconds of so many settings on so many examples."""
         return settings * (self.merge_seconds + examples * self.example_seconds)
 
-    def dollars(self, settings: int, examples: int) -> float:
+    def dollars(self, settings: float, examples: int) -> float:
         """Dollars likewise."""
         return self.seconds(settings, examples) / 3600 * self.hourly + settings * examples * self.example_dollars
 
@@ -138,6 +138,7 @@ def plan_spending(
     example_dollars: float = 0.0,
     settings: int | None = None,
     each: int | None = None,
+    beside: float = 0.0,
     model: LossModel | None = None,
 ) -> Spending:
     """How many settings to score on how many examples, so that the merge chosen is expected to lose least.
@@ -154,6 +155,7 @@ def plan_spending(
         example_dollars: What a judge charges for an example.
         settings: How many settings, where that is settled.
         each: On how many examples each, likewise.
+        beside: How many merges are scored beside the settings, each on as many examples, for the same budget.
         model: What is expected to be lost; by default that of `MODELS` for as many hyperparameters.
 
     Returns:
@@ -178,17 +180,20 @@ def plan_spending(
     )
 
     def cost(settings: int, count: int) -> float:
-        return settings * count if unit == "evaluations" else getattr(prices, unit)(settings, count)
+        merges = settings + beside
+        return merges * count if unit == "evaluations" else getattr(prices, unit)(merges, count)
 
     if not cost(1, 1) > 0:
         raise UsageError(f"a budget in {unit} needs what an example takes: example_seconds, and hourly for dollars")
     few = min(LEAST_EXAMPLES, examples) if each is None else min(each, examples)
     most = examples if each is None else few
     able = range(LEAST_SETTINGS, MOST_SETTINGS + 1) if settings is None else range(settings, settings + 1)
-    plans = list(_affordable(able, few, most, model or model_of(dim), budget, cost, prices))
+    plans = list(_affordable(able, few, most, model or model_of(dim), budget, cost, prices, beside))
     if not plans:
+        compared = f", and {beside:.3g} merges to compare with," if beside else ""
         raise UsageError(
-            f"{budget:g} {unit} do not buy {able[0]} settings on {few} examples, which take {cost(able[0], few):g}; "
+            f"{budget:g} {unit} do not buy {able[0]} settings{compared} on {few} examples, which take "
+            f"{cost(able[0], few):g}; "
             + ("below that nothing can be told" if settings is None and each is None else "ask for fewer")
         )
     least = min(plan.expected_loss for plan in plans)
@@ -203,21 +208,23 @@ def _affordable(
     budget: float,
     cost: Callable[[int, int], float],
     prices: Prices,
+    beside: float,
 ) -> Iterator[Spending]:
     """For each number of settings the plan with the most examples that the budget buys."""
     for settings in able:
         fixed, each = cost(settings, 0), cost(settings, 1) - cost(settings, 0)
         count = min(most, int((budget - fixed) / each + 1e-9))
         if count >= few and count > 0:
-            yield spending(settings, count, model=model, prices=prices)
+            yield spending(settings, count, model=model, prices=prices, beside=beside)
 
 
-def spending(settings: int, examples: int, *, model: LossModel, prices: Prices) -> Spending:
+def spending(settings: int, examples: int, *, model: LossModel, prices: Prices, beside: float = 0.0) -> Spending:
     """What so many settings on so many examples each take, and are expected to lose.
 
     Args:
         settings: How many.
         examples: On how many each.
+        beside: How many merges are scored beside them, likewise.
         model: What is expected to be lost.
         prices: What a merge and an example take; nothing where that is not known.
     """
@@ -226,6 +233,6 @@ def spending(settings: int, examples: int, *, model: LossModel, prices: Prices) 
         examples=examples,
         expected_loss=model.loss(settings, examples),
         told_apart=told_apart(examples),
-        seconds=prices.seconds(settings, examples),
-        dollars=prices.dollars(settings, examples),
+        seconds=prices.seconds(settings + beside, examples),
+        dollars=prices.dollars(settings + beside, examples),
     )

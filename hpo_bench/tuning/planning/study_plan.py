@@ -1,12 +1,15 @@
 """What a study spends, chosen before its first trial: how many settings, each scored on how many examples."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 
 import numpy as np
 
+from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.planning.closing import SHOWN_EXAMPLES, SHOWN_MERGES, compared, finally_scored
 from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import (
     ALIKE,
@@ -19,24 +22,32 @@ from hpo_bench.tuning.planning.spending import (
     spending,
 )
 from hpo_bench.tuning.terminal import clock
-from hpo_bench.tuning.trial import Job, Run
+from hpo_bench.tuning.trial import Job, Run, TrialCost
 
 TIMED_EXAMPLES = 32
 """So many are answered to learn what an example takes."""
+LIMITS = {"seconds": "--gpu-hours", "dollars": "--dollars"}
+SHOWN: Mapping[str, Callable[[float], str]] = {"seconds": clock, "dollars": lambda value: f"${value:.2f}"}
+_NOTHING = TrialCost()
 
 
-def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: Prices) -> Spending:
+def plan_study(
+    config: StudyConfig, options: RunOptions, *, total: int, prices: Prices, spent: TrialCost = _NOTHING
+) -> Spending:
     """How many settings a new study scores, and on how many examples each.
 
     What the user names is kept, what is left open is chosen so that the expected loss is least. Without a budget of
     time or money it is what the paper's trials on a fifth of the examples would cost, and at least a fifth of the
-    examples for each trial that is asked for. Several methods share it evenly.
+    examples for each trial that is asked for. Several methods share it evenly. A budget of time or money is that of all
+    that the study does: it keeps room for what the merge is compared with, on as many examples, and for answers that
+    are shown at the end.
 
     Args:
         config: What is wanted of the study.
         options: Its budget.
         total: How many examples there are.
         prices: What a merge and an example take; needed for a budget of time or money.
+        spent: What was paid for before the first trial.
 
     Raises:
         UsageError: If the budget does not buy what is asked for.
@@ -44,35 +55,91 @@ def plan_study(config: StudyConfig, options: RunOptions, *, total: int, prices: 
     methods, dim = len(config.methods), max(config.space(method).dim for method in config.methods)
     each = None if config.examples == PLANNED else config.examples
     settings = None if options.trials is None else max(options.trials // methods, 1)
-    budgets = {
-        "seconds": None if options.gpu_hours is None else 3600 * options.gpu_hours / methods,
-        "dollars": None if options.dollars is None else options.dollars / methods,
-    }
-    if not any(budgets.values()):
+    left = _left(options, prices, spent)
+    budgets, beside = {unit: one / methods for unit, one in left.items()}, compared(len(options.beside)) / methods
+    if not budgets:
+        beside = 0.0  # a fifth of the examples is what settings alone answer
         if settings is not None and each is not None:
             plan = spending(settings, min(each, total), model=model_of(dim), prices=prices)
-            return _for_all(plan, options, methods, prices)
+            return _for_all(plan, options, methods, prices, spent)
         few = min(LEAST_EXAMPLES if each is None else each, total)
         budgets["evaluations"] = max(
             config.usual_trials * VALIDATION_SHARE * total / methods,
             (settings or 0) * VALIDATION_SHARE * total,
             (settings or LEAST_SETTINGS) * few,
         )
-    found = [
-        plan_spending(total, dim=dim, settings=settings, each=each, **{unit: budget}, **asdict(prices))
-        for unit, budget in budgets.items()
-        if budget is not None
-    ]
+    try:
+        found = [
+            plan_spending(total, dim=dim, settings=settings, each=each, beside=beside, **{unit: one}, **asdict(prices))
+            for unit, one in budgets.items()
+        ]
+    except UsageError as error:
+        aside = _aside(prices, spent)
+        taken = " and ".join(f"{SHOWN[unit](aside[unit])} of {LIMITS[unit]}" for unit in left)
+        raise UsageError(
+            f"{error}{f' (questions before the first trial, and answers shown, take {taken})' if taken else ''}"
+        ) from error
     # Of two limits the one that allows less.
-    return _for_all(min(found, key=lambda one: (one.evaluations, one.settings)), options, methods, prices)
+    return _for_all(min(found, key=lambda one: (one.evaluations, one.settings)), options, methods, prices, spent)
 
 
-def _for_all(one: Spending, options: RunOptions, methods: int, prices: Prices) -> Spending:
-    """The plan of one method as that of all."""
+def _for_all(one: Spending, options: RunOptions, methods: int, prices: Prices, spent: TrialCost) -> Spending:
+    """The plan of one method as that of all, with what is counted beside settings."""
     trials = options.trials or methods * one.settings
+    merges, aside = trials + compared(len(options.beside)), _aside(prices, spent)
     return replace(
-        one, settings=trials, seconds=prices.seconds(trials, one.examples), dollars=prices.dollars(trials, one.examples)
-    )
+        one, settings=trials, seconds=aside["seconds"] + prices.seconds(merges, one.examples),
+        dollars=aside["dollars"] + prices.dollars(merges, one.examples),
+    )  # fmt: skip
+
+
+def check_held_out(
+    options: RunOptions, *, validation: int, test: int, prices: Prices, spent: TrialCost = _NOTHING
+) -> None:
+    """Refuse limits that do not even buy one setting of a study that holds examples out, and what that is scored with.
+
+    Args:
+        options: The limits.
+        validation: How many examples are tuned on.
+        test: How many are held out, and answered at the end.
+        prices: What a merge and an example take.
+        spent: What was paid for before the first trial.
+
+    Raises:
+        UsageError: If they do not.
+    """
+    merges = finally_scored(len(options.beside))
+    for unit, left in _left(options, prices, spent).items():
+        cost = getattr(prices, unit)
+        if (needed := cost(1, validation) + cost(merges, validation + test)) > left:
+            raise UsageError(
+                f"one setting on {validation:,} examples, and {merges} merges on all {validation + test:,} at the end, "
+                f"take {SHOWN[unit](needed)}, and {SHOWN[unit](left)} of {LIMITS[unit]} is left; give more, or limit "
+                "the examples"
+            )
+
+
+def _left(options: RunOptions, prices: Prices, spent: TrialCost) -> Mapping[str, float]:
+    """What of each limit is left for settings and what they are compared with, in its unit."""
+    limits = {"seconds": 3600 * options.gpu_hours if options.gpu_hours else None, "dollars": options.dollars}
+    aside = _aside(prices, spent)
+    left = {unit: limit - aside[unit] for unit, limit in limits.items() if limit is not None}
+    for unit, one in left.items():
+        if one <= 0:
+            raise UsageError(
+                f"{LIMITS[unit]} buys no setting: questions before the first trial, its timing, and answers shown at "
+                f"the end take {SHOWN[unit](aside[unit])} of it; give more"
+            )
+    return left
+
+
+def _aside(prices: Prices, spent: TrialCost) -> Mapping[str, float]:
+    """Seconds and dollars of what was asked before the first trial, and of answers that are shown at the end."""
+    hourly = spent.seconds / 3600 * prices.hourly
+    return {
+        "seconds": spent.seconds + prices.seconds(SHOWN_MERGES, SHOWN_EXAMPLES),
+        "dollars": hourly + spent.dollars + prices.dollars(SHOWN_MERGES, SHOWN_EXAMPLES),
+    }
 
 
 def sentences(
@@ -92,8 +159,9 @@ def sentences(
     which = f"all {total:,}" if every else f"{plan.examples:,} of {total:,}"
     race = f" of {methods} methods together" if methods > 1 else ""
     costs = [f"{plan.evaluations:,} example evaluations"]
-    costs += [f"about {clock(plan.seconds)}"] if plan.seconds else []
-    costs += [f"${plan.dollars:.2f}"] if plan.dollars else []
+    whole = [f"about {clock(plan.seconds)}"] if plan.seconds else []
+    whole += [f"${plan.dollars:.2f}"] if plan.dollars else []
+    costs += [f"{' and '.join(whole)} with all that is counted beside them"] if whole else []
     first = f"Plan: {plan.settings} settings{race}, each scored on {which} examples ({', '.join(costs)})."
     if plan.settings >= LEAST_SETTINGS * methods and validation:
         usual = config.usual_trials
@@ -109,15 +177,24 @@ def sentences(
         f"{plan.examples:,} examples do not tell two good settings apart that differ by less than "
         f"{plan.told_apart:.1f} points{'' if every else '; --examples-each takes more of them'}.",
         "The score of the recommended merge is cross-fitted: each example is scored at the setting that the others "
-        "recommend, and nothing is evaluated again.",
+        f"recommend, and no setting is evaluated again.{f' {counted_beside(options)}' if whole else ''}",
+    )
+
+
+def counted_beside(options: RunOptions) -> str:
+    """A sentence on what a study takes beside its settings."""
+    return (
+        f"Counted beside the settings: {compared(len(options.beside))} merges to compare with, such as the base VLM, "
+        "on the same examples; questions before the first trial, and timing; answers shown at the end. Loading models "
+        "is not counted."
     )
 
 
 def _left_over(plan: Spending, options: RunOptions) -> str:
     """Why a plan spends far less than it may; empty where it does not."""
     spent = [
-        (plan.seconds, 3600 * (options.gpu_hours or 0), clock),
-        (plan.dollars, options.dollars or 0, lambda dollars: f"${dollars:.2f}"),
+        (plan.seconds, 3600 * (options.gpu_hours or 0), SHOWN["seconds"]),
+        (plan.dollars, options.dollars or 0, SHOWN["dollars"]),
     ]
     limits = [(used, limit, shown) for used, limit, shown in spent if limit]
     if not limits or any(used > 0.9 * limit for used, limit, _ in limits):
@@ -131,7 +208,9 @@ def _left_over(plan: Spending, options: RunOptions) -> str:
     return f" It takes {allowed}: {why}."
 
 
-def measure_prices(config: StudyConfig, options: RunOptions, run: Run, *, total: int) -> Prices:
+def measure_prices(
+    config: StudyConfig, options: RunOptions, run: Run, *, total: int, spent: TrialCost = _NOTHING
+) -> Prices:
     """What a merge and an example take, from a merge and a few examples; nothing is run where no limit needs it.
 
     Args:
@@ -139,13 +218,16 @@ def measure_prices(config: StudyConfig, options: RunOptions, run: Run, *, total:
         options: Its budget.
         run: Does a job.
         total: How many examples there are.
+        spent: What was paid for before.
 
     Raises:
+        UsageError: If a limit is reached by that alone.
         TuningError: If such a merge fails.
         KeyboardInterrupt: If an end was asked for.
     """
     if options.gpu_hours is None and options.dollars is None:
         return Prices(hourly=options.price)
+    _left(options, Prices(hourly=options.price), spent)
     space = config.space(config.methods[-1])
     count = min(TIMED_EXAMPLES, total)
     job = Job("a timed trial", space.setting(np.full(space.dim, 0.5)), tuned_on=count)

@@ -1,14 +1,19 @@
 """Jobs other than trials, which workers are given and waited for."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hpo_bench.tuning.interrupt import Interrupt
-from hpo_bench.tuning.trial import Failure, Job, Success
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 
+Paid = Callable[[TrialCost], object]
+"""Told what a job took, before anybody hears of its result."""
 
-def result_of(pool: WorkerPool, interrupt: Interrupt, job: Job, *, limit: float) -> Success | Failure:
+
+def result_of(
+    pool: WorkerPool, interrupt: Interrupt, job: Job, *, limit: float, paid: Paid = lambda _: None
+) -> Success | Failure:
     """Let a worker do a job; one that dies or hangs is given one more chance.
 
     Args:
@@ -16,16 +21,17 @@ def result_of(pool: WorkerPool, interrupt: Interrupt, job: Job, *, limit: float)
         interrupt: Ends it when asked for.
         job: What to do.
         limit: Seconds that it may take.
+        paid: Told what it took.
 
     Raises:
         KeyboardInterrupt: If an end was asked for.
     """
-    ((_, result),) = results_of(pool, interrupt, [job], limit=limit)
+    ((_, result),) = results_of(pool, interrupt, [job], limit=limit, paid=paid)
     return result
 
 
 def results_of(
-    pool: WorkerPool, interrupt: Interrupt, jobs: Sequence[Job], *, limit: float
+    pool: WorkerPool, interrupt: Interrupt, jobs: Sequence[Job], *, limit: float, paid: Paid = lambda _: None
 ) -> Iterator[tuple[Job, Success | Failure]]:
     """Let workers do jobs, as many at once as there are workers.
 
@@ -36,6 +42,7 @@ def results_of(
         interrupt: Ends it when asked for.
         jobs: What to do.
         limit: Seconds that each may take.
+        paid: Told what each took, a first try that failed too.
 
     Yields:
         A job with what came of it, as soon as it is there.
@@ -54,8 +61,10 @@ def results_of(
         if not isinstance(event, Finished | Lost):
             continue
         busy -= 1
+        result = event.result if isinstance(event, Finished) else event.failure
+        paid(result.cost)
         if isinstance(event, Lost) and event.job not in lost:
             lost.add(event.job)
             todo.append(event.job)
         else:
-            yield event.job, event.result if isinstance(event, Finished) else event.failure
+            yield event.job, result

@@ -13,6 +13,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import honest
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.outcome.summary import sentences
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Job, Success, Trial, TrialCost
 
@@ -80,6 +81,8 @@ def test_nothing_that_a_trial_answered_is_evaluated_again(tmp_path: Path) -> Non
     assert {job.setting.vl_weight for job in pool.jobs} == {1.0, 0.0}, "base VLM and expert; the others were tried"
     assert all(job.splits == ("validation",) and job.tuned_on == 100 for job in pool.jobs)
     assert result.cross_fitted
+    assert result.reproduced is None, "what is not asked again is not said to be the same"
+    assert not any("did not answer as in its trial" in sentence for sentence in sentences(result))
     assert result.tuned_on == 100
     best, *others = result.merges
     assert best.test <= best.validation

@@ -1,0 +1,40 @@
+"""What is scored and shown when a study's trials have ended, for which its budget keeps room."""
+
+from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.tuning.budget import Closing
+from hpo_bench.tuning.config import StudyConfig
+from hpo_bench.tuning.outcome.result import EXAMPLES, REFERENCES
+
+SHOWN_MERGES = 2
+"""The base VLM and the recommended merge are asked for answers to show, if the evaluator kept none."""
+SHOWN_EXAMPLES = 3 * EXAMPLES
+"""Each of them answers every example in a batch, alone, and once more to be scored."""
+
+
+def compared(beside: int) -> int:
+    """How many merges are scored to compare with.
+
+    Args:
+        beside: How many the user names.
+    """
+    return len(REFERENCES) + beside
+
+
+def finally_scored(beside: int) -> int:
+    """How many merges answer all examples when the split was tuned on: the recommended and the highest one too."""
+    return compared(beside) + 2
+
+
+def closing_of(config: StudyConfig, beside: int) -> Closing:
+    """What there is to do when the trials of a study have ended, if none of it was done yet.
+
+    Args:
+        config: The study.
+        beside: How many further merges the user compares with.
+    """
+    if config.examples is None:
+        merges = finally_scored(beside)
+        return Closing(merges=merges + SHOWN_MERGES, evaluations=merges / VALIDATION_SHARE + SHOWN_MERGES)
+    merges = compared(beside)
+    shown = SHOWN_MERGES * SHOWN_EXAMPLES / max(config.examples, 1)
+    return Closing(merges=merges + SHOWN_MERGES, evaluations=merges + shown)
