@@ -8,9 +8,9 @@ from pathlib import Path
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
+from hpo_bench.tuning.closing import closing_of
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import STUDIES
-from hpo_bench.tuning.planning.closing import closing_of
 from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000

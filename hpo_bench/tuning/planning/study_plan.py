@@ -7,9 +7,9 @@ import numpy as np
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.tuning.closing import SHOWN_EXAMPLES, SHOWN_MERGES, compared, finally_scored
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.planning.closing import SHOWN_EXAMPLES, SHOWN_MERGES, compared, finally_scored
 from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import (
     ALIKE,
