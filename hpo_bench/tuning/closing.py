@@ -1,10 +1,18 @@
 """What is scored and shown when a study's trials have ended, for which its budget keeps room."""
 
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.budget import Closing
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.result import EXAMPLES, REFERENCES
 
+REFERENCES = {
+    "base VLM": BASE,
+    "expert swapped in": MergeSetting("ta", 0.0, 1.0),
+    "half and half": MergeSetting("ta", 0.5, 0.5),
+}
+"""What a user has without tuning."""
+EXAMPLES = 5
+"""So many answers are shown where nothing could be told apart."""
 SHOWN_MERGES = 2
 """The base VLM and the recommended merge are asked for answers to show, if the evaluator kept none."""
 SHOWN_EXAMPLES = 3 * EXAMPLES

@@ -10,6 +10,7 @@ from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.statistics.examples import error_of_difference, error_of_mean
 from hpo_bench.tuning.budget import time_limit
+from hpo_bench.tuning.closing import EXAMPLES, REFERENCES
 from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.outcome import baselines, honest
@@ -17,8 +18,6 @@ from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.front import hypervolumes, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
 from hpo_bench.tuning.outcome.result import (
-    EXAMPLES,
-    REFERENCES,
     AnsweredExample,
     FrontPoint,
     Kept,

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import read_record, write_record
-from hpo_bench.merging.setting import BASE, MergeSetting
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget, Spent
 from hpo_bench.tuning.goal import Keep
@@ -20,14 +20,6 @@ OLD_FILE = "verdict.json"
 """Studies of hpo-bench 0.1 have it instead."""
 OLD_NAMES = {"lines": "merges", "zones": "near_optimal", "samples": "examples"}
 """What it calls things there."""
-REFERENCES = {
-    "base VLM": BASE,
-    "expert swapped in": MergeSetting("ta", 0.0, 1.0),
-    "half and half": MergeSetting("ta", 0.5, 0.5),
-}
-"""What a user has without tuning."""
-EXAMPLES = 5
-"""So many answers are shown where nothing could be told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ import torch
 from hpo_bench.errors import TuningError
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
+from hpo_bench.tuning.closing import REFERENCES
 from hpo_bench.tuning.loop import advice
-from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.spending import Prices
 from hpo_bench.tuning.trial import Failure, Job, Run, TrialCost
 from hpo_bench.tuning.workers.session import PairOpener, PairSession

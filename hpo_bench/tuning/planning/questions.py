@@ -17,8 +17,8 @@ from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE, MergeSetting
+from hpo_bench.tuning.closing import REFERENCES
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.trial import Failure, Job, Run
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json

@@ -14,9 +14,9 @@ from hpo_bench.display.console import PlainConsole
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.preflight import Preflight, PreflightAnswer
 from hpo_bench.merging.pair import Pair
+from hpo_bench.tuning.closing import REFERENCES
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.outcome.result import REFERENCES
 from hpo_bench.tuning.planning.questions import ask_references, compare_published
 from hpo_bench.tuning.run import dry_run
 from hpo_bench.tuning.trial import Answers, Failure, Job, Success, TrialCost
