@@ -207,7 +207,8 @@ class Alignment:
     @property
     def widest_dtype(self) -> torch.dtype:
         """What holds each of the VLM's language weights as it is stored."""
-        return max(map(self.stored_as, self.language), key=lambda dtype: torch.finfo(dtype).bits)
+        dtypes = filter(lambda dtype: dtype.is_floating_point, map(self.stored_as, self.language))
+        return max(dtypes, key=lambda dtype: torch.finfo(dtype).bits)
 
     def elements(self, names: Iterable[str]) -> int:
         """How many weights the tensors of these language model names have."""
