@@ -113,7 +113,7 @@ def test_killed_at_any_moment_it_goes_on_from_what_is_stored(plan, whole, tmp_pa
 
 def test_killed_among_the_figures_it_draws_them_all(plan, whole, tmp_path, monkeypatch):
     monkeypatch.setattr("hpo_bench.benchmark.page.FIGURES", {"ror": FIGURES["ror"]})
-    monkeypatch.setattr("hpo_bench.benchmark.page.section", lambda *_: None)
+    monkeypatch.setattr("hpo_bench.benchmark.page.section", lambda *_, **__: None)
     folder = tmp_path / "results"
     with monkeypatch.context() as patch:
         before(ReportPage, "text", 1)(patch)
