@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from hpo_bench.errors import UsageError
-from hpo_bench.tuning.storage.expenses import Expenses
+from hpo_bench.tuning.storage.expenses import NOTHING, Expenses
 from hpo_bench.tuning.trial import Trial, TrialCost
 
 LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
@@ -140,7 +140,7 @@ class Budget:
         hours = cost.seconds / 3600
         return Amount(hours, hours * self.price + cost.dollars)
 
-    def spent(self, trials: Iterable[Trial], expenses: Expenses = Expenses()) -> Spent:  # noqa: B008
+    def spent(self, trials: Iterable[Trial], expenses: Expenses = NOTHING) -> Spent:
         """What trials have cost, and what was paid for beside them."""
         trials = list(trials)
         total = sum((trial.cost for trial in trials), start=TrialCost())

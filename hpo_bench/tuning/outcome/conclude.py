@@ -17,13 +17,7 @@ from hpo_bench.tuning.outcome import baselines, honest
 from hpo_bench.tuning.outcome.distinction import LEVEL, chance_of_luck
 from hpo_bench.tuning.outcome.front import hypervolumes, trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, near_optimal, recommend
-from hpo_bench.tuning.outcome.result import (
-    AnsweredExample,
-    FrontPoint,
-    Kept,
-    ScoredMerge,
-    TuningResult,
-)
+from hpo_bench.tuning.outcome.result import AnsweredExample, FrontPoint, Kept, ScoredMerge, TuningResult
 from hpo_bench.tuning.storage.answers import write_answers
 from hpo_bench.tuning.storage.expenses import Expenses, pay
 from hpo_bench.tuning.storage.store import TrialStore

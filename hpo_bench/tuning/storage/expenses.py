@@ -36,6 +36,9 @@ class Expenses:
         return read_record(path, cls, wrong=TuningError, cure="delete it, and what it counted is forgotten", whole=True)
 
 
+NOTHING = Expenses()
+
+
 def pay(folder: Path, what: Literal["asked", "scored"], cost: TrialCost) -> None:
     """Add to what a study has paid for.
 
