@@ -2,6 +2,7 @@
 
 import re
 import string
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,17 +127,23 @@ def _by_label(one: Answered) -> str:
     said = "" if isinstance(one.answer, float) else str(one.answer).strip()
     if said in one.choices.labels:
         return LETTERS[one.choices.labels.index(said)]
-    found = _LETTER.fullmatch(said)
+    found = _LETTER.fullmatch(_half_width(said))
     place = LETTERS.index(found[1].upper()) if found else len(LETTERS)
     own = one.choices.labels == tuple(LETTERS[: len(one.choices.labels)])
     return LETTERS[place] if own and place < len(one.choices.texts) else ""
+
+
+def _half_width(said: str) -> str:
+    """A text whose letters and marks of full width, as Japanese keyboards type them, are those of ASCII."""
+    return unicodedata.normalize("NFKC", said)
 
 
 def _by_text(one: Answered) -> str:
     said = text(one.answer, "answer").strip()
     places = [place for place, choice in enumerate(one.choices.texts) if choice == said]
     if not places:
-        places = [place for place, choice in enumerate(one.choices.texts) if choice.casefold() == said.casefold()]
+        folded = _half_width(said).casefold()
+        places = [place for place, own in enumerate(one.choices.texts) if _half_width(own).casefold() == folded]
     return LETTERS[places[0]] if len(places) == 1 else ""
 
 

@@ -352,6 +352,8 @@ ARC = {"text": ["ice", "fog"], "label": ["1", "2"]}
         ([[{"label": "A", "text": "x"}, {"label": "B", "text": "y"}]] * 2, ["B", "A"], "BA", "letters"),
         ([json.dumps(["x", "y"])] * 2, ["B", "A"], "BA", "letters"),
         ([["x", "y"]] * 2, [["B"], "['A']"], "BA", "letters"),
+        ([["犬", "猫"]] * 2, ["Ｂ", "（ａ）"], "BA", "letters"),
+        ([["犬", "USB", "２匹"]] * 2, ["ＵＳＢ", "2匹"], "BC", "texts of choices"),
     ],
 )
 def test_answers_to_choices(
