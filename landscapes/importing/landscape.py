@@ -92,7 +92,7 @@ def place(sweep: Sweep, card: Card, root: Path) -> Landscape:
         FlatLandscapeError: If all scores are equal; nothing is written.
         UnwritableError: If it cannot be written.
     """
-    Landscape(card, RecordedGrid.of(sweep.rows, sweep.box, path=card.path))  # refused before anything is there
+    check(sweep, card)
     with replacing_folder(root, card.name) as folder:
         grids.write_grid(folder / grids.FILE, sweep.rows, sweep.box)
         if sweep.answers is not None:
@@ -101,6 +101,20 @@ def place(sweep: Sweep, card: Card, root: Path) -> Landscape:
             vlm_answers.write_vlm_answers(folder / vlm_answers.FILE, own)
         card.write(folder / cards.FILE)
     return Landscape.read(root / card.name)
+
+
+def check(sweep: Sweep, card: Card) -> None:
+    """See that a sweep makes a landscape, before anything is written.
+
+    Args:
+        sweep: What was recorded.
+        card: What it is.
+
+    Raises:
+        InvalidGridError: If there are too few settings, or they do not determine a surrogate.
+        FlatLandscapeError: If all scores are equal.
+    """
+    Landscape(card, RecordedGrid.of(sweep.rows, sweep.box, path=card.path))
 
 
 def _of_the_vlm(sweep: Sweep, card: Card) -> pd.DataFrame | None:

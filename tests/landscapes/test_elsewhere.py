@@ -91,6 +91,46 @@ class TestNatureLM:
                 made("naturelm", repo, tmp_path / "own")
         assert not (tmp_path / "own").exists()
 
+    @pytest.mark.parametrize(
+        ("lost", "message"),
+        [
+            ("results/c*/*", r"nothing in it makes a landscape \(.*query 0 recorded at one weight alone"),
+            ("cbi_vernacular_*", r"several of its sweeps would be called naturelm-audio/cbi, .* fetch the whole"),
+        ],
+    )
+    def test_a_checkout_that_lacks_files_makes_nothing(self, tmp_path: Path, lost: str, message: str) -> None:
+        repo = checkouts.naturelm(tmp_path / "repo")
+        for file in repo.glob(lost):
+            file.unlink()
+        with pytest.raises(InvalidGridError, match=message):
+            made("naturelm", repo, tmp_path / "own")
+        assert not (tmp_path / "own").exists()
+
+    def test_a_flat_sweep_alone_is_no_landscape(self, tmp_path: Path) -> None:
+        repo = checkouts.naturelm(tmp_path / "repo", answer=lambda *_: "It is a Moose.")
+        with pytest.raises(InvalidGridError, match=r"nothing in it makes a landscape \(.*cbi-common: all scores"):
+            made("naturelm", repo, tmp_path / "own")
+
+    def test_nothing_is_written_where_a_later_sweep_will_not_do(self, tmp_path: Path) -> None:
+        repo = checkouts.naturelm(tmp_path / "repo")
+        for percent in (0, 25, 50):
+            (repo / f"results/cbi/beans_zero_eval_cbi_query2_lora{percent:03d}.jsonl").unlink()
+        with pytest.raises(InvalidGridError, match=r"cbi has 2 settings with split 'validation', .* at least 3"):
+            made("naturelm", repo, tmp_path / "own")
+        assert not (tmp_path / "own").exists()
+
+    def test_files_without_a_common_example_are_named(self, tmp_path: Path) -> None:
+        repo = checkouts.naturelm(tmp_path / "repo")
+        (repo / "results/cbi/beans_zero_eval_cbi_query0_lora050.jsonl").write_text("")
+        with pytest.raises(InvalidGridError, match=r"results/cbi: no example to tune on .* every weight of query 0"):
+            made("naturelm", repo, tmp_path / "own")
+
+    def test_a_task_whose_name_will_not_do_is_named(self, tmp_path: Path) -> None:
+        repo = checkouts.naturelm(tmp_path / "repo")
+        (repo / "results/cbi").rename(repo / "results/c b i")
+        with pytest.raises(InvalidGridError, match=r"results/c b i: name must be letters"):
+            made("naturelm", repo, tmp_path / "own")
+
     def test_another_folder_is_refused(self, tmp_path: Path) -> None:
         with pytest.raises(InvalidGridError, match=r"has no results/TASK.* takes the folder of a checkout of https://"):
             made("naturelm", tmp_path, tmp_path / "own")

@@ -1,5 +1,6 @@
 """A checkout of somebody's repository made into landscapes: what a publication is, and how its sweeps are placed."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 from landscapes import catalogue
 from landscapes.card import Card
-from landscapes.errors import FlatLandscapeError, InvalidGridError, UnwritableError
-from landscapes.importing.landscape import of_sweep, place
+from landscapes.errors import FlatLandscapeError, InvalidCardError, InvalidGridError, UnwritableError
+from landscapes.importing.landscape import check, of_sweep, place
 from landscapes.importing.sweep import Sweep
 from landscapes.landscape import Landscape
 from landscapes.written import read_text
@@ -86,7 +87,8 @@ def import_publication(
         replace: Whether landscapes of these names may be replaced.
 
     Raises:
-        InvalidGridError: If the folder is no such checkout, or a file in it cannot be read; file and row are named.
+        InvalidGridError: If the folder is no such checkout, nothing in it makes a landscape, or a file in it cannot be
+            read or used; file and row are named.
         UnwritableError: If one exists, would never be found, or cannot be written.
     """
     defects: list[str] = []
@@ -97,13 +99,31 @@ def import_publication(
             "figures before you trust them"
         )
     found = list(publication.read(path, defects.append))
+    if twice := [name for name, count in Counter(one.name for one in found).items() if count > 1]:
+        raise InvalidGridError(
+            f"{path}: several of its sweeps would be called {twice[0]}, so that something is missing by which they are "
+            "told apart; fetch the whole repository"
+        )
     if (there := [one.name for one in found if (root / one.name).exists()]) and not replace:
         raise UnwritableError(f"{root / there[0]} exists; replace it, and whatever else is there, with --replace")
     if shadowed := [one.name for one in found if catalogue.is_shadowed(one.name, root)]:
         raise UnwritableError(f"{shadowed[0]} ships with the package; give another folder with --out")
-    made = []
+    checked = []
     for one in found:
-        card = Card(
+        card = _card(publication, one, commit=commit, command=command)
+        try:
+            check(one.sweep, card)
+            checked.append((one.sweep, card))
+        except FlatLandscapeError:
+            defects.append(f"{one.name}: all scores are equal, which makes no landscape; left out")
+    if not checked:
+        raise InvalidGridError(f"{path}: nothing in it makes a landscape ({'; '.join(defects)}); fetch it anew")
+    return Imported(tuple(place(sweep, card, root) for sweep, card in checked), tuple(defects))
+
+
+def _card(publication: Publication, one: PublishedSweep, *, commit: str | None, command: str) -> Card:
+    try:
+        return Card(
             **of_sweep(one.name, one.sweep),
             domain="other",
             method="other",
@@ -114,11 +134,8 @@ def import_publication(
             path=one.path,
             **one.about,
         )
-        try:
-            made.append(place(one.sweep, card, root))
-        except FlatLandscapeError:
-            defects.append(f"{one.name}: all scores are equal, which makes no landscape; left out")
-    return Imported(tuple(made), tuple(defects))
+    except InvalidCardError as error:
+        raise InvalidGridError(f"{one.path}: {error}; fetch it anew") from error
 
 
 def head(path: Path) -> str | None:

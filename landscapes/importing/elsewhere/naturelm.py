@@ -83,6 +83,11 @@ def _sweep(
             answers.append((weight, split_of(line["id"], share=SHARE), line["id"], EVERY, right))
     frame = pd.DataFrame(answers, columns=[WEIGHT, "split", "id", "category", "correct"])
     everywhere = frame.groupby("id")["correct"].transform("size") == len(by_weight)
+    if "validation" not in set(frame.loc[everywhere, "split"]):
+        raise InvalidGridError(
+            f"{path / 'results' / task}: no example to tune on was answered at every weight of query {query}; restore "
+            "its files"
+        )
     if lacking := frame.loc[~everywhere, "id"].nunique():
         report(f"{name}: {lacking} examples were not answered at every weight; left out")
     if repeats:
