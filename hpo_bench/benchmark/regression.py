@@ -1,8 +1,10 @@
 """Two results folders side by side: has any optimiser become worse?"""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from hpo_bench.benchmark.tables import when
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted, interval, number, probability, some
 from hpo_bench.errors import ResultsError, UsageError
+from hpo_bench.files import sha256
 from hpo_bench.statistics.comparisons import SIGNIFICANT, Comparison, duel, holm
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
@@ -20,6 +23,7 @@ from landscapes.written import read_json
 
 CONDITIONS = {"noisy": "--noisy", "start": "--initial"}
 """What both must have in common, by the option that sets it."""
+RUNS = "runs.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def compare_results(before: Path, after: Path) -> Regression:
         after: Another, which is asked whether it is worse.
 
     Raises:
-        ResultsError: If a folder has no results, or they are damaged.
+        ResultsError: If a folder has no results, they are damaged, or its summary is of other runs than lie there.
         UsageError: If they have nothing in common, or were made under other conditions.
     """
     first, second = _summary(before), _summary(after)
@@ -151,7 +155,7 @@ def compare_results(before: Path, after: Path) -> Regression:
         what = "landscape with the same content and budget" if not landscapes else "optimiser"
         raise UsageError(f"{before} and {after} have no {what} in common; nothing can be compared")
     cubes = [
-        Cube.of(read_runs(folder / "runs.parquet", ()), "regret", problems=list(landscapes), optimizers=identities)
+        Cube.of(read_runs(folder / RUNS, ()), "regret", problems=list(landscapes), optimizers=identities)
         for folder in (before, after)
     ]
     seeds = min(cube.values.shape[2] for cube in cubes)
@@ -169,7 +173,7 @@ def compare_results(before: Path, after: Path) -> Regression:
         tuple(
             Changed(
                 one.other,
-                second["optimizers"][one.other]["label"],
+                second["optimizers"][one.other],
                 float(then[one.other].mean() / random.mean()),
                 float(now[one.other].mean() / random.mean()),
                 one,
@@ -179,14 +183,39 @@ def compare_results(before: Path, after: Path) -> Regression:
     )
 
 
-def _summary(folder: Path) -> dict:
+def _summary(folder: Path) -> dict[str, Any]:
+    """What a folder's `summary.json` says, as far as a comparison needs it, of the very runs that lie beside it."""
+    cure = f"run `hpo-bench run --results {folder}` with the options that made it"
     try:
         content = read_json(folder / "summary.json")
     except UnreadableError as error:
         raise ResultsError(f"{error}; make it with `hpo-bench run --results {folder}`") from error
-    if not isinstance(content, dict) or not {"landscapes", "optimizers", *CONDITIONS} <= set(content):
-        raise ResultsError(f"{folder / 'summary.json'} is not of this version; run `hpo-bench run --results {folder}`")
-    return content
+    try:
+        found = {key: content[key] for key in CONDITIONS}
+        found["optimizers"] = {name: str(one["label"]) for name, one in content["optimizers"].items()}
+        found["landscapes"] = [
+            {
+                **{key: str(one[key]) for key in ("name", "pair", "content_hash")},
+                "budget": int(one["budget"]),
+                "random_regret": {
+                    at: float(one["random_regret"][at])
+                    for at in (END, *([OVERALL] if int(one["budget"]) > SINCE else []))
+                },
+            }
+            for one in content["landscapes"]
+        ]
+        whole = all(math.isfinite(regret) for one in found["landscapes"] for regret in one["random_regret"].values())
+        runs = content["files"][RUNS]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ResultsError(f"{folder / 'summary.json'} is not of this version, or damaged; {cure}") from error
+    if not whole:
+        raise ResultsError(f"{folder / 'summary.json'} is damaged; {cure}")
+    if (folder / RUNS).is_file() and sha256(folder / RUNS) != runs:
+        raise ResultsError(
+            f"{folder / 'summary.json'} is of other runs than {folder / RUNS}, as where a run was ended between the "
+            f"two; {cure}"
+        )
+    return found
 
 
 def _common(first: Mapping, second: Mapping) -> dict[str, Mapping]:

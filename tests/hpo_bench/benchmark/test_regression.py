@@ -1,6 +1,7 @@
 """`hpo-bench compare`: worse is told from luck, and what cannot be compared is refused."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from hpo_bench.benchmark.regression import compare_results
 from hpo_bench.cli.tree import cli
 from hpo_bench.errors import ResultsError, UsageError
+from hpo_bench.files import sha256
 
 NAMES = [f"pair-{i}/ta" for i in range(8)]
 
@@ -33,6 +35,7 @@ def write(folder, *, factor=1.0, seeds=5, names=NAMES, luck=0.0, optimizers=("gp
         "start": "own",
         "optimizers": {one: {"label": {"gp-bo": "GP-BO"}.get(one, one.title())} for one in optimizers},
         "landscapes": [{"name": name, "pair": name.partition("/")[0], **about} for name in names],
+        "files": {"runs.parquet": sha256(folder / "runs.parquet")},
         **changes,
     }
     (folder / "summary.json").write_text(json.dumps(content))
@@ -85,3 +88,34 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     (tmp_path / "who" / "summary.json").write_text("[]")
     with pytest.raises(ResultsError, match="is not of this version"):
         compare_results(before, tmp_path / "who")
+
+
+def test_a_summary_of_other_runs_than_lie_there_is_refused_and_no_all_clear(tmp_path):
+    before, torn = write(tmp_path / "a"), write(tmp_path / "torn")
+    shutil.copy(write(tmp_path / "b", names=NAMES[:3]) / "runs.parquet", torn)  # a run that was ended between the two
+    for folders in ((before, torn), (torn, before)):
+        with pytest.raises(ResultsError, match=r"torn/summary\.json is of other runs than .*torn/runs\.parquet"):
+            compare_results(*folders)
+    assert call(before, torn).exit_code != 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content.update(landscapes=3),
+        lambda content: content["landscapes"][0].pop("content_hash"),
+        lambda content: content["landscapes"][0].pop("random_regret"),
+        lambda content: content["landscapes"][0].update(random_regret={"t>=10": "low", "end": 0.1}),
+        lambda content: content["landscapes"][0].update(random_regret={"t>=10": float("nan"), "end": 0.1}),
+        lambda content: content["optimizers"]["random"].pop("label"),
+        lambda content: content.update(optimizers=["random"]),
+        lambda content: content.pop("files"),
+    ],
+)
+def test_a_damaged_summary_is_named(tmp_path, damage):
+    before, after = write(tmp_path / "a"), write(tmp_path / "b")
+    content = json.loads((after / "summary.json").read_text())
+    damage(content)
+    (after / "summary.json").write_text(json.dumps(content))
+    with pytest.raises(ResultsError, match=r"b/summary\.json is .*damaged; run `hpo-bench run --results"):
+        compare_results(before, after)
