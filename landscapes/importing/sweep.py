@@ -17,7 +17,7 @@ import pandas as pd
 from landscapes import tables
 from landscapes.errors import InvalidGridError, InvalidSpaceError
 from landscapes.importing.examples import YES_AND_NO, answered, averaged, unmerged, yes_and_no
-from landscapes.importing.reading import Reading
+from landscapes.importing.reading import Reading, decimal
 from landscapes.importing.states import finished
 from landscapes.space import Parameter, SearchSpace
 from landscapes.tables import read_table
@@ -64,7 +64,7 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
     )
     if reading.example is not None:
         frame = frame.assign(**{reading.metric: yes_and_no(frame[reading.metric])})
-    elif path.suffix.lower() == ".csv" and frame[reading.metric].str.strip().str.lower().isin(YES_AND_NO).all():
+    elif frame[reading.metric].map(_is_yes_or_no).all():
         raise InvalidGridError(
             f"{path}, column {reading.metric!r}: says yes or no, as a row does of one example; say with --example "
             "which column has the examples' ids"
@@ -90,6 +90,7 @@ def read_sweep(path: Path, reading: Reading) -> Sweep:
             _refuse_without_logarithm(out[name], path, name)
     box = _box(out, reading.kinds, path)
     out[["score", "split"]] = measured
+    _refuse_beyond_validation(out, box, path)
     if reading.example is not None:
         answers, incomplete = answered(out, frame, path, reading, box)
         vlm = None if bare.empty else unmerged(measured, bare, path, reading, asked=answers)
@@ -118,6 +119,10 @@ def _measured(frame: pd.DataFrame, reading: Reading, path: Path) -> pd.DataFrame
     return pd.DataFrame({"score": -scores if reading.minimise else scores, "split": splits}, index=frame.index)
 
 
+def _is_yes_or_no(cell: Any) -> bool:
+    return cell.strip().lower() in YES_AND_NO if isinstance(cell, str) else isinstance(cell, bool | np.bool_)
+
+
 def _is_blank(cell: Any) -> bool:
     return not cell.strip() if isinstance(cell, str) else bool(pd.isna(cell))
 
@@ -129,7 +134,7 @@ def _decimals(cells: pd.Series, path: Path, *, may_be_missing: bool) -> np.ndarr
         if may_be_missing and cell.strip().lower() in ("", "nan"):
             continue
         with suppress(ValueError):
-            values[row] = float(cell)
+            values[row] = decimal(cell)
         if not np.isfinite(values[row]):
             advice = "write numbers with a decimal point and no unit" if cell.strip() else "fill it in"
             raise InvalidGridError(
@@ -163,6 +168,19 @@ def _refuse_outside(values: pd.Series, span: tuple[float, float] | None, path: P
             f"{where}: {outside.iloc[0]:g} is outside [{span[0]:g}, {span[1]:g}]; widen the range "
             "in --space or drop the row"
         )
+
+
+def _refuse_beyond_validation(rows: pd.DataFrame, box: SearchSpace, path: Path) -> None:
+    """Refuse test rows beyond all that was tuned on: there the surrogate of what was tuned on would extrapolate."""
+    tuned_on = rows[rows["split"] == "validation"]
+    for name, low, high in zip(box.names, box.low, box.high, strict=True):
+        least, most = tuned_on[name].min(), tuned_on[name].max()
+        beyond = rows[(rows[name] < least) | (rows[name] > most)]
+        if max(least - low, high - most) > tables.CLOSE * (high - low):
+            raise InvalidGridError(
+                f"{tables.where(path, beyond.index[0], name)}: {beyond[name].iloc[0]:g} is a setting of test alone, "
+                f"outside [{least:g}, {most:g}], which validation has; add rows of validation there, or drop the row"
+            )
 
 
 def _refuse_without_logarithm(values: pd.Series, path: Path, name: str) -> None:

@@ -90,10 +90,29 @@ def test_errors_examples_and_splits_are_taken(tmp_path: Path) -> None:
     assert landscape.card.n_examples == {"test": {"all": 500}, "validation": {"all": 500}}
 
 
-def test_answers_without_their_example_are_told_how_they_are_read(tmp_path: Path) -> None:
-    frame = sweep().assign(acc=["yes", "No"] * 16)
+@pytest.mark.parametrize(
+    ("name", "words"), [("sweep.csv", ["yes", "No"]), ("sweep.csv", [True, False]), ("sweep.parquet", [True, False])]
+)
+def test_answers_without_their_example_are_told_how_they_are_read(
+    tmp_path: Path, name: str, words: list[object]
+) -> None:
+    frame = sweep().assign(acc=words * 16)
     with pytest.raises(InvalidGridError, match=r"column 'acc': says yes or no, .*say with --example which column"):
-        add(saved(tmp_path, frame), tmp_path / "own")
+        add(saved(tmp_path, frame, name), tmp_path / "own")
+
+
+def test_settings_of_test_alone_beyond_those_of_validation_are_named(tmp_path: Path) -> None:
+    """Beyond what was tuned on there is no landscape, and no card to be corrected."""
+    validation, test = sweep().assign(part="val"), sweep(seed=1).assign(part="test")
+    test.loc[3, "lr"] = 1.25
+    reading = Reading(parameters={"lr": None, "density": None}, metric="acc", split="part")
+    within = [test[name].between(validation[name].min(), validation[name].max()) for name in ("lr", "density")]
+    inside = test[within[0] & within[1]]
+    assert len(add(saved(tmp_path, pd.concat([validation, inside])), tmp_path / "own", reading).grid) == 32
+    path = saved(tmp_path, pd.concat([validation, inside, test.loc[[3]]]))
+    row = len(validation) + len(inside) + 1
+    with pytest.raises(InvalidGridError, match=rf"row {row}, column 'lr': 1.25 is a setting of test alone, outside "):
+        add(path, tmp_path / "own", reading, replace=True)
 
 
 def test_repeats_are_averaged_if_asked(tmp_path: Path) -> None:
@@ -141,6 +160,8 @@ BAD = {
     "text": (cell(3, "acc", "n/a"), r"row 4, column 'acc': 'n/a' is not a finite number; write numbers with a decimal"),
     "comma": (cell(0, "lr", "0,5"), r"row 1, column 'lr': '0,5' is not a finite number"),
     "per cent": (cell(5, "acc", "61%"), r"row 6, column 'acc': '61%' is not a finite number; .*no unit"),
+    "underscore": (cell(5, "acc", "0_6"), r"row 6, column 'acc': '0_6' is not a finite number"),
+    "digits of full width": (cell(0, "lr", "０.5"), r"row 1, column 'lr': '０.5' is not a finite number"),
     "empty": (cell(2, "acc", ""), r"row 3, column 'acc': '' is not a finite number; fill it in, or drop the row"),
     "nan": (cell(2, "acc", "nan"), r"row 3, column 'acc': 'nan' is not a finite number"),
     "infinite": (cell(2, "lr", "-inf"), r"row 3, column 'lr': '-inf' is not a finite number"),
@@ -280,6 +301,7 @@ def test_spaces_are_understood(text: str, parameters: dict) -> None:
         ("learning rate,b", "letters, digits and underscores, not 'learning rate'; rename it"),
         ("lr=0-1", "'lr=0-1' is no range; write it as lr=0..1"),
         ("lr=a..b", "is no range"),
+        ("lr=0..1_0", "is no range"),
         ("lr=1..0", "low of lr must be below high"),
         ("lr,lr", "'lr' is in the space twice"),
         ("", "a space needs 1 to 6 named parameters"),
@@ -291,7 +313,7 @@ def test_strange_spaces_are_refused(text: str, message: str) -> None:
         parse_space(text)
 
 
-@pytest.mark.parametrize(("text", "examples"), [("500", 500), ("1e3", 1000), ("n", "n"), ("²", "²")])
+@pytest.mark.parametrize(("text", "examples"), [("500", 500), ("1e3", 1000), ("n", "n"), ("²", "²"), ("1_0", "1_0")])
 def test_examples_are_a_number_or_a_column(text: str, examples: object) -> None:
     assert parse_examples(text) == examples
 

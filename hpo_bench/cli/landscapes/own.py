@@ -126,7 +126,8 @@ def add(
             or (average or drop_failed)
         ):
             raise click.UsageError(f"{table} is a study, whose columns are known: leave out what tells them")
-        store = Study.open(table.name, table.resolve().parent).store
+        folder = table.resolve()  # `.`, or a link, has another name than the study
+        store = Study.open(folder.name, folder.parent).store
         for landscape in add_study(store, name=name, root=out, replace=replace, command=command, about=given):
             _tell(landscape, out)
         return

@@ -98,7 +98,7 @@ def test_tables_hold_each_method_s_trials(study: Study) -> None:
     assert set(table["n_examples"]) == {60}
 
 
-def test_a_study_becomes_landscapes(study: Study, tmp_path: Path) -> None:
+def test_a_study_becomes_landscapes(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def add(*options: str) -> Result:
         return CliRunner().invoke(cli, ["landscapes", "add", str(study.store.folder), "--out", str(tmp_path), *options])
 
@@ -115,6 +115,10 @@ def test_a_study_becomes_landscapes(study: Study, tmp_path: Path) -> None:
     assert add("--replace").exit_code == 0
     assert "leave --name out" in str(add("--name", "one/ta").exception)
     assert "columns are known" in add("--metric", "score").output
+    monkeypatch.chdir(study.store.folder)
+    from_within = CliRunner().invoke(cli, ["landscapes", "add", ".", "--out", str(tmp_path / "within")])
+    assert from_within.exit_code == 0, from_within.exception
+    assert set(catalogue.names(tmp_path / "within")) == {"toy/ta", "toy/ties"}
 
 
 def test_page_stands_alone(study: Study) -> None:
