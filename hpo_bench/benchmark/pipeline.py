@@ -19,7 +19,7 @@ from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
 from hpo_bench.benchmark.plan import SEEDS, Plan
-from hpo_bench.benchmark.replay.problem import ReplayedLandscape, UnansweredError
+from hpo_bench.benchmark.replay.problem import LEAST_SEEN, ReplayedLandscape, UnansweredError
 from hpo_bench.benchmark.replay.unseen import JUDGED, figures, replayed
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -96,6 +96,8 @@ def plan(
         raise UsageError(f"--goal test replays recorded answers, which have noise of their own; leave out {told}")
     if goal != "test" and examples_each is not None:
         raise UsageError("--examples-each needs --goal test, which replays answers example by example")
+    if examples_each is not None and examples_each < LEAST_SEEN:
+        raise UsageError(f"--examples-each takes {LEAST_SEEN} or more: a single answer has no standard error")
     if seeds is None:
         seeds = mini.SEEDS if set(suites) == {mini.NAME} else SEEDS
     found: list[Problem] = []

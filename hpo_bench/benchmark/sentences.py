@@ -37,13 +37,18 @@ def interval_sentence(content: Mapping) -> str:
 def noise_sentence(content: Mapping) -> str:
     """On how many landscapes one noisy evaluation could show what Random leaves to be gained."""
     total = len(content["landscapes"])
+    unknown = sum(one["noise_of_a_comparison"] is None for one in content["landscapes"])
+    if unknown == total:
+        return "The noise of a comparison is not known here, so that nothing says whether ratios could be observed."
+    beside = f" On {unknown} of {total} that noise is not known, and they count as without." if unknown else ""
     excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
     if not any(excluded.values()):
-        return "Random's own regret is above the noise of a comparison on every landscape: ratios could be observed."
+        where = "on every landscape" if not unknown else "wherever that is known"
+        return f"Random's own regret is above the noise of a comparison {where}: ratios could be observed.{beside}"
     counts = ", ".join(f"{count} of {total} {at(point)}" for point, count in excluded.items())
     return (
         f"Random's own regret is under the noise of a comparison of two settings on {counts}: these ratios hold for "
-        "the landscape as interpolated, but tuning with so few examples would not show them."
+        f"the landscape as interpolated, but tuning with so few examples would not show them.{beside}"
     )
 
 

@@ -100,3 +100,6 @@ def command(
     if coco is not None:
         say(f"for COCO's tools: {', '.join(map(str, sorted(result.to_coco(coco).iterdir())))}")
     say(f"report: {result.page}" if result.page else f"figures: {results / 'summary.json'}")
+    old = results / "index.html"
+    if old.name not in result.summary["files"] and old.exists():
+        say(f"{old} is of an earlier command, whose other runs it shows")

@@ -15,6 +15,7 @@ from landscapes.errors import InvalidGridError
 from landscapes.landscape import Landscape
 from landscapes.problem import Problem
 from surrogates.extrema import Extremum
+from surrogates.scale import are_equal
 
 Array = NDArray[np.float64]
 
@@ -22,6 +23,10 @@ VERSION = 1
 """Raised when the same recording leads to other scores."""
 SETS = 64
 """Sets of examples that are drawn to say what Random reaches."""
+LEAST_SEEN = 2
+"""Examples that every setting answers: fewer have no standard error."""
+LEAST_EXAMPLES = 2 * LEAST_SEEN
+"""Of the test split, of which a run sees a half at most."""
 
 
 class UnansweredError(InvalidGridError):
@@ -37,6 +42,12 @@ class OtherScaleError(UnansweredError):
     why = "answers do not all score from 0 to 1"
 
 
+class UntellingError(UnansweredError):
+    """A landscape's answers tell no setting from another on unseen examples."""
+
+    why = "test examples are too few, or unseen ones are answered alike at every setting"
+
+
 class ReplayedLandscape(Problem):
     """The settings of a landscape that were merged, and nothing in between, scored example by example.
 
@@ -47,12 +58,13 @@ class ReplayedLandscape(Problem):
     Args:
         landscape: With every answer to its test examples, and to those of the VLM as it is; held-out settings count
             as recorded ones.
-        examples: How many examples every setting answers, or all that there are if these are fewer; by default as many
-            as the landscape was tuned on.
+        examples: How many examples every setting answers, at least two, or all that there are if these are fewer; by
+            default as many as the landscape was tuned on.
 
     Raises:
         UnansweredError: If answers were not recorded, or do not all score from 0 to 1: losses in points, and the
-            standard errors that a run is told, are of such scores alone.
+            standard errors that a run is told, are of such scores alone; or if test examples are too few, or the unseen
+            ones tell no setting from another.
         LandscapeError: If a file of it cannot be used.
     """
 
@@ -72,14 +84,24 @@ class ReplayedLandscape(Problem):
             )
         self.outcomes_hash = landscape.outcomes_hash
         self._of = landscape.content_hash
+        if pool.answers.shape[1] < LEAST_EXAMPLES:
+            raise UntellingError(
+                f"{landscape.name} has {pool.answers.shape[1]} test examples, of which a half is unseen, and a "
+                f"standard error on the others takes {LEAST_EXAMPLES} or more; record more, or leave it out"
+            )
         self._set(pool, examples or len(landscape.outcomes.ids if landscape.outcomes is not None else ()))
+        if are_equal(self._truth):
+            raise UntellingError(
+                f"all recorded settings of {landscape.name} score alike on the {len(self._unseen)} unseen examples, so "
+                "that no recommendation is better than another; record more examples, or leave it out"
+            )
 
     def _set(self, pool: Pool, examples: int) -> None:
         order = np.random.default_rng(list(self.name.encode())).permutation(pool.answers.shape[1])
         half = len(order) // 2
         self._pool = pool
         self._unseen, self._seen = order[half:], order[:half]
-        self.examples = min(examples or half, half)
+        self.examples = min(max(examples, LEAST_SEEN) if examples else half, half)
         self._truth = pool.answers[:, self._unseen].mean(axis=1, dtype=np.float64)
         self.base = float(pool.base[self._unseen].mean(dtype=np.float64))
         """Score of the VLM as it is on the unseen examples."""

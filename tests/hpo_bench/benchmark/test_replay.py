@@ -129,6 +129,8 @@ def test_what_cannot_be_replayed_is_refused(tmp_path: Path, landscape: Landscape
         api.run_benchmark(["random"], goal="test", noisy=True)
     with pytest.raises(UsageError, match="needs --goal test"):
         api.run_benchmark(["random"], examples_each=40)
+    with pytest.raises(UsageError, match="--examples-each takes 2 or more: a single answer has no standard error"):
+        api.run_benchmark(["random"], goal="test", examples_each=1)
 
 
 def test_the_vlm_and_the_settings_must_have_answered_the_same_examples(tmp_path: Path, root: Path) -> None:
@@ -184,3 +186,30 @@ def test_what_cannot_be_replayed_is_left_out_unasked_and_refused_by_name(tmp_pat
     assert told == ["left out, as answers of the VLM as it is are not recorded: smooth-b/ties"]
     with pytest.raises(InvalidGridError, match="smooth-b/ties has no answers"):
         plan(tmp_path / "own", "smooth-b/ties", told=told)
+
+
+@pytest.mark.parametrize(
+    ("test", "flat", "message"),
+    [
+        (3, False, "few-c/ta has 3 test examples, of which a half is unseen, and .* takes 4 or more"),
+        (40, True, "all recorded settings of few-c/ta score alike on the 20 unseen examples"),
+    ],
+)
+def test_answers_that_tell_no_setting_from_another_are_no_replay(
+    tmp_path: Path, root: Path, test: int, flat: bool, message: str
+) -> None:
+    own = shutil.copytree(root, tmp_path / "own")
+    folder = synthetic.record(own, "few-c/ta", n_examples={**synthetic.EXAMPLES, "test": {"skill": test}})
+    synthetic.ask_vlm(folder)
+    if flat:
+        answers = pd.read_parquet(folder / "outcomes.parquet")
+        answers.assign(correct=answers["correct"] | (answers["split"] == "test")).to_parquet(
+            folder / "outcomes.parquet"
+        )
+    told: list[str] = []
+    assert [one.name for one in plan(own, told=told).landscapes] == ["smooth-a/ta"]
+    assert told == [
+        "left out, as test examples are too few, or unseen ones are answered alike at every setting: few-c/ta"
+    ]
+    with pytest.raises(InvalidGridError, match=message):
+        plan(own, "few-c/ta", told=told)

@@ -25,7 +25,7 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
     }
     band = {name + suffix: [0.8, 1.2] for name in names for suffix in ("", "_all", "_sound")}
     return {
-        "landscapes": [{"pair": name} for name in "abcd"],
+        "landscapes": [{"pair": name, "noise_of_a_comparison": 0.01} for name in "abcd"],
         "sound": 4,
         "noisy": False,
         "null_band": dict.fromkeys(counted, band),
@@ -117,6 +117,20 @@ def test_exclusions_are_counted_aloud():
         in noise_sentence(content(counted={"10": 3, "end": 0}))
     )
     assert "on every landscape" in noise_sentence(content(counted={"end": 4}))
+
+
+def test_noise_that_nobody_knows_is_not_said_to_be_small():
+    found = content(counted={"end": 4})
+    found["landscapes"][0]["noise_of_a_comparison"] = None
+    assert noise_sentence(found) == (
+        "Random's own regret is above the noise of a comparison wherever that is known: ratios could be observed. On 1 "
+        "of 4 that noise is not known, and they count as without."
+    )
+    found["exclusions"]["end"] = {"counted": 3, "excluded": 1}
+    assert noise_sentence(found).endswith("On 1 of 4 that noise is not known, and they count as without.")
+    for one in found["landscapes"]:
+        one["noise_of_a_comparison"] = None
+    assert "is not known here, so that nothing says whether ratios could be observed" in noise_sentence(found)
 
 
 def test_whoever_shares_the_printed_figure_shares_the_lead():

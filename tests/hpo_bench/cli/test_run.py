@@ -69,6 +69,14 @@ def test_prints_the_table_and_writes_what_it_promises(hpo_bench, tmp_path):
     assert content["wall_seconds"] > 0
 
 
+def test_a_page_of_an_earlier_command_is_not_taken_for_this_one_s(hpo_bench, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "format.json").write_text('{"format": 1}')
+    assert "earlier command" not in hpo_bench(*QUICK)[1]
+    (tmp_path / "results" / "index.html").write_text("of others")
+    assert f"{Path('results', 'index.html')} is of an earlier command" in hpo_bench(*QUICK)[1]
+
+
 def test_again_makes_nothing_and_says_the_same(hpo_bench):
     _, first, _ = hpo_bench(*QUICK)
     code, second, _ = hpo_bench(*QUICK)
