@@ -59,6 +59,7 @@ class Regression:
     Attributes:
         at: When: the mean from the tenth evaluation on ("t>=10"), or the end of shorter budgets.
         landscapes: The same landscapes in both.
+        pairs: Of how many pairs these are; of one alone, intervals show the luck of its seeds.
         seeds: The same seeds in both.
         left_out: Landscapes and optimisers that are in one alone, or differ.
         optimizers: Those in both.
@@ -66,6 +67,7 @@ class Regression:
 
     at: str
     landscapes: tuple[str, ...]
+    pairs: int
     seeds: int
     left_out: tuple[str, ...]
     optimizers: tuple[Changed, ...]
@@ -97,10 +99,11 @@ class Regression:
 
     def sentences(self) -> list[str]:
         """What the table does not say."""
+        units = "pairs" if self.pairs > 1 else "the seeds of one pair"
         said = [
             f"Mean regret over Random's ({when(self.at)}; lower is better) on "
             f"{counted(len(self.landscapes), 'landscape')}, {counted(self.seeds, 'seed')}; paired 95% intervals over "
-            "pairs, positive where the second folder is better."
+            f"{units}, positive where the second folder is better."
         ]
         if self.left_out:
             said.append(f"Left out, as not the same in both: {some(self.left_out, 5)}.")
@@ -111,6 +114,7 @@ class Regression:
         return {
             "at": self.at,
             "landscapes": list(self.landscapes),
+            "pairs": self.pairs,
             "seeds": self.seeds,
             "left_out": list(self.left_out),
             "worse": self.worse,
@@ -168,6 +172,7 @@ def compare_results(before: Path, after: Path) -> Regression:
     return Regression(
         at,
         tuple(landscapes),
+        len(set(intervals.pairs)),
         seeds,
         tuple(_left_out(first, second, landscapes)),
         tuple(

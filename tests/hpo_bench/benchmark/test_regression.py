@@ -66,6 +66,14 @@ def test_luck_is_not_called_worse(tmp_path):
     assert compare_results(write(tmp_path / "a"), write(tmp_path / "b", factor=1.01, luck=0.5)).worse == []
 
 
+def test_what_intervals_are_over_is_said(tmp_path):
+    found = compare_results(write(tmp_path / "a"), write(tmp_path / "b"))
+    assert (found.pairs, "95% intervals over pairs," in found.sentences()[0]) == (8, True)
+    own = ["one/ta", "one/ties"]
+    found = compare_results(write(tmp_path / "c", names=own), write(tmp_path / "d", names=own))
+    assert (found.pairs, "95% intervals over the seeds of one pair," in found.sentences()[0]) == (1, True)
+
+
 def test_what_is_not_in_both_is_left_out_and_told(tmp_path):
     before = write(tmp_path / "a", names=NAMES[:7], seeds=3)
     after = write(tmp_path / "b", names=NAMES[1:], optimizers=("gp-bo", "random", "grid"))
