@@ -25,9 +25,9 @@ def command(*, before: Path, after: Path, as_json: bool) -> None:
     """Compare results folder AFTER with results folder BEFORE, optimiser by optimiser.
 
     Both are of `hpo-bench run`. What they have in common is compared: the same landscapes with the same budgets, the
-    same seeds. An optimiser is worse, or better, where the paired 95% interval over pairs (over its seeds, of one pair
-    alone) says so and, with six pairs or more, Wilcoxon's signed-rank test with Holm's adjustment agrees. Exit code 0: none is significantly worse; 1:
-    one is; 2: the folders cannot be compared.
+    same seeds. An optimiser is worse, or better, where the paired 95% interval over pairs (of one pair alone, over its
+    seeds) says so and, with six pairs or more, Wilcoxon's signed-rank test with Holm's adjustment agrees. Exit code 0:
+    none is significantly worse; 1: one is; 2: the folders cannot be compared.
     """
     from hpo_bench.benchmark.regression import compare_results
     from hpo_bench.display.console import output
