@@ -188,3 +188,19 @@ class TestCodeMerges:
             file.write_text("\n".join([*whole[:3], ",".join([*cells[:place], cell, *cells[place + 1 :]]), *whole[4:]]))
             with pytest.raises(InvalidGridError, match=message):
                 made("code-merges", repo, tmp_path / "own")
+
+    def test_what_too_little_was_recorded_of_is_left_out(self, tmp_path: Path) -> None:
+        repo = checkouts.code_merges(tmp_path / "repo")
+        file = repo / "mergekit/csv_output/dare_experiment_results_m_dare_dsc13_m_h.csv"
+        lines = [line.split(",") for line in file.read_text().splitlines()]
+        file.write_text("\n".join(",".join([*line[:11], *[""] * 12] if n else line) for n, line in enumerate(lines)))
+        grid = repo / "mergekit/csv_output/dare_experiment_results_m_dare_dsc13_d0_3_0_7_m_h.csv"
+        grid.write_text("\n".join(grid.read_text().splitlines()[:6]))  # one density
+        found = made("code-merges", repo, tmp_path / "own")
+        assert [one.name for one in found.landscapes] == [
+            "deepseek-coder-1.3b/dare-1d-generation",
+            *(f"qwen2.5-coder-7b/della-1d-{objective}" for objective in ("generation", "summary", "both")),
+        ]
+        told = "\n".join(found.defects)
+        assert "dare-1d-summary: scores are left at fewer than 2 values of generation_weight, which is no sweep" in told
+        assert "dare-2d-generation: scores are left at fewer than 2 values of density, which is no sweep" in told

@@ -44,6 +44,8 @@ SAME = 3e-4
 """Two runs of one model score the same up to this, the third digit of what was published."""
 LACKING = 1
 """Of a grid's row: one that lacks more of the weights ends where the job was stopped."""
+LEAST_LEVELS = 2
+"""Of each hyperparameter, or there is nothing between them."""
 HARDLY = 0.2
 """A hyperparameter hardly matters whose means differ by less than this share of what the other's differ by."""
 OBJECTIVES = {
@@ -100,7 +102,8 @@ def read(path: Path, report: Report) -> Iterator[PublishedSweep]:
     for job in _first_runs(list(_different(jobs, report)), report):
         # Objectives of one job have most of their defects in common.
         said: dict[str, None] = {}
-        yield from [_sweep(job, objective, said.setdefault) for objective in OBJECTIVES]
+        sweeps = [_sweep(job, objective, said.setdefault) for objective in OBJECTIVES]
+        yield from (sweep for sweep in sweeps if sweep is not None)
         for sentence in said:
             report(sentence)
 
@@ -174,7 +177,8 @@ def _is_another_s(job: MergeJob, every: list[MergeJob]) -> bool:
     return False
 
 
-def _sweep(job: MergeJob, objective: str, report: Callable[[str], object]) -> PublishedSweep:
+def _sweep(job: MergeJob, objective: str, report: Callable[[str], object]) -> PublishedSweep | None:
+    """The sweep of one objective; None where too little of it was recorded."""
     rows = job.rows.rename(columns=job.axes)
     names = list(job.axes.values())
     solved = sum(rows[name] * count for name, count in PROBLEMS.items()) / sum(PROBLEMS.values())
@@ -186,8 +190,11 @@ def _sweep(job: MergeJob, objective: str, report: Callable[[str], object]) -> Pu
         report(f"{job.label}: {len(rows) - len(out)} of {len(rows)} settings without scores{what}; left out")
     if job.is_grid:
         out = _whole_rows(out, job.label, report)
-        if objective == "both":
-            _hardly(out, name, report)
+    if few := [axis for axis in names if out[axis].nunique() < LEAST_LEVELS]:
+        report(f"{name}: scores are left at fewer than {LEAST_LEVELS} values of {few[0]}, which is no sweep; left out")
+        return None
+    if job.is_grid and objective == "both":
+        _hardly(out, name, report)
     n = sum(PROBLEMS.values()) if objective == "generation" else 1
     error = np.sqrt(out["score"] * (1 - out["score"]) / n) if objective == "generation" else np.nan
     out = out.assign(
