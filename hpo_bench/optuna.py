@@ -17,6 +17,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
 from landscapes.space import Parameter, Range, SearchSpace
 from optimizers.base import Optimizer, Point
+from optimizers.options import integer
 
 _MARK = "hpo_bench:proposed"
 _LOCK = threading.Lock()
@@ -30,19 +31,19 @@ class Sampler(BaseSampler):
 
     The same seed, space and scores give the same trials as `hpo_bench.maximize`, also in a study that was interrupted
     and goes on from its storage: nothing is remembered but what the study holds. Trials of others, enqueued ones or
-    another sampler's, are learnt from. A trial that failed or was pruned is a failed evaluation. Categorical
-    parameters, and what is not in the space, are drawn at random.
+    another sampler's, are learnt from. A trial that failed, was pruned or has an infinite value is a failed evaluation.
+    Categorical parameters, and what is not in the space, are drawn at random. A sampler can be pickled.
 
     Args:
         optimizer: A name, an address (`module:Class`) or a class.
         space: Ranges by name, `{"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}`, or a search space. Where none is
             given, it is what all finished trials suggested, as with Optuna's own samplers, and the first trial is drawn
-            at random.
+            at random. What is suggested must lie in the ranges given here, and have no step.
         trials: How many trials may be proposed. A grid's size hangs on it.
         seed: Any by default: an interrupted study then goes on as a new search that knows the trials there are.
 
     Raises:
-        OptimizerError: If there is no such optimiser.
+        OptimizerError: If there is no such optimiser, or trials or seed are no such numbers.
         InvalidSpaceError: If the space makes no sense.
 
     Examples:
@@ -63,11 +64,16 @@ class Sampler(BaseSampler):
     ) -> None:
         self._kind = Contender.find(optimizer).kind
         self._box = None if space is None else SearchSpace.of(space)
-        self._trials = trials
-        self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
-        self._random = RandomSampler(seed=self._seed)
+        self._trials = integer("trials", trials, least=1)
+        drawn = np.random.SeedSequence().generate_state(1)[0] if seed is None else seed
+        self._seed = integer("seed", drawn, least=0)
+        self._random = RandomSampler(seed=self._seed % 2**32)  # the most that numpy takes
         self._seen = IntersectionSearchSpace()
         self._replay: _Replay | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The replay is made anew from any study, and some optimisers hold generators, which cannot be pickled.
+        return {**vars(self), "_replay": None}
 
     def __str__(self) -> str:
         return f"hpo-bench {self._kind.label}"
@@ -108,7 +114,18 @@ class Sampler(BaseSampler):
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """A value of a parameter that is not in the space, at random."""
+        """A value of a parameter that is not in the space, or that an enqueued trial leaves open, at random.
+
+        Raises:
+            UsageError: If it is in the space that was given, and suggested otherwise: in a range that leaves out what
+                was proposed, or with a step.
+        """
+        sides = {} if self._box is None else {side.name: _distribution(side) for side in self._box.parameters}
+        if sides.get(param_name, param_distribution) != param_distribution:
+            raise UsageError(
+                f"{param_name} is suggested as {param_distribution}, and the sampler's space has "
+                f"{sides[param_name]}; give both alike, or leave out `space=`"
+            )
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
 
@@ -148,22 +165,25 @@ class _Replay:
         for what, number in events[len(self._events) :]:
             trial = trials[number]
             if what == "ask":
-                values = self._values(self._ask(number))
-                if any(values[name] != value for name, value in trial.params.items() if name in values):
-                    self._strangers.add(number)
-                    return False
+                self._ask(number)
+            if number in self._pending and not self._is_as_proposed(trial):
+                self._strangers.add(number)
+                return False
+            if what == "ask":
                 continue
-            score = (
-                sign * float(trial.value)
-                if trial.state == TrialState.COMPLETE and trial.value is not None
-                else math.nan
-            )
+            value = trial.value if trial.state == TrialState.COMPLETE else None
+            score = math.nan if value is None or math.isinf(value) else sign * float(value)
             if number in self._pending:
                 self._optimizer.tell(self._pending.pop(number), score)
             elif not math.isnan(score) and (point := self._point(trial)) is not None:
                 self._optimizer.tell(point, score, known=True)
             self._events.append((what, number))
         return True
+
+    def _is_as_proposed(self, trial: FrozenTrial) -> bool:
+        """Whether a trial has what was proposed for it, as far as it has suggested any of it."""
+        values = self._values(self._pending[trial.number])
+        return all(value == trial.params.get(name, value) for name, value in values.items())
 
     def _history(self, trials: Mapping[int, FrozenTrial], new: int, now: datetime) -> list[Event]:
         events = []

@@ -1,6 +1,7 @@
 """Our optimisers in Optuna's studies: the same traces, after any interruption, beside any other trials."""
 
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from optuna.trial import TrialState
 import hpo_bench as hb
 from hpo_bench.errors import UsageError
 from hpo_bench.optuna import Sampler
+from optimizers import OptimizerError
 
 SPACE: Any = {"x": (1e-2, 1, "log"), "n": (1, 8, "int")}
 
@@ -135,3 +137,73 @@ def test_threads_share_it() -> None:
     study = optuna.create_study(direction="maximize", sampler=Sampler("random", space=SPACE, seed=0))
     study.optimize(objective, n_trials=24, n_jobs=4)
     assert len(set(settings(study))) == 24
+
+
+@pytest.mark.parametrize(
+    "suggest",
+    [
+        lambda trial: trial.suggest_float("x", 0, 1, step=0.25),
+        lambda trial: trial.suggest_float("x", 0.0, 0.3),
+        lambda trial: trial.suggest_float("x", 0.7, 0.8),
+    ],
+    ids=["step", "lower", "upper"],
+)
+def test_what_the_space_has_otherwise_is_refused_and_not_drawn_at_random(suggest: Any) -> None:
+    study = optuna.create_study(sampler=Sampler("random", space={"x": (0, 1)}, seed=0))
+    with pytest.raises(UsageError, match=r"x is suggested as FloatDistribution.*; give both alike, or leave out"):
+        study.optimize(suggest, n_trials=12)
+
+
+def test_a_score_is_told_of_the_setting_that_it_belongs_to() -> None:
+    """Where the objective takes another setting than the one proposed, in this process as in one that goes on."""
+
+    def objective(trial: optuna.Trial) -> float:
+        y, low, high = trial.suggest_float("y", 0, 1), *((0.25, 0.25) if trial.number == 2 else (0.0, 1.0))
+        return -((trial.suggest_float("x", low, high) - 0.3) ** 2) - y
+
+    def sampler() -> Sampler:
+        return Sampler("gp-bo", space={"x": (0, 1), "y": (0, 1)}, seed=0)
+
+    study = optuna.create_study(direction="maximize", sampler=sampler())
+    study.optimize(objective, n_trials=8)
+    assert study.trials[2].params["x"] == 0.25
+    assert study.sampler._replay is not None  # type: ignore[attr-defined]
+    X, scores = study.sampler._replay._optimizer.history  # type: ignore[attr-defined]
+    assert scores.tolist() == [-((x - 0.3) ** 2) - y for x, y in X]
+    study.sampler = sampler()
+    study.optimize(objective, n_trials=1)
+    again = study.sampler._replay._optimizer.history[0]  # type: ignore[attr-defined]
+    assert again[:-1].tolist() == X.tolist()
+
+
+def test_an_infinite_value_is_a_failed_evaluation() -> None:
+    def objective(trial: optuna.Trial) -> float:
+        x = trial.suggest_float("x", 0, 1)
+        return math.inf if trial.number in (0, 3) else x
+
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    study.optimize(objective, n_trials=1)
+    study.sampler = Sampler("gp-bo", space={"x": (0, 1)}, seed=0)
+    study.optimize(objective, n_trials=7)
+    assert study.best_value < 0.1
+
+
+@pytest.mark.parametrize("name", ["powell", "cma-es", "gp-bo"])
+def test_a_sampler_can_be_pickled_and_goes_on(name: str) -> None:
+    study = optuna.create_study(direction="maximize", sampler=Sampler(name, space=SPACE, seed=3))
+    study.optimize(objective, n_trials=5)
+    study.sampler = pickle.loads(pickle.dumps(study.sampler))  # noqa: S301 (made here)
+    study.optimize(objective, n_trials=3)
+    best = hb.maximize(score, SPACE, trials=8, seed=3, optimizer=name)
+    assert settings(study) == list(best.trials[["x", "n"]].itertuples(index=False, name=None))
+
+
+@pytest.mark.parametrize("changed", [{"trials": 0}, {"trials": 2.5}, {"seed": -1}, {"seed": 1.5}])
+def test_numbers_that_make_no_sense_are_refused_at_once(changed: Any) -> None:
+    with pytest.raises(OptimizerError, match=f"{next(iter(changed))} must be an integer"):
+        Sampler("random", space=SPACE, **changed)
+
+
+def test_a_seed_may_be_as_large_as_for_maximize() -> None:
+    study = optuna.create_study(sampler=Sampler("random", seed=2**40))
+    study.optimize(objective, n_trials=2)
