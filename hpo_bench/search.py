@@ -12,7 +12,10 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
 from landscapes.space import Range, SearchSpace
 from optimizers.base import Optimizer, Point
+from optimizers.options import real
 
+TOLD = ("score", "standard_error")
+"""Columns of trials beside the hyperparameters."""
 Score = float | tuple[float, float]
 """What a function that is searched gives back: a score, or a score and its standard error."""
 
@@ -23,7 +26,7 @@ class Maximum:
 
     Attributes:
         parameters: The recommended setting by name, in the units of the space; whole numbers are `int`.
-        score: What was told of it.
+        score: What was told of it; where that was several times, the highest.
         trials: One row an evaluation, in order: the hyperparameters, `score` (NaN where it failed) and `standard_error`
             (NaN where none was told).
         optimizer: The optimiser with its history, known settings included.
@@ -57,7 +60,8 @@ def maximize(
 
     Args:
         function: Takes the hyperparameters by name and gives a score back, to be maximised, or a score and its standard
-            error. NaN is a failed evaluation, which costs a trial; whatever it raises ends the search.
+            error, NaN where that is unknown. A score that is NaN or infinite is a failed evaluation, which costs a
+            trial; whatever the function raises ends the search.
         space: Ranges by name, `{"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}`, or a search space.
         trials: How many evaluations.
         optimizer: A name, an address (`module:Class`) or a class.
@@ -69,7 +73,7 @@ def maximize(
 
     Raises:
         UsageError: If function or callback cannot be called with what they are given, an answer of the function is no
-            score, or known settings have none.
+            score, known settings have none, or a hyperparameter has the name of a column of `trials`.
         InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
         OptimizerError: If there is no such optimiser, or no evaluation succeeded.
 
@@ -82,6 +86,8 @@ def maximize(
         if not callable(given) and not (what == "callback" and given is None):  # before an evaluation is paid for
             raise UsageError(f"{what} must be something to call, not {given!r}")
     box = SearchSpace.of(space)
+    if taken := [name for name in box.names if name in TOLD]:
+        raise UsageError(f"a hyperparameter cannot be called {taken[0]}, which is a column of the trials; rename it")
     named = ", ".join(box.names)
     _check_call(function, f"function must take the space's names, {named}", **dict.fromkeys(box.names, 0.0))
     if callback is not None:
@@ -100,7 +106,7 @@ def maximize(
             callback(setting, score)
     points, scores = search.history
     best = search.recommend()
-    score = float(scores[np.flatnonzero((points == best).all(axis=1))[-1]])
+    score = float(np.nanmax(scores[(points == best).all(axis=1)]))
     return Maximum(_named(box, best), score, pd.DataFrame(rows), search)
 
 
@@ -126,12 +132,15 @@ def _named(box: SearchSpace, point: Point) -> dict[str, float]:
 def _score(answer: Any, setting: Mapping[str, float]) -> tuple[float, float | None]:
     try:
         score, error = answer if isinstance(answer, tuple) else (answer, None)
-        return float(score), None if error is None else float(error)
+        score, error = real("a score", score), np.nan if error is None else real("a standard error", error)
+        if np.isinf(error) or error < 0:
+            raise ValueError
     except (TypeError, ValueError) as wrong:
         raise UsageError(
             f"the function gave {answer!r} back for {dict(setting)}; give a score, or a score and its standard error, "
             "and NaN where there is none"
         ) from wrong
+    return score if np.isfinite(score) else np.nan, None if np.isnan(error) else error
 
 
 def _known(given: Any, box: SearchSpace) -> Iterator[tuple[Point, float, float | None]]:
@@ -144,7 +153,7 @@ def _known(given: Any, box: SearchSpace) -> Iterator[tuple[Point, float, float |
     if "score" not in known:
         raise UsageError(f"known settings need a column 'score' beside {', '.join(box.names)}")
     errors = known["standard_error"] if "standard_error" in known else pd.Series(np.nan, index=known.index)
-    points = box.to_unit(known.drop(columns=["score", "standard_error"], errors="ignore"))
+    points = box.to_unit(known.drop(columns=list(TOLD), errors="ignore"))
     try:
         told = known["score"].astype(float), errors.astype(float)
     except (TypeError, ValueError) as error:

@@ -327,11 +327,37 @@ def test_what_the_function_raises_is_raised() -> None:
 
     with pytest.raises(ZeroDivisionError, match="mine"):
         hb.maximize(broken, {"x": (0, 1)}, trials=3, optimizer="random")
-    for answer in (None, "good", (1, 2, 3)):
+    for answer in (None, "good", "0.5", 10**400, (1, 2, 3), (1, -2), (1, np.inf)):
         with pytest.raises(UsageError, match=r"the function gave .* back for .*'x'"):
             hb.maximize(lambda x, answer=answer: answer, {"x": (0, 1)}, trials=3, optimizer="random")
     with pytest.raises(InvalidSpaceError, match="behind the range of x"):
         hb.maximize(broken, {"x": (0, 1, "lg")}, trials=3)
+
+
+@pytest.mark.parametrize("answer", [np.inf, -np.inf, (np.nan, np.nan), (np.inf, 0.1)])
+def test_what_is_no_finite_score_is_a_failed_evaluation_and_ends_nothing(answer: float) -> None:
+    best = hb.maximize(lambda x: answer if x > 0.5 else x, {"x": (0, 1)}, trials=4, optimizer="random")
+    failed = best.trials["x"] > 0.5
+    assert failed.any()
+    assert best.trials["score"].isna().tolist() == failed.tolist()
+
+
+def test_a_standard_error_that_is_unknown_is_none() -> None:
+    best = hb.maximize(lambda x: (x, np.nan), {"x": (0, 1)}, trials=2, optimizer="random")
+    assert best.trials["score"].tolist() == best.trials["x"].tolist()
+    assert best.trials["standard_error"].isna().all()
+
+
+@pytest.mark.parametrize("later", [1.0, np.nan])
+def test_the_score_of_a_setting_that_is_known_twice_is_the_one_it_is_recommended_for(later: float) -> None:
+    known = [{"x": 0.5, "score": 3.0}, {"x": 0.5, "score": later}]
+    assert hb.maximize(lambda x: x, {"x": (0, 1)}, trials=2, optimizer="random", known=known).score == 3.0
+
+
+@pytest.mark.parametrize("name", ["score", "standard_error"])
+def test_no_hyperparameter_takes_the_place_of_what_was_told(name: str) -> None:
+    with pytest.raises(UsageError, match=f"cannot be called {name}, which is a column"):
+        hb.maximize(lambda **setting: setting[name], {name: (0, 1)}, trials=2, optimizer="random")
 
 
 def test_standard_errors_are_told_and_every_trial_is_called_back() -> None:
