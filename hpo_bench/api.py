@@ -58,7 +58,7 @@ def plot_landscape(landscape: str | Landscape) -> "Figure":
 
 
 def run_benchmark(
-    optimizers: Sequence[str | type[Optimizer]] = (),
+    optimizers: str | type[Optimizer] | Sequence[str | type[Optimizer]] = (),
     *,
     landscapes: str | Sequence[str] = (),
     seeds: int | None = None,
@@ -134,7 +134,7 @@ def run_benchmark(
         folder.check()
         plan = pipeline.plan(
             [landscapes] if isinstance(landscapes, str) else landscapes,
-            identities=[optimizers] if isinstance(optimizers, str) else optimizers,
+            identities=[optimizers] if isinstance(optimizers, str | type) else optimizers,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
             suites=[suites] if isinstance(suites, str) else suites, goal=goal, examples_each=examples_each,

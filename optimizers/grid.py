@@ -61,7 +61,7 @@ class Grid(Optimizer):
         if levels is None:
             self.levels = balanced_levels(self.dim, self._room)
         else:
-            each = (levels,) * self.dim if isinstance(levels, int) else tuple(levels)
+            each = tuple(levels) if isinstance(levels, Sequence | np.ndarray) else (levels,) * self.dim
             self.levels = tuple(integer("levels", level, least=1) for level in each)
             if len(self.levels) != self.dim:
                 raise InvalidSettingError(f"levels names {len(self.levels)} axes, but there are {self.dim}")

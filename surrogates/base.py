@@ -23,7 +23,8 @@ class Surrogate(ABC):
     density that spans 0.6 would otherwise weigh by their units, and every radial kernel is a function of distance. The
     cube also says where the surrogate may be asked: it never extrapolates.
 
-    A surrogate may be fitted again; a shallow copy (`copy.copy`) is an independent surrogate with the same options.
+    A surrogate may be fitted again, and is not fitted where that fails; a shallow copy (`copy.copy`) is an independent
+    surrogate with the same options.
     """
 
     _X: Array | None = None
@@ -55,6 +56,8 @@ class Surrogate(ABC):
                 the points do not determine the surrogate, or they name their coordinates.
             TooFewPointsError: If there are fewer points than `least_points`.
         """
+        # Should it fail, what an earlier fit left behind must not be asked in the units of this one.
+        self._X = self._y = None
         X, y = self._points(X), _numbers("values", y)
         n, dim = X.shape
         if y.shape != (n,):
@@ -67,8 +70,9 @@ class Surrogate(ABC):
         if len(np.unique(X, axis=0)) < n:
             raise InvalidDataError("two points coincide, so that no function goes through both of their scores")
         self.scale = Scale.of(y)
-        self._X, self._y = X, self.scale.to_standard(y)
-        self._fit(X, self._y)
+        standard = self.scale.to_standard(y)
+        self._fit(X, standard)
+        self._X, self._y = X, standard
         return self
 
     def predict(self, X: ArrayLike) -> Array:

@@ -228,5 +228,5 @@ class RBFSurrogate(Surrogate):
         n = len(y)
         coefficients, pivots = inverse[:n, :n] @ y, np.diag(inverse)[:n]
         # A pivot of 0 means that without this point the tail is not determined.
-        lost = np.abs(pivots) < 1e-12 * np.abs(pivots).max()
+        lost = np.abs(pivots) <= 1e-12 * np.abs(pivots).max()
         return np.where(lost, np.nan, coefficients / np.where(lost, 1.0, pivots))

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from hpo_bench.benchmark.page import Report
 
 HOUSE = Path(__file__).parents[2]
+GOALS = ("score", "test")
+"""What a run looks for: the highest score, or the highest on examples that it does not see."""
 DERIVES = (
     "hpo_bench/benchmark/**/*", "hpo_bench/analyses/**/*", "hpo_bench/display/**/*",
     "hpo_bench/statistics/*.py", "landscapes/**/*.py", "surrogates/*.py",
@@ -83,6 +85,8 @@ def plan(
         None if value is None else _count(what, value)
         for what, value in (("seeds", seeds), ("budget", budget), ("examples_each", examples_each))
     )
+    if goal not in GOALS:
+        raise UsageError(f"no goal is called {goal!r}; {offer(goal, GOALS)}")
     if suites and landscapes_dir:
         raise UsageError("a suite lies in no folder of yours: leave out --landscapes-dir, or --suite")
     of_functions = [suite for suite in suites if suite not in RECORDED]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.peers.base import Peer, global_generators, quiet
 from optimizers.base import Point
-from optimizers.sobol import sobol_points
+from optimizers.sobol import sobol_points, without
 
 
 class BoTorch(Peer):
@@ -22,7 +22,8 @@ class BoTorch(Peer):
     A `SingleTaskGP` with its default priors and standardised scores, fitted anew at each step; log expected improvement
     (Ament et al., 2023), maximised from 10 restarts out of 512 raw samples, as in its closed-loop tutorial. The page
     begins with 10 random points; here it is the first 4 of a scrambled Sobol' sequence, the design of our GP-BO, so
-    that the difference lies in model and search.
+    that the difference lies in model and search. As there, known points stand for as many of them, and none that is
+    known or was given as a start is asked for again.
 
     A failed evaluation counts as the worst score so far.
     """
@@ -45,13 +46,10 @@ class BoTorch(Peer):
 
     def _next(self) -> Point:
         X, scores = self.history
-        if self.asked < self.initial or np.isfinite(scores).sum() < 2:
+        if len(X) < self.initial or np.isfinite(scores).sum() < 2:
+            left = without(X, self._design)
             # Beyond the design only when almost everything failed.
-            return (
-                self._design[self._proposed]
-                if self._proposed < self.initial
-                else self._generator(self.asked).random(self.dim)
-            )
+            return left[0] if len(left) else self._generator(self.asked).random(self.dim)
         with global_generators(self.seed, self.asked), quiet("botorch"):
             return self._suggest(
                 torch.from_numpy(X), torch.from_numpy(np.where(np.isnan(scores), self._worst(), scores))

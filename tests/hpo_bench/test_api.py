@@ -189,6 +189,13 @@ def test_whole_numbers_of_numpy_are_counted(root: Path) -> None:
     assert (len(result.runs), result.summary["seeds"]) == (6, 2)
 
 
+def test_a_class_may_be_given_alone_and_a_goal_that_is_none_is_refused(root: Path) -> None:
+    asked = {"landscapes": "smooth-a", "landscapes_dir": root, "seeds": 1, "budget": 2, "progress": False}
+    assert set(hb.run_benchmark(RandomSearch, **asked).runs["optimizer"]) == {"random"}
+    with pytest.raises(UsageError, match="no goal is called 'tests'; did you mean 'test'"):
+        hb.run_benchmark("random", goal="tests", **asked)
+
+
 def test_the_very_class_is_run_and_none_by_its_address(root: Path) -> None:
     """As two notebooks' cells make it: one name, no module to find it in, and another class each time."""
 

@@ -1,3 +1,4 @@
+import json
 import tracemalloc
 
 import numpy as np
@@ -81,10 +82,17 @@ def test_a_start_is_not_visited_again() -> None:
     assert len({tuple(x) for x in X}) == 25
 
 
-@pytest.mark.parametrize("levels", [7, (5, 5, 5), (5,), (0, 5), (2.5, 2)])
+@pytest.mark.parametrize("levels", [7, (5, 5, 5), (5,), (0, 5), (2.5, 2), 2.5, "33"])
 def test_impossible_levels_are_refused(levels) -> None:
     with pytest.raises(InvalidSettingError):
         Grid(2, seed=0, budget=40, levels=levels)
+
+
+@pytest.mark.parametrize("levels", [3, np.int64(3), [3, 3], np.array([3, 3])])
+def test_levels_may_be_whole_numbers_of_any_kind(levels) -> None:
+    grid = Grid(2, seed=0, budget=9, levels=levels)
+    assert grid.levels == (3, 3)
+    assert json.dumps(grid.settings["levels"]) == "[3, 3]"
 
 
 @pytest.mark.parametrize("dim", [6, 12, 13, 40])

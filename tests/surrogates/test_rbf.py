@@ -71,6 +71,20 @@ def test_a_point_without_which_the_tail_is_lost_has_no_residual() -> None:
     assert np.isfinite(residuals[:3]).all()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_lone_point_has_no_residual() -> None:
+    assert np.isnan(RBFSurrogate("linear").fit([[0.5, 0.5]], [1.0]).loo_residuals()).all()
+
+
+def test_a_fit_that_fails_leaves_nothing_to_predict_with() -> None:
+    """It predicted with the first fit's weights in the units of the second."""
+    fitted = RBFSurrogate().fit(grid(5, 5), np.arange(25.0))
+    with pytest.raises(InvalidDataError, match="on a line"):
+        fitted.fit(np.linspace(0, 1, 20)[:, None].repeat(2, 1), 1e6 * np.arange(20.0))
+    with pytest.raises(NotFittedError):
+        fitted.predict([[0.5, 0.5]])
+
+
 @pytest.mark.parametrize("kernel", ["gaussian", "multiquadric"])
 def test_the_shape_is_the_one_with_least_leave_one_out_error_that_is_well_conditioned(kernel: str) -> None:
     X = grid(5, 5)

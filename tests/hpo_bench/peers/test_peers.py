@@ -58,6 +58,20 @@ def test_slow_peers_are_deterministic_and_begin_at_the_start(name):
     assert len(np.unique(runs[0], axis=0)) == 7
 
 
+def test_botorch_asks_for_nothing_again_that_is_known_while_it_has_no_model():
+    first, design = peer("botorch")(2, seed=0, budget=4), []
+    for _ in range(4):
+        design.append(first.ask())
+        first.tell(design[-1], 0.0)
+    known, given = peer("botorch")(2, seed=0, budget=2), peer("botorch")(2, seed=0, budget=4, start=design[1])
+    for place, x in enumerate(design[:2]):
+        known.tell(x, place, known=True)
+    for run, expected in ((known, design[2:]), (given, [design[1], design[0], *design[2:]])):
+        for x in expected:
+            assert run.ask().tolist() == x.tolist()
+            run.tell(x, 0.0)
+
+
 @pytest.mark.parametrize("name", registry.TOGETHER)
 def test_versions_are_settings(name):
     kind = peer(name)
