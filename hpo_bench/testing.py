@@ -17,8 +17,8 @@ What is checked: a class that can be named and made; points inside the cube, as 
 points for different seeds; the budget spent to the last evaluation; higher scores found than with the scores negated;
 the same points whatever the unit and the offset of the scores; failed evaluations and flat objectives survived;
 resuming by replay; several workers at once, if the class says that it is `parallel`; the same points in company as
-alone, to `GROUP_TOLERANCE`; one or several given starts; recommendations; settings that survive JSON; bad arguments
-and unknown points refused; global generators and PyTorch's settings left alone.
+alone, to `GROUP_TOLERANCE`; one or several given starts; recommendations; settings that survive JSON and a run; bad
+arguments and unknown points refused; global generators and PyTorch's settings left alone.
 
 A failed evaluation is told as NaN, here and everywhere. Never tell a penalty of your own: at -1e30 a Gaussian process
 sees one hole and a plain.

@@ -21,6 +21,9 @@ class Peer(Optimizer):
     many points of its own initial design; `given` says how. A failed evaluation is told as failed where the peer knows
     what that is, and otherwise as the worst score so far (0 if there is none): a value it can work with, at which it
     will not look again.
+
+    Points that are known from elsewhere are told to no peer, and may be asked for again. They are in the history, from
+    which BoTorch's loop learns, and a peer that begins at the best of a start begins at the best of them as well.
     """
 
     packages: ClassVar[tuple[str, ...]]

@@ -11,9 +11,10 @@ subclass. A check that fails raises `ConformanceError`, an AssertionError that s
 """
 
 from collections.abc import Callable
+from functools import wraps
 
 from optimizers.base import Optimizer
-from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError
+from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError, blamed
 from optimizers.conformance.protocol import (
     budget_is_exact,
     class_can_be_named_and_made,
@@ -43,7 +44,21 @@ from optimizers.conformance.scores import (
 
 __all__ = ["BUDGET", "CHECKS", "GROUP_TOLERANCE", "LONG", "ConformanceError", "check_all"]
 
-CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
+Check = Callable[[type[Optimizer]], None]
+
+
+def _told(check: Check) -> Check:
+    """The check, with whatever the optimiser raises in it as a `ConformanceError`."""
+
+    @wraps(check)
+    def told(cls: type[Optimizer]) -> None:
+        with blamed(cls, check.__name__):
+            check(cls)
+
+    return told
+
+
+_CHECKS: tuple[Check, ...] = (
     class_can_be_named_and_made,
     # Before all others, while the class remembers nothing of other runs, if it remembers any.
     seed_and_history_decide,
@@ -66,6 +81,7 @@ CHECKS: tuple[Callable[[type[Optimizer]], None], ...] = (
     margins_are_kept,
     settings_are_plain,
 )
+CHECKS = tuple(map(_told, _CHECKS))
 
 
 def check_all(cls: type[Optimizer]) -> None:

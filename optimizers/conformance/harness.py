@@ -82,9 +82,24 @@ def _blamed(optimizer: Optimizer) -> Iterator[None]:
         yield
     except Exception as error:
         dim, seed = (getattr(optimizer, what, "unknown") for what in ("dim", "seed"))
-        first = error.__cause__ if isinstance(error, ProtocolError) and error.__cause__ else error
-        said = in_words(error) if isinstance(first, OptimizerError) else traced(first, type(optimizer))
+        said = _said(error, type(optimizer))
         raise ConformanceError(f"evaluation {told + 1} of a run in {dim}-D with seed {seed} raised {said}") from error
+
+
+@contextmanager
+def blamed(cls: type[Optimizer], check: str) -> Iterator[None]:
+    """Complains of whatever is raised, but for complaints: where no single evaluation can be named."""
+    try:
+        yield
+    except ConformanceError:
+        raise
+    except Exception as error:
+        raise ConformanceError(f"in the check {check} it raised {_said(error, cls)}") from error
+
+
+def _said(error: Exception, cls: type[Optimizer]) -> str:
+    first = error.__cause__ if isinstance(error, ProtocolError) and error.__cause__ else error
+    return in_words(error) if isinstance(first, OptimizerError) else traced(first, cls)
 
 
 def memory(cls: type[Optimizer]) -> Mapping[tuple[type, str], object]:

@@ -154,14 +154,18 @@ def start_comes_first(cls: type[Optimizer]) -> None:
 
 
 def settings_are_plain(cls: type[Optimizer]) -> None:
-    """The settings survive a trip through JSON, and bad arguments are refused."""
-    settings = dict(cls(2, seed=0, budget=BUDGET).settings)
+    """The settings survive a trip through JSON and stay as they are in a run, and bad arguments are refused."""
+    optimizer = cls(2, seed=0, budget=BUDGET)
+    settings = dict(optimizer.settings)
     try:
         text = json.dumps(settings)
     except (TypeError, ValueError) as error:
         raise ConformanceError(f"the settings {settings} are no plain JSON values: {error}") from error
     # As text, because a tuple comes back as a list and is as good a key.
     require(json.dumps(json.loads(text)) == text, f"the settings {settings} do not survive JSON")
+    drive(optimizer, hill, BUDGET)
+    later = dict(optimizer.settings)
+    require(later == settings, f"the settings {settings} have become {later} in a run, which they shall tell apart")
     for dim, seed, budget in ((0, 0, 5), (2, -1, 5), (2, 0, 0), (2.5, 0, 5), (2, 0, True)):
         # Untyped on purpose: what a type checker would refuse is what a user may still pass.
         arguments: dict[str, Any] = {"dim": dim, "seed": seed, "budget": budget}

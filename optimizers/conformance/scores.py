@@ -61,27 +61,31 @@ def constant_scores_are_survived(cls: type[Optimizer]) -> None:
 
 
 def units_do_not_matter(cls: type[Optimizer]) -> None:
-    """Scores a million million times as large, or as small, or beside an offset of 1e9, lead to the same points.
+    """Scores a million million times as large, or as small, or lower by 1e9, lead to the same points.
 
-    So no tolerance is in units of the score. The factors are rounded to powers of two and the offset is added to what
-    is left of a score beside it, so that nothing else is lost.
+    So no tolerance is in units of the score, and no failed evaluation counts as a score of 0, which would be the
+    highest there. The factors are rounded to powers of two and the offset is taken from what is left of a score beside
+    it, so that nothing else is lost.
     """
 
+    def plain(x: Point) -> float:
+        return np.nan if 0.3 < x[1] < 0.45 else hill(x)
+
     def coarse(x: Point) -> float:
-        return (hill(x) + OFFSET) - OFFSET
+        return (plain(x) + OFFSET) - OFFSET
 
     objectives: list[Objective] = [
-        hill, lambda x: 2.0**40 * hill(x), lambda x: 2.0**-40 * hill(x), coarse, lambda x: coarse(x) + OFFSET
+        plain, lambda x: 2.0**40 * plain(x), lambda x: 2.0**-40 * plain(x), coarse, lambda x: coarse(x) - OFFSET
     ]  # fmt: skip
     group = [cls(2, seed=19, budget=LONG) for _ in objectives]
     points = np.array(list(lockstep(group, objectives, LONG)))
-    for what, plain, changed in (("times 1e12", 0, 1), ("times 1e-12", 0, 2), ("plus 1e9", 3, 4)):
-        gaps = np.abs(points[:, plain] - points[:, changed]).max(axis=1)
+    for what, before, after in (("times 1e12", 0, 1), ("times 1e-12", 0, 2), ("minus 1e9", 3, 4)):
+        gaps = np.abs(points[:, before] - points[:, after]).max(axis=1)
         first = int(np.argmax(gaps > GROUP_TOLERANCE))
         require(
             bool(gaps[first] <= GROUP_TOLERANCE),
             f"told scores {what}, it goes elsewhere from point {first} on, by {gaps[first]:.3g}: is a tolerance "
-            "absolute?",
+            "absolute, or a failed evaluation a number?",
         )
 
 

@@ -1,6 +1,7 @@
 """One face for Python: `import hpo_bench as hb`."""
 
 import ast
+import functools
 import doctest
 import inspect
 import json
@@ -326,6 +327,18 @@ def test_failed_evaluations_cost_a_trial_and_are_no_score() -> None:
     assert 0.4 < best.parameters["x"] <= 0.5
     with pytest.raises(OptimizerError, match="of 3 evaluations told none succeeded"):
         hb.maximize(lambda x: np.nan, {"x": (0, 1)}, trials=3, optimizer="random")
+
+
+def test_a_function_may_be_cached_against_settings_that_come_again() -> None:
+    calls: list[int] = []
+
+    @functools.cache
+    def score(n: int) -> float:
+        calls.append(n)
+        return -abs(n - 2)
+
+    best = hb.maximize(score, {"n": (1, 4, "int")}, trials=8, optimizer="random")
+    assert len(calls) == len(set(calls)) <= 4 < len(best.trials) == 8
 
 
 def test_what_the_function_raises_is_raised() -> None:

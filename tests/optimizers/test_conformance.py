@@ -8,6 +8,7 @@ import pytest
 from optimizers import InvalidSettingError, Optimizer, ProtocolError, available
 from optimizers.conformance import BUDGET, CHECKS, LONG, ConformanceError, check_all
 from optimizers.conformance.harness import hill, lockstep
+from optimizers.conformance.protocol import settings_are_plain
 from optimizers.conformance.scores import units_do_not_matter
 from optimizers.random_search import RandomSearch
 
@@ -116,6 +117,70 @@ class Gossip(RandomSearch):
         return Gossip.place + self._generator(self._proposed).normal(0, 0.05, self.dim)
 
 
+NOTICE_BOARD: dict[str, np.ndarray] = {}
+
+
+class Pinned(RandomSearch):
+    """Looks where the best point of all runs lies, which it keeps in its module."""
+
+    def _next(self):
+        X, scores = self.history
+        if len(scores) < BUDGET or not np.isfinite(scores).any():
+            return super()._next()
+        best = np.array([np.nanmax(scores), *X[np.nanargmax(scores)]])
+        if best[0] > NOTICE_BOARD.setdefault("best", best)[0]:
+            NOTICE_BOARD["best"] = best
+        return NOTICE_BOARD["best"][1:] + self._generator(self._proposed).normal(0, 0.05, self.dim)
+
+
+class Zeros(RandomSearch):
+    """Takes a failed evaluation for a score of 0."""
+
+    parallel = False
+
+    def _next(self):
+        X, scores = self.history
+        if len(scores) < 4:
+            return super()._next()
+        step = self._generator(len(scores)).normal(0, 0.1, self.dim)
+        return np.clip(X[np.argmax(np.nan_to_num(scores))] + step, 0, 1)
+
+
+class Alone(RandomSearch):
+    """Says that it is parallel, and is not."""
+
+    def _next(self):
+        if self.pending:
+            raise RuntimeError("not yet")
+        return super()._next()
+
+
+class Aware(RandomSearch):
+    """Recommends by what it has not."""
+
+    def recommend(self):
+        return super().recommend() if np.isnan(self.standard_errors).all() else self.model.mean
+
+
+class Low(RandomSearch):
+    """Knows no more than three dimensions."""
+
+    def __init__(self, dim, *, seed, budget, start=None):
+        super().__init__(dim, seed=seed, budget=budget, start=start)
+        if self.dim > 3:
+            raise ValueError("no more than three")
+
+
+class Counts(RandomSearch):
+    """Has a setting that changes in a run."""
+
+    parallel = False
+
+    @property
+    def settings(self):
+        return {**super().settings, "asked": self.asked}
+
+
 class Infinity(RandomSearch):
     """Divides by zero."""
 
@@ -158,10 +223,16 @@ class Sets(RandomSearch):
         (Forgetful, "differ"),
         (Minimiser, "does it minimise"),
         (Late, "equal seeds and scores differ, by the clock"),
-        (LateCrash, "evaluation 11 of a run in 2-D with seed 21 raised RuntimeError: boom"),
+        (LateCrash, "evaluation 11 of a run in 2-D with seed 2147483647 raised RuntimeError: boom"),
         (SmallSeed, "with seed 2147483647 raised"),
         (Remembers, "what the class itself remembers"),
         (Gossip, "what the class itself remembers"),
+        (Pinned, "remembers of other runs, or its module does"),
+        (Zeros, "told scores minus 1e9, .* or a failed evaluation a number"),
+        (Alone, r"in the check workers_replay it raised RuntimeError: not yet \(test_conformance.py, line \d+\)"),
+        (Aware, r"in the check recommendation_is_a_success it raised AttributeError: .*\(test_conformance.py, line"),
+        (Low, r"in the check points_lie_in_the_cube it raised ValueError: no more than three"),
+        (Counts, "in the check company_does_not_matter it raised InvalidSettingError: .* equal settings"),
         (Infinity, r"proposed \[ *inf .*which is no point in 2-D"),
         (Deaf, "raised TypeError.*known"),
         (Vain, "the best point is known, and another is recommended"),
@@ -244,6 +315,11 @@ def test_decimal_units_lead_to_the_same_points(name: str) -> None:
         assert points[:, run] == pytest.approx(points[:, 0], abs=1e-9)
 
 
+def test_settings_that_change_in_a_run_are_noticed() -> None:
+    with pytest.raises(ConformanceError, match=r"the settings \{'asked': 0\} have become \{'asked': 10\} in a run"):
+        settings_are_plain(Counts)
+
+
 class Fussy(RandomSearch):
     """Restarts where scores differ by less than a fixed amount."""
 
@@ -306,7 +382,7 @@ class Named(RandomSearch):
         (Unlabelled, "test_conformance:Unlabelled lacks label"),
         (Seedless, r"cannot be made as every optimiser is .*: let its __init__ take \(self, dim, \*, seed, budget"),
         (Unbegun, r"let its __init__ call super\(\).__init__"),
-        (Stumbles, r"1 of a run in 2-D with seed 21 raised KeyError: 'vl_weight' \(test_conformance.py, line \d+\)"),
+        (Stumbles, r"1 of a run in 2-D with seed \d+ raised KeyError: 'vl_weight' \(test_conformance.py, line \d+\)"),
         (Nothing, "Nothing proposed None, which is no point in 2-D; return an array of 2 numbers from 0 to 1"),
         (Named, r"Named proposed \{'vl_weight': 0.4, 'exp_weight': 0.6\}, which is no point in 2-D"),
     ],
