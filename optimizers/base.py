@@ -190,19 +190,27 @@ class Optimizer:
             known: Whether the point need not be pending. One that is pending is answered all the same.
             margin: How far above the least allowed the point is, feasible from 0 up (or the second of `goals`). Then
                 scores must be 0 or more: an optimiser that is not `constrained` takes what is not feasible for its
-                violation, below 0 (Deb, "An efficient constraint handling method for genetic algorithms", 2000).
+                violation, below 0 (Deb, "An efficient constraint handling method for genetic algorithms", 2000), and
+                for failed where the margin is NaN.
             margin_error: Standard error of the margin.
 
         Raises:
             ProtocolError: If that point is not pending, and not said to be known.
-            InvalidSettingError: If a number is infinite, an error negative or none, or a known point outside the cube.
+            InvalidSettingError: If a number is infinite, an error negative or none, a known point outside the cube, or
+                a score beside a margin below 0 and the optimiser not `constrained`.
         """
         score = told_score("a score", score)
         error = told_error("a standard error", standard_error)
         margin_error = told_error("a margin's error", margin_error)
         distance = np.nan if margin is None else told_score("a margin", margin)
         told = unit_points("what is known", [x], self.dim)[0] if known else coordinates(x, self.dim)
-        if margin is not None and not self.constrained and not (np.isnan(score) or distance >= 0.0):
+        may_violate = margin is not None and not self.constrained and not np.isnan(score)
+        if may_violate and score < 0.0:
+            raise InvalidSettingError(
+                f"{self.label} takes a violated margin for a score below 0, so beside one it cannot be told a score of "
+                f"{score}; add a constant to all scores, or take an optimiser that is `constrained`"
+            )
+        if may_violate and not distance >= 0.0:
             score, error = distance, margin_error
         places = [place for place, pending in enumerate(self._pending) if np.array_equal(told, pending)]
         if not places and not known:

@@ -1,8 +1,8 @@
 """One face for Python: `import hpo_bench as hb`."""
 
 import ast
-import functools
 import doctest
+import functools
 import inspect
 import json
 import subprocess

@@ -148,6 +148,17 @@ def test_a_score_that_is_no_number_is_refused(score: object) -> None:
     optimizer.tell(point, 1.0)
 
 
+def test_a_score_that_looks_like_a_violation_is_refused_beside_a_margin() -> None:
+    """What violates the constraint by 0.2 was recommended before what is feasible at a score of -5."""
+    optimizer = RandomSearch(2, seed=0, budget=2)
+    point = optimizer.ask()
+    with pytest.raises(InvalidSettingError, match=r"cannot be told a score of -5.0; add a constant to all scores"):
+        optimizer.tell(point, -5.0, margin=0.1)
+    optimizer.tell(point, 0.0, margin=0.1)
+    optimizer.tell(optimizer.ask(), 3.0, margin=-0.2)
+    assert np.array_equal(optimizer.recommend(), point)
+
+
 def test_known_points_that_are_no_numbers_are_refused() -> None:
     for start in (["a", "b"], [[0.5], [0.5, 0.5]], [10**400, 0]):
         with pytest.raises(InvalidSettingError, match="start must be"):
