@@ -16,7 +16,7 @@ from hpo_bench.evaluation.command import CommandOptions
 from hpo_bench.evaluation.judging import judge
 from hpo_bench.evaluation.lmms.evaluator import LmmsOptions
 from hpo_bench.evaluation.local import LocalOptions
-from hpo_bench.evaluation.metrics import METRICS
+from hpo_bench.evaluation.metrics import JUDGE, METRICS
 from hpo_bench.evaluation.python_function import FunctionOptions
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.evaluation.serving.evaluator import VllmOptions
@@ -98,7 +98,7 @@ def test_of_evaluations(kind: str, options: type[Any], beside: tuple[str, ...]) 
 
 
 def test_of_metrics() -> None:
-    assert set(EVALUATORS["Metrics"]) == {*METRICS, judge.JUDGE}
+    assert set(EVALUATORS["Metrics"]) == {*METRICS, JUDGE}
 
 
 def test_of_tables_of_trials(tmp_path: Path) -> None:

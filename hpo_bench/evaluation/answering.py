@@ -5,8 +5,8 @@ from typing import Any
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.asking.prompts import Prompts
-from hpo_bench.evaluation.judging.judge import JUDGE, Judge, JudgeOptions
-from hpo_bench.evaluation.metrics import METRICS, ByRule, Scores
+from hpo_bench.evaluation.judging.judge import Judge, JudgeOptions
+from hpo_bench.evaluation.metrics import JUDGE, METRICS, ByRule, Scores
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.merging.loaded import LoadedPair
 from landscapes.written import Count, Text, Texts

@@ -18,6 +18,8 @@ from hpo_bench.evaluation.examples import Example
 Metric = Callable[..., float]
 """Of a response and one right answer or several; 1 is right."""
 
+JUDGE = "judge"
+"""What a pair's evaluation calls the metric that asks a model (`judging`)."""
 TOLERANCE = 1e-3
 """Numbers that differ by less, relative to the right one, are equal: a benchmark rounds its answers."""
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[-+]?\d+)?(?:/\d+)?%?", re.IGNORECASE)
@@ -125,6 +127,17 @@ METRICS: Mapping[str, Metric] = {
     "numeric": numeric,
     "vqa": vqa,
 }
+_VERSIONS: Mapping[str, int] = {"multiple_choice": 2, "contains": 2, "numeric": 2, JUDGE: 2}
+"""Raised when the same response may score otherwise than before."""
+
+
+def scoring_version(metric: str) -> int:
+    """Of how a metric reads a response: scores of different versions are not of one study.
+
+    Args:
+        metric: A key of `METRICS`, or "judge"; of anything else the version is 1.
+    """
+    return _VERSIONS.get(metric, 1)
 
 
 # What an answer lacks that no response could then be right by; empty where it lacks nothing.

@@ -9,11 +9,13 @@ Start = str | Sequence[float] | Mapping[str, float]
 """Where a search may begin: as a command line has it, or a setting by its numbers, or by the hyperparameters' names."""
 REPEATED = {"methods": "--method", "starts": "--start", "image": "--image", "choices": "--choices"}
 """Options that are typed once for each of several values, by what Python calls them."""
-OPTIONS = {"begin_with": "--start", "density": "--densities", "methods": "--method"} | {
-    key: f"--{key.replace('_', '-')}"
-    for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")
-}
-"""What is typed for what a study keeps."""
+_CALLED = {
+    "begin_with": "--start", "density": "--densities", "methods": "--method",
+    **{key: f"--{key.replace('_', '-')}"
+       for key in ("optimizer", "seed", "mask_seed", "coefficients", "sum_to_one", "keep")},
+    "optimizer_version": "version of the optimiser", "scoring_version": "version of the metric",
+}  # fmt: skip
+"""What a study keeps: options as they are typed, and versions, which another hpo-bench may have otherwise."""
 _LONGEST = 60
 
 
@@ -80,7 +82,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
                 if then[key].get(option) != value.get(option)
             )
         else:
-            yield f"{OPTIONS.get(key, key)} ({_short(then[key])} then, {_short(value)} now)"
+            yield f"{_CALLED.get(key, key)} ({_short(then[key])} then, {_short(value)} now)"
 
 
 def _examples(count: int | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import TuningError, UsageError
+from hpo_bench.evaluation.metrics import scoring_version
 from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
@@ -41,6 +42,7 @@ class StudyConfig:
         pair: Name of the pair.
         checkpoints: SHA-256 of its files, by role.
         evaluation: The pair's evaluation section.
+        scoring_version: Of how its metric reads responses (`hpo_bench.evaluation.metrics.scoring_version`).
         methods: Merge methods that race, in the order of their turns.
         optimizer: The optimiser's name, or its address.
         optimizer_version: Of its trace.
@@ -68,6 +70,7 @@ class StudyConfig:
     methods: tuple[str, ...]
     optimizer: str
     optimizer_version: int
+    scoring_version: int = 1
     seed: int = 0
     mask_seed: int = 0
     coefficients: Range = COEFFICIENTS
@@ -137,6 +140,7 @@ class StudyConfig:
             methods=named,
             optimizer=optimizer,
             optimizer_version=_searching(optimizer, goals=2 if front else 1).version,
+            scoring_version=scoring_version(str(pair.evaluation.get("metric"))),
             seed=seed,
             mask_seed=mask_seed,
             coefficients=_range("coefficients", coefficients, such_as=COEFFICIENTS),

@@ -16,9 +16,9 @@ from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.judging.cache import JudgeCache, JudgeTerms
 from hpo_bench.evaluation.judging.chat import Chat, dollars_of, url_flaw
 from hpo_bench.evaluation.judging.mark import mark_in
+from hpo_bench.evaluation.metrics import JUDGE, scoring_version
 from landscapes.written import Count, Number, Text
 
-JUDGE = "judge"
 PROMPT = (
     "Question: {question}\nRight answer: {answer}\nAnswer to judge: {response}\n\n"
     "Is the answer to judge right? Reply with a number from 0 (wrong) to 1 (right) and nothing else."
@@ -26,7 +26,7 @@ PROMPT = (
 FRAME = 64
 """Tokens that a chat format adds to a message, at most."""
 _PLACE = re.compile(r"\{(question|answer|response)\}")
-READING = "\0 mark 2"
+READING = f"\0 mark {scoring_version(JUDGE)}"
 """How replies are read, beside what they are kept under: what was read otherwise is asked again."""
 
 

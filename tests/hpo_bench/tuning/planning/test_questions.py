@@ -234,6 +234,19 @@ def test_another_backend_does_not_go_on_with_a_study(
     assert "--device, `dtype` under `merge`, `attention` and `batch_size` under `evaluation`" in str(e.value)
 
 
+def test_scores_of_another_reading_of_answers_are_not_gone_on_with(
+    ask: Callable[..., tuple[str, TrialStore]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = StudyConfig.as_dict
+    with monkeypatch.context() as then:
+        then.setattr(
+            StudyConfig, "as_dict", lambda self: {k: v for k, v in written(self).items() if k != "scoring_version"}
+        )
+        ask(metric="contains")
+    with pytest.raises(TuningError, match=r"begun with other version of the metric \(1 then, 2 now\); ask for"):
+        ask(metric="contains")
+
+
 def test_what_changed_in_an_evaluation_is_named(ask: Callable[..., tuple[str, TrialStore]]) -> None:
     ask(batch_size=64)
     with pytest.raises(TuningError, match=r"begun with other evaluation\.batch_size \(64 then, 32 now\); ask for"):
