@@ -7,8 +7,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,8 +42,13 @@ class Chat:
     key: str = field(repr=False)
     seconds: float
 
-    def post(self, body: Mapping[str, Any]) -> Any:
+    def post(self, body: Mapping[str, Any], *, unanswered: Callable[[str], None] = lambda _: None) -> Any:
         """What the server answers, as JSON; tried again where that may help.
+
+        Args:
+            body: What is asked.
+            unanswered: Told why, before it is tried again, where the server was asked and gave nothing that can be
+                read, or nothing in time: it may charge for that. What it raises is passed on.
 
         Raises:
             EvaluationError: If it does not answer, or sends somewhere else.
@@ -63,8 +69,11 @@ class Chat:
             except urllib.error.HTTPError as error:
                 with error:
                     why, again = _explained(error), error.code in RETRIED
-            except (OSError, ValueError, RecursionError) as error:
-                why, again = str(error) or type(error).__name__, True
+            except urllib.error.URLError as error:  # it was never asked
+                why, again = str(error), True
+            except (OSError, ValueError, RecursionError, HTTPException) as error:
+                why, again = " ".join(str(error).split()) or type(error).__name__, True
+                unanswered(self.masked(why))
             if not again:
                 break
             if attempt < ATTEMPTS - 1:

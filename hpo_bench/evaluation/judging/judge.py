@@ -144,13 +144,13 @@ class Judge:
         # No text has more tokens than bytes, but for the few that frame a message.
         asked, answered = len(prompt.encode()) + FRAME, self.options.max_tokens
         most = (asked * self.options.price_in + answered * self.options.price_out) / 1e6
-        reservation = self.cache.reserve(most, limit=self.options.max_dollars)
-        if reservation is None:
-            raise EvaluationError(
-                f"the judge has cost {self.cache.spent():.2f} dollars, and one more question may exceed the limit of "
-                f"{self.options.max_dollars:g}",
-                kind="money",
-            )
+        lost, reservation = 0.0, self._reserve(most)
+
+        def unanswered(why: str) -> None:
+            nonlocal lost, reservation
+            lost, reservation = lost + most, None  # nobody says what that cost, so that it stays paid
+            reservation = self._reserve(most, f"the judge at {self.chat.url} does not answer ({why}): ")
+
         dollars = 0.0
         try:
             answer = self.chat.post(
@@ -159,18 +159,31 @@ class Judge:
                     "temperature": 0,
                     "max_tokens": self.options.max_tokens,
                     "messages": [{"role": "user", "content": prompt}],
-                }
+                },
+                unanswered=unanswered,
             )
             dollars = most  # unless it says something else that makes sense
             said, dollars = self._read(answer)
             mark = self._mark(said)
         except EvaluationError as error:
-            error.dollars = dollars
+            error.dollars = dollars + lost
             raise
         finally:
-            self.cache.settle(reservation, dollars)
+            if reservation is not None:
+                self.cache.settle(reservation, dollars)
         self.cache.put(self.options.model, self.chat.url, prompt + READING, mark)
-        return mark, dollars
+        return mark, dollars + lost
+
+    def _reserve(self, most: float, after: str = "") -> int | None:
+        """Set aside what one more question can cost."""
+        reservation = self.cache.reserve(most, limit=self.options.max_dollars)
+        if reservation is None:
+            raise EvaluationError(
+                f"{after}the judge has cost {self.cache.spent():.2f} dollars, and one more question may exceed the "
+                f"limit of {self.options.max_dollars:g}",
+                kind="money",
+            )
+        return reservation
 
     def _read(self, answer: Any) -> tuple[str, float]:
         try:

@@ -20,6 +20,8 @@ PICTURE_TOKENS = 8192
 """More than any judge counts for a picture."""
 REPLY_TOKENS = 4096
 """What a reply is taken to have at most, where the task sets no limit."""
+_ONCE_ASKED = {"ReadTimeout", "ReadError", "RemoteProtocolError", "ChunkedEncodingError"}
+"""What requests and httpx raise where a judge was asked, and may charge, though no whole reply came."""
 
 
 class Stopped(BaseException):
@@ -150,6 +152,7 @@ class Watch:
             try:
                 yield replies
             except Exception as error:
+                dollars = most if type(error).__name__ in _ONCE_ASKED else 0.0
                 self._failed(talk, str(error) or type(error).__name__)
                 raise
             dollars = self._read(talk, replies[0], most)

@@ -28,7 +28,7 @@ class Server:
     def __init__(self) -> None:
         self.asked = 0
         self.status, self.says = 200, ""
-        self.location, self.body = "", ""
+        self.location, self.body, self.raw = "", "", b""
         self.keys: list[str | None] = []
         self.usage: Any = {"prompt_tokens": 100, "completion_tokens": 10}
         outer = self
@@ -42,6 +42,9 @@ class Server:
                 outer.asked += 1
                 outer.keys.append(self.headers["Authorization"])
                 outer.body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                if outer.raw:
+                    self.wfile.write(outer.raw)
+                    return
                 messages = json.loads(outer.body)["messages"] or [{"content": ""}]
                 judged = messages[0]["content"].partition("judge: ")[2].partition("\n")[0]
                 said = outer.says or str(int("d" in judged))
@@ -115,6 +118,29 @@ def test_money_has_a_hard_limit(server: Server, tmp_path: Path) -> None:
         one(EXAMPLES, ["d1", "d2", "d3", "d4"])
     assert caught.value.kind == "money"
     assert one.cache.spent() <= 6.0
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"what is this?\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbusy",
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n{"choices": [',
+    ],
+)
+def test_what_comes_back_unreadable_is_asked_again_and_paid_for(server: Server, tmp_path: Path, raw: bytes) -> None:
+    # A question can cost about 3 dollars by its length; a server that was asked may charge for it, whatever it sends.
+    one = judge(server, tmp_path, max_dollars=7.0)
+    server.raw, before = raw, server.asked
+    with pytest.raises(EvaluationError) as caught:
+        one(EXAMPLES[:1], ["dig"])
+    assert caught.value.kind == "money"
+    assert "does not answer" in str(caught.value)
+    assert server.asked - before == 2, "a third time might go beyond the limit"
+    assert 4.0 < caught.value.dollars < 6.0
+    assert caught.value.dollars == pytest.approx(one.cache.spent() - 1.0)
+    server.raw = b""
+    assert judge(server, tmp_path, max_dollars=12.0)(EXAMPLES[:1], ["dig"])[0].tolist() == [1.0]
 
 
 def test_unreachable_judges_are_known_before_the_first_merge(server: Server, tmp_path: Path) -> None:
@@ -276,6 +302,25 @@ def test_requests_of_tasks_follow_no_redirect_either(
     finally:
         other.stop()
     assert (server.asked, other.asked) == (1, 0)
+
+
+def test_a_task_pays_for_a_request_that_was_put_and_not_answered(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = pytest.importorskip("requests")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    terms = JudgeTerms(price_in=1.0, price_out=1.0, max_dollars=1.0, cache=str(tmp_path))
+    terms.kept.make()
+    watch, server.raw = Watch(terms), b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\n{"choices": ['
+    send = partial(watch._send, stay={"allow_redirects": False})
+    with watch._over(requests.Session, send), watch.document() as talk:
+        with pytest.raises(requests.RequestException):
+            requests.post(server.url, json={"messages": []}, timeout=9)
+        assert talk.dollars == pytest.approx(terms.kept.spent())
+        assert (paid := talk.dollars) > 0
+        with pytest.raises(requests.ConnectionError):
+            requests.post("http://127.0.0.1:9", json={"messages": []}, timeout=9)
+        assert talk.dollars == paid, "nobody was there to ask"
 
 
 def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Path) -> None:
