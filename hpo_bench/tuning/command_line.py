@@ -75,7 +75,7 @@ def differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
             yield "files of the pair"
         elif key == "examples":
             yield f"examples ({_examples(then[key])} then, {_examples(value)} now)"
-        elif key == "evaluation":
+        elif key in ("evaluation", "merge"):
             yield from (
                 f"{key}.{option} ({_short(then[key].get(option))} then, {_short(value.get(option))} now)"
                 for option in {**then[key], **value}
@@ -101,6 +101,8 @@ def _words(value: Any) -> str:
     """A value as people write it, and not as Python does."""
     if value is None or value == [] or value == {}:
         return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_words(one)}" for key, one in value.items())
     return ",".join(map(_words, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,7 +1,7 @@
 """What a study is about, and what must not change before it is continued."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -12,6 +12,7 @@ from hpo_bench.evaluation.options import without_secrets
 from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.scope import MergeScope
 from hpo_bench.statistics.cross_fitting import FOLDS
 from hpo_bench.tuning.command_line import Start, differences, start_as_typed
 from hpo_bench.tuning.goal import Keep
@@ -28,6 +29,8 @@ _FOUND = ("starts", "trials", "learnt_from", "all_counted", "before_planning")
 """What is found when a study begins, and not asked for."""
 OPTIMIZER, FRONT_OPTIMIZER = "gp-bo", "pareto-bo"
 """What looks for the maximum of a score, and for the front of two, where the user names nothing else."""
+_OF_WEIGHTS = ("checkpoints", "merge", "language_prefixes")
+"""What of a pair decides what a merge of it is."""
 LEAST_TUNED = 2 * FOLDS
 """Examples from which a score can be cross-fitted."""
 
@@ -62,6 +65,8 @@ class StudyConfig:
         all_counted: Whether limits of time and money are those of all that the study does, as they are when one is
             begun now; false in studies of before, where they are those of the trials alone.
         before_planning: Whether it was begun before spending was planned, when there was nothing but the split.
+        merge: What of the pair is merged, and in which dtype; None in studies of before, which did not keep it.
+        language_prefixes: How names of its language tensors begin, where the pair says so; None likewise.
     """
 
     pair: str
@@ -84,6 +89,8 @@ class StudyConfig:
     learnt_from: tuple[str, ...] = ()
     all_counted: bool = False
     before_planning: bool = False
+    merge: MergeScope | None = None
+    language_prefixes: Mapping[str, str] | None = None
 
     @classmethod
     def of(
@@ -149,6 +156,8 @@ class StudyConfig:
             begin_with=tuple(map(start_as_typed, starts)),
             keep=kept,
             examples=None if hold_out else examples_each or PLANNED,
+            merge=pair.merge,
+            language_prefixes=dict(pair.language_prefixes),
         )
 
     @property
@@ -233,11 +242,31 @@ class StudyConfig:
         # without asking for it, unless there was nothing else.
         chosen = self.examples == PLANNED and (stored.examples is not None or stored.before_planning)
         left_out = (*_FOUND, *(("examples",) if chosen else ()))
-        ours = {key: value for key, value in self.as_dict().items() if key not in left_out}
-        if told := ", ".join(differences(stored.as_dict(), ours)):
+        if told := self._told(stored, [key for key in self.as_dict() if key not in left_out]):
             raise TuningError(
                 f"study {where} was begun with other {told}; ask for the same again, or name another study with --study"
             )
+
+    def check_same_weights(self, pair: Pair) -> None:
+        """Refuse a pair of which the same setting is another merge than when the study was begun.
+
+        Args:
+            pair: As its file says now.
+
+        Raises:
+            TuningError: If its files or what of them is merged differ; the message says what, and what it was.
+        """
+        now = replace(
+            self, checkpoints=pair.file_hashes(), merge=pair.merge, language_prefixes=dict(pair.language_prefixes)
+        )
+        if told := now._told(self, _OF_WEIGHTS):
+            raise TuningError(f"pair {pair.name!r} is not as it was tuned on: other {told}; put it back as it was")
+
+    def _told(self, stored: Self, keys: Iterable[str]) -> str:
+        """What of some keys is other than in a stored one, for a sentence; what that one did not keep is not told."""
+        then, now = stored.as_dict(), self.as_dict()
+        unkept = {key for key in ("merge", "language_prefixes") if then[key] is None}
+        return ", ".join(differences(then, {key: now[key] for key in keys if key not in unkept}))
 
 
 def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:

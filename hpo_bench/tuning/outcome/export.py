@@ -86,8 +86,7 @@ def export(
     config = store.begun
     chosen, result = _choose(store, trial)
     pair = as_begun(pair or Invocation.read(store.folder).find(), config.evaluation)
-    if pair.file_hashes() != config.as_dict()["checkpoints"]:
-        raise TuningError(f"the files of pair {pair.name!r} are not those that study {store.name} was tuned on")
+    config.check_same_weights(pair)
     check_free(folder, apart_from=pair.folders)  # before the minutes that loading takes
     loaded = LoadedPair.load(pair, device=device, trust_remote_code=trust_remote_code)
     provenance = {

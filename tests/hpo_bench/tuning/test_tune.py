@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import of_split, write_examples
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.scope import MergeScope
+from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.store import TrialStore
@@ -213,3 +216,27 @@ def test_studies_begun_at_once_in_a_new_file_are_all_there(tmp_path: Path) -> No
         process.join()
     assert [process.exitcode for process in processes] == [0] * 4
     assert sorted(optuna.get_all_study_names(url)) == list(names)
+
+
+def test_a_study_does_not_go_on_where_other_weights_are_merged(tune: Tune, small_pair: Pair, tmp_path: Path) -> None:
+    described = small_pair.folder / "pair.yaml"
+    before = described.read_text()
+    assert tune().exit_code == 0
+    described.write_text(f"{before}\nmerge: {{embeddings: false, dtype: bfloat16}}\n")
+    other = tune("--trials", "5")
+    assert isinstance(other.exception, TuningError), other.output
+    for told in ("merge.embeddings (true then, false now)", "merge.dtype (float32 then, bfloat16 now)"):
+        assert told in str(other.exception)
+    with pytest.raises(TuningError, match=r"is not as it was tuned on: other merge\.embeddings"):
+        Study.open("s", tmp_path / "tuning").export(tmp_path / "out")
+    described.write_text(f"{before}\nlanguage_prefixes: {{model.language_model.: model.}}\n")
+    assert "language_prefixes (none then, model.language_model. model. now)" in str(tune("--trials", "5").exception)
+    described.write_text(before)
+    assert tune("--trials", "5").exit_code == 0
+
+
+def test_what_a_study_of_before_did_not_keep_is_not_held_against_it(small_pair: Pair) -> None:
+    stored = StudyConfig.of(small_pair, optimizer="random", examples_each=40).as_dict()
+    del stored["merge"], stored["language_prefixes"]
+    now = StudyConfig.of(replace(small_pair, merge=MergeScope(head=False)), optimizer="random", examples_each=40)
+    now.check_same(StudyConfig.from_dict(stored), "s")
