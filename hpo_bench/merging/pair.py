@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from hpo_bench.merging.source import ADAPTER, INDEX, HubModel, is_adapter, parse
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
+_PACKAGE = Path(__file__).absolute().parents[1]
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 
@@ -141,9 +143,20 @@ class Pair(PairFacts):
 
     def _told(self, roles: Iterable[str]) -> str:
         if self.file:
-            return self.name
+            return shlex.quote(self._place(self.file))
         prefixes = [f"--language-prefix {ours}={theirs}" for ours, theirs in self.language_prefixes.items()]
-        return " ".join([*(f"--{role} {self.sources[role]}" for role in roles), *prefixes])
+        return " ".join([*(f"--{role} {shlex.quote(str(self.sources[role]))}" for role in roles), *prefixes])
+
+    def _place(self, file: Path) -> str:
+        """What finds its file: the name of a pair that comes with this package, of another one the place.
+
+        That is from where the user stands, or else from above its folder: a published file need not tell where that is.
+        """
+        file, here = file.absolute(), Path.cwd()
+        if file.is_relative_to(_PACKAGE):
+            return self.name
+        place = file.relative_to(here if file.parent.is_relative_to(here) else file.parent.parent)
+        return str(place.parent if place.name == FILE and place.parent.name else place)
 
     @property
     def folders(self) -> tuple[Path, ...]:

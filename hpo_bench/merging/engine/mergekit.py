@@ -1,5 +1,6 @@
 """Merging with mergekit, in memory or by its own configuration."""
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -113,7 +114,7 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
         f"{setting.label} with mergekit: the language backbone of this merge.",
         f"1. hpo-bench graft extract {pair.arguments} --out parts",
         f"2. mergekit-yaml {FILE} merged --no-write-model-card",
-        f"3. hpo-bench graft onto {pair.arguments_of_vlm} --language merged --out {pair.name}-merged",
+        f"3. hpo-bench graft onto {pair.arguments_of_vlm} --language merged --out {shlex.quote(f'{pair.name}-merged')}",
     ]
     if note := setting.kind.mergekit_note:
         lines.append(note)

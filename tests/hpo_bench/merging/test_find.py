@@ -1,6 +1,8 @@
 """Finding pairs, the study's six, and those of today's models."""
 
 import os
+import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -146,6 +148,24 @@ def test_three_places_are_found_from_where_the_user_is(shipped: Pair, monkeypatc
     pair = find.given(None, base="base", vlm="vlm", expert=os.path.join(shipped.folder, "expert"))
     assert pair.base == Path(shipped.base)
     assert pair.arguments == f"--base {pair.base} --vlm {pair.vlm} --expert {pair.expert}"
+
+
+def test_what_a_command_is_told_of_a_pair_finds_it(
+    shipped: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert find.find_pair("ja-llama").arguments == "ja-llama"
+    mine = Path(shutil.copytree(shipped.folder, tmp_path / "my pairs" / "one"))
+    other = mine / "own.yaml"
+    other.write_text((mine / "pair.yaml").read_text().replace("name: ja-llama", "name: another"))
+    for stands, told in ((tmp_path, ("'my pairs/one'", "'my pairs/one/own.yaml'")), (mine, ("pair.yaml", "own.yaml"))):
+        monkeypatch.chdir(stands)
+        for file, words in zip(("pair.yaml", "own.yaml"), told, strict=True):
+            pair = Pair.read(mine / file)
+            assert pair.arguments == pair.arguments_of_vlm == words
+            assert find.find_pair(*shlex.split(words)).name == pair.name
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert Pair.read(mine).arguments == "one", "and not where it lies on this machine"
 
 
 def test_of_a_mistyped_folder_the_nearest_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

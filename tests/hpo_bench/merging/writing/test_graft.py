@@ -46,7 +46,8 @@ def test_extract_mergekit_and_graft_are_the_merge(
     setting = ["-m", method, "--vl-weight", 0.6, "--exp-weight", 0.8, *(["--density", 0.5] if method == "ties" else [])]
     invoke("merge", "pair", *setting, "--out", "merged")
     recipe = (tmp_path / "merged" / "mergekit.yaml").read_text()
-    assert "hpo-bench graft extract random --out parts" in recipe
+    assert "hpo-bench graft extract pair --out parts" in recipe, "which finds it, as its name does not"
+    assert "hpo-bench graft onto pair --language merged --out random-merged" in recipe
     invoke("graft", "extract", "pair", "--out", "parts")
     # mergekit keeps what it has opened by name, and its other merges in this process had a folder "parts" too.
     recipe = recipe.replace("parts/", f"{tmp_path}/parts/")
