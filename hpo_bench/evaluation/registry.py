@@ -136,6 +136,15 @@ def read_own(pair: Pair) -> ExampleSet:
     return found
 
 
+def may_charge(evaluation: Mapping[str, Any]) -> bool:
+    """Whether answers may cost money beside the device's: a judge's, or what an evaluator of one's own tells of.
+
+    Args:
+        evaluation: The section of a pair.
+    """
+    return "judge" in evaluation or evaluation.get("kind", DEFAULT) not in (DEFAULT, VLLM, LMMS)
+
+
 def with_columns(pair: Pair, options: dict[str, Any]) -> Pair:
     """The pair with columns of its examples named otherwise than its file names them.
 

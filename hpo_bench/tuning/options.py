@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.registry import may_charge
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
 from hpo_bench.tuning.closing import closing_of
@@ -15,6 +16,7 @@ from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000
 """Where only money or time limits a study."""
+NEEDS_PRICE = "--dollars needs --price, the dollars that an hour of the device costs, as nothing else costs any"
 PATIENCE = 5
 """So many failures in a row end the tuning."""
 
@@ -84,8 +86,8 @@ class RunOptions:
         """
         limited = self.gpu_hours is not None or self.dollars is not None
         default = config.trials or (MOST_TRIALS if limited else config.usual_trials)
-        if self.dollars is not None and self.price == 0 and not config.evaluation:
-            raise UsageError("--dollars needs --price, the dollars that an hour of the device costs")
+        if self.dollars is not None and self.price == 0 and not may_charge(config.evaluation):
+            raise UsageError(NEEDS_PRICE)
         return Budget(
             trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price,
             until=self.until, closing=closing_of(config, len(self.beside)) if config.all_counted else None,

@@ -16,7 +16,7 @@ from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.goal import check_examples
-from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.options import NEEDS_PRICE, RunOptions
 from hpo_bench.tuning.planning.evaluators import generates, recommendation, time_evaluators
 from hpo_bench.tuning.planning.forecast import Forecast, forecast
 from hpo_bench.tuning.planning.questions import Reference, ask_references, check_published
@@ -135,7 +135,7 @@ def plan(
     console, place = PlainConsole(quiet=not progress), devices(1, device)[0]
     session, made = forecast(found, opener, place)
     if dollars is not None and not price and not made.cost.dollars:
-        raise UsageError("--dollars needs --price, dollars an hour, as nothing else here costs money")
+        raise UsageError(NEEDS_PRICE)
     references = ask_references(session.run, console, published=published)
     console.print(
         f"{found.name} on {place}: loading {made.load_seconds:.0f} s, a merge {_seconds(made.cost.merge_seconds)} s, "

@@ -9,7 +9,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning.closing import SHOWN_EXAMPLES, SHOWN_MERGES, compared, finally_scored
 from hpo_bench.tuning.config import PLANNED, StudyConfig
-from hpo_bench.tuning.options import RunOptions
+from hpo_bench.tuning.options import NEEDS_PRICE, RunOptions
 from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import (
     ALIKE,
@@ -221,7 +221,7 @@ def measure_prices(
         spent: What was paid for before.
 
     Raises:
-        UsageError: If a limit is reached by that alone.
+        UsageError: If a limit is reached by that alone, or is one of money and nothing costs any.
         TuningError: If such a merge fails.
         KeyboardInterrupt: If an end was asked for.
     """
@@ -232,4 +232,6 @@ def measure_prices(
     count = min(TIMED_EXAMPLES, total)
     job = Job("a timed trial", space.setting(np.full(space.dim, 0.5)), tuned_on=count)
     cost = timed(run, job)
+    if options.dollars is not None and not options.price and not cost.dollars:
+        raise UsageError(NEEDS_PRICE)  # a limit that nothing counts towards is none
     return Prices.of(cost, count, hourly=options.price)

@@ -115,6 +115,14 @@ def test_requests_without_sense_end_before_anything_is_loaded(
     assert not list(tmp_path.glob("s/logs/worker-*")), "no worker was started"
 
 
+def test_dollars_need_a_price_where_nothing_else_costs_any(small_pair: Pair, tmp_path: Path) -> None:
+    with (small_pair.folder / "pair.yaml").open("a") as described:
+        described.write("\nevaluation: {metric: contains, max_new_tokens: 4}\n")
+    result = tune(small_pair, tmp_path, "--dollars", "3")
+    assert "--dollars needs --price" in str(result.exception), result.output
+    assert not list(tmp_path.glob("s/logs/worker-*")), "no worker was started"
+
+
 @pytest.mark.parametrize(
     ("limit", "why"),
     [
