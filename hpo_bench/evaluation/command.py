@@ -39,7 +39,7 @@ class CommandOptions(ExampleOptions):
         command: The program and its arguments.
         parameters: Handed on to it.
         seconds: How long it may take.
-        scratch: A folder with room for a model; by default the system's for temporary files.
+        scratch: A folder with room for a model, from the pair's; by default the system's for temporary files.
     """
 
     command: Annotated[Texts, MinLen(1)]
@@ -99,7 +99,7 @@ class CommandEvaluator:
         """
         place = Path(tempfile.mkdtemp(prefix="hpo-bench-", dir=self._scratch))
         try:
-            model.save_pretrained(place / "model")
+            _save(model, place / "model")
             if self._processor is not None:
                 self._processor.save_pretrained(place / "model")
             splits = sorted({example.split for example in examples})
@@ -148,20 +148,55 @@ def open_kind(pair: Pair, options: Mapping[str, Any]) -> Callable[[LoadedPair], 
     """
     where = source(pair)
     given = read_section(pair, options, CommandOptions)
-    program, scratch = given.command[0], given.scratch
-    if shutil.which(program) is None and not (pair.folder / program).is_file():
-        raise UsageError(f"{where}: command begins with {program!r}, which is no program here")
-    if scratch is not None and not Path(scratch).is_dir():
-        raise UsageError(f"{where}: scratch is {scratch!r}, which is no folder")
+    program = _program(given.command[0], pair.folder, where)
+    # Absolute, as the program runs in the pair's folder, and not where the user stands.
+    scratch = None if given.scratch is None else (pair.folder / Path(given.scratch).expanduser()).absolute()
+    if scratch is not None and not scratch.is_dir():
+        raise UsageError(f"{where}: scratch is {given.scratch!r}, which is no folder in {pair.folder}")
     return lambda loaded: CommandEvaluator(
-        given.command,
+        [program, *given.command[1:]],
         folder=pair.folder,
         processor=loaded.processor,
         examples=read_own(pair).examples,
         parameters=given.parameters,
         seconds=given.seconds,
-        scratch=None if scratch is None else Path(scratch),
+        scratch=scratch,
     )
+
+
+def _save(model: Any, folder: Path) -> None:
+    """Save a model with its own generation defaults.
+
+    Those of many published models name a temperature and sample nothing, which transformers reads, and refuses to save.
+    """
+    if (own := getattr(model, "generation_config", None)) is None:
+        model.save_pretrained(folder)
+        return
+    model.generation_config = type(own)()
+    try:
+        model.save_pretrained(folder)
+    finally:
+        model.generation_config = own
+    own.to_json_file(folder / "generation_config.json")
+
+
+def _program(word: str, folder: Path, where: str) -> str:
+    """What runs, wherever that is done: one of the system's by its name, or a file of the pair's folder.
+
+    Raises:
+        UsageError: If it is neither, or a file that may not be executed.
+    """
+    if not os.path.dirname(word) and shutil.which(word) is not None:
+        return word
+    file = (folder / Path(word).expanduser()).absolute()
+    if not file.is_file():
+        raise UsageError(f"{where}: command begins with {word!r}, which is no program here")
+    if not os.access(file, os.X_OK):
+        raise UsageError(
+            f"{where}: command begins with {word!r}, which may not be executed: make it so (chmod +x), or put before "
+            "it what runs it, such as bash"
+        )
+    return str(file)
 
 
 def _read(printed: str, examples: Sequence[Example]) -> tuple[np.ndarray, tuple[str, ...], float]:

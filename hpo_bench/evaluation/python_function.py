@@ -58,8 +58,8 @@ class PythonFunction:
         try:
             scores = np.asarray(found["scores"], dtype=np.float64)
             responses = found.get("responses") or ()
-            if isinstance(responses, str):
-                raise TypeError("responses are one text")
+            if isinstance(responses, str | Mapping):  # of either, what it is made of would be taken
+                raise TypeError(f"responses are a {type(responses).__name__}, and no list of texts")
             responses, dollars = tuple(map(str, responses)), float(found.get("dollars") or 0.0)
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise EvaluationError(

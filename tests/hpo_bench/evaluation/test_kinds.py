@@ -293,7 +293,15 @@ def test_modules_that_raise_when_they_are_imported_are_refused(
 
 @pytest.mark.parametrize(
     "returned",
-    [{"scores": None}, {"scores": 0.5, "responses": "abc"}, {"scores": [0.5], "dollars": "much"}, {}, ["x"], 10**400],
+    [
+        {"scores": None},
+        {"scores": 0.5, "responses": "abc"},
+        {"scores": [0.5], "responses": {"a": "x"}},
+        {"scores": [0.5], "dollars": "much"},
+        {},
+        ["x"],
+        10**400,
+    ],
 )
 def test_what_is_no_scores_is_a_failure(loaded: LoadedPair, returned: Any) -> None:
     examples = [Example("a", "", "?", (), "a")]
@@ -314,6 +322,7 @@ PROGRAM = """
 import json, pathlib, sys, time
 model, ask = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text())
 assert (model / "model.safetensors").stat().st_size > 1e6 and (model / "config.json").exists()
+assert json.loads((model / "generation_config.json").read_text())["temperature"] == 0.9
 how = ask["parameters"]["how"]
 assert ask["merge"] == {"method": "ta", "vl_weight": 0.5, "exp_weight": 0.8}
 if how == "hang": time.sleep(60)
@@ -324,7 +333,11 @@ print(json.dumps({"scores": {one: 0.25 for one in ask["ids"]}}) if how == "well"
 
 
 @pytest.mark.parametrize(("how", "kind"), [("well", ""), ("hang", "timeout"), ("fail", "raised"), ("odd", "nonsense")])
-def test_commands_get_the_merged_model(small_pair: Pair, loaded: LoadedPair, how: str, kind: str) -> None:
+def test_commands_get_the_merged_model(
+    small_pair: Pair, loaded: LoadedPair, monkeypatch: pytest.MonkeyPatch, how: str, kind: str
+) -> None:
+    own = loaded.vlm.generation_config
+    monkeypatch.setattr(own, "temperature", 0.9)  # and samples nothing, as LLaVA's says, and transformers never saves
     (small_pair.folder / "score.py").write_text(PROGRAM)
     section = {
         "command": [sys.executable, "score.py"],
@@ -337,10 +350,38 @@ def test_commands_get_the_merged_model(small_pair: Pair, loaded: LoadedPair, how
     examples = evaluator.examples("validation")
     if not kind:
         assert evaluator.evaluate(loaded.vlm, examples).scores.tolist() == [0.25] * len(examples)
+        assert loaded.vlm.generation_config is own
         return
     with pytest.raises(EvaluationError) as caught:
         evaluator.evaluate(loaded.vlm, examples)
     assert caught.value.kind == kind
+
+
+def test_a_script_and_a_place_are_those_of_the_pair_s_folder(
+    small_pair: Pair, loaded: LoadedPair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(loaded.vlm.generation_config, "temperature", 0.9)
+    script, room = small_pair.folder / "evaluate.py", small_pair.folder / "room"
+    script.write_text(f"#!{sys.executable}\n{PROGRAM}")
+    for word in ("evaluate.py", "./evaluate.py"):
+        named = with_evaluation(
+            small_pair, kind="command", command=[word], parameters={"how": "well"}, scratch="room", seconds=60
+        )
+        script.chmod(0o644)
+        with pytest.raises(UsageError, match=r"may not be executed: .*chmod \+x"):
+            check_options(named)
+        script.chmod(0o755)
+        if word == "evaluate.py":
+            with pytest.raises(UsageError, match="scratch is 'room', which is no folder in"):
+                check_options(named)
+            room.mkdir()
+        evaluator = open_evaluator(named, loaded)
+        assert isinstance(evaluator, Informed)
+        evaluator.inform(MergeSetting("ta", 0.5, 0.8))
+        examples = evaluator.examples("validation")[:2]
+        assert evaluator.evaluate(loaded.vlm, examples).scores.tolist() == [0.25, 0.25]
+    assert not list(room.iterdir())
 
 
 ENDLESS = """
