@@ -8,9 +8,11 @@ from typing import Any
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.scope import MergeScope
 from landscapes.written import Text, parse_record, read_yaml
+from surrogates.spelling import offer
 
 ROLES = ("base", "vlm", "expert")
 FILE = "pair.yaml"
+_CALIBRATION = ("examples", "vlm", "expert")
 _MODEL = {"write": "a folder beside it, or hf://owner/name"}
 
 
@@ -63,6 +65,11 @@ class Manifest(PairFacts):
     vlm: Text = field(metadata=_MODEL)
     expert: Text = field(metadata=_MODEL)
     examples: str = ""
+
+    def __post_init__(self) -> None:
+        for key in self.calibration:
+            if key not in _CALIBRATION:
+                raise UsageError(f"there is no key {key!r} in calibration; {offer(str(key), _CALIBRATION)}")
 
     @classmethod
     def read(cls, file: Path) -> "Manifest":

@@ -1,5 +1,6 @@
 """The best merge of a study as a Hugging Face folder, and the proof that it is the one that was scored."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,8 +94,7 @@ def export(
         "study": store.name,
         "trial": chosen.number,
         "validation": {"score": chosen.score, "standard_error": chosen.standard_error},
-        "fingerprint": chosen.fingerprint,
-        "command": " ".join(Invocation.read(store.folder).command),
+        "command": shlex.join(Invocation.read(store.folder).command),
         **({result.head: _honest(result)} if result is not None and chosen.number == result.recommended else {}),
     }
     checked: list[Exported] = []
@@ -130,13 +130,13 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         f"# {store.begun.pair}, merged by {setting.label}",
         "",
         "A vision-language model into which the skill of an expert language model was merged, without training, by "
-        "[hpo-bench]. What was merged, byte for byte, is in `hpo_bench.json`.",
+        "hpo-bench. What was merged, byte for byte, is in `hpo_bench.json`.",
         "",
         TextTable(("hyperparameter", "value"), rows).to_markdown(),
         "",
         f"Found in trial {trial.number} of study `{store.name}` by `{store.begun.optimizer}`:",
         "",
-        f"    {' '.join(Invocation.read(store.folder).command)}",
+        f"    {shlex.join(Invocation.read(store.folder).command)}",
         "",
         f"On {'the' if store.begun.examples else 'validation'} examples that the search looked at, it scored "
         f"{_with_error(trial.score, trial.standard_error)}.",

@@ -77,6 +77,7 @@ def test_a_mistyped_key_gets_the_nearest(copied: Path) -> None:
         ),
         ({"merge": {"dtype": ["bfloat16"]}}, r"pair\.yaml: merge.dtype must be float32"),
         ({"language_prefixes": {"model.": 3}}, r"language_prefixes.model\. must be text, not 3"),
+        ({"calibration": {"example": "mine.parquet"}}, "no key 'example' in calibration; did you mean 'examples'"),
         ({"evaluation": "lmms-eval"}, "evaluation must hold keys and values, not 'lmms-eval'"),
         ({"expert": "someone/expert"}, "write hf://someone/expert"),
         ({"expert": "https://huggingface.co/someone/expert"}, "write hf://someone/expert"),

@@ -47,7 +47,7 @@ def export(mixed: Pair, tmp_path: Path) -> Callable[[int], Exported]:
 
     def exported(others: int) -> Exported:
         loaded = LoadedPair.load(mixed)
-        fingerprint = Resident(loaded).merge(SETTING)
+        Resident(loaded).merge(SETTING)
         evaluator = open_evaluator(mixed, loaded)
         found = evaluator.evaluate(loaded.vlm, evaluator.examples("validation"))
         said = [f"{one} in other words" if place < others else one for place, one in enumerate(found.responses)]
@@ -55,9 +55,9 @@ def export(mixed: Pair, tmp_path: Path) -> Callable[[int], Exported]:
         store.begin(config(pair=mixed.name, checkpoints=mixed.file_hashes(), evaluation=EVALUATION))
         trial = store.start(SETTING, asked_after=0, worker="w")
         kept = replace(found, responses=tuple(said))
-        store.finish(trial, Success({"validation": kept}, fingerprint, TrialCost()), told_as=0)
+        store.finish(trial, Success({"validation": kept}, "merged on another device", TrialCost()), told_as=0)
         store.close()
-        Invocation(str(mixed.folder), ".", ("hpo-bench", "tune", "small")).write(tmp_path / "s")
+        Invocation(str(mixed.folder), ".", ("hpo-bench", "tune", "my pair")).write(tmp_path / "s")
         return Study.open("s", tmp_path).export(tmp_path / "out", trial=0)
 
     return exported
@@ -74,7 +74,7 @@ def test_one_norm_in_float32_does_not_make_it_float32(mixed: Pair) -> None:
 
 
 def test_an_answer_in_other_words_is_another_and_attention_is_that_of_the_trial(
-    export: Callable[[int], Exported], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mixed: Pair, export: Callable[[int], Exported], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attention: list[str] = []
     answer = exporting.answers_of
@@ -90,5 +90,8 @@ def test_an_answer_in_other_words_is_another_and_attention_is_that_of_the_trial(
     assert attention == ["eager", "eager"], "the exported model, and the one in memory, rounded as it is stored"
     assert made.explained, "with the norm as it is stored, it answers as from disk"
     assert (made.merged_in, made.stored_in) == ("float32", "bfloat16")
-    assert json.loads((tmp_path / "out" / "hpo_bench.json").read_text())["stored_in"] == "bfloat16"
+    assert "\n    hpo-bench tune 'my pair'\n" in (tmp_path / "out" / "README.md").read_text()
+    told = json.loads((tmp_path / "out" / "hpo_bench.json").read_text())
+    assert (told["stored_in"], told["command"]) == ("bfloat16", "hpo-bench tune 'my pair'")
+    assert told["fingerprint"] == Resident(LoadedPair.load(mixed)).merge(SETTING)
     assert "out_dtype: bfloat16" in (tmp_path / "out" / "mergekit.yaml").read_text()
