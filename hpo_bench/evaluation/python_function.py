@@ -56,6 +56,8 @@ class PythonFunction:
         returned = self._function(model, self._processor, list(examples))
         found = returned if isinstance(returned, Mapping) else {"scores": returned}
         try:
+            if found["scores"] is None:  # which an array holds as NaN
+                raise TypeError("nothing was returned")
             scores = np.asarray(found["scores"], dtype=np.float64)
             responses = found.get("responses") or ()
             if isinstance(responses, str | Mapping):  # of either, what it is made of would be taken

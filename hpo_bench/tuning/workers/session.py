@@ -96,7 +96,7 @@ class PairSession:
                 repeated = self.repetition.see(job.setting, answers[split], proven=proven)
                 notes += [one for one in (note, repeated) if one]
             return Success(answers, fingerprint, cost(), "; ".join(notes))
-        except Exception as error:  # whatever a user's evaluator or a broken device may raise
+        except (Exception, SystemExit) as error:  # whatever a user's evaluator or a broken device may raise, or call
             paid += getattr(error, "dollars", 0.0)
             failed = replace(failure_of(error), cost=cost())
         # Only out of the handler are the error's frames, and with them the tensors of a full device, let go.

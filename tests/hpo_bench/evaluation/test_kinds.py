@@ -310,6 +310,11 @@ def test_what_is_no_scores_is_a_failure(loaded: LoadedPair, returned: Any) -> No
     assert caught.value.kind == "nonsense"
 
 
+def test_a_function_that_returns_nothing_is_told_so(loaded: LoadedPair) -> None:
+    with pytest.raises(EvaluationError, match=r"the function returned None, which .*nothing was returned"):
+        PythonFunction(lambda *_: None, None, ()).evaluate(loaded.vlm, [Example("a", "", "?", (), "a")])
+
+
 def test_secrets_are_not_published() -> None:
     asked = {"judge": {"api_key": "x", "key_variable": "K", "max_tokens": 3}, "parameters": [{"hub_token": "x"}]}
     assert without_secrets(asked) == {

@@ -136,6 +136,15 @@ def test_what_an_evaluator_raises_is_a_failure_with_its_traceback() -> None:
     assert "in broken" in result.details
 
 
+def test_an_evaluator_that_calls_exit_takes_no_worker_with_it() -> None:
+    def leave(model: Any, examples: Sequence[Example], size: int) -> Answers:
+        raise SystemExit(3)
+
+    failure = failed(leave)
+    assert (failure.kind, failure.reason) == ("raised", "SystemExit: 3")
+    assert "leave" in failure.details, "where it was called"
+
+
 def test_failures_keep_their_kind() -> None:
     def judged(*_: Any) -> Answers:
         raise EvaluationError("the judge does not answer", kind="judge")
