@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 import synthetic
 
+from landscapes import catalogue
+from landscapes.card import FILE as CARD
+from landscapes.card import Card
 from landscapes.errors import InvalidGridError
 from landscapes.landscape import Landscape
 from landscapes.vlm_answers import FILE, VlmAnswers, write_vlm_answers
@@ -74,3 +77,18 @@ def test_other_answers_are_another_landscape(tmp_path: Path) -> None:
     synthetic.ask_vlm(folder, seed=1)
     hashes.add(Landscape.read(folder).outcomes_hash)
     assert len(hashes) == 3
+
+
+def test_one_vlm_has_one_set_of_answers_in_all_landscapes_that_ship() -> None:
+    said: dict[str, dict[str, pd.DataFrame]] = {}
+    for name in catalogue.names():
+        card = Card.read(catalogue.ROOT / name / CARD)
+        answers = pd.read_parquet(catalogue.ROOT / name / FILE)
+        splits = tuple(sorted(answers["split"].unique()))
+        same = repr((card.checkpoints["vlm"], card.checkpoints["examples"], splits))
+        said.setdefault(same, {})[name] = answers
+    assert max(map(len, said.values())) > 1
+    for answers in said.values():
+        first, *others = (one.sort_values(["split", "id"], ignore_index=True) for one in answers.values())
+        for other in others:
+            pd.testing.assert_frame_equal(first, other, obj=" and ".join(answers))
