@@ -16,7 +16,10 @@ from hpo_bench.tuning.storage.url import VARIABLE, opened
 
 MOST_TRIALS = 1000
 """Where only money or time limits a study."""
-NEEDS_PRICE = "--dollars needs --price, the dollars that an hour of the device costs, as nothing else costs any"
+NEEDS_PRICE = (
+    "--dollars needs --price, the dollars that an hour of the device costs: nothing else costs any here, or a judge "
+    "had been paid before for all that was timed"
+)
 PATIENCE = 5
 """So many failures in a row end the tuning."""
 

@@ -18,7 +18,7 @@ from hpo_bench.tuning.options import RunOptions
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.planning.forecast import timed
 from hpo_bench.tuning.planning.spending import Prices, Spending
-from hpo_bench.tuning.planning.study_plan import plan_study, sentences
+from hpo_bench.tuning.planning.study_plan import measure_prices, plan_study, sentences
 from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Job, Success, TrialCost
@@ -219,6 +219,22 @@ def test_a_study_of_before_keeps_a_plan_that_left_no_room(
     assert budget.allow(spent)
     assert tune(*options, "--trials", "7").exit_code == 0
     assert len(TrialStore(folder, "s", existing=True).trials()) == 7
+
+
+def test_a_limit_of_money_that_nothing_counts_towards_is_refused() -> None:
+    study, options = config(evaluation={"kind": "mine:open_kind"}, examples=PLANNED), RunOptions(dollars=3.0)
+
+    def prices(dollars: float) -> Prices:
+        return measure_prices(
+            study,
+            options,
+            lambda job: Success(success(job).answers, "", TrialCost(eval_seconds=2, dollars=dollars)),
+            total=40,
+        )
+
+    with pytest.raises(UsageError, match="--dollars needs --price"):
+        prices(0.0)
+    assert prices(0.3).hourly == 0
 
 
 def test_what_is_slow_once_and_paid_once_is_priced_as_what_it_is() -> None:
