@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import direct, minimize
+from scipy.optimize import minimize
 from scipy.stats import qmc
 
 Array = NDArray[np.float64]
@@ -41,8 +41,8 @@ def maximum(function: Function, dim: int, *, nodes: Array) -> Extremum:
     """The global maximum over [0, 1]^dim.
 
     The first search evaluates the nodes and a scrambled Sobol set and climbs by truncated Newton steps (Nash 1984) from
-    the best well-separated of them. The second divides rectangles (DIRECT; Jones et al. 1993) and climbs from its best
-    by Nelder-Mead (1965), which needs no derivative and so also handles the kinks of a linear kernel.
+    the best well-separated of them. The second evaluates a Halton set and climbs from its best by Nelder-Mead (1965),
+    which needs no derivative and so also handles the kinks of a linear kernel.
 
     Args:
         function: Takes points of shape (m, dim) in the cube, gives values of shape (m,).
@@ -53,7 +53,7 @@ def maximum(function: Function, dim: int, *, nodes: Array) -> Extremum:
         The better of the two results, with their gap.
     """
     first = _sample_and_climb(function, dim, nodes)
-    second = _divide_and_climb(function, dim)
+    second = _spread_and_climb(function, dim)
     best = max(first, second, key=lambda found: found[1])
     return Extremum(x=best[0], score=best[1], gap=abs(first[1] - second[1]))
 
@@ -89,26 +89,21 @@ def _sample_and_climb(function: Function, dim: int, nodes: Array) -> tuple[Array
     return max(found, key=lambda pair: pair[1])
 
 
-def _divide_and_climb(function: Function, dim: int) -> tuple[Array, float]:
-    seen: list[Array] = []
-    values: list[float] = []
+def _spread_and_climb(function: Function, dim: int) -> tuple[Array, float]:
+    # Of a cube wider by a quarter, and brought back to the nearest in the unit cube: many an extremum lies on a face.
+    wide = qmc.Halton(dim, scramble=False).random(2 ** min(11 + dim, MOST_BITS))
+    points = np.clip(1.25 * wide - 0.125, 0.0, 1.0)
+    values = function(points)
+    tolerances = {"xatol": 1e-7, "fatol": 1e-10 * (float(np.ptp(values)) or 1.0)}
 
     def loss(x: Array) -> float:
-        point = np.clip(x, 0.0, 1.0)
-        seen.append(point)
-        values.append(float(function(point[None])[0]))
-        return -values[-1]
+        return -float(function(x[None])[0])
 
-    # DIRECT samples centres of boxes and never a face, where many an extremum lies. In a cube wider by a quarter, whose
-    # points are brought back to the nearest in the unit cube, the first centres, 1/6, 1/2 and 5/6, become 0, 1/2 and 1.
-    wide, box = [(-0.25, 1.25)] * dim, [(0.0, 1.0)] * dim
-    direct(loss, wide, maxfun=1000 * dim, maxiter=1000, locally_biased=True, vol_tol=0.0)
-    points, scores = np.array(seen), np.array(values)
-    tolerances = {"xatol": 1e-7, "fatol": 1e-10 * (float(np.ptp(scores)) or 1.0)}
-    for i in _peaks(points, scores):
-        minimize(loss, points[i], method="Nelder-Mead", bounds=box, options=tolerances)
-    best = int(np.argmax(values))
-    return seen[best], values[best]
+    found = [(points[i], float(values[i])) for i in _peaks(points, values)]
+    for start, _ in list(found):
+        end = minimize(loss, start, method="Nelder-Mead", bounds=[(0.0, 1.0)] * dim, options=tolerances)
+        found.append((end.x, -float(end.fun)))
+    return max(found, key=lambda pair: pair[1])
 
 
 def _peaks(points: Array, values: Array) -> list[int]:

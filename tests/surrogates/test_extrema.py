@@ -37,6 +37,20 @@ def test_finds_the_global_one_among_many() -> None:
     assert minimum(branin, 2, nodes=NONE[2]).score == pytest.approx(-308.12909601, abs=1e-6)
 
 
+@pytest.mark.parametrize(("dim", "seed"), [*((2, seed) for seed in range(10)), (3, 27)])
+def test_the_highest_of_a_hundred_peaks_is_found(dim: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    centres, heights, slopes = rng.random((100, dim)), rng.uniform(0.1, 0.9, 100), rng.uniform(40, 400, 100)
+    heights[0] = 1.0
+
+    def peaks(X: np.ndarray) -> np.ndarray:
+        return (heights * np.exp(-slopes * ((X[:, None] - centres) ** 2).sum(axis=2))).max(axis=1)
+
+    found = maximum(peaks, dim, nodes=NONE[dim])
+    assert found.score == pytest.approx(1.0, abs=1e-8)
+    assert found.x == pytest.approx(centres[0], abs=1e-4)
+
+
 def test_waves_on_a_slope_in_three_dimensions() -> None:
     def waves(X: np.ndarray) -> np.ndarray:
         return np.sin(12 * X).sum(axis=1) + 0.4 * X.sum(axis=1)
@@ -69,7 +83,7 @@ def test_the_unit_of_the_scores_does_not_matter() -> None:
 
 
 def test_the_gap_tells_when_one_search_was_fooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extrema, "_divide_and_climb", lambda function, dim: (np.array([0.0, 0.0]), 0.25))
+    monkeypatch.setattr(extrema, "_spread_and_climb", lambda function, dim: (np.array([0.0, 0.0]), 0.25))
     found = maximum(hill([0.5, 0.5]), 2, nodes=NONE[2])
     assert found.score == pytest.approx(1.0)
     assert found.gap == pytest.approx(0.75)
