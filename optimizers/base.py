@@ -204,14 +204,14 @@ class Optimizer:
         margin_error = told_error("a margin's error", margin_error)
         distance = np.nan if margin is None else told_score("a margin", margin)
         told = unit_points("what is known", [x], self.dim)[0] if known else coordinates(x, self.dim)
-        may_violate = margin is not None and not self.constrained and not np.isnan(score)
-        if may_violate and score < 0.0:
-            raise InvalidSettingError(
-                f"{self.label} takes a violated margin for a score below 0, so beside one it cannot be told a score of "
-                f"{score}; add a constant to all scores, or take an optimiser that is `constrained`"
-            )
-        if may_violate and not distance >= 0.0:
-            score, error = distance, margin_error
+        if margin is not None and not self.constrained and not np.isnan(score):
+            if score < 0.0:
+                raise InvalidSettingError(
+                    f"{self.label} takes a violated margin for a score below 0, so beside one it cannot be told a "
+                    f"score of {score}; add a constant to all scores, or take an optimiser that is `constrained`"
+                )
+            if not distance >= 0.0:
+                score, error = distance, margin_error
         places = [place for place, pending in enumerate(self._pending) if np.array_equal(told, pending)]
         if not places and not known:
             raise ProtocolError(f"told the score of {told.tolist()}, which was not asked for or already told")
