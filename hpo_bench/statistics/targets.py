@@ -12,6 +12,8 @@ BoolArray = NDArray[np.bool_]
 
 TARGETS = (0.1, 0.05, 0.01)
 """Normalised regrets."""
+ROUNDING = 1e-9
+"""Shares of runs that are nearer to each other are equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,9 @@ class Arrival:
 
     def median(self) -> float:
         """Evaluations after which half of all runs had reached it; NaN if they had not when the last budget ended."""
-        curve = self.curve(int(self.evaluations.max()))
-        return float(np.argmax(curve >= 0.5) + 1) if (curve >= 0.5).any() else np.nan
+        # The estimate is a product, which rounding leaves a little below the half that it is.
+        half = self.curve(int(self.evaluations.max())) >= 0.5 - ROUNDING
+        return float(np.argmax(half) + 1) if half.any() else np.nan
 
     @property
     def share(self) -> float:

@@ -43,6 +43,15 @@ def test_equal_budgets_give_the_plain_share():
     assert curve == pytest.approx((regret <= 0.05).mean(axis=0))
 
 
+def test_the_median_is_when_half_have_arrived_whatever_rounding_makes_of_the_product():
+    for runs in range(1, 40):
+        arrived = np.arange(1.0, runs + 1)
+        half = -(-runs // 2)
+        assert Arrival(arrived, np.ones(runs, dtype=bool)).median() == half
+        exactly = arrived <= half
+        assert Arrival(np.where(exactly, arrived, runs), exactly).median() == half
+
+
 def test_the_performance_profile_by_hand():
     costs = np.array([[10.0, 30.0, np.inf], [20.0, 10.0, np.inf]])
     shares = performance_profile(costs, np.array([1.0, 2.0, 3.0]))
