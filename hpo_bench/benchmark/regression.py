@@ -12,7 +12,7 @@ from hpo_bench.benchmark.result import END, OVERALL, SINCE
 from hpo_bench.benchmark.runs import read_runs
 from hpo_bench.benchmark.tables import when
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import counted, interval, number, probability, some
+from hpo_bench.display.words import counted, interval, number, p_value, some
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.files import sha256
 from hpo_bench.statistics.comparisons import SIGNIFICANT, Comparison, duel, holm
@@ -88,7 +88,7 @@ class Regression:
                     number(one.after),
                     interval(one.found.difference.as_json()),
                     f"{one.found.better} : {one.found.worse}",
-                    probability(one.found.p),
+                    p_value(one.found.p),
                     one.verdict.upper() if one.verdict == "worse" else one.verdict,
                 ),
                 one.identity,

@@ -74,7 +74,7 @@ def _optimizer(benchmark: Benchmark, identity: str) -> dict:
             name + suffix: figure(kept) if kept.any() else None
             for suffix, kept in _subsets(benchmark, benchmark.end).items()
             for name, figure in (
-                ("equivalent_random_budget", lambda kept: _random_budget(draws[kept], benchmark.budgets[kept], most)),
+                ("equivalent_random_budget", lambda kept: random_budget(draws[kept], benchmark.budgets[kept], most)),
                 ("seconds_per_suggestion", lambda kept: float(asked[kept, 0].sum() / asked[kept, 1].sum())),
             )
         },
@@ -91,10 +91,24 @@ def _equivalent_draws(benchmark: Benchmark, identity: str, *, most: float) -> Fl
     return np.minimum(most, found)
 
 
-def _random_budget(draws: FloatArray, budgets: NDArray[np.int64], most: float) -> dict[str, float]:
+def random_budget(draws: FloatArray, budgets: NDArray[np.int64], most: float) -> dict[str, float | bool]:
+    """Random draws that do as well, over landscapes, as plain JSON values.
+
+    Args:
+        draws: On each landscape, those beyond `most` told as `most`, shape (landscapes,).
+        budgets: Evaluations that were spent on each, shape (landscapes,).
+        most: The greatest number of draws that is told.
+
+    Returns:
+        Medians of the draws and of their multiples of the budget, and whether the multiple would be greater if what is
+        beyond `most` were known (`at_least`).
+    """
+    multiple = float(np.median(draws / budgets))
+    unbounded = np.where(draws < most, draws, np.inf) / budgets
     return {
         "median": float(np.median(draws)),
-        "median_multiple": float(np.median(draws / budgets)),
+        "median_multiple": multiple,
+        "at_least": bool(np.median(unbounded) > multiple),
         "most": most,
     }
 

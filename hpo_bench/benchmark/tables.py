@@ -11,6 +11,7 @@ from hpo_bench.display.words import (
     count,
     interval,
     multiple,
+    p_value,
     percent,
     probability,
     seconds,
@@ -131,7 +132,7 @@ def comparisons(content: Mapping) -> TextTable | None:
             (
                 interval(one["difference"]),
                 f"{one['better_on']} : {one['worse_on']}",
-                probability(one["p_holm"]),
+                p_value(one["p_holm"]),
                 " / ".join(probability(chances[one["other"]][key]) for key in ("better", "equivalent", "worse")),
                 VERDICTS[one["verdict"]],
                 *((VERDICTS[end[one["other"]]["verdict"]],) if point != END else ()),

@@ -23,7 +23,7 @@ def number(value: float | None) -> str:
         return UNDEFINED
     if 0 < abs(value) < 0.005:
         return "<0.01" if value > 0 else ">-0.01"
-    return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:z.2f}" if abs(value) < 99.995 else f"{value:.0f}"
 
 
 def significant(value: float, *, within: float | None = None) -> str:
@@ -76,8 +76,8 @@ def bracketed(found: "Interval", form: str, *, times: float = 1.0) -> str:
 
 
 def multiple(budget: Mapping[str, float]) -> str:
-    """An equivalent random budget as a multiple of the budget that was spent."""
-    beyond = "≥ " if budget["median"] >= budget["most"] else ""
+    """An equivalent random budget as a multiple of the budget that was spent, or what it is at least."""
+    beyond = "≥ " if budget["at_least"] else ""
     times = budget["median_multiple"]
     return f"{beyond}{times:.1f}×" if times < 10 else f"{beyond}{times:.0f}×"
 
@@ -89,7 +89,7 @@ def seconds(value: float) -> str:
 
 def percent(fraction: float) -> str:
     """A fraction of a landscape's range in per cent."""
-    return f"{100 * fraction:.1f}%"
+    return f"{100 * fraction:z.1f}%"
 
 
 def probability(value: float | None) -> str:
@@ -99,6 +99,12 @@ def probability(value: float | None) -> str:
     if value < 0.005:
         return "<.01"
     return ">.99" if value > 0.995 else f"{value:.2f}".removeprefix("0")
+
+
+def p_value(value: float | None) -> str:
+    """A p the same way, with a third decimal where two would not say on which side of .05 it is."""
+    rounded = probability(value)
+    return rounded if value is None or rounded != ".05" else f"{value:.3f}".removeprefix("0")
 
 
 def count(value: float | None) -> str:
@@ -143,8 +149,10 @@ def verdicts(reference: str, *, better: Sequence[str], worse: Sequence[str], und
 
 
 def share(fraction: float) -> str:
-    """A share of runs in whole per cent."""
-    return f"{100 * fraction:.0f}%"
+    """A share of runs in whole per cent; few are not rounded to none, nor nearly all to all."""
+    if 0 < fraction < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 < fraction < 1 else f"{100 * fraction:.0f}%"
 
 
 def some(names: Iterable[str], at_most: int = 3) -> str:

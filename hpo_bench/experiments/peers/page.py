@@ -14,7 +14,7 @@ from hpo_bench.benchmark.tables import ALONE, when
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style, provenance
 from hpo_bench.display.looks import COLOURS, INK
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import interval, number, probability, seconds, verdicts
+from hpo_bench.display.words import interval, number, p_value, seconds, verdicts
 from hpo_bench.experiments.page import Part, save_page
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.experiments.peers.run import Meeting, Round
@@ -168,7 +168,7 @@ def advantages(found: Round) -> TextTable:
             Row(
                 one.label,
                 (
-                    one.runs, *cells, f"{last.better} : {last.worse}", probability(last.p), seconds(peer),
+                    one.runs, *cells, f"{last.better} : {last.worse}", p_value(last.p), seconds(peer),
                     times(peer / gp_bo),
                 ),
                 one.peer,

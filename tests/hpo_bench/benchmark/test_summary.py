@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import synthetic
@@ -12,7 +13,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
-from hpo_bench.benchmark.summary import summary
+from hpo_bench.benchmark.summary import random_budget, summary
 from hpo_bench.benchmark.tables import headline, sound
 from hpo_bench.workers import Local
 from landscapes import catalogue
@@ -59,3 +60,13 @@ def test_random_reaches_what_as_many_random_draws_do(tmp_path, noisy):
     made = pipeline.execute(plan, place, workers=Local(1), report=False, progress=Console(quiet=True))
     budget = made.summary["optimizers"]["random"]["equivalent_random_budget_all"]
     assert 0.7 < budget["median_multiple"] < 1.4
+
+
+def test_a_random_budget_that_nobody_can_tell_is_not_halved_with_one_that_is_known():
+    budgets = np.array([40, 40])
+    assert random_budget(np.array([40.0, 1e4]), budgets, 1e4) == {
+        "median": 5020.0, "median_multiple": 125.5, "at_least": True, "most": 1e4,
+    }  # fmt: skip
+    assert not random_budget(np.array([20.0, 40.0, 1e4]), np.array([40, 40, 40]), 1e4)["at_least"]
+    # Beyond the most draws on the landscape with the larger budget, which is the smallest multiple that was found.
+    assert random_budget(np.array([8e3, 9e3, 1e4]), np.array([40, 40, 60]), 1e4)["at_least"]

@@ -2,7 +2,17 @@ import pytest
 
 from hpo_bench.benchmark.sentences import comparison_sentence, leader, noise_sentence, sound_sentence, unseen_sentence
 from hpo_bench.benchmark.tables import above_noise, by_optimizer, comparisons, headline, losses, sound, targets
-from hpo_bench.display.words import brackets, interval, multiple, number, probability, seconds
+from hpo_bench.display.words import (
+    brackets,
+    interval,
+    multiple,
+    number,
+    p_value,
+    percent,
+    probability,
+    seconds,
+    share,
+)
 
 
 def figures(value):
@@ -38,8 +48,8 @@ def content(*, counted, values=(("GP-BO", 0.2), ("Random", 1.0))):
                     "0.1": {"share_reached": 1.0, "median_evaluations": 7.0, "average_running_time": 8.2},
                     "0.01": {"share_reached": 0.2, "median_evaluations": None, "average_running_time": 190.0},
                 },
-                "equivalent_random_budget_all": {"median": 80.0, "median_multiple": 2.0, "most": 1e4},
-                "equivalent_random_budget_sound": {"median": 32.8, "median_multiple": 0.82, "most": 1e4},
+                "equivalent_random_budget_all": {"median_multiple": 2.0, "at_least": False},
+                "equivalent_random_budget_sound": {"median_multiple": 0.82, "at_least": False},
                 "seconds_per_suggestion_all": 0.004,
                 "seconds_per_suggestion_sound": 0.003,
             }
@@ -148,7 +158,11 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
         (interval(figures(None)), "–"), (brackets([None, None]), "–"),
         (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),
         (interval({"value": 0.3, "low": None, "high": None}), "0.30"), (seconds(3e-5), "<0.0001"),
-        (multiple({"median": 1e4, "median_multiple": 167.3, "most": 1e4}), "≥ 167×"),
+        (multiple({"median_multiple": 167.3, "at_least": True}), "≥ 167×"),
+        (number(-0.0), "0.00"), (number(99.996), "100"), (number(-99.996), "-100"), (percent(-1e-6), "0.0%"),
+        (share(1.0), "100%"), (share(0.997), ">99%"), (share(0.003), "<1%"), (share(0.0), "0%"), (share(0.5), "50%"),
+        (p_value(0.0478), ".048"), (p_value(0.0531), ".053"), (p_value(0.0561), ".06"), (p_value(0.001), "<.01"),
+        (p_value(None), "–"),
     ],
 )  # fmt: skip
 def test_wording(said, expected):
