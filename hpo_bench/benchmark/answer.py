@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from hpo_bench.benchmark.sentences import at, comparison_sentence, leader, noise_sentence, units
+from hpo_bench.benchmark.sentences import at, comparison_sentence, leader, noise_sentence, units, without_intervals
 from hpo_bench.benchmark.tables import NAMES, by_optimizer, headline, labels, losses, moments, pairs, when
 from hpo_bench.display.table import Column, TextTable
 from hpo_bench.display.words import counted, interval, listed, number, share
+from hpo_bench.statistics.examples import Z95
 from landscapes.landscape import Landscape
 
 USUAL = ("grid", "random")
@@ -70,7 +71,7 @@ def sentences(content: Mapping) -> dict[str, str]:
         content: What `summary.summary` made, with what comes with the report.
     """
     if not content["unseen"]:
-        said = {"What to use": leader(content), "Is the difference real?": comparison_sentence(content)}
+        said = {"What to use": leader(content), "Whether the difference is real": comparison_sentence(content)}
         return {head: text for head, text in said.items() if text}
     said = {
         "What to use": _use(content),
@@ -144,6 +145,8 @@ def _gains(content: Mapping) -> str:
     parts = [f"{at(points[0])}, the recommendation of {labels[reference]} scores {listed(against)}"]
     parts += [f"{at(point)}, {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
     said = "; ".join(parts)
+    if why := without_intervals(content):
+        return f"{said[0].upper()}{said[1:]}. Differences are paired, and show nothing: {why}."
     return (
         f"{said[0].upper()}{said[1:]}. Differences are paired; in brackets are 95% intervals over {units(content)}; "
         "one that holds 0 shows nothing."
@@ -184,15 +187,29 @@ def _unit(content: Mapping) -> str:
 
 
 def _noise(content: Mapping) -> str:
+    """What of the differences that were told a study of one's own could show, and what the mean over landscapes does."""
     noise = [one["noise_of_a_comparison"] for one in content["landscapes"] if one["noise_of_a_comparison"] is not None]
+    found = content["unseen"]
     if content.get("goal") == "test":
         return ""
-    if not noise or content["unseen"]["unit"] != "points":
+    if not noise or found["unit"] != "points":
         return noise_sentence(content)
+    error = 100 * float(np.median(noise))
+    known = (
+        "on the examples that are tuned on, the difference between two good settings is known to a standard error of "
+        f"{number(error)} points (median)."
+    )
+    told = [by[one] for by in found["saved"].values() for one in _others(content)]
+    if all(_sign(one) == "open" for one in told):
+        return f"{known[0].upper()}{known[1:]}"
+    mean = f"in the mean over {counted(found['landscapes'], 'landscape')}"
+    if found["landscapes"] == len(content["landscapes"]):
+        mean += f" of {counted(pairs(content), 'pair')}"
+    if max(abs(one["value"] or 0.0) for one in told) <= Z95 * error:
+        return f"A study of one's own could not show it: {known} It shows {mean}."
     return (
-        "A study of one's own could not show it: on the examples that are tuned on, the difference between two good "
-        f"settings is known to a standard error of {number(100 * float(np.median(noise)))} points (median). It shows "
-        f"in the mean over {counted(len(content['landscapes']), 'landscape')} of {counted(pairs(content), 'pair')}."
+        f"A study of one's own could show what is beyond {number(Z95 * error)} points, and nothing less: {known} What "
+        f"is less shows {mean}."
     )
 
 

@@ -22,16 +22,19 @@ def leader(content: Mapping) -> str:
 
 
 def interval_sentence(content: Mapping) -> str:
-    """Why there are no intervals; empty where there are."""
+    """Why ratios have no intervals; empty where they have."""
+    why = without_intervals(content)
+    return f"{why[0].upper()}{why[1:]}; luck alone is simulated." if why else ""
+
+
+def without_intervals(content: Mapping) -> str:
+    """Why there are no intervals, as part of a sentence; empty where there are."""
     count, seeds = pairs(content), content["seeds"]
     if (seeds if count == 1 else count) >= LEAST_UNITS:
         return ""
     if count == 1:
-        return f"There are no intervals, which take {LEAST_UNITS} seeds or more (--seeds); luck alone is simulated."
-    return (
-        f"There are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone; luck alone is "
-        "simulated."
-    )
+        return f"there are no intervals, which take {LEAST_UNITS} seeds or more (--seeds)"
+    return f"there are no intervals, which take landscapes of {LEAST_UNITS} pairs or more, or of one alone"
 
 
 def noise_sentence(content: Mapping) -> str:
@@ -40,7 +43,8 @@ def noise_sentence(content: Mapping) -> str:
     unknown = sum(one["noise_of_a_comparison"] is None for one in content["landscapes"])
     if unknown == total:
         return "The noise of a comparison is not known here, so that nothing says whether ratios could be observed."
-    beside = f" On {unknown} of {total} that noise is not known, and they count as without." if unknown else ""
+    count_as = "it counts" if unknown == 1 else "they count"
+    beside = f" On {unknown} of {total} that noise is not known, and {count_as} as without." if unknown else ""
     excluded = {point: content["exclusions"][point]["excluded"] for point in moments(content)}
     if not any(excluded.values()):
         where = "on every landscape" if not unknown else "wherever that is known"

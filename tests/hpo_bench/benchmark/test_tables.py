@@ -1,5 +1,6 @@
 import pytest
 
+from hpo_bench.benchmark import answer
 from hpo_bench.benchmark.sentences import comparison_sentence, leader, noise_sentence, sound_sentence, unseen_sentence
 from hpo_bench.benchmark.tables import above_noise, by_optimizer, comparisons, headline, losses, sound, targets
 from hpo_bench.display.words import (
@@ -134,10 +135,11 @@ def test_noise_that_nobody_knows_is_not_said_to_be_small():
     found["landscapes"][0]["noise_of_a_comparison"] = None
     assert noise_sentence(found) == (
         "Random's own regret is above the noise of a comparison wherever that is known: ratios could be observed. On 1 "
-        "of 4 that noise is not known, and they count as without."
+        "of 4 that noise is not known, and it counts as without."
     )
     found["exclusions"]["end"] = {"counted": 3, "excluded": 1}
-    assert noise_sentence(found).endswith("On 1 of 4 that noise is not known, and they count as without.")
+    found["landscapes"][1]["noise_of_a_comparison"] = None
+    assert noise_sentence(found).endswith("On 2 of 4 that noise is not known, and they count as without.")
     for one in found["landscapes"]:
         one["noise_of_a_comparison"] = None
     assert "is not known here, so that nothing says whether ratios could be observed" in noise_sentence(found)
@@ -189,3 +191,62 @@ def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_oth
     table = by_optimizer(found, losses(found, "loss in points"))
     assert table.columns[1:] == ("loss in points, t\u00a0=\u00a010", "loss in points, end")
     assert table.rows[1].cells == ("2.47 [1.24, 4.94]", "0.56 [0.28, 1.12]")
+
+
+def answered(*, saved, seeds=10, pairs="abcd", of=4):
+    """What a benchmark says of GP-BO against Random, by the points that it saves at the end."""
+    found = content(counted={"end": 4})
+    lost = {name: figures(1.0) for name in ("gp-bo", "random")}
+    found["landscapes"] = [
+        {"pair": name, "noise_of_a_comparison": 0.01, "budget": 40, "tier": "nano"} for name in pairs
+    ]
+    return found | {
+        "seeds": seeds,
+        "comparisons": {"reference": "gp-bo"},
+        "real": None,
+        "unseen": {
+            "landscapes": of, "unit": "points", "at": {"end": lost},
+            "saved": {"end": {"random": dict(zip(("value", "low", "high"), saved, strict=True))}},
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (
+            answered(saved=(1.0, 0.5, 1.5)),
+            "A study of one's own could not show it: on the examples that are tuned on, the difference between two "
+            "good settings is known to a standard error of 1.00 points (median). It shows in the mean over 4 "
+            "landscapes of 4 pairs.",
+        ),
+        (answered(saved=(-1.0, -1.5, -0.5), of=3), "It shows in the mean over 3 landscapes."),
+        (
+            answered(saved=(3.0, 2.5, 3.5)),
+            "A study of one's own could show what is beyond 1.96 points, and nothing less: on the examples that are "
+            "tuned on, the difference between two good settings is known to a standard error of 1.00 points (median). "
+            "What is less shows in the mean over 4 landscapes of 4 pairs.",
+        ),
+        (
+            answered(saved=(1.0, -0.5, 2.5)),
+            "On the examples that are tuned on, the difference between two good settings is known to a standard error "
+            "of 1.00 points (median).",
+        ),
+    ],
+)
+def test_what_shows_is_said_to_show_and_nothing_else(made, said):
+    assert answer.sentences(made)["What of that is beyond the noise"].endswith(said)
+
+
+def test_differences_without_intervals_are_not_said_to_have_some():
+    assert answer.sentences(answered(saved=(1.0, 0.5, 1.5)))["What it gains on unseen examples"].endswith(
+        "Differences are paired; in brackets are 95% intervals over pairs; one that holds 0 shows nothing."
+    )
+    alone = answer.sentences(answered(saved=(1.0, None, None), seeds=2, pairs="aaaa"))
+    assert alone["What it gains on unseen examples"] == (
+        "At the end, the recommendation of GP-BO scores 1.00 points higher than that of Random. Differences are "
+        "paired, and show nothing: there are no intervals, which take 3 seeds or more (--seeds)."
+    )
+    assert "shows in the mean" not in alone["What of that is beyond the noise"]
+    two = answer.sentences(answered(saved=(1.0, None, None), pairs="aabb"))
+    assert "which take landscapes of 3 pairs or more, or of one alone." in two["What it gains on unseen examples"]
