@@ -187,7 +187,7 @@ def _unit(content: Mapping) -> str:
 
 
 def _noise(content: Mapping) -> str:
-    """What of the differences that were told a study of one's own could show, and what the mean over landscapes does."""
+    """What of the differences that were told a study of one's own could show, and what the mean over landscapes."""
     noise = [one["noise_of_a_comparison"] for one in content["landscapes"] if one["noise_of_a_comparison"] is not None]
     found = content["unseen"]
     if content.get("goal") == "test":

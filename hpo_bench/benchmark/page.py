@@ -19,7 +19,7 @@ from hpo_bench.display import landscape_map
 from hpo_bench.display.figures import Drawn, provenance
 from hpo_bench.display.looks import looks
 from hpo_bench.display.page.report import ReportPage, Shown
-from hpo_bench.display.words import counted
+from hpo_bench.display.words import UNDEFINED, counted, listed
 from hpo_bench.files import OutputFolder, write
 from hpo_bench.statistics.intervals import LEAST_PAIRS
 from hpo_bench.statistics.luck import REPLICATES
@@ -97,6 +97,7 @@ class Report:
             about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
             maps[landscape_map.title(landscape)] = page.picture(name, one.map, caption=about, alt=alt)
         reports = [one.trusted for one in self._about_each]
+        missing = sentences.without_intervals(content)
         text = page.text(
             "hpo_bench.benchmark",
             "page.html.j2",
@@ -118,6 +119,9 @@ class Report:
             span=tables.when(tables.overall(content)),
             least_pairs=LEAST_PAIRS,
             units=sentences.units(content),
+            bracketed="" if missing else f"; 95% intervals over {sentences.units(content)} in brackets",
+            moments=listed([sentences.at(point) for point in tables.moments(content)]),
+            undefined=UNDEFINED,
             alone=tables.ALONE,
             tables=self._tables(content),
             study=study,

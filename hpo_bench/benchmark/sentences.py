@@ -109,9 +109,10 @@ def unseen_sentence(content: Mapping) -> str:
             said += f" and the others {' to '.join(ends)}"
         parts.append(f"{at(point)} {said}")
     unit = "points" if found["unit"] == "points" else "per cent of the range"
+    what = "recommended setting" if content.get("goal") == "test" else "setting that validation picks"
     return (
-        "On examples that tuning never saw, the setting that validation picks loses, against the best there is, in "
-        f"{unit}: {'; '.join(parts)}."
+        f"On examples that tuning never saw, the {what} loses, against the best there is, in {unit}: "
+        f"{'; '.join(parts)}."
     )
 
 

@@ -14,10 +14,10 @@ from hpo_bench.statistics.ratios import mean_regret
 
 LEAST = 1e-3
 CAPTION = (
-    "Mean normalised regret of the best setting so far, over landscapes and seeds, with pointwise 95% "
-    "intervals around the best optimiser and around Random; those of all are in the CSV. Steps, because an incumbent "
-    "does not improve between evaluations. The dashed "
-    "line is the exact expectation for uniform random search; Random’s own runs scatter around it. The horizontal "
+    "Mean normalised regret of the best setting so far (under noise: of the one that would be recommended), over "
+    "landscapes and seeds, with pointwise 95% intervals, where there are any, around the best optimiser and around "
+    "Random; those of all are in the CSV. Steps, because an incumbent does not improve between evaluations. The dashed "
+    "line is the expectation for uniform random search; Random’s own runs scatter around it. The horizontal "
     "dotted line is the median noise of a comparison of two settings: differences below it cannot be seen by anyone "
     "who tunes with so few examples."
 )

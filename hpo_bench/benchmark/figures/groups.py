@@ -16,7 +16,7 @@ from hpo_bench.display.svg import tell
 from hpo_bench.display.words import DOMAINS, METHODS, number
 
 CAPTION = (
-    "Regret over random by task domain (left) and by merge method (right), without noise. Bars are the medians over "
+    "Regret over random by task domain (left) and by merge method (right). Bars are the medians over "
     f"the landscapes of a group, marks the landscapes; {marks.LEGEND}. In every group optimisers stand in the "
     "order of the legend, best first."
 )
@@ -55,7 +55,8 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
     for place in range(0, len(present), 2):
         axis.axvspan(place - 0.5, place + 0.5, color=BAND, alpha=0.4, lw=0, zorder=0)
     for rank, identity in enumerate(order):
-        ratio = np.maximum(point.ratios(identity), LEAST)
+        known = point.ratios(identity)
+        ratio = np.maximum(known, LEAST)
         colour, said = paint[identity], words(benchmark, point, identity)
         for place, group in enumerate(present):
             inside = np.array([one == group for one in groups])
@@ -64,7 +65,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
                 axis, x, ratio[inside], filled=point.resolved[inside], weak=~benchmark.sound[inside], colour=colour,
                 size=3.6, words=list(np.array(said)[inside]), optimizer=identity,
             )  # fmt: skip
-            middle = float(np.median(ratio[inside]))
+            middle, said_middle = (float(np.median(own[inside])) for own in (ratio, known))
             lines = axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
             ends = [x - 0.45 * width, x + 0.45 * width]
             lines += axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)
@@ -72,7 +73,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
                 tell(
                     line,
                     optimizer=identity,
-                    words=[f"{benchmark.labels[identity]}, {names[group]}: median {number(middle)}"],
+                    words=[f"{benchmark.labels[identity]}, {names[group]}: median {number(said_middle)}"],
                 )
     log_axis(axis, "y", {**RATIOS, 3: "3"}, (LEAST, greatest(benchmark)))
     axis.set_xticks(range(len(present)), [names[group] for group in present])

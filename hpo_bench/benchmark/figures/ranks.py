@@ -36,7 +36,7 @@ def draw(benchmark: Benchmark) -> Figure:
             for (row, column), rank in np.ndenumerate(ranks):
                 # Not the page's inks: a cell is as dark on every ground.
                 ink = "#FEFEFE" if rank < 0.45 * len(labels) else "#111827"
-                axis.text(column, row, f"{rank:.0f}", ha="center", va="center", fontsize=6.5, color=ink)
+                axis.text(column, row, f"{rank:g}", ha="center", va="center", fontsize=6.5, color=ink)
         for row, rank in enumerate(ranks.mean(axis=1)):
             axis.text(width - 0.3, row, f"{rank:.1f}", va="center", fontsize=8.5, fontweight="bold", clip_on=False)
         axis.text(width - 0.3, -0.75, "mean", fontsize=7.5, clip_on=False)

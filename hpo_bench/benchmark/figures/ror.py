@@ -19,9 +19,8 @@ from hpo_bench.statistics.ratios import median
 LEAST = 0.01
 """Ratios below this are drawn at the edge."""
 CAPTION = (
-    "Regret over random after 10 and 20 evaluations, at the end, and of the mean from t = 10 on. Each mark is one "
-    "landscape (mean over seeds, divided by the expectation for uniform random search), as interpolated; "
-    f"{marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of "
+    "Regret over random, by moment. Each mark is one landscape (mean over seeds, divided by the expectation for "
+    f"uniform random search); {marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of "
     "Random’s own ratios on single landscapes (light) and of their median (dark)."
 )
 
@@ -91,7 +90,7 @@ def greatest(benchmark: Benchmark) -> float:
 def describe(benchmark: Benchmark) -> str:
     """The figure in words, for those who cannot see it."""
     ends = {benchmark.labels[i]: np.median(benchmark.end.ratios(i)) for i in benchmark.ranking()}
-    figures = [f"{label} {middle:.2f}" for label, middle in ends.items()]
+    figures = [f"{label} {number(float(middle))}" for label, middle in ends.items()]
     return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
 
 
@@ -100,7 +99,8 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
     axis.axvline(1, color=INK, lw=0.8, zorder=1)
     rng = np.random.default_rng(0)
     for row, identity in enumerate(order):
-        ratio = np.maximum(point.ratios(identity), LEAST)
+        known = point.ratios(identity)
+        ratio = np.maximum(known, LEAST)
         height = row + rng.uniform(-0.22, 0.22, len(ratio))
         marks.draw(
             axis,
@@ -118,7 +118,8 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
         bar = axis.plot(
             [middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False
         )[0]
-        spread = f"median {number(middle)}, quartiles {number(low)} and {number(high)}"
+        least, half, most = (number(float(one)) for one in np.quantile(known, [0.25, 0.5, 0.75]))
+        spread = f"median {half}, quartiles {least} and {most}"
         for artist in (box, bar):
             tell(artist, optimizer=identity, words=[f"{benchmark.labels[identity]}, {when(point)}: {spread}"])
     log_axis(axis, "x", {**RATIOS, 3: "3"}, (LEAST, greatest(benchmark)))

@@ -29,9 +29,11 @@ from landscapes import catalogue
 NAMES = ("smooth-a/ta", "rugged-b/dare")
 
 
-def execute(root, path, *names, patterns=()):
+def execute(root, path, *names, patterns=(), surrogate=None, **options):
     contenders = tuple(Contender.find(name) for name in names)
-    plan = Plan(contenders, tuple(catalogue.load_all(patterns, root=root)), 2, 12)
+    plan = Plan(
+        contenders, tuple(catalogue.load_all(patterns, surrogate=surrogate, root=root)), 2, **{"budget": 12, **options}
+    )
     return pipeline.execute(plan, ResultsFolder(path), workers=Local(1), report=True, progress=Console(quiet=True))
 
 
@@ -155,6 +157,22 @@ def test_every_picture_has_words(page):
 )  # fmt: skip
 def test_the_page_says(page, what):
     assert what in page
+
+
+def test_of_noise_moments_and_intervals_the_page_says_what_there_was(root, page, tmp_path):
+    assert "The expectation is exact" in page
+    assert "Optimisers see no noise here" in page
+    assert "Each at t\u00a0=\u00a010 and at the end, and for the regret\naveraged" in page
+    assert "radial basis functions (thin plate spline)" in page
+    assert "intervals over pairs in brackets" not in page, "of two pairs"
+    assert "95% interval over" not in page
+    execute(root, tmp_path / "results", "random", patterns=["ta"], surrogate="gp", noisy=True, budget=5)
+    noisy = (tmp_path / "results" / "index.html").read_text(encoding="utf-8")
+    for words in ("The expectation is exact", "see no noise", "without noise (", "basis functions", "GP-BO fits"):
+        assert words not in noisy, words
+    assert "score of what is recommended after t evaluations" in noisy
+    assert "Each at the end.</dd>" in noisy
+    assert "as a Gaussian process through the recorded ones has it" in noisy
 
 
 def test_what_cards_say_is_escaped(page):
