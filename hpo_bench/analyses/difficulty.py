@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, figure
+from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, counted, figure
 from hpo_bench.statistics.intervals import Intervals
 from landscapes.landscape import Landscape
 
@@ -77,11 +77,10 @@ def _ratio(regret: np.ndarray, random: np.ndarray) -> str:
 
 
 def _difference(local: np.ndarray, wide: np.ndarray, pairs: Sequence[str]) -> str:
-    """Mean difference with its 95% interval over pairs, whose landscapes share models; in % of the range."""
+    """Mean difference with its 95% interval over pairs, whose landscapes share models, if these are enough; in %."""
     if np.isnan(local - wide).any():
         return UNDEFINED
     found = Intervals(pairs).difference(local[:, None], wide[:, None], np.ones(len(pairs)))
-    shown = f"{100 * found.value:+.1f}%"
-    return (
-        f"{shown} (one pair)" if np.isnan(found.low) else f"{shown} [{100 * found.low:+.1f}, {100 * found.high:+.1f}]"
-    )
+    if np.isnan(found.low):
+        return f"{100 * found.value:+z.1f}% ({counted(len(set(pairs)), 'pair')})"
+    return f"{100 * found.value:+z.1f}% [{100 * found.low:+z.1f}, {100 * found.high:+z.1f}]"

@@ -102,7 +102,7 @@ def _strip(
 
 
 def optima(found: Sequence[Optimum]) -> Figure:
-    """Optima in the plane of both coefficients."""
+    """Optima in the plane of both coefficients, of landscapes that have them."""
     with house_style():
         figure = blank(4.8, 4.6)
         axis = figure.subplots()
@@ -110,8 +110,6 @@ def optima(found: Sequence[Optimum]) -> Figure:
         axis.fill_between(line, 0.8 - line, 1.2 - line, color=BAND, alpha=0.6, lw=0)
         axis.plot(line, 1 - line, color=FAINT, lw=1.1, ls=(0, (4, 2.5)))
         for one in found:
-            if np.isnan(one.total):
-                continue
             density = one.x[one.names.index("density")] if "density" in one.names else 1.0
             x, y = (one.x[one.names.index(name)] for name in ("vl_weight", "exp_weight"))
             (mark,) = axis.plot(

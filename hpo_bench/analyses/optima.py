@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.analyses.restrictions import COEFFICIENTS, on_most_examples
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import METHODS, figure, significant
+from hpo_bench.display.words import METHODS, UNDEFINED, figure, significant
 from landscapes.landscape import Landscape
 from landscapes.space import SearchSpace
 from landscapes.trust import MARK
@@ -95,11 +95,12 @@ def by_method(found: Sequence[Optimum]) -> TextTable:
         X = np.array([one.x for one in ours])
         places = [f"{n} {_spread(X[:, i])}" for i, n in enumerate(ours[0].names)]
         totals, zones = np.array([one.total for one in ours]), np.array([one.zone for one in ours])
-        near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}"
+        weighted = not np.isnan(totals).any()  # all have both coefficients, or none
+        near = f"{np.sum(np.abs(totals - 1) <= 0.2)} of {len(ours)}" if weighted else UNDEFINED
         edge = f"{sum(bool(one.on_edge) for one in ours)} of {len(ours)}"
         known = zones[~np.isnan(zones)]
         zone = figure(float(np.median(known)) if len(known) else float("nan"), ".0%")
-        rows.append((label, "; ".join(places), _spread(totals), near, edge, zone))
+        rows.append((label, "; ".join(places), _spread(totals) if weighted else UNDEFINED, near, edge, zone))
     columns = (
         "method", "optimum: median (range)", "sum", "sum within 0.2 of 1", "on an edge", "box within noise of it",
     )  # fmt: skip
@@ -107,4 +108,5 @@ def by_method(found: Sequence[Optimum]) -> TextTable:
 
 
 def _spread(values: NDArray[np.float64]) -> str:
-    return f"{np.median(values):.2f} ({values.min():.2f} to {values.max():.2f})"
+    middle, low, high = (significant(float(of(values))) for of in (np.median, np.min, np.max))
+    return f"{middle} ({low} to {high})"

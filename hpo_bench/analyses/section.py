@@ -117,16 +117,14 @@ def section(
         "Where the optimum lies, by landscape": optima.table(places),
     }
     sentences = [_restriction_sentence(costs)] if costs else []
-    figures = [
-        Drawn(
-            "study_restrictions",
-            draw.restrictions(costs),
-            draw.RESTRICTION_CAPTION,
-            draw.RESTRICTION_ALT,
-            pd.DataFrame(asdict(cost) for cost in costs),
-        ),
-        Drawn("study_optima", draw.optima(places), draw.OPTIMA_CAPTION, draw.OPTIMA_ALT, draw.optima_data(places)),
-    ]
+    figures = []
+    if costs:
+        data = pd.DataFrame(asdict(cost) for cost in costs)
+        about = draw.RESTRICTION_CAPTION, draw.RESTRICTION_ALT
+        figures.append(Drawn("study_restrictions", draw.restrictions(costs), *about, data))
+    if weighed := [one for one in places if not np.isnan(one.total)]:
+        data, about = draw.optima_data(weighed), (draw.OPTIMA_CAPTION, draw.OPTIMA_ALT)
+        figures.append(Drawn("study_optima", draw.optima(weighed), *about, data))
     moved = None
     if runs is not None and not runs.empty:
         there = set(runs["landscape"])

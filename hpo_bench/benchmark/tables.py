@@ -213,8 +213,8 @@ def landscapes(content: Mapping) -> TextTable:
             one["tier"],
             one["domain"],
             one["task"],
-            f"{one['maximum']:.3f}",
-            f"{one['minimum']:.3f}",
+            f"{one['maximum']:z.3f}",
+            f"{one['minimum']:z.3f}",
             UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
             *(_marked(one, point) for point in points),
         )

@@ -20,8 +20,8 @@ LEAST = 0.01
 """Ratios below this are drawn at the edge."""
 CAPTION = (
     "Regret over random, by moment. Each mark is one landscape (mean over seeds, divided by the expectation for "
-    f"uniform random search); {marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what luck alone gives: 95% of "
-    "Random’s own ratios on single landscapes (light) and of their median (dark)."
+    f"uniform random search); {marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what "
+    "luck alone gives: 95% of Random’s own ratios on single landscapes (light) and of their median (dark)."
 )
 
 

@@ -113,6 +113,21 @@ def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd
     assert early[1] == f"{100 * landscapes[0].random_regret(4)[-1]:.1f}%"
 
 
+def test_a_difference_says_of_how_few_pairs_it_is_and_nothing_has_no_sign() -> None:
+    local, wide = np.array([0.12, 0.22]), np.array([0.1, 0.2])
+    assert difficulty._difference(local, wide, ["a", "a"]) == "+2.0% (1 pair)"
+    assert difficulty._difference(local, wide, ["a", "b"]) == "+2.0% (2 pairs)"
+    nearly = difficulty._difference(np.array([0.1, 0.2, 0.3]), np.array([0.1, 0.2, 0.3003]), list("abc"))
+    assert nearly.startswith("+0.0% [")
+    assert "-0.0" not in nearly
+
+
+def test_without_coefficients_nothing_is_drawn_of_them(tmp_path: Path) -> None:
+    axes = tuple(p for p in synthetic.card("smooth-a/dare").parameters if p.name != "vl_weight")
+    plain = Landscape.read(synthetic.record(tmp_path, "smooth-a/dare", parameters=axes))
+    assert analyse([plain]).figures == ()
+
+
 def test_where_the_optimum_lies(landscapes: list[Landscape]) -> None:
     found = [optima.find(landscape) for landscape in landscapes]
     test = landscapes[0].on("test")
