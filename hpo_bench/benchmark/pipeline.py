@@ -234,12 +234,27 @@ def _inputs(plan: Plan, keys: list[str]) -> str:
     digest = hashlib.sha256("".join(keys).encode())
     for landscape in plan.landscapes:
         digest.update(f"{landscape.card!r} {landscape.outcomes_hash}".encode())
+        for path in _recorded(landscape):
+            digest.update(f"{path.name} {sha256(path)}".encode())
     for contender in plan.contenders:
         digest.update(f"{contender.identity} {contender.label}".encode())
     for path in sorted(path for pattern in DERIVES for path in HOUSE.glob(pattern) if path.is_file()):
         if path.suffix != ".pyc":
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _recorded(landscape: Problem) -> list[Path]:
+    """Every file of a recorded landscape, of the study's box beside a wide one as well.
+
+    Runs follow from the scores of the split that is tuned on. The report looks at all else: at test scores, at what was
+    held out, and at what restrictions cost in the study's box.
+    """
+    if not isinstance(landscape, Landscape) or landscape.folder is None:
+        return []
+    beside = landscape.folder.with_name(landscape.folder.name.removesuffix(boxes.SUFFIX))
+    folders = dict.fromkeys((landscape.folder, beside))
+    return [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 def _known(folder: ResultsFolder, inputs: str, *, report: bool) -> dict | None:

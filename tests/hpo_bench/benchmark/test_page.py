@@ -215,6 +215,24 @@ def test_an_unchanged_report_is_not_drawn_again_and_a_lost_one_is(root, tmp_path
     assert page.exists()
 
 
+@pytest.mark.usefixtures("quick_page")
+@pytest.mark.parametrize("box", ["smooth-a/ta-wide", "smooth-a/ta"])
+def test_test_scores_that_change_are_noticed_in_both_boxes(tmp_path, box):
+    synthetic.record(tmp_path / "grids", "smooth-a/ta")
+    plane = synthetic.card("smooth-a/ta").parameters
+    synthetic.record(tmp_path / "grids", "smooth-a/ta-wide", design="wide", method="ta", parameters=plane)
+    inputs = []
+    for _ in range(2):
+        execute(tmp_path / "grids", tmp_path / "results", "random", patterns=["smooth-a/ta-wide"], budget=2)
+        inputs.append(json.loads((tmp_path / "results" / "summary.json").read_text())["inputs"])
+        path = tmp_path / "grids" / box / "grid.parquet"
+        rows = pd.read_parquet(path)
+        test = rows["split"] == "test"
+        rows.loc[test, "score"] = rows.loc[test, "score"].to_numpy()[::-1]
+        rows.to_parquet(path)
+    assert inputs[0] != inputs[1]
+
+
 def test_figures_of_landscapes_that_are_not_in_the_report_go(root, results, tmp_path):
     shutil.copytree(results, tmp_path / "results")
     assert any("rugged-b" in path.name for path in (tmp_path / "results" / "figures").iterdir())
