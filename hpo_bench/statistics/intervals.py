@@ -66,7 +66,7 @@ class Intervals:
 
     With one pair there is nothing to say about others: its seeds are the units, and the interval shows their luck
     alone. With two pairs, or one pair and two seeds, there is none, nor is there a relative one of a figure that is
-    zero.
+    zero, or of those landscapes among many that are of one pair.
 
     Args:
         pairs: The pair of each landscape.
@@ -90,7 +90,7 @@ class Intervals:
         kept = np.ones(len(values), dtype=bool) if kept is None else kept
         if not kept.any():
             return UNDEFINED
-        value, low, high = _curve(summary, values[kept][..., None], random[kept][:, None], self.pairs[kept])
+        value, low, high = self._curve(summary, values[kept][..., None], random[kept][:, None], self.pairs[kept])
         return Interval(float(value[0]), float(low[0]), float(high[0]))
 
     def curve(
@@ -107,7 +107,21 @@ class Intervals:
         Returns:
             Lower and upper ends, each of shape (evaluations,); NaN where undefined.
         """
-        return _curve(summary, values, random, self.pairs[members])[1:]
+        return self._curve(summary, values, random, self.pairs[members])[1:]
+
+    def _curve(
+        self, summary: Summary, values: FloatArray, random: FloatArray, pairs: NDArray[np.str_]
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """A figure and both ends, each of shape (evaluations,), of values of shape (landscapes, seeds, evaluations)."""
+        mean = values.mean(axis=1)
+        value = summary(mean.T, random.T, np.ones(mean.T.shape))
+        units = len(np.unique(pairs))
+        if units == 1 < len(np.unique(self.pairs)):
+            # The luck of one pair's seeds, beside figures whose intervals are over pairs, would be taken for less luck.
+            return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+        if summary.totals is None and units > 1:
+            return value, *_of_a_median(mean / random, pairs)
+        return value, *_by_t(value, *_left_out(summary, values, random, pairs))
 
     def difference(self, first: FloatArray, second: FloatArray, random: FloatArray) -> Interval:
         """How much higher the first's mean regret is than the second's, over Random's.
@@ -139,17 +153,6 @@ class Intervals:
             value - reach(upper.value - upper.low, lower.high - lower.value),
             value + reach(upper.high - upper.value, lower.value - lower.low),
         )
-
-
-def _curve(
-    summary: Summary, values: FloatArray, random: FloatArray, pairs: NDArray[np.str_]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """A figure and both ends, each of shape (evaluations,), for values of shape (landscapes, seeds, evaluations)."""
-    mean = values.mean(axis=1)
-    value = summary(mean.T, random.T, np.ones(mean.T.shape))
-    if summary.totals is None and len(np.unique(pairs)) > 1:
-        return value, *_of_a_median(mean / random, pairs)
-    return value, *_by_t(value, *_left_out(summary, values, random, pairs))
 
 
 def _left_out(

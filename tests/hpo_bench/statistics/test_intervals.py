@@ -138,3 +138,17 @@ def test_curve_bands_are_the_interval_at_each_evaluation(pairs, summary):
     low, high = intervals.curve(summary, regret, random, np.arange(8))
     for t in (0, 5):
         assert (low[t], high[t]) == pytest.approx(ends(intervals.of(summary, regret[..., t], random[:, t])))
+
+
+def test_landscapes_of_one_pair_among_those_of_many_have_no_interval():
+    """Their seeds alone would tell how sure it is, beside figures whose intervals are over pairs."""
+    regret, random = np.exp(rng().normal(size=(8, 10))), np.ones(8)
+    first = np.arange(8) < 2
+    for summary in (ratio_of_means, median, geometric_mean, mean_regret):
+        of_many = Intervals(["a", *"aabbcde"]).of(summary, regret, random, kept=first)
+        alone = Intervals(["a", "a"]).of(summary, regret[first], random[first])
+        assert of_many.value == pytest.approx(alone.value)
+        assert np.isnan(ends(of_many)).all()
+        assert np.isfinite(ends(alone)).all()
+    low, high = Intervals(["a", *"aabbcde"]).curve(mean_regret, regret[:2, :, None], random[:2, None], np.array([0, 1]))
+    assert np.isnan([low, high]).all()
