@@ -9,7 +9,7 @@ import numpy as np
 from hpo_bench.analyses import paper
 from hpo_bench.analyses.optima import edges
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import METHODS, UNDEFINED, figure
+from hpo_bench.display.words import METHODS, UNDEFINED, figure, score
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 from landscapes.suites import boxes
@@ -212,7 +212,7 @@ def _line(report: FidelityReport) -> tuple[str, ...]:
     return (
         report.name + (MARK if report.weaknesses else ""),
         str(report.settings),
-        figure(report.standard_error, "z.3f"),
+        UNDEFINED if math.isnan(report.standard_error) else score(report.standard_error, within=report.range),
         figure(trust.noise_percent),
         figure(trust.typical_noise_percent),
         figure(trust.study_loocv),

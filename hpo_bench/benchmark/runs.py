@@ -13,7 +13,7 @@ from hpo_bench.benchmark.store import ResultsFolder, wrong_columns
 from hpo_bench.errors import ResultsError
 from landscapes.errors import UnreadableError
 from landscapes.problem import Problem
-from landscapes.written import check_regular
+from landscapes.written import check_regular, read_json
 
 
 def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
@@ -24,7 +24,7 @@ def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
         landscapes: Some of those that they may be of, whose hyperparameters must be there.
 
     Raises:
-        ResultsError: If it is missing or damaged.
+        ResultsError: If it is missing or damaged, or of other recordings or surrogates than these landscapes are.
     """
     cure = f"make it with `hpo-bench run --results {path.parent}`"
     try:
@@ -50,7 +50,24 @@ def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
         flaw = flaw or next((f"it has no numbers {n!r}" for n in landscape.space.names if not _numeric(mine, n)), "")
     if flaw:
         raise ResultsError(f"{path} is damaged ({flaw}); {cure}")
+    hashes = _hashes(path.with_name("summary.json"))
+    for landscape in landscapes:
+        if hashes.get(landscape.name, landscape.content_hash) != landscape.content_hash:
+            raise ResultsError(
+                f"{path} has runs on another recording of {landscape.name} than lies there now, or through another "
+                f"surrogate; {cure}"
+            )
     return frame
+
+
+def _hashes(summary: Path) -> Mapping[str, str]:
+    """Of the landscapes that runs were made on, by name; none where that is not known, or recorded answers replayed."""
+    try:
+        content = read_json(summary)
+        replayed = content["goal"] == "test"
+        return {} if replayed else {str(one["name"]): str(one["content_hash"]) for one in content["landscapes"]}
+    except (UnreadableError, LookupError, TypeError):
+        return {}
 
 
 def _numeric(frame: pd.DataFrame, name: str) -> bool:

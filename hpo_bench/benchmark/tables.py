@@ -14,6 +14,7 @@ from hpo_bench.display.words import (
     p_value,
     percent,
     probability,
+    score,
     seconds,
     share,
 )
@@ -213,8 +214,7 @@ def landscapes(content: Mapping) -> TextTable:
             one["tier"],
             one["domain"],
             one["task"],
-            f"{one['maximum']:z.3f}",
-            f"{one['minimum']:z.3f}",
+            *(score(one[end], within=one["maximum"] - one["minimum"]) for end in ("maximum", "minimum")),
             UNDEFINED if one["noise_of_a_comparison"] is None else percent(one["noise_over_range"]),
             *(_marked(one, point) for point in points),
         )

@@ -45,6 +45,16 @@ def significant(value: float, *, within: float | None = None) -> str:
     return f"{value:.0f}" if 0 <= int(exponent) < 6 else f"{text}e{int(exponent)}"
 
 
+def score(value: float, *, within: float) -> str:
+    """Three decimals, which align; of scores whose range is small, as many digits as tell them apart.
+
+    Args:
+        value: The score.
+        within: Width of the range that it is from.
+    """
+    return f"{value:z.3f}" if within > 0.01 else significant(value, within=within)
+
+
 def brackets(band: Sequence[float | None]) -> str:
     """`[0.82, 1.16]`."""
     low, high = band

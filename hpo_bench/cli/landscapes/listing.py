@@ -56,7 +56,7 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
 
 def _row(landscape: "Landscape") -> "Row":
     from hpo_bench.display.table import Row
-    from hpo_bench.display.words import UNDEFINED, figure
+    from hpo_bench.display.words import UNDEFINED, figure, score
     from landscapes.trust import marked
 
     trust = landscape.fidelity()
@@ -67,18 +67,11 @@ def _row(landscape: "Landscape") -> "Row":
             landscape.card.domain,
             landscape.card.benchmark,
             str(len(landscape.grid)),
-            _score(landscape, landscape.optimum.score),
-            _score(landscape, landscape.minimum.score),
+            score(landscape.optimum.score, within=landscape.range),
+            score(landscape.minimum.score, within=landscape.range),
             *map(figure, (trust.noise_percent, trust.study_loocv, trust.exact_loocv)),
             str(trust.held_out or UNDEFINED),
             figure(trust.held_out_rmse),
             figure(trust.spearman, "z.2f"),
         ),
     )
-
-
-def _score(landscape: "Landscape", score: float) -> str:
-    """Three decimals, which align; of scores that differ by less, as many digits as tell them apart."""
-    from hpo_bench.display.words import significant
-
-    return f"{score:.3f}" if landscape.range > 0.01 else significant(score, within=landscape.range)

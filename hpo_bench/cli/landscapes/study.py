@@ -45,11 +45,12 @@ def study(
         runs = read_runs(results / "runs.parquet", found)
     section = analyse(found, runs, jobs=jobs)
     for title, content in section.tables.items():
-        print_table(content, title=title)
+        if content.rows:
+            print_table(content, title=title)
     for sentence in section.sentences:
         say(sentence)
     if out is not None:
         drawn = OutputFolder(out)
         for one in section.figures:
             drawn.keep(one.name, encode(one.figure, provenance(found)))
-        say(f"figures: {', '.join(str(path) for path in drawn.files)}")
+        say(f"figures: {', '.join(str(path) for path in drawn.files) or 'none, as there is nothing to draw'}")

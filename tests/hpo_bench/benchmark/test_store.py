@@ -170,6 +170,27 @@ def test_runs_that_hold_something_else_are_refused_with_the_command_that_makes_t
         read_runs(path, [only])
 
 
+def test_runs_on_what_has_been_recorded_anew_are_not_taken_for_runs_on_what_is_there(tmp_path):
+    (only,) = catalogue.load_all(["ja-llama/ta"])
+    frame = pd.DataFrame({"landscape": only.name, "optimizer": "random", "seed": 0, "t": [1, 2], "score": 0.5})
+    path = tmp_path / "runs.parquet"
+    frame.assign(regret=0.1, vl_weight=0.5, exp_weight=0.5).to_parquet(path)
+
+    def made_on(content_hash, goal="score"):
+        summary = {"goal": goal, "landscapes": [{"name": only.name, "content_hash": content_hash}]}
+        (tmp_path / "summary.json").write_text(json.dumps(summary))
+
+    made_on(only.content_hash)
+    assert len(read_runs(path, [only])) == 2
+    made_on("another")
+    with pytest.raises(ResultsError, match=r"runs on another recording of ja-llama/ta than lies there now.*; make it"):
+        read_runs(path, [only])
+    made_on("of replayed answers", goal="test")
+    assert len(read_runs(path, [only])) == 2
+    (tmp_path / "summary.json").write_text("[1]")
+    assert len(read_runs(path, [only])) == 2
+
+
 def test_a_changed_bit_among_the_scores_is_noticed(folder):
     folder.add(part("aa", [0.123, 0.456, 0.789]))
     (stored,) = folder.store.iterdir()

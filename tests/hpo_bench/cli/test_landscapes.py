@@ -240,6 +240,11 @@ def test_study_prints_and_draws(folder: Path, tmp_path: Path) -> None:
     assert "Cost of restrictions" in shown.output
     for name in ("study_restrictions", "study_optima"):
         assert Image.open(tmp_path / "figures" / f"{name}.png").size[0] > 400
+    plain = tuple(axis for axis in synthetic.card("x/dare").parameters if axis.name != "vl_weight")
+    synthetic.record(tmp_path / "plain", "x/dare", parameters=plain)
+    shown = run("study", "--landscapes-dir", tmp_path / "plain", "--out", tmp_path / "none")
+    assert "figures: none, as there is nothing to draw" in shown.output
+    assert "restricting" not in shown.output, "no coefficients, no table of what their sum costs"
     (tmp_path / "empty").mkdir()
     missing = run("study", "--landscapes-dir", folder, "--results", tmp_path / "empty")
     assert "make it with `hpo-bench run" in str(missing.exception)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo_bench.display.words import counted, listed, significant, verdicts
+from hpo_bench.display.words import counted, listed, score, significant, verdicts
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,11 @@ def test_as_many_digits_as_tell_a_range_apart() -> None:
     assert significant(1000.0123, within=0.1) == "1000.012"
     assert significant(3e-14, within=1.0) == "0"
     assert significant(3e-14, within=1e-10) == "3e-14"
+
+
+def test_scores_align_unless_three_decimals_do_not_tell_them_apart() -> None:
+    assert [score(one, within=0.3) for one in (0.5214, -0.0004, 80169.0)] == ["0.521", "0.000", "80169.000"]
+    assert [score(one, within=0.001) for one in (0.5001, 0.5009)] == ["0.5001", "0.5009"]
 
 
 def test_words_follow_their_number() -> None:
