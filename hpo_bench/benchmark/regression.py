@@ -12,12 +12,12 @@ from hpo_bench.benchmark.result import END, OVERALL, SINCE
 from hpo_bench.benchmark.runs import read_runs
 from hpo_bench.benchmark.tables import when
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import counted, interval, number, p_value, some
+from hpo_bench.display.words import counted, interval, listed, number, p_value, some
 from hpo_bench.errors import ResultsError, UsageError
 from hpo_bench.files import sha256
 from hpo_bench.statistics.comparisons import SIGNIFICANT, Comparison, duel, holm
 from hpo_bench.statistics.cube import Cube
-from hpo_bench.statistics.intervals import Intervals
+from hpo_bench.statistics.intervals import LEAST_UNITS, Intervals
 from landscapes.errors import UnreadableError
 from landscapes.written import read_json
 
@@ -107,6 +107,11 @@ class Regression:
         ]
         if self.left_out:
             said.append(f"Left out, as not the same in both: {some(self.left_out, 5)}.")
+        if unknown := [one.label for one in self.optimizers if np.isnan(one.found.difference.low)]:
+            said.append(
+                f"Of {listed(unknown)} nothing can be said: intervals take landscapes of {LEAST_UNITS} pairs or more, or "
+                f"{LEAST_UNITS} seeds of one."
+            )
         return [*said, f"Significantly worse: {', '.join(self.worse) or 'none'}."]
 
     def as_json(self) -> dict:

@@ -74,6 +74,14 @@ def test_what_intervals_are_over_is_said(tmp_path):
     assert (found.pairs, "95% intervals over the seeds of one pair," in found.sentences()[0]) == (1, True)
 
 
+def test_what_has_no_interval_is_not_passed_over_as_not_worse(tmp_path):
+    before, after = (write(tmp_path / name, names=NAMES[:2], factor=one) for name, one in (("a", 1.0), ("b", 3.0)))
+    assert "Of GP-BO nothing can be said: intervals take landscapes of 3 pairs or more, or 3 seeds of one." in (
+        compare_results(before, after).sentences()
+    ), "Random is the same in both"
+    assert not any("nothing can be said" in one for one in compare_results(before, before).sentences())
+
+
 def test_what_is_not_in_both_is_left_out_and_told(tmp_path):
     before = write(tmp_path / "a", names=NAMES[:7], seeds=3)
     after = write(tmp_path / "b", names=NAMES[1:], optimizers=("gp-bo", "random", "grid"))
