@@ -109,8 +109,8 @@ class Regression:
             said.append(f"Left out, as not the same in both: {some(self.left_out, 5)}.")
         if unknown := [one.label for one in self.optimizers if np.isnan(one.found.difference.low)]:
             said.append(
-                f"Of {listed(unknown)} nothing can be said: intervals take landscapes of {LEAST_UNITS} pairs or more, or "
-                f"{LEAST_UNITS} seeds of one."
+                f"Of {listed(unknown)} nothing can be said: intervals take landscapes of {LEAST_UNITS} pairs or more, "
+                f"or {LEAST_UNITS} seeds of one."
             )
         return [*said, f"Significantly worse: {', '.join(self.worse) or 'none'}."]
 
