@@ -25,7 +25,7 @@ class Agreement:
         high: Upper end.
         winners: Who is first under this guise, several where they tie.
         same_winner: Whether those who are first under the reference are among them.
-        same_winner_share: In which share of resamples that is so.
+        same_winner_share: In which share of resamples, of those with a ranking on both sides, that is so.
     """
 
     tau: float
@@ -89,6 +89,7 @@ def agree(
     known = taus[np.isfinite(taus)]
     low, high = np.quantile(known, TAILS) if len(known) else (np.nan, np.nan)
     first = [one == one.min(-1, keepdims=True) for one in means]
+    ranked = np.isfinite(drawn[0]).all(-1) & np.isfinite(drawn[1]).all(-1)
     resampled = [one == one.min(-1, keepdims=True) for one in drawn]
     return Agreement(
         tau=float(tau_b(*means)),
@@ -96,7 +97,7 @@ def agree(
         high=float(high),
         winners=tuple(name for name, is_first in zip(names, first[0], strict=True) if is_first),
         same_winner=bool((first[0] & first[1]).any()),
-        same_winner_share=float((resampled[0] & resampled[1]).any(-1).mean()),
+        same_winner_share=float((resampled[0] & resampled[1]).any(-1)[ranked].mean()),
     )
 
 

@@ -78,3 +78,13 @@ def test_a_part_is_drawn_with_its_whole() -> None:
     assert (apart.tau, apart.low, apart.high) == (1.0, -1.0, 1.0)
     part = agree({name: of[:2] for name, of in whole.items()}, whole, pairs=PAIRS[:2], reference_pairs=PAIRS)
     assert (part.low, part.high) == (-1.0, 1.0)
+
+
+def test_resamples_without_a_ranking_are_not_counted_as_another_winner() -> None:
+    """Of two of eight pairs neither is drawn in a tenth of the resamples."""
+    means = [0.01, 0.1, 0.4]
+    part = agree(
+        few(means, landscapes=2, seed=0), few(means, landscapes=8, seed=0),
+        pairs=["a", "b"], reference_pairs=list("abcdefgh"),
+    )  # fmt: skip
+    assert (part.same_winner, part.same_winner_share) == (True, 1.0)
