@@ -157,7 +157,7 @@ def table(found: Transfer, labels: Mapping[str, str]) -> TextTable:
             for here, there in means
             if np.ptp(here) > 0 < np.ptp(there)
         ]
-        worse = sum(there[-1] > there[len(there) // 4] for _, there in means)
+        worse = sum(there[-1] > there[max(len(there) // 4, 1) - 1] for _, there in means)
         rows.append(
             Row(
                 labels.get(optimizer, optimizer),

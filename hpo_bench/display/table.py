@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 LEAST_HEAD = 8
 """Letters of the heads of rows that are left where even one column beside them has too little room."""
-IN_LATEX = {"≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "†": r"\dag{}", "±": r"$\pm$", "\u00a0": "~", "−": "$-$"}
-"""Signs that LaTeX knows by other names."""
+IN_LATEX = {
+    "≥": r"$\geq$", "≤": r"$\leq$", "×": r"$\times$", "†": r"\dag{}", "±": r"$\pm$", "\u00a0": "~", "−": "$-$",
+    "<": "$<$", ">": "$>$",
+}  # fmt: skip
+"""Signs that LaTeX knows by other names, or sets as others: a plain < is an exclamation mark upside down."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +83,8 @@ class TextTable:
 
     def to_markdown(self) -> str:
         """In GitHub's Markdown."""
-        lines = [self.columns, ("---",) * len(self.columns), *self.lines]
-        return "\n".join(
-            "|" + "|".join(line) + "|" if line[0] == "---" else "| " + " | ".join(line) + " |" for line in lines
-        )
+        head, *rows = (" | ".join(map(_in_markdown, line)) for line in (self.columns, *self.lines))
+        return "\n".join((f"| {head} |", "|" + "---|" * len(self.columns), *(f"| {row} |" for row in rows)))
 
     def to_csv(self) -> str:
         """Comma-separated, with a line of heads."""
@@ -200,6 +201,11 @@ class PrintedTable:
             shown = (Text(cells[column]) for column in widths)
             printed.add_row(*shown, style="dim" if row.faint else "bold" if row.strong else None)
         return printed
+
+
+def _in_markdown(cell: str) -> str:
+    """A cell in which nothing ends it, nor its row."""
+    return " ".join(cell.replace("|", r"\|").splitlines())
 
 
 def _total(widths: Iterable[int]) -> int:

@@ -101,7 +101,7 @@ def check(
         try:
             yield from _served(pair, loaded, engine, tokens, cuda, told)
         except HpoBenchError as error:  # none here, or no memory for it: the rest stands
-            yield Row("vLLM", ("", first_line(error).replace("|", "\\|")))
+            yield Row("vLLM", ("", first_line(error)))
 
 
 def _answer(model: Any, evaluator: Any, tokens: int) -> None:

@@ -113,6 +113,13 @@ def test_tables_of_transfer_and_difficulty(landscapes: list[Landscape], runs: pd
     assert early[1] == f"{100 * landscapes[0].random_regret(4)[-1]:.1f}%"
 
 
+def test_the_last_three_quarters_begin_after_the_first() -> None:
+    validation = np.array([[0.5, 0.4, 0.3, 0.3, 0.2, 0.2, 0.1, 0.1]])
+    test = np.array([[0.5, 0.1, 0.3, 0.3, 0.3, 0.3, 0.2, 0.2]])
+    found = {"a/ta": transfer.Followed({"random": validation}, {"random": test}, 0.9, 0.2)}
+    assert transfer.table(found, {}).rows[0].cells[-1] == "1 of 1", "worse than after two of eight evaluations"
+
+
 def test_a_difference_says_of_how_few_pairs_it_is_and_nothing_has_no_sign() -> None:
     local, wide = np.array([0.12, 0.22]), np.array([0.1, 0.2])
     assert difficulty._difference(local, wide, ["a", "a"]) == "+2.0% (1 pair)"

@@ -22,6 +22,16 @@ def test_markdown_has_a_line_a_row() -> None:
     ]
 
 
+def test_nothing_within_a_cell_ends_it_in_markdown() -> None:
+    table = TextTable.of(("a|b", "said"), [("one", "yes|no\nand more"), ("two", "")])
+    assert table.to_markdown().splitlines() == [
+        r"| a\|b | said |",
+        "|---|---|",
+        r"| one | yes\|no and more |",
+        "| two |  |",
+    ]
+
+
 def test_a_comma_within_a_cell_ends_none_in_csv() -> None:
     assert list(csv.reader(TABLE.to_csv().splitlines())) == [list(TABLE.columns), *map(list, TABLE.lines)]
 
@@ -32,6 +42,9 @@ def test_latex_has_rules_and_no_sign_that_it_does_not_know() -> None:
     assert r"GP-BO & 0.20 [0.10, 0.38] & $\geq$ 167$\times$ \\" in text
     assert r"luck \& chance" in text
     assert text.isascii()
+    small = TextTable.of(("a", "b"), [("one", "<0.01"), ("two", ">-0.01")]).to_latex()
+    assert r"one & $<$0.01 \\" in small
+    assert r"two & $>$-0.01 \\" in small
 
 
 def test_a_frame_goes_by_heads() -> None:
