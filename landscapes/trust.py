@@ -188,12 +188,19 @@ def judge(fidelity: Fidelity, card: Card) -> tuple[str, ...]:
         if np.isnan(value):
             found.append(f"{name} not measured")
         elif value > MOST_PERCENT:
-            found.append(f"{name} {value:.1f}% > {MOST_PERCENT:.0f}%")
+            found.append(f"{name} {_told(value, MOST_PERCENT, 1)}% > {MOST_PERCENT:.0f}%")
     if np.isnan(fidelity.spearman):
         found.append("held-out Spearman not measured")
     elif fidelity.spearman < LEAST_SPEARMAN:
-        found.append(f"held-out Spearman {fidelity.spearman:.2f} < {LEAST_SPEARMAN:g}")
+        found.append(f"held-out Spearman {_told(fidelity.spearman, LEAST_SPEARMAN, 2)} < {LEAST_SPEARMAN:g}")
     return tuple(found)
+
+
+def _told(value: float, limit: float, digits: int) -> str:
+    """So many decimals, or as many more as tell the value from the limit."""
+    while f"{value:.{digits}f}" == f"{limit:.{digits}f}" and value != limit:
+        digits += 1
+    return f"{value:.{digits}f}"
 
 
 AnyProblem = TypeVar("AnyProblem", bound=Problem)

@@ -1,5 +1,6 @@
 """What is held out is read beside the landscape, checked, never listed and never fitted to."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import synthetic_truth
 from landscapes import catalogue
 from landscapes.errors import InvalidCardError, InvalidGridError
 from landscapes.landscape import Landscape
-from landscapes.trust import marked, split
+from landscapes.trust import judge, marked, split
 
 
 @pytest.fixture
@@ -138,3 +139,12 @@ def test_landscapes_are_split_into_sound_and_weak(folder: Path) -> None:
     sound, weak = split(catalogue.load_all(root=folder.parents[1]))
     assert [one.name for one in sound] == ["smooth-a/ta"]
     assert [marked(one) for one in weak] == ["weak/ta†"]
+
+
+def test_a_figure_just_beyond_the_rule_is_not_rounded_onto_it(folder: Path) -> None:
+    synthetic_truth.hold_out(folder)
+    landscape = Landscape.read(folder)
+    near = replace(landscape.fidelity(), argmax_regret=10.04, spearman=0.7996)
+    assert judge(near, landscape.card) == ("argmax regret 10.04% > 10%", "held-out Spearman 0.7996 < 0.8")
+    far = replace(near, argmax_regret=12.34, spearman=0.7)
+    assert judge(far, landscape.card) == ("argmax regret 12.3% > 10%", "held-out Spearman 0.70 < 0.8")
