@@ -27,7 +27,8 @@ LEAST = 1e-3
 RESTRICTION_CAPTION = (
     "Relative regret of restricting the sum of both coefficients (the study’s Table 3, right of each pair in grey). "
     "Each mark is a landscape, the bar the median; hollow where the winners that validation picks differ on test by no "
-    "more than two standard errors, square where the landscape is weak (†). In the study’s box, where it was recorded."
+    "more than two standard errors, or that was not recorded; square where the landscape is weak (†). In the "
+    "study’s box, where it was recorded."
 )
 RESTRICTION_ALT = (
     "Strip plot. Columns are merge methods, the height is relative regret in per cent; one panel where both "

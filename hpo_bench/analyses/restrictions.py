@@ -122,7 +122,13 @@ def _cells(cost: Cost | None) -> tuple[str, str]:
     if cost is None:
         return UNDEFINED, UNDEFINED
     doubt = "" if np.isnan(cost.picked) else f" ± {2 * cost.error:.1f}"
-    return f"{cost.percent:.1f}", figure(cost.picked, ".1f") + doubt
+    return f"{cost.percent:.1f}", figure(cost.picked) + doubt
+
+
+def seen(found: Sequence[Cost]) -> str:
+    """On how many landscapes a restriction's cost is visible, of those where that was recorded; a dash for none."""
+    known = [cost for cost in found if not np.isnan(cost.picked)]
+    return f"{sum(cost.visible for cost in known)} of {len(known)}" if known else UNDEFINED
 
 
 def side_by_side(found: Sequence[Cost]) -> TextTable:
@@ -136,8 +142,7 @@ def side_by_side(found: Sequence[Cost]) -> TextTable:
             if ours and len(there):
                 here = np.array([cost.percent for cost in ours])
                 study = _spread(there["relative_regret_percent"].to_numpy(float))
-                visible = f"{sum(cost.visible for cost in ours)} of {len(ours)}"
-                rows.append((f"{label}, {LABELS[restriction]}", _spread(here), study, visible))
+                rows.append((f"{label}, {LABELS[restriction]}", _spread(here), study, seen(ours)))
     ours = "here beyond 2 SE, picked on validation"
     return TextTable.of(("restriction", "here: median, worst, zero", "the study’s Table 3", ours), rows)
 

@@ -12,6 +12,7 @@ from hpo_bench.analyses import difficulty, optima, restrictions, transfer
 from hpo_bench.analyses import figures as draw
 from hpo_bench.display.figures import Drawn
 from hpo_bench.display.table import TextTable
+from hpo_bench.display.words import UNDEFINED
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
 from landscapes.suites import boxes
@@ -162,17 +163,14 @@ def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:
     for restriction, label in restrictions.LABELS.items():
         mine = [cost for cost in costs if cost.restriction == restriction]
         if mine:
-            seen = _visible(mine)
+            seen = restrictions.seen(mine)
             sound = [cost for cost in mine if not cost.weak]
-            seen += f" ({_visible(sound)} without weak ones)" if 0 < len(sound) < len(mine) else ""
+            seen += f" ({restrictions.seen(sound)} without weak ones)" if 0 < len(sound) < len(mine) else ""
+            seen = f"visible on {seen}" if restrictions.seen(mine) != UNDEFINED else "not known whether visible"
             worst = max(mine, key=lambda cost: cost.percent)
             name = worst.landscape + (MARK if worst.weak else "")
-            parts.append(f"{label}: visible on {seen}, worst {worst.percent:.1f}% ({name})")
+            parts.append(f"{label}: {seen}, worst {worst.percent:.1f}% ({name})")
     return "Cost of restrictions: " + "; ".join(parts) + "."
-
-
-def _visible(costs: Sequence[restrictions.Cost]) -> str:
-    return f"{sum(cost.visible for cost in costs)} of {len(costs)}"
 
 
 def _labels(runs: pd.DataFrame) -> dict[str, str]:

@@ -58,7 +58,8 @@ class BenchmarkResult:
 
         Below 1 is better than uniform random search. The index is `optimizer` and `at`: after so many evaluations, at
         the end, or the mean from the tenth on ("t>=10"). Columns are `median_ror` and `ratio_of_means` with the ends of
-        their 95% intervals; NaN where something is undefined, as intervals over fewer than six pairs are.
+        their 95% intervals; NaN where something is undefined, as intervals over two pairs, and medians' over two to
+        five, are.
 
         Examples:
             >>> result.headline.xs("end", level="at")  # doctest: +SKIP

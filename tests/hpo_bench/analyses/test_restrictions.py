@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import synthetic
 
-from hpo_bench.analyses import paper, restrictions
+from hpo_bench.analyses import paper, restrictions, section
 from landscapes.landscape import Landscape
 from landscapes.outcomes import Outcomes
 
@@ -68,6 +68,17 @@ def test_tables_have_a_row_for_each(landscape: Landscape) -> None:
     assert [row.head for row in beside.rows] == ["DARE, sum = 1", "DARE, sum within 0.2 of 1"]
     # Ten scenarios, of which three lose nothing with DARE at a sum of 1.
     assert beside.rows[0].cells[1] == "3.5, 19.0, 3 of 10"
+
+
+def test_what_was_not_recorded_on_test_is_not_said_to_be_invisible() -> None:
+    unknown, seen = (
+        restrictions.Cost("a/ta", "ta", "sum_to_one", 3.0, picked, error, weak=False)
+        for picked, error in ((float("nan"), float("nan")), (3.0, 1.0))
+    )
+    assert [restrictions.seen(of) for of in ([unknown], [seen, unknown], [seen])] == ["–", "1 of 1", "1 of 1"]
+    assert restrictions.side_by_side([unknown]).rows[0].cells[-1] == "–"
+    assert "sum = 1: not known whether visible, worst 3.0% (a/ta)" in section._restriction_sentence([unknown])
+    assert "sum = 1: visible on 1 of 1, worst" in section._restriction_sentence([seen, unknown])
 
 
 def test_landscapes_without_both_coefficients_are_passed_over(tmp_path: Path) -> None:
