@@ -4,6 +4,7 @@ Hansen et al., "COCO: a platform for comparing continuous optimizers in a black-
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ def write_coco(plan: Plan, runs: pd.DataFrame, folder: Path) -> Path:
     """Write runs for COCO's tools: `BenchmarkResult.to_coco` says what is written.
 
     Raises:
-        UsageError: If the folder is something else, or not empty.
+        UsageError: If the folder is something else, or not empty, or two names give one of its files.
         ResultsError: If a file cannot be written.
     """
     check_new(folder)
+    for names in ([one.name for one in plan.landscapes], [one.label for one in plan.contenders]):
+        _refuse_one_file(names)
     problems = {problem.name: problem for problem in plan.landscapes}
     labels = {contender.identity: contender.label for contender in plan.contenders}
     for (name, optimizer), own in runs.groupby(["landscape", "optimizer"], sort=False):
@@ -91,6 +94,16 @@ def _write_logs(problem: Problem, f: Bbob, label: str, runs: pd.DataFrame, folde
     logs = {f"data_f{f.number}/{stem}.dat": improved, f"data_f{f.number}/{stem}.tdat": every, f"{stem}.info": info}
     for name, text in logs.items():
         write(folder / name, text)
+
+
+def _refuse_one_file(names: Sequence[str]) -> None:
+    called: dict[str, str] = {}
+    for name in names:
+        if (other := called.setdefault(_file_name(name), name)) != name:
+            raise UsageError(
+                f"{other} and {name} would both be written as {_file_name(name)}, one over the other; rename one, or "
+                "run them apart"
+            )
 
 
 def _file_name(name: str) -> str:

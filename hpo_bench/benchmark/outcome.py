@@ -149,7 +149,7 @@ class BenchmarkResult:
             The folder.
 
         Raises:
-            UsageError: If it is something else, or not empty.
+            UsageError: If it is something else, or not empty, or two names give one of its files.
             ResultsError: If a file cannot be written.
         """
         from hpo_bench.benchmark.coco import write_coco

@@ -82,7 +82,7 @@ class ScoreScale:
         return Text(number.ljust(self.cell), style=style)
 
     def _number(self, score: float) -> str:
-        return f"{(score - self.base) / 10.0**self.power:.0f}"
+        return f"{(score - self.base) / 10.0**self.power:z.0f}"
 
     def __str__(self) -> str:
         above = f" above {significant(self.base, within=self.high - self.low)}" if self.base else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import synthetic
 
 import hpo_bench as hb
 from hpo_bench.errors import UsageError
@@ -41,6 +42,15 @@ def test_every_run_is_a_result_of_cocoviz(tmp_path: Path) -> None:
     assert table["regret"].to_pylist() == run["regret"].tolist()
     with pytest.raises(UsageError, match="is not empty"):
         result.to_coco(folder)
+
+
+def test_two_landscapes_are_not_written_into_one_file(tmp_path: Path) -> None:
+    plane = synthetic.card("smooth-a/ta").parameters
+    for name in ("a/b_c", "a_b/c"):
+        synthetic.record(tmp_path / "grids", name, method="ta", parameters=plane)
+    result = hb.run_benchmark(["random"], landscapes_dir=tmp_path / "grids", seeds=1, budget=2, progress=False)
+    with pytest.raises(UsageError, match="a/b_c and a_b/c would both be written as a_b_c"):
+        result.to_coco(tmp_path / "coco")
 
 
 def test_they_open_in_cocoviz(tmp_path: Path) -> None:

@@ -81,6 +81,12 @@ def test_cells_are_the_scores_in_the_unit_that_is_named(made: Make, scale: float
     assert max(map(len, rows)) <= 79
 
 
+def test_nothing_is_not_written_with_a_sign() -> None:
+    scale = terminal_map.ScoreScale(-0.01, 0.5, 0.0, -3)
+    cells = [scale.write(score, starred=False).plain.strip() for score in (-0.0004, 0.0004, -0.001)]
+    assert cells == ["0", "0", "-1"]
+
+
 @pytest.mark.parametrize("span", [1e-12, 1e-3, 0.7, 1.0, 12345.0])
 @pytest.mark.parametrize("names", ["a", "ab"])
 def test_labels_do_not_run_together(made: Make, span: float, names: str) -> None:
