@@ -93,7 +93,9 @@ def multiple(budget: Mapping[str, float]) -> str:
 
 
 def seconds(value: float) -> str:
-    """Seconds to two significant digits."""
+    """Seconds to two significant digits, or whole ones."""
+    if value >= 99.5:
+        return f"{value:.0f}"
     return f"{value:.2g}" if value >= 1e-4 else "<0.0001"
 
 

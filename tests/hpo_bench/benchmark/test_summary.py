@@ -1,6 +1,7 @@
 """What `summary.json` says of some landscapes is what a benchmark of these alone would say."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,10 @@ import pytest
 import synthetic
 from rich.console import Console
 
+from hpo_bench.analyses import transfer
 from hpo_bench.benchmark import pipeline
 from hpo_bench.benchmark.contender import Contender
+from hpo_bench.benchmark.outcome import publish
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.result import Benchmark
 from hpo_bench.benchmark.store import ResultsFolder
@@ -49,6 +52,17 @@ def test_every_figure_without_weak_landscapes_is_that_of_the_others_alone(benchm
     everything = {row.head: row.cells for row in headline(whole).rows}
     budget = shown.columns.index("random budget") - 1
     assert any(row.cells[budget] != everything[row.head][budget] for row in shown.rows[:-1])
+
+
+def test_what_was_real_is_of_the_landscapes_that_losses_are_of(benchmark, tmp_path):
+    followed = benchmark.landscapes[0]
+    moved = {followed.name: transfer.follow(followed, benchmark.runs)}
+    report = SimpleNamespace(study=SimpleNamespace(transfer=moved), write=lambda _: {})
+    folder = ResultsFolder(tmp_path / "results")
+    folder.open()
+    found = publish(benchmark, {**summary(benchmark), "seeds": 2}, folder, report=report)
+    assert found["unseen"]["landscapes"] == 1
+    assert found["real"]["settings"] == len(followed.grid) < sum(len(one.grid) for one in benchmark.landscapes)
 
 
 @pytest.mark.parametrize("noisy", [False, True])

@@ -160,6 +160,7 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
         (interval(figures(None)), "–"), (brackets([None, None]), "–"),
         (interval({"value": 0.001, "low": 0.0005, "high": 0.002}), "<0.01"),
         (interval({"value": 0.3, "low": None, "high": None}), "0.30"), (seconds(3e-5), "<0.0001"),
+        (seconds(0.0123), "0.012"), (seconds(99.7), "100"), (seconds(1234.0), "1234"),
         (multiple({"median_multiple": 167.3, "at_least": True}), "≥ 167×"),
         (number(-0.0), "0.00"), (number(99.996), "100"), (number(-99.996), "-100"), (percent(-1e-6), "0.0%"),
         (share(1.0), "100%"), (share(0.997), ">99%"), (share(0.003), "<1%"), (share(0.0), "0%"), (share(0.5), "50%"),
