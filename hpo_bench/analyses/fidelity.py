@@ -173,9 +173,9 @@ def beside_the_study(reports: Sequence[FidelityReport]) -> str:
     """
     narrow = [one for one in reports if one.design != boxes.WIDE]
     parts = [
-        f"{label} {np.nanmedian(ours):.1f} (there {np.median(there):.1f})"
+        f"{label} {np.median(ours):.1f} (there {np.median(there):.1f})"
         for label, ours, there in _by_method([(one.method, one.fidelity.study_loocv) for one in narrow])
-        if there
+        if ours and there
     ]
     return f"LOOCV by the study's protocol, median, beside its Table 12: {', '.join(parts)}" if parts else ""
 
@@ -191,11 +191,12 @@ def loocv_by_method(errors: Sequence[tuple[str, float]]) -> TextTable:
 
 
 def _by_method(errors: Sequence[tuple[str, float]]) -> Iterator[tuple[str, list[float], list[float]]]:
-    """Each method that there are errors of, as it is called, with these and the study's."""
+    """Each method that there is, as it is called, with its errors, where these are known, and the study's."""
     theirs = paper.loocv()
     for method, label in METHODS.items():
         if ours := [error for one, error in errors if one == method]:
-            yield label, ours, [errors[label] for errors in theirs.values() if label in errors]
+            known = [error for error in ours if not math.isnan(error)]
+            yield label, known, [errors[label] for errors in theirs.values() if label in errors]
 
 
 def study_loocv() -> TextTable:
