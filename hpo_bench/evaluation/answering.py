@@ -6,13 +6,12 @@ from typing import Any
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.judging.judge import Judge, JudgeOptions
-from hpo_bench.evaluation.metrics import JUDGE, METRICS, ByRule, Scores
+from hpo_bench.evaluation.metrics import JUDGE, METRICS, TEACHER_FORCED, ByRule, Scores
 from hpo_bench.evaluation.reading.columns import ExampleOptions
 from hpo_bench.merging.loaded import LoadedPair
 from landscapes.written import Count, Text, Texts
 from surrogates.spelling import offer
 
-TEACHER_FORCED = "exact_match"
 MAX_NEW_TOKENS = 64
 _OF_CHAT = ("chat_template", "system_prompt", "enable_thinking")
 

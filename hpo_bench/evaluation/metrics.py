@@ -6,40 +6,48 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.decoding.form import compatible
 from hpo_bench.evaluation.decoding.letters import chosen
+from hpo_bench.evaluation.decoding.numbers import last_number
 from hpo_bench.evaluation.examples import Example
 
 Metric = Callable[..., float]
 """Of a response and one right answer or several; 1 is right."""
 
+TEACHER_FORCED = "exact_match"
+"""The metric that one pass over question and answer tells, without decoding."""
 JUDGE = "judge"
 """What a pair's evaluation calls the metric that asks a model (`judging`)."""
 TOLERANCE = 1e-3
 """Numbers that differ by less, relative to the right one, are equal: a benchmark rounds its answers."""
-_NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:e[-+]?\d+)?(?:/\d+)?%?", re.IGNORECASE)
-_PERCENT = re.compile(r"(?<=\d)\s*(?:%|per ?cent\b|パーセント)", re.IGNORECASE)
-_THIN_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
-"""Between groups of three digits; a plain space may as well stand between two numbers."""
+# A full stop before a digit is a decimal point.
+_AROUND = re.compile(r"^(?:[ \"'`。]|\.(?!\d))+|[ \"'`.。]+$")
 # Kana, ideographs and their marks: written without spaces, which some tokenizers leave between them.
 _CJK = r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 _CJK_SPACE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
-# Beside these, and Thai and Hangul, whose endings touch the word, a word of Latin letters ends without a space.
-_TOUCHES = r"[\u0e00-\u0e7f\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]"
-_BEFORE, _AFTER = rf"(?:(?<!\w)|(?<={_TOUCHES}))", rf"(?:(?!\w)|(?={_TOUCHES}))"
-
+# Beside these, scripts of South-East Asia and Hangul, whose endings touch the word, a word ends without a space.
+_TOUCHES = (
+    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
+    r"\U00020000-\U0003ffff]"
+)
+_BEFORE, _AFTER = rf"(?:(?<!\w)|(?<={_TOUCHES})|(?={_TOUCHES}))", rf"(?:(?!\w)|(?={_TOUCHES})|(?<={_TOUCHES}))"
+# A digit of 1.5, -5 or 5,000 is no number of its own.
+_SIGNED, _POINT = r"(?<!\d\.)(?<![^\w.]\.)(?<!^\.)(?<!\s-)(?<!^-)", r"(?!\.\d)(?!,\d{3}(?!\d))"
 
 VOTERS = 10
 """So many people answered each question of VQA."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-_MARKS = re.compile(r"[^\w\s'.]|(?<!\d)\.|\.(?!\d)")
+# As the evaluation of VQA lists them; what it lacks, such as % and $, stays.
+_MARKS = re.compile(r"[;/\[\]\"{}()=+\\_<>@`,?!-]")
+_DROPPED = re.compile(r"(?<=\d),(?=\d)|\.(?!\d)")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)}
+_WORDS = {"none": "0", **{word: str(number) for number, word in enumerate(_NUMBERS)}}
 
 
 def _any_of(metric: Callable[[str, str], float]) -> Metric:
@@ -54,8 +62,8 @@ def _any_of(metric: Callable[[str, str], float]) -> Metric:
 
 def normalised(text: str) -> str:
     """Compatibility form, lower case, single spaces (none in Chinese or Japanese), no quotes or full stop around it."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(_CJK_SPACE.sub("", folded).split()).strip(" \"'`.。")
+    folded = " ".join(_CJK_SPACE.sub("", compatible(text).casefold()).split())
+    return _AROUND.sub("", folded)
 
 
 @_any_of
@@ -73,9 +81,8 @@ def contains(response: str, answer: str) -> float:
     found, wanted = normalised(response), normalised(answer)
     if not wanted:
         return 0.0
-    if wanted.isascii():
-        return float(re.search(f"{_BEFORE}{re.escape(wanted)}{_AFTER}", found) is not None)
-    return float(wanted in found)
+    before, after = (_SIGNED if wanted[0].isdigit() else ""), (_POINT if wanted[-1].isdigit() else "")
+    return float(re.search(f"{_BEFORE}{before}{re.escape(wanted)}{after}{_AFTER}", found) is not None)
 
 
 @_any_of
@@ -87,17 +94,19 @@ def multiple_choice(response: str, answer: str) -> float:
 
 @_any_of
 def numeric(response: str, answer: str) -> float:
-    """Whether the last number of the response is the answer's, to one part in a thousand.
+    """Whether the last number of the response (`numbers.last_number`) is the answer's, to one part in a thousand.
 
-    Where one of both is in per cent, the other may be that number or the share: 12% is 12 and .12.
+    Two whole numbers must be equal, as years and counts are not rounded. Where one of both is in per cent, the other
+    may be that number or the share: 12% is 12 and .12.
     """
-    found, wanted = _last_number(response), _last_number(answer)
+    found, wanted = last_number(response), last_number(answer)
     if found is None or wanted is None:
         return 0.0
     pairs = [(found.value, wanted.value)]
     if found.percent != wanted.percent:
         pairs += [(found.written, wanted.written)]
-    return float(any(math.isclose(*pair, rel_tol=TOLERANCE, abs_tol=1e-9) for pair in pairs))
+    tolerance = 0.0 if found.plain and wanted.plain else TOLERANCE
+    return float(any(math.isclose(*pair, rel_tol=tolerance, abs_tol=1e-9) for pair in pairs))
 
 
 def vqa(response: str, *answers: str) -> float:
@@ -115,9 +124,13 @@ def vqa(response: str, *answers: str) -> float:
 
 
 def _plainly(text: str) -> str:
-    """A text as VQA's own evaluation compares it, but for its list of misspelt contractions."""
-    bare = _ARTICLES.sub(" ", _MARKS.sub(" ", normalised(text)))
-    return " ".join(_WORDS.get(word, word) for word in bare.split())
+    """A text as VQA's own evaluation compares it, but for its list of misspelt contractions.
+
+    An answer of an article or marks alone, such as the letter A, stays: a response of nothing is not it.
+    """
+    said = normalised(text)
+    bare = _ARTICLES.sub(" ", _MARKS.sub(" ", _DROPPED.sub("", said)))
+    return " ".join(_WORDS.get(word, word) for word in bare.split()) or said or text.strip()
 
 
 METRICS: Mapping[str, Metric] = {
@@ -127,24 +140,27 @@ METRICS: Mapping[str, Metric] = {
     "numeric": numeric,
     "vqa": vqa,
 }
-_VERSIONS: Mapping[str, int] = {"multiple_choice": 2, "contains": 2, "numeric": 2, JUDGE: 2}
+_VERSIONS: Mapping[str, int] = {
+    "exact_match": 2, "multiple_choice": 3, "contains": 3, "numeric": 3, "vqa": 2, JUDGE: 2
+}  # fmt: skip
 """Raised when the same response may score otherwise than before."""
 
 
-def scoring_version(metric: str) -> int:
+def scoring_version(metric: str, *, decoded: bool = True) -> int:
     """Of how a metric reads a response: scores of different versions are not of one study.
 
     Args:
         metric: A key of `METRICS`, or "judge"; of anything else the version is 1.
+        decoded: Whether there are responses; where one teacher-forced pass tells, tokens are compared, as ever.
     """
-    return _VERSIONS.get(metric, 1)
+    return _VERSIONS.get(metric, 1) if decoded or metric != TEACHER_FORCED else 1
 
 
 # What an answer lacks that no response could then be right by; empty where it lacks nothing.
 _LACKS: Mapping[str, Callable[[str], str]] = {
     "multiple_choice": lambda answer: "" if re.fullmatch(r"[A-Z0-9]", _letter(answer)) else "is no single letter",
     "contains": lambda answer: "" if normalised(answer) else "holds nothing but marks",
-    "numeric": lambda answer: "holds no number" if _last_number(answer) is None else "",
+    "numeric": lambda answer: _no_number(answer),
 }
 
 
@@ -169,34 +185,17 @@ def check_answers(metric: str, answers: Iterable[tuple[str, str]], source: str) 
         )
 
 
+def _no_number(answer: str) -> str:
+    found = last_number(answer)
+    if found is None:
+        return "holds no number"
+    if found.behind_comma:
+        return "has a comma between digits that divides no thousands, so that what follows it would be compared alone"
+    return ""
+
+
 def _letter(answer: str) -> str:
     return unicodedata.normalize("NFKC", answer).strip().strip("().").upper()
-
-
-class _Written(NamedTuple):
-    """A number, and whether it was written in per cent."""
-
-    written: float
-    percent: bool
-
-    @property
-    def value(self) -> float:
-        return self.written / 100 if self.percent else self.written
-
-
-def _last_number(text: str) -> _Written | None:
-    """The last number that is written out: 1,234.5, -3e4, 1/2 or 12%."""
-    folded = unicodedata.normalize("NFKC", _THIN_SPACE.sub("", text)).replace("−", "-")
-    folded = _PERCENT.sub("%", folded)
-    for written in reversed([match for match in _NUMBER.findall(folded) if any(c.isdigit() for c in match)]):
-        percent, digits = written.endswith("%"), written.rstrip("%").replace(",", "")
-        above, _, below = digits.partition("/")
-        if below and float(below) == 0:
-            continue
-        if above in ("", "+", "-"):
-            continue
-        return _Written(float(above) / (float(below) if below else 1.0), percent)
-    return None
 
 
 class Scores(Protocol):

@@ -7,8 +7,9 @@ from typing import Any, Self
 
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.evaluation.metrics import scoring_version
+from hpo_bench.evaluation.metrics import TEACHER_FORCED, scoring_version
 from hpo_bench.evaluation.options import without_secrets
+from hpo_bench.evaluation.registry import VLLM
 from hpo_bench.files import as_record
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
@@ -147,7 +148,7 @@ class StudyConfig:
             methods=named,
             optimizer=optimizer,
             optimizer_version=_searching(optimizer, goals=2 if front else 1).version,
-            scoring_version=scoring_version(str(pair.evaluation.get("metric"))),
+            scoring_version=_scoring_version(pair.evaluation),
             seed=seed,
             mask_seed=mask_seed,
             coefficients=_range("coefficients", coefficients, such_as=COEFFICIENTS),
@@ -267,6 +268,12 @@ class StudyConfig:
         then, now = stored.as_dict(), self.as_dict()
         unkept = {key for key in ("merge", "language_prefixes") if then[key] is None}
         return ", ".join(differences(then, {key: now[key] for key in keys if key not in unkept}))
+
+
+def _scoring_version(evaluation: Mapping[str, Any]) -> int:
+    """Of its metric, by the way in which responses come about."""
+    decoded = evaluation.get("kind") == VLLM or evaluation.get("generate") is True
+    return scoring_version(str(evaluation.get("metric", TEACHER_FORCED)), decoded=decoded)
 
 
 def _searching(optimizer: str, *, goals: int) -> type[Optimizer]:

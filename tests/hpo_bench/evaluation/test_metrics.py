@@ -3,7 +3,16 @@
 import pytest
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.metrics import METRICS, check_answers, contains, exact_match, multiple_choice, numeric, vqa
+from hpo_bench.evaluation.metrics import (
+    METRICS,
+    check_answers,
+    contains,
+    exact_match,
+    multiple_choice,
+    numeric,
+    scoring_version,
+    vqa,
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +27,12 @@ from hpo_bench.evaluation.metrics import METRICS, check_answers, contains, exact
         ("", "a dog", False),
         ("", ".", False),
         (" . ", ".", True),
+        (".5", "5", False),
+        (".5.", ".5", True),
+        ("102", "10²", False),
+        ("10^2", "10²", True),
+        ("2 1/2", "2½", True),
+        ("5 m2", "5 m²", True),
     ],
 )
 def test_exact_match_forgives_form_alone(response: str, answer: str, right: bool) -> None:
@@ -36,6 +51,19 @@ def test_exact_match_forgives_form_alone(response: str, answer: str, right: bool
         ("これはTokyoです", "Tokyo", True),
         ("정답은 42입니다", "42", True),
         ("un café", "caf", False),
+        ("который", "кот", False),
+        ("Это кот.", "кот", True),
+        ("dafür", "für", False),
+        ("13匹います", "3匹", False),
+        ("3匹います", "3匹", True),
+        ("고양이는", "고양이", True),
+        ("it costs 1.5", "5", False),
+        ("it costs 5.", "5", True),
+        ("it costs 3.14", "3", False),
+        ("it is -5", "5", False),
+        ("it is -5", "-5", True),
+        ("5,000 of them", "5", False),
+        ("of 3, 5 and 7", "5", True),
         ("anything", "", False),
     ],
 )
@@ -71,6 +99,9 @@ def test_contains_finds_words_and_not_parts_of_words(response: str, answer: str,
         ("answer: b", "B", True),
         ("I think B", "B", True),
         ("I'd say C", "C", True),
+        ("C'est la réponse B", "B", True),
+        ("D’après l’image, c’est A", "A", True),
+        ("B's the one", "B", True),
         ("A dog is seen.", "A", False),
         ("A because a dog is seen", "A", True),
         ("Of A and B, B is the correct one", "B", True),
@@ -107,6 +138,31 @@ def test_multiple_choice_reads_the_letter_that_is_meant(response: str, answer: s
         ("12%", "1200", False),
         ("1\u202f234", "1234", True),
         ("1 234", "1234", False),
+        ("25 m²", "25", True),
+        ("2", "25 m²", False),
+        ("25 cm^2", "25 cm2", True),
+        ("9.8 m s^{-2}", "9.8", True),
+        ("4", "¾", False),
+        ("0.75", "¾", True),
+        ("2.5", "2½", True),
+        ("2 1/2", "2.5", True),
+        ("\\boxed{\\frac{3}{4}}", "0.75", True),
+        ("4", "\\frac{3}{4}", False),
+        ("-\\frac{3}{4}", "-.75", True),
+        ("1{,}000", "1000", True),
+        ("50\\%", "0.5", True),
+        ("3.2 × 10⁵", "320000", True),
+        ("3.2 \\times 10^{5}", "320000", True),
+        ("5", "10^5", False),
+        ("105", "10⁵", False),
+        ("2^10", "1024", True),
+        ("1,00,000", "100000", True),
+        ("5 to 10-20", "20", True),
+        ("USD100", "100", True),
+        ("12 of H2O", "12", True),
+        ("2019", "2020", False),
+        ("2020.4", "2020", True),
+        ("1e999", "3", False),
     ],
 )
 def test_numeric_compares_the_last_number(response: str, answer: str, right: bool) -> None:
@@ -119,6 +175,7 @@ def test_numeric_compares_the_last_number(response: str, answer: str, right: boo
         ("multiple_choice", "dog", "is no single letter"),
         ("multiple_choice", "B. dog", "is no single letter"),
         ("numeric", "dog", "holds no number"),
+        ("numeric", "3,5", "has a comma between digits that divides no thousands"),
         ("contains", "'.'", "holds nothing but marks"),
     ],
 )
@@ -153,7 +210,19 @@ def test_three_of_ten_people_make_an_answer_right(response: str, votes: int, sco
 
 @pytest.mark.parametrize(
     ("response", "answer", "right"),
-    [("The two dogs!", "2 dogs", True), ("1.5", "1.5", True), ("1.5", "15", False), ("cat's", "cats", False)],
+    [
+        ("The two dogs!", "2 dogs", True),
+        ("1.5", "1.5", True),
+        ("1.5", "15", False),
+        ("cat's", "cats", False),
+        ("1,000", "1000", True),
+        ("None", "0", True),
+        ("U.S.", "US", True),
+        ("50", "50%", False),
+        ("", "A", False),
+        ("the", "A", False),
+        ("a", "A", True),
+    ],
 )
 def test_articles_marks_and_number_words_make_no_difference_to_vqa(response: str, answer: str, right: bool) -> None:
     assert vqa(response, answer) == right
@@ -162,3 +231,9 @@ def test_articles_marks_and_number_words_make_no_difference_to_vqa(response: str
 def test_any_of_several_answers_is_right_by_the_others() -> None:
     assert exact_match("cat", "dog", "cat") == contains("a cat", "dog", "cat") == numeric("4", "3", "4") == 1.0
     assert exact_match("cow", "dog", "cat") == 0.0
+
+
+def test_only_what_reads_responses_otherwise_has_another_version() -> None:
+    assert scoring_version("exact_match", decoded=False) == scoring_version("None") == 1
+    assert scoring_version("exact_match") > 1
+    assert scoring_version("numeric") == scoring_version("numeric", decoded=False) > 1
