@@ -114,6 +114,18 @@ def check_sides(examples: Sequence[Example], splits: Sequence[Split], source: st
         )
 
 
+def further_columns(schema: pa.Schema | None) -> tuple[str, ...]:
+    """Which columns beside the usual ones a file has from `write_examples`: "others" and "before", as an `Example` has.
+
+    Args:
+        schema: Of the file, if it has any; in a file that somebody else wrote, columns of these names are something
+            else.
+    """
+    if schema is None or not set(_SCHEMA.names) <= set(schema.names):
+        return ()
+    return tuple(one.name for one in _FURTHER if one.name in schema.names and schema.field(one.name).type == one.type)
+
+
 def write_examples(examples: Sequence[Example], path: Path) -> None:
     """Write examples to parquet."""
     further = [one for one in _FURTHER if any(getattr(example, one.name) for example in examples)]

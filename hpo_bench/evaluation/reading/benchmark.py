@@ -13,7 +13,7 @@ from hpo_bench.evaluation.reading import choices, conversations, pictures
 from hpo_bench.evaluation.reading.annotations import Annotations
 from hpo_bench.evaluation.reading.choices import INSTRUCTION, Answered, Choices, settle
 from hpo_bench.evaluation.reading.columns import Columns
-from hpo_bench.evaluation.reading.found_columns import BEFORE, CHOICES, OTHERS, FoundColumns, find_columns
+from hpo_bench.evaluation.reading.found_columns import CHOICES, FoundColumns, find_columns
 from hpo_bench.evaluation.reading.rows import FileRow, FlawError, is_nothing, listed, text
 from hpo_bench.evaluation.reading.tables import open_table
 from landscapes.outcomes import EVERY
@@ -85,9 +85,11 @@ def read_table(path: Path, columns: Columns | None = None, *, images: Path | Non
         raise UsageError(
             f"{path}: {len(some)} of {len(places)} examples cannot be used: {'; '.join(some[:_NAMED])}{more}"
         )
-    transparent = sum(map(pictures.is_transparent, {data for one in examples for data in one.images}))
-    if transparent:
+    shown = {data for one in examples for data in one.images}
+    if transparent := sum(map(pictures.is_transparent, shown)):
         reader.notes.append(f"{transparent} pictures are transparent, and lie on white, where processors put them")
+    if frames := sum(map(pictures.has_frames, shown)):
+        reader.notes.append(f"{frames} pictures have several frames or pages, of which the first is shown")
     return ExampleSet(tuple(examples), tuple(reader.notes))
 
 
@@ -96,7 +98,7 @@ class _Draft:
     """An example whose choices are not settled, and whose pictures are not read yet."""
 
     row: FileRow
-    key: str  # its id, or its texts where it has none
+    key: str  # its id, or where it has none its texts and what its pictures are called
     question: str
     answer: Any
     others: Any
@@ -130,7 +132,13 @@ class _Reader:
                 drafts[where] = self._draft(row)
             except FlawError as flaw:
                 flaws[where] = str(flaw)
-        offered = {where: Answered(one.choices, _single(one.answer)) for where, one in drafts.items() if one.choices}
+        offered: dict[str, Answered] = {}
+        for where, one in drafts.items():
+            if one.choices:
+                try:
+                    offered[where] = Answered.of(one.choices, _single(one.answer))
+                except FlawError as flaw:
+                    flaws[where] = str(flaw)
         letters, unsettled, how = settle(offered)
         flaws |= unsettled
         pictured = {one.key: one.images for one in drafts.values() if pictures.is_base64(one.images)}
@@ -183,13 +191,14 @@ class _Reader:
             if offered and not self._found.asks_choices:
                 question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
             answer = self._get("answer", row)
-            before = tuple((one["role"], one["content"]) for one in self._get(BEFORE, row) or ())
-        key = self._optional("id", row) or "\0".join([*(said for _, said in before), f"{question}\0{answer}"])
-        return _Draft(row, key, question, answer, self._get(OTHERS, row), images, offered, before)
+            before = conversations.said_before(self._get("before", row))
+        told = [*(said for _, said in before), f"{question}\0{answer}", *pictures.names(images)]
+        key = self._optional("id", row) or "\0".join(told)
+        return _Draft(row, key, question, answer, self._get("others", row), images, offered, before)
 
     def _example(self, draft: _Draft, letter: str, pictured: Mapping[str, Any]) -> Example:
         answer, *others = (letter,) if letter else _answers(draft.answer)
-        others += [] if draft.others is None else list(draft.others)
+        others += [text(one, "one of others") for one in draft.others or ()]
         self._counts["several"] += bool(others)
         question, found = pictures.in_order(draft.question, draft.images)
         if isinstance(found, str) and len(found) < _REFERENCE:
@@ -236,7 +245,8 @@ class _Reader:
             )
         if ignored:
             more = f" and {len(ignored) - _SHOWN} more" if len(ignored) > _SHOWN else ""
-            self.notes.append(f"columns left aside: {', '.join(ignored[:_SHOWN])}{more}")
+            shown = ", ".join(name or "one without a name" for name in ignored[:_SHOWN])
+            self.notes.append(f"columns left aside: {shown}{more}")
 
 
 def _single(value: Any) -> Any:

@@ -13,6 +13,7 @@ LETTERS = string.ascii_uppercase
 INSTRUCTION = "Answer with the option's letter from the given choices directly."
 """As LLaVA, lmms-eval and VLMEvalKit ask."""
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
+_LETTERED = re.compile(r"\(?([A-Za-z])(?:\)|[.:]\s|\)[.:])\s*(\S.*)", re.DOTALL)
 _LABELS = ("label", "labels", "key")
 
 
@@ -23,10 +24,12 @@ class Choices:
     Attributes:
         texts: Each choice, without its letter.
         labels: What the data call them; letters where they say nothing.
+        written: Each choice as it stands in the data, perhaps with its letter.
     """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+    written: tuple[str, ...]
 
     @property
     def shown(self) -> str:
@@ -36,10 +39,20 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A row's choices, and its answer as it stands there."""
+    """A row's choices, and its answer as it stands there, a text or a number."""
 
     choices: Choices
-    answer: Any
+    answer: str | int | float
+
+    @classmethod
+    def of(cls, choices: Choices, answer: Any) -> "Answered":
+        """The same of any cell.
+
+        Raises:
+            FlawError: If the answer is missing, or no text and no number.
+        """
+        said = text(answer, "answer")
+        return cls(choices, answer if isinstance(answer, int | float) else said)
 
 
 def parse(value: Any, *, columns: bool = False) -> Choices | None:
@@ -81,8 +94,18 @@ def parse(value: Any, *, columns: bool = False) -> Choices | None:
         raise FlawError(f"there are {len(values)} choices; there must be 2 to {len(LETTERS)}")
     if labels is not None and len(labels) != len(values):
         raise FlawError(f"{len(values)} choices have {len(labels)} labels")
-    texts = tuple(text(one, f"choice {letter}").strip() for one, letter in zip(values, LETTERS, strict=False))
-    return Choices(texts, tuple(LETTERS[: len(texts)] if labels is None else [text(one, "a label") for one in labels]))
+    written = tuple(text(one, f"choice {letter}").strip() for one, letter in zip(values, LETTERS, strict=False))
+    named = tuple(LETTERS[: len(written)] if labels is None else [text(one, "a label") for one in labels])
+    return Choices(_without_letters(written), named, written)
+
+
+def _without_letters(written: Sequence[str]) -> tuple[str, ...]:
+    """Choices without letters of their own, as in "A. a cat", where each has the right one; all else as it is."""
+    found = [_LETTERED.fullmatch(one) for one in written]
+    letters = "".join(one[1] for one in found if one)
+    if letters.upper() != LETTERS[: len(written)]:
+        return tuple(written)
+    return tuple(one[2] for one in found if one)
 
 
 def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str], str]:
@@ -109,7 +132,11 @@ def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str]
         ("indices from 1", lambda one: _by_index(one, 1)),
     ]
     read = {place: [way(one) for one in rows.values()] for place, (_, way) in enumerate(ways)}
-    best = max(order, key=lambda place: (sum(letter != "" for letter in read[place]), -order.index(place)))
+    fit = {place: sum(letter != "" for letter in read[place]) for place in order}
+    best = max(order, key=lambda place: (fit[place], -order.index(place)))
+    how = ways[best][0]
+    if best == 2 and fit[3] == fit[2]:  # few rows, of which none has the first choice or the last
+        how += ", which they fit as well from 1; see that the right ones are shown"
     letters, flaws = {}, {}
     for (where, one), letter in zip(rows.items(), read[best], strict=True):
         if letter:
@@ -120,7 +147,7 @@ def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str]
                 f"answer {str(one.answer)[:40]!r} is none of the choices {shown}, where answers are {ways[best][0]}; "
                 "name other `choices`, or none by `choices: []`"
             )
-    return letters, flaws, ways[best][0]
+    return letters, flaws, how
 
 
 def _by_label(one: Answered) -> str:
@@ -140,11 +167,13 @@ def _half_width(said: str) -> str:
 
 def _by_text(one: Answered) -> str:
     said = text(one.answer, "answer").strip()
-    places = [place for place, choice in enumerate(one.choices.texts) if choice == said]
-    if not places:
-        folded = _half_width(said).casefold()
-        places = [place for place, own in enumerate(one.choices.texts) if _half_width(own).casefold() == folded]
-    return LETTERS[places[0]] if len(places) == 1 else ""
+    folded = _half_width(said).casefold()
+    for texts in (one.choices.texts, one.choices.written):
+        places = [place for place, choice in enumerate(texts) if choice == said]
+        places = places or [place for place, own in enumerate(texts) if _half_width(own).casefold() == folded]
+        if places:
+            return LETTERS[places[0]] if len(places) == 1 else ""
+    return ""
 
 
 def _by_index(one: Answered, first: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.evaluation.reading.rows import FlawError, listed, text
 
+_SPEAKERS = ("system", "user", "assistant")
 _PLACES = ("image", "image_url", "path", "url")
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "bot": "assistant"}
 
@@ -61,12 +62,24 @@ def parse(value: Any) -> Conversation:
     )
 
 
+def said_before(turns: Any) -> tuple[tuple[str, str], ...]:
+    """What stands before a question in examples that hpo-bench wrote, a role and a text each.
+
+    Raises:
+        FlawError: If somebody made something else of it.
+    """
+    before = tuple((one["role"], text(one["content"], "one of before")) for one in turns or ())
+    if strange := next((role for role, _ in before if role not in _SPEAKERS), None):
+        raise FlawError(f"before has a turn by {strange!r}, who is none of system, user and assistant")
+    return before
+
+
 def _turn(value: Any) -> tuple[str, str, tuple[Any, ...]]:
     if not isinstance(value, Mapping):
         raise FlawError(f"a turn of its chat is {type(value).__name__}, not a mapping with role and content")
     role, said = value.get("role", value.get("from")), value.get("content", value.get("value"))
     role = _ROLES.get(str(role), str(role))
-    if role not in ("system", "user", "assistant"):
+    if role not in _SPEAKERS:
         raise FlawError(f"a turn of its chat is by {role!r}, who is none of system, user and assistant")
     if not isinstance(said, list | tuple):
         return role, text(said, f"what {role} says", may_be_empty=role == "system"), ()

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import further_columns
 from hpo_bench.evaluation.reading.columns import WITHOUT, Columns
 from hpo_bench.evaluation.reading.pictures import Slots
 from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, text
@@ -18,9 +19,7 @@ from surrogates.spelling import did_you_mean
 
 CHOICES = "choices"
 """What a pattern for questions calls the choices, which are no column of their own there."""
-OTHERS, BEFORE = OWN = ("others", "before")
-"""Columns in which examples that hpo-bench wrote have further right answers, and what was said before the question."""
-_LETTERS = string.ascii_uppercase
+_LETTERS, _DIGITS = string.ascii_uppercase, string.digits
 _MISSPELT = 0.76
 """As much alike two names must be for one to be the other misspelt: categories is category, age is no image."""
 _USUAL = {
@@ -34,6 +33,8 @@ _USUAL = {
 }
 _NUMBERED = re.compile(r"image_(\d{1,2})")
 _WIDTH = re.compile(r"(0?\d{1,2})?d?")
+_CHOICE = re.compile(r"((?:options?|choices?|opt?)[ _.-]?|)([a-z]|(?<=.)\d)", re.IGNORECASE)
+_PICTURE = re.compile(r"[^\n]{1,250}\.(?:png|jpe?g|webp|gif|bmp|tiff?|avif|jp2|ppm)", re.IGNORECASE)
 _PICTURED = ("image", "img", "picture", "photo")
 Get = Callable[[Mapping[str, Any]], Any]
 
@@ -75,9 +76,8 @@ def find_columns(table: ExampleTable, named: Columns, annotated: Sequence[str] =
             get[part] = finder.named(part, given)
         elif usual := finder.usual(part):
             get[part] = finder.column(usual)
-    for own in OWN:
-        if own in table.names:
-            get[own] = finder.column(own)
+    for own in further_columns(table.schema):
+        get[own] = finder.column(own)
     if image := finder.images(named.image):
         get["image"] = image
     choices, lettered = finder.choices(named.choices)
@@ -89,7 +89,9 @@ def find_columns(table: ExampleTable, named: Columns, annotated: Sequence[str] =
         for part in ("question", "answer"):
             if part not in get:
                 finder.refuse_missing(part)
-    finder.refuse_misspelt(get)
+    if not named.choices and not lettered:
+        finder.refuse_hidden_choices()
+    finder.refuse_misspelt(get, named)
     if "image" not in get and "turns" not in get:
         finder.refuse_hidden_pictures()
     kept = tuple(name for name in table.names if name in finder.used)
@@ -101,7 +103,7 @@ class _Finder:
     """Finds columns of one table, and keeps in mind which were."""
 
     def __init__(self, table: ExampleTable, names: Sequence[str]) -> None:
-        self._path, self._schema = table.path, table.schema
+        self._path, self._schema, self._rows = table.path, table.schema, table.rows
         self._own, self._names = table.names, list(dict.fromkeys(names))
         self.used: set[str] = set()
 
@@ -200,9 +202,10 @@ class _Finder:
             f"{', '.join(map(repr, self._names[:20]))}"
         )
 
-    def refuse_misspelt(self, get: Mapping[str, Get]) -> None:
+    def refuse_misspelt(self, get: Mapping[str, Get], named: Columns) -> None:
         """A column that is nearly one that could be read, and is not, was likely meant to be."""
-        absent = [name for part, usual in _USUAL.items() if part not in get for name in usual]
+        sought = [part for part in _USUAL if part not in get and not (part == "choices" and named.choices)]
+        absent = [name for part in sought for name in _USUAL[part]]
         absent = [name for name in absent if name not in ("options", "messages", "conversations", *self._own)]
         for other in self._own:
             if other in self.used:
@@ -217,6 +220,21 @@ class _Finder:
                     f"`{part}: {other}`, rename it, or drop it"
                 )
 
+    def refuse_hidden_choices(self) -> None:
+        """Questions whose choices are in columns of other names would be asked without them."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for name in self._own:
+            if name not in self.used and (found := _CHOICE.fullmatch(name)):
+                groups.setdefault(found[1].lower(), []).append((found[2].upper(), name))
+        for before, group in groups.items():
+            marks, count = "".join(mark for mark, _ in group), len(group)
+            if count >= (2 if before else 3) and marks in (_LETTERS[:count], _DIGITS[:count], _DIGITS[1 : count + 1]):
+                names = ", ".join(name for _, name in group)
+                raise UsageError(
+                    f"{self._path}: the columns {names} look like choices, and are none by their names; name them, as "
+                    f"in `choices: [{names}]`, or none by `choices: []`"
+                )
+
     def refuse_hidden_pictures(self) -> None:
         """Questions whose pictures are in a column of another name would be asked without them."""
         for type_ in self._schema or ():
@@ -228,6 +246,14 @@ class _Finder:
                 raise UsageError(
                     f"{self._path}: has bytes in a column {type_.name!r} and none called image or images; name it, as "
                     f"in `image: {type_.name}`, if it holds the pictures, else leave it out"
+                )
+        unused = [name for name in self._own if name not in self.used]
+        first = next(self._rows(unused), None) if unused else None
+        for name, cell in first.values.items() if first else ():
+            if name in unused and isinstance(cell, str) and _PICTURE.fullmatch(cell):
+                raise UsageError(
+                    f"{self._path}: has the path of a picture, {cell!r}, in a column {name!r} and none called image or "
+                    f"images; name it, as in `image: {name}`, else leave it out"
                 )
 
     def _no_column(self, given: str, part: str) -> UsageError:

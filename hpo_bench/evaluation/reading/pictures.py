@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hashlib
 import os
 import re
 import warnings
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from hpo_bench.evaluation.examples import IMAGE
 from hpo_bench.evaluation.reading.rows import FlawError, is_nothing, listed
@@ -24,6 +25,16 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 _PLAIN = {"RGB", "RGBA", "L", "LA", "P", "1", "CMYK", "YCbCr"}
 _UNBOUNDED = {"I": "32 bits", "F": "fractions"}
 """Modes without a brightest value; Pillow takes 255 for it, and shows most such pictures all white or all black."""
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its orientation in EXIF."""
 _THREADS = 8
 # PNG, JPEG, WebP, GIF, TIFF and BMP.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "SUkqA", "TU0AK", "Qk")
@@ -68,6 +79,19 @@ def in_order(question: str, images: Any) -> tuple[str, Any]:
     return before + _NUMBERED.sub(IMAGE, question), [*unasked, *(every[place] for place in places)]
 
 
+def names(value: Any) -> list[str]:
+    """What tells pictures in a cell from others without reading a file: a path, a text, or a hash of the bytes."""
+    told = []
+    for one in several(value):
+        inner = (
+            next((one[key] for key in ("bytes", "path", "url") if one.get(key)), "")
+            if isinstance(one, Mapping)
+            else one
+        )
+        told.append(hashlib.sha256(inner).hexdigest() if isinstance(inner, bytes) else str(inner))
+    return told
+
+
 def is_base64(value: Any) -> bool:
     """Whether a text is a picture in base64 without a word of what it is, as tables have it, and no path."""
     return isinstance(value, str) and len(value) >= _SHORTEST and value.startswith(_BEGINNINGS)
@@ -93,6 +117,13 @@ def is_transparent(data: bytes) -> bool:
     """Whether a picture has transparent places, which lie on white when it is shown; only its header is read."""
     with Image.open(BytesIO(data), formats=FORMATS) as picture:
         return picture.has_transparency_data
+
+
+def has_frames(data: bytes) -> bool:
+    """Whether a picture moves, or has pages, of which the first is shown alone."""
+    with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        # What phones keep behind a JPEG, such as how bright its places are, is no further picture.
+        return picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1
 
 
 def several(value: Any) -> list[Any]:
@@ -199,7 +230,9 @@ def opened(data: bytes) -> Image.Image:
 
 def in_rgb(picture: Image.Image) -> Image.Image:
     """The same of a picture that Pillow has read."""
-    image = ImageOps.exif_transpose(picture)
+    # Pillow's own `exif_transpose` writes the other EXIF anew as well, and fails where a camera wrote some of it oddly.
+    turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    image = picture if turn is None else picture.transpose(turn)
     if image.mode.startswith("I;16"):  # Pillow would cut them off at 255, and almost all would be white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.has_transparency_data:

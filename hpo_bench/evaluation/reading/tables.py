@@ -162,7 +162,15 @@ def _together(path: Path, files: Sequence[Path]) -> ExampleTable:
             for row in table.rows([name for name in kept if name in table.names]):
                 yield FileRow(row.where if len(files) == 1 else f"{file.name}, {row.where}", row.values, row.flaw)
 
-    return ExampleTable(path, names, rows, tables[0].schema)
+    return ExampleTable(path, names, rows, _schema_of([table.schema for table in tables if table.schema is not None]))
+
+
+def _schema_of(several: Sequence[pa.Schema]) -> pa.Schema | None:
+    """Of all files together; the first one's where they disagree."""
+    try:
+        return pa.unify_schemas(list(several)) if several else None
+    except pa.ArrowException:
+        return several[0]
 
 
 def _described(file: Path) -> Mapping[str, Any]:

@@ -11,10 +11,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import (
@@ -25,6 +27,8 @@ from hpo_bench.evaluation.examples import (
     write_examples,
 )
 from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
+from hpo_bench.evaluation.reading.columns import Columns
+from hpo_bench.evaluation.reading.pictures import opened, verify
 from hpo_bench.merging.find import SHIPPED
 
 
@@ -116,6 +120,32 @@ class TestPictures:
             "1 pictures are transparent, and lie on white, where processors put them"
             in read_table(parquet(tmp_path, {**TEXTS, "image": [clear, encoded()]})).notes
         )
+
+    def test_pictures_of_several_frames_are_counted(self, tmp_path: Path) -> None:
+        file, frame = BytesIO(), Image.new("RGB", (8, 8), "red")
+        frame.save(file, "GIF", save_all=True, append_images=[Image.new("RGB", (8, 8), "blue")])
+        cells = {"question": ["a?", "b?"], "answer": ["a", "b"], "image": [file.getvalue(), PNG]}
+        found = read_table(parquet(tmp_path, cells))
+        assert "1 pictures have several frames or pages, of which the first is shown" in found.notes
+
+    @pytest.mark.parametrize("tag", [(0x100, 9, -5), (0x11A, 7, 7), (0x100, 2, 65)])
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_pictures_are_upright_whatever_else_their_exif_says(
+        self, orientation: int, tag: tuple[int, int, int]
+    ) -> None:
+        lying = Image.fromarray(np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6))
+        entries = b"".join(
+            struct.pack("<HHIi", number, kind, 1, value) for number, kind, value in [tag, (0x112, 3, orientation)]
+        )
+        exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + b"\0" * 4
+        file, plain = BytesIO(), Image.Exif()
+        plain[0x112] = orientation
+        lying.save(file, "PNG", exif=exif)
+        assert verify([file.getvalue()]) == [""]
+        expected = BytesIO()
+        lying.save(expected, "PNG", exif=plain)
+        upright = ImageOps.exif_transpose(Image.open(expected)).convert("RGB")
+        assert np.array_equal(np.asarray(opened(file.getvalue())), np.asarray(upright))
 
     @pytest.mark.parametrize("mode", ["P", "LA", "I;16", "1"])
     def test_any_mode_of_pixels_will_do(self, tmp_path: Path, mode: str) -> None:
@@ -354,6 +384,51 @@ class TestFiles:
         examples = (Example("a", "skill", "<image> これは何？", (JPEG,), "犬"), Example("b", "general", "?", (), "3"))
         write_examples(examples, tmp_path / "e.parquet")
         assert read_examples(tmp_path / "e.parquet") == examples
+
+    @pytest.mark.parametrize("name", ["others", "before"])
+    @pytest.mark.parametrize("cell", ["abc", ["x", "y"], [{"role": "x", "content": "y"}], 3])
+    def test_what_stands_in_columns_of_our_names_in_files_of_others_is_left_aside(
+        self, tmp_path: Path, name: str, cell: Any
+    ) -> None:
+        """Each letter of a text would be a right answer."""
+        rows = [{"question": f"{i}?", "answer": "a", name: cell} for i in range(2)]
+        found = read_table(lines(tmp_path, *rows))
+        assert [(one.answers, one.before) for one in found.examples] == [(("a",), ())] * 2
+        assert found.notes == (f"columns left aside: {name}",)
+
+    def test_files_of_ours_are_read_as_shards_and_after_pandas(self, tmp_path: Path) -> None:
+        examples = (
+            Example("1", "c", "a?", (), "a"),
+            Example("2", "c", "b?", (PNG,), "b", others=("B",), before=(("system", "<image>"),)),
+        )
+        (tmp_path / "set").mkdir()
+        for place, one in enumerate(examples):
+            write_examples([one], tmp_path / "set" / f"test-{place}.parquet")
+        assert read_examples(tmp_path / "set") == examples
+        write_examples(examples, tmp_path / "e.parquet")
+        pd.read_parquet(tmp_path / "e.parquet").assign(more=1).to_parquet(tmp_path / "f.parquet")
+        assert read_examples(tmp_path / "f.parquet") == examples
+
+    @pytest.mark.parametrize("named", [False, True])
+    def test_a_limit_draws_rows_that_differ_in_their_pictures_alone(self, tmp_path: Path, named: bool) -> None:
+        """They were drawn all or none, so that a sample of a thousand classes could be of one."""
+        rows = []
+        for place in range(40):
+            (tmp_path / f"{place}.png").write_bytes(encoded(colour=place))
+            picture = f"{place}.png" if named else base64.b64encode(encoded(colour=place)).decode()
+            rows.append({"question": "What?", "answer": "cat" if place % 2 else "dog", "image": picture})
+        drawn = read_examples(lines(tmp_path, *rows), Columns(limit=10))
+        assert {one.answer for one in drawn} == {"cat", "dog"}
+        again = read_examples(lines(tmp_path, *rows[::-1], name="r.jsonl"), Columns(limit=10))
+        assert {one.id for one in again} == {one.id for one in drawn}
+
+    def test_pictures_named_in_a_column_of_another_name_are_refused(self, tmp_path: Path) -> None:
+        """As `datasets` has a folder of pictures with their names in metadata.csv."""
+        (tmp_path / "a.png").write_bytes(PNG)
+        (tmp_path / "metadata.csv").write_text("file_name,question,answer\na.png,What?,cat\n")
+        with pytest.raises(UsageError, match=r"the path of a picture, 'a.png', in a column 'file_name'.*`image: file_"):
+            read_examples(tmp_path)
+        assert len(read_examples(tmp_path, Columns(image=("file_name",)))[0].images) == 1
 
 
 def some(sizes: Sequence[int]) -> tuple[Example, ...]:

@@ -354,6 +354,14 @@ ARC = {"text": ["ice", "fog"], "label": ["1", "2"]}
         ([["x", "y"]] * 2, [["B"], "['A']"], "BA", "letters"),
         ([["犬", "猫"]] * 2, ["Ｂ", "（ａ）"], "BA", "letters"),
         ([["犬", "USB", "２匹"]] * 2, ["ＵＳＢ", "2匹"], "BC", "texts of choices"),
+        ([["A. x", "B. y"]] * 2, ["B", "A"], "BA", "letters"),
+        ([["(a) x", "(b) y"]] * 2, ["(b) y", "x"], "BA", "texts of choices"),
+        (
+            [["x", "y", "z"]] * 2,
+            [1, 2],
+            "BC",
+            "indices from 0, which they fit as well from 1; see that the right ones are shown",
+        ),
     ],
 )
 def test_answers_to_choices(
@@ -377,6 +385,11 @@ def test_answers_to_choices(
         ({"choices": "['x' 'y']", "answer": "A"}, ".*is a list without commas, as numpy prints one"),
         ({"choices": ["x", None], "answer": "A"}, "choice B is missing"),
         ({"choices": 3, "answer": "A"}, "choices are int; write a list"),
+        ({"choices": ["x", "y"], "answer": None}, "answer is missing"),
+        ({"choices": ["x", "y"], "answer": " "}, "answer is empty"),
+        ({"choices": ["x", "y"], "answer": True}, "answer is true, not text"),
+        ({"choices": ["x", "y"], "answer": ["A", "B"]}, "answer is a list; choose one"),
+        ({"choices": ["x", "y"], "answer": "['A' 'B']"}, ".*is a list without commas, as numpy prints one"),
     ],
 )
 def test_choices_without_sense_are_named(tmp_path: Path, row: Mapping[str, Any], message: str) -> None:
@@ -384,6 +397,36 @@ def test_choices_without_sense_are_named(tmp_path: Path, row: Mapping[str, Any],
     rows = [{**one, "id": str(i)} for i, one in enumerate([*rows, {"question": "?", **row}])]
     with pytest.raises(UsageError, match=rf"1 of 3 .*line 3 \(id '2'\): {message}"):
         read_examples(as_lines(tmp_path / "e.jsonl", rows))
+
+
+@pytest.mark.parametrize(
+    ("choices", "shown"),
+    [
+        (["A. a cat", "B. a dog"], "A. a cat\nB. a dog"),
+        (["(A) a cat", "(B) a dog"], "A. a cat\nB. a dog"),
+        (["a) a cat", "b) a dog"], "A. a cat\nB. a dog"),
+        (["A cat", "B flat"], "A. A cat\nB. B flat"),
+        (["B. a cat", "A. a dog"], "A. B. a cat\nB. A. a dog"),
+    ],
+)
+def test_choices_that_bring_their_letters_are_shown_with_one(tmp_path: Path, choices: list[str], shown: str) -> None:
+    path = as_lines(tmp_path / "e.jsonl", [{"question": "What?", "choices": choices, "answer": "A"}])
+    assert f"\n{shown}\n" in read_examples(path)[0].question
+
+
+@pytest.mark.parametrize(
+    "names", ["option_a option_b", "optionA optionB", "choice1 choice2", "choice_0 choice_1", "opa opb opc", "a b c d"]
+)
+def test_choices_in_columns_of_other_names_are_not_left_aside(tmp_path: Path, names: str) -> None:
+    """A question would be asked without them, and its answer be a letter."""
+    several = tuple(names.split())
+    row = {"question": "What?", **dict.fromkeys(several, "x"), several[0]: "y", "answer": "A"}
+    path = as_lines(tmp_path / "e.jsonl", [row])
+    with pytest.raises(UsageError, match=rf"look like choices.*`choices: \[{', '.join(several)}\]`"):
+        read_examples(path)
+    assert "\nA. y\nB. x\n" in read_examples(path, Columns(choices=several))[0].question
+    assert read_examples(path, Columns.of({"choices": []}))[0].question == "What?"
+    assert read_examples(path, Columns(question=f"{{question}} {{{'} {'.join(several)}}}"))[0].question[:7] == "What? y"
 
 
 def test_a_pattern_places_choices_and_adds_no_instruction(tmp_path: Path) -> None:
