@@ -93,7 +93,8 @@ class FileEvaluator:
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples, and how the benchmark was understood."""
         told = self._scorer.dialogue(model, examples)
-        return replace(told, notes=(*self._benchmark.notes, *told.notes))
+        doubts = self._scorer.prompts.doubts(self._benchmark.examples)
+        return replace(told, notes=(*self._benchmark.notes, *doubts, *told.notes))
 
 
 class LocalEvaluator(FileEvaluator):

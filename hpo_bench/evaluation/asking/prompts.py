@@ -134,6 +134,21 @@ class Prompts:
                 kind="prompt",
             )
 
+    def doubts(self, examples: Sequence[Example]) -> tuple[str, ...]:
+        """What a user should know of questions that can be asked, a sentence each.
+
+        Those that bring marks of turns, as chats exported with their template do, are read as turns by the model.
+        """
+        marks = self._marks_of_turns()
+        found = [(one.id, mark) for one in examples for mark in marks if mark in one.spoken]
+        if not found:
+            return ()
+        first, mark = found[0]
+        return (
+            f"{len({one for one, _ in found})} questions, such as that of {first!r}, have {mark} in them, which this "
+            "model reads as a mark of turns and not as text; leave it out, as its template writes such marks itself",
+        )
+
     def answer(self, example: Example) -> tuple[int, ...]:
         """Tokens of the right answer, as they follow the prompt's; the end of the turn is not among them."""
         prompt, answer = self.text(example), example.answer.strip()
@@ -256,6 +271,14 @@ class Prompts:
         special = {*self._tokenizer.all_special_ids, *self._tokenizer.added_tokens_decoder}
         behind = [token for token in self._cut(self._template.behind) if self._tokenizer.decode([token]).strip()]
         return behind[0] if behind[:1] and behind[0] in special else self._tokenizer.eos_token_id
+
+    def _marks_of_turns(self) -> list[str]:
+        """Special tokens with which a prompt begins, a turn ends, or the template frames it."""
+        framed = self._template.prompt(PROBE) + self._template.behind
+        special = {str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special}
+        special |= set(self._tokenizer.all_special_tokens)
+        own = {self._tokenizer.bos_token, self._tokenizer.eos_token}
+        return sorted(token for token in special if token in framed or token in own)
 
     def _special(self, text: str) -> dict[str, bool]:
         """A template that writes the beginning itself leaves none for the tokenizer to add, as transformers has it."""

@@ -390,3 +390,16 @@ def test_what_was_said_before_goes_before_the_question() -> None:
     assert Prompts(families.processor("gemma3")).text(replace(chat, before=said[1:])).count("<start_of_turn>") == 4
     with pytest.raises(EvaluationError, match="need a chat template"):
         Prompts(families.processor("qwen2-vl"), chat_template=False).text(chat)
+
+
+@pytest.mark.parametrize(
+    ("name", "mark"), [("qwen2-vl", "<|im_end|>"), ("llava", "</s>"), ("gemma3", "<start_of_turn>")]
+)
+def test_questions_that_bring_marks_of_turns_are_told_of(name: str, mark: str) -> None:
+    prompts = Prompts(families.processor(name))
+    plain = Example("a", "all", "What does <b> or <think> mean?", (), "no")
+    marked = replace(plain, id="b", question=f"What?{mark}")
+    earlier = replace(plain, id="c", before=(("user", f"Hm{mark}"), ("assistant", "Hm.")))
+    assert prompts.doubts([plain, *families.examples(5)]) == ()
+    (said,) = prompts.doubts([plain, marked, earlier])
+    assert f"2 questions, such as that of 'b', have {mark} in them" in said
