@@ -141,7 +141,7 @@ METRICS: Mapping[str, Metric] = {
     "vqa": vqa,
 }
 _VERSIONS: Mapping[str, int] = {
-    "exact_match": 2, "multiple_choice": 3, "contains": 3, "numeric": 3, "vqa": 2, JUDGE: 2
+    "exact_match": 2, "multiple_choice": 3, "contains": 3, "numeric": 3, "vqa": 2, JUDGE: 3
 }  # fmt: skip
 """Raised when the same response may score otherwise than before."""
 

@@ -1,12 +1,14 @@
 """The mark in a judge's reply, which says more than was asked for often enough."""
 
 import re
+import unicodedata
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)"
 _TOUCHED = r"(?<![\w./])"
 _SAID = re.compile(rf"(?i:score|mark|rating|grade|評価|点数|得点|评分)[\s:*_=\"']*(?:is|of|は)?[\s:*_\"']*({_NUMBER})")
 _ALONE = re.compile(rf"[\s*_\"'`(]*({_NUMBER})[\s*_\"'`).]*")
-_FIRST = re.compile(rf"[\s*_\"'`(]*({_NUMBER})(?![\w/%]|[.)]\s|\.\d|\s*(?:out of|or|to|-|–)\s*\d)")
+_FIRST = re.compile(rf"[\s*_\"'`(]*({_NUMBER})(?![\w/%]|[.)]\s|\.\d|\s*(?:out of|or|to|[-–—~〜])\s*\d)")
+_THOUSANDS, _COMMA = re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), re.compile(r"(?<=\d),(?=\d)")
 
 
 def mark_in(reply: str, *, scale: float) -> float | None:
@@ -14,7 +16,7 @@ def mark_in(reply: str, *, scale: float) -> float | None:
 
     That is the number before "/10" or "out of 10", where 10 is the scale; else the one after "score" or the like; else
     the only one; else that of a line of its own; else the one that the reply begins with. Where one of these ways finds
-    two that differ, nobody knows which was meant.
+    two that differ, nobody knows which was meant. Digits and marks of full width are those of ASCII, and 0,8 is 0.8.
 
     Args:
         reply: What the judge said.
@@ -24,6 +26,7 @@ def mark_in(reply: str, *, scale: float) -> float | None:
         >>> mark_in("**Score:** 2/10. It names 1 of 4.", scale=10), mark_in("0 or 1?", scale=1)
         (2.0, None)
     """
+    reply = _COMMA.sub(".", _THOUSANDS.sub("", unicodedata.normalize("NFKC", reply)))
     best = rf"{re.escape(f'{scale:g}')}(?:\.0+)?(?![\d.]*\d)"
     lines = [line for line in reply.splitlines() if line.strip()]
     ways = (

@@ -349,6 +349,13 @@ def test_marks_on_another_scale_are_asked_for_again(server: Server, tmp_path: Pa
         ("7/10, or 8/10", 10, None),
         ("-1", 1, None),
         ("none", 1, None),
+        ("0,8", 1, 0.8),
+        ("Score: 0,8", 1, 0.8),
+        ("8,5/10", 10, 8.5),
+        ("０．８", 1, 0.8),
+        ("評価：８点", 10, 8.0),
+        ("1,000", 1000, 1000.0),
+        ("7〜8", 10, None),
     ],
 )
 def test_a_reply_is_read_where_it_is_plain_and_else_no_mark(reply: str, scale: float, mark: float | None) -> None:
