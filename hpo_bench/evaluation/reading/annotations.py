@@ -8,7 +8,7 @@ from typing import Any
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.reading.columns import Columns
 from hpo_bench.evaluation.reading.found_columns import FoundColumns
-from hpo_bench.evaluation.reading.rows import FileRow
+from hpo_bench.evaluation.reading.rows import FileRow, FlawError, is_nothing, text
 from hpo_bench.evaluation.reading.tables import ExampleTable, open_table
 
 
@@ -42,10 +42,10 @@ class Annotations:
         self._differ: set[str] = set()
         self._flawed = ""
         for row in other.rows(other.names):
-            if columns.id not in row.values:
+            if not (key := _key(row.values.get(columns.id))):
                 self._flawed = self._flawed or f"; {row.where} there {row.flaw or 'has no id'}"
                 continue
-            key, values = str(row.values[columns.id]), row.values
+            values = row.values
             if repr(self._rows.setdefault(key, values)) != repr(values):
                 self._differ.add(key)
 
@@ -53,7 +53,9 @@ class Annotations:
         """The row with its annotation."""
         if row.flaw:
             return row
-        key = str(found.get["id"](row.values))
+        key = _key(found.get["id"](row.values))
+        if not key:
+            return replace(row, flaw=f"has no id, by which its row in {self._file} would be found")
         beside = self._rows.get(key)
         if beside is None:
             return replace(row, flaw=f"has no row in {self._file}{self._flawed}")
@@ -61,3 +63,13 @@ class Annotations:
             told = f"has several rows in {self._file}, which differ; write one, with its right answers in a list"
             return replace(row, flaw=told)
         return replace(row, values={**beside, **row.values, "annotations": beside})
+
+
+def _key(value: Any) -> str:
+    """An id as text, by which 7 and 7.0 are one, as examples have it; "" where there is none."""
+    if is_nothing(value):
+        return ""
+    try:
+        return text(value, "id")
+    except FlawError:  # told of where the example is made
+        return str(value)

@@ -38,7 +38,7 @@ _TURNS = {
 _THREADS = 8
 # PNG, JPEG, WebP, GIF, TIFF and BMP.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "SUkqA", "TU0AK", "Qk")
-_NUMBERED = re.compile(r"<image (\d{1,2})>")
+_NUMBERED = re.compile(r"<image ?(\d{1,2})>")
 _SHORTEST = 64
 """So long is no path that begins as one of these does, and no picture in base64 is shorter."""
 
@@ -63,7 +63,7 @@ def gather(value: Any, folder: Path) -> tuple[bytes, ...]:
 
 
 def in_order(question: str, images: Any) -> tuple[str, Any]:
-    """A question and its pictures, where `<image 2>` stands for the second."""
+    """A question and its pictures, where `<image 2>`, or `<image2>`, stands for the second."""
     slots = list(images) if isinstance(images, Slots) else None
     places = [int(number) - 1 for number in _NUMBERED.findall(question)]
     if slots is None and not places:

@@ -262,6 +262,9 @@ def _separated(path: Path) -> ExampleTable:
     with path.open(encoding="utf-8-sig", newline="") as file:
         head, delimiter = _told(path, lambda: _head(file, "\t" if path.suffix.lower() == ".tsv" else ""))
 
+    if not head and path.stat().st_size:
+        raise UsageError(f"{path}: its first line is empty; begin with the names of the columns")
+
     def rows(kept: Sequence[str]) -> Iterator[FileRow]:
         with readable(path), path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, delimiter=delimiter, strict=True)

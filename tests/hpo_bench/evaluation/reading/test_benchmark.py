@@ -354,6 +354,7 @@ class TestFiles:
             ("e.csv", b"question,answer\n?,a,b\n", "line 2: has more cells"),
             ("e.csv", b'question,answer\n?,"a\n', "check its quotes"),
             ("e.csv", b"question,answer\n\xff,a\n", "is not UTF-8"),
+            ("e.csv", b"\nquestion,answer\n?,a\n", "its first line is empty; begin with the names of the columns"),
         ],
     )
     def test_files_without_sense_are_refused_in_one_line(

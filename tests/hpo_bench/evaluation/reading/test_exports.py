@@ -492,3 +492,21 @@ def test_an_annotation_that_cannot_be_read_is_told_of_where_it_is_missed(tmp_pat
     message = r"1 of 2 .*has no row in a\.csv; line 2 there has more cells than there are columns"
     with pytest.raises(UsageError, match=message):
         read_examples(tmp_path / "q.csv", Columns(id="id", annotations="a.csv"))
+
+
+def test_ids_of_annotations_are_matched_as_examples_have_them(tmp_path: Path) -> None:
+    """pandas makes floats of whole numbers where one is missing."""
+    (tmp_path / "q.csv").write_text("id,question\n1,What?\n2,Which?\n")
+    as_lines(tmp_path / "a.jsonl", [{"id": 1.0, "answer": "x"}, {"id": 2.0, "answer": "y"}])
+    columns = Columns(id="id", annotations="a.jsonl")
+    assert [(one.id, one.answer) for one in read_examples(tmp_path / "q.csv", columns)] == [("1", "x"), ("2", "y")]
+    path = as_lines(tmp_path / "q.jsonl", [{"id": None, "question": "What?"}])
+    as_lines(tmp_path / "a.jsonl", [{"id": None, "answer": "of no question"}])
+    with pytest.raises(UsageError, match=r"line 1: has no id, by which its row in a\.jsonl would be found"):
+        read_examples(path, columns)
+
+
+@pytest.mark.parametrize("form", ["<image 1> or <image 2>?", "<image1> or <image2>?"])
+def test_numbered_places_of_pictures_are_read_with_and_without_a_space(tmp_path: Path, form: str) -> None:
+    path = as_lines(tmp_path / "e.jsonl", [{"question": form, "answer": "a", "images": BASE64[:2]}])
+    assert read_examples(path)[0].question == "<image> or <image>?"
