@@ -58,9 +58,10 @@ def calibration_set(
     """
     rng = np.random.default_rng(0)
     path = pair.folder / FILE
-    if named := pair.calibration.get("examples"):
+    named = pair.calibration.get("examples")
+    if named:
         path = parse_path(named, pair.folder, confined=True, where=f"{pair.folder}: calibration")
-    if path.is_file():
+    if named or path.is_file():
         chosen = read_examples(path)
         _refuse_test_examples(path, chosen, test)
         pictured = [example for example in chosen if example.images]

@@ -124,3 +124,16 @@ def test_both_models_read_questions_as_the_evaluation_asks_them(
         calibrated(pair, loaded, registry.get("regmean"), 1)
         assert [text.startswith("Q: ") for text in asked] == [used] * 2
         asked.clear()
+
+
+def test_a_named_folder_of_calibration_questions_is_read(bare: Pair, examples: tuple[Example, ...]) -> None:
+    """It was left aside, and validation questions taken in its place."""
+    (bare.folder / "own").mkdir()
+    own = [Example(f"own-{i}", "all", f"of our own {i}", examples[0].images[: i % 2], "a") for i in range(6)]
+    for place in range(2):
+        write_examples(own[place::2], bare.folder / "own" / f"part-{place}.parquet")
+    found = calibration_set(
+        replace(bare, calibration={"examples": "own"}), validation=of_split(examples, "validation"), test=(), samples=9
+    )
+    assert {one.id for one in (*found.vlm, *found.expert)} == {one.id for one in own}
+    assert found.source == "own"
