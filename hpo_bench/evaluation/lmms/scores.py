@@ -5,10 +5,9 @@ import inspect
 import io
 import json
 import os
-import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError, HpoBenchError, UsageError
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.lmms.coins import Coins
 from hpo_bench.evaluation.lmms.documents import Document, cause_of, part
 from hpo_bench.evaluation.lmms.judge import JudgeTerms, Stopped, Talk, Watch
 
@@ -90,7 +90,7 @@ class TaskScores:
 
     def __init__(self, tasks: Mapping[str, Any], readings: Mapping[str, MetricScale], terms: JudgeTerms | None) -> None:
         self._tasks, self._readings, self._terms = dict(tasks), dict(readings), terms
-        self._watch = Watch(terms)
+        self._watch, self._coins = Watch(terms), Coins()
 
     def __call__(self, examples: Sequence[Example], responses: Sequence[str]) -> tuple[NDArray[np.float64], float]:
         """Scores from 0 to 1, of shape (n,), and what judges were paid.
@@ -100,8 +100,9 @@ class TaskScores:
             UsageError: If a judge would be asked, and may not be.
         """
         documents = [example for example in examples if isinstance(example, Document)]
-        with redirect_stdout(io.StringIO()), self._watch.watching(), ThreadPoolExecutor(self._at_once) as pool:
-            results = list(pool.map(self._caught, documents, responses))
+        with redirect_stdout(io.StringIO()), self._watch.watching(), self._coins.dealt():
+            with ThreadPoolExecutor(self._at_once) as pool:
+                results = list(pool.map(self._caught, documents, responses))
             paid = sum(result.dollars for result in results)
             error = next((result.error for result in results if result.error is not None), None)
             if isinstance(error, EvaluationError):
@@ -148,7 +149,7 @@ class TaskScores:
         known = self._terms.kept.get(*key) if self._terms else None
         if known is not None:
             return _Result(score=known)
-        with _coins(document):
+        with self._coins.of(document.id):
             value, result = self._value(document, response, reading)
             number, record = _number(value), None
             if number is None:
@@ -276,17 +277,3 @@ def _failure(document: Document, error: Exception) -> EvaluationError:
     failure = EvaluationError(f"{document.task} cannot score {document.id!r}: {type(cause).__name__}: {cause}")
     failure.__cause__ = cause
     return failure
-
-
-@contextmanager
-def _coins(document: Document) -> Iterator[None]:
-    """Let the coins that tasks toss for unclear answers fall the same way every time.
-
-    They come from Python's global generator, which is left as it was.
-    """
-    before = random.getstate()
-    random.seed(document.id)
-    try:
-        yield
-    finally:
-        random.setstate(before)
