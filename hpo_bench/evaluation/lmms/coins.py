@@ -18,7 +18,7 @@ class Coins:
 
     @contextmanager
     def dealt(self) -> Iterator[None]:
-        """Stand between everybody and the global generator for a while; who scores no document draws from it as ever."""
+        """Stand before the global generator for a while; who scores no document draws from it as ever."""
         generator: Any = random._inst  # type: ignore[attr-defined], whose methods the module's functions are
         usual = {name: getattr(generator, name) for name in _DRAWS}
         for name in _DRAWS:
