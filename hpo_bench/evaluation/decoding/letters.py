@@ -11,6 +11,8 @@ _NO_LETTER = r"(?![A-Za-z0-9]|['’][A-Za-zÀ-ÿ]{2})"
 """Nor is it the beginning of an elision, such as C'est or L'image."""
 _NO_WORD = r"(?=[\s*\"'`$}]*(?:[).,:;\]<]|$|[^\x00-\x7f]))"
 """After a small letter that is no word of its own: a mark, the end, or a script without spaces."""
+_BRACKETED = re.compile(r"(?<!\w)\([a-h]\)")
+"""A small letter that is no word wherever it stands; the next ones are read as Roman numerals, too."""
 _WORD = re.compile(r"(?:A(?= [a-z])|I(?= [a-z]|['’]))(?! (?:is|was|because|since|as|and|or)\b)")
 """The article and the pronoun, which look like choices."""
 
@@ -33,6 +35,7 @@ def chosen(response: str, *, digits: bool = False) -> str:
     said = unicodedata.normalize("NFKC", response).strip()
     if len(bare := said.strip("().*\"'` ")) == 1:
         return bare.upper()
+    said = _BRACKETED.sub(lambda found: found[0].upper(), said)
     mark, small = ("[0-9]", "[0-9]") if digits else ("[A-Z]", "[a-z]")
     for announced in (
         rf"{_ANSWER}{_OPEN}({mark}{_NO_LETTER}|{small}{_NO_WORD})",
