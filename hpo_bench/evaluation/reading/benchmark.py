@@ -192,8 +192,9 @@ class _Reader:
                 question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
             answer = self._get("answer", row)
             before = conversations.said_before(self._get("before", row))
-        told = [*(said for _, said in before), f"{question}\0{answer}", *pictures.names(images)]
-        key = self._optional("id", row) or "\0".join(told)
+        key = self._optional("id", row) or "\0".join(
+            [*(said for _, said in before), f"{question}\0{answer}", *pictures.names(images)]
+        )
         return _Draft(row, key, question, answer, self._get("others", row), images, offered, before)
 
     def _example(self, draft: _Draft, letter: str, pictured: Mapping[str, Any]) -> Example:

@@ -80,7 +80,7 @@ def in_order(question: str, images: Any) -> tuple[str, Any]:
 
 
 def names(value: Any) -> list[str]:
-    """What tells pictures in a cell from others without reading a file: a path, a text, or a hash of the bytes."""
+    """What tells pictures in a cell from others without reading a file: hashes of paths, bytes or base64."""
     told = []
     for one in several(value):
         inner = (
@@ -88,7 +88,8 @@ def names(value: Any) -> list[str]:
             if isinstance(one, Mapping)
             else one
         )
-        told.append(hashlib.sha256(inner).hexdigest() if isinstance(inner, bytes) else str(inner))
+        held = inner if isinstance(inner, bytes) else str(inner).encode("utf-8", "replace")
+        told.append(hashlib.sha256(held).hexdigest())
     return told
 
 
