@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
@@ -241,21 +240,3 @@ def test_what_a_study_of_before_did_not_keep_is_not_held_against_it(small_pair: 
     del stored["merge"], stored["language_prefixes"]
     now = StudyConfig.of(replace(small_pair, merge=MergeScope(head=False)), optimizer="random", examples_each=40)
     now.check_same(StudyConfig.from_dict(stored), "s")
-
-
-@pytest.mark.parametrize(
-    ("evaluation", "differs"),
-    [
-        ({}, False),
-        ({"metric": "exact_match"}, False),
-        ({"generate": True}, True),
-        ({"kind": "vllm"}, True),
-        ({"metric": "numeric"}, True),
-        ({"kind": "python", "function": "a:b"}, False),
-    ],
-)
-def test_a_study_whose_metric_read_responses_otherwise_is_another(
-    small_pair: Pair, evaluation: dict[str, Any], differs: bool
-) -> None:
-    now = StudyConfig.of(replace(small_pair, evaluation=evaluation), optimizer="random", examples_each=40)
-    assert (now.scoring_version != 1) == differs
