@@ -24,8 +24,6 @@ _SHOWN = 12
 """How many columns that are left aside are named."""
 _REFERENCE = 64
 """A cell that is shorter may be the id of the row that has its picture, as in the files of VLMEvalKit."""
-
-
 _NOTHING = FoundColumns({}, lettered=False, kept=(), ignored=(), asks_choices=False)
 
 
@@ -192,9 +190,8 @@ class _Reader:
                 question = f"{question}\n{offered.shown}\n{INSTRUCTION}"
             answer = self._get("answer", row)
             before = conversations.said_before(self._get("before", row))
-        key = self._optional("id", row) or "\0".join(
-            [*(said for _, said in before), f"{question}\0{answer}", *pictures.names(images)]
-        )
+        told = [*(said for _, said in before), f"{question}\0{answer}"]
+        key = self._optional("id", row) or "\0".join([*told, *pictures.names(images)])
         return _Draft(row, key, question, answer, self._get("others", row), images, offered, before)
 
     def _example(self, draft: _Draft, letter: str, pictured: Mapping[str, Any]) -> Example:

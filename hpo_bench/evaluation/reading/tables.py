@@ -2,7 +2,6 @@
 
 import csv
 import glob
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.reading.json_rows import json_rows
 from hpo_bench.evaluation.reading.rows import FileRow
+from hpo_bench.evaluation.reading.schemas import classes_of, unified
 from landscapes.written import read_json
 
 _BATCH = 256
@@ -162,15 +162,7 @@ def _together(path: Path, files: Sequence[Path]) -> ExampleTable:
             for row in table.rows([name for name in kept if name in table.names]):
                 yield FileRow(row.where if len(files) == 1 else f"{file.name}, {row.where}", row.values, row.flaw)
 
-    return ExampleTable(path, names, rows, _schema_of([table.schema for table in tables if table.schema is not None]))
-
-
-def _schema_of(several: Sequence[pa.Schema]) -> pa.Schema | None:
-    """Of all files together; the first one's where they disagree."""
-    try:
-        return pa.unify_schemas(list(several)) if several else None
-    except pa.ArrowException:
-        return several[0]
+    return ExampleTable(path, names, rows, unified([table.schema for table in tables if table.schema is not None]))
 
 
 def _described(file: Path) -> Mapping[str, Any]:
@@ -217,7 +209,7 @@ def _arrow(path: Path) -> ExampleTable:
 
 def _batches(batches: Iterator[Any], schema: pa.Schema, kept: Sequence[str]) -> Iterator[FileRow]:
     short = {field.name for field in schema if field.type in (pa.float16(), pa.float32())}
-    classes = {name: words for name, words in _classes(schema).items() if name in kept}
+    classes = {name: words for name, words in classes_of(schema).items() if name in kept}
     number = 0
     for batch in batches:
         for index in range(len(batch)):
@@ -235,20 +227,6 @@ def _batches(batches: Iterator[Any], schema: pa.Schema, kept: Sequence[str]) -> 
                 if isinstance(values[name], int) and 0 <= values[name] < len(words):
                     values[name] = words[values[name]]
             yield FileRow(where, values)
-
-
-def _classes(schema: pa.Schema) -> dict[str, list[str]]:
-    """Names of classes that `datasets` stores as numbers."""
-    try:
-        told = json.loads((schema.metadata or {}).get(b"huggingface", b"{}"))
-        features = told.get("info", {}).get("features", {})
-        return {
-            name: list(map(str, feature["names"]))
-            for name, feature in features.items()
-            if isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel" and feature.get("names")
-        }
-    except (ValueError, AttributeError, TypeError):
-        return {}
 
 
 def _json(path: Path) -> ExampleTable:
