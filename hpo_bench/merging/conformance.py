@@ -16,7 +16,7 @@ from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.methods.base import COEFFICIENTS, MergeMethod
-from hpo_bench.merging.methods.calling import merged_by
+from hpo_bench.merging.methods.calling import made, merged_by, parent_of
 from hpo_bench.merging.methods.vectors import TaskVectors
 from optimizers.conformance import ConformanceError
 from optimizers.plugins import named
@@ -43,7 +43,7 @@ def inputs_stay_as_they_are(kind: Kind) -> None:
     """Base and task vectors are read and not written, and the merge is no view of them."""
     vectors = _vectors()
     before = {role: _copied(getattr(vectors, role)) for role in ("base", "vlm", "expert")}
-    merged = _merged(_middle(kind), vectors)
+    merged = merged_by(_middle(kind), vectors)
     for changed in ("the merge wrote", "a change of the merge writes"):
         for role, kept in before.items():
             for name, tensor in getattr(vectors, role).items():
@@ -56,7 +56,7 @@ def inputs_stay_as_they_are(kind: Kind) -> None:
 
 def weights_keep_names_shapes_and_type(kind: Kind) -> None:
     """The merge has the base's names and shapes, in float32, as base and task vectors are given."""
-    for name, tensor in _merged(_middle(kind), _vectors()).items():
+    for name, tensor in merged_by(_middle(kind), _vectors()).items():
         if tensor.dtype != torch.float32:
             raise ConformanceError(
                 f"{name} is merged in {tensor.dtype}, and base and task vectors are float32: return float32 too"
@@ -67,7 +67,7 @@ def weights_are_finite(kind: Kind) -> None:
     """The merge is of finite numbers inside the ranges and at every corner of them."""
     ends = [[(one.name, end) for end in (one.low, one.high)] for one in kind.hyperparameters]
     for values in (_between(kind), *map(dict, islice(product(*ends), CORNERS))):
-        for name, tensor in _merged(_bound(kind, values), _vectors()).items():
+        for name, tensor in merged_by(_bound(kind, values), _vectors()).items():
             if not tensor.isfinite().all():
                 where = ", ".join(f"{one} {value:g}" for one, value in values.items())
                 raise ConformanceError(
@@ -82,7 +82,7 @@ def merging_again_gives_the_same_bits(kind: Kind) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             state = torch.get_rng_state()
-            found.append(_merged(_middle(kind), vectors))
+            found.append(merged_by(_middle(kind), vectors))
             if not torch.equal(torch.get_rng_state(), state):
                 raise ConformanceError("merging draws from torch's global generator; make one of a seed of its own")
     for name, tensor in found[0].items():
@@ -100,7 +100,7 @@ def hyperparameters_make_sense(kind: Kind) -> None:
             raise ConformanceError(f"{one.name} {odd[0]:g} is offered, but it must be {one.allowed}")
         if list(one.levels) != sorted({*one.levels}) or len(one.levels) < 2:
             raise ConformanceError(f"levels of {one.name} must ascend, at least two of them: {one.levels}")
-        ends = [_merged(_bound(kind, {**_between(kind), one.name: end}), _vectors()) for end in (one.low, one.high)]
+        ends = [merged_by(_bound(kind, {**_between(kind), one.name: end}), _vectors()) for end in (one.low, one.high)]
         if all(torch.equal(tensor, ends[1][name]) for name, tensor in ends[0].items()):
             raise ConformanceError(f"{one.name} makes no difference: {one.low:g} merges as {one.high:g} does")
 
@@ -116,12 +116,9 @@ def promised_parents_are_given_back(kind: Kind) -> None:
     for corner in corners:
         for values in ({**_between(kind), **corner}, {**_between(kind), **neutral, **corner}):
             method = _bound(kind, values)
-            parent = method.parent()
-            if parent is None:
+            if (parent := parent_of(method)) is None:
                 continue
-            if parent not in whole:
-                raise ConformanceError(f"parent() is base, vlm, expert or None, not {parent!r}")
-            merged = _merged(method, vectors)
+            merged = merged_by(method, vectors)
             for name, tensor in whole[parent].items():
                 if not torch.allclose(merged[name], tensor, atol=NEAR):
                     raise ConformanceError(f"at {values} parent() promises the {parent}, and {name} is another")
@@ -145,10 +142,10 @@ def tensors_stand_alone_where_it_says_so(kind: Kind) -> None:
     if not kind.by_tensor:
         return
     vectors, method = _vectors(), _middle(kind)
-    together = _merged(method, vectors)
+    together = merged_by(method, vectors)
     for name in SHAPES:
         one = TaskVectors(*({name: getattr(vectors, role)[name]} for role in ("base", "vlm", "expert")))
-        if not torch.allclose(_merged(method, one)[name], together[name], atol=NEAR):
+        if not torch.allclose(merged_by(method, one)[name], together[name], atol=NEAR):
             raise ConformanceError(f"by_tensor is said, and {name} is merged otherwise alone than among others")
 
 
@@ -161,11 +158,8 @@ def engine_merges_as_the_formula(kind: Kind) -> None:
     exact = TaskVectors.of(loaded)
     for values in (_between(kind), {one.name: one.high for one in kind.hyperparameters}):
         method = _bound(kind, values, names)
-        try:
-            first = engine.write(method)
-        except MethodError as error:
-            raise ConformanceError(str(error)) from error
-        expected, found = _merged(method, exact), _copied(loaded.read_language())
+        first = engine.write(method)
+        expected, found = merged_by(method, exact), _copied(loaded.read_language())
         for name in names:
             if not torch.allclose(found[name], expected[name], atol=NEAR):
                 raise ConformanceError(f"the engine's {name} is another than the formula's")
@@ -198,14 +192,10 @@ def check_merge_method(method: Kind | str) -> None:
     """
     kind = registry.get(method) if isinstance(method, str) else registry.check(method, named(method))
     for check in CHECKS:
-        check(kind)
-
-
-def _merged(method: MergeMethod, vectors: TaskVectors) -> Mapping[str, Tensor]:
-    try:
-        return merged_by(method, vectors)
-    except MethodError as error:
-        raise ConformanceError(str(error)) from error
+        try:
+            check(kind)
+        except MethodError as error:
+            raise ConformanceError(str(error)) from error
 
 
 def _vectors() -> TaskVectors:
@@ -233,8 +223,7 @@ def _statistics(kind: Kind, names: Iterable[str]) -> dict[str, dict[str, Tensor]
 
 
 def _bound(kind: Kind, values: Mapping[str, float], names: Iterable[str] = SHAPES) -> MergeMethod:
-    make: Any = kind
-    return make(**_statistics(kind, names), **values)
+    return made(kind, **_statistics(kind, names), **values)
 
 
 def _between(kind: Kind) -> dict[str, float]:

@@ -62,7 +62,7 @@ def draft(pair: Pair, plan: Design, mask_seed: int, *, box: str = designs.STUDY,
         "checkpoints": {},
         "versions": {name: version(name) for name in ("mergekit", "transformers", "torch", "hpo-bench")},
         "merge_options": {
-            "engine": "resident, with mergekit's masks" if kind.draws_masks else "resident",
+            "engine": "resident, with mergekit's masks" if kind.draws_masks and kind.mergekit else "resident",
             **(kind.mergekit or {"method": plan.method}),
             "dtype": pair.merge.dtype,
             **{part: False for part, merged in asdict(pair.merge).items() if merged is False},

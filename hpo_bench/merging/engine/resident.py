@@ -17,7 +17,7 @@ from hpo_bench.merging.engine.operands import KernelOperands
 from hpo_bench.merging.engine.slabs import Slab, cut_into_slabs
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.methods.base import MergeMethod, Parent, Statistics
-from hpo_bench.merging.methods.calling import merged_by
+from hpo_bench.merging.methods.calling import answering, made, merged_by, parent_of, recipe_of
 from hpo_bench.merging.methods.recipe import Kernel, Mode, Recipe
 from hpo_bench.merging.methods.vectors import TaskVectors, Weights
 from hpo_bench.merging.setting import MergeSetting
@@ -49,8 +49,8 @@ class Resident:
         mode: "mergekit": its arithmetic, in the weights' own type, with its rounding. "paper": as published, in
             float32.
         masks: DARE's: "counter", reproducible on any device and nested in the density, or "mergekit", bit for bit those
-            that mergekit draws from torch's global generator, on the CPU.
-        mask_seed: Seed of DARE's masks.
+            that mergekit draws from torch's global generator, on the CPU. A method of one's own draws its own.
+        mask_seed: Seed of masks.
         statistics: What data-aware methods need, by what it is: the VLM's and the expert's.
         device: Where base, VLM and expert are kept; by default where the live parameters are. "cpu" with a VLM on a GPU
             keeps copies of them in pinned memory, and streams them through the GPU line by line.
@@ -98,7 +98,7 @@ class Resident:
         self._spoilt = ""
 
     def reseed(self, mask_seed: int) -> None:
-        """Draw DARE's masks by this seed from now on."""
+        """Draw masks by this seed from now on."""
         self.mask_seed = mask_seed
         self._operands = KernelOperands(
             self._slabs, mode=self.mode, mask_seed=mask_seed, device=self._live, compiled=self._compiled
@@ -115,7 +115,7 @@ class Resident:
             MergeError: If the method needs statistics that are not there, or merges into other names or shapes.
         """
         method = self._bound(setting)
-        if method.draws_masks and self.masks == "mergekit" and not method.parent():
+        if method.draws_masks and method.mergekit and self.masks == "mergekit" and not parent_of(method):
             self._merge_with_drawn_masks(setting)
             return self.fingerprint()
         return self.write(method)
@@ -129,10 +129,11 @@ class Resident:
                 After the latter every merge is refused: it would not be of the models that were loaded.
         """
         with self._only_read(method):
-            if parent := method.parent():
+            if parent := parent_of(method):
                 return self._copy(parent)
-            if recipe := method.recipe(self._operands):
-                return self._apply(recipe)
+            if recipe := recipe_of(method, self._operands):
+                with answering(type(method), "kernel"):
+                    return self._apply(recipe)
             self._merge_by_formula(method)
             return self.fingerprint()
 
@@ -168,13 +169,15 @@ class Resident:
                 raise MergeError("self-test: the fingerprint does not follow the weights, or more than they changed")
 
     def _bound(self, setting: MergeSetting) -> MergeMethod:
-        """The method at a setting, with its statistics."""
+        """The method at a setting, with its statistics and seed."""
         kind, arguments = setting.kind, dict[str, Any](setting.parameters)
         if kind.needs:
             if kind.needs not in self._statistics:
                 raise MergeError(f"{kind.label} needs statistics of both models on calibration examples ({kind.needs})")
             arguments["vlm"], arguments["expert"] = self._statistics[kind.needs]
-        return kind(**arguments)
+        if kind.draws_masks:
+            arguments["seed"] = self.mask_seed
+        return made(kind, **arguments)
 
     def _merge_by_formula(self, method: MergeMethod) -> None:
         pair, live = self._loaded, self._loaded.read_language()

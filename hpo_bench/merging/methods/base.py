@@ -83,7 +83,8 @@ class MergeMethod(ABC):
             `vlm` and `expert`, tensors by language model name.
         by_tensor: Whether the merge of a tensor depends on that tensor alone. Then models larger than memory are
             merged one tensor after the other, and tuning keeps no task vectors.
-        draws_masks: Whether it drops entries at random, so that a seed decides which.
+        draws_masks: Whether it drops entries at random, so that a seed decides which; the seed is the class's argument
+            `seed`, an integer.
         mergekit: How mergekit calls the same method, with options; None where it has none.
         mergekit_note: What differs there, in a sentence.
     """

@@ -32,11 +32,13 @@ def check(candidate: object, address: str) -> type[MergeMethod]:
     if not (isinstance(known, tuple) and all(isinstance(one, Hyperparameter) for one in known)):
         raise UsageError(f"{address}: hyperparameters must be a tuple of Hyperparameter, not {known!r}")
     given = [one.name for one in known] + ["vlm", "expert"] * (candidate.needs is not None)
+    given += ["seed"] * candidate.draws_masks
     arguments = inspect.signature(candidate)
     try:
         arguments.bind_partial(**dict.fromkeys(given))
     except TypeError as error:
-        raise UsageError(f"{address}: its hyperparameters must be arguments of the class: {error}") from error
+        what = "hyperparameters" + " and a seed" * candidate.draws_masks
+        raise UsageError(f"{address}: its {what} must be arguments of the class: {error}") from error
     try:
         arguments.bind(**dict.fromkeys(given))
     except TypeError as error:

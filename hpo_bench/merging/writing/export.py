@@ -71,7 +71,7 @@ def export_merge(
     weights = loaded.read_language()
     how = {
         "mode": engine.mode,
-        "masks": {"kind": engine.masks, "seed": engine.mask_seed} if setting.kind.draws_masks else None,
+        "masks": _masks(setting, engine.masks, engine.mask_seed),
         "merged_in": _name(next(iter(weights.values())).dtype),
         "fingerprint": fingerprint,
     }
@@ -94,8 +94,7 @@ def stream_merge(
     def merged(name: str) -> torch.Tensor:
         return merge_alone(alignment, name, setting, mask_seed=mask_seed)
 
-    masks = {"kind": "counter", "seed": mask_seed} if setting.kind.draws_masks else None
-    how = {"mode": "mergekit", "masks": masks, "merged_in": "float32"}
+    how = {"mode": "mergekit", "masks": _masks(setting, "counter", mask_seed), "merged_in": "float32"}
     return _write(pair, alignment, merged, setting, folder, how)
 
 
@@ -138,6 +137,13 @@ def _write(
         return {**written, **further(scratch, described)}
 
     return write_grafted(alignment, language, folder, texts=texts)
+
+
+def _masks(setting: MergeSetting, kind: str, seed: int) -> dict[str, Any] | None:
+    """Which masks a merge was made with; None of a method that draws none."""
+    if not setting.kind.draws_masks:
+        return None
+    return {"kind": kind if setting.kind.mergekit else "the method's own", "seed": seed}
 
 
 def _name(dtype: torch.dtype) -> str:

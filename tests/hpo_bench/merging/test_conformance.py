@@ -137,6 +137,39 @@ class Raising(Sound):
         return super().merge(vectors)["no such name"]
 
 
+class Stillborn(Sound):
+    def __init__(self, **values):
+        raise ValueError("not so small")
+
+
+class Orphan(Sound):
+    def parent(self):
+        return "VLM"
+
+
+class Runaway(Sound):
+    def parent(self):
+        raise KeyError("home")
+
+
+class Burning(Sound):
+    def recipe(self, engine):
+        raise ValueError("too hot")
+
+
+class Cookless(Sound):
+    def recipe(self, engine):
+        return {"kernel": None}
+
+
+class Popping(Sound):
+    def recipe(self, _engine):
+        def kernel(base, vlm, expert, *, into=None):
+            raise ValueError("pop")
+
+        return Recipe(kernel, lambda _line: ())
+
+
 class WritingKernel(Sound):
     def recipe(self, _engine):
         def kernel(base, vlm, expert, *, into=None):
@@ -164,6 +197,12 @@ MUTANTS = {
     OneTensor: "returns a torch.Tensor, which is no dict",
     AsNumpy: "has a numpy.ndarray as .*, which is no torch.Tensor",
     Raising: r"the merge of Sound raised KeyError: 'no such name' \(test_conformance.py, line \d+\)",
+    Stillborn: r"the making of Sound raised ValueError: not so small \(test_conformance.py, line \d+\)",
+    Orphan: "the parent of Sound is base, vlm, expert or None, not 'VLM'",
+    Runaway: r"the parent of Sound raised KeyError: 'home' \(test_conformance.py, line \d+\)",
+    Burning: r"the recipe of Sound raised ValueError: too hot \(test_conformance.py, line \d+\)",
+    Cookless: "the recipe of Sound is a dict, and neither a Recipe nor None",
+    Popping: r"the kernel of Sound raised ValueError: pop \(test_conformance.py, line \d+\)",
     WritingKernel: "Sound wrote into the base's .*, which it may only read; let it work on a copy",
     OutOfRange: "exp_weight 1.4 is offered",
 }
@@ -206,6 +245,10 @@ class Undeclared(Sound):
     clip: float
 
 
+class Seedless(Sound):
+    draws_masks = True
+
+
 class Impostor(Sound):
     name = "ta"
 
@@ -215,6 +258,7 @@ class Impostor(Sound):
     [
         (AskingForThree, r"AskingForThree: its merge takes the task vectors alone: `def merge\(self, vectors\)`"),
         (Undeclared, "missing a required argument: 'clip', which is none of its hyperparameters: declare it as one"),
+        (Seedless, "its hyperparameters and a seed must be arguments of the class: .*'seed'"),
         (Impostor, "Impostor is called 'ta', as a built-in method is; give it another `name`"),
         (lambda vectors: vectors, "is no subclass of hpo_bench.MergeMethod"),
     ],

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -272,6 +273,53 @@ def test_a_formula_that_writes_into_what_it_is_given_changes_no_later_merge(load
     clean, first = resident.merge(TA), resident.write(Writes(of))
     assert (resident.write(Writes(of)), resident.merge(TA)) == (first, clean)
     resident.self_test()
+
+
+@pytest.mark.parametrize("what", ["parent", "recipe"])
+def test_a_method_that_raises_anywhere_is_named_as_a_method_that_cannot_merge(loaded: LoadedPair, what: str) -> None:
+    def raising(*_):
+        raise ValueError("no")
+
+    broken = type("Broken", (Writes,), {"label": "Broken", what: raising})
+    with pytest.raises(
+        MethodError, match=rf"the {what} of Broken raised ValueError: no \(test_resident.py, line \d+\)"
+    ):
+        Resident(loaded).write(broken("base"))
+
+
+DROPPING = """
+from dataclasses import dataclass
+import torch
+from hpo_bench.merging.methods.base import COEFFICIENTS, MergeMethod
+
+
+@dataclass(frozen=True)
+class Dropping(MergeMethod):
+    name, label, hyperparameters, by_tensor, draws_masks = "dropping", "Dropping", COEFFICIENTS, True, True
+    vl_weight: float
+    exp_weight: float
+    seed: int = 0
+
+    def merge(self, vectors):
+        drawn = torch.Generator().manual_seed(self.seed)
+        kept = {name: torch.rand(tensor.shape, generator=drawn) < 0.5 for name, tensor in vectors.base.items()}
+        return {name: vectors.added(name, kept[name] * vectors.expert[name]) for name in vectors.base}
+"""
+
+
+@pytest.mark.parametrize("masks", ["counter", "mergekit"])
+def test_a_method_of_ones_own_is_given_the_seed_of_its_masks(
+    loaded: LoadedPair, masks: Masks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tmp_path.joinpath("dropping.py").write_text(DROPPING, "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    setting = MergeSetting("dropping:Dropping", 0.5, 0.5)
+    resident = Resident(loaded, masks=masks, mask_seed=1)
+    first = resident.merge(setting)
+    resident.reseed(2)
+    assert resident.merge(setting) != first
+    resident.reseed(1)
+    assert resident.merge(setting) == first
 
 
 class WritesStatistics(MergeMethod):
