@@ -19,6 +19,8 @@ from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.checkpoint import TensorInfo, header, open_tensors
 from hpo_bench.merging.checkpoints.identification import read_mapping
 from hpo_bench.merging.checkpoints.model import StoredModel
+from hpo_bench.merging.checkpoints.naming import same_weights
+from hpo_bench.merging.checkpoints.skeleton import Source
 from hpo_bench.merging.checkpoints.vocabulary import has_tokenizer
 from hpo_bench.merging.source import ADAPTER
 
@@ -121,8 +123,12 @@ class AdaptedModel(StoredModel):
                 f"{folder} is no LoRA of this base: {some(strange) or 'nothing'} of it is not in {base.folder}; it "
                 f"says that it is of {config.get('base_model_name_or_path') or 'a model that it does not name'}"
             )
-        _check_tied(config, folder, base, steps, replaced)
         tensors = dict(base.tensors)
+        if (tied := _tied(base)) is not None:
+            table, head = tied
+            _check_tied(config, folder, base, tied, steps, replaced)
+            if table in (*steps, *replaced) and head not in replaced:
+                tensors.pop(head, None)  # stored beside what it is, and moves with it
         for ours, step in steps.items():
             a, b, rows = stored[step.a].shape, stored[step.b].shape, tensors[ours].shape
             made = (a[1], b[0]) if step.by_row or step.transposed else (b[0], a[1])
@@ -133,9 +139,11 @@ class AdaptedModel(StoredModel):
             tensors[ours] = TensorInfo(rows, torch.float32, _WEIGHTS)
         for ours, name in replaced.items():
             tensors[ours] = TensorInfo(stored[name].shape, stored[name].dtype, _WEIGHTS)
+        # A base that ties its head stores none, and what was trained with the adapter is there nevertheless.
+        sources = {ours: Source((name,)) for ours, name in replaced.items()} | dict(base.sources)
         return cls(
             checkpoint=base.checkpoint, configuration=base.configuration, skeleton=base.skeleton,
-            sources=base.sources, tensors=tensors, unused=base.unused, note=_described(config, steps, replaced),
+            sources=sources, tensors=tensors, unused=base.unused, note=_described(config, steps, replaced),
             base=base, adapter=folder, steps=steps, replaced=replaced,
         )  # fmt: skip
 
@@ -201,14 +209,26 @@ def _check_base(config: Mapping[str, Any], folder: Path, base_source: str) -> No
         )
 
 
-def _check_tied(
-    config: Mapping[str, Any], folder: Path, base: StoredModel, steps: Mapping[str, _Step], replaced: Mapping[str, str]
-) -> None:
-    """Refuse an adapter that parts a head from the embeddings it is tied to, or moves both by a step on one."""
+def _tied(base: StoredModel) -> tuple[str, str] | None:
+    """Names in memory of embeddings and head where a base's head is its embeddings; else None."""
     model = base.skeleton.model
     table, head = (_weight_of(model, part) for part in (model.get_input_embeddings(), model.get_output_embeddings()))
-    if not base.configuration.tied or head is None:
-        return
+    if table is None or head is None or not base.configuration.tied:
+        return None
+    both = table in base.tensors and head in base.tensors
+    return (table, head) if not both or same_weights(base, table, head) else None
+
+
+def _check_tied(
+    config: Mapping[str, Any],
+    folder: Path,
+    base: StoredModel,
+    tied: tuple[str, str],
+    steps: Mapping[str, _Step],
+    replaced: Mapping[str, str],
+) -> None:
+    """Refuse an adapter that parts a head from the embeddings it is tied to, or moves both by a step on one."""
+    table, head = tied
     what = ""
     if head in steps:
         what = "has a step on the head"

@@ -43,7 +43,7 @@ class Naming:
         names = {name: ours for name, ours in language.items() if ours in model.tensors}
         stored = {part: name for name, ours in names.items() for part in model.sources[ours].parts}
         embeddings, head = names.get(EMBEDDINGS), names.get(HEAD)
-        if not model.configuration.tied or (embeddings and head and not _equal(model, embeddings, head)):
+        if not model.configuration.tied or (embeddings and head and not same_weights(model, embeddings, head)):
             return cls(names, stored, tied=False)
         if head:
             stored |= dict.fromkeys(model.sources[head].parts, EMBEDDINGS)
@@ -56,7 +56,12 @@ class Naming:
         return self.names[EMBEDDINGS if name == HEAD and self.tied else name]
 
 
-def _equal(model: StoredModel, one: str, other: str) -> bool:
+def same_weights(model: StoredModel, one: str, other: str) -> bool:
+    """Whether two stored tensors, by their names in memory, hold the same values; both are read.
+
+    Raises:
+        MergeError: If one cannot be read.
+    """
     if model.tensors[one].shape != model.tensors[other].shape:
         return False
     return torch.equal(model.tensor(one), model.tensor(other))

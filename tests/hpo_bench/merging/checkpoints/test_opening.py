@@ -182,6 +182,42 @@ def test_a_lora_with_a_head_of_its_own_unties_it(saved: list[str], made: Callabl
     assert "lm_head.weight" in model.tensors
 
 
+@pytest.mark.parametrize("saved", [["embed_tokens", "lm_head"], ["lm_head"], []], ids=str)
+@pytest.mark.parametrize("alias", [False, True], ids=["embeddings alone", "both stored"])
+@pytest.mark.parametrize("tied", [False, True], ids=["own head", "tied VLM"])
+def test_the_ends_of_a_lora_on_a_tied_base_are_those_that_peft_makes(
+    tied: bool, alias: bool, saved: list[str], made: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = Path(shutil.copytree(made("qwen2-vl", tied=True) / "base", tmp_path / "base"))
+    if alias:
+        store_head(base)
+    options = {"modules_to_save": saved} if saved else {"target_modules": ["q_proj", "embed_tokens"]}
+    folder = lora(base, tmp_path / "lora", **options)
+    if not saved:  # what `save_embedding_layers=False` leaves out
+        file = folder / "adapter_model.safetensors"
+        save_file({name: each for name, each in load_file(file).items() if "base_layer" not in name}, file)
+    pair = Pair.of(base=str(base), vlm=str(made("qwen2-vl", tied=tied) / "vlm"), expert=str(folder))
+    alignment = Alignment.of(pair)
+    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    merged: Any = PeftModel.from_pretrained(plain, folder).merge_and_unload()
+    for name, module in (
+        ("model.embed_tokens.weight", merged.get_input_embeddings()),
+        ("lm_head.weight", merged.get_output_embeddings()),
+    ):
+        found = alignment.read("expert", alignment.names["expert"].place(name))
+        torch.testing.assert_close(found.float(), module.weight.detach())
+    assert alignment.names["expert"].tied is not bool(saved)
+
+
+def store_head(folder: Path) -> None:
+    """Store the head of a tied model beside its embeddings, as some trainers do."""
+    stored = {name: each for file in sorted(folder.glob("*.safetensors")) for name, each in load_file(file).items()}
+    for file in folder.glob("model*.safetensors*"):
+        file.unlink()
+    head = {"lm_head.weight": stored["model.embed_tokens.weight"].clone()}
+    save_file(stored | head, folder / "model.safetensors", metadata={"format": "pt"})
+
+
 def test_a_lora_of_another_base_is_refused(made: Callable[..., Path], tmp_path: Path) -> None:
     folder = lora(made("qwen2-vl") / "base", tmp_path / "lora")
     reconfigure(folder, base_model_name_or_path="owner/other")
