@@ -7,6 +7,9 @@ HEAD = "lm_head.weight"
 BY_ROW = (EMBEDDINGS, HEAD, "lm_head.bias", "model.embed_tokens_per_layer.weight")
 """Those that have a row for each token."""
 
+ROWS_PER_LAYER = "vocab_size_per_layer_input"
+"""Where a configuration says how many rows the last of these has."""
+
 EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts")
 """How many experts a layer chooses from, by the names that configurations have for it."""
 INSERTED = "cross_attention_layers"

@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.architectures import BY_ROW, ROWS_PER_LAYER
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint, TensorInfo, index_text
 from hpo_bench.merging.checkpoints.identification import INDEX
@@ -88,8 +89,9 @@ _SHARD = 4 * 2**30
 def extract(alignment: Alignment, folder: Path) -> Path:
     """Write `base`, `vlm` and `expert` into a folder, as Hugging Face language models.
 
-    All have the VLM's vocabulary rows, matched by token, and its tokenizer. What the pair leaves out of the merge is
-    the VLM's in all three, so that merging them leaves it alone.
+    All have the VLM's vocabulary rows, matched by token, and its tokenizer; not those that its embeddings have and its
+    head has not, as Mllama's do, which no language model could load. What the pair leaves out of the merge is the VLM's
+    in all three, so that merging them leaves it alone.
 
     Args:
         alignment: Of the pair.
@@ -114,6 +116,8 @@ def extract(alignment: Alignment, folder: Path) -> Path:
             else:
                 tensors = dict.fromkeys(ROLES, alignment.read("vlm", alignment.language[name]))
             for role, tensor in tensors.items():
+                if name in BY_ROW:
+                    tensor = tensor[: alignment.configurations["vlm"].facts["vocabulary"]]
                 for place, part in _as_stored(alignment, plain, name, tensor).items():
                     writers[role].add(place, part)
         for role, writer in writers.items():
@@ -146,6 +150,8 @@ def _config(alignment: Alignment, plain: str | None) -> Mapping[str, object]:
         config = {**text.to_dict(), "architectures": [CAUSAL[text.model_type]]}
     config["vocab_size"] = vlm.facts["vocabulary"]
     config["tie_word_embeddings"] = vlm.tied
+    if (rows := getattr(vlm.text, ROWS_PER_LAYER, None)) is not None:
+        config[ROWS_PER_LAYER] = rows
     return config
 
 
