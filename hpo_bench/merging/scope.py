@@ -33,8 +33,8 @@ class MergeScope:
         head: Whether the head is merged.
         norms: Whether the norms' weights are merged.
         biases: Whether biases are merged; Qwen2 has them in attention.
-        dtype: "float32", "bfloat16", or "stored" for the widest type that the VLM's language model is stored in: of the
-            live VLM and of what is kept beside it.
+        dtype: "float32", "bfloat16", or "stored" for the widest type that the VLM's language model is stored in, but no
+            wider than float32: of the live VLM and of what is kept beside it.
 
     Raises:
         UsageError: If the dtype is unknown.

@@ -206,9 +206,10 @@ class Alignment:
 
     @property
     def widest_dtype(self) -> torch.dtype:
-        """What holds each of the VLM's language weights as it is stored."""
+        """What holds each of the VLM's language weights as it is stored; of double precision float32, as in merges."""
         dtypes = filter(lambda dtype: dtype.is_floating_point, map(self.stored_as, self.language))
-        return max(dtypes, key=lambda dtype: torch.finfo(dtype).bits)
+        widest = max(dtypes, key=lambda dtype: torch.finfo(dtype).bits)
+        return torch.float32 if widest == torch.float64 else widest
 
     def elements(self, names: Iterable[str]) -> int:
         """How many weights the tensors of these language model names have."""

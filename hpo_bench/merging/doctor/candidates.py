@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hpo_bench.errors import NotFiniteError
+from hpo_bench.errors import MergeError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.configuration import errors
 from hpo_bench.merging.checkpoints.plausibility import Products, Progress, matrices, measure, total
@@ -45,12 +45,12 @@ def try_candidate(pair: Pair, name: str, source: Path | HubModel, trusted: bool,
         progress: Told of every tensor.
     """
     other = replace(pair, sources={**pair.sources, "base": source})
-    alignment = Alignment.of(other, trust_remote_code=trusted)
-    if reasons := errors(alignment.findings):
-        return Candidate(name, float("nan"), float("nan"), reason=reasons[0])
     try:
+        alignment = Alignment.of(other, trust_remote_code=trusted)
+        if reasons := errors(alignment.findings):
+            return Candidate(name, float("nan"), float("nan"), reason=reasons[0])
         return candidate_of(name, total(measure(alignment, matrices(alignment.merged), progress)))
-    except NotFiniteError as error:
+    except MergeError as error:  # all that was read of the pair itself would be lost by it
         return Candidate(name, float("nan"), float("nan"), reason=str(error))
 
 

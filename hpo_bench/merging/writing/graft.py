@@ -101,7 +101,7 @@ def extract(alignment: Alignment, folder: Path) -> Path:
         UsageError: If the folder is taken or cannot be made.
         MergeError: If the disk is too small or a tensor cannot be read. Nothing is left behind then.
     """
-    itemsize = alignment.widest_dtype.itemsize
+    itemsize = max(alignment.stored_as(name).itemsize for name in alignment.language)
     check_disk(3 * alignment.elements(alignment.language) * itemsize, folder, "three language models")
     plain = next((role for role in ("base", "expert") if alignment.configurations[role].plain), None)
     config = _config(alignment, plain)

@@ -136,3 +136,17 @@ def test_positions_and_counters_that_are_stored_beside_weights_are_kept(
     after = Checkpoint.open(out)
     for name, tensor in kept.items():
         assert torch.equal(after.tensor(name), tensor), name
+
+
+@pytest.mark.parametrize("setting", [MergeSetting("ta", 0.5, 0.75), MergeSetting("ties", 0.5, 0.75, 0.4)], ids=str)
+def test_what_is_stored_in_double_precision_is_merged_in_float32(setting: MergeSetting, tmp_path: Path) -> None:
+    folder = random_models.build(tmp_path / "pair", "llava", shard="10MB")
+    for file in folder.glob("*/model.safetensors"):
+        save_file({name: each.double() for name, each in load_file(file).items()}, file, metadata={"format": "pt"})
+    pair = Pair.read(folder)
+    out = export_merge(pair, LoadedPair.load(pair, dtype="stored"), setting, tmp_path / "out")
+    one, two = Checkpoint.open(out), Checkpoint.open(stream_merge(pair, setting, tmp_path / "streamed"))
+    assert one.tensors == two.tensors
+    assert {info.dtype for info in one.tensors.values()} == {torch.float64}
+    for name in one.tensors:
+        assert torch.equal(one.tensor(name), two.tensor(name)), name

@@ -132,6 +132,15 @@ def test_a_candidate_of_another_architecture_is_no_candidate(folder: Path, shipp
     assert "layers: 2 in the VLM, 4 in the base; these are different" in diagnosis.candidates[-1].reason
 
 
+def test_a_candidate_that_cannot_be_read_leaves_the_rest_of_the_report(folder: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(folder / "base", tmp_path / "broken"))
+    (broken / "model.safetensors").unlink()
+    diagnosis = diagnose(Pair.read(folder), candidates={"broken": broken})
+    assert diagnosis.fit
+    assert [candidate.name for candidate in diagnosis.candidates] == [str(folder / "base"), "broken"]
+    assert "neither model.safetensors nor" in diagnosis.candidates[-1].reason
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
