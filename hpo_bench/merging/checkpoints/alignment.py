@@ -14,6 +14,7 @@ from hpo_bench.merging.checkpoints.backbone import Backbone, explicit_backbone, 
 from hpo_bench.merging.checkpoints.configuration import Configuration, Finding, compare, compare_functions, errors
 from hpo_bench.merging.checkpoints.misfits import (
     half_grown,
+    incomplete,
     misshapen,
     missing_names,
     overruled,
@@ -114,6 +115,7 @@ class Alignment:
                 vocabularies[name] = vocabularies[alike] if alike else VocabularyMap.of(**tokens, rows=rows[name])
             findings += strangers(vocabularies[by_row[0]])
         findings += half_grown(models, configurations, names)
+        findings += incomplete(models["vlm"], {*backbone.names.values()})
         return cls(models, configurations, backbone, names, merged, vocabularies, tuple(findings))
 
     def check(self) -> None:

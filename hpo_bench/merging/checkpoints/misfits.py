@@ -1,6 +1,6 @@
 """What does not fit between three checkpoints, or should be known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from hpo_bench.display.words import some
@@ -93,6 +93,29 @@ def misshapen(role: str, models: Mapping[str, StoredModel], names: Mapping[str, 
     if len(findings) > 3:
         more = len(findings) - 3
         findings = [*findings[:3], Finding("error", f"and {more} more tensors have other shapes in the {role}")]
+    return findings
+
+
+def incomplete(vlm: StoredModel, language: Collection[str]) -> list[Finding]:
+    """What a VLM's checkpoint lacks outside its language model, or has in other shapes than its class.
+
+    Args:
+        vlm: The VLM.
+        language: Names in memory of its language tensors, which are held against the base's.
+    """
+    shapes = vlm.skeleton.shapes
+    absent = [name for name in vlm.skeleton.needs(vlm.tensors) if name not in language]
+    other = [name for name, info in vlm.tensors.items() if name not in language and info.shape != shapes[name]]
+    findings = []
+    if absent:
+        what = f"the VLM's checkpoint lacks weights of its own architecture: {some(absent)}"
+        findings.append(Finding("error", f"{what}; fetch {vlm.folder} anew"))
+    if other:
+        here, there = vlm.tensors[other[0]].shape, shapes[other[0]]
+        what = (
+            f"{some(other)} of the VLM have other shapes than its configuration says (of the first {here}, not {there})"
+        )
+        findings.append(Finding("error", f"{what}; fetch both anew, from one place"))
     return findings
 
 

@@ -6,7 +6,7 @@ experts one by one or transposed. transformers knows all of it and converts what
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import lru_cache
@@ -123,6 +123,26 @@ class Skeleton:
         """Whether the class knows that checkpoints hold a tensor that it does not take, or it is no weight at all."""
         patterns = getattr(self.model, "_keys_to_ignore_on_load_unexpected", None) or ()
         return name.endswith(_NO_WEIGHT) or any(re.search(pattern, name) for pattern in patterns)
+
+    def needs(self, stored: Collection[str]) -> list[str]:
+        """What the class needs from a checkpoint and would fill with random weights, by name in memory.
+
+        Args:
+            stored: Names in memory of what there is; a weight that has several names needs one of them.
+        """
+        named: dict[str, Any] = {
+            **dict(self.model.named_parameters(remove_duplicate=False)),
+            **dict(self.model.named_buffers(remove_duplicate=False)),
+        }
+        there = {id(named[name]) for name in stored if name in named}
+        patterns = getattr(self.model, "_keys_to_ignore_on_load_missing", None) or ()
+        return [
+            name
+            for name in self.shapes
+            if name not in stored
+            and id(named.get(name)) not in there
+            and not any(re.search(pattern, name) for pattern in patterns)
+        ]
 
     def assemble(self, name: str, source: Source, tensors: Iterable[torch.Tensor]) -> torch.Tensor:
         """The tensor in memory, of what is stored.

@@ -1,6 +1,7 @@
 """Checkpoints that cannot be used are refused before any work, and nothing is left behind."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from hpo_bench.merging import memory
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.identification import INDEX
+from hpo_bench.merging.doctor.diagnosis import diagnose
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
@@ -238,6 +240,24 @@ def test_weights_of_another_shape_are_not_grafted(folder: Path, tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"pair"}
 
 
+def refused_everywhere(folder: Path, message: str) -> None:
+    """Whether doctor, a merge in memory and a streamed one say so, none of which loads the VLM to find out."""
+    pair = Pair.read(folder)
+    assert any(re.search(message, one.message) for one in diagnose(pair).findings if one.severity == "error")
+    with pytest.raises(MergeError, match=message):
+        LoadedPair.load(pair)
+    with pytest.raises(MergeError, match=message):
+        stream_merge(pair, SETTING, folder.parent / "out")
+
+
+def test_a_vlm_whose_projector_is_not_its_configurations_is_refused(folder: Path) -> None:
+    config = folder / "vlm" / "config.json"
+    content = json.loads(config.read_text())
+    content["vision_config"]["hidden_size"] *= 2
+    config.write_text(json.dumps(content))
+    refused_everywhere(folder, r"of the VLM have other shapes than its configuration says \(of the first \(")
+
+
 def test_a_vlm_that_lacks_weights_of_its_own_is_refused(folder: Path) -> None:
     path = folder / "vlm" / INDEX
     index = json.loads(path.read_text())
@@ -247,8 +267,7 @@ def test_a_vlm_that_lacks_weights_of_its_own_is_refused(folder: Path) -> None:
     tensors = load_file(file)
     tensors.pop(name)
     save_file(tensors, file, metadata={"format": "pt"})
-    with pytest.raises(MergeError, match=r"lacks weights of its own architecture: model\.multi_modal_projector"):
-        LoadedPair.load(Pair.read(folder))
+    refused_everywhere(folder, r"lacks weights of its own architecture: model\.multi_modal_projector")
 
 
 def test_an_unsharded_folder_with_a_vendors_own_copy_is_read_once(folder: Path, shipped: Pair, tmp_path: Path) -> None:
