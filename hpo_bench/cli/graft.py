@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import Group, out
+from hpo_bench.cli.options import TRUST_REMOTE_CODE, Group, out
 from hpo_bench.cli.pairs import a_pair, a_vlm
 from hpo_bench.display.printing import say
 
@@ -34,14 +34,15 @@ def command() -> None:
 @command.command(epilog=EXAMPLES)
 @a_pair
 @out("base, vlm and expert", required=True)
-def extract(*, pair: "Pair", out: Path) -> None:
+@TRUST_REMOTE_CODE
+def extract(*, pair: "Pair", out: Path, trust_remote_code: bool) -> None:
     """Write base, the VLM's backbone and expert as plain language models with the VLM's vocabulary."""
     from hpo_bench.merging.checkpoints.alignment import Alignment
     from hpo_bench.merging.writing.folder import check_free
     from hpo_bench.merging.writing.graft import extract as write
 
     check_free(out, apart_from=pair.folders)
-    alignment = Alignment.of(pair)
+    alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()
     say(f"{write(alignment, out)} holds base, vlm and expert")
 
@@ -52,7 +53,8 @@ def extract(*, pair: "Pair", out: Path) -> None:
     "--language", required=True, metavar="PLACE", help="Language model to put in: a folder, or hf://owner/name."
 )
 @out("the VLM", required=True)
-def onto(*, pair: "Pair", language: str, out: Path) -> None:
+@TRUST_REMOTE_CODE
+def onto(*, pair: "Pair", language: str, out: Path, trust_remote_code: bool) -> None:
     """Write a VLM with other language weights, such as a text fine-tune of its own; all else is the VLM's, bit for bit.
 
     The VLM is PAIR's or --vlm. The language model may come in any layout that transformers reads: as a language model,
@@ -63,5 +65,5 @@ def onto(*, pair: "Pair", language: str, out: Path) -> None:
     from hpo_bench.merging.writing.put_back import put_back
 
     place = parse_source(language, Path.cwd(), confined=False, where="--language")
-    distance = put_back(pair, place, out)
+    distance = put_back(pair, place, out, trust_remote_code=trust_remote_code)
     say(f"{out} holds the VLM with the language of {language}, {distance:.1%} from its own")

@@ -78,7 +78,12 @@ class Configuration:
             hint = ""
             if str(raw.get("model_type", "")).startswith("llava_"):
                 hint = "; this is the LLaVA authors' own format: use the model's conversion under llava-hf"
-            raise MergeError(f"{folder / CONFIG}: {first_line(error)}{hint}") from error
+            elif "auto_map" in raw and not trust_remote_code:
+                hint = (
+                    "; if you trust its authors, say `trust_remote_code: true` in a pair.yaml and give "
+                    "--trust-remote-code (in Python trust_remote_code=True)"
+                )
+            raise MergeError(f"{folder / CONFIG}: {first_line(error).rstrip(' .')}{hint}") from error
         return cls.of(config, raw)
 
     @classmethod

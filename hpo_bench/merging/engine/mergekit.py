@@ -109,12 +109,14 @@ def text(pair: Pair, setting: MergeSetting, *, merged_in: str, stored_in: str) -
     """
     parts = {role: f"parts/{role}" for role in ("base", "vlm", "expert")}
     content = {**configuration(setting, **parts, dtype=merged_in), "out_dtype": stored_in}
+    trusted = " --trust-remote-code" if pair.trust_remote_code else ""
+    onto = shlex.quote(f"{pair.name}-merged")
     # mergekit's model card would ask the hub whether "parts/base" is a model there.
     lines = [
         f"{setting.label} with mergekit: the language backbone of this merge.",
-        f"1. hpo-bench graft extract {pair.arguments} --out parts",
+        f"1. hpo-bench graft extract {pair.arguments} --out parts{trusted}",
         f"2. mergekit-yaml {FILE} merged --no-write-model-card",
-        f"3. hpo-bench graft onto {pair.arguments_of_vlm} --language merged --out {shlex.quote(f'{pair.name}-merged')}",
+        f"3. hpo-bench graft onto {pair.arguments_of_vlm} --language merged --out {onto}{trusted}",
     ]
     if note := setting.kind.mergekit_note:
         lines.append(note)

@@ -24,6 +24,7 @@ def graft(
     *,
     out: str | Path,
     language_prefixes: Mapping[str, str] | None = None,
+    trust_remote_code: bool = False,
 ) -> Path:
     """Put other language weights into a VLM, such as a text fine-tune of its own; all else is the VLM's, bit for bit.
 
@@ -36,6 +37,7 @@ def graft(
         language: The language model: a folder, or `hf://owner/name`.
         out: The folder for the VLM, new or empty.
         language_prefixes: How names of the VLM's language tensors begin, and a language model's; by default found.
+        trust_remote_code: Whether code that comes with the VLM may run; it must be a pair's that asks for it.
 
     Returns:
         The folder.
@@ -48,11 +50,12 @@ def graft(
         >>> graft("hf://Qwen/Qwen3.5-4B", "my-text-finetune", out="my-vlm")  # doctest: +SKIP
     """
     found = vlm if isinstance(vlm, Pair) else vlm_of(None, vlm=str(vlm), language_prefixes=language_prefixes)
-    put_back(found, parse_source(str(language), Path.cwd(), confined=False, where="language"), Path(out))
+    place = parse_source(str(language), Path.cwd(), confined=False, where="language")
+    put_back(found, place, Path(out), trust_remote_code=trust_remote_code)
     return Path(out)
 
 
-def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
+def put_back(pair: Pair, language: Path | HubModel, folder: Path, *, trust_remote_code: bool = False) -> float:
     """Write a pair's VLM with another language model's weights, such as a fine-tune of its own language part.
 
     Rows are matched by token; what the VLM alone has stays, and so does what the pair leaves out of merges.
@@ -61,6 +64,7 @@ def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
         pair: Of which the VLM counts.
         language: A language model, in any layout that transformers reads, or a VLM of which the language part is taken.
         folder: Where the VLM goes; must not exist yet, or be empty.
+        trust_remote_code: Whether code that comes with the VLM may run; the pair must ask for it as well.
 
     Returns:
         How far the VLM's own layers are from the new ones, as a share of those.
@@ -70,7 +74,8 @@ def put_back(pair: Pair, language: Path | HubModel, folder: Path) -> float:
         MergeError: If the weights do not belong into this VLM, or one cannot be read or written. Nothing is left then.
     """
     check_free(folder, apart_from=(*pair.folders, *([language] if isinstance(language, Path) else [])))
-    alignment = Alignment.of(replace(pair, sources={"base": language, "vlm": pair.sources["vlm"], "expert": language}))
+    three = replace(pair, sources={"base": language, "vlm": pair.sources["vlm"], "expert": language})
+    alignment = Alignment.of(three, trust_remote_code=trust_remote_code)
     # The language model stands for base and expert, and what is wrong with it need be said once.
     if wrong := [reason for reason in errors(alignment.findings) if "the expert" not in reason]:
         said = "; ".join(wrong).replace("the base", "the language model")

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
 from hpo_bench.merging.checkpoints.vocabulary import read_vocabulary
+from hpo_bench.merging.engine.mergekit import text
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
 
 
 def invoke(*arguments: object) -> str:
@@ -222,3 +225,40 @@ def test_python_grafts_as_the_command_does(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="language"):
         hb.graft(folder / "vlm", tmp_path / "none", out=tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
+
+
+CODE = """
+from transformers import LlavaConfig, LlavaForConditionalGeneration
+
+class OwnConfig(LlavaConfig):
+    model_type = "own"
+
+class Own(LlavaForConditionalGeneration):
+    config_class = OwnConfig
+"""
+
+
+def test_a_vlm_with_code_of_its_own_is_grafted_where_that_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("sys.path", [*sys.path])
+    folder = backbones.build(tmp_path / "pair", "llava", layout="memory")
+    (folder / "vlm" / "own.py").write_text(CODE)
+    config = json.loads((folder / "vlm" / "config.json").read_text())
+    config |= {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForImageTextToText": "own.Own"},
+    }
+    (folder / "vlm" / "config.json").write_text(json.dumps(config))
+    with (folder / "pair.yaml").open("a") as file:
+        file.write("trust_remote_code: true\n")
+    refused = CliRunner().invoke(cli, ["graft", "extract", str(folder), "--out", str(tmp_path / "parts")])
+    assert "say `trust_remote_code: true` in a pair.yaml and give --trust-remote-code" in str(refused.exception)
+    invoke("graft", "extract", folder, "--out", tmp_path / "parts", "--trust-remote-code")
+    language = tmp_path / "parts" / "expert"
+    out = tmp_path / "out"
+    invoke("graft", "onto", folder, "--language", language, "--out", out, "--trust-remote-code")
+    assert (out / "own.py").read_text() == CODE
+    recipe = text(Pair.read(folder), MergeSetting("ta", 0.5, 0.5), merged_in="float32", stored_in="bfloat16")
+    assert recipe.count(" --trust-remote-code\n") == 2
