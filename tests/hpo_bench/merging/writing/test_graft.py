@@ -23,7 +23,7 @@ from hpo_bench.merging.checkpoints.alignment import Alignment, Triple
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
 from hpo_bench.merging.checkpoints.vocabulary import read_vocabulary
-from hpo_bench.merging.engine.mergekit import text
+from hpo_bench.merging.engine import mergekit
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
@@ -246,10 +246,8 @@ def test_a_vlm_with_code_of_its_own_is_grafted_where_that_is_trusted(
     folder = backbones.build(tmp_path / "pair", "llava", layout="memory")
     (folder / "vlm" / "own.py").write_text(CODE)
     config = json.loads((folder / "vlm" / "config.json").read_text())
-    config |= {
-        "model_type": "own",
-        "auto_map": {"AutoConfig": "own.OwnConfig", "AutoModelForImageTextToText": "own.Own"},
-    }
+    classes = {"AutoConfig": "own.OwnConfig", "AutoModelForImageTextToText": "own.Own"}
+    config |= {"model_type": "own", "auto_map": classes}
     (folder / "vlm" / "config.json").write_text(json.dumps(config))
     with (folder / "pair.yaml").open("a") as file:
         file.write("trust_remote_code: true\n")
@@ -260,5 +258,5 @@ def test_a_vlm_with_code_of_its_own_is_grafted_where_that_is_trusted(
     out = tmp_path / "out"
     invoke("graft", "onto", folder, "--language", language, "--out", out, "--trust-remote-code")
     assert (out / "own.py").read_text() == CODE
-    recipe = text(Pair.read(folder), MergeSetting("ta", 0.5, 0.5), merged_in="float32", stored_in="bfloat16")
+    recipe = mergekit.text(Pair.read(folder), MergeSetting("ta", 0.5, 0.5), merged_in="float32", stored_in="bfloat16")
     assert recipe.count(" --trust-remote-code\n") == 2
