@@ -28,6 +28,9 @@ _WEIGHTS = "adapter_model.safetensors"
 _PREFIX = "base_model.model."
 _A, _B = ".lora_A.weight", ".lora_B.weight"
 _ROWS_A, _ROWS_B = ".lora_embedding_A", ".lora_embedding_B"
+# What peft stores of a module beside what was trained in its place, once the vocabulary was resized.
+_BEFORE = ".original_module."
+_UNDER = ".base_layer."
 _TEXT_CLASS = "ForCausalLM"
 # What changes more than weights, or weights by more than a product of two matrices.
 _OTHERS = {
@@ -97,8 +100,8 @@ class AdaptedModel(StoredModel):
         replaced: dict[str, str] = {}
         strange: list[str] = []
         for name in stored:
-            own = name.removeprefix(_PREFIX).replace(".modules_to_save.", ".").replace(".base_layer.", ".")
-            if name.endswith((_B, _ROWS_B)):
+            own = name.removeprefix(_PREFIX).replace(".modules_to_save.", ".").replace(_UNDER, ".")
+            if name.endswith((_B, _ROWS_B)) or _BEFORE in name:
                 continue
             if name.endswith((_A, _ROWS_A)):
                 rows = name.endswith(_ROWS_A)
@@ -232,13 +235,21 @@ def _check_tied(
     what = ""
     if head in steps:
         what = "has a step on the head"
-    elif table in replaced and head not in replaced and not config.get("ensure_weight_tying"):
+    elif _parted(replaced.get(table, _UNDER)) and head not in replaced and not config.get("ensure_weight_tying"):
         what = "has embeddings of its own, and no head"
     if what:
         raise MergeError(
             f"{folder} {what}, which {base.folder} ties to the embeddings; merge it in (peft's `merge_and_unload`, "
             "then `save_pretrained`) and give that folder"
         )
+
+
+def _parted(name: str) -> bool:
+    """Whether what stands under a name in an adapter is trained beside the base's own, and not what a step is added to.
+
+    The latter is read into the base's embeddings themselves, which the head that is tied to them then follows.
+    """
+    return _UNDER not in name
 
 
 def _weight_of(model: Any, module: Any) -> str | None:

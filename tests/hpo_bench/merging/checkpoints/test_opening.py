@@ -13,7 +13,7 @@ import pytest
 import torch
 import transformers
 from backbones import LORA_LAYERS, lora
-from peft import PeftModel
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
@@ -182,18 +182,19 @@ def test_a_lora_with_a_head_of_its_own_unties_it(saved: list[str], made: Callabl
     assert "lm_head.weight" in model.tensors
 
 
+@pytest.mark.parametrize("under", [False, True], ids=["without what is under a step", "as peft writes it"])
 @pytest.mark.parametrize("saved", [["embed_tokens", "lm_head"], ["lm_head"], []], ids=str)
 @pytest.mark.parametrize("alias", [False, True], ids=["embeddings alone", "both stored"])
 @pytest.mark.parametrize("tied", [False, True], ids=["own head", "tied VLM"])
 def test_the_ends_of_a_lora_on_a_tied_base_are_those_that_peft_makes(
-    tied: bool, alias: bool, saved: list[str], made: Callable[..., Path], tmp_path: Path
+    tied: bool, alias: bool, saved: list[str], under: bool, made: Callable[..., Path], tmp_path: Path
 ) -> None:
     base = Path(shutil.copytree(made("qwen2-vl", tied=True) / "base", tmp_path / "base"))
     if alias:
         store_head(base)
     options = {"modules_to_save": saved} if saved else {"target_modules": ["q_proj", "embed_tokens"]}
     folder = lora(base, tmp_path / "lora", **options)
-    if not saved:  # what `save_embedding_layers=False` leaves out
+    if not under:  # which `save_embedding_layers=False` leaves out
         file = folder / "adapter_model.safetensors"
         save_file({name: each for name, each in load_file(file).items() if "base_layer" not in name}, file)
     pair = Pair.of(base=str(base), vlm=str(made("qwen2-vl", tied=tied) / "vlm"), expert=str(folder))
@@ -207,6 +208,27 @@ def test_the_ends_of_a_lora_on_a_tied_base_are_those_that_peft_makes(
         found = alignment.read("expert", alignment.names["expert"].place(name))
         torch.testing.assert_close(found.float(), module.weight.detach())
     assert alignment.names["expert"].tied is not bool(saved)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_lora_with_a_grown_vocabulary_is_what_peft_makes_of_it(
+    tied: bool, made: Callable[..., Path], tmp_path: Path
+) -> None:
+    base = made("qwen2-vl", tied=tied) / "base"
+    grown: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    grown.resize_token_embeddings(grown.config.vocab_size + 2)
+    ends = ["embed_tokens", "lm_head"]
+    model = get_peft_model(grown, LoraConfig(r=4, target_modules=["q_proj"], modules_to_save=ends))
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(0.05 * torch.randn_like(weight))
+    model.save_pretrained(tmp_path / "lora")
+    assert any(".original_module." in name for name in load_file(tmp_path / "lora" / "adapter_model.safetensors"))
+    found = AdaptedModel.on(stored(base), tmp_path / "lora", base_source="base")
+    merged: Any = model.merge_and_unload()
+    for name, weight in merged.state_dict().items():
+        torch.testing.assert_close(found.tensor(name).float(), weight)
 
 
 def store_head(folder: Path) -> None:
