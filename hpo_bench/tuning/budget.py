@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Self
 
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.preflight import HANDFUL
 from hpo_bench.tuning.storage.expenses import NOTHING, Expenses
 from hpo_bench.tuning.trial import Trial, TrialCost
 
 LEAST_TIMEOUT, TIMEOUT_FACTOR = 600.0, 10.0
-"""Without a word from the user an evaluation may take so many seconds, or so many times the longest one so far."""
+"""Without a word from the user a trial may take so many seconds, or so many times the longest one so far."""
+
+_NOTHING_YET = TrialCost()
 
 
 def check_timeout(timeout: float | None) -> None:
@@ -23,16 +26,28 @@ def check_timeout(timeout: float | None) -> None:
         raise UsageError(f"a trial cannot end within {timeout:g} s; give --timeout more, or leave it out")
 
 
-def time_limit(timeout: float | None, trials: Iterable[Trial]) -> float:
+def time_limit(
+    timeout: float | None, trials: Iterable[Trial], *, asked: TrialCost = _NOTHING_YET, examples: int = 0
+) -> float:
     """Seconds that a trial may take.
+
+    Until one has completed, that follows from the questions before it: a handful took so long, each of them asked by
+    itself as well, that as many examples as a trial answers in batches take less. What was ended for taking too long
+    says nothing of what others need; else every one that hangs would be given ten times what the last one was.
 
     Args:
         timeout: What the user allows; None to go by the trials so far.
         trials: Those.
+        asked: What the questions before the first trial took; nothing where that is not known.
+        examples: How many a trial answers.
     """
     if timeout is not None:
         return timeout
-    return max(LEAST_TIMEOUT, TIMEOUT_FACTOR * max((trial.cost.seconds for trial in trials), default=0.0))
+    told = [trial for trial in trials if trial.told_as is not None and trial.kind != "timeout"]
+    longest = max((trial.cost.seconds for trial in told), default=0.0)
+    known = any(trial.state == "complete" for trial in told)
+    first = 0.0 if known else asked.merge_seconds + asked.eval_seconds * examples / HANDFUL
+    return max(LEAST_TIMEOUT, TIMEOUT_FACTOR * longest, first)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections import Counter, deque
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from hpo_bench.errors import ResultsError, TuningError
@@ -66,6 +67,7 @@ class Tuner:
         screen: Where to show it.
         timeout: Seconds that a trial may take; by default found from those before it.
         patience: So many failures in a row end the tuning.
+        examples: How many a trial answers, by which the first one's time is limited; 0 where that is not known.
 
     Attributes:
         progress: What there is to say.
@@ -86,9 +88,10 @@ class Tuner:
         screen: Screen,
         timeout: float | None = None,
         patience: int = PATIENCE,
+        examples: int = 0,
     ) -> None:
         self._store, self._race, self._pool, self._interrupt, self._screen = store, race, pool, interrupt, screen
-        self._timeout, self._patience = timeout, patience
+        self._timeout, self._patience, self._examples = timeout, patience, examples
         paid = Expenses.read(store.folder)
         self.progress = StudyProgress(budget, pool.size, limited=not race.goal.front, expenses=paid)
         self._before = Overhead.read(store.folder)
@@ -174,7 +177,8 @@ class Tuner:
             self._running[worker] = trial
             self.progress.put(trial)
             self.progress.begun[trial.number] = time.monotonic()
-            limit = time_limit(self._timeout, self.progress.trials.values())
+            asked = self.progress.expenses.asked
+            limit = time_limit(self._timeout, self.progress.trials.values(), asked=asked, examples=self._examples)
             self._pool.submit(worker, self._job(trial), limit=limit)
 
     def _job(self, trial: Trial) -> Job:
@@ -189,6 +193,9 @@ class Tuner:
                 self._deaths[trial.number] += 1
                 if self._deaths[trial.number] < LIVES:
                     self._say(f"{event.failure.reason}; trial {trial.number} is given to another")
+                    # What the worker took was paid for, whoever finishes its trial.
+                    trial = replace(trial, cost=trial.cost + event.failure.cost)
+                    self.progress.put(trial)
                     self._again.appendleft(trial)
                     return
         else:

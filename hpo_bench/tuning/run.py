@@ -37,7 +37,7 @@ from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.trial import Run, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Run, Success, TrialCost
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.jobs import result_of
 from hpo_bench.tuning.workers.opening import check_workers, kind_of_device, open_workers
@@ -136,7 +136,8 @@ def run(
         stack.callback(pool.stop)
         limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
-        facts = _facts(pool, interrupt) if store.config is None else {}
+        # On how many examples a first trial's time is reckoned, only the workers know of some evaluators.
+        facts = {} if begun else _facts(pool, interrupt)
         do = partial(result_of, pool, interrupt, limit=limit, paid=partial(pay, folder, "asked"))
         questions.ask_base(folder, pair, wanted, do, console, begun=begun, device=kind_of_device(options))
         if (known := store.config) is None:
@@ -147,7 +148,8 @@ def run(
             count = counted(len(known.learnt_from), "landscape")
             console.print(f"Begins where {count} recorded of other pairs were best.")
         budget = options.budget(known)
-        goal = _goal(known, store, pool, interrupt, options.timeout)
+        examples = facts.get("validation", 0) if known.examples is None else known.examples
+        goal = _goal(known, store, pool, interrupt, options.timeout, examples)
         plan = planned(store, budget)
         race = Race.of(known, config.kind, budget=plan, goal=goal)
         merged = ", ".join(map(registry.label, known.methods))
@@ -161,6 +163,7 @@ def run(
                 screen=shown,
                 timeout=options.timeout,
                 patience=options.patience,
+                examples=examples,
             )
             store.plan(plan)  # only now, as the optimisers have proposed the stored trials again
             ending = tuner.run()
@@ -212,7 +215,16 @@ def dry_run(
         interrupt = stack.enter_context(Interrupt())
         pool = (open_pool or partial(open_workers, pair, config, options))(logs, ())
         stack.callback(pool.stop)
-        do = partial(result_of, pool, interrupt, limit=time_limit(options.timeout, ()))
+        asked, facts = TrialCost(), _facts(pool, interrupt)
+
+        def paid(cost: TrialCost) -> None:
+            nonlocal asked
+            asked += cost
+
+        def do(job: Job) -> Success | Failure:
+            limit = time_limit(options.timeout, (), asked=asked, examples=facts["validation"])
+            return result_of(pool, interrupt, job, limit=limit, paid=paid)
+
         return questions.ask_references(do, console, published=published)
 
 
@@ -271,12 +283,12 @@ def _planned(
 
 
 def _goal(
-    config: StudyConfig, store: TrialStore, pool: WorkerPool, interrupt: Interrupt, timeout: float | None
+    config: StudyConfig, store: TrialStore, pool: WorkerPool, interrupt: Interrupt, timeout: float | None, examples: int
 ) -> Goal:
     """What the study is after; an ability to keep is measured on the base VLM once, which is compared with anyhow."""
     if config.keep is None:
         return Goal()
-    limit = time_limit(timeout, store.trials())
+    limit = time_limit(timeout, store.trials(), asked=Expenses.read(store.folder).asked, examples=examples)
     scored = baselines.score(
         store.folder, [BASE], pool, interrupt, limit=limit, splits=("validation",), tuned_on=config.examples
     )

@@ -206,7 +206,7 @@ class TrialStore:
         A score that is no number is a failure.
 
         Args:
-            trial: Which one.
+            trial: Which one; what it cost so far, as by workers that died, is added to what the result cost.
             result: What the worker answered.
             told_as: When the optimiser is told.
             goal: What the answers are worth; by default their mean score.
@@ -214,7 +214,7 @@ class TrialStore:
         Raises:
             TuningError: If the storage, the answers or the log cannot be written.
         """
-        trial = replace(trial, told_as=told_as, cost=result.cost)
+        trial = replace(trial, told_as=told_as, cost=trial.cost + result.cost)
         if isinstance(result, Success):
             answers = result.answers["validation"]
             judged = (goal or Goal()).judged(trial, answers)

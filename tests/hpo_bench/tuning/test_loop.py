@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
@@ -169,6 +170,20 @@ def test_a_dead_worker_s_trial_is_given_to_another(tmp_path: Path) -> None:
     assert len(trials) == 6
 
 
+def test_what_workers_took_that_died_counts_towards_the_budget(tmp_path: Path) -> None:
+    hour, tries = TrialCost(eval_seconds=3600.0), Counter[str]()
+
+    def run(job: Job) -> Success | Failure:
+        tries[job.name] += 1
+        if tries[job.name] == 1:
+            return Failure("worker-died", "killed", "", hour)
+        return Success(success(job).answers, "", hour)
+
+    _, trials = tune(tmp_path, InlinePool(run=run), budget=Budget(trials=100, hours=6.0))
+    assert [trial.cost.eval_seconds for trial in trials] == [7200.0] * 3
+    assert tries.total() == 6
+
+
 def test_no_worker_is_idle_while_there_is_budget(tmp_path: Path) -> None:
     pool = InlinePool(3)
     idle: list[int] = []
@@ -326,6 +341,16 @@ def test_time_limit_follows_the_longest_trial(tmp_path: Path) -> None:
     pool = InlinePool()
     tune(tmp_path / "given", pool, trials=2, timeout=42.0)
     assert pool.limits == [42.0, 42.0]
+
+
+def test_one_trial_that_hangs_gives_the_next_no_longer(tmp_path: Path) -> None:
+    def hang(job: Job) -> Failure:
+        return Failure("timeout", "hangs", "", TrialCost(eval_seconds=pool.limits[-1] or 0.0))
+
+    pool = InlinePool(run=hang)
+    with pytest.raises(TuningError, match="5 trials in a row failed"):
+        tune(tmp_path, pool)
+    assert pool.limits == [600.0] * 5
 
 
 def test_methods_race_and_the_worst_is_dropped(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import optuna
 import pytest
 from click.testing import CliRunner, Result
-from tuning_toys import CATEGORIES, IDS, config, success
+from tuning_toys import CATEGORIES, EXAMPLES, IDS, InlinePool, config, success
 
 from hpo_bench.cli import cli
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import of_split, write_examples
+from hpo_bench.evaluation.preflight import HANDFUL
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.scope import MergeScope
@@ -240,3 +241,15 @@ def test_what_a_study_of_before_did_not_keep_is_not_held_against_it(small_pair: 
     del stored["merge"], stored["language_prefixes"]
     now = StudyConfig.of(replace(small_pair, merge=MergeScope(head=False)), optimizer="random", examples_each=40)
     now.check_same(StudyConfig.from_dict(stored), "s")
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_the_first_trial_has_the_time_that_questions_before_it_tell(tune: Tune, held_out: bool) -> None:
+    def slow(job: Job) -> Success:
+        return Success(success(job).answers, "", TrialCost(eval_seconds=240.0 if job.preflight else 100.0))
+
+    pool = InlinePool(run=slow)
+    how = ("--hold-out",) if held_out else ("--examples-each", "40")
+    assert tune("--trials", "2", *how, pool=pool).exit_code == 0
+    examples = EXAMPLES if held_out else 40
+    assert pool.limits[1:3] == [240.0 * examples / HANDFUL, 1000.0]
