@@ -16,6 +16,8 @@ def result_of(
 ) -> Success | Failure:
     """Let a worker do a job; one that dies or hangs is given one more chance.
 
+    An end that is asked for meanwhile comes after it.
+
     Args:
         pool: The workers, none of them busy.
         interrupt: Ends it when asked for.
@@ -24,7 +26,7 @@ def result_of(
         paid: Told what it took.
 
     Raises:
-        KeyboardInterrupt: If an end was asked for.
+        KeyboardInterrupt: If an end was asked for before it was begun.
     """
     ((_, result),) = results_of(pool, interrupt, [job], limit=limit, paid=paid)
     return result
@@ -35,7 +37,8 @@ def results_of(
 ) -> Iterator[tuple[Job, Success | Failure]]:
     """Let workers do jobs, as many at once as there are workers.
 
-    A worker that dies or hangs is given one more chance; an error of the evaluator's would come again.
+    A worker that dies or hangs is given one more chance; an error of the evaluator's would come again. An end that is
+    asked for comes after what is running, which has been paid for.
 
     Args:
         pool: The workers, none of them busy.
@@ -48,13 +51,13 @@ def results_of(
         A job with what came of it, as soon as it is there.
 
     Raises:
-        KeyboardInterrupt: If an end was asked for.
+        KeyboardInterrupt: If an end was asked for before all were begun.
     """
     todo, busy, lost = deque(jobs), 0, set[Job]()
     while todo or busy:
-        if interrupt.requested:
+        if interrupt.requested and not busy:
             raise KeyboardInterrupt
-        for worker in pool.idle[: len(todo)]:
+        for worker in () if interrupt.requested else pool.idle[: len(todo)]:
             pool.submit(worker, todo.popleft(), limit=limit)
             busy += 1
         event = pool.poll(0.25)

@@ -63,10 +63,13 @@ def test_a_job_whose_worker_dies_has_one_more_chance(deaths: int) -> None:
     assert found == dict.fromkeys(JOBS, DONE) | ({JOBS[1]: DEATH} if deaths == 2 else {})
 
 
-def test_an_end_that_is_asked_for_comes_between_two_jobs() -> None:
-    interrupt = Interrupt()
-    results = results_of(ScriptedPool(lambda worker, job: Finished(worker, job, DONE)), interrupt, JOBS, limit=9.0)
-    next(results)
+def test_an_end_that_is_asked_for_comes_after_what_is_running_and_paid() -> None:
+    interrupt, paid = Interrupt(), []
+    pool = ScriptedPool(lambda worker, job: Finished(worker, job, DONE))
+    results = results_of(pool, interrupt, JOBS, limit=9.0, paid=paid.append)
+    found = [next(results)]
     interrupt.requested = True
     with pytest.raises(KeyboardInterrupt):
-        next(results)
+        found += results
+    assert found == [(job, DONE) for job in JOBS[:2]], "one more was running, and none was begun"
+    assert len(paid) == 2
