@@ -1,7 +1,8 @@
 """What an evaluator is, what it answers, and when its answer is no answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
@@ -150,32 +151,48 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
         examples: What it was asked about.
 
     Returns:
-        The same answers, their scores as an array.
+        The same answers, their scores as an array of floats, their texts in tuples.
 
     Raises:
-        EvaluationError: If they are to other examples, or not every score is a number from 0 to 1.
+        EvaluationError: If they are to other examples, not every score is a number from 0 to 1, categories and
+            responses are no texts, one an example, or what was charged is no amount. What was charged is told with it.
     """
     if not isinstance(answers, Answers):
         raise EvaluationError(f"the evaluator returned {type(answers).__name__}, not Answers", kind="nonsense")
+    if not isinstance(answers.dollars, Real) or not 0 <= answers.dollars < float("inf"):
+        raise EvaluationError(f"the evaluation is said to have cost {answers.dollars!r} dollars", kind="nonsense")
+    dollars = float(answers.dollars)
+    if flaw := _flaw(answers, examples):
+        error = EvaluationError(flaw, kind="nonsense")
+        error.dollars = dollars
+        raise error
+    return Answers(
+        ids=tuple(answers.ids), categories=tuple(answers.categories),
+        scores=np.asarray(answers.scores).astype(np.float64, copy=False), responses=tuple(answers.responses),
+        dollars=dollars,
+    )  # fmt: skip
+
+
+def _flaw(answers: Answers, examples: Sequence[Example]) -> str:
+    """What is wrong with answers, in words; "" where nothing is."""
+    for name in ("ids", "categories", "responses"):
+        texts = getattr(answers, name)
+        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+            return f"{name} are {str(texts)[:60]}, and no texts in a tuple"
+        if len(texts) != len(examples) and (texts or name != "responses"):
+            return f"{len(examples)} examples have {len(texts)} {name}"
     if list(answers.ids) != [example.id for example in examples]:
-        raise EvaluationError("the evaluator answered other examples than it was asked about", kind="nonsense")
+        return "the evaluator answered other examples than it was asked about"
     scores = np.asarray(answers.scores)
     if scores.dtype.kind not in "biuf":
-        raise EvaluationError(f"scores are {str(scores.tolist())[:60]}, which are no numbers", kind="nonsense")
+        return f"scores are {str(scores.tolist())[:60]}, which are no numbers"
     if scores.shape != (len(examples),):
-        raise EvaluationError(f"{len(examples)} examples have scores of shape {scores.shape}", kind="nonsense")
+        return f"{len(examples)} examples have scores of shape {scores.shape}"
     bad = ~((scores >= 0) & (scores <= 1))  # so that NaN is bad as well
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
-        raise EvaluationError(
+        return (
             f"example {examples[first].id!r} scored {scores[first]}, and {int(bad.sum()) - 1} others are no numbers "
-            "from 0 to 1 either",
-            kind="nonsense",
+            "from 0 to 1 either"
         )
-    if len(answers.responses) not in (0, len(examples)):
-        raise EvaluationError(f"{len(examples)} examples have {len(answers.responses)} responses", kind="nonsense")
-    if not 0 <= answers.dollars < float("inf"):
-        raise EvaluationError(f"the evaluation is said to have cost {answers.dollars} dollars", kind="nonsense")
-    if isinstance(answers.scores, np.ndarray) and scores.dtype == np.float64:
-        return answers
-    return replace(answers, scores=scores.astype(np.float64))
+    return ""

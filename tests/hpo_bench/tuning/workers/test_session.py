@@ -1,7 +1,7 @@
 """What can go wrong with a merge and its evaluation, on a real live model."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,25 @@ def test_failures_keep_their_kind() -> None:
         Answers.of(EXAMPLES, np.linspace(0, 1.1, 8)),
         Answers.of(EXAMPLES, np.ones(8), ("yes",)),
         Answers.of(EXAMPLES, np.ones(8), dollars=-1.0),
+        Answers.of(EXAMPLES, np.ones(8), dollars="1"),  # pyright: ignore[reportArgumentType]
+        Answers.of(EXAMPLES, np.ones(8), [None] * 8),  # pyright: ignore[reportArgumentType]
+        replace(Answers.of(EXAMPLES, np.ones(8)), responses=None),
+        replace(Answers.of(EXAMPLES, np.ones(8)), categories=("skill",)),
+        replace(Answers.of(EXAMPLES, np.ones(8)), categories=tuple(range(8))),
     ],
 )
 def test_nonsense_is_a_failure(answers: Any) -> None:
     assert failed(lambda *_: answers).kind == "nonsense"
+
+
+def test_nonsense_that_was_paid_for_counts() -> None:
+    assert failed(lambda *_: Answers.of(EXAMPLES, np.full(8, 2.0), dollars=0.5)).cost.dollars == 0.5
+
+
+def test_lists_are_taken_for_tuples_and_numbers_for_floats() -> None:
+    texts = {name: [getattr(one, field) for one in EXAMPLES] for name, field in (("ids", "id"), ("categories", "id"))}
+    given = replace(Answers.of(EXAMPLES, np.ones(8)), **texts, dollars=np.float32(0.5))
+    result = run(lambda *_: given)
+    assert isinstance(result, Success)
+    assert result.answers["validation"].ids == tuple(one.id for one in EXAMPLES)
+    assert type(result.cost.dollars) is float
