@@ -13,6 +13,8 @@ from rich.console import Console
 
 from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
+from hpo_bench.evaluation.examples import first_drawn
+from hpo_bench.evaluation.registry import read_benchmark
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import BASE
@@ -24,7 +26,7 @@ from hpo_bench.tuning.interrupt import Interrupt
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.loop import Tuner
 from hpo_bench.tuning.options import RunOptions
-from hpo_bench.tuning.outcome import baselines
+from hpo_bench.tuning.outcome import baselines, honest
 from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, bill, passed_over, show
@@ -143,6 +145,9 @@ def run(
         if (known := store.config) is None:
             begun_at = starts.begun(wanted, facts.get("coefficients", {}), options.studies)
             planned_so = _planned(begun_at, options, facts, do, console, folder)
+            if config.keep is not None and planned_so.examples is not None and (every := read_benchmark(pair)):
+                first = first_drawn(every, planned_so.examples)
+                honest.check_folds(config.keep, [one.id for one in first], [one.category for one in first])
             known = store.begin(replace(planned_so, all_counted=True))
         if starts.EXPERIENCE in known.begin_with and not trials:
             count = counted(len(known.learnt_from), "landscape")
@@ -294,6 +299,8 @@ def _goal(
     )
     base = scored[BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
+    if config.examples is not None:  # of some evaluators nobody knew them before
+        honest.check_folds(config.keep, base.ids, base.categories)
     return Goal(config.keep, base)
 
 

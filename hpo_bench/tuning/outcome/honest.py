@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.statistics.cross_fitting import FOLDS, cross_fit
 from hpo_bench.statistics.examples import Z95, error_of_difference
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.goal import Goal
+from hpo_bench.tuning.goal import Goal, Keep
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend
 from hpo_bench.tuning.trial import Trial, differences
 from landscapes.outcomes import drawn
@@ -58,6 +59,28 @@ def cross_fitted(trials: Sequence[Trial], answers: Sequence[Answers], goal: Goal
     said = [answers[int(fit.chosen[fold])].responses for fold in folds]
     responses = tuple(own[index] for index, own in enumerate(said)) if all(said) else ()
     return replace(answers[0], scores=fit.scores, responses=responses)
+
+
+def check_folds(keep: Keep, ids: Sequence[str], categories: Sequence[str]) -> None:
+    """Refuse examples of which a fold holds all that tell of an ability to keep, or all others.
+
+    Without that fold nothing could be chosen, which would be known when all trials have been paid for.
+
+    Args:
+        keep: The ability.
+        ids: Of the m examples that trials answer.
+        categories: Theirs.
+
+    Raises:
+        TuningError: If there are such; the message has the cure.
+    """
+    folds, kept = folds_of(ids), np.array([category == keep.category for category in categories], dtype=bool)
+    if any(len(set(folds[side])) < 2 for side in (kept, ~kept)):
+        raise TuningError(
+            f"to keep {keep.category!r} a score is cross-fitted in {FOLDS} folds of the {len(ids)} examples that "
+            f"trials answer, of which {kept.sum()} are of this category: two folds must have some, and two must have "
+            "others; give a higher --examples-each, or --hold-out"
+        )
 
 
 def folds_of(ids: Sequence[str]) -> NDArray[np.int64]:

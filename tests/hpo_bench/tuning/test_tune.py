@@ -22,6 +22,7 @@ from hpo_bench.evaluation.preflight import HANDFUL
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.scope import MergeScope
+from hpo_bench.merging.setting import BASE
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -253,3 +254,25 @@ def test_the_first_trial_has_the_time_that_questions_before_it_tell(tune: Tune, 
     assert tune("--trials", "2", *how, pool=pool).exit_code == 0
     examples = EXAMPLES if held_out else 40
     assert pool.limits[1:3] == [240.0 * examples / HANDFUL, 1000.0]
+
+
+def test_too_few_of_an_ability_to_cross_fit_are_refused_before_any_trial(tune: Tune, small_pair: Pair) -> None:
+    drawn = sorted(read_examples(small_pair.examples), key=lambda one: (one.drawn, one.id))
+    # As many as each side of the split needs, and of ten examples a trial one fold holds both.
+    rare = {drawn[place].id for place in (0, 5, -2, -1)}
+    write_examples([replace(one, category="rare" if one.id in rare else "skill") for one in drawn], small_pair.examples)
+    jobs = []
+
+    def run(job: Job) -> Success:
+        jobs.append(job)
+        found = success(job)
+        rare = Answers(IDS, ("rare", *("skill",) * (EXAMPLES - 1)), np.ones(EXAMPLES))
+        return replace(found, answers=dict.fromkeys(job.splits, rare))
+
+    result = tune("--keep", "rare", "--examples-each", "10", run=run)
+    assert "10 examples that trials answer, of which 2 are of this category" in str(result.exception)
+    assert "give a higher --examples-each" in str(result.exception)
+    assert [job.preflight for job in jobs] == [True], "the base VLM's questions, and no merge"
+    result = tune("--keep", "rare", "--examples-each", "40", run=run)
+    assert "60 examples that trials answer, of which 1 are" in str(result.exception), "as the evaluator has them"
+    assert [job.setting for job in jobs] == [BASE] * 2, "what trials are compared with, and no trial"
