@@ -39,9 +39,12 @@ def command(
     but for those that rounding to the type in which the VLM is stored accounts for.
     """
     from hpo_bench.errors import TuningError
+    from hpo_bench.tuning.outcome.summary import gone_on
     from hpo_bench.tuning.study import Study
 
     found = Study.open(study, studies, pair=pair)
+    if trial is None and (result := found.result) is not None and (more := gone_on(result, found.trials)):
+        say(more)
     made = found.export(out, trial=trial, device=device or "cpu", trust_remote_code=trust_remote_code)
     say(f"{made.folder} holds trial {made.trial.number}. {made.sentence}")
     if not made.explained:

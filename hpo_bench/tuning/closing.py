@@ -11,6 +11,8 @@ REFERENCES = {
     "half and half": MergeSetting("ta", 0.5, 0.5),
 }
 """What a user has without tuning."""
+TAKEN = ("recommended", "highest score", *REFERENCES)
+"""What a result calls its own merges, and no further one."""
 EXAMPLES = 5
 """So many answers are shown where nothing could be told apart."""
 SHOWN_MERGES = 2

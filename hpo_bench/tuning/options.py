@@ -9,7 +9,7 @@ from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.registry import may_charge
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.budget import Budget, check_timeout
-from hpo_bench.tuning.closing import closing_of
+from hpo_bench.tuning.closing import TAKEN, closing_of
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import STUDIES
 from hpo_bench.tuning.storage.url import VARIABLE, opened
@@ -61,6 +61,13 @@ class RunOptions:
         for what, count in (("trials", self.trials), ("workers", self.workers), ("threads", self.threads)):
             if count is not None and count < 1:
                 raise UsageError(f"at least one of --{what} is needed, not {count}")
+        for name, setting in self.beside.items():
+            if name in TAKEN:
+                raise UsageError(f"a further merge cannot be called {name!r}, as one of every result is; rename it")
+            if not isinstance(setting, MergeSetting):
+                raise UsageError(
+                    f"a further merge is a MergeSetting, such as MergeSetting('ta', 0.5, 0.5), not {setting!r}"
+                )
         if self.patience < 1:
             raise UsageError(f"--patience must be at least 1, not {self.patience}")
 

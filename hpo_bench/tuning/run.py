@@ -39,7 +39,7 @@ from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.trial import Failure, Job, Run, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Run, Success, TrialCost, plain
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.jobs import result_of
 from hpo_bench.tuning.workers.opening import check_workers, kind_of_device, open_workers
@@ -123,7 +123,7 @@ def run(
         replace(invocation, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):
             console.print(others)
-        if store.config is not None and (result := _finished(store, options.budget(store.config))) is not None:
+        if store.config is not None and (result := _finished(store, options)) is not None:
             console.print(f"study {name} is finished; a higher --trials goes on with it")
             show(result, console)
             return result
@@ -304,11 +304,14 @@ def _goal(
     return Goal(config.keep, base)
 
 
-def _finished(store: TrialStore, budget: Budget) -> TuningResult | None:
+def _finished(store: TrialStore, options: RunOptions) -> TuningResult | None:
     """The result of a study that has nothing left to do; None if it has."""
-    result, trials = TuningResult.read(store.folder), store.trials()
+    result, trials, budget = TuningResult.read(store.folder), store.trials(), options.budget(store.begun)
     spent = budget.spent(trials, Expenses.read(store.folder))
     left = spent.finished < min(spent.trials, budget.trials)
     if result is None or result.trials != spent.finished or left:
+        return None
+    scored = {one.name: one.setting for one in result.merges}
+    if any(scored.get(name) != plain(setting) for name, setting in options.beside.items()):
         return None
     return result if not budget.allow(spent) or result.enough(budget, spent) else None

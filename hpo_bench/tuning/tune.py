@@ -132,7 +132,8 @@ def tune(
         limit: At most so many examples, drawn by a hash of their ids.
         pairs: Folder of pairs that `hpo-bench nano build` made.
         trust_remote_code: Whether code that comes with the VLM may run, if its pair.yaml asks for it.
-        beside: Further settings to score beside the recommended one, by name.
+        beside: Further settings to score beside the recommended one, by names that results do not use themselves; those
+            that are new are scored of a finished study too.
         progress: Whether to print what the command prints: every trial, and what came of the study.
 
     Returns:

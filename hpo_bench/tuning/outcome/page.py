@@ -17,7 +17,7 @@ from hpo_bench.tuning.outcome.baselines import answers_path
 from hpo_bench.tuning.outcome.front import trade_offs
 from hpo_bench.tuning.outcome.posterior import beliefs, recommend
 from hpo_bench.tuning.outcome.result import TuningResult
-from hpo_bench.tuning.outcome.summary import answered, sentences
+from hpo_bench.tuning.outcome.summary import answered, gone_on, sentences
 from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables, trials_frame
 from hpo_bench.tuning.progress import Overhead
 from hpo_bench.tuning.storage.answers import read_answers
@@ -34,6 +34,8 @@ FRONT_ALT = "Scores of all trials in both goals, with the Pareto front and the l
 def write_report(store: TrialStore) -> Path:
     """Write the page to `report.html` in the study's folder, and its figures and tables to `report` beside it.
 
+    It is about the trials that the study's result rests on, and says so where there are more by now.
+
     Raises:
         TuningError: If the study has no result yet, or its answers cannot be read.
     """
@@ -41,7 +43,8 @@ def write_report(store: TrialStore) -> Path:
     result = TuningResult.read(folder)
     if result is None:
         raise TuningError(f"study {store.name} is not finished; give the command that tunes it once more")
-    trials = store.trials()
+    every = store.trials()
+    trials = result.resting_on(every)
     held = beliefs(config, trials)
     chosen, front = recommend(held), trade_offs(held)
     before, after = _before_and_after(folder, result)
@@ -68,7 +71,7 @@ def write_report(store: TrialStore) -> Path:
         command=shlex.join(invocation.command),
         following=shlex.join(["hpo-bench", "export", store.name, *_elsewhere(folder)]),
         result=result,
-        sentences=sentences(result),
+        sentences=[one for one in (gone_on(result, every), *sentences(result)) if one],
         answered=answered,
         changes=moved,
         silent=bool(beside_each_other) and not spoken(beside_each_other),

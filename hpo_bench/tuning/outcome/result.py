@@ -1,6 +1,6 @@
 """What came of a study: what was found, against what was there before, on examples that nobody tuned on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +14,7 @@ from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.distinction import LEVEL
 from hpo_bench.tuning.outcome.posterior import NearOptimal
 from hpo_bench.tuning.storage.expenses import Expenses
+from hpo_bench.tuning.trial import Trial
 
 FILE = "result.json"
 OLD_FILE = "verdict.json"
@@ -167,6 +168,18 @@ class TuningResult:
         if self.ahead is None or budget.until is None:
             return False
         return budget.further(spent) <= self.further and 100 * self.ahead < budget.until
+
+    def resting_on(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Those of a study's trials that it rests on: of one that has gone on since there are more.
+
+        Args:
+            trials: All of them, in the order in which they were proposed.
+
+        Returns:
+            The first that finished, in the same order.
+        """
+        told = sorted(one.told_as for one in trials if one.told_as is not None)[: self.trials]
+        return [one for one in trials if one.told_as in told]
 
     @property
     def head(self) -> str:

@@ -100,6 +100,17 @@ def answered(example: AnsweredExample) -> str:
     return f"  {in_a_line(example.id)}: base VLM {base}, merge {merge}"
 
 
+def gone_on(result: TuningResult, trials: Sequence[Trial]) -> str:
+    """A sentence on trials that were begun after a result; empty where there are none."""
+    since = len(trials) - len(result.resting_on(trials))
+    if not since:
+        return ""
+    return (
+        f"This is the result of {counted(result.trials, 'trial')}: the study has gone on since, and "
+        f"{counted(since, 'further trial')} will count when the command that tunes it has come to its end."
+    )
+
+
 def passed_over(store: TrialStore) -> str:
     """A sentence on trials of a study that others made; empty where there are none."""
     others = store.foreign()

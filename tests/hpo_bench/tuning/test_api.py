@@ -3,13 +3,17 @@
 import inspect
 import os
 import signal
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tuning_toys import InlinePool, success
 
 from hpo_bench.cli.tune import command
+from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Job, Success
@@ -67,3 +71,36 @@ def test_ctrl_c_ends_it_after_the_running_trial(
     study = Study.open("s", tmp_path)
     assert [trial.state for trial in study.trials] == ["complete"] * 2
     assert study.result is None
+
+
+def test_a_further_merge_is_scored_of_a_finished_study_too(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = InlinePool()
+    monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: pool)
+    asked = partial(tune, small_pair, optimizer="sobol", trials=3, examples_each=40, studies=tmp_path, study="s")
+    first, mine = asked().result, MergeSetting("ta", 0.3, 0.4)
+    before, pool = len(pool.jobs), InlinePool()
+    second = asked(beside={"mine": mine}).result
+    assert first is not None
+    assert second is not None
+    assert {one.name for one in second.merges} - {one.name for one in first.merges} == {"mine"}
+    assert before == 3 + 1 + 3, "trials, the questions before, and what trials are compared with"
+    assert [job.setting for job in pool.jobs] == [mine]
+    pool = InlinePool()
+    assert asked(beside={"mine": mine}).result == second
+    assert asked().result == second
+    assert pool.jobs == []
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ({"recommended": MergeSetting("ta", 0.3, 0.4)}, "cannot be called 'recommended'"),
+        ({"base VLM": MergeSetting("ta", 0.3, 0.4)}, "cannot be called 'base VLM'"),
+        ({"mine": (0.3, 0.4)}, r"is a MergeSetting, .* not \(0.3, 0.4\)"),
+    ],
+)
+def test_a_further_merge_takes_no_other_s_name(small_pair: Pair, tmp_path: Path, beside: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        tune(small_pair, studies=tmp_path, beside=beside)

@@ -276,3 +276,32 @@ def test_too_few_of_an_ability_to_cross_fit_are_refused_before_any_trial(tune: T
     result = tune("--keep", "rare", "--examples-each", "40", run=run)
     assert "60 examples that trials answer, of which 1 are" in str(result.exception), "as the evaluator has them"
     assert [job.setting for job in jobs] == [BASE] * 2, "what trials are compared with, and no trial"
+
+
+def test_a_report_is_of_what_its_result_rests_on_and_says_that_there_is_more(tune: Tune) -> None:
+    def run(job: Job) -> Success:
+        if job.name == "trial 5":
+            raise KeyboardInterrupt
+        return success(job)
+
+    def report() -> tuple[str, str]:
+        said = CliRunner().invoke(cli, ["report", "s"]).output
+        return said, (Path("tuning") / "s" / "report.html").read_text(encoding="utf-8")
+
+    def trials(page: str) -> str:
+        return page.split("<dt>trials</dt><dd>")[1].split("<")[0]
+
+    assert tune(run=run).exit_code == 0
+    said, page = report()
+    assert trials(page) == "3"
+    assert "gone on" not in said + page
+    assert tune("--trials", "6", run=run).exit_code == 1
+    said, page = report()
+    assert trials(page) == "3", "two more are complete, and one was running"
+    more = "This is the result of 3 trials: the study has gone on since, and 3 further trials will count when"
+    assert more in said
+    assert more in page
+    assert tune("--trials", "6").exit_code == 0
+    said, page = report()
+    assert trials(page) == "6"
+    assert "gone on" not in said + page
