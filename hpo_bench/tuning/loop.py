@@ -114,6 +114,7 @@ class Tuner:
 
         Raises:
             TuningError: If the storage fails, or too many trials in a row did.
+            ResultsError: If answers or logs cannot be written, as on a full disk.
             KeyboardInterrupt: If it was asked for twice.
         """
         try:

@@ -108,6 +108,7 @@ def run(
     Raises:
         UsageError: If an option makes no sense.
         TuningError: If the study cannot be begun, continued or brought to an end.
+        ResultsError: If what belongs to it cannot be written, as on a full disk.
         OptimizerError: If there is no such optimiser, or it refuses the box.
         KeyboardInterrupt: If the user ended it before.
     """

@@ -142,6 +142,7 @@ def tune(
     Raises:
         UsageError: If an option makes no sense, or there is no such pair.
         TuningError: If the study cannot be begun, continued or brought to an end, such as after too many failures.
+        ResultsError: If what belongs to it cannot be written, as on a full disk; the same call then goes on.
         OptimizerError: If there is no such optimiser, or it refuses the box.
         MergeError: If the pair cannot be loaded or merged.
         KeyboardInterrupt: If the user ended it before its budget.

@@ -217,9 +217,8 @@ def compare_published(run: Run, published: float) -> tuple[bool, str]:
 
 def _no_trial(failure: Failure, logs: Path) -> TuningError:
     """What to raise where the base VLM cannot be evaluated; everything that is known of it goes into a log."""
-    logs.mkdir(parents=True, exist_ok=True)
     log = logs / "preflight.log"
-    log.write_text(failure.details or failure.reason, encoding="utf-8", errors="replace")
+    write(log, failure.details or failure.reason)
     why = f"{failure.kind}: {failure.reason}"
     return TuningError(f"the base VLM {_NO_MERGE_CAN}: {why}; no trial was begun, and {log} has the details")
 

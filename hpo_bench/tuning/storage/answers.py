@@ -21,6 +21,9 @@ def write_answers(path: Path, answers: Answers) -> None:
     Args:
         path: The parquet file, with the columns id, category, score and, where the model generated, response.
         answers: What to write.
+
+    Raises:
+        ResultsError: If it cannot be written, as on a full disk.
     """
     columns: dict[str, pa.Array] = {
         "id": pa.array(map(writable, answers.ids), pa.string()),
@@ -92,9 +95,11 @@ def write_log(folder: Path, trial: Trial, failure: Failure) -> Path:
 
     Returns:
         Where it is, relative to the folder.
+
+    Raises:
+        ResultsError: If it cannot be written, as on a full disk.
     """
     log = Path("logs") / f"trial-{trial.number:04d}.log"
-    (folder / log).parent.mkdir(exist_ok=True)
     text = f"{plain(trial.setting)}\n{failure.kind}: {failure.reason}\n\n{failure.details}\n"
-    (folder / log).write_text(text, encoding="utf-8")
+    write(folder / log, text)
     return log

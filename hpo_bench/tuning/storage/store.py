@@ -212,7 +212,8 @@ class TrialStore:
             goal: What the answers are worth; by default their mean score.
 
         Raises:
-            TuningError: If the storage, the answers or the log cannot be written.
+            TuningError: If the storage cannot be written.
+            ResultsError: If the answers or the log cannot be.
         """
         trial = replace(trial, told_as=told_as, cost=trial.cost + result.cost)
         if isinstance(result, Success):

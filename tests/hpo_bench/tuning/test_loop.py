@@ -13,7 +13,7 @@ import pytest
 from tuning_toys import InlinePool, config, success, tuner
 
 from hpo_bench.display.console import PlainConsole
-from hpo_bench.errors import TuningError
+from hpo_bench.errors import ResultsError, TuningError
 from hpo_bench.experiments.pending import Believer
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.budget import Budget
@@ -294,6 +294,12 @@ def test_no_error_text_ends_the_tuner_or_floods_the_terminal(tmp_path: Path, tex
         assert f"{best:.3f} ± {Z95 * error:.3f}" in printed, "half of its 95% interval"
         assert "\x1b[2J" not in printed
         assert len(printed) < 20_000
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("no folder", encoding="utf-8")
+    with pytest.raises(ResultsError, match=r"cannot write .*trial-0003.log"):
+        tune(tmp_path, InlinePool(run=failing({"trial 3": "raised"})))
 
 
 def test_another_optimiser_s_trace_is_refused(tmp_path: Path) -> None:
