@@ -64,6 +64,10 @@ class Amount:
         """What of this is more than another one; nothing where it is less."""
         return type(self)(max(0.0, self.hours - other.hours), max(0.0, self.dollars - other.dollars))
 
+    def at_least(self, other: Self) -> Self:
+        """This, or where another one is more, that."""
+        return type(self)(max(self.hours, other.hours), max(self.dollars, other.dollars))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closing:
@@ -72,10 +76,12 @@ class Closing:
     Attributes:
         merges: How many merges are made.
         evaluations: How many evaluations' worth of examples they answer.
+        anew: What of it further trials make necessary once more, as they may have others chosen; None for nothing.
     """
 
     merges: float
     evaluations: float
+    anew: "Closing | None" = None
 
     def cost(self, total: TrialCost, trials: int) -> TrialCost:
         """What it will cost, if it costs what so many trials did, which took that together."""
@@ -162,10 +168,14 @@ class Budget:
         own, finished = self.amount(total), sum(trial.state != "running" for trial in trials)
         asked, scored = self.amount(expenses.asked), self.amount(expenses.scored)
         # As much once it has been paid as before, so that a study that is finished stays so.
-        closing = self.closing and finished and self.amount(self.closing.cost(total, finished))
+        held = Amount()
+        if self.closing is not None and finished:
+            held = self.amount(self.closing.cost(total, finished)).beyond(scored)
+            if self.closing.anew is not None:
+                held = held.at_least(self.amount(self.closing.anew.cost(total, finished)))
         return Spent(
             trials=len(trials), hours=own.hours, dollars=own.dollars, finished=finished, beside=asked + scored,
-            held=closing.beyond(scored) if closing else Amount(),
+            held=held,
         )  # fmt: skip
 
     def shares(self, spent: Spent) -> list[float]:

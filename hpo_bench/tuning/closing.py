@@ -13,6 +13,8 @@ REFERENCES = {
 """What a user has without tuning."""
 TAKEN = ("recommended", "highest score", *REFERENCES)
 """What a result calls its own merges, and no further one."""
+CHOSEN = 2
+"""The recommended merge and that of the highest score answer all examples too when the split was tuned on."""
 EXAMPLES = 5
 """So many answers are shown where nothing could be told apart."""
 SHOWN_MERGES = 2
@@ -31,8 +33,8 @@ def compared(beside: int) -> int:
 
 
 def finally_scored(beside: int) -> int:
-    """How many merges answer all examples when the split was tuned on: the recommended and the highest one too."""
-    return compared(beside) + 2
+    """How many merges answer all examples when the split was tuned on."""
+    return compared(beside) + CHOSEN
 
 
 def closing_of(config: StudyConfig, beside: int) -> Closing:
@@ -43,8 +45,9 @@ def closing_of(config: StudyConfig, beside: int) -> Closing:
         beside: How many further merges the user compares with.
     """
     if config.examples is None:
-        merges = finally_scored(beside)
-        return Closing(merges=merges + SHOWN_MERGES, evaluations=merges / VALIDATION_SHARE + SHOWN_MERGES)
-    merges = compared(beside)
-    shown = SHOWN_MERGES * SHOWN_EXAMPLES / max(config.examples, 1)
-    return Closing(merges=merges + SHOWN_MERGES, evaluations=merges + shown)
+        each, chosen, shown = 1 / VALIDATION_SHARE, CHOSEN, float(SHOWN_MERGES)
+    else:
+        each, chosen, shown = 1.0, 0, SHOWN_MERGES * SHOWN_EXAMPLES / max(config.examples, 1)
+    merges = compared(beside) + chosen
+    anew = Closing(merges=chosen + SHOWN_MERGES, evaluations=chosen * each + shown)
+    return Closing(merges=merges + SHOWN_MERGES, evaluations=merges * each + shown, anew=anew)

@@ -22,13 +22,16 @@ from hpo_bench.evaluation.preflight import HANDFUL
 from hpo_bench.evaluation.reading.benchmark import read_examples
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.scope import MergeScope
-from hpo_bench.merging.setting import BASE
+from hpo_bench.merging.setting import BASE, MergeSetting
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Job, Success, TrialCost
+from hpo_bench.tuning.tune import tune as tuned
+from hpo_bench.tuning.workers import processes
 
 Tune = Callable[..., Result]
 
@@ -305,3 +308,26 @@ def test_a_report_is_of_what_its_result_rests_on_and_says_that_there_is_more(tun
     said, page = report()
     assert trials(page) == "6"
     assert "gone on" not in said + page
+
+
+def test_a_study_that_goes_on_has_room_for_what_it_then_chooses(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places, each = dict[MergeSetting, int](), {"validation": 60.0, "test": 240.0}
+
+    def run(job: Job) -> Success:
+        """The later a setting was tried, the better it is, so that others are chosen each time."""
+        if job.name.startswith("trial"):
+            places[job.setting] = len(places)
+        place = places.get(job.setting, 0)
+        right = np.random.default_rng(place).random(EXAMPLES) < 0.3 + 0.008 * place
+        found = Answers(IDS, CATEGORIES, right.astype(float))
+        cost = TrialCost(eval_seconds=8.0 if job.preflight else sum(each[split] for split in job.splits))
+        return Success(dict.fromkeys(job.splits, found), "", cost)
+
+    monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool(run=run))
+    for hours in (0.8, 1.0, 1.2):
+        study = tuned(small_pair, hold_out=True, optimizer="sobol", gpu_hours=hours, studies=tmp_path, study="s")
+        expenses = Expenses.read(study.folder)
+        spent = sum((one.cost for one in study.trials), start=expenses.asked + expenses.scored)
+        assert hours - 0.25 < spent.seconds / 3600 <= hours
