@@ -155,21 +155,18 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
 
     Raises:
         EvaluationError: If they are to other examples, not every score is a number from 0 to 1, categories and
-            responses are no texts, one an example, or what was charged is no amount. What was charged is told with it.
+            responses are no texts, one an example, or what was charged is no amount.
     """
     if not isinstance(answers, Answers):
         raise EvaluationError(f"the evaluator returned {type(answers).__name__}, not Answers", kind="nonsense")
     if not isinstance(answers.dollars, Real) or not 0 <= answers.dollars < float("inf"):
         raise EvaluationError(f"the evaluation is said to have cost {answers.dollars!r} dollars", kind="nonsense")
-    dollars = float(answers.dollars)
     if flaw := _flaw(answers, examples):
-        error = EvaluationError(flaw, kind="nonsense")
-        error.dollars = dollars
-        raise error
+        raise EvaluationError(flaw, kind="nonsense")
     return Answers(
         ids=tuple(answers.ids), categories=tuple(answers.categories),
         scores=np.asarray(answers.scores).astype(np.float64, copy=False), responses=tuple(answers.responses),
-        dollars=dollars,
+        dollars=float(answers.dollars),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Real
 from typing import Any
 
 import torch
@@ -29,13 +30,22 @@ def answers_of(
 
     Raises:
         EvaluationError: If there is no score to be had, the model's logits are no numbers, or its weights changed
-            meanwhile.
+            meanwhile; with what was paid for it.
     """
     if merge is not None and isinstance(evaluator, Informed):
         evaluator.inform(merge)
-    with _finite_logits(model), unchanged_weights(model):
-        answers = evaluator.evaluate(model, examples)
-    return checked(answers, examples)
+    answers = None
+    try:
+        with _finite_logits(model), unchanged_weights(model):
+            answers = evaluator.evaluate(model, examples)
+        return checked(answers, examples)
+    except EvaluationError as error:
+        # What cannot be believed has been paid for all the same.
+        told = getattr(answers, "dollars", 0.0)
+        charged = float(told) if isinstance(told, Real) else 0.0
+        if 0 <= charged < float("inf"):
+            error.dollars = max(error.dollars, charged)
+        raise
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import gc
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 import torch
 
 from hpo_bench.errors import EvaluationError, MergeError, MethodError
-from hpo_bench.evaluation.base import Batched, Evaluator, Following, asked
-from hpo_bench.evaluation.examples import SPLITS, check_sides
+from hpo_bench.evaluation.base import Answers, Batched, Evaluator, Following, asked
+from hpo_bench.evaluation.examples import SPLITS, Example, check_sides
 from hpo_bench.evaluation.preflight import HANDFUL, run_preflight
 from hpo_bench.evaluation.registry import open_evaluator
 from hpo_bench.evaluation.staleness import Repetition
@@ -80,18 +80,22 @@ class PairSession:
             fingerprint = self.merger.merge(job.setting)
             self._settle()
             merged = time.perf_counter() - begin
-            answer = partial(answers_of, self.model, self.evaluator, merge=job.setting)
+
+            def answer(examples: Sequence[Example]) -> Answers:
+                nonlocal paid
+                found = answers_of(self.model, self.evaluator, examples, merge=job.setting)
+                paid += found.dollars  # at once: what fails later has been paid for all the same
+                return found
+
             if job.preflight:
                 preflight, note = self._with_room(
                     HANDFUL, lambda: run_preflight(self.evaluator, self.model, answer, job.examples)
                 )
-                paid = preflight.dollars
                 return Success({}, fingerprint, cost(), note, preflight)
             answers, notes = {}, []
             for split in job.splits:
                 examples = asked(self.evaluator, split, job.tuned_on)
                 answers[split], note = self._with_room(len(examples), partial(answer, examples))
-                paid += answers[split].dollars
                 proven = isinstance(self.evaluator, Following)
                 repeated = self.repetition.see(job.setting, answers[split], proven=proven)
                 notes += [one for one in (note, repeated) if one]

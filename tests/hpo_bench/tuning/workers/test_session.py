@@ -177,6 +177,22 @@ def test_nonsense_is_a_failure(answers: Any) -> None:
 def test_nonsense_that_was_paid_for_counts() -> None:
     assert failed(lambda *_: Answers.of(EXAMPLES, np.full(8, 2.0), dollars=0.5)).cost.dollars == 0.5
 
+    def not_finite(model: Any, examples: Sequence[Example], size: int) -> Answers:
+        model.head(torch.full((1, 2), torch.nan))
+        return right(model, examples, size)
+
+    failure = failed(not_finite)
+    assert (failure.kind, failure.cost.dollars) == ("nan-logits", 0.25)
+
+
+def test_questions_before_the_first_trial_that_are_refused_were_paid_for() -> None:
+    def by_company(model: Any, examples: Sequence[Example], size: int) -> Answers:
+        return Answers.of(examples, np.full(len(examples), 1 / len(examples)), dollars=0.5 * len(examples))
+
+    failure = run(by_company, replace(JOB, preflight=True))
+    assert isinstance(failure, Failure)
+    assert (failure.kind, failure.cost.dollars) == ("company", 8.0), "all eight at once, and each of them alone"
+
 
 def test_lists_are_taken_for_tuples_and_numbers_for_floats() -> None:
     texts = {name: [getattr(one, field) for one in EXAMPLES] for name, field in (("ids", "id"), ("categories", "id"))}
