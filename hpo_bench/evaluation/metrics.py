@@ -31,20 +31,24 @@ _AROUND = re.compile(r"^(?:[ \"'`。]|\.(?!\d))+|[ \"'`.。]+$")
 # Kana, ideographs and their marks: written without spaces, which some tokenizers leave between them.
 _CJK = r"[\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]"
 _CJK_SPACE = re.compile(rf"(?<={_CJK})\s+(?={_CJK})")
-# Beside these, scripts of South-East Asia and Hangul, whose endings touch the word, a word ends without a space.
+# Beside these, scripts of South-East Asia, and Hangul, Arabic and Hebrew, whose particles touch the word, a word ends
+# without a space.
 _TOUCHES = (
-    r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
-    r"\U00020000-\U0003ffff]"
+    r"[\u0590-\u06ff\u0750-\u077f\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    r"\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _BEFORE, _AFTER = rf"(?:(?<!\w)|(?<={_TOUCHES})|(?={_TOUCHES}))", rf"(?:(?!\w)|(?={_TOUCHES})|(?<={_TOUCHES}))"
-# A digit of 1.5, -5 or 5,000 is no number of its own.
-_SIGNED, _POINT = r"(?<!\d\.)(?<![^\w.]\.)(?<!^\.)(?<!\s-)(?<!^-)", r"(?!\.\d)(?!,\d{3}(?!\d))"
+# A digit of 1.5, -5, 5,000 or 1,500 is no number of its own.
+_SIGNED = r"(?<!\d\.)(?<![^\w.]\.)(?<!^\.)(?<![^\w)\]]-)(?<!^-)(?<!\d,(?=\d{3}(?!\d)))"
+_POINT = r"(?!\.\d)(?!,\d{3}(?!\d))"
 
 VOTERS = 10
 """So many people answered each question of VQA."""
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
-# As the evaluation of VQA lists them; what it lacks, such as % and $, stays.
-_MARKS = re.compile(r"[;/\[\]\"{}()=+\\_<>@`,?!-]")
+# As the evaluation of VQA lists them, and what Markdown and other scripts put around words; what tells answers apart,
+# such as % and $, stays.
+_MARKS = re.compile(r"[;/\[\]\"{}()=+\\_<>@`,?!*“”„«»‹›「」『』、。-]|:(?!\d)")
+_APOSTROPHES = str.maketrans("‘’", "''")
 _DROPPED = re.compile(r"(?<=\d),(?=\d)|\.(?!\d)")
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WORDS = {"none": "0", **{word: str(number) for number, word in enumerate(_NUMBERS)}}
@@ -124,11 +128,11 @@ def vqa(response: str, *answers: str) -> float:
 
 
 def _plainly(text: str) -> str:
-    """A text as VQA's own evaluation compares it, but for its list of misspelt contractions.
+    """A text as VQA's own evaluation compares it, but for further marks, and its list of misspelt contractions.
 
     An answer of an article or marks alone, such as the letter A, stays: a response of nothing is not it.
     """
-    said = normalised(text)
+    said = normalised(text.translate(_APOSTROPHES))
     bare = _ARTICLES.sub(" ", _MARKS.sub(" ", _DROPPED.sub("", said)))
     return " ".join(_WORDS.get(word, word) for word in bare.split()) or said or text.strip()
 
@@ -141,7 +145,7 @@ METRICS: Mapping[str, Metric] = {
     "vqa": vqa,
 }
 _VERSIONS: Mapping[str, int] = {
-    "exact_match": 2, "multiple_choice": 3, "contains": 3, "numeric": 3, "vqa": 2, JUDGE: 3
+    "exact_match": 2, "multiple_choice": 3, "contains": 4, "numeric": 4, "vqa": 3, JUDGE: 4
 }  # fmt: skip
 """Raised when the same response may score otherwise than before."""
 

@@ -9,23 +9,27 @@ from hpo_bench.evaluation.decoding.form import RAISED, compatible
 _THIN_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 """Between groups of three digits; a plain space may as well stand between two numbers."""
 _RAISED = re.compile(rf"(?<![{RAISED}])(?=[{RAISED}])")
-_FRACTION = re.compile(r"(\d?)\\[dt]?frac\s*\{\s*([^{}]*?)\s*\}\s*\{\s*([^{}]*?)\s*\}")
+_FRACTION = re.compile(r"(\d?)\\[cdt]?frac\s*(\{[^{}]*\}|\d)\s*(\{[^{}]*\}|\d)")
+"""LaTeX leaves braces out around one digit, as in \\frac12."""
 # Each makes plain text of one thing that LaTeX, or a hand, writes otherwise; one after the other.
 _PLAINER = (
     (re.compile(r"\{,\}|(?<=\d)\\[,!]\s*(?=\d{3}(?!\d))"), ","),
-    (re.compile(r"\*\*"), "^"),
+    (re.compile(r"(\\[A-Za-z]+)(?=[\d.])"), r"\1 "),
+    # Two stars are a power between what is raised and a number, and else mark what is bold, as in 3 + 2 = **5**.
+    (re.compile(r"(?<=[A-Za-z0-9)])( ?)\*\*\1(?=[-+]?\d)(?![-+]?[\d.,]+%?\*\*)"), "^"),
     (re.compile(r"([\^_])[{(]\s*([^{}()]*?)\s*[)}]"), r"\1\2"),
     (re.compile(r"(?<=\d)\s*(?:[×x*·⋅]|\\times|\\cdot)\s*10\s*\^\s*(?=[-+]?\d)"), "e"),
     (re.compile(r"(?<=\d)\s*(?:\\?%|per ?cent\b|パーセント)", re.IGNORECASE), "%"),
 )
 _NUMBER = re.compile(
     r"(?P<sign>(?<![A-Za-z0-9])[-+])?"  # between digits or letters it is a hyphen, as in 10-20
-    r"(?:(?P<whole>\d{1,3})\s+(?=\d+/\d))?"
+    r"(?:(?P<whole>\d{1,3})[^\S\n]+(?=\d+/\d))?"
     r"(?P<digits>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d{1,2}(?:,\d{2})+,\d{3}(?!\d)|\d+)(?:\.\d+)?|(?<![A-Za-z0-9])\.\d+)"
     r"(?:e(?P<ten>[-+]?\d+))?(?:\^(?P<power>[-+]?\d+))?(?:/(?P<below>\d+(?:\.\d+)?))?(?P<percent>%)?",
     re.IGNORECASE,
 )
-_PART_OF_A_WORD = re.compile(r"[A-Za-z^_]")
+_PART_OF_A_WORD = re.compile(r"[A-Za-z^]|(?<=[^\W_]|[)}])_")
+"""Before a number; an underscore behind nothing marks what is emphasised, as in 3 + 2 = _5_."""
 _COMMA = re.compile(r"\d,$")
 
 
@@ -61,7 +65,7 @@ def last_number(text: str) -> WrittenNumber | None:
             12%.
     """
     plainer = compatible(_RAISED.sub("^", _THIN_SPACE.sub("", text))).replace("−", "-")
-    plainer = _FRACTION.sub(lambda one: f"{one[1]} {one[2]}/{one[3]}" if one[1] else f"{one[2]}/{one[3]}", plainer)
+    plainer = _FRACTION.sub(_fraction, plainer)
     for pattern, instead in _PLAINER:
         plainer = pattern.sub(instead, plainer)
     named = None
@@ -79,6 +83,11 @@ def last_number(text: str) -> WrittenNumber | None:
             return read
         named = named or read
     return named
+
+
+def _fraction(found: re.Match[str]) -> str:
+    above, below = (found[part].strip("{} ") for part in (2, 3))
+    return f"{found[1]} {above}/{below}".strip()
 
 
 def _value(found: re.Match[str]) -> float | None:

@@ -1,11 +1,15 @@
 """The mark in a judge's reply, which says more than was asked for often enough."""
 
 import re
-import unicodedata
+
+from hpo_bench.evaluation.decoding.form import compatible
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)"
 _TOUCHED = r"(?<![\w./])"
-_SAID = re.compile(rf"(?i:score|mark|rating|grade|評価|点数|得点|评分)[\s:*_=\"']*(?:is|of|は)?[\s:*_\"']*({_NUMBER})")
+_SAID = re.compile(
+    rf"(?i:score|mark|rating|grade|評価|点数|得点|评分)[\s:*_=\"']*(?:is|of|は)?[\s:*_\"']*({_NUMBER})(?![\d.]*\s*/\s*\d)"
+)
+"""Of 1/2 the first number is no mark; where the second is the scale, that was seen before."""
 _ALONE = re.compile(rf"[\s*_\"'`(]*({_NUMBER})[\s*_\"'`).]*")
 _FIRST = re.compile(rf"[\s*_\"'`(]*({_NUMBER})(?![\w/%]|[.)]\s|\.\d|\s*(?:out of|or|to|[-–—~〜])\s*\d)")
 _THOUSANDS, _COMMA = re.compile(r"(?<=\d),(?=\d{3}(?!\d))"), re.compile(r"(?<=\d),(?=\d)")
@@ -26,7 +30,7 @@ def mark_in(reply: str, *, scale: float) -> float | None:
         >>> mark_in("**Score:** 2/10. It names 1 of 4.", scale=10), mark_in("0 or 1?", scale=1)
         (2.0, None)
     """
-    reply = _COMMA.sub(".", _THOUSANDS.sub("", unicodedata.normalize("NFKC", reply)))
+    reply = _COMMA.sub(".", _THOUSANDS.sub("", compatible(reply)))
     best = rf"{re.escape(f'{scale:g}')}(?:\.0+)?(?![\d.]*\d)"
     lines = [line for line in reply.splitlines() if line.strip()]
     ways = (
