@@ -123,7 +123,18 @@ def further_columns(schema: pa.Schema | None) -> tuple[str, ...]:
     """
     if schema is None or not set(_SCHEMA.names) <= set(schema.names):
         return ()
-    return tuple(one.name for one in _FURTHER if one.name in schema.names and schema.field(one.name).type == one.type)
+    return tuple(
+        one.name for one in _FURTHER if one.name in schema.names and _short(schema.field(one.name).type) == one.type
+    )
+
+
+def _short(kind: pa.DataType) -> pa.DataType:
+    """A type without what other programs that write parquet, such as Polars, make of texts and lists: large ones."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return pa.list_(_short(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(one.name, _short(one.type)) for one in kind])
+    return pa.string() if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else kind
 
 
 def write_examples(examples: Sequence[Example], path: Path) -> None:

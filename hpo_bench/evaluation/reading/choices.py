@@ -13,7 +13,7 @@ LETTERS = string.ascii_uppercase
 INSTRUCTION = "Answer with the option's letter from the given choices directly."
 """As LLaVA, lmms-eval and VLMEvalKit ask."""
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
-_LETTERED = re.compile(r"\(?([A-Za-z])(?:\)|[.:]\s|\)[.:])\s*(\S.*)", re.DOTALL)
+_LETTERED = re.compile(r"[(（]?([A-Za-zＡ-Ｚａ-ｚ])(?:[)）][.:]?|[.:]\s|[．：、])\s*(\S.*)", re.DOTALL)
 _LABELS = ("label", "labels", "key")
 
 
@@ -102,7 +102,7 @@ def parse(value: Any, *, columns: bool = False) -> Choices | None:
 def _without_letters(written: Sequence[str]) -> tuple[str, ...]:
     """Choices without letters of their own, as in "A. a cat", where each has the right one; all else as it is."""
     found = [_LETTERED.fullmatch(one) for one in written]
-    letters = "".join(one[1] for one in found if one)
+    letters = _half_width("".join(one[1] for one in found if one))
     if letters.upper() != LETTERS[: len(written)]:
         return tuple(written)
     return tuple(one[2] for one in found if one)

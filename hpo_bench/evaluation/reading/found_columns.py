@@ -89,7 +89,7 @@ def find_columns(table: ExampleTable, named: Columns, annotated: Sequence[str] =
         for part in ("question", "answer"):
             if part not in get:
                 finder.refuse_missing(part)
-    if not named.choices and not lettered:
+    if not named.choices and "choices" not in get and "turns" not in get:
         finder.refuse_hidden_choices()
     finder.refuse_misspelt(get, named)
     if "image" not in get and "turns" not in get:

@@ -123,8 +123,12 @@ def is_transparent(data: bytes) -> bool:
 def has_frames(data: bytes) -> bool:
     """Whether a picture moves, or has pages, of which the first is shown alone."""
     with Image.open(BytesIO(data), formats=FORMATS) as picture:
+        try:
+            picture.seek(1)
+        except Exception:  # there is none, or whatever a decoder raises for a file that breaks off behind the first
+            return False
         # What phones keep behind a JPEG, such as how bright its places are, is no further picture.
-        return picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1
+        return picture.format != "MPO"
 
 
 def several(value: Any) -> list[Any]:

@@ -128,6 +128,16 @@ class TestPictures:
         found = read_table(parquet(tmp_path, cells))
         assert "1 pictures have several frames or pages, of which the first is shown" in found.notes
 
+    @pytest.mark.parametrize(("kind", "kept"), [("GIF", -20), ("TIFF", -200), ("TIFF", -600)])
+    def test_pictures_that_break_off_behind_the_first_frame_are_read(
+        self, tmp_path: Path, kind: str, kept: int
+    ) -> None:
+        """Pillow counts their frames in an IndexError or a TypeError."""
+        file, (frame, *more) = BytesIO(), [Image.new("RGB", (8, 8), each) for each in ("red", "blue", "tan")]
+        frame.save(file, kind, save_all=True, append_images=more)
+        path = parquet(tmp_path, {"question": ["a?"], "answer": ["a"], "image": [file.getvalue()[:kept]]})
+        assert len(read_examples(path)[0].images) == 1
+
     @pytest.mark.parametrize("tag", [(0x100, 9, -5), (0x11A, 7, 7), (0x100, 2, 65)])
     @pytest.mark.parametrize("orientation", range(1, 9))
     def test_pictures_are_upright_whatever_else_their_exif_says(
@@ -409,6 +419,10 @@ class TestFiles:
         write_examples(examples, tmp_path / "e.parquet")
         pd.read_parquet(tmp_path / "e.parquet").assign(more=1).to_parquet(tmp_path / "f.parquet")
         assert read_examples(tmp_path / "f.parquet") == examples
+        table = pq.read_table(tmp_path / "e.parquet")
+        place, texts = table.schema.get_field_index("others"), pa.large_list(pa.large_string())
+        pq.write_table(table.set_column(place, "others", table["others"].cast(texts)), tmp_path / "p.parquet")
+        assert read_examples(tmp_path / "p.parquet") == examples, "as Polars writes it"
 
     @pytest.mark.parametrize("named", [False, True])
     def test_a_limit_draws_rows_that_differ_in_their_pictures_alone(self, tmp_path: Path, named: bool) -> None:

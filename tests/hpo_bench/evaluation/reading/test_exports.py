@@ -405,6 +405,10 @@ def test_choices_without_sense_are_named(tmp_path: Path, row: Mapping[str, Any],
         (["A. a cat", "B. a dog"], "A. a cat\nB. a dog"),
         (["(A) a cat", "(B) a dog"], "A. a cat\nB. a dog"),
         (["a) a cat", "b) a dog"], "A. a cat\nB. a dog"),
+        (["A、猫", "B、犬"], "A. 猫\nB. 犬"),
+        (["Ａ．猫", "Ｂ．犬"], "A. 猫\nB. 犬"),
+        (["（Ａ）猫", "（Ｂ）犬"], "A. 猫\nB. 犬"),
+        (["A.5", "B.6"], "A. A.5\nB. B.6"),
         (["A cat", "B flat"], "A. A cat\nB. B flat"),
         (["B. a cat", "A. a dog"], "A. B. a cat\nB. A. a dog"),
     ],
@@ -427,6 +431,19 @@ def test_choices_in_columns_of_other_names_are_not_left_aside(tmp_path: Path, na
     assert "\nA. y\nB. x\n" in read_examples(path, Columns(choices=several))[0].question
     assert read_examples(path, Columns.of({"choices": []}))[0].question == "What?"
     assert read_examples(path, Columns(question=f"{{question}} {{{'} {'.join(several)}}}"))[0].question[:7] == "What? y"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        {"question": "What?", "choices": ["y", "x"], "answer": "A"},
+        {"messages": [{"role": "user", "content": "What?\nA. y"}, {"role": "assistant", "content": "A"}]},
+    ],
+)
+def test_columns_of_choices_are_left_aside_beside_what_has_them(tmp_path: Path, read: Mapping[str, Any]) -> None:
+    found = read_table(as_lines(tmp_path / "e.jsonl", [{**read, "option_a": "y", "option_b": "x"}]))
+    assert "\nA. y" in found.examples[0].question
+    assert "columns left aside: option_a, option_b" in found.notes
 
 
 def test_a_pattern_places_choices_and_adds_no_instruction(tmp_path: Path) -> None:
