@@ -143,6 +143,9 @@ class Following(Protocol):
     follows_weights: bool
 
 
+_TEXTS = ("ids", "categories", "responses")
+
+
 def checked(answers: Any, examples: Sequence[Example]) -> Answers:
     """Refuse answers that make no sense.
 
@@ -163,20 +166,18 @@ def checked(answers: Any, examples: Sequence[Example]) -> Answers:
         raise EvaluationError(f"the evaluation is said to have cost {answers.dollars!r} dollars", kind="nonsense")
     if flaw := _flaw(answers, examples):
         raise EvaluationError(flaw, kind="nonsense")
-    return Answers(
-        ids=tuple(answers.ids), categories=tuple(answers.categories),
-        scores=np.asarray(answers.scores).astype(np.float64, copy=False), responses=tuple(answers.responses),
-        dollars=float(answers.dollars),
-    )  # fmt: skip
+    ids, categories, responses = (tuple(map(str, getattr(answers, name))) for name in _TEXTS)
+    scores = np.asarray(answers.scores).astype(np.float64, copy=False)
+    return Answers(ids, categories, scores, responses, float(answers.dollars))
 
 
 def _flaw(answers: Answers, examples: Sequence[Example]) -> str:
     """What is wrong with answers, in words; "" where nothing is."""
-    for name in ("ids", "categories", "responses"):
+    for name in _TEXTS:
         texts = getattr(answers, name)
-        if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list | tuple | np.ndarray) or not all(isinstance(text, str) for text in texts):
             return f"{name} are {str(texts)[:60]}, and no texts in a tuple"
-        if len(texts) != len(examples) and (texts or name != "responses"):
+        if len(texts) != len(examples) and (len(texts) or name != "responses"):
             return f"{len(examples)} examples have {len(texts)} {name}"
     if list(answers.ids) != [example.id for example in examples]:
         return "the evaluator answered other examples than it was asked about"

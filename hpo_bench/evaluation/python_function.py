@@ -59,7 +59,8 @@ class PythonFunction:
             if found["scores"] is None:  # which an array holds as NaN
                 raise TypeError("nothing was returned")
             scores = np.asarray(found["scores"], dtype=np.float64)
-            responses = found.get("responses") or ()
+            responses = found.get("responses", ())
+            responses = () if responses is None else responses
             if isinstance(responses, str | Mapping):  # of either, what it is made of would be taken
                 raise TypeError(f"responses are a {type(responses).__name__}, and no list of texts")
             responses, dollars = tuple(map(str, responses)), float(found.get("dollars") or 0.0)

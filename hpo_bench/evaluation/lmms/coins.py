@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_DRAWS = ("random", "getrandbits")
-"""What all of the generator's methods draw by."""
+_DRAWS = ("random", "getrandbits", "seed")
+"""What all of the generator's methods draw by, and what some tasks call first."""
 
 
 class Coins:

@@ -25,6 +25,10 @@ def test_coins_do_not_depend_on_who_is_scored_beside() -> None:
             assert list(pool.map(tossed, range(16))) == alone
         assert len({first for first, *_ in alone}) == 16
     assert random.getstate() == before
+    with coins.dealt(), coins.of("document-0"):
+        random.seed(5)
+        assert random.random() == random.Random(5).random(), "a task's own seed is for its document"
+    assert random.getstate() == before
     expected = random.Random("document-0")
     assert alone[0][:2] == [expected.random(), expected.choice(range(1000))], "as the global generator, seeded"
 
@@ -39,4 +43,4 @@ def test_who_scores_nothing_draws_as_ever() -> None:
             with coins.dealt():
                 drawn.append([random.random(), random.choice(range(99))])
     assert drawn[0] == drawn[1]
-    assert not {"random", "getrandbits"} & set(vars(random._inst))  # type: ignore[attr-defined]
+    assert not {"random", "getrandbits", "seed"} & set(vars(random._inst))  # type: ignore[attr-defined]

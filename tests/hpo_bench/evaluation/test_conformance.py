@@ -10,6 +10,7 @@ import torch
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.base import Answers, checked
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.registry import EVALUATORS, open_evaluator
 from hpo_bench.testing import ConformanceError, check_evaluator
 
@@ -130,6 +131,17 @@ def test_scores_may_be_a_list() -> None:
     check_evaluator(Lists())
     examples = SIDES["test"]
     assert checked(Lists().evaluate(None, examples), examples).score == 0.375
+
+
+@pytest.mark.parametrize("dtype", [str, object])
+def test_texts_may_be_arrays(dtype: type) -> None:
+    """As columns of a table are."""
+    examples = SIDES["test"]
+    ids, categories = (np.array([getattr(one, name) for one in examples], dtype) for name in ("id", "category"))
+    found = checked(Answers(ids, categories, np.zeros(len(examples)), ids), examples)  # type: ignore[arg-type]
+    assert found.responses == found.ids == tuple(one.id for one in examples)
+    function = PythonFunction(lambda *_: {"scores": np.zeros(len(examples)), "responses": ids}, None, ())
+    assert checked(function.evaluate(None, examples), examples).responses == found.ids
 
 
 def open_with_two(pair, loaded):
