@@ -13,7 +13,7 @@ LETTERS = string.ascii_uppercase
 INSTRUCTION = "Answer with the option's letter from the given choices directly."
 """As LLaVA, lmms-eval and VLMEvalKit ask."""
 _LETTER = re.compile(r"\(?([A-Za-z])[).:]?")
-_LETTERED = re.compile(r"[(（]?([A-Za-zＡ-Ｚａ-ｚ])(?:[)）][.:]?|[.:]\s|[．：、])\s*(\S.*)", re.DOTALL)
+_MARKED = re.compile(r"[(（]?([A-Za-zＡ-Ｚａ-ｚ]|\d{1,2})(?:[)）][.:]?|[.:]\s|[．：、])\s*(\S.*)", re.DOTALL)
 _LABELS = ("label", "labels", "key")
 
 
@@ -22,14 +22,19 @@ class Choices:
     """What there is to choose from.
 
     Attributes:
-        texts: Each choice, without its letter.
+        texts: Each choice, without its letter or number.
         labels: What the data call them; letters where they say nothing.
-        written: Each choice as it stands in the data, perhaps with its letter.
+        written: Each choice as it stands in the data, perhaps with its letter or number.
     """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
     written: tuple[str, ...]
+
+    @property
+    def numbered(self) -> bool:
+        """Whether the choices bring numbers of their own, which begin with 1."""
+        return self.texts != self.written and "1" in self.written[0].removesuffix(self.texts[0])
 
     @property
     def shown(self) -> str:
@@ -96,16 +101,16 @@ def parse(value: Any, *, columns: bool = False) -> Choices | None:
         raise FlawError(f"{len(values)} choices have {len(labels)} labels")
     written = tuple(text(one, f"choice {letter}").strip() for one, letter in zip(values, LETTERS, strict=False))
     named = tuple(LETTERS[: len(written)] if labels is None else [text(one, "a label") for one in labels])
-    return Choices(_without_letters(written), named, written)
+    return Choices(_without_marks(written), named, written)
 
 
-def _without_letters(written: Sequence[str]) -> tuple[str, ...]:
-    """Choices without letters of their own, as in "A. a cat", where each has the right one; all else as it is."""
-    found = [_LETTERED.fullmatch(one) for one in written]
-    letters = _half_width("".join(one[1] for one in found if one))
-    if letters.upper() != LETTERS[: len(written)]:
+def _without_marks(written: Sequence[str]) -> tuple[str, ...]:
+    """Choices without marks of their own, as in "A. a cat" or "1. a cat", where each has the right one; else as given."""
+    found = [one for one in map(_MARKED.fullmatch, written) if one]
+    marks = [_half_width(one[1]).upper() for one in found]
+    if marks not in ([*LETTERS[: len(written)]], [str(number) for number in range(1, len(written) + 1)]):
         return tuple(written)
-    return tuple(one[2] for one in found if one)
+    return tuple(one[2] for one in found)
 
 
 def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str], str]:
@@ -113,7 +118,8 @@ def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str]
 
     Answers are read in one way throughout: as letters (or the data's own labels), as texts of choices, or as indices.
     Which one, all rows together tell, as one row alone may fit several: "1" is a text and an index. Of those that fit
-    most rows letters go first, then indices if the answers are numbers, then texts, then indices.
+    most rows letters go first, then indices if the answers are numbers, then texts, then indices; from 1 before 0 where
+    choices bring numbers of their own.
 
     Args:
         rows: By place.
@@ -124,7 +130,8 @@ def settle(rows: Mapping[str, Answered]) -> tuple[dict[str, str], dict[str, str]
     if not rows:
         return {}, {}, ""
     whole = all(isinstance(one.answer, int | float) for one in rows.values())
-    order = [0, 2, 3, 1] if whole else [0, 1, 2, 3]
+    indices = [3, 2] if all(one.choices.numbered for one in rows.values()) else [2, 3]
+    order = [0, *indices, 1] if whole else [0, 1, *indices]
     ways = [
         ("letters", _by_label),
         ("texts of choices", _by_text),
