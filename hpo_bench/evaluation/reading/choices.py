@@ -105,7 +105,7 @@ def parse(value: Any, *, columns: bool = False) -> Choices | None:
 
 
 def _without_marks(written: Sequence[str]) -> tuple[str, ...]:
-    """Choices without marks of their own, as in "A. a cat" or "1. a cat", where each has the right one; else as given."""
+    """Choices without marks of their own ("A. a cat", "1. a cat") where each has the right one; else as they are."""
     found = [one for one in map(_MARKED.fullmatch, written) if one]
     marks = [_half_width(one[1]).upper() for one in found]
     if marks not in ([*LETTERS[: len(written)]], [str(number) for number in range(1, len(written) + 1)]):
