@@ -200,16 +200,19 @@ def _noise(content: Mapping) -> str:
         f"{number(error)} points (median)."
     )
     told = [by[one] for by in found["saved"].values() for one in _others(content)]
-    if all(_sign(one) == "open" for one in told):
+    sizes = [abs(one["value"]) for one in told if _sign(one) != "open"]
+    if not sizes:
         return f"{known[0].upper()}{known[1:]}"
     mean = f"in the mean over {counted(found['landscapes'], 'landscape')}"
     if found["landscapes"] == len(content["landscapes"]):
         mean += f" of {counted(pairs(content), 'pair')}"
-    if max(abs(one["value"] or 0.0) for one in told) <= Z95 * error:
+    if len(sizes) < len(told):
+        mean += ", where its interval does not hold 0"
+    if max(sizes) <= Z95 * error:
         return f"A study of one's own could not show it: {known} It shows {mean}."
+    less = f" What is less shows {mean}." if min(sizes) <= Z95 * error else ""
     return (
-        f"A study of one's own could show what is beyond {number(Z95 * error)} points, and nothing less: {known} What "
-        f"is less shows {mean}."
+        f"A study of one's own could show what is beyond {number(Z95 * error)} points, and nothing less: {known}{less}"
     )
 
 

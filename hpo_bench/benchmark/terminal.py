@@ -3,7 +3,14 @@
 from rich.console import Console
 
 from hpo_bench.benchmark import answer, tiers
-from hpo_bench.benchmark.sentences import comparison_sentence, interval_sentence, noise_sentence, sound_sentence, units
+from hpo_bench.benchmark.sentences import (
+    comparison_sentence,
+    interval_sentence,
+    noise_sentence,
+    sound_sentence,
+    units,
+    without_intervals,
+)
 from hpo_bench.benchmark.tables import above_noise, comparisons, headline, overall, sound, when
 from hpo_bench.display.words import counted
 
@@ -15,9 +22,10 @@ def show(content: dict, console: Console) -> None:
         content: What `summary.summary` made.
         console: Where to.
     """
+    bracketed = "" if without_intervals(content) else f" [95% interval over {units(content)}]"
     if content.get("goal") == "test":
         on = counted(len(content["landscapes"]), "landscape")
-        title = f"What is recommended, on unseen examples of {on} [95% interval over {units(content)}]"
+        title = f"What is recommended, on unseen examples of {on}{bracketed}"
         console.print(answer.table(content).printed(title=title))
         for head, sentence in answer.sentences(content).items():
             console.print(f"{head}: {sentence}")
@@ -27,7 +35,7 @@ def show(content: dict, console: Console) -> None:
     seen = "the optimisers see noise" if content["noisy"] else "without noise"
     console.print(
         headline(content).printed(
-            title=f"Regret over random [95% interval] on {on}, {seen}; lower is better, 1 is uniform random search",
+            title=f"Regret over random{bracketed} on {on}, {seen}; lower is better, 1 is uniform random search",
         )
     )
     for words in (interval_sentence(content), noise_sentence(content)):

@@ -114,9 +114,13 @@ def probability(value: float | None) -> str:
 
 
 def p_value(value: float | None) -> str:
-    """A p the same way, with a third decimal where two would not say on which side of .05 it is."""
-    rounded = probability(value)
-    return rounded if value is None or rounded != ".05" else f"{value:.3f}".removeprefix("0")
+    """A p the same way, with as many more decimals as say on which side of .05 it is."""
+    rounded, digits = probability(value), 3
+    if value is None or rounded != ".05":
+        return rounded
+    while float(rounded := f"{value:.{digits}f}") == 0.05 != value:
+        digits += 1
+    return rounded.removeprefix("0")
 
 
 def count(value: float | None) -> str:
@@ -162,9 +166,10 @@ def verdicts(reference: str, *, better: Sequence[str], worse: Sequence[str], und
 
 def share(fraction: float) -> str:
     """A share of runs in whole per cent; few are not rounded to none, nor nearly all to all."""
-    if 0 < fraction < 0.005:
+    # Halves are rounded to even: of 200 runs one would be none, and 199 all.
+    if 0 < fraction <= 0.005:
         return "<1%"
-    return ">99%" if 0.995 < fraction < 1 else f"{100 * fraction:.0f}%"
+    return ">99%" if 0.995 <= fraction < 1 else f"{100 * fraction:.0f}%"
 
 
 def some(names: Iterable[str], at_most: int = 3) -> str:

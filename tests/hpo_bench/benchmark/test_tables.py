@@ -164,8 +164,9 @@ def test_whoever_shares_the_printed_figure_shares_the_lead():
         (multiple({"median_multiple": 167.3, "at_least": True}), "≥ 167×"),
         (number(-0.0), "0.00"), (number(99.996), "100"), (number(-99.996), "-100"), (percent(-1e-6), "0.0%"),
         (share(1.0), "100%"), (share(0.997), ">99%"), (share(0.003), "<1%"), (share(0.0), "0%"), (share(0.5), "50%"),
+        (share(1 / 200), "<1%"), (share(199 / 200), ">99%"),
         (p_value(0.0478), ".048"), (p_value(0.0531), ".053"), (p_value(0.0561), ".06"), (p_value(0.001), "<.01"),
-        (p_value(None), "–"),
+        (p_value(None), "–"), (p_value(204 / 4096), ".0498"), (p_value(0.05), ".050"), (p_value(0.05004), ".05004"),
     ],
 )  # fmt: skip
 def test_wording(said, expected):
@@ -194,10 +195,11 @@ def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_oth
     assert table.rows[1].cells == ("2.47 [1.24, 4.94]", "0.56 [0.28, 1.12]")
 
 
-def answered(*, saved, seeds=10, pairs="abcd", of=4):
-    """What a benchmark says of GP-BO against Random, by the points that it saves at the end."""
+def answered(*, saved, sooner=None, seeds=10, pairs="abcd", of=4):
+    """What a benchmark says of GP-BO against Random, by the points that it saves at the end, and after 10 evaluations."""
     found = content(counted={"end": 4})
     lost = {name: figures(1.0) for name in ("gp-bo", "random")}
+    differences = ({"10": sooner} if sooner else {}) | {"end": saved}
     found["landscapes"] = [
         {"pair": name, "noise_of_a_comparison": 0.01, "budget": 40, "tier": "nano"} for name in pairs
     ]
@@ -206,8 +208,11 @@ def answered(*, saved, seeds=10, pairs="abcd", of=4):
         "comparisons": {"reference": "gp-bo"},
         "real": None,
         "unseen": {
-            "landscapes": of, "unit": "points", "at": {"end": lost},
-            "saved": {"end": {"random": dict(zip(("value", "low", "high"), saved, strict=True))}},
+            "landscapes": of, "unit": "points", "at": dict.fromkeys(differences, lost),
+            "saved": {
+                point: {"random": dict(zip(("value", "low", "high"), one, strict=True))}
+                for point, one in differences.items()
+            },
         },
     }  # fmt: skip
 
@@ -225,8 +230,16 @@ def answered(*, saved, seeds=10, pairs="abcd", of=4):
         (
             answered(saved=(3.0, 2.5, 3.5)),
             "A study of one's own could show what is beyond 1.96 points, and nothing less: on the examples that are "
-            "tuned on, the difference between two good settings is known to a standard error of 1.00 points (median). "
-            "What is less shows in the mean over 4 landscapes of 4 pairs.",
+            "tuned on, the difference between two good settings is known to a standard error of 1.00 points (median).",
+        ),
+        (
+            answered(saved=(3.0, 2.5, 3.5), sooner=(1.0, 0.5, 1.5)),
+            "standard error of 1.00 points (median). What is less shows in the mean over 4 landscapes of 4 pairs.",
+        ),
+        (answered(saved=(3.0, 2.5, 3.5), sooner=(1.0, -0.5, 2.5)), "a standard error of 1.00 points (median)."),
+        (
+            answered(saved=(1.0, 0.5, 1.5), sooner=(3.0, -1.0, 7.0)),
+            "It shows in the mean over 4 landscapes of 4 pairs, where its interval does not hold 0.",
         ),
         (
             answered(saved=(1.0, -0.5, 2.5)),
