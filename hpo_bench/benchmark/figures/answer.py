@@ -16,9 +16,7 @@ LEAST = 0.01
 """Ratios below this are drawn at the edge."""
 LEAST_INCHES = 3.0
 """Of the height, however few optimisers there are: two rows of panels with what stands below each."""
-_READ = (
-    "Left to right: after so many evaluations. Bars are 95% intervals, where there are any; lower is better in both."
-)
+_READ = "Left to right: after so many evaluations. Bars, where there are any, are 95% intervals; lower is better."
 CAPTION = (
     "Above: what the setting that validation picks loses on examples that tuning never saw, against the best that "
     "there is for them. Below: median regret over random on the surrogate that optimisers see (their distance from its "

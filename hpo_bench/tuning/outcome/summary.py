@@ -101,8 +101,11 @@ def answered(example: AnsweredExample) -> str:
 
 
 def gone_on(result: TuningResult, trials: Sequence[Trial]) -> str:
-    """A sentence on trials that were begun after a result; empty where there are none."""
-    since = len(trials) - len(result.resting_on(trials))
+    """A sentence on trials that finished after a result; empty where there are none.
+
+    What runs is not counted: a kill may have left it, and a study that ended with fewer trials never finishes it.
+    """
+    since = sum(one.told_as is not None for one in trials) - len(result.resting_on(trials))
     if not since:
         return ""
     return (

@@ -196,7 +196,7 @@ def test_what_is_lost_on_unseen_examples_is_said_of_the_reference_and_of_the_oth
 
 
 def answered(*, saved, sooner=None, seeds=10, pairs="abcd", of=4):
-    """What a benchmark says of GP-BO against Random, by the points that it saves at the end, and after 10 evaluations."""
+    """What a benchmark says of GP-BO against Random, by the points that it saves at the end, and sooner."""
     found = content(counted={"end": 4})
     lost = {name: figures(1.0) for name in ("gp-bo", "random")}
     differences = ({"10": sooner} if sooner else {}) | {"end": saved}

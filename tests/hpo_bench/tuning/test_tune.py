@@ -301,9 +301,13 @@ def test_a_report_is_of_what_its_result_rests_on_and_says_that_there_is_more(tun
     assert tune("--trials", "6", run=run).exit_code == 1
     said, page = report()
     assert trials(page) == "3", "two more are complete, and one was running"
-    more = "This is the result of 3 trials: the study has gone on since, and 3 further trials will count when"
+    more = "This is the result of 3 trials: the study has gone on since, and 2 further trials will count when"
     assert more in said
     assert more in page
+    assert tune("--trials", "5").exit_code == 0
+    said, page = report()
+    assert trials(page) == "5"
+    assert "gone on" not in said + page, "one that a kill left counts for nobody who asks for no more"
     assert tune("--trials", "6").exit_code == 0
     said, page = report()
     assert trials(page) == "6"
