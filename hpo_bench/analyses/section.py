@@ -163,10 +163,10 @@ def _restriction_sentence(costs: Sequence[restrictions.Cost]) -> str:
     for restriction, label in restrictions.LABELS.items():
         mine = [cost for cost in costs if cost.restriction == restriction]
         if mine:
-            seen = restrictions.seen(mine)
             sound = [cost for cost in mine if not cost.weak]
-            seen += f" ({restrictions.seen(sound)} without weak ones)" if 0 < len(sound) < len(mine) else ""
-            seen = f"visible on {seen}" if restrictions.seen(mine) != UNDEFINED else "not known whether visible"
+            seen, firm = restrictions.seen(mine), restrictions.seen(sound)
+            without = f" ({firm} without weak ones)" if len(sound) < len(mine) and firm != UNDEFINED else ""
+            seen = f"visible on {seen}{without}" if seen != UNDEFINED else "not known whether visible"
             worst = max(mine, key=lambda cost: cost.percent)
             name = worst.landscape + (MARK if worst.weak else "")
             parts.append(f"{label}: {seen}, worst {worst.percent:.1f}% ({name})")

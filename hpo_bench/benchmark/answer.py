@@ -145,7 +145,10 @@ def _gains(content: Mapping) -> str:
     parts = [f"{at(points[0])}, the recommendation of {labels[reference]} scores {listed(against)}"]
     parts += [f"{at(point)}, {listed(saved)}" for point, saved in zip(points[1:], later, strict=True)]
     said = "; ".join(parts)
-    if why := without_intervals(content):
+    why = without_intervals(content)
+    if not why and all(found["saved"][point][one]["low"] is None for point in points for one in others):
+        why = "there are no intervals, as unseen examples were recorded of too few pairs"
+    if why:
         return f"{said[0].upper()}{said[1:]}. Differences are paired, and show nothing: {why}."
     return (
         f"{said[0].upper()}{said[1:]}. Differences are paired; in brackets are 95% intervals over {units(content)}; "

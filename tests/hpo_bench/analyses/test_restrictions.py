@@ -1,5 +1,6 @@
 """What restricting the sum costs, by hand. Numbers are SYNTHETIC."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +80,9 @@ def test_what_was_not_recorded_on_test_is_not_said_to_be_invisible() -> None:
     assert restrictions.side_by_side([unknown]).rows[0].cells[-1] == "–"
     assert "sum = 1: not known whether visible, worst 3.0% (a/ta)" in section._restriction_sentence([unknown])
     assert "sum = 1: visible on 1 of 1, worst" in section._restriction_sentence([seen, unknown])
+    weak = replace(seen, weak=True)
+    assert "sum = 1: visible on 1 of 1, worst" in section._restriction_sentence([weak, unknown])
+    assert "visible on 2 of 2 (1 of 1 without weak ones)" in section._restriction_sentence([weak, seen])
 
 
 def test_landscapes_without_both_coefficients_are_passed_over(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from base64 import b64decode
 from html.parser import HTMLParser
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.figures import answer
 from hpo_bench.benchmark.plan import Plan
 from hpo_bench.benchmark.store import ResultsFolder
+from hpo_bench.benchmark.terminal import show
 from hpo_bench.display import figures, landscape_map
 from hpo_bench.display.looks import colours
 from hpo_bench.display.page import report
@@ -157,6 +158,14 @@ def test_every_picture_has_words(page):
 )  # fmt: skip
 def test_the_page_says(page, what):
     assert what in page
+
+
+def test_the_terminal_promises_intervals_where_there_are_some(results):
+    content, said = json.loads((results / "summary.json").read_text()), StringIO()
+    show(content, Console(file=said, width=160))
+    assert "Regret over random on all 2 landscapes" in said.getvalue()
+    show(content | {"landscapes": content["landscapes"][:1], "seeds": 3}, Console(file=said, width=160))
+    assert "Regret over random [95% interval over the seeds of one pair] on 1 landscape" in said.getvalue()
 
 
 def test_of_noise_moments_and_intervals_the_page_says_what_there_was(root, page, tmp_path):

@@ -262,5 +262,9 @@ def test_differences_without_intervals_are_not_said_to_have_some():
         "paired, and show nothing: there are no intervals, which take 3 seeds or more (--seeds)."
     )
     assert "shows in the mean" not in alone["What of that is beyond the noise"]
+    few = answer.sentences(answered(saved=(1.0, None, None), of=2))
+    assert few["What it gains on unseen examples"].endswith(
+        "show nothing: there are no intervals, as unseen examples were recorded of too few pairs."
+    )
     two = answer.sentences(answered(saved=(1.0, None, None), pairs="aabb"))
     assert "which take landscapes of 3 pairs or more, or of one alone." in two["What it gains on unseen examples"]
