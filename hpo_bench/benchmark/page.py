@@ -91,9 +91,12 @@ class Report:
             drawn, said, data = picture.draw(content), picture.describe(content), picture.data(content)
             figures["answer"] = page.figure(Drawn("answer", drawn, picture.caption(content), said, data))
         study_figures = [page.figure(drawn) for drawn in (study.figures if study else ())]
-        maps: dict[str, Shown] = {}
+        maps, named = dict[str, Shown](), set[str]()
         for landscape, one in zip(recorded, self._about_each, strict=True):
             name = f"landscape_{landscape.name.replace('/', '_')}"
+            while name in named:  # a/b_c after a_b/c
+                name += "_"
+            named.add(name)
             about, alt = landscape_map.caption(landscape), landscape_map.describe(landscape)
             maps[landscape_map.title(landscape)] = page.picture(name, one.map, caption=about, alt=alt)
         reports = [one.trusted for one in self._about_each]

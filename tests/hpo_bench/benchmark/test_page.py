@@ -242,6 +242,15 @@ def test_test_scores_that_change_are_noticed_in_both_boxes(tmp_path, box):
     assert inputs[0] != inputs[1]
 
 
+def test_maps_of_landscapes_whose_names_nearly_agree_are_in_files_of_their_own(tmp_path):
+    plane = synthetic.card("smooth-a/ta").parameters
+    for name in ("a/b_c", "a_b/c"):
+        synthetic.record(tmp_path / "grids", name, method="ta", parameters=plane)
+    execute(tmp_path / "grids", tmp_path / "results", "random", budget=2)
+    maps = sorted(path.stem for path in (tmp_path / "results" / "figures").glob("landscape_*.svg"))
+    assert maps == ["landscape_a_b_c", "landscape_a_b_c_"]
+
+
 def test_figures_of_landscapes_that_are_not_in_the_report_go(root, results, tmp_path):
     shutil.copytree(results, tmp_path / "results")
     assert any("rugged-b" in path.name for path in (tmp_path / "results" / "figures").iterdir())
