@@ -137,11 +137,15 @@ def run(
         needed = starts.needed(config.begin_with) if store.config is None else ()
         pool = (open_pool or partial(open_workers, pair, config, options))(folder / "logs", needed)
         stack.callback(pool.stop)
-        limit = time_limit(options.timeout, trials)
         begun = any(trial.state == "complete" for trial in trials)
         # On how many examples a first trial's time is reckoned, only the workers know of some evaluators.
         facts = {} if begun else _facts(pool, interrupt)
-        do = partial(result_of, pool, interrupt, limit=limit, paid=partial(pay, folder, "asked"))
+
+        def do(job: Job) -> Success | Failure:
+            asked = Expenses.read(folder).asked
+            limit = time_limit(options.timeout, trials, asked=asked, examples=facts.get("validation", 0))
+            return result_of(pool, interrupt, job, limit=limit, paid=partial(pay, folder, "asked"))
+
         questions.ask_base(folder, pair, wanted, do, console, begun=begun, device=kind_of_device(options))
         if (known := store.config) is None:
             begun_at = starts.begun(wanted, facts.get("coefficients", {}), options.studies)

@@ -259,6 +259,15 @@ def test_the_first_trial_has_the_time_that_questions_before_it_tell(tune: Tune, 
     assert pool.limits[1:3] == [240.0 * examples / HANDFUL, 1000.0]
 
 
+def test_the_timed_trial_has_the_time_that_questions_before_it_tell(tune: Tune) -> None:
+    def slow(job: Job) -> Success:
+        return Success(success(job).answers, "", TrialCost(eval_seconds=240.0 if job.preflight else 100.0))
+
+    pool = InlinePool(run=slow)
+    assert tune("--trials", "2", "--examples-each", "40", "--gpu-hours", "2", pool=pool).exit_code == 0
+    assert (pool.jobs[1].name, pool.limits[1]) == ("a timed trial", 240.0 * EXAMPLES / HANDFUL)
+
+
 def test_too_few_of_an_ability_to_cross_fit_are_refused_before_any_trial(tune: Tune, small_pair: Pair) -> None:
     drawn = sorted(read_examples(small_pair.examples), key=lambda one: (one.drawn, one.id))
     # As many as each side of the split needs, and of ten examples a trial one fold holds both.
