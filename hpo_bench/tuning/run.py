@@ -181,7 +181,9 @@ def run(
         if ending == "interrupted":
             raise KeyboardInterrupt(f"study {name} goes on where it stopped when it is asked for again")
         on = "test examples" if known.examples is None else "what there is without tuning"
-        console.print(f"scoring {'on ' * (known.examples is None)}{on} ...")
+        # Said before, as nothing shows that it was noticed while merges are scored, which may take hours.
+        ends = "Ctrl-C ends after what is running, a second one at once"
+        console.print(f"scoring {'on ' * (known.examples is None)}{on} ... ({ends})")
         rest = (tuner.ahead, budget.further(tuner.progress.spent)) if ending == "gain" else None
         result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout, rest=rest)
         write_tables(store)

@@ -254,7 +254,10 @@ def test_the_first_trial_has_the_time_that_questions_before_it_tell(tune: Tune, 
 
     pool = InlinePool(run=slow)
     how = ("--hold-out",) if held_out else ("--examples-each", "40")
-    assert tune("--trials", "2", *how, pool=pool).exit_code == 0
+    told = tune("--trials", "2", *how, pool=pool)
+    assert told.exit_code == 0
+    scoring = "scoring on test examples" if held_out else "scoring what there is without tuning"
+    assert f"{scoring} ... (Ctrl-C ends after what is running, a second one at once)" in " ".join(told.output.split())
     examples = EXAMPLES if held_out else 40
     assert pool.limits[1:3] == [240.0 * examples / HANDFUL, 1000.0]
 
