@@ -165,7 +165,7 @@ def verdicts(reference: str, *, better: Sequence[str], worse: Sequence[str], und
 
 
 def share(fraction: float) -> str:
-    """A share of runs in whole per cent; few are not rounded to none, nor nearly all to all."""
+    """A share of runs, or a chance, in whole per cent; few are not rounded to none, nor nearly all to all."""
     # Halves are rounded to even: of 200 runs one would be none, and 199 all.
     if 0 < fraction <= 0.005:
         return "<1%"

@@ -7,7 +7,7 @@ from rich.console import Console
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import counted
+from hpo_bench.display.words import counted, share
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
@@ -210,9 +210,9 @@ def _about_front(keep: Keep, front: Sequence[FrontPoint], hypervolume: float) ->
 def _about_keeping(keep: Keep, kept: Kept, chance: float, *, cross_fitted: bool) -> str:
     honest = "Cross-fitted" if cross_fitted else "On test examples"
     allowed = f"at most {keep.at_most_below:g} points ({keep.allowed:.3f}) below the base VLM were allowed"
-    believed = f"the posterior gives it a chance of {100 * chance:.0f}% to keep that on validation examples"
+    believed = f"the posterior gives it a chance of {share(chance)} to keep that on validation examples"
     if chance < LIKELY:
-        believed = f"no setting that was tried likely keeps that, and this one has the best chance, {100 * chance:.0f}%"
+        believed = f"no setting that was tried likely keeps that, and this one has the best chance, {share(chance)}"
     low, high = kept.interval
     held = (
         "so it is kept"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import share
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.methods.base import DENSITY
 from hpo_bench.merging.setting import MergeSetting
@@ -241,7 +242,7 @@ def _around(value: float, error: float) -> str:
 def _front(result: TuningResult, front: Sequence[TradeOff]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
     heads = ("trial", "setting", "score", result.keep.category if result.keep else "", "chance that enough is kept")
     lines: list[tuple[object, ...]] = [
-        (one.trial.number, one.trial.setting.named, f"{one.score:.3f}", f"{one.kept:.3f}", f"{100 * one.chance:.0f}%")
+        (one.trial.number, one.trial.setting.named, f"{one.score:.3f}", f"{one.kept:.3f}", share(one.chance))
         for one in front
         if one.best
     ]

@@ -176,6 +176,8 @@ def test_verdict_and_page_say_what_is_kept(study: Study) -> None:
     assert base.lost == 0.0
     assert swapped.lost == pytest.approx(0.9 - 0.5)
     assert any("Category general had to be kept" in sentence for sentence in sentences(result))
+    for chance, said in ((0.999, "a chance of >99% to keep"), (0.001, "the best chance, <1%")):
+        assert said in " ".join(sentences(replace(result, chance=chance))), "nothing is certain"
     page = study.write_report().read_text(encoding="utf-8")
     assert "below the VLM" in page
     assert "general, test" in page
