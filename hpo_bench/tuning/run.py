@@ -152,7 +152,7 @@ def run(
             planned_so = _planned(begun_at, options, facts, do, console, folder)
             if config.keep is not None and planned_so.examples is not None and (every := read_benchmark(pair)):
                 first = first_drawn(every, planned_so.examples)
-                honest.check_folds(config.keep, [one.id for one in first], [one.category for one in first])
+                honest.check_folds(config.keep, [one.id for one in first], [one.category for one in first], begun=False)
             known = store.begin(replace(planned_so, all_counted=True))
         if starts.EXPERIENCE in known.begin_with and not trials:
             count = counted(len(known.learnt_from), "landscape")
@@ -307,7 +307,7 @@ def _goal(
     base = scored[BASE]["validation"]
     config.keep.sides(base)  # refuses categories that are not there
     if config.examples is not None:  # of some evaluators nobody knew them before
-        honest.check_folds(config.keep, base.ids, base.categories)
+        honest.check_folds(config.keep, base.ids, base.categories, begun=True)
     return Goal(config.keep, base)
 
 

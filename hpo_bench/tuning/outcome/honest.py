@@ -61,7 +61,7 @@ def cross_fitted(trials: Sequence[Trial], answers: Sequence[Answers], goal: Goal
     return replace(answers[0], scores=fit.scores, responses=responses)
 
 
-def check_folds(keep: Keep, ids: Sequence[str], categories: Sequence[str]) -> None:
+def check_folds(keep: Keep, ids: Sequence[str], categories: Sequence[str], *, begun: bool) -> None:
     """Refuse examples of which a fold holds all that tell of an ability to keep, or all others.
 
     Without that fold nothing could be chosen, which would be known when all trials have been paid for.
@@ -70,6 +70,7 @@ def check_folds(keep: Keep, ids: Sequence[str], categories: Sequence[str]) -> No
         keep: The ability.
         ids: Of the m examples that trials answer.
         categories: Theirs.
+        begun: Whether the study is, which then keeps to its examples, so that the cure is another study.
 
     Raises:
         TuningError: If there are such; the message has the cure.
@@ -79,7 +80,8 @@ def check_folds(keep: Keep, ids: Sequence[str], categories: Sequence[str]) -> No
         raise TuningError(
             f"to keep {keep.category!r} a score is cross-fitted in {FOLDS} folds of the {len(ids)} examples that "
             f"trials answer, of which {kept.sum()} are of this category: two folds must have some, and two must have "
-            "others; give a higher --examples-each, or --hold-out"
+            f"others; {'name another study with --study, and ' if begun else ''}give a higher --examples-each, or "
+            "--hold-out"
         )
 
 

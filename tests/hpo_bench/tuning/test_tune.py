@@ -286,11 +286,12 @@ def test_too_few_of_an_ability_to_cross_fit_are_refused_before_any_trial(tune: T
 
     result = tune("--keep", "rare", "--examples-each", "10", run=run)
     assert "10 examples that trials answer, of which 2 are of this category" in str(result.exception)
-    assert "give a higher --examples-each" in str(result.exception)
+    assert "others; give a higher --examples-each" in str(result.exception), "of a study that is not begun"
     assert [job.preflight for job in jobs] == [True], "the base VLM's questions, and no merge"
     result = tune("--keep", "rare", "--examples-each", "40", run=run)
     assert "60 examples that trials answer, of which 1 are" in str(result.exception), "as the evaluator has them"
     assert [job.setting for job in jobs] == [BASE] * 2, "what trials are compared with, and no trial"
+    assert "name another study with --study, and give a higher --examples-each" in str(result.exception), "it is begun"
 
 
 def test_a_report_is_of_what_its_result_rests_on_and_says_that_there_is_more(tune: Tune) -> None:
