@@ -50,6 +50,7 @@ def test_nothing_outlives_a_command_that_was_ended(how: signal.Signals) -> None:
     started = subprocess.Popen(
         [sys.executable, "-c", COMMAND], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # what a shell starts with & ignores it
     )  # fmt: skip
     try:
         workers = lambda: sum("popen_loky" in " ".join(one.cmdline()) for one in group(started.pid))  # noqa: E731
