@@ -19,7 +19,7 @@ class Coins:
     @contextmanager
     def dealt(self) -> Iterator[None]:
         """Stand before the global generator for a while; who scores no document draws from it as ever."""
-        generator: Any = random._inst  # type: ignore[attr-defined], whose methods the module's functions are
+        generator: Any = random._inst  # pyright: ignore[reportAttributeAccessIssue] - its methods are the functions
         usual = {name: getattr(generator, name) for name in _DRAWS}
         for name in _DRAWS:
             # An attribute of the instance hides the class's method.
