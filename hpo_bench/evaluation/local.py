@@ -93,7 +93,7 @@ class FileEvaluator:
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples, and how the benchmark was understood."""
         told = self._scorer.dialogue(model, examples)
-        doubts = self._scorer.prompts.doubts(self._benchmark.examples)
+        doubts = self._scorer.prompts.doubts(self._benchmark.examples, room=_room(model))
         return replace(told, notes=(*self._benchmark.notes, *doubts, *told.notes))
 
 
@@ -145,3 +145,13 @@ def _attend(model: Any, attention: str, where: str) -> None:
         model.set_attn_implementation(attention)
     except (ValueError, ImportError, AttributeError) as error:
         raise UsageError(f"{where}: attention cannot be {attention!r} here: {first_line(error)}") from error
+
+
+def _room(model: Any) -> int | None:
+    """How many tokens a model was made for; None where its configuration does not say."""
+    config = model.config.get_text_config()
+    room = getattr(config, "max_position_embeddings", None)
+    # Some that stretch their positions, as Qwen's by YaRN, still give there how many there were before.
+    stretch = getattr(config, "rope_parameters", None) or {}
+    before, factor = stretch.get("original_max_position_embeddings"), stretch.get("factor")
+    return room if not room or not before or not factor else max(room, int(before * factor))

@@ -1,7 +1,6 @@
 """How an example becomes what a model reads: one way for every metric."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from hpo_bench.display.words import first_line
 from hpo_bench.errors import EvaluationError, UsageError
 from hpo_bench.evaluation.asking.batches import extended
 from hpo_bench.evaluation.asking.chat_template import PROBE, ChatTemplate
+from hpo_bench.evaluation.asking.tokens import Tokens
 from hpo_bench.evaluation.examples import IMAGE, Example
 from hpo_bench.evaluation.reading.pictures import opened, size
 
@@ -66,11 +66,11 @@ class Prompts:
                 "the VLM's folder holds no processor for pictures and text (processor_config.json or "
                 "preprocessor_config.json, and a tokenizer), without which nothing can be asked; copy its files there"
             )
-        self._processor, self._tokenizer = processor, processor.tokenizer
+        self._processor, self._tokens = processor, Tokens(processor.tokenizer)
         self._template = ChatTemplate(
             processor, used=chat_template, system_prompt=system_prompt, enable_thinking=enable_thinking
         )
-        self._behind = self._added_behind()
+        self._of_pictures: dict[tuple[tuple[int, int], ...], int] = {}
 
     @property
     def framed(self) -> bool:
@@ -107,25 +107,20 @@ class Prompts:
         return rendered
 
     def check(self, examples: Sequence[Example]) -> None:
-        """Make every prompt once, with pictures of every size that there is, as one that fails ends a whole trial.
+        """Make every prompt, with pictures of every size that there is, as one that fails ends a whole trial.
 
         Raises:
             EvaluationError: If some cannot be made; the first few are named.
         """
-        tried: set[tuple[tuple[int, int], ...]] = set()
         flaws = []
         for example in examples:
-            sizes = tuple(size(data) for data in example.images)
             try:
-                self.text(example)
-                if sizes not in tried:
-                    tried.add(sizes)
-                    self._rows([example])
+                self.length(example)
             except EvaluationError as error:
                 flaws.append(str(error))
             except Exception as error:  # whatever a processor's own code raises
-                shown = " and ".join(f"{width} x {height}" for width, height in sizes)
-                pictures = f", with pictures of {shown} pixels" if sizes else ""
+                shown = " and ".join(f"{width} x {height}" for width, height in map(size, example.images))
+                pictures = f", with pictures of {shown} pixels" if shown else ""
                 flaws.append(f"example {example.id!r}{pictures}: {type(error).__name__}: {first_line(error)}")
         if flaws:
             more = f"; and {len(flaws) - _NAMED} more" if len(flaws) > _NAMED else ""
@@ -134,37 +129,60 @@ class Prompts:
                 kind="prompt",
             )
 
-    def doubts(self, examples: Sequence[Example]) -> tuple[str, ...]:
+    def length(self, example: Example) -> int:
+        """How many tokens the prompt has, with those of its pictures; off by a few where these join the text's."""
+        sizes, text = tuple(size(data) for data in example.images), len(self.tokens(example))
+        if sizes not in self._of_pictures:
+            rows, _ = self._rows([example])
+            self._of_pictures[sizes] = len(rows[0]["input_ids"]) - text
+        return text + self._of_pictures[sizes]
+
+    def doubts(self, examples: Sequence[Example], *, room: int | None = None) -> tuple[str, ...]:
         """What a user should know of questions that can be asked, a sentence each.
 
-        Those that bring marks of turns, as chats exported with their template do, are read as turns by the model.
+        Those that bring marks of turns, as chats exported with their template do, are read as turns by the model. What
+        is longer than it was made for it reads, but as nothing that it has learnt.
+
+        Args:
+            examples: The questions.
+            room: How many tokens the model was made for, where that is known.
         """
-        marks = self._marks_of_turns()
-        found = [(one.id, mark) for one in examples for mark in marks if mark in one.spoken]
-        if not found:
-            return ()
-        first, mark = found[0]
-        return (
-            f"{len({one for one, _ in found})} questions, such as that of {first!r}, have {mark} in them, which this "
-            "model reads as a mark of turns and not as text; leave it out, as its template writes such marks itself",
-        )
+        said = []
+        marks = self._tokens.marks(self._template.prompt(PROBE) + self._template.behind)
+        if found := [(one.id, mark) for one in examples for mark in marks if mark in one.spoken]:
+            first, mark = found[0]
+            said.append(
+                f"{len({one for one, _ in found})} questions, such as that of {first!r}, have {mark} in them, which "
+                "this model reads as a mark of turns and not as text; leave it out, as its template writes such marks "
+                "itself"
+            )
+        lengths = [] if room is None else [(self.length(one), one.id) for one in examples]
+        if room is not None and (longer := [one for one in lengths if one[0] > room]):
+            most, longest = max(longer)
+            said.append(
+                f"{len(longer)} of {len(examples)} prompts, with their pictures, are longer than the {room:,} tokens "
+                f"that this model was made for, that of {longest!r} the longest with some {most:,}: answers may be "
+                "nonsense; shorten them, or leave them out"
+            )
+        return tuple(said)
 
     def answer(self, example: Example) -> tuple[int, ...]:
         """Tokens of the right answer, as they follow the prompt's; the end of the turn is not among them."""
         prompt, answer = self.text(example), example.answer.strip()
         glue = self._template.between
         glue = "" if prompt[-1:].isspace() and glue.isspace() else glue
-        before, whole = self._cut(prompt), self._cut(f"{prompt}{glue}{answer}")
+        cut, decode = self._tokens.cut, self._tokens.decode
+        before, whole = cut(prompt), cut(f"{prompt}{glue}{answer}")
         if whole[: len(before)] == before:
             return tuple(whole[len(before) :])
         # The tokenizer joins the prompt's last letters with the answer's first. A model that is asked reads the prompt
         # alone, so that the answer's tokens are those which continue it to the same text.
-        read = self._tokenizer.decode(whole)
+        read = decode(whole)
         for text in (f"{glue}{answer}", answer):
-            behind = self._cut(text)
-            if self._tokenizer.decode([*before, *behind]) == read:
+            behind = cut(text)
+            if decode([*before, *behind]) == read:
                 return tuple(behind)
-        return tuple(self._cut(answer))
+        return tuple(cut(answer))
 
     def ends(self, model: Any) -> tuple[int, ...]:
         """Tokens that end a turn: the generation configuration's, the template's and the tokenizer's.
@@ -173,7 +191,7 @@ class Prompts:
             UsageError: If there is none.
         """
         own = model.generation_config.eos_token_id
-        found = {*(own if isinstance(own, list | tuple) else [own]), self._tokenizer.eos_token_id, self._closing()}
+        found = {*(own if isinstance(own, list | tuple) else [own]), self._tokens.end, self._closing()}
         ends = tuple(sorted(token for token in found if token is not None))
         if not ends:
             raise UsageError(
@@ -185,18 +203,15 @@ class Prompts:
     @property
     def padding(self) -> int:
         """The token that fills rows up; any will do, as it is masked."""
-        pad = self._tokenizer.pad_token_id
-        return pad if pad is not None else (self._tokenizer.eos_token_id or 0)
+        return self._tokens.padding
 
     def decode(self, tokens: Sequence[int] | torch.Tensor) -> str:
         """What tokens say, without special ones and spaces around."""
-        return self._tokenizer.decode(tokens, skip_special_tokens=True).strip()
+        return self._tokens.decode(tokens, special=False).strip()
 
     def tokens(self, example: Example) -> list[int]:
         """The prompt's tokens with one for each picture, for whoever puts as many there as the picture has."""
-        text = self.text(example)
-        found = list(self._tokenizer(text, **self._special(text))["input_ids"])
-        return found if self._special(text) else found[: len(found) - self._behind]
+        return self._tokens.prompt(self.text(example))
 
     def ask(self, model: Any, examples: Sequence[Example], *, side: Side = "left") -> Asked:
         """Prompts alone, of examples with equally many pictures; models generate from rows padded on the left."""
@@ -222,8 +237,8 @@ class Prompts:
         """Tensors by token of each prompt, without padding, and the others, of all pictures together."""
         texts = [self.text(example) for example in examples]
         images = [[opened(data) for data in example.images] for example in examples]
-        special = self._special(texts[0])
-        with _any_padding(self._tokenizer):
+        special = self._tokens.special(texts[0])
+        with self._tokens.padded():
             made = dict(
                 self._processor(
                     text=texts, images=images if any(images) else None, padding=True, truncation=False,
@@ -237,7 +252,7 @@ class Prompts:
             for name, value in made.items()
             if value.shape[:2] == shape and (value.dim() == 2 or name == "cross_attention_mask")
         }
-        behind = 0 if special else self._behind
+        behind = 0 if special else self._tokens.behind
         rows = []
         for row, kept in enumerate(mask):
             until = int(kept.sum()) - behind
@@ -267,43 +282,4 @@ class Prompts:
         return Asked(moved, lengths, answers)
 
     def _closing(self) -> int | None:
-        """The token that ends a turn, as the template or else the tokenizer has it; None if neither says."""
-        special = {*self._tokenizer.all_special_ids, *self._tokenizer.added_tokens_decoder}
-        behind = [token for token in self._cut(self._template.behind) if self._tokenizer.decode([token]).strip()]
-        return behind[0] if behind[:1] and behind[0] in special else self._tokenizer.eos_token_id
-
-    def _marks_of_turns(self) -> list[str]:
-        """Special tokens with which a prompt begins, a turn ends, or the template frames it."""
-        framed = self._template.prompt(PROBE) + self._template.behind
-        special = {str(token) for token in self._tokenizer.added_tokens_decoder.values() if token.special}
-        special |= set(self._tokenizer.all_special_tokens)
-        own = {self._tokenizer.bos_token, self._tokenizer.eos_token}
-        return sorted(token for token in special if token in framed or token in own)
-
-    def _special(self, text: str) -> dict[str, bool]:
-        """A template that writes the beginning itself leaves none for the tokenizer to add, as transformers has it."""
-        begin = self._tokenizer.bos_token
-        return {"add_special_tokens": False} if begin and text.startswith(begin) else {}
-
-    def _cut(self, text: str) -> list[int]:
-        return self._tokenizer(text, add_special_tokens=False)["input_ids"] if text else []
-
-    def _added_behind(self) -> int:
-        """How many tokens the tokenizer puts behind a text, such as the end of all text, which no prompt may have."""
-        plain, whole = self._cut(PROBE), self._tokenizer(PROBE)["input_ids"]
-        begins = next((i for i in range(len(whole)) if whole[i : i + len(plain)] == plain), None)
-        return 0 if begins is None else len(whole) - begins - len(plain)
-
-
-@contextmanager
-def _any_padding(tokenizer: Any) -> Iterator[None]:
-    """Lend a tokenizer that has no token for padding one that it has; the mask tells them apart."""
-    before = tokenizer.pad_token
-    if before is not None:
-        yield
-        return
-    tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token or tokenizer.convert_ids_to_tokens(0)
-    try:
-        yield
-    finally:
-        tokenizer.pad_token = before
+        return self._tokens.closing(self._template.behind)

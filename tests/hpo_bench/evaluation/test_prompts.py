@@ -3,6 +3,7 @@
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import families
 import numpy as np
@@ -17,7 +18,9 @@ from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
+from hpo_bench.evaluation.local import LocalEvaluator
 from hpo_bench.evaluation.metrics import METRICS, ByRule
+from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.reading.pictures import is_transparent, opened
 from hpo_bench.merging.engine.resident import Resident
 from hpo_bench.merging.loaded import LoadedPair
@@ -403,3 +406,36 @@ def test_questions_that_bring_marks_of_turns_are_told_of(name: str, mark: str) -
     assert prompts.doubts([plain, *families.examples(5)]) == ()
     (said,) = prompts.doubts([plain, marked, earlier])
     assert f"2 questions, such as that of 'b', have {mark} in them" in said
+
+
+@pytest.mark.parametrize("name", [*RENDERED, "mllama"])
+def test_the_length_of_a_prompt_is_what_the_model_reads(name: str) -> None:
+    prompts, asker = Prompts(families.processor(name)), SimpleNamespace(device="cpu", dtype=torch.float32)
+    for one in families.examples(10):
+        # Gemma 3's pictures have line breaks around them, which may make one token with those of the text.
+        off = 4 * len(one.images) if name == "gemma3" else 0
+        assert abs(prompts.length(one) - prompts.ask(asker, [one]).lengths[0]) <= off
+
+
+def test_prompts_that_are_longer_than_the_model_was_made_for_are_told_of(family: LoadedPair) -> None:
+    examples = families.examples(10)
+    prompts, config = Prompts(family.processor), family.vlm.config.get_text_config()
+    evaluator = LocalEvaluator(ExampleSet(examples), ExactMatch(prompts))
+    *_, before, longest = sorted((prompts.length(one), one.id) for one in examples)
+    assert before[0] < longest[0]
+
+    def said() -> list[str]:
+        return [note for note in evaluator.dialogue(family.vlm, examples[:1]).notes if "longer than" in note]
+
+    was, rope = config.max_position_embeddings, config.rope_parameters
+    try:
+        config.max_position_embeddings = longest[0]
+        assert said() == []
+        config.max_position_embeddings = longest[0] - 1
+        (note,) = said()
+        assert note.startswith(f"1 of {len(examples)} prompts")
+        assert f"{longest[1]!r} the longest" in note
+        config.rope_parameters = {**rope, "factor": 2.0, "original_max_position_embeddings": longest[0] - 1}
+        assert said() == []
+    finally:
+        config.max_position_embeddings, config.rope_parameters = was, rope
