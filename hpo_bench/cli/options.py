@@ -221,7 +221,7 @@ COLUMNS = all_of(
     ),
     click.option(
         "--image", metavar="COLUMN", multiple=True,
-        help="Pictures; repeatable.  [default: image, images, or image_1, image_2, ...]",
+        help="Pictures; repeatable; '' for none.  [default: image, images, or image_1, image_2, ...]",
     ),
     click.option(
         "--choices", metavar="COLUMN", multiple=True,

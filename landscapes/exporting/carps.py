@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from landscapes import catalogue
-from landscapes.errors import MissingPackageError
+from landscapes.errors import LandscapeError, MissingPackageError
 from landscapes.files import replacing
 from landscapes.landscape import Landscape
 from landscapes.terms import budget_for
@@ -154,10 +154,14 @@ def write_tasks(
         The files, one a landscape.
 
     Raises:
-        LandscapeError: If a pattern means none, or the files cannot be written.
+        LandscapeError: If a pattern means none, two landscapes would be one file, or the files cannot be written.
     """
     written = []
-    for landscape in catalogue.load_all(patterns, root=landscapes_dir):
+    found = catalogue.load_all(patterns, root=landscapes_dir)
+    called = {one.name: one.name.replace("/", "_") for one in found}
+    if twice := [name for name, file in called.items() if list(called.values()).count(file) > 1]:
+        raise LandscapeError(f"{' and '.join(twice)} would be one file; export them into folders of their own")
+    for landscape in found:
         what = {"landscape": landscape.name, "seed": "${seed}"}
         if landscapes_dir is not None:
             what["landscapes_dir"] = str(Path(landscapes_dir).resolve())
@@ -182,7 +186,7 @@ def write_tasks(
                 "metadata": {"_target_": f"{carps}.TaskMetadata", **_about(configuration_space(landscape))},
             },
         }
-        path = Path(folder) / "task" / "hpo_bench" / f"{landscape.name.replace('/', '_')}.yaml"
+        path = Path(folder) / "task" / "hpo_bench" / f"{called[landscape.name]}.yaml"
         with replacing(path) as temporary:
             temporary.write_text("# @package _global_\n" + yaml.safe_dump(content, sort_keys=False), "utf-8")
         written.append(path)

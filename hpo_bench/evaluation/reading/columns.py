@@ -23,9 +23,8 @@ class Columns:
     Attributes:
         question: The question; `{choices}` within a pattern is where its choices go.
         answer: The right answer; a list where there are several.
-        image: The pictures, from one column or several.
-        choices: What there is to choose from: a column of lists, or one column a choice. An empty name asks without
-            them, whatever columns there are.
+        image: The pictures, from one column or several. An empty name asks without them, whatever columns there are.
+        choices: What there is to choose from: a column of lists, or one column a choice. An empty name as for image.
         category: The category.
         id: The id.
         annotations: A second file, relative to the pair, whose rows have the same ids; its columns are called
@@ -87,7 +86,8 @@ class Columns:
         """
         named = {name: section[name] for name in OPTIONS if name in section}
         found = parse_record(named, Columns, where=where, wrong=UsageError)
-        return replace(found, choices=(WITHOUT,)) if "choices" in named and not found.choices else found
+        without = [name for name in named if getattr(found, name) == ()]
+        return replace(found, **dict.fromkeys(without, (WITHOUT,)))
 
 
 OPTIONS = tuple(one.name for one in fields(Columns))

@@ -92,7 +92,7 @@ def find_columns(table: ExampleTable, named: Columns, annotated: Sequence[str] =
     if not named.choices and "choices" not in get and "turns" not in get:
         finder.refuse_hidden_choices()
     finder.refuse_misspelt(get, named)
-    if "image" not in get and "turns" not in get:
+    if not named.image and "image" not in get and "turns" not in get:
         finder.refuse_hidden_pictures()
     kept = tuple(name for name in table.names if name in finder.used)
     ignored = tuple(name for name in table.names if name not in finder.used)
@@ -131,6 +131,8 @@ class _Finder:
         return lambda row: _within(outer(row), tail.split("."))
 
     def images(self, given: Sequence[str]) -> Get | None:
+        if tuple(given) == (WITHOUT,):
+            return None
         if not given:
             if "image" in self._own and "images" in self._own:
                 return self._either("image", "images")
@@ -204,20 +206,21 @@ class _Finder:
 
     def refuse_misspelt(self, get: Mapping[str, Get], named: Columns) -> None:
         """A column that is nearly one that could be read, and is not, was likely meant to be."""
-        sought = [part for part in _USUAL if part not in get and not (part == "choices" and named.choices)]
+        sought = [part for part in _USUAL if part not in get and not getattr(named, part, None)]
         absent = [name for part in sought for name in _USUAL[part]]
         absent = [name for name in absent if name not in ("options", "messages", "conversations", *self._own)]
         for other in self._own:
             if other in self.used:
                 continue
             lower = other.lower()
-            pictured = "image" not in get and "turns" not in get and any(word in lower for word in _PICTURED)
+            pictured = "image" in sought and "turns" not in get and any(word in lower for word in _PICTURED)
             near = ["image"] if pictured else difflib.get_close_matches(lower, absent, n=1, cutoff=_MISSPELT)
             if near:
                 part = "image" if near[0] == "images" else near[0]
+                none = f", or none by `{part}: []`" if part in ("image", "choices") else ", rename it, or drop it"
                 raise UsageError(
                     f"{self._path}: column {other!r} is unknown; did you mean {near[0]!r}? Name it, as in "
-                    f"`{part}: {other}`, rename it, or drop it"
+                    f"`{part}: {other}`{none}"
                 )
 
     def refuse_hidden_choices(self) -> None:
@@ -245,7 +248,7 @@ class _Finder:
             if type_.name not in self.used and (pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
                 raise UsageError(
                     f"{self._path}: has bytes in a column {type_.name!r} and none called image or images; name it, as "
-                    f"in `image: {type_.name}`, if it holds the pictures, else leave it out"
+                    f"in `image: {type_.name}`, if it holds the pictures, or none by `image: []`"
                 )
         unused = [name for name in self._own if name not in self.used]
         first = next(self._rows(unused), None) if unused else None
@@ -253,7 +256,7 @@ class _Finder:
             if name in unused and isinstance(cell, str) and _PICTURE.fullmatch(cell):
                 raise UsageError(
                     f"{self._path}: has the path of a picture, {cell!r}, in a column {name!r} and none called image or "
-                    f"images; name it, as in `image: {name}`, else leave it out"
+                    f"images; name it, as in `image: {name}`, or none by `image: []`"
                 )
 
     def _no_column(self, given: str, part: str) -> UsageError:

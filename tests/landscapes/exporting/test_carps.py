@@ -4,13 +4,14 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from documents import titled
 
 from hpo_bench.cli import tree
 from landscapes import catalogue
-from landscapes.errors import MissingPackageError
+from landscapes.errors import LandscapeError, MissingPackageError
 
 
 def test_without_its_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +50,13 @@ def test_its_own_command_runs_what_ours_writes(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len((next(tmp_path.rglob("trial_logs.jsonl"))).read_text().splitlines()) == 3
+
+
+def test_two_landscapes_are_never_written_into_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("carps")
+    carps = importlib.import_module("landscapes.exporting.carps")
+    alike = [SimpleNamespace(name=name) for name in ("a_b/c", "other/c", "a/b_c")]
+    monkeypatch.setattr(catalogue, "load_all", lambda *_, **__: alike)
+    with pytest.raises(LandscapeError, match=r"^a_b/c and a/b_c would be one file"):
+        carps.write_tasks(tmp_path)
+    assert list(tmp_path.iterdir()) == []
