@@ -30,8 +30,7 @@ class CmaEs(Optimizer):
         start: The first point or points to propose; the best, of these and of known points, is the first mean.
         sigma: First standard deviation along each axis; by custom 0.3 of the range in which the optimum is expected.
         population: Points a generation, at least 3. pycma would take 4 + floor(3 ln dim), 6 in 2-D and 7 in 3-D; of 40
-            or 60 evaluations 4 make more generations, and on two sets of 40 held-out functions lowered the regret at
-            the end by a fifth (geometric mean, 2-D and 3-D; the mean over t >= 10 fell in 2-D only).
+            or 60 evaluations 4 make more generations (`docs/optimisers.md`).
 
     Raises:
         InvalidSettingError: If an argument is out of range.

@@ -23,11 +23,10 @@ from optimizers.options import integer
 from optimizers.sobol import sobol_points, without
 
 # Runs in one batch. Fitting wants many, to hide what calling torch costs; searching wants its arrays to stay in the
-# processor's cache (measured at 40 points in 2-D, one thread: an evaluation of the fit takes 0.51 ms a run alone, 0.07
-# in groups of 32 and 0.06 of 96; 1,000 predictions take 0.96, 0.61 in groups of 8 and 1.5 of 96).
+# processor's cache.
 FIT_BATCH, SEARCH_BATCH = 128, 8
-# How often the hyperparameters are sought from the typical ones as well as from the last: another start found a better
-# maximum in 1 of 1,000 fits to held-out functions, and costs half as much again.
+# How often the hyperparameters are sought from the typical ones as well as from the last: another start seldom finds a
+# better maximum, and costs half as much again.
 FRESH_EVERY = 5
 SAMPLES = 128
 """Of the joint posterior, where points are pending."""
@@ -39,25 +38,14 @@ class GpBo(Optimizer):
     Matern-5/2 kernel with a length scale an axis, output scale and noise at their maximum a posteriori, constant mean,
     log expected improvement (Ament et al., 2023) over a common initial design.
 
-    Kernel, priors and design were chosen on functions that are not the landscapes that ship; `hpo-bench ablation`
-    changes one of them at a time. On 24 synthetic merge-like surfaces in 2-D, in 3-D, and 24 BBOB functions in 2-D, in
-    3-D (40 and 60 evaluations, 4 seeds), mean regret over Random's was .190, .325, .356 and .340, and changed by
-    +.159 [.081, .250], +.058 [-.001, .122], -.041 [-.120, .031], +.022 [-.019, .068] with Matern-3/2; by
-    +.031 [-.003, .066], -.002 [-.049, .043], +.005 [-.067, .075], +.021 [-.018, .058] with an RBF kernel; by
-    +.200 [.132, .271], +.087 [.036, .138], +.004 [-.057, .063], +.096 [.039, .175] with BoTorch's present priors; by
-    +.100 [.012, .197], +.006 [-.068, .077], +.084 [.012, .171], +.064 [.012, .107] with UCB; and by
-    -.034 [-.094, .022], -.036 [-.143, .046], -.010 [-.117, .079], -.002 [-.063, .058] with 8 initial points.
+    Kernel, priors and design were chosen on functions that are not the landscapes that ship (`docs/optimisers.md` has
+    what each is worth; `hpo-bench ablation` changes one of them at a time).
 
     Standard errors that are told add to the diagonal of the covariance, point by point, beside the learnt noise.
     What is to be improved on is the most that a point told is believed to be worth, never a score, so that luck is not
     chased (plug-in; Picheny, Wagner & Ginsbourger, "A benchmark of kriging-based infill criteria for noisy
     optimization", 2013). Noise beyond the told errors is taken for roughness of the objective, which a point keeps
-    (`Posterior.worth`). On 48 merge-like and 48 BBOB functions, fresh ones, with noise of a tenth of their spread (3
-    seeds) taking it for luck, and points for their posterior mean, raised mean regret over that of Random under the
-    same noise by .092 [.026, .161] (merge-like, 2-D), .072 [.013, .138] (3-D), .169 [.036, .332] (BBOB, 2-D) and .148
-    [.050, .277] (3-D). On the functions that this was chosen on no other way to deal with noise was better either;
-    improvement on the uncertain score of the best point itself, the noisy expected improvement of Letham et al. (2019)
-    in closed form, lost .087 [.002, .184], .068 [-.028, .174], .073 [-.009, .162] and .070 [-.011, .147].
+    (`Posterior.worth`).
 
     A constraint's margin, where it is told, has a Gaussian process of its own, independent of the score's, and what is
     maximised is `ConstrainedImprovement`. Whether roughness belongs to a point was not tried there: means are of both
@@ -66,10 +54,8 @@ class GpBo(Optimizer):
     While points are pending what is maximised is BoTorch's noisy expected improvement, which draws what they may turn
     out to be (`noisy_improvement`; `docs/pending.md` has it beside the Kriging believer). A subclass with priors that
     BoTorch's model cannot have, or with an `_acquisition` of its own, is therefore not `parallel`, unless it says that
-    it is. Failed points count as one standard deviation
-    worse than expected and no better than the median score (`avoiding`): of 40 evaluations on a plane that fails beyond
-    a line, 33 failed without the second rule and 19 with it, at less than half the regret; counting failures as the
-    worst score loses where they strike at random.
+    it is. Failed points count as one standard deviation worse than expected and no better than the median score
+    (`avoiding`); as the worst score they would lose where failures strike at random.
 
     Args:
         dim: Number of hyperparameters.

@@ -24,10 +24,9 @@ class PatternSearch(MultiStart):
         seed: Draws the starts.
         budget: How many points may be asked for.
         start: Where the first search begins.
-        step: First step. On 40 held-out functions a quarter of the cube beat an eighth in 2-D and 3-D and a half in
-            2-D, and was level with a half in 3-D.
-        tolerance: A search ends when its step falls below this. On two sets of 40 held-out functions 0.025 had a lower
-            mean regret than 0.01, which beat 0.003: restarts gain more than the last digits.
+        step: First step, in edges of the cube.
+        tolerance: A search ends when its step falls below this. Loose is better at small budgets: restarts gain more
+            than the last digits (`docs/optimisers.md`).
 
     Raises:
         InvalidSettingError: If an argument is out of range.

@@ -31,7 +31,8 @@ from hpo_bench.tuning.outcome.conclude import conclude
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, bill, passed_over, show
 from hpo_bench.tuning.outcome.to_landscape import write_tables
-from hpo_bench.tuning.planning import questions, study_plan
+from hpo_bench.tuning.planning import questions
+from hpo_bench.tuning.planning.study_plan import settle
 from hpo_bench.tuning.race import Race
 from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.expenses import Expenses, pay
@@ -39,7 +40,7 @@ from hpo_bench.tuning.storage.opening import check_no_answers, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import opened
 from hpo_bench.tuning.terminal import screen
-from hpo_bench.tuning.trial import Failure, Job, Run, Success, TrialCost, plain
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost, plain
 from hpo_bench.tuning.workers.base import Ready, WorkerPool
 from hpo_bench.tuning.workers.jobs import result_of
 from hpo_bench.tuning.workers.opening import check_workers, kind_of_device, open_workers
@@ -149,7 +150,7 @@ def run(
         questions.ask_base(folder, pair, wanted, do, console, begun=begun, device=kind_of_device(options))
         if (known := store.config) is None:
             begun_at = starts.begun(wanted, facts.get("coefficients", {}), options.studies)
-            planned_so = _planned(begun_at, options, facts, do, console, folder)
+            planned_so = settle(begun_at, options, facts, do, folder=folder, told=console.print)
             if config.keep is not None and planned_so.examples is not None and (every := read_benchmark(pair)):
                 first = first_drawn(every, planned_so.examples)
                 honest.check_folds(config.keep, [one.id for one in first], [one.category for one in first], begun=False)
@@ -266,32 +267,6 @@ def _facts(pool: WorkerPool, interrupt: Interrupt) -> Mapping[str, Any]:
             raise KeyboardInterrupt
         event = pool.poll(0.25)
     return event.facts
-
-
-def _planned(
-    config: StudyConfig, options: RunOptions, facts: Mapping[str, Any], do: Run, console: Console, folder: Path
-) -> StudyConfig:
-    """The same with how many settings are scored on how many examples, which is said before the first trial."""
-    limited = options.gpu_hours is not None or options.dollars is not None
-    if config.examples is None and not limited:
-        return config
-    if config.keep is not None and config.keep.front and options.trials is None:
-        # Few settings find a maximum; a front takes as many as there is money for.
-        options = replace(options, trials=config.usual_trials)
-    validation, total = facts["validation"], facts["validation"] + facts["test"]
-    prices = study_plan.measure_prices(config, options, do, total=total, spent=Expenses.read(folder).asked)
-    spent = Expenses.read(folder).asked if limited else TrialCost()
-    if config.examples is None:
-        study_plan.check_held_out(options, validation=validation, test=facts["test"], prices=prices, spent=spent)
-        return config
-    plan = study_plan.plan_study(config, options, total=total, prices=prices, spent=spent)
-    for sentence in study_plan.sentences(plan, config, options, total=total, validation=validation):
-        console.print(sentence)
-    known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
-    if options.trials is None and (few := starts.of_few(known)) is not None:
-        console.print(few[1])
-        return few[0]
-    return known
 
 
 def _goal(

@@ -28,8 +28,7 @@ class ConstrainedImprovement:
     al., 2023).
 
     Why not BoTorch's `LogConstrainedExpectedImprovement`, which has the same values on the same two models (a test
-    holds it to them): its models take one run at a time, and the evaluations of one suggestion took 53 ms with 10
-    points, 63 with 40 and 71 with 60, where these took 7.5 to 8.5 (BoTorch 0.18, one thread).
+    holds it to them): its models take one run at a time, and several times as long (`docs/optimisers.md`).
 
     Attributes:
         posterior: What is known of the score.

@@ -198,9 +198,8 @@ def typical(dim: int) -> Tensor:
 def fit_map(X: Tensor, y: Tensor, known: Tensor, starts: Tensor, priors: Priors) -> Tensor:
     """The best of several descents for each data set.
 
-    Why not `botorch.fit.fit_gpytorch_mll` (0.18, one thread, 40 points in 2-D): it takes 145 ms for one data set, where
-    this takes 30 from the same cold start and less from a warm one; for 16 at once 245 ms against 65. Its batched form
-    also sums the likelihoods into one L-BFGS, so that each result would depend on the company.
+    Why not `botorch.fit.fit_gpytorch_mll`: it takes several times as long (`docs/optimisers.md`), and its batched form
+    sums the likelihoods into one L-BFGS, so that each result would depend on the company.
 
     Args:
         X: Points, of shape (B, n, d).

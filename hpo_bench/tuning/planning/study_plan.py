@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
+from hpo_bench.tuning import starts
 from hpo_bench.tuning.closing import SHOWN_EXAMPLES, SHOWN_MERGES, compared, finally_scored
 from hpo_bench.tuning.config import PLANNED, StudyConfig
 from hpo_bench.tuning.options import NEEDS_PRICE, RunOptions
@@ -21,6 +24,7 @@ from hpo_bench.tuning.planning.spending import (
     plan_spending,
     spending,
 )
+from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.terminal import clock
 from hpo_bench.tuning.trial import Job, Run, TrialCost
 
@@ -29,6 +33,52 @@ TIMED_EXAMPLES = 32
 LIMITS = {"seconds": "--gpu-hours", "dollars": "--dollars"}
 SHOWN: Mapping[str, Callable[[float], str]] = {"seconds": clock, "dollars": lambda value: f"${value:.2f}"}
 _NOTHING = TrialCost()
+
+
+def settle(
+    config: StudyConfig,
+    options: RunOptions,
+    facts: Mapping[str, Any],
+    run: Run,
+    *,
+    folder: Path,
+    told: Callable[[str], None],
+) -> StudyConfig:
+    """What is wanted of a new study, with how many settings are scored on how many examples.
+
+    Args:
+        config: What is wanted of it.
+        options: Its budget.
+        facts: What workers know of the pair, such as how many validation and test examples there are.
+        run: Does a job.
+        folder: The study's, where it is kept what was paid for.
+        told: Takes each sentence on what is about to be spent.
+
+    Raises:
+        UsageError: If the budget does not buy what is asked for.
+        TuningError: If the merge that is timed fails.
+        KeyboardInterrupt: If an end was asked for.
+    """
+    limited = options.gpu_hours is not None or options.dollars is not None
+    if config.examples is None and not limited:
+        return config
+    if config.keep is not None and config.keep.front and options.trials is None:
+        # Few settings find a maximum; a front takes as many as there is money for.
+        options = replace(options, trials=config.usual_trials)
+    validation, total = facts["validation"], facts["validation"] + facts["test"]
+    prices = measure_prices(config, options, run, total=total, spent=Expenses.read(folder).asked)
+    spent = Expenses.read(folder).asked if limited else _NOTHING
+    if config.examples is None:
+        check_held_out(options, validation=validation, test=facts["test"], prices=prices, spent=spent)
+        return config
+    plan = plan_study(config, options, total=total, prices=prices, spent=spent)
+    for sentence in sentences(plan, config, options, total=total, validation=validation):
+        told(sentence)
+    known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
+    if options.trials is None and (few := starts.of_few(known)) is not None:
+        told(few[1])
+        return few[0]
+    return known
 
 
 def plan_study(
