@@ -7,7 +7,9 @@ of boxes, and is not to be had in eight dimensions.
 
     python -m landscapes.suites.mini
 
-chooses anew, after landscapes were added, and writes `landscapes/recorded/mini.yaml`.
+chooses anew and writes `landscapes/recorded/mini.yaml`: after landscapes were added, or were recorded anew so that the
+choice is no longer nearer to all than random ones are. Many choices are as near as the nearest, so that a small change
+of one landscape would choose others, and a suite that changes with every recording compares with nothing.
 """
 
 import sys
@@ -60,9 +62,23 @@ def choose(landscapes: Sequence[Landscape], size: int = SIZE) -> list[str]:
         size: How many; all if there are no more.
     """
     ordered = sorted(landscapes, key=lambda one: one.name)
-    spread = standardised([features(one) for one in ordered])
-    apart = cdist(spread, spread)
-    return [ordered[place].name for place in nearest_subset(apart, size)]
+    return [ordered[place].name for place in nearest_subset(distances(ordered), size)]
+
+
+def distances(landscapes: Sequence[Landscape]) -> NDArray[np.floating]:
+    """How far the features of n landscapes are apart, of shape (n, n)."""
+    spread = standardised([features(one) for one in landscapes])
+    return cdist(spread, spread)
+
+
+def energy(apart: NDArray[np.floating], chosen: Sequence[int]) -> float:
+    """Energy distance of some members of a set to the whole set, but for what is the same for all choices.
+
+    Args:
+        apart: Distances within the set, of shape (n, n).
+        chosen: The members.
+    """
+    return float(2 * apart.mean(axis=1)[[*chosen]].mean() - apart[np.ix_(chosen, chosen)].mean())
 
 
 def nearest_subset(apart: NDArray[np.floating], size: int) -> list[int]:
@@ -75,19 +91,14 @@ def nearest_subset(apart: NDArray[np.floating], size: int) -> list[int]:
     count = len(apart)
     if size >= count:
         return list(range(count))
-    to_all = apart.mean(axis=1)
-
-    def energy(chosen: list[int]) -> float:
-        return float(2 * to_all[chosen].mean() - apart[np.ix_(chosen, chosen)].mean())
-
     chosen: list[int] = []
     while len(chosen) < size:
         left = [place for place in range(count) if place not in chosen]
-        chosen.append(min(left, key=lambda place: energy([*chosen, place])))
-    best = energy(chosen)
+        chosen.append(min(left, key=lambda place: energy(apart, [*chosen, place])))
+    best = energy(apart, chosen)
     while True:
         exchanges = [
-            (energy([*chosen[:i], place, *chosen[i + 1 :]]), i, place)
+            (energy(apart, [*chosen[:i], place, *chosen[i + 1 :]]), i, place)
             for i in range(size)
             for place in range(count)
             if place not in chosen
