@@ -93,7 +93,7 @@ class FileEvaluator:
     def dialogue(self, model: Any, examples: Sequence[Example]) -> Dialogue:
         """What is asked and said about some examples, and how the benchmark was understood."""
         told = self._scorer.dialogue(model, examples)
-        doubts = self._scorer.prompts.doubts(self._benchmark.examples, room=_room(model))
+        doubts = self._scorer.prompts.doubts(self._benchmark.examples, room=room_of(model))
         return replace(told, notes=(*self._benchmark.notes, *doubts, *told.notes))
 
 
@@ -147,11 +147,15 @@ def _attend(model: Any, attention: str, where: str) -> None:
         raise UsageError(f"{where}: attention cannot be {attention!r} here: {first_line(error)}") from error
 
 
-def _room(model: Any) -> int | None:
+def room_of(model: Any) -> int | None:
     """How many tokens a model was made for; None where its configuration does not say."""
-    config = model.config.get_text_config()
-    room = getattr(config, "max_position_embeddings", None)
-    # Some that stretch their positions, as Qwen's by YaRN, still give there how many there were before.
-    stretch = getattr(config, "rope_parameters", None) or {}
-    before, factor = stretch.get("original_max_position_embeddings"), stretch.get("factor")
-    return room if not room or not before or not factor else max(room, int(before * factor))
+    config = getattr(model, "config", None)
+    text = getattr(config, "get_text_config", lambda: config)()
+    room, rope = getattr(text, "max_position_embeddings", None), getattr(text, "rope_parameters", None)
+    if not isinstance(room, int):
+        return None
+    # Some that stretch their positions by YaRN, as Qwen's, still give there how many there were before. Where layers
+    # differ each kind has its own.
+    kinds = [one for one in (rope, *rope.values()) if isinstance(one, Mapping)] if isinstance(rope, Mapping) else []
+    stretched = [one for one in kinds if one.get("rope_type") == "yarn" and one.get("factor")]
+    return max([room, *(int(one.get("original_max_position_embeddings", 0) * one["factor"]) for one in stretched)])

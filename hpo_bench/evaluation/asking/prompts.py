@@ -70,7 +70,8 @@ class Prompts:
         self._template = ChatTemplate(
             processor, used=chat_template, system_prompt=system_prompt, enable_thinking=enable_thinking
         )
-        self._of_pictures: dict[tuple[tuple[int, int], ...], int] = {}
+        self._of_pictures: dict[tuple[tuple[int, int], ...], int | Exception] = {}
+        self._lengths: dict[str, int] = {}
 
     @property
     def framed(self) -> bool:
@@ -115,7 +116,7 @@ class Prompts:
         flaws = []
         for example in examples:
             try:
-                self.length(example)
+                self._lengths[example.id] = self.length(example)
             except EvaluationError as error:
                 flaws.append(str(error))
             except Exception as error:  # whatever a processor's own code raises
@@ -133,9 +134,13 @@ class Prompts:
         """How many tokens the prompt has, with those of its pictures; off by a few where these join the text's."""
         sizes, text = tuple(size(data) for data in example.images), len(self.tokens(example))
         if sizes not in self._of_pictures:
-            rows, _ = self._rows([example])
-            self._of_pictures[sizes] = len(rows[0]["input_ids"]) - text
-        return text + self._of_pictures[sizes]
+            try:
+                self._of_pictures[sizes] = len(self._rows([example])[0][0]["input_ids"]) - text
+            except Exception as error:  # whatever a processor's own code raises
+                self._of_pictures[sizes] = error
+        if isinstance(found := self._of_pictures[sizes], Exception):
+            raise found
+        return text + found
 
     def doubts(self, examples: Sequence[Example], *, room: int | None = None) -> tuple[str, ...]:
         """What a user should know of questions that can be asked, a sentence each.
@@ -144,7 +149,7 @@ class Prompts:
         is longer than it was made for it reads, but as nothing that it has learnt.
 
         Args:
-            examples: The questions.
+            examples: The questions; how long they are is known of those that were checked.
             room: How many tokens the model was made for, where that is known.
         """
         said = []
@@ -156,11 +161,11 @@ class Prompts:
                 "this model reads as a mark of turns and not as text; leave it out, as its template writes such marks "
                 "itself"
             )
-        lengths = [] if room is None else [(self.length(one), one.id) for one in examples]
+        lengths = [(self._lengths[one.id], one.id) for one in examples if one.id in self._lengths]
         if room is not None and (longer := [one for one in lengths if one[0] > room]):
             most, longest = max(longer)
             said.append(
-                f"{len(longer)} of {len(examples)} prompts, with their pictures, are longer than the {room:,} tokens "
+                f"{len(longer)} of {len(lengths)} prompts, with their pictures, are longer than the {room:,} tokens "
                 f"that this model was made for, that of {longest!r} the longest with some {most:,}: answers may be "
                 "nonsense; shorten them, or leave them out"
             )

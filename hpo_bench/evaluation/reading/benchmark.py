@@ -207,7 +207,7 @@ class _Reader:
         spoken = [*draft.before, ("user", question)]
         marks = sum(said.count(IMAGE) for _, said in spoken)
         if marks not in (0, len(images)):
-            cure = "" if images else " (`image` says which column they are in)"
+            cure = "" if images else " (`image` says which column they are in; without any leave it out)"
             raise FlawError(f"{marks} times {IMAGE} in the question, but {len(images)} pictures{cure}")
         if images and not marks:
             first = next(place for place, (role, _) in enumerate(spoken) if role == "user")

@@ -23,7 +23,8 @@ class Columns:
     Attributes:
         question: The question; `{choices}` within a pattern is where its choices go.
         answer: The right answer; a list where there are several.
-        image: The pictures, from one column or several. An empty name asks without them, whatever columns there are.
+        image: The pictures, from one column or several. An empty name, written as an empty list, asks without them,
+            whatever columns there are; pictures within a chat stay.
         choices: What there is to choose from: a column of lists, or one column a choice. An empty name as for image.
         category: The category.
         id: The id.

@@ -217,10 +217,10 @@ class _Finder:
             near = ["image"] if pictured else difflib.get_close_matches(lower, absent, n=1, cutoff=_MISSPELT)
             if near:
                 part = "image" if near[0] == "images" else near[0]
-                none = f", or none by `{part}: []`" if part in ("image", "choices") else ", rename it, or drop it"
+                none = f"; or say that there are none by `{part}: []`" if part in ("image", "choices") else ""
                 raise UsageError(
                     f"{self._path}: column {other!r} is unknown; did you mean {near[0]!r}? Name it, as in "
-                    f"`{part}: {other}`{none}"
+                    f"`{part}: {other}`, rename it, or drop it{none}"
                 )
 
     def refuse_hidden_choices(self) -> None:

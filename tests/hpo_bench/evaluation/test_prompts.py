@@ -18,7 +18,7 @@ from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
 from hpo_bench.evaluation.generation import Generation
-from hpo_bench.evaluation.local import LocalEvaluator
+from hpo_bench.evaluation.local import LocalEvaluator, room_of
 from hpo_bench.evaluation.metrics import METRICS, ByRule
 from hpo_bench.evaluation.reading.benchmark import ExampleSet
 from hpo_bench.evaluation.reading.pictures import is_transparent, opened
@@ -421,13 +421,15 @@ def test_prompts_that_are_longer_than_the_model_was_made_for_are_told_of(family:
     examples = families.examples(10)
     prompts, config = Prompts(family.processor), family.vlm.config.get_text_config()
     evaluator = LocalEvaluator(ExampleSet(examples), ExactMatch(prompts))
+    assert [note for note in evaluator.dialogue(family.vlm, examples[:1]).notes if "longer than" in note] == []
+    evaluator.check(examples)
     *_, before, longest = sorted((prompts.length(one), one.id) for one in examples)
     assert before[0] < longest[0]
 
     def said() -> list[str]:
         return [note for note in evaluator.dialogue(family.vlm, examples[:1]).notes if "longer than" in note]
 
-    was, rope = config.max_position_embeddings, config.rope_parameters
+    was = config.max_position_embeddings
     try:
         config.max_position_embeddings = longest[0]
         assert said() == []
@@ -435,7 +437,44 @@ def test_prompts_that_are_longer_than_the_model_was_made_for_are_told_of(family:
         (note,) = said()
         assert note.startswith(f"1 of {len(examples)} prompts")
         assert f"{longest[1]!r} the longest" in note
-        config.rope_parameters = {**rope, "factor": 2.0, "original_max_position_embeddings": longest[0] - 1}
-        assert said() == []
     finally:
-        config.max_position_embeddings, config.rope_parameters = was, rope
+        config.max_position_embeddings = was
+
+
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 1000}
+
+
+@pytest.mark.parametrize(
+    ("config", "room"),
+    [
+        ({"max_position_embeddings": 1000, "rope_parameters": {"rope_type": "default"}}, 1000),
+        ({"max_position_embeddings": 1000, "rope_parameters": YARN}, 4000),
+        (
+            {"max_position_embeddings": 1000, "rope_parameters": {"full_attention": YARN, "sliding_attention": None}},
+            4000,
+        ),
+        ({"max_position_embeddings": 6000, "rope_parameters": {**YARN, "rope_type": "llama3", "factor": 32.0}}, 6000),
+        ({"max_position_embeddings": 4000, "rope_parameters": {"rope_type": "yarn", "factor": 4.0}}, 4000),
+        ({"max_position_embeddings": [1000]}, None),
+        ({}, None),
+    ],
+)
+def test_the_room_of_a_model_is_what_it_was_made_for(config: dict, room: int | None) -> None:
+    text = SimpleNamespace(**config)
+    assert room_of(SimpleNamespace(config=text)) == room
+    assert room_of(SimpleNamespace(config=SimpleNamespace(get_text_config=lambda: text))) == room
+    assert room_of(object()) is None
+
+
+def test_pictures_of_a_size_that_fails_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts, tried = Prompts(families.processor("gemma3")), []
+
+    def fails(*_: object, **__: object) -> None:
+        tried.append(1)
+        raise ValueError("too thin")
+
+    monkeypatch.setattr(prompts, "_processor", fails)
+    (one,) = families.examples(1)
+    with pytest.raises(EvaluationError, match=r"^5 of 5 examples cannot be asked: .*: ValueError: too thin"):
+        prompts.check([replace(one, id=str(i)) for i in range(5)])
+    assert tried == [1]
