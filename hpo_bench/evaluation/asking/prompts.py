@@ -70,7 +70,7 @@ class Prompts:
         self._template = ChatTemplate(
             processor, used=chat_template, system_prompt=system_prompt, enable_thinking=enable_thinking
         )
-        self._of_pictures: dict[tuple[tuple[int, int], ...], int | Exception] = {}
+        self._of_pictures: dict[tuple[tuple[int, int], ...], int] = {}
         self._lengths: dict[str, int] = {}
 
     @property
@@ -134,13 +134,9 @@ class Prompts:
         """How many tokens the prompt has, with those of its pictures; off by a few where these join the text's."""
         sizes, text = tuple(size(data) for data in example.images), len(self.tokens(example))
         if sizes not in self._of_pictures:
-            try:
-                self._of_pictures[sizes] = len(self._rows([example])[0][0]["input_ids"]) - text
-            except Exception as error:  # whatever a processor's own code raises
-                self._of_pictures[sizes] = error
-        if isinstance(found := self._of_pictures[sizes], Exception):
-            raise found
-        return text + found
+            self._of_pictures[sizes] = 0  # a size that fails is tried once, as nobody knows that others fail alike
+            self._of_pictures[sizes] = len(self._rows([example])[0][0]["input_ids"]) - text
+        return text + self._of_pictures[sizes]
 
     def doubts(self, examples: Sequence[Example], *, room: int | None = None) -> tuple[str, ...]:
         """What a user should know of questions that can be asked, a sentence each.
