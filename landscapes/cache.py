@@ -1,14 +1,15 @@
-"""What was measured of a landscape, kept by content in the user's cache folder: measuring takes a second or so each.
+"""What was measured or drawn of a landscape, kept in the user's cache folder: each takes a second or so.
 
-A figure is found again only under the hash of everything it depends on: the recorded files, this package's and the
-surrogates' own code, and the versions of the packages that compute. A cache that is missing, broken or cannot be
+It is used again only where all that it depends on is the same: the recorded files, this package's and the surrogates'
+own code, whatever other code made it, and the versions of the packages that compute. What other code makes of the same
+recording takes its place, so that the folder grows with recordings alone. A cache that is missing, broken or cannot be
 written costs nothing but the time.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
@@ -30,20 +31,21 @@ def folder() -> Path:
     return (Path(root) if os.path.isabs(root) else Path.home() / ".cache") / "hpo-bench"
 
 
-def recall(key: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+def recall(key: str, compute: Callable[[], Mapping[str, Any]], *, code: str = "") -> Mapping[str, Any]:
     """Figures from the cache, or computed and kept.
 
     Args:
-        key: Of everything recorded that the figures depend on.
+        key: What they are, and of everything recorded that they depend on.
         compute: Makes them: text, numbers, lists and mappings.
+        code: Hash of the code that they depend on, beside this package and the surrogates.
 
     Returns:
         What `compute` gives, whose numbers a file keeps to the last bit.
     """
-    digest = hashlib.sha256(f"{key} {_code()}".encode()).hexdigest()
+    digest = _hash(f"{key} {_code()} {code}")
     path = None
     with suppress(OSError, RuntimeError):  # no home, or none that may be read
-        path = folder() / f"{digest}.json"
+        path = folder() / f"{_hash(key)}.json"
     kept = None if path is None else _read(path, digest)
     if kept is not None:
         return kept
@@ -68,11 +70,18 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
+def code_hash(folders: Iterable[Path], packages: Iterable[str]) -> str:
+    """Of all modules in and below folders, and of the versions of packages that they compute with."""
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in packages).encode())
+    for path in (path for one in folders for path in sorted(one.rglob("*.py"))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 @cache
 def _code() -> str:
-    """Of all code that measures, and what it computes with."""
-    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in COMPUTE).encode())
-    for package in (Path(__file__).parent, Path(str(surrogates.__file__)).parent):
-        for path in sorted(package.rglob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+    return code_hash((Path(__file__).parent, Path(str(surrogates.__file__)).parent), COMPUTE)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -165,7 +165,7 @@ class Landscape(Problem):
     @cached_property
     def maxima(self) -> Maxima | None:
         """Which of its local maxima survive the noise of the examples; see `landscapes.maxima.find`."""
-        found = self._kept("maxima", lambda: {"maxima": None if (one := maxima.find(self)) is None else one.as_json()})
+        found = self.kept("maxima", lambda: {"maxima": None if (one := maxima.find(self)) is None else one.as_json()})
         return None if found["maxima"] is None else Maxima.of_json(found["maxima"])
 
     @property
@@ -218,6 +218,18 @@ class Landscape(Problem):
         """How far the surrogate can be trusted."""
         return self._fidelity
 
+    def kept(self, what: str, compute: Callable[[], Mapping[str, Any]], *, code: str = "") -> Mapping[str, Any]:
+        """What follows from the recording alone, from the user's cache; see `landscapes.cache.recall`.
+
+        Of landscapes that lie in no folder, and of surrogates from elsewhere, it is computed every time.
+        """
+        if self.folder is None or not type(self.surrogate).__module__.startswith("surrogates."):
+            return compute()
+        # Fidelity compares with other splits of the same file, which the hash of what is tuned on does not know.
+        paths = [path for name in (grids.FILE, cards.FILE) if (path := self.folder / name).exists()]
+        files = [] if what == "extremes" else [self.outcomes_hash, *map(fingerprint, paths)]
+        return cache.recall(" ".join([what, self.content_hash, *files]), compute, code=code)
+
     @cached_property
     def content_hash(self) -> str:  # pyright: ignore[reportIncompatibleMethodOverride]
         """64 hexadecimal digits that change when scores or regrets may, and not with dates, notes or seconds."""
@@ -244,21 +256,12 @@ class Landscape(Problem):
 
     @cached_property
     def _fidelity(self) -> Fidelity:
-        return Fidelity(**self._kept("fidelity", lambda: asdict(measure(self))))
+        return Fidelity(**self.kept("fidelity", lambda: asdict(measure(self))))
 
     @cached_property
     def _extremes(self) -> dict[str, Extremum]:
-        found = self._kept("extremes", lambda: extremes.search(self.space, self.surrogate, nodes=self._nodes))
+        found = self.kept("extremes", lambda: extremes.search(self.space, self.surrogate, nodes=self._nodes))
         return {end: Extremum(**{**one, "x": np.array(one["x"])}) for end, one in found.items()}
-
-    def _kept(self, what: str, compute: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Figures of a recording from the cache; others, or of surrogates from elsewhere, are computed every time."""
-        if self.folder is None or not type(self.surrogate).__module__.startswith("surrogates."):
-            return compute()
-        # Fidelity compares with other splits of the same file, which the hash of what is tuned on does not know.
-        paths = [path for name in (grids.FILE, cards.FILE) if (path := self.folder / name).exists()]
-        files = [] if what == "extremes" else [self.outcomes_hash, *map(fingerprint, paths)]
-        return cache.recall(" ".join([what, self.content_hash, *files]), compute)
 
     def _truth(self, design: str) -> Truth | None:
         return None if self.folder is None else Truth.read(self.folder, self.card, design=design)

@@ -1,11 +1,14 @@
 """A map of each landscape: the surrogate, what was recorded, and where the optimum lies."""
 
 import warnings
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, encode, house_style, provenance
 from hpo_bench.display.words import significant
+from landscapes.cache import code_hash
 from landscapes.landscape import Landscape
 from landscapes.trust import marked
 
@@ -109,8 +113,19 @@ def for_page(landscape: Landscape) -> dict[str, bytes]:
 
     The last, small, without a ground and with words in a grey that is legible on white and on dark, is for a page that
     shows many; there is no PNG, which takes as long as all else and which `landscapes show` writes of the one map that
-    somebody wants.
+    somebody wants. As a map takes a second, it is kept in the user's cache.
     """
+    files = landscape.kept("map", lambda: _drawn(landscape), code=_code())
+    return {suffix: b64decode(content) for suffix, content in files.items()}
+
+
+@cache
+def _code() -> str:
+    return code_hash([Path(__file__).parent], ["matplotlib", "pillow"])
+
+
+def _drawn(landscape: Landscape) -> dict[str, str]:
+    """The files of a page's map by suffix, in base64."""
     with _lacking_letters(), house_style():
         figure = draw(landscape)
         files = encode(figure, provenance([landscape]), ["svg"])
@@ -118,7 +133,8 @@ def for_page(landscape: Landscape) -> dict[str, bytes]:
             text.set_color(SOFT_EVERYWHERE)
         small = BytesIO()
         figure.savefig(small, format="webp", dpi=PAGE_DPI, transparent=True, pil_kwargs={"quality": 60})
-    return {**files, "csv": data(landscape).to_csv(index=False).encode(), "webp": small.getvalue()}
+    files |= {"csv": data(landscape).to_csv(index=False).encode(), "webp": small.getvalue()}
+    return {suffix: b64encode(content).decode() for suffix, content in files.items()}
 
 
 @contextmanager

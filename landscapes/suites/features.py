@@ -4,7 +4,7 @@ All are of the surrogate over the unit cube, with scores from 0 to 1 between the
 Sobol' sample, but for noise and roughness, which are of the recording.
 """
 
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,6 +73,10 @@ def features(landscape: Landscape) -> Features:
     Args:
         landscape: Which one.
     """
+    return Features(**landscape.kept("features", lambda: asdict(_measured(landscape))))
+
+
+def _measured(landscape: Landscape) -> Features:
     dim, grid = landscape.space.dim, landscape.grid
     u = qmc.Sobol(dim, rng=np.random.default_rng(0)).random_base2(SAMPLE_BITS)
     scores = _scores(landscape, u)

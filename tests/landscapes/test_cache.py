@@ -110,6 +110,18 @@ def test_an_unwritable_cache_costs_nothing_but_time(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.usefixtures("folder")
+def test_other_code_measures_anew_in_the_place_of_the_former() -> None:
+    made: list[str] = []
+
+    def by(code: str) -> object:
+        return cache.recall("a recording", lambda: {"by": (made.append(code), code)[1]}, code=code)["by"]
+
+    assert [by(code) for code in ("old", "old", "new", "new", "old")] == ["old", "old", "new", "new", "old"]
+    assert made == ["old", "new", "old"]
+    assert len(list(cache.folder().iterdir())) == 1
+
+
+@pytest.mark.usefixtures("folder")
 def test_a_file_where_the_folder_should_be() -> None:
     cache.folder().parent.mkdir()
     cache.folder().write_text("no folder")

@@ -172,6 +172,28 @@ def test_letters_that_the_font_lacks_raise_no_warning(made: Make) -> None:
         assert set(landscape_map.for_page(landscape)) == {"svg", "csv", "webp"}
 
 
+def test_a_map_for_a_page_is_drawn_once_and_again_by_other_code_or_of_other_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    drawn: list[str] = []
+    draw = landscape_map.draw
+    monkeypatch.setattr(landscape_map, "draw", lambda one: (drawn.append(one.name), draw(one))[1])
+
+    def look(*, seed: int = 0) -> dict[str, bytes]:
+        return landscape_map.for_page(Landscape.read(synthetic.record(tmp_path / str(seed), "smooth-a/ta", seed=seed)))
+
+    first = look()
+    assert first["webp"].startswith(b"RIFF")
+    assert first["svg"].startswith(b"<?xml")
+    assert look() == first
+    assert len(drawn) == 1
+    assert look(seed=1) != first
+    monkeypatch.setattr(landscape_map, "_code", lambda: "other code")
+    assert look() == first
+    assert len(drawn) == 3
+
+
 @pytest.mark.parametrize("name", ["layout-idefics2/ta-wide", "sums-llama/ties"])
 def test_shipped_maps_can_be_read_and_say_what_marks_are(name: str) -> None:
     landscape = catalogue.load(name)
