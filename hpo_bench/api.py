@@ -128,13 +128,15 @@ def run_benchmark(
     jobs = jobs or joblib.cpu_count()
     cluster = None if ray_address == "local" else ray_address
     workers = Local(jobs) if ray_address is None else RayCluster(jobs, cluster)
+    identities = [optimizers] if isinstance(optimizers, str | type) else optimizers
+    workers.ahead(pipeline.modules(identities, report=report))
     shown = console.progress() if progress else Console(quiet=True)
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
         folder.check()
         plan = pipeline.plan(
             [landscapes] if isinstance(landscapes, str) else landscapes,
-            identities=[optimizers] if isinstance(optimizers, str | type) else optimizers,
+            identities=identities,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
             suites=[suites] if isinstance(suites, str) else suites, goal=goal, examples_each=examples_each,

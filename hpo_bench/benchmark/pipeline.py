@@ -5,7 +5,6 @@ import importlib.metadata
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ from landscapes.suites.recorded import SUITES as RECORDED
 from landscapes.suites.recorded import members
 from landscapes.written import read_json
 from optimizers.base import Optimizer
+from optimizers.registry import REGISTRY
 from surrogates.spelling import offer
 
 if TYPE_CHECKING:
@@ -53,6 +53,13 @@ DERIVES = (
     "hpo_bench/statistics/*.py", "landscapes/**/*.py", "surrogates/*.py",
 )  # fmt: skip
 """Files that figures and tables follow from, next to the runs."""
+
+
+def modules(identities: Sequence[str | type[Optimizer]], *, report: bool) -> list[str]:
+    """What workers will import for a benchmark, to be told ahead of them; see `plan` and `execute`."""
+    addresses = [address for name, address in REGISTRY.built_in.items() if not identities or name in identities]
+    ours = [__name__, *(["hpo_bench.benchmark.page"] if report else [])]
+    return [*ours, *(address.split(":")[0] for address in addresses)]
 
 
 def plan(
@@ -178,8 +185,7 @@ def execute(
         return BenchmarkResult(plan, known, table, made=0, reused=len(runs), page=page)
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
-    prepare = partial(_prepared, [contender.identity for contender in plan.contenders if not contender.given])
-    plan = replace(plan, landscapes=tuple(each(prepare, plan.landscapes, jobs=jobs)))
+    plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
     with one_thread():  # beside the workers of the report, whose cores more threads would wait for
         finished = Benchmark.stored(plan, folder)
@@ -203,14 +209,8 @@ def execute(
     return BenchmarkResult(plan, content, finished.runs, made=made, reused=len(runs) - made, page=page)
 
 
-def _prepared(contenders: Sequence[str], landscape: Problem) -> Problem:
-    """The landscape with what takes time to compute computed.
-
-    This is a worker's first task, in which it imports the contenders' modules: memory that it takes later counts as
-    leaked with joblib, which starts another worker in its place.
-    """
-    for contender in contenders:
-        Contender.find(contender)
+def _prepared(landscape: Problem) -> Problem:
+    """The landscape with what takes time to compute computed."""
     _ = landscape.optimum, landscape.minimum, landscape.regret_sample, landscape.regret_noise, landscape.weaknesses
     return landscape
 

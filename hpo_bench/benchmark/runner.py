@@ -44,6 +44,8 @@ def run(plan: Plan, folder: ResultsFolder, *, workers: Workers, progress: Progre
     chunks = plan.chunks(folder.keys())
     if not chunks:
         return 0
+    kinds = {contender.kind.__module__ for contender in plan.contenders}
+    workers.ahead([__name__, *sorted(one for one in kinds if one.startswith("optimizers."))])
     by_name = {landscape.name: landscape for landscape in plan.landscapes}
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         counters = Path(scratch) / "evaluations"

@@ -5,16 +5,14 @@ import faulthandler
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import psutil
@@ -23,6 +21,7 @@ from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.evaluation import kill_with_parent
 from hpo_bench.tuning.trial import Job
 from hpo_bench.tuning.workers.base import Event, Opener, Worker, WorkerPool
+from hpo_bench.workers import hidden_main
 from optimizers.errors import in_words
 
 LOG_TAIL = 4000
@@ -137,25 +136,10 @@ class ProcessPool(WorkerPool[_Process]):
         log = self._logs / f"{name}.log"
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_serve, args=(self._opener, device, theirs, log), name=name, daemon=True)
-        with _hidden_main():
+        with hidden_main():
             process.start()
         theirs.close()
         return _Process(name=name, device=device, process=process, pipe=ours, log=log)
-
-
-@contextlib.contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Start processes that do not import what this one began with.
-
-    Nothing in it is needed there, and a script that tunes outside of an `if __name__ == "__main__"` would begin to tune
-    in every worker.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:

@@ -7,7 +7,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import synthetic
-from joblib.externals.loky import get_reusable_executor
 from rich.console import Console
 
 import optimizers
@@ -18,6 +17,7 @@ from hpo_bench.benchmark.runner import advance
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.errors import HpoBenchError, UsageError
 from hpo_bench.workers import Local
+from hpo_bench.workers.processes import Processes
 from landscapes import catalogue
 from landscapes.functions import Function, suite, suites
 from optimizers import Optimizer
@@ -47,24 +47,6 @@ class Mortal(Optimizer):
             mark.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return [self.seed % 97 / 97, self.asked / self.budget]
-"""
-HEAVY = """
-import os
-import time
-from pathlib import Path
-import numpy as np
-from optimizers import Optimizer
-
-WEIGHT = np.ones(45_000_000)
-
-class Heavy(Optimizer):
-    name, label = "heavy", "Heavy"
-
-    @classmethod
-    def _propose(cls, optimizers):
-        (Path(os.environ["HPO_BENCH_TEST_WHO"]) / str(os.getpid())).touch()
-        time.sleep(0.6)
-        return [[0.5] * o.dim for o in optimizers]
 """
 KEYS = ["landscape", "optimizer", "seed", "t"]
 
@@ -195,24 +177,11 @@ def test_a_worker_that_is_killed_costs_its_group_alone(root, tmp_path, monkeypat
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
-    get_reusable_executor().shutdown(wait=True)  # Workers of an earlier test know another environment.
+    Processes.end()  # Those of an earlier test know another environment.
     execute(make(root, "mortal:Mortal", "random"), tmp_path / "results", workers=Local(2))
     assert (tmp_path / "died").exists()
     execute(make(root, "mortal:Mortal", "random"), tmp_path / "alone")
     pd.testing.assert_frame_equal(content(tmp_path / "results"), content(tmp_path / "alone"), check_exact=True)
-
-
-def test_a_worker_that_imports_what_takes_much_memory_is_not_taken_for_leaking_and_replaced(tmp_path, monkeypatch):
-    (tmp_path / "heavy.py").write_text(HEAVY)
-    (tmp_path / "who").mkdir()
-    for name in "abcd":
-        synthetic.record(tmp_path / "grids", f"smooth-{name}/ta")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("HPO_BENCH_TEST_WHO", str(tmp_path / "who"))
-    get_reusable_executor().shutdown(wait=True)
-    execute(make(tmp_path / "grids", "heavy:Heavy", seeds=100, budget=2), tmp_path / "results", workers=Local(2))
-    assert len(list((tmp_path / "who").iterdir())) == 2
-    del sys.modules["heavy"]
 
 
 def test_a_common_start_is_common_and_another_run(root):
