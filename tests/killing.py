@@ -14,10 +14,14 @@ from typing import Any, NoReturn
 import cloudpickle
 import pytest
 
+from hpo_bench.workers.processes import IMPORTED
+
 LIMIT = 120.0
-# A server without threads forks them: torch's and OpenMP's pools do not outlive a fork of this process.
+# A server without threads forks them: torch's and OpenMP's pools do not outlive a fork of this process. Python has one,
+# which workers of other tests may begin.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["hpo_bench.merging.loaded", "transformers.models.llava.modeling_llava"])
+IMPORTED.extend(["hpo_bench.merging.loaded", "transformers.models.llava.modeling_llava"])
+_SERVER.set_forkserver_preload(IMPORTED)
 
 
 def die(*_: Any, **__: Any) -> NoReturn:

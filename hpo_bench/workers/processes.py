@@ -29,10 +29,15 @@ ONE_THREAD = {
 }
 
 
+IMPORTED: list[str] = []
+"""What the process that others are forked from imports when it begins."""
+
+
 def ahead(modules: Sequence[str]) -> None:
-    """Begin to import modules in the process that others are forked from; those after the first call are ignored."""
+    """Begin to import modules in the process that others are forked from; once it is there, later ones are ignored."""
     if CONTEXT.get_start_method() == "forkserver":
-        CONTEXT.set_forkserver_preload(list(modules))
+        IMPORTED.extend(modules)
+        CONTEXT.set_forkserver_preload(IMPORTED)
         with _starting():
             forkserver.ensure_running()
 
