@@ -1,5 +1,6 @@
 """Processes of this machine that work, kept from one piece of work to the next."""
 
+import atexit
 import multiprocessing
 import os
 import signal
@@ -40,6 +41,15 @@ def ahead(modules: Sequence[str]) -> None:
         CONTEXT.set_forkserver_preload(IMPORTED)
         with _starting():
             forkserver.ensure_running()
+
+
+@atexit.register
+def _end_server() -> None:
+    """It would end by itself, but not before all is imported, and whoever reads what it might write would wait."""
+    server = getattr(forkserver, "_forkserver", None)  # Python says nowhere else who it is.
+    if pid := getattr(server, "_forkserver_pid", None):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class Processes:

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
@@ -77,3 +78,38 @@ def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
         next(stream)
         stream.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert [str(one.message) for one in said] == []
+
+
+SCRIPT = """
+from hpo_bench.workers import Local
+
+print("begun")
+
+class Mine:
+    def __init__(self, x):
+        self.x = x
+
+    def double(self):
+        return 2 * self.x
+
+print(sorted(Local(2).stream(Mine.double, [Mine(1), Mine(2)])))
+"""
+
+
+def test_a_script_without_a_guard_runs_once_and_what_it_defines_travels(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ran = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("begun\n[2, 4]\n", "")
+
+
+def test_a_command_that_ends_sooner_than_workers_have_imported_does_not_wait_for_them(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(60)")
+    waits = "while not Path('begun').exists(): time.sleep(0.05)"
+    code = (
+        f"import time\nfrom pathlib import Path\nfrom hpo_bench.workers import Local\nLocal(2).ahead(['slow'])\n{waits}"
+    )
+    # Whoever reads what it writes would wait for all who might write.
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
