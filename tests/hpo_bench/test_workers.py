@@ -102,14 +102,24 @@ def test_a_script_without_a_guard_runs_once_and_what_it_defines_travels(tmp_path
     assert (ran.stdout, ran.stderr) == ("begun\n[2, 4]\n", "")
 
 
+COMMAND_THAT_ENDS = """
+import time
+from pathlib import Path
+from hpo_bench.workers import Local
+
+Local(2).ahead(["slow"])
+while not Path("begun").exists():
+    time.sleep(0.05)
+"""
+
+
 def test_a_command_that_ends_sooner_than_workers_have_imported_does_not_wait_for_them(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text("from pathlib import Path\nPath('begun').touch()\nimport time\ntime.sleep(60)")
-    waits = "while not Path('begun').exists(): time.sleep(0.05)"
-    code = (
-        f"import time\nfrom pathlib import Path\nfrom hpo_bench.workers import Local\nLocal(2).ahead(['slow'])\n{waits}"
-    )
+    (tmp_path / "command.py").write_text(COMMAND_THAT_ENDS)
     # Whoever reads what it writes would wait for all who might write.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, "."])}
     ran = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50
-    )
+        [sys.executable, "command.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+        timeout=50,
+    )  # fmt: skip
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
