@@ -62,7 +62,7 @@ class Server:
                 pass
 
         self._http = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._http.serve_forever, daemon=True).start()
+        threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         self.url = f"http://127.0.0.1:{self._http.server_port}"
 
     def stop(self) -> None:

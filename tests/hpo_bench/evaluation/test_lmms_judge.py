@@ -78,7 +78,7 @@ def server() -> Iterator[Judge]:
             pass
 
     running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OPENAI_API_URL", f"http://127.0.0.1:{running.server_port}/v1")
         patch.setenv("OPENAI_API_KEY", "a key")
