@@ -3,15 +3,18 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import NoReturn
 
 import numpy as np
+from rich.console import Console
 
 from hpo_bench.analyses import paper
 from hpo_bench.analyses.optima import edges
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import METHODS, UNDEFINED, figure, score
+from hpo_bench.display.words import METHODS, UNDEFINED, counted, figure, score
 from hpo_bench.workers import each
 from landscapes.landscape import Landscape
+from landscapes.problem import Problem
 from landscapes.suites import boxes
 from landscapes.suites.features import CLIFF, HIGH, PLATEAU, RIDGE, features
 from landscapes.terms import TIERS
@@ -62,6 +65,54 @@ class FidelityReport:
         figures = {**asdict(self), **asdict(self.fidelity)}
         del figures["fidelity"]
         return as_plain(figures)
+
+
+def announce(landscapes: Sequence[Problem], progress: Console) -> list[Landscape]:
+    """Say that landscapes are measured for the first time, which takes a second or so each, if some are.
+
+    Args:
+        landscapes: Which ones are about to be.
+        progress: Where to say it.
+
+    Returns:
+        Those of which the user's cache knows nothing.
+    """
+    new = [one for one in landscapes if isinstance(one, Landscape) and not _is_known(one)]
+    if new:
+        progress.print(f"measuring {counted(len(new), 'landscape')} for the first time, a second or so each")
+    return new
+
+
+def measured(landscapes: Sequence[Landscape], *, jobs: int, progress: Console) -> list[Landscape]:
+    """The same landscapes, with extremes and fidelity known.
+
+    Args:
+        landscapes: Which ones.
+        jobs: Worker processes, for those that are measured for the first time.
+        progress: Where to say that some are.
+
+    Raises:
+        LandscapeError: If something recorded beside a landscape cannot be used.
+    """
+    new = announce(landscapes, progress)
+    done = dict(zip(map(id, new), each(_measured, new, jobs=jobs), strict=True))
+    return [done.get(id(one), one) for one in landscapes]
+
+
+def _measured(landscape: Landscape) -> Landscape:
+    landscape.fidelity()
+    return landscape
+
+
+def _is_known(landscape: Landscape) -> bool:
+    def unknown() -> NoReturn:
+        raise LookupError(landscape.name)
+
+    try:
+        landscape.kept("fidelity", unknown)
+    except LookupError:
+        return False
+    return True
 
 
 def check(landscapes: Sequence[Landscape], *, jobs: int = 1) -> list[FidelityReport]:

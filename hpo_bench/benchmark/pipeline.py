@@ -14,6 +14,7 @@ import pandas as pd
 from rich.console import Console
 
 import optimizers
+from hpo_bench.analyses import fidelity
 from hpo_bench.benchmark import runner
 from hpo_bench.benchmark.contender import Contender
 from hpo_bench.benchmark.outcome import BenchmarkResult, publish
@@ -185,6 +186,7 @@ def execute(
         return BenchmarkResult(plan, known, table, made=0, reused=len(runs), page=page)
     # Before anything is run or written: a landscape that cannot be used must not cost the others' runs.
     jobs = min(workers.jobs, joblib.cpu_count())
+    fidelity.announce(plan.landscapes, progress)
     plan = replace(plan, landscapes=tuple(each(_prepared, plan.landscapes, jobs=jobs)))
     made = runner.run(plan, folder, workers=workers, progress=Progress(progress))
     with one_thread():  # beside the workers of the report, whose cores more threads would wait for

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import JOBS, JSON, LANDSCAPES_DIR, PATTERNS
-from hpo_bench.display.console import print_table
+from hpo_bench.display.console import print_table, progress
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -35,6 +35,7 @@ def check(patterns: tuple[str, ...], landscapes_dir: Path | None, as_json: bool,
     from landscapes.trust import MARK, RULE
 
     found = catalogue.load_all(patterns, root=landscapes_dir)
+    fidelity.announce(found, progress())
     reports = fidelity.check(found, jobs=jobs)
     weak = [report for report in reports if report.weaknesses]
     if as_json:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hpo_bench.cli.options import LANDSCAPES_DIR, PATTERNS
-from hpo_bench.display.console import print_table
+from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, PATTERNS
+from hpo_bench.display.console import print_table, progress
 from hpo_bench.display.printing import say
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ Examples:
 @click.command("list", epilog=EXAMPLES)
 @PATTERNS
 @LANDSCAPES_DIR
-def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> None:
+@JOBS
+def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None, jobs: int) -> None:
     """List landscapes with their optimum, noise (SE) and fidelity.
 
     PATTERN is a name, a pair or a method, with * and ?, or a tier. SE is the standard error of one evaluation near the
@@ -38,11 +39,12 @@ def list_landscapes(patterns: tuple[str, ...], landscapes_dir: Path | None) -> N
     with held-out settings. A dagger marks a weak landscape; `check` says why. Of a pair and method in two boxes, as
     ja-llama/ta and ja-llama/ta-wide are, `run` takes the wide one unless told otherwise.
     """
+    from hpo_bench.analyses import fidelity
     from hpo_bench.display.table import TextTable
     from landscapes import catalogue
     from landscapes.trust import RULE, split
 
-    found = catalogue.load_all(patterns, root=landscapes_dir)
+    found = fidelity.measured(catalogue.load_all(patterns, root=landscapes_dir), jobs=jobs, progress=progress())
     print_table(TextTable((*ABOUT, *FIGURES), tuple(map(_row, found)), words=len(ABOUT)))
     _, weak = split(found)
     if len(tiers := Counter(landscape.card.tier for landscape in found)) > 1:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from hpo_bench.cli.options import JOBS, LANDSCAPES_DIR, PATTERNS, out
-from hpo_bench.display.console import print_table
+from hpo_bench.display.console import print_table, progress
 from hpo_bench.display.printing import say
 
 EXAMPLES = """\b
@@ -32,6 +32,7 @@ def study(
     What restricting the sum of coefficients costs (its Table 3), where optima lie, how hard landscapes are by domain
     and method (4.2.2), and whether what validation picks holds on test (appendix H); the last two need stored runs.
     """
+    from hpo_bench.analyses import fidelity
     from hpo_bench.analyses.section import analyse
     from hpo_bench.benchmark.runs import read_runs
     from hpo_bench.display.figures import encode, provenance
@@ -43,6 +44,7 @@ def study(
     runs = None
     if results is not None:
         runs = read_runs(results / "runs.parquet", found)
+    fidelity.announce(found, progress())
     section = analyse(found, runs, jobs=jobs)
     for title, content in section.tables.items():
         if content.rows:

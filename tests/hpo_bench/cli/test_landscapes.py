@@ -44,6 +44,20 @@ def test_list_names_every_landscape_and_marks_what_is_synthetic_and_weak(folder:
     assert "smooth-a/dare" not in only_one
 
 
+def test_what_is_measured_for_the_first_time_is_told_and_done_by_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for letter in "abcde":
+        synthetic.record(tmp_path / "grids", f"smooth-{letter}/ta")
+    first, second = (run("list", "--landscapes-dir", tmp_path / "grids", "-j", 2) for _ in range(2))
+    assert first.stderr == "measuring 5 landscapes for the first time, a second or so each\n"
+    assert second.stderr == ""
+    assert first.stdout == second.stdout
+    assert "5 of 5 weak" in first.stdout
+    assert "for the first time" not in run("check", "--landscapes-dir", tmp_path / "grids", "-j", 1).stderr
+
+
 def test_check_says_which_are_weak_and_why(folder: Path) -> None:
     shown = run("check", "--landscapes-dir", folder, "-j", 1)
     assert shown.exit_code == 1, shown.output
