@@ -65,15 +65,15 @@ class Processes:
     _kept: "Processes | None" = None
 
     def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
+        self._like = jobs, dict(os.environ)
         self._theirs, self._ours = Pipe(duplex=False)
         begun: tuple[Any, ...] = self._theirs, {**os.environ, **ONE_THREAD}
         self._executor = ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=_serve, initargs=begun)
 
     @classmethod
     def there(cls, jobs: int) -> "Processes":
-        """Those that are kept, if they are as many and one of them answers; or else new ones."""
-        if cls._kept is not None and cls._kept._jobs == jobs:
+        """Those that are kept, if they are as many, in the same environment, and one answers; or else new ones."""
+        if cls._kept is not None and cls._kept._like == (jobs, dict(os.environ)):
             with suppress(BrokenProcessPool):
                 cls._kept.submit(abs, 0).result()
                 return cls._kept

@@ -80,6 +80,12 @@ def test_work_that_nobody_waits_for_any_more_ends_without_a_word() -> None:
     assert [str(one.message) for one in said] == []
 
 
+def test_workers_know_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    for value in ("before", "now"):
+        monkeypatch.setenv("HPO_BENCH_TEST_VALUE", value)
+        assert set(Local(2).stream(os.getenv, ["HPO_BENCH_TEST_VALUE"] * 4)) == {value}
+
+
 SCRIPT = """
 from hpo_bench.workers import Local
 

@@ -17,7 +17,6 @@ from hpo_bench.benchmark.runner import advance
 from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.errors import HpoBenchError, UsageError
 from hpo_bench.workers import Local
-from hpo_bench.workers.processes import Processes
 from landscapes import catalogue
 from landscapes.functions import Function, suite, suites
 from optimizers import Optimizer
@@ -177,7 +176,6 @@ def test_a_worker_that_is_killed_costs_its_group_alone(root, tmp_path, monkeypat
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("HPO_BENCH_TEST_DEATH", str(tmp_path / "died"))
-    Processes.end()  # Those of an earlier test know another environment.
     execute(make(root, "mortal:Mortal", "random"), tmp_path / "results", workers=Local(2))
     assert (tmp_path / "died").exists()
     execute(make(root, "mortal:Mortal", "random"), tmp_path / "alone")
