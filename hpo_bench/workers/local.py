@@ -1,5 +1,6 @@
 """Work of this machine's processes."""
 
+import multiprocessing
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -9,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from hpo_bench.errors import HpoBenchError
-from hpo_bench.workers.processes import Processes, ahead, one_thread
+from hpo_bench.workers.processes import Processes, ahead, one_thread, opened
 from hpo_bench.workers.protocol import RETRIES, Answer, Item
 
 WORTH_WORKERS = 4
@@ -28,37 +29,39 @@ class Local:
 
     def ahead(self, modules: Sequence[str]) -> None:
         """See `Workers`: for the first that ask, and on Linux; all others import for themselves."""
-        if self.jobs > 1:
+        if self.jobs > 1 and not multiprocessing.current_process().daemon:
             ahead(modules)
 
     def stream(self, function: Callable[[Item], Answer], items: Sequence[Item]) -> Iterator[Answer]:
         """See `Workers`.
 
         A killed process costs the unfinished tasks of all processes, up to `jobs` of them, as the whole pool breaks;
-        a new one does them again. A single job works in this very process, and a kill ends both. Several begin at once,
-        and go on whether or not anybody asks for answers, until the stream is closed.
+        a new one does them again. A single job works in this very process, and a kill ends both; so do several in a
+        daemonic process, which may begin no other. Several begin at once, and go on whether or not anybody asks for
+        answers, until the stream is closed or this process ends.
         """
-        if self.jobs == 1:
-            return map(function, items)
+        if self.jobs == 1 or multiprocessing.current_process().daemon:
+            return (function(item) for item in items)
         answers = self._answers(function, dict(enumerate(items)))
         next(answers)
         return answers
 
     def _answers(self, function: Callable[[Item], Answer], left: dict[int, Item]) -> Generator[Any]:
         """None when the work has begun; then the answers."""
-        lost = 0
+        lost, processes = 0, Processes.taken(self.jobs)
         try:
-            futures = self._submitted(function, left)
+            futures = _submitted(processes, function, left)
             yield None
             while left:
                 broken: BrokenProcessPool | None = None
                 for future in as_completed(futures):
                     try:
-                        answer = future.result()
+                        pickled = future.result()
                     except BrokenProcessPool as error:
                         broken = error
                     else:
                         lost = 0
+                        answer = opened(pickled)
                         del left[futures.pop(future)]
                         yield answer
                 if left:
@@ -68,18 +71,25 @@ class Local:
                             "worker processes are killed again and again, perhaps for want of memory (try --jobs 1); "
                             "what is finished and stored is kept, and the same command goes on from there"
                         ) from broken
-                    futures = self._submitted(function, left)
+                    processes.end()
+                    processes = Processes.taken(self.jobs)
+                    futures = _submitted(processes, function, left)
         finally:
             if left:  # Nobody waits for the rest.
-                Processes.end()
+                processes.end()
+            else:
+                processes.keep()
 
-    def _submitted(self, function: Callable[[Item], Answer], items: Mapping[int, Item]) -> dict[Future[Answer], int]:
-        """The place of each item by what is promised of it; whoever is free takes the next."""
-        processes, futures = Processes.there(self.jobs), dict[Future[Answer], int]()
-        with suppress(BrokenProcessPool):  # which those before it say as well
-            for place, item in items.items():
-                futures[processes.submit(function, item)] = place
-        return futures
+
+def _submitted(
+    processes: Processes, function: Callable[[Item], Answer], items: Mapping[int, Item]
+) -> dict[Future[bytes], int]:
+    """The place of each item by what is promised of it; whoever is free takes the next."""
+    futures = dict[Future[bytes], int]()
+    with suppress(BrokenProcessPool):  # which those before it say as well
+        for place, item in items.items():
+            futures[processes.submit(function, item)] = place
+    return futures
 
 
 def each(function: Callable[[Item], Answer], items: Sequence[Item], *, jobs: int) -> list[Answer]:

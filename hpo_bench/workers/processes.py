@@ -3,25 +3,33 @@
 import atexit
 import multiprocessing
 import os
+import pickle
 import signal
 import sys
+import tempfile
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, Pipe
+from multiprocessing.context import BaseContext
+from multiprocessing.util import Finalize
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import joblib
 from threadpoolctl import threadpool_limits
 
+from hpo_bench.errors import HpoBenchError
 from hpo_bench.workers.protocol import Answer, Item
+from optimizers.errors import in_words
 
-# Forked from a process that has imported what they need, which takes seconds each. macOS's libraries cannot be forked.
-CONTEXT = multiprocessing.get_context("forkserver" if sys.platform == "linux" else "spawn")
+LONGEST = 70
+"""Bytes of a temporary folder's path in which a socket can still be made, whose own path has 107 at most."""
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -34,11 +42,22 @@ IMPORTED: list[str] = []
 """What the process that others are forked from imports when it begins."""
 
 
+@cache
+def _context() -> BaseContext:
+    """Workers are forked from a process that has imported what they need, which takes seconds each.
+
+    Not so on macOS, whose libraries cannot be forked, nor where that process has no place to be asked for them at.
+    """
+    can = sys.platform == "linux" and len(os.fsencode(tempfile.gettempdir())) <= LONGEST
+    return multiprocessing.get_context("forkserver" if can else "spawn")
+
+
 def ahead(modules: Sequence[str]) -> None:
     """Begin to import modules in the process that others are forked from; once it is there, later ones are ignored."""
-    if CONTEXT.get_start_method() == "forkserver":
+    context = _context()
+    if context.get_start_method() == "forkserver":
         IMPORTED.extend(modules)
-        CONTEXT.set_forkserver_preload(IMPORTED)
+        context.set_forkserver_preload(IMPORTED)
         with _starting():
             forkserver.ensure_running()
 
@@ -53,7 +72,7 @@ def _end_server() -> None:
 
 
 class Processes:
-    """So many processes, each begun when there is a task for it.
+    """So many processes, each begun when there is a task for it, for one stream of tasks at a time.
 
     They end at once when this process ends them or is killed, for they see the other end of a pipe close that it alone
     holds.
@@ -62,52 +81,139 @@ class Processes:
         jobs: How many, at most.
     """
 
-    _kept: "Processes | None" = None
+    _kept: ClassVar["Processes | None"] = None
+    living: ClassVar[set["Processes"]] = set()
 
     def __init__(self, jobs: int) -> None:
         self._like = jobs, dict(os.environ)
         self._theirs, self._ours = Pipe(duplex=False)
         begun: tuple[Any, ...] = self._theirs, {**os.environ, **ONE_THREAD}
-        self._executor = ProcessPoolExecutor(jobs, mp_context=CONTEXT, initializer=_serve, initargs=begun)
+        self._executor = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_serve, initargs=begun)
+        # A process that multiprocessing itself began waits for its own before anything else is told that it ends.
+        self._end = Finalize(None, self._ended, exitpriority=0)
+        self.living.add(self)
 
     @classmethod
-    def there(cls, jobs: int) -> "Processes":
+    def taken(cls, jobs: int) -> "Processes":
         """Those that are kept, if they are as many, in the same environment, and one answers; or else new ones."""
-        if cls._kept is not None and cls._kept._like == (jobs, dict(os.environ)):
-            with suppress(BrokenProcessPool):
-                cls._kept.submit(abs, 0).result()
-                return cls._kept
-        cls.end()
-        cls._kept = cls(jobs)
-        return cls._kept
+        kept, cls._kept = cls._kept, None
+        if kept is not None:
+            if kept._like == (jobs, dict(os.environ)):
+                with suppress(BrokenProcessPool):
+                    kept.submit(abs, 0).result()
+                    return kept
+            kept.end()
+        return cls(jobs)
 
-    @classmethod
-    def end(cls) -> None:
-        """End those that are kept, whatever they do."""
-        if (kept := cls._kept) is not None:
-            kept._ours.close()
-            kept._theirs.close()
-            kept._executor.shutdown(wait=False, cancel_futures=True)
-            cls._kept = None
+    def keep(self) -> None:
+        """For the next who takes some: they have nothing to do any more."""
+        before, Processes._kept = Processes._kept, self
+        if before is not None:
+            before.end()
 
-    def submit(self, function: Callable[[Item], Answer], item: Item) -> Future[Answer]:
-        """The promise of a function of an item.
+    def end(self) -> None:
+        """End them, whatever they do; nothing happens in a process that was forked from the one that began them."""
+        self._end()
+
+    def inherited(self) -> None:
+        """Let go of them in a process that was forked from the one that began them, and with which they end."""
+        self._ours.close()
+        Processes._kept = None
+
+    def _ended(self) -> None:
+        self.living.discard(self)
+        self._ours.close()
+        self._theirs.close()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def submit(self, function: Callable[[Item], Answer], item: Item) -> "Future[bytes]":
+        """The promise of a function of an item; `opened` gives what comes of it.
 
         Raises:
             BrokenProcessPool: If one of the processes was killed.
         """
         with _starting():
-            return self._executor.submit(_answer, _sent((function, item)))
+            return self._executor.submit(_answer, _Task(function, item))
 
 
-def _sent(what: Answer) -> Answer:
-    """Pickled when its turn comes, lest all that waits lie in memory twice, and so that a notebook's classes travel."""
-    return joblib.wrap_non_picklable_objects(what, keep_wrapper=False)
+def _end_all() -> None:
+    for one in list(Processes.living):
+        one.end()
 
 
-def _answer(task: tuple[Callable[[Item], Answer], Item]) -> Answer:
-    function, item = task
-    return _sent(function(item))
+# Before Python waits for its threads, of which one waits for every task that is under way.
+getattr(threading, "_register_atexit")(_end_all)  # noqa: B009
+
+INHERITED: list[Processes] = []
+"""Of the process that this one was forked from; what is thrown away would reach for its threads."""
+
+
+def _inherit() -> None:
+    """A process that is forked from this one begins workers of its own."""
+    for one in Processes.living:
+        one.inherited()
+    INHERITED.extend(Processes.living)
+    Processes.living.clear()
+    server: Any = getattr(forkserver, "_forkserver", None)
+    if server is not None and server._forkserver_pid is not None:
+        os.close(server._forkserver_alive_fd)
+        server._forkserver_pid = server._forkserver_address = server._forkserver_alive_fd = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_inherit)
+
+
+class _Task:
+    """Pickled when its turn comes, lest all that waits lie in memory twice; bytes when it arrives.
+
+    Neither it nor what comes of it is opened by the executor, which takes what cannot be for a process that was killed.
+    """
+
+    def __init__(self, function: Callable[[Item], Answer], item: Item) -> None:
+        self._content = function, item
+
+    def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
+        return bytes, (_pickled(self._content),)
+
+
+def _pickled(what: object) -> bytes:
+    """So that a notebook's classes travel."""
+    return pickle.dumps(joblib.wrap_non_picklable_objects((what,), keep_wrapper=False))
+
+
+def _unpickled(pickled: bytes) -> Any:
+    return pickle.loads(pickled)[0]  # noqa: S301 (from this process or its workers)
+
+
+def _answer(task: Any) -> bytes:
+    try:
+        function, item = _unpickled(task)
+        return _pickled((function(item), None))
+    except BaseException as error:
+        with suppress(Exception):
+            error.add_note(f"in a worker:\n{traceback.format_exc()}")
+        return _raised(error)
+
+
+def _raised(error: BaseException) -> bytes:
+    with suppress(Exception):  # whatever a stranger's does when it is pickled, or made again
+        pickled = _pickled((None, error))
+        if type(_unpickled(pickled)[1]) is type(error):
+            return pickled
+    return _pickled((None, HpoBenchError(in_words(error))))
+
+
+def opened(pickled: bytes) -> Any:
+    """What came of a task.
+
+    Raises:
+        BaseException: What the task raised, or its kind and words in an `HpoBenchError` where it cannot be sent.
+    """
+    answer, error = _unpickled(pickled)
+    if error is not None:
+        raise error
+    return answer
 
 
 @contextmanager
