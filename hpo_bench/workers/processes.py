@@ -124,7 +124,8 @@ class Processes:
         self.living.discard(self)
         self._ours.close()
         self._theirs.close()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        # Waited for, which is a moment: Python would wake a thread that is about to close what it is woken by.
+        self._executor.shutdown(cancel_futures=True)
 
     def submit(self, function: Callable[[Item], Answer], item: Item) -> "Future[bytes]":
         """The promise of a function of an item; `opened` gives what comes of it.
@@ -253,8 +254,8 @@ def hidden_main() -> Iterator[None]:
 @contextmanager
 def _unheard() -> Iterator[None]:
     """Ctrl-C is ignored, which those that start inherit: one that is importing could not handle it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Others must not touch signals; `_serve` does as much a moment later.
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield  # Others must not touch signals, and Windows has no masks; `_serve` does as much a moment later.
         return
     resource_tracker.ensure_running()  # which lets the signal through again when it has started
     # Blocked as well, so that one which comes now is not lost to this process, but comes a moment later.
