@@ -219,10 +219,7 @@ class Landscape(Problem):
         return self._fidelity
 
     def kept(self, what: str, compute: Callable[[], Mapping[str, Any]], *, code: str = "") -> Mapping[str, Any]:
-        """What follows from the recording alone, from the user's cache; see `landscapes.cache.recall`.
-
-        Of landscapes that lie in no folder, and of surrogates from elsewhere, it is computed every time.
-        """
+        """What follows from a recording in a folder by a surrogate of ours, as `cache.recall` has it; else computed."""
         if self.folder is None or not type(self.surrogate).__module__.startswith("surrogates."):
             return compute()
         # Fidelity compares with other splits of the same file, which the hash of what is tuned on does not know.
