@@ -1,5 +1,8 @@
 """Skills whose answers are right, words that the tokenizer knows, and builds that go on where they stopped."""
 
+import platform
+import subprocess
+import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -335,3 +338,24 @@ def test_a_stage_is_written_through_no_link_and_a_recipe_stays(tmp_path: Path) -
     builds._claim(first, pair)
     with pytest.raises(UsageError, match="another recipe"):
         builds._claim(second, pair)
+
+
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="of x86 processors")
+def test_the_command_trains_as_processors_without_avx_512_would(tmp_path: Path) -> None:
+    script = """
+import sys, types
+built = types.ModuleType("hpo_bench.nano.build")
+
+def build(*_, **__):
+    import torch
+    print(torch.backends.cpu.get_cpu_capability())
+
+built.build = build
+sys.modules["hpo_bench.nano.build"] = built
+from hpo_bench import cli
+cli.main(["nano", "build", "ja-llama"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.splitlines()[0] in {"AVX2", "DEFAULT"}
