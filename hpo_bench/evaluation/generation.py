@@ -13,7 +13,7 @@ from hpo_bench.evaluation.asking.batches import chunks
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.asking.thoughts import opened_by, without_thoughts
 from hpo_bench.evaluation.base import Answers
-from hpo_bench.evaluation.decoding.endings import Loops, Stops, cut
+from hpo_bench.evaluation.decoding.endings import Loops, Stops, before_end, cut
 from hpo_bench.evaluation.decoding.greedy import decode
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.frozen_vision import Looked, Prompt
@@ -142,11 +142,14 @@ class Generation:
                         repetition_penalty=1.0,
                         no_repeat_ngram_size=0,
                         eos_token_id=list(ends),
-                        pad_token_id=self.prompts.padding,
+                        encoder_repetition_penalty=1.0,
+                        encoder_no_repeat_ngram_size=0,
+                        pad_token_id=ends[0],
+                        return_dict_in_generate=False,
                         stopping_criteria=endings,
                     )
                 for place, text, row, astray in zip(some, texts, tokens[:, length:], loops.found.tolist(), strict=True):
-                    responses[members[place]], endless[members[place]] = self._said(row, text), astray
+                    responses[members[place]], endless[members[place]] = self._said(row, text, ends), astray
         return responses, endless
 
     def _decoded(
@@ -166,21 +169,21 @@ class Generation:
                 with torch.inference_mode():
                     said = decode(
                         model, [seen[i] for i in some], most=self._max_new_tokens, ends=ends,
-                        padding=self.prompts.padding, over=endings,
+                        padding=ends[0], over=endings,
                     )  # fmt: skip
                 for place, text, row, astray in zip(some, texts, said, loops.found.tolist(), strict=True):
-                    responses[place], endless[place] = self._said(row, text), astray
+                    responses[place], endless[place] = self._said(row, text, ends), astray
         return responses, endless
 
     def _endings(self, length: int, prompts: Sequence[str], ends: Sequence[int]) -> tuple[Loops, list[Loops | Stops]]:
         """What ends answers behind so many tokens besides the tokens that do: first what finds those gone astray."""
-        loops = Loops(length, [*ends, self.prompts.padding])
+        loops = Loops(length, ends, most=self._max_new_tokens)
         stops = [Stops(length, self._stop, prompts, self.prompts.decode, self._spoken)] if self._stop else []
         return loops, [loops, *stops]
 
-    def _said(self, tokens: torch.Tensor, prompt: str) -> str:
+    def _said(self, tokens: torch.Tensor, prompt: str, ends: Sequence[int]) -> str:
         """What an answer's tokens say, as far as it counts."""
-        return cut(self._spoken(self.prompts.decode(tokens), prompt), self._stop)
+        return cut(self._spoken(self.prompts.decode(before_end(tokens, ends)), prompt), self._stop)
 
     def _decodes_alike(self, model: Any, examples: Sequence[Example], seen: Sequence[Prompt]) -> bool:
         """Whether our own way answers a batch as transformers' does; in half precision rounding may change a few."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.errors import EvaluationError
 from hpo_bench.evaluation.asking.prompts import Prompts
-from hpo_bench.evaluation.decoding.endings import cut, loop_end
+from hpo_bench.evaluation.decoding.endings import before_end, cut, loop_end
 from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import Scores
@@ -41,14 +41,15 @@ class ServedGeneration(Generation):
             EvaluationError: If the engine fails, answers with other weights, or with numbers that are none.
         """
         self.model.follow(model)
+        ends = self.prompts.ends(model)
         responses, endless = [""] * len(examples), np.zeros(len(examples), dtype=bool)
         places = list(range(len(examples)))
         for stop in dict.fromkeys([self._stop, ()]):
             answers = self._asked_for(model, [examples[i] for i in places], stop)
             again = []
             for place, answer in zip(places, answers, strict=True):
-                tokens = answer["tokens"]
-                end = loop_end(tokens)
+                tokens = before_end(answer["tokens"], ends)
+                end = loop_end(tokens, most=self._max_new_tokens)
                 prompt = self._text(examples[place])
                 spoken = self._spoken(self.prompts.decode(tokens[:end]), prompt)
                 # In thoughts, and in the spaces before an answer, nothing ends it.

@@ -1,5 +1,6 @@
 """Our own decoding says what transformers' `generate` says, looks at pictures once, and lets rows go that are over."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ import families
 import numpy as np
 import pytest
 import torch
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.decoding.endings import LOOP, TURNS, Loops, loop_end
@@ -79,15 +82,61 @@ def test_endless_answers_end_where_they_are_cut_while_they_are_written() -> None
     for _ in range(300):
         tokens: Any = rng.integers(3, 6, size=int(rng.integers(0, 12))).tolist()
         block = rng.integers(3, 6, size=int(rng.integers(1, LOOP + 3))).tolist()
-        tokens += block * int(rng.integers(0, TURNS + 3))
-        loops, expected = Loops(0, [1]), None
+        tokens += block * int(rng.integers(0, 3 * TURNS))
+        most = int(rng.integers(4, 64))
+        loops, expected = Loops(0, [1], most=most), None
         for length in range(1, len(tokens) + 1):
             if bool(loops(torch.tensor([tokens[:length]]), None).any()):
                 expected = length
                 break
-        assert loop_end(tokens) == expected
+        assert loop_end(tokens, most=most) == expected
         found += expected is not None
     assert 50 < found < 290
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [[1, *[0] * 9], [8, *[5, 6] * 12, 7], [*[3, 4, 5] * 8, 9]],
+    ids=["a thousand million, digit by digit", "a table's line", "eight birds of one colour"],
+)
+def test_what_numbers_and_tables_repeat_is_not_endless(answer: list[int]) -> None:
+    assert loop_end(answer, most=64) is None
+    assert not Loops(0, [2], most=64)(torch.tensor([answer]), None).any()
+    assert loop_end([*answer, *[4] * 40], most=64) == len(answer) + 30
+
+
+@pytest.mark.parametrize("padding", ["<|endoftext|>", None])
+def test_nothing_behind_the_end_of_an_answer_is_said(tmp_path: Path, padding: str | None) -> None:
+    """Tokenizers of fine-tunes may not know the end of a turn as special, nor have a token for padding or an end."""
+    loaded = LoadedPair.load(Pair.read(families.build(tmp_path, "qwen2-vl")))
+    processor = loaded.processor
+    asks = lambda: Generation(Prompts(processor), ByRule(METRICS["contains"]), batch_size=4, max_new_tokens=8)  # noqa: E731
+    examples = families.examples(8)
+    expected = asks().respond(loaded.vlm, examples)[0]
+    usual = processor.tokenizer
+    state = json.loads(usual.backend_tokenizer.to_str())
+    # Without a token for padding token 0 fills rows up, a word like any other.
+    words = ["<|im_end|>", *([] if padding else ["<|endoftext|>"])]
+    for token in state["added_tokens"]:
+        token["special"] = token["content"] not in words
+    named = {} if padding is None else {"eos_token": padding, "pad_token": padding}
+    processor.tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer.from_str(json.dumps(state)), **named)
+    for name in ("image_token", "video_token", "image_token_id", "video_token_id"):
+        setattr(processor.tokenizer, name, getattr(usual, name))
+    if padding is None:
+        loaded.vlm.generation_config.eos_token_id = [usual.convert_tokens_to_ids("<|im_end|>")]
+    assert asks().respond(loaded.vlm, examples)[0] == expected
+    assert asks().generated(loaded.vlm, examples)[0] == expected
+
+
+def test_penalties_of_prompts_change_nothing(tmp_path: Path) -> None:
+    loaded = LoadedPair.load(Pair.read(families.build(tmp_path, "llava")))
+    asks = Generation(Prompts(loaded.processor), ByRule(METRICS["contains"]), batch_size=4, max_new_tokens=8)
+    examples = families.examples(8)
+    expected = asks.generated(loaded.vlm, examples)[0]
+    given = {"encoder_repetition_penalty": 50.0, "encoder_no_repeat_ngram_size": 1, "return_dict_in_generate": True}
+    loaded.vlm.generation_config.update(**given)
+    assert asks.generated(loaded.vlm, examples)[0] == expected
 
 
 def test_pictures_may_come_when_a_question_is_asked(loaded: LoadedPair, questions: tuple[Example, ...]) -> None:

@@ -80,10 +80,10 @@ def test_endless_answers_are_cut_and_a_model_of_them_is_a_failure(small_pair: Pa
 
 
 def test_loops_are_found_and_ended_answers_left_alone() -> None:
-    loops = Loops(1, [0])
+    loops = Loops(1, [0], most=10)
     tokens = torch.tensor([[9, *[5, 6] * 5], [9, *[7, 0, 0, 0, 0] * 2], [9, *range(20, 30)]])
     assert loops(tokens, None).tolist() == [True, False, False]
-    assert Loops(1, [0])(tokens[:, :5], None).tolist() == [False] * 3
+    assert Loops(1, [0], most=10)(tokens[:, :5], None).tolist() == [False] * 3
 
 
 def test_json_lines_are_read_with_pictures(small_pair: Pair, merged: LoadedPair) -> None:
