@@ -1,6 +1,8 @@
 """How a processor's chat template frames a question, found out by trying it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from PIL import Image
@@ -11,6 +13,9 @@ from hpo_bench.merging.processor import chat_template as template_of
 
 PROBE = "probe"
 """A word to try templates and tokenizers with."""
+DAY = datetime(2025, 1, 1, tzinfo=UTC)
+"""What a template takes for today that writes the date: else a study would ask otherwise on the day after."""
+_TODAY = re.compile(r"""strftime_now\(\s*(?:format\s*=\s*)?(["'])(.*?)\1\s*\)""")
 _LIKELY = ("<image>", "<|image_pad|>", "<start_of_image>", "[IMG]", "<|image|>")
 
 Parts = list[dict[str, str]]
@@ -50,6 +55,7 @@ class ChatTemplate:
         self._systems: dict[str, list[dict[str, Any]]] = {}
         self._told: list[dict[str, Any]] = []
         self._switches = {} if enable_thinking is None else {"enable_thinking": enable_thinking}
+        self._dated = _of_one_day(processor)
         self._check_switches(used)
         if used and template_of(processor) is not None:
             self._content = self._find_content()
@@ -103,7 +109,9 @@ class ChatTemplate:
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
         framer = self._processor if getattr(self._processor, "chat_template", None) else self._processor.tokenizer
-        return framer.apply_chat_template(messages, add_generation_prompt=ask, tokenize=False, **self._switches)
+        return framer.apply_chat_template(
+            messages, chat_template=self._dated, add_generation_prompt=ask, tokenize=False, **self._switches
+        )
 
     def _sets_apart(self) -> bool:
         """Whether the processor itself begins a text behind its pictures, as PaliGemma's does."""
@@ -186,6 +194,15 @@ class ChatTemplate:
 
     def _as_one_part(self, parts: Parts) -> Parts:
         return [{"type": "text", "text": self._as_text(parts)}]
+
+
+def _of_one_day(processor: Any) -> str | None:
+    """A processor's template with `DAY` where it writes today's date; None where it writes none."""
+    template = template_of(processor)
+    usual = template.get("default") if isinstance(template, Mapping) else template
+    if not isinstance(usual, str) or not _TODAY.search(usual):
+        return None
+    return _TODAY.sub(lambda found: repr(DAY.strftime(found[2])), usual)
 
 
 def _parts(question: str) -> Parts:

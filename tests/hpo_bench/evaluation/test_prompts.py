@@ -14,6 +14,7 @@ from tokenizers import processors
 from transformers.image_transforms import convert_to_rgb
 
 from hpo_bench.errors import EvaluationError, UsageError
+from hpo_bench.evaluation.asking.chat_template import DAY
 from hpo_bench.evaluation.asking.prompts import Prompts
 from hpo_bench.evaluation.exact_match import ExactMatch
 from hpo_bench.evaluation.examples import Example, of_split
@@ -82,6 +83,20 @@ def test_the_template_places_pictures_and_answer(name: str) -> None:
     assert tokenizer.decode([*read, *prompts.answer(TWO)]) == tokenizer.decode(
         tokenizer(text + answer, add_special_tokens=False)["input_ids"]
     )
+
+
+@pytest.mark.parametrize("name", ["qwen2-vl", "llava"])
+@pytest.mark.parametrize("of", ["processor", "tokenizer"])
+def test_a_template_that_writes_the_date_asks_alike_on_any_day(name: str, of: str) -> None:
+    """As those of Mistral Small 3.1, Llama 3.2 Vision and SmolLM3 do: a study goes on for days."""
+    processor = families.processor(name)
+    dated = (
+        "{%- if strftime_now is defined %}{%- set today = strftime_now('%d %b %Y') %}{%- endif %}"
+        'It is {{ today }}, {{ strftime_now("%Y-%m-%d") }}.' + processor.chat_template
+    )
+    processor.chat_template = None
+    (processor if of == "processor" else processor.tokenizer).chat_template = dated
+    assert Prompts(processor).text(TWO).startswith(f"It is {DAY:%d %b %Y}, {DAY:%Y-%m-%d}.")
 
 
 @pytest.mark.usefixtures("expected")
