@@ -1,12 +1,21 @@
-"""Thoughts that a model writes before its answer, between tags such as `<think>` and `</think>`."""
+"""Thoughts that a model writes before its answer, between tags such as `<think>` and `</think>`, or `[THINK]`."""
 
 import re
 
-_TAGS = "think|thinking|thought|reasoning"
-_OPENED = re.compile(rf"(<(?:{_TAGS})>)\s*$")
-_WHOLE = re.compile(rf"<({_TAGS})>.*?</\1>", re.DOTALL)
-_BEFORE = re.compile(rf".*</(?:{_TAGS})>", re.DOTALL)
-_UNENDED = re.compile(rf"<(?:{_TAGS})>.*", re.DOTALL)
+_TAG = r"<(?:think|thinking|thought|reasoning)>|\[THINK\]|◁think▷"
+_CLOSING = r"</(?:think|thinking|thought|reasoning)>|\[/THINK\]|◁/think▷"
+_ANY = re.compile(f"{_TAG}|{_CLOSING}")
+_OPENED = re.compile(rf"({_TAG})\s*$")
+_WHOLE = re.compile(
+    r"<(think|thinking|thought|reasoning)>.*?</\1>|\[THINK\].*?\[/THINK\]|◁think▷.*?◁/think▷", re.DOTALL
+)
+_BEFORE = re.compile(rf".*(?:{_CLOSING})", re.DOTALL)
+_UNENDED = re.compile(rf"(?:{_TAG}).*", re.DOTALL)
+
+
+def is_tag(token: str) -> bool:
+    """Whether a token opens or closes thoughts."""
+    return _ANY.fullmatch(token) is not None
 
 
 def opened_by(prompt: str) -> str:

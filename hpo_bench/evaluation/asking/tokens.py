@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from hpo_bench.evaluation.asking.chat_template import PROBE
+from hpo_bench.evaluation.asking.thoughts import is_tag
 
 
 class Tokens:
@@ -21,6 +22,10 @@ class Tokens:
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
+        special = {*tokenizer.all_special_ids}
+        special |= {row for row, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._silent = {row for row in special if not is_tag(str(tokenizer.convert_ids_to_tokens(row)))}
+        self._tags = special - self._silent
         plain, whole = self.cut(PROBE), tokenizer(PROBE)["input_ids"]
         begins = next((i for i in range(len(whole)) if whole[i : i + len(plain)] == plain), None)
         self.behind = 0 if begins is None else len(whole) - begins - len(plain)
@@ -45,9 +50,12 @@ class Tokens:
 
         Args:
             tokens: Any.
-            special: Whether special ones are said as well.
+            special: Whether special ones are said as well; those around thoughts always are, as it would not be seen
+                else where these end.
         """
-        return self._tokenizer.decode(tokens, skip_special_tokens=not special)
+        if not special and self._tags:
+            tokens = [token for token in map(int, tokens) if token not in self._silent]
+        return self._tokenizer.decode(tokens, skip_special_tokens=not (special or self._tags))
 
     @property
     def padding(self) -> int:
