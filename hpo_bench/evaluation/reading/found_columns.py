@@ -291,7 +291,8 @@ def _within(value: Any, path: Sequence[str]) -> Any:
 
 
 def _formatted(value: Any, width: str, part: str) -> str:
-    said = text(value, part)
+    # The name of a file is that of its bytes, however it is written.
+    said = value if part == "image" and isinstance(value, str) else text(value, part)
     if not width:
         return said
     if not said.lstrip("-").isdigit():

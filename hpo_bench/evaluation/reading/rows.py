@@ -12,6 +12,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from hpo_bench.evaluation.decoding.form import composed
+
 
 class FlawError(ValueError):
     """What is wrong with an example; whoever reads the file says where it stands."""
@@ -38,7 +40,9 @@ def is_nothing(value: Any) -> bool:
 
 
 def text(value: Any, what: str, *, may_be_empty: bool = False) -> str:
-    """A text, or a number as it is written; 3.0 is 3, as tables make it of whole numbers when one is missing.
+    """A text as models know it (`form.composed`), or a number as it is written.
+
+    3.0 is 3, as tables make it of whole numbers when one is missing.
 
     Args:
         value: A cell.
@@ -62,6 +66,7 @@ def text(value: Any, what: str, *, may_be_empty: bool = False) -> str:
         raise FlawError(f"{what} is a list; choose one, as text")
     if not isinstance(value, str):
         raise FlawError(f"{what} is {type(value).__name__}, not text")
+    value = composed(value)
     if not value.strip() and not may_be_empty:
         raise FlawError(f"{what} is empty")
     try:

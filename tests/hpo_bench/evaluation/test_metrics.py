@@ -33,6 +33,9 @@ from hpo_bench.evaluation.metrics import (
         ("10^2", "10²", True),
         ("2 1/2", "2½", True),
         ("5 m2", "5 m²", True),
+        ("caf\u0065\u0301", "café", True),
+        ("חתול", "\u202bחתול\u202c", True),
+        ("ca\u00adt", "\ufeffcat\u200b", True),
     ],
 )
 def test_exact_match_forgives_form_alone(response: str, answer: str, right: bool) -> None:

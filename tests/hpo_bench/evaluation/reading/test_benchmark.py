@@ -308,6 +308,23 @@ class TestFiles:
         (tmp_path / "e.tsv").write_text("question\tanswer\n?\ta, b\n")
         assert read_examples(tmp_path / "e.tsv")[0].answer == "a, b"
 
+    def test_letters_are_composed_and_nothing_unseen_stands_around_answers(self, tmp_path: Path) -> None:
+        """A model is asked for the tokens of the answer, and says one é and no mark of direction."""
+        name = "cafe\u0301.png"
+        (tmp_path / name).write_bytes(PNG)
+        rows = [
+            {"question": "Ou\u0300?", "answer": "cafe\u0301", "image": name, "choices": None},
+            {"question": "מה?", "answer": " \u202bחתול\u202c ", "image": name, "choices": None},
+            {"question": "which?", "answer": "café", "image": name, "choices": ["the\u0301", "cafe\u0301"]},
+            {"question": "ស\u200bក?", "answer": "ស\u200bក\u200b", "image": name, "choices": None},
+        ]
+        for image in ((), "{image}"):
+            read = read_examples(lines(tmp_path, *rows), Columns.named(image=image or None))
+            assert [one.answer for one in read] == ["café", "חתול", "B", "ស\u200bក"]
+            assert read[0].question == "<image>\nOù?"
+            assert "B. café" in read[2].question
+            assert all(one.images == (PNG,) for one in read)
+
     def test_other_columns_of_a_table_are_passed_over(self, tmp_path: Path) -> None:
         more = {"source": ["x", "y"], "question_id": [1, 2], "image_id": [1, 2]}
         assert len(read_examples(parquet(tmp_path, {**TEXTS, **more, "image": [PNG, None]}))) == 2
