@@ -54,7 +54,8 @@ class Tokens:
                 else where these end.
         """
         if not special and self._tags:
-            tokens = [token for token in map(int, tokens) if token not in self._silent]
+            said = tokens.tolist() if isinstance(tokens, torch.Tensor) else tokens
+            tokens = [token for token in said if token not in self._silent]
         return self._tokenizer.decode(tokens, skip_special_tokens=not (special or self._tags))
 
     @property

@@ -35,6 +35,7 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes a picture upright, by its orientation in EXIF."""
+_SIDEWAYS = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 _THREADS = 8
 # PNG, JPEG, WebP, GIF, TIFF and BMP.
 _BEGINNINGS = ("iVBORw0KGgo", "/9j/", "UklGR", "R0lGOD", "SUkqA", "TU0AK", "Qk")
@@ -236,7 +237,7 @@ def opened(data: bytes) -> Image.Image:
 def in_rgb(picture: Image.Image) -> Image.Image:
     """The same of a picture that Pillow has read."""
     # Pillow's own `exif_transpose` writes the other EXIF anew as well, and fails where a camera wrote some of it oddly.
-    turn = _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
+    turn = _turn(picture)
     image = picture if turn is None else picture.transpose(turn)
     if image.mode.startswith("I;16"):  # Pillow would cut them off at 255, and almost all would be white
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -247,6 +248,12 @@ def in_rgb(picture: Image.Image) -> Image.Image:
 
 
 def size(data: bytes) -> tuple[int, int]:
-    """Width and height as stored, of which only the header is read."""
+    """Width and height as `opened` shows it, of which only the header is read."""
     with Image.open(BytesIO(data)) as image:
-        return image.size
+        width, height = image.size
+        return (height, width) if _turn(image) in _SIDEWAYS else (width, height)
+
+
+def _turn(picture: Image.Image) -> Image.Transpose | None:
+    """What makes a picture upright."""
+    return _TURNS.get(picture.getexif().get(ExifTags.Base.Orientation, 1))

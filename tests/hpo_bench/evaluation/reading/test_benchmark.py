@@ -28,7 +28,7 @@ from hpo_bench.evaluation.examples import (
 )
 from hpo_bench.evaluation.reading.benchmark import read_examples, read_table
 from hpo_bench.evaluation.reading.columns import Columns
-from hpo_bench.evaluation.reading.pictures import opened, verify
+from hpo_bench.evaluation.reading.pictures import opened, size, verify
 from hpo_bench.merging.find import SHIPPED
 
 
@@ -156,6 +156,7 @@ class TestPictures:
         lying.save(expected, "PNG", exif=plain)
         upright = ImageOps.exif_transpose(Image.open(expected)).convert("RGB")
         assert np.array_equal(np.asarray(opened(file.getvalue())), np.asarray(upright))
+        assert size(file.getvalue()) == upright.size
 
     @pytest.mark.parametrize("mode", ["P", "LA", "I;16", "1"])
     def test_any_mode_of_pixels_will_do(self, tmp_path: Path, mode: str) -> None:
