@@ -88,7 +88,7 @@ def test_the_template_places_pictures_and_answer(name: str) -> None:
 @pytest.mark.parametrize("name", ["qwen2-vl", "llava"])
 @pytest.mark.parametrize("of", ["processor", "tokenizer"])
 def test_a_template_that_writes_the_date_asks_alike_on_any_day(name: str, of: str) -> None:
-    """As those of Mistral Small 3.1, Llama 3.2 Vision and SmolLM3 do: a study goes on for days."""
+    """As those of Llama 3.2 and SmolLM3 do: a study goes on for days."""
     processor = families.processor(name)
     dated = (
         "{%- if strftime_now is defined %}{%- set today = strftime_now('%d %b %Y') %}{%- endif %}"
