@@ -84,7 +84,7 @@ class Closing:
     anew: "Closing | None" = None
 
     def cost(self, total: TrialCost, trials: int) -> TrialCost:
-        """What it will cost, if it costs what so many trials did, which took that together."""
+        """What it will cost, if it costs what so many complete trials did, which took that together."""
         merges, evaluations = self.merges / trials, self.evaluations / trials
         return TrialCost(
             merge_seconds=merges * total.merge_seconds, eval_seconds=evaluations * total.eval_seconds,
@@ -167,12 +167,15 @@ class Budget:
         total = sum((trial.cost for trial in trials), start=TrialCost())
         own, finished = self.amount(total), sum(trial.state != "running" for trial in trials)
         asked, scored = self.amount(expenses.asked), self.amount(expenses.scored)
+        # What is compared with completes: trials that fail at once, or hang, say nothing of what that takes.
+        whole = [trial.cost for trial in trials if trial.state == "complete"]
+        told, count = (sum(whole, start=TrialCost()), len(whole)) if whole else (total, finished)
         # As much once it has been paid as before, so that a study that is finished stays so.
         held = Amount()
         if self.closing is not None and finished:
-            held = self.amount(self.closing.cost(total, finished)).beyond(scored)
+            held = self.amount(self.closing.cost(told, count)).beyond(scored)
             if self.closing.anew is not None:
-                held = held.at_least(self.amount(self.closing.anew.cost(total, finished)))
+                held = held.at_least(self.amount(self.closing.anew.cost(told, count)))
         return Spent(
             trials=len(trials), hours=own.hours, dollars=own.dollars, finished=finished, beside=asked + scored,
             held=held,

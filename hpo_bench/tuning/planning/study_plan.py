@@ -107,6 +107,8 @@ def plan_study(
     settings = None if options.trials is None else max(options.trials // methods, 1)
     left = _left(options, prices, spent)
     budgets, beside = {unit: one / methods for unit, one in left.items()}, compared(len(options.beside)) / methods
+    if settings is not None and options.trials is not None:
+        beside += options.trials / methods - settings  # those that cannot be shared evenly are paid for as well
     if not budgets:
         beside = 0.0  # a fifth of the examples is what settings alone answer
         if settings is not None and each is not None:

@@ -85,6 +85,13 @@ def test_what_was_spent_before_is_taken_off_and_what_is_compared_with_is_kept_ro
     assert (race.settings + 3) * (30 + 1.5 * race.examples) < race.seconds <= 4 * 3600
 
 
+@pytest.mark.parametrize(("methods", "trials"), [(("ta", "ties"), 5), (("ta", "ties", "dare"), 8), (("ta", "ties"), 1)])
+def test_trials_that_methods_cannot_share_evenly_are_all_paid_for(methods: tuple[str, ...], trials: int) -> None:
+    plan = planned(methods=methods, trials=trials, gpu_hours=3.0)
+    assert plan.settings == trials
+    assert 0.99 * 3 * 3600 < plan.seconds <= 3 * 3600
+
+
 def test_it_is_said_what_is_spent_and_what_that_cannot_tell() -> None:
     wanted = config(examples=PLANNED)
     told = " ".join(sentences(planned(), wanted, RunOptions(), total=4000, validation=800))
