@@ -76,11 +76,7 @@ def check(pair: Pair, config: StudyConfig, options: RunOptions) -> None:
     if options.until is not None and config.keep is not None and config.keep.front:
         raise UsageError("--until tells what one goal has still to gain; with --front give --trials or a budget")
     if not options.folder(config).is_dir():
-        for method in config.methods:
-            starts.check_inside(config.begin_with, config.space(method))
-            if starts.EXPERIENCE in config.begin_with:
-                starts.learnt(config.space(method), pair.name)
-        starts.check_studies(config.begin_with, options.studies)
+        starts.check_new(config, options.studies)
     if options.storage is not None:
         check_reachable(opened(options.storage))
     check_workers(options)
@@ -121,6 +117,8 @@ def run(
         stack.callback(store.close)
         if options.storage is not None:
             stack.enter_context(lock.in_storage(store.url, name))
+        if store.config is None:  # an earlier call may have left the folder, and no study in it
+            starts.check_new(config, options.studies)
         wanted = same_files(store, pair, config)
         replace(invocation, study=name, url=options.storage and store.url).write(folder)
         if others := passed_over(store):

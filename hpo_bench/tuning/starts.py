@@ -63,6 +63,25 @@ def check(starts: Sequence[str], methods: Sequence[str]) -> None:
             _complete(start, kind, given)
 
 
+def check_new(config: StudyConfig, studies: Path) -> None:
+    """Refuse starts that a new study cannot begin with; one that is begun goes on with what it found then.
+
+    Args:
+        config: What is wanted of it.
+        studies: The folder in which other studies lie.
+
+    Raises:
+        UsageError: If a setting lies outside of what is searched, no landscape is recorded there, or there is no such
+            study.
+        TuningError: If another study cannot be read or has no result.
+    """
+    for method in config.methods:
+        check_inside(config.begin_with, config.space(method))
+        if EXPERIENCE in config.begin_with:
+            learnt(config.space(method), config.pair)
+    check_studies(config.begin_with, studies)
+
+
 def check_inside(starts: Sequence[str], space: MergeSpace) -> None:
     """Refuse a setting of the user's that lies outside of what is searched.
 

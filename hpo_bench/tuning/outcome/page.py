@@ -69,7 +69,7 @@ def write_report(store: TrialStore) -> Path:
         name=store.name,
         pair=config.pair,
         command=shlex.join(invocation.command),
-        following=shlex.join(["hpo-bench", "export", store.name, *_elsewhere(folder)]),
+        following=shlex.join(["hpo-bench", "export", folder.resolve().name, *_elsewhere(folder)]),
         result=result,
         sentences=[one for one in (gone_on(result, every), *sentences(result)) if one],
         answered=answered,

@@ -29,7 +29,7 @@ from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.study import Study
-from hpo_bench.tuning.trial import Job, Success, TrialCost
+from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.tune import tune as tuned
 from hpo_bench.tuning.workers import processes
 
@@ -69,6 +69,22 @@ def test_what_is_refused_leaves_nothing(tune: Tune, small_pair: Pair, tmp_path: 
     result = tune("--keep", category, pair=str(few))
     assert f"{category} (1)" in str(result.exception), result.output
     assert not (tmp_path / "tuning").exists()
+
+
+def test_a_folder_that_an_earlier_call_left_lets_no_start_in_that_is_refused(tune: Tune, tmp_path: Path) -> None:
+    assert isinstance(tune(run=lambda _: Failure("raised", "broken")).exception, TuningError)
+    assert (tmp_path / "tuning" / "s").is_dir()
+    refused = tune("--start", "2,2")
+    assert "2 lies outside 0 to 1.4" in str(refused.exception), refused.output
+    assert not (tmp_path / "tuning" / "s" / "trials").exists()
+    assert tune("--start", "1,1").exit_code == 0
+
+
+def test_a_renamed_study_reports_the_command_that_finds_it(tune: Tune, tmp_path: Path) -> None:
+    assert tune().exit_code == 0
+    (tmp_path / "tuning" / "s").rename(tmp_path / "tuning" / "other")
+    assert CliRunner().invoke(cli, ["report", "other"]).exit_code == 0
+    assert "<code>hpo-bench export other</code>" in (tmp_path / "tuning" / "other" / "report.html").read_text("utf-8")
 
 
 def test_a_relative_file_is_the_same_from_another_folder(
