@@ -1,14 +1,16 @@
 """Opens Optuna storages, and turns what databases raise into errors of ours."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import URL, Connection, create_engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpo_bench.display.words import first_line
@@ -33,9 +35,9 @@ def open_storage(url: str, *, held: bool) -> RDBStorage:
 
 
 def read_only(url: str) -> RDBStorage:
-    """Open a storage and make nothing in it."""
+    """Open a storage and make nothing in it; it may be one that may not be written, such as a colleague's."""
     _quiet()
-    return RDBStorage(with_driver(url), engine_kwargs=_options(url), skip_table_creation=True)
+    return RDBStorage(with_driver(_unwritten(url)), engine_kwargs=_options(url), skip_table_creation=True)
 
 
 def find_study(storage: RDBStorage, name: str, *, url: str, sole: bool, mark: str) -> int | None:
@@ -167,12 +169,27 @@ def guarded(url: str, done: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _connected(url: str) -> Iterator[Connection]:
     with guarded(url, "opened"):
-        engine = create_engine(with_driver(url), **_options(url))
+        engine = create_engine(with_driver(_unwritten(url)), **_options(url))
         try:
             with engine.connect() as connection:
                 yield connection
         finally:
             engine.dispose()
+
+
+def _unwritten(url: str) -> str:
+    """The URL, of an SQLite file that may not be written as one that SQLite makes no files of its own beside.
+
+    It would to read a database with a log (see `write_ahead`), though nothing is written. A database that has such
+    files may be in use, or have its last trials in them alone, so that SQLite must look at them; else it needs none.
+    """
+    file = sqlite_file(url)
+    if file is None or not file.is_file() or all(os.access(one, os.W_OK) for one in (file, file.parent)):
+        return url
+    beside = (file.with_name(f"{file.name}-{what}") for what in ("wal", "shm", "journal"))
+    how = "mode" if any(one.exists() for one in beside) else "immutable"
+    query = {"uri": "true", how: "ro" if how == "mode" else "1"}
+    return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query).render_as_string(hide_password=False)
 
 
 def _quiet() -> None:

@@ -293,6 +293,25 @@ def test_a_renamed_folder_keeps_its_study(store: TrialStore) -> None:
     assert TrialStore(moved, "another").trials() == [running]
 
 
+@pytest.mark.parametrize("name", ["study", "100% of it?"])
+def test_what_may_not_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    store = TrialStore(tmp_path / name, "study")
+    store.begin(config())
+    done = store.finish(store.start(SETTING, asked_after=0, worker="w"), success(Job("x", SETTING)), told_as=0)
+    # Whoever runs the tests may be allowed to write everywhere.
+    monkeypatch.setattr(os, "access", lambda _path, mode: mode != os.W_OK)
+    watched = TrialStore(store.folder, "study", existing=True)
+    assert watched.trials() == [done], "while another process writes its log"
+    watched.close()
+    store.close()
+    files = {path.name for path in store.folder.iterdir()}
+    assert "study.sqlite3-wal" not in files
+    found = TrialStore(store.folder, "study", existing=True)
+    assert found.trials() == [done]
+    assert {path.name for path in store.folder.iterdir()} == files, "SQLite made files beside it"
+    assert TrialStore.look(store.folder, "study") is not None
+
+
 @pytest.mark.parametrize("scores", [np.zeros(0), np.array([np.nan, 1.0])])
 def test_a_score_that_is_no_number_is_a_failure(store: TrialStore, scores: np.ndarray) -> None:
     ids = tuple(map(str, range(len(scores))))
