@@ -19,7 +19,7 @@ from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
-from hpo_bench.statistics.examples import Z95
+from hpo_bench.statistics.examples import Z95, error_of_mean
 from hpo_bench.tuning.goal import Goal
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
@@ -138,8 +138,8 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         "",
         f"    {shlex.join(Invocation.read(store.folder).command)}",
         "",
-        f"On {'the' if store.begun.examples else 'validation'} examples that the search looked at, it scored "
-        f"{_with_error(trial.score, trial.standard_error)}.",
+        f"On {'the' if store.begun.examples else 'validation'} examples that the search looked at, "
+        f"{_scored(store, trial)}",
     ]
     if result is not None and trial.number == result.recommended:
         lines += [
@@ -242,5 +242,14 @@ def _honest(result: TuningResult) -> Mapping[str, float]:
     return {"score": best.test, "standard_error": best.test_error}
 
 
-def _with_error(score: float | None, error: float | None) -> str:
-    return f"{score:.3f}" if error is None else f"{score:.3f} ± {Z95 * error:.3f} (95%)"
+def _scored(store: TrialStore, trial: Trial) -> str:
+    """What a trial scored, with half of its 95% interval; and where an ability is kept, of which examples that is."""
+    goal, answers = Goal(store.begun.keep), store.answers(trial.number)
+
+    def told(own: Answers) -> str:
+        return f"{own.score:.3f} ± {Z95 * error_of_mean(own.scores):.3f} (95%)" if len(own) > 1 else f"{own.score:.3f}"
+
+    scored = f"it scored {told(goal.improved(answers))}"
+    if goal.keep is None or (kept := goal.kept(answers)) is None:
+        return f"{scored}."
+    return f"{scored} without those of category {goal.keep.category}, and {told(kept)} on these."
