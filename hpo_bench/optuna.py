@@ -3,7 +3,7 @@
 import math
 import threading
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from optimizers.base import Optimizer, Point
 from optimizers.options import integer
 
 _MARK = "hpo_bench:proposed"
+_TICK = timedelta(microseconds=1)
 _LOCK = threading.Lock()
 """Of all samplers of a process, whose trials may run in threads; a lock of its own could not be pickled."""
 Event = tuple[str, int]
@@ -105,10 +106,9 @@ class Sampler(BaseSampler):
         with _LOCK:
             if self._replay is None or self._replay.space != space:
                 self._replay = _Replay(self._kind, space, self._trials, self._seed)
-            now = datetime.now()  # without a zone, as Optuna's own times
-            proposal = self._replay.proposal(study, trial, now)
+            proposal, moment = self._replay.proposal(study, trial, datetime.now())  # no zone, as Optuna's own times
             # Optuna has no public way for a sampler to mark a trial; its own samplers do the same.
-            study._storage.set_trial_system_attr(trial._trial_id, _MARK, [self._replay.mark, now.isoformat()])
+            study._storage.set_trial_system_attr(trial._trial_id, _MARK, [self._replay.mark, moment.isoformat()])
         return proposal
 
     def sample_independent(
@@ -133,7 +133,8 @@ class _Replay:
     """An optimiser that was told and asked, in order, what a study's trials say.
 
     A trial was proposed after those that were complete by then, so times order the events alike in the process that
-    made them and in one that goes on.
+    made them and in one that goes on. Clocks are set back, as at the end of summer time; a proposal's time is never
+    before what it is known to come after.
     """
 
     def __init__(self, kind: type[Optimizer], space: Mapping[str, Number], trials: int, seed: int) -> None:
@@ -144,13 +145,15 @@ class _Replay:
         self._strangers: set[int] = set()
         self._begin()
 
-    def proposal(self, study: Study, trial: FrozenTrial, now: datetime) -> dict[str, Any]:
-        """What to evaluate in a trial."""
+    def proposal(self, study: Study, trial: FrozenTrial, now: datetime) -> tuple[dict[str, Any], datetime]:
+        """What to evaluate in a trial, and when that was proposed: now, or after all that is known already."""
         trials = {one.number: one for one in study.get_trials(deepcopy=False)}
+        known = [moment for one in trials.values() for moment in (_told_at(one), _asked_at(one)) if moment is not None]
+        now = max([now, *(moment + _TICK for moment in known)])
         sign = 1 if study.direction == StudyDirection.MAXIMIZE else -1
         while not self._catch_up(trials, trial.number, now, sign):
             self._begin()
-        return self._values(self._ask(trial.number))
+        return self._values(self._ask(trial.number)), now
 
     def _begin(self) -> None:
         self._optimizer = self._kind(self._box.dim, seed=self._seed, budget=self._trials)
@@ -188,11 +191,11 @@ class _Replay:
     def _history(self, trials: Mapping[int, FrozenTrial], new: int, now: datetime) -> list[Event]:
         events = []
         for number, trial in trials.items():
-            mark, proposed = trial.system_attrs.get(_MARK, (None, None))
+            mark, _ = trial.system_attrs.get(_MARK, (None, None))
             if mark == self.mark and number != new and number not in self._strangers:
-                events.append((datetime.fromisoformat(proposed), 1, number, "ask"))
-            if trial.datetime_complete is not None and trial.datetime_complete <= now:
-                events.append((trial.datetime_complete, 0, number, "tell"))
+                events.append((_asked_at(trial), 1, number, "ask"))
+            if (told := _told_at(trial)) is not None and told <= now:
+                events.append((told, 0, number, "tell"))
         return [(what, number) for *_, number, what in sorted(events)]
 
     def _ask(self, number: int) -> Point:
@@ -217,6 +220,18 @@ class _Replay:
             return None
         values = np.array([[float(trial.params[name]) for name in self.space]])
         return self._box.to_unit(values)[0] if self._box.contains(values).all() else None
+
+
+def _asked_at(trial: FrozenTrial) -> datetime | None:
+    """When a trial was proposed; None where no sampler of ours did."""
+    _, proposed = trial.system_attrs.get(_MARK, (None, None))
+    return None if proposed is None else datetime.fromisoformat(proposed)
+
+
+def _told_at(trial: FrozenTrial) -> datetime | None:
+    """When a trial's result came in, which was after its proposal whatever the clock says; None while it runs."""
+    complete, asked = trial.datetime_complete, _asked_at(trial)
+    return complete if complete is None or asked is None else max(complete, asked + _TICK)
 
 
 def _distribution(side: Parameter) -> Number:

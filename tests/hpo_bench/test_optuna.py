@@ -2,6 +2,7 @@
 
 import math
 import pickle
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 import hpo_bench as hb
+import hpo_bench.optuna
 from hpo_bench.errors import UsageError
 from hpo_bench.optuna import Sampler
 from optimizers import OptimizerError
@@ -207,3 +209,28 @@ def test_numbers_that_make_no_sense_are_refused_at_once(changed: Any) -> None:
 def test_a_seed_may_be_as_large_as_for_maximize() -> None:
     study = optuna.create_study(sampler=Sampler("random", seed=2**40))
     study.optimize(objective, n_trials=2)
+
+
+@pytest.mark.parametrize("name", ["gp-bo", "powell"])
+def test_a_clock_that_is_set_back_hides_no_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    back = timedelta()
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:
+            return datetime.now(tz) - back
+
+    for module in (hpo_bench.optuna, optuna.storages._in_memory):
+        monkeypatch.setattr(module, "datetime", Clock)
+
+    def study() -> optuna.Study:
+        return optuna.create_study(direction="maximize", sampler=Sampler(name, space=SPACE, seed=0))
+
+    expected, found = study(), study()
+    expected.optimize(objective, n_trials=10)
+    found.optimize(objective, n_trials=6)
+    back = timedelta(hours=1)
+    found.optimize(objective, n_trials=2)
+    found.sampler = Sampler(name, space=SPACE, seed=0)  # as another process, which has what was stored alone
+    found.optimize(objective, n_trials=2)
+    assert settings(found) == settings(expected)
