@@ -181,8 +181,10 @@ def _about_luck(result: TuningResult) -> list[str]:
     line = next((one for one in result.merges if one.name == "highest score"), result.merges[0])
     told = []
     if result.optimism >= SHOWN:
+        # The same trial has both: then it is that way of choosing which was cross-fitted.
+        which = "recommended" if line is result.merges[0] else "highest"
         told.append(
-            f"The highest of all scores, {line.validation:.3f}, is lucky: whatever has the highest is worth "
+            f"The highest of all scores, {line.validation:.3f}, is lucky: whatever is {which} is worth "
             f"{line.test:.3f} ({result.head}), {result.optimism:.3f} less."
         )
     if result.told_apart is not None:

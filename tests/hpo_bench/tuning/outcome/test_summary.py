@@ -1,0 +1,31 @@
+"""What is said of a result."""
+
+import pytest
+
+from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
+from hpo_bench.tuning.outcome.summary import sentences
+
+
+def merge(name: str, validation: float, test: float) -> ScoredMerge:
+    return ScoredMerge(
+        name=name, setting={"method": "ta", "vl_weight": 0.5, "exp_weight": 0.8}, validation=validation, test=test,
+        test_error=0.01, behind=0.0, behind_error=0.01, behind_validation=0.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("merges", "said"),
+    [
+        ((merge("recommended", 0.8, 0.75),), "scores, 0.800, is lucky: whatever is recommended is worth 0.750"),
+        (
+            (merge("recommended", 0.79, 0.77), merge("highest score", 0.8, 0.74)),
+            "scores, 0.800, is lucky: whatever is highest is worth 0.740",
+        ),
+    ],
+)
+def test_what_the_highest_score_is_worth_is_said_of_what_was_scored(merges: tuple[ScoredMerge, ...], said: str) -> None:
+    result = TuningResult(
+        trials=5, recommended=1, mean=0.78, deviation=0.01, reproduced=None, merges=merges, near_optimal={},
+        tuned_on=100, cross_fitted=True,
+    )  # fmt: skip
+    assert any(said in sentence for sentence in sentences(result))
