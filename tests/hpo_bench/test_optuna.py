@@ -13,7 +13,6 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
 import hpo_bench as hb
-import hpo_bench.optuna
 from hpo_bench.errors import UsageError
 from hpo_bench.optuna import Sampler
 from optimizers import OptimizerError
@@ -220,8 +219,8 @@ def test_a_clock_that_is_set_back_hides_no_result(name: str, monkeypatch: pytest
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) - back
 
-    for module in (hpo_bench.optuna, optuna.storages._in_memory):
-        monkeypatch.setattr(module, "datetime", Clock)
+    for module in ("hpo_bench.optuna", "optuna.storages._in_memory"):
+        monkeypatch.setattr(f"{module}.datetime", Clock)
 
     def study() -> optuna.Study:
         return optuna.create_study(direction="maximize", sampler=Sampler(name, space=SPACE, seed=0))
