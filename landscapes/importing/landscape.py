@@ -194,11 +194,12 @@ def _card(
 
 def of_sweep(name: str, sweep: Sweep) -> dict[str, Any]:
     """Keys of its card that follow from a sweep and its name, PAIR/WHAT."""
+    tuned_on = sweep.rows[sweep.rows["split"] == "validation"]  # `Card.tuning_split` unless a card says otherwise
     return {
         "name": name,
         "pair": name.partition("/")[0],
         "parameters": tuple(
-            CardParameter(p.name, p.low, p.high, _levels(sweep.rows[p.name]), scale=p.scale, integer=p.integer)
+            CardParameter(p.name, p.low, p.high, _levels(tuned_on[p.name]), scale=p.scale, integer=p.integer)
             for p in sweep.box.parameters
         ),
         "checkpoints": {},

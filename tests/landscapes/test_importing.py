@@ -395,3 +395,16 @@ def test_a_grid_keeps_its_levels(tmp_path: Path) -> None:
     X = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
     frame = pd.DataFrame(X, columns=["lr", "density"]).assign(acc=X.sum(1))
     assert add(saved(tmp_path, frame), tmp_path / "own").card.parameters[0].levels == tuple(axis)
+
+
+def test_a_finer_grid_of_test_is_no_level_of_what_was_tuned_on(tmp_path: Path) -> None:
+    """Levels are held against the grid of validation alone, whenever the landscape is read."""
+    parts = []
+    for part, levels in (("val", 3), ("test", 5)):
+        axis = np.linspace(0, 1, levels)
+        X = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+        parts.append(pd.DataFrame(X, columns=["lr", "density"]).assign(acc=-((X - 0.4) ** 2).sum(1), part=part))
+    reading = Reading(parameters=dict(SPACE), metric="acc", split="part")
+    landscape = add(saved(tmp_path, pd.concat(parts)), tmp_path / "own", reading)
+    assert landscape.card.parameters[0].levels == (0.0, 0.5, 1.0)
+    assert len(landscape.on("test").grid) == 25
