@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import counted
-from hpo_bench.statistics.cube import Cube
+from hpo_bench.statistics.cube import Cube, column_of
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.ratios import mean_regret
 from landscapes.landscape import Landscape
@@ -68,7 +68,8 @@ def follow(landscape: Landscape, runs: pd.DataFrame) -> Followed | None:
     if mine.empty or other is landscape:
         return None
     # Within rounding of the box, as the stored settings are.
-    X = np.clip(mine[list(landscape.space.names)].to_numpy(np.float64), landscape.space.low, landscape.space.high)
+    columns = list(map(column_of, landscape.space.names))
+    X = np.clip(mine[columns].to_numpy(np.float64), landscape.space.low, landscape.space.high)
     mine = mine.assign(here=landscape.regret(landscape.score(X)), there=other.regret(other.score(X)))
     seen, here, there = (Cube.of(mine, column) for column in ("score", "here", "there"))
     validation, test = {}, {}

@@ -16,6 +16,7 @@ from hpo_bench.benchmark.store import ResultsFolder
 from hpo_bench.display.progress import Progress
 from hpo_bench.display.words import counted
 from hpo_bench.errors import HpoBenchError, ResultsError, UsageError
+from hpo_bench.statistics.cube import column_of
 from hpo_bench.workers import Workers, one_thread
 from landscapes.problem import Problem
 from optimizers.base import Optimizer
@@ -150,10 +151,10 @@ def _table(
                 restart[row, event.evaluation :] += 1
                 reasons[row * budget + event.evaluation] = event.reason
     names = list(dict.fromkeys(name for landscape in landscapes.values() for name in landscape.space.names))
-    parameters = {name: np.full(scores.shape, np.nan) for name in names}
+    parameters = {column_of(name): np.full(scores.shape, np.nan) for name in names}
     for row, run in enumerate(runs):
         for axis, name in enumerate(landscapes[run.landscape].space.names):
-            parameters[name][row] = native[row, :, axis]
+            parameters[column_of(name)][row] = native[row, :, axis]
     return pa.table(
         {
             "key": pa.array(np.repeat([run.key for run in runs], budget)).dictionary_encode(),

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from hpo_bench.benchmark.plan import Plan, Run
 from hpo_bench.benchmark.store import ResultsFolder, wrong_columns
 from hpo_bench.errors import ResultsError
+from hpo_bench.statistics.cube import column_of
 from landscapes.errors import UnreadableError
 from landscapes.problem import Problem
 from landscapes.written import check_regular, read_json
@@ -46,8 +47,8 @@ def read_runs(path: Path, landscapes: Sequence[Problem]) -> pd.DataFrame:
         if not whole.all() or (budgets.groupby("landscape")["max"].nunique() > 1).any():
             flaw = "a run lacks evaluations, or has one twice"
     for landscape in () if flaw else landscapes:
-        mine = frame[frame["landscape"] == landscape.name]
-        flaw = flaw or next((f"it has no numbers {n!r}" for n in landscape.space.names if not _numeric(mine, n)), "")
+        mine, names = frame[frame["landscape"] == landscape.name], map(column_of, landscape.space.names)
+        flaw = flaw or next((f"it has no numbers {name!r}" for name in names if not _numeric(mine, name)), "")
     if flaw:
         raise ResultsError(f"{path} is damaged ({flaw}); {cure}")
     hashes = _hashes(path.with_name("summary.json"))
@@ -97,7 +98,8 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
 
     Returns:
         One row an evaluation, sorted by landscape, optimiser, seed and t (from 1): `landscape`, `pair`, `domain`,
-        `task`, `method`, `optimizer`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it),
+        `task`, `method`, `optimizer`, `seed`, `t`, one column a hyperparameter (missing where a landscape lacks it;
+        `column_of` says what it is called),
         `score`, `best_so_far` (with noise: the noise-free score of what the optimiser recommends by then), `regret`
         (that of best_so_far, normalised, lower is better), `restart` (how often the search had started over
         before this evaluation), `restart_reason` (why it did just before this evaluation, missing if it did not) and
@@ -130,7 +132,7 @@ def assemble(stored: pa.Table, *, runs: Sequence[Run], landscapes: Sequence[Prob
         best[rows] = incumbent.ravel()
         # Until an evaluation succeeds it is that of the worst setting.
         regret[rows] = np.nan_to_num(by_name[str(name)].regret(incumbent), nan=1.0).ravel()
-    names = list(dict.fromkeys(name for landscape in landscapes for name in landscape.space.names))
+    names = list(dict.fromkeys(column_of(name) for landscape in landscapes for name in landscape.space.names))
     if lacking := [name for name in names if name not in frame]:
         raise ResultsError(f"stored runs have no column {lacking[0]!r}; delete the store, and they will be made again")
     return frame.assign(best_so_far=best, regret=regret)[

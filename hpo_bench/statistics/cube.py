@@ -10,6 +10,25 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+TAKEN = frozenset(
+    {
+        "landscape", "pair", "domain", "task", "method", "optimizer", "optimiser", "seed", "t", "score", "best_so_far",
+        "regret", "restart", "restart_reason", "ask_seconds", "recommended", "reported", "key",
+    }
+)  # fmt: skip
+"""Columns that tables of runs have beside those of hyperparameters, in memory or in a file."""
+
+
+def column_of(hyperparameter: str) -> str:
+    """Its column in tables of runs: its name, but where they have another of that name, such as t (of SLERP).
+
+    Examples:
+        >>> column_of("density"), column_of("t")
+        ('density', 'hyperparameter t')
+    """
+    # No hyperparameter has a blank in its name.
+    return f"hyperparameter {hyperparameter}" if hyperparameter in TAKEN else hyperparameter
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cube:
