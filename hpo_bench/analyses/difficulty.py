@@ -32,7 +32,7 @@ def table(
         runs: The table of `benchmark.runs`.
         random: By landscape, Random's expected regret after 1, 2, ... evaluations, at least as many as runs have, and
             under the noise that they had.
-        at: After how many evaluations; None at the end of each budget.
+        at: After how many evaluations, no more than any run has; None at the end of each budget.
     """
     rows = []
     for names, key in ((DOMAINS, "domain"), (METHODS, "method")):
@@ -55,7 +55,7 @@ def _row(
     regret: dict[str, list[float]] = {"local": [], "global": []}
     for place, landscape in enumerate(members):
         here = mine[mine["landscape"] == landscape.name]
-        t = min(at or int(here["t"].max()), int(here["t"].max()))
+        t = at or int(here["t"].max())
         expected[place] = random[landscape.name][t - 1]
         last = here[here["t"] == t].groupby("optimizer")["regret"].mean()
         for kind, kinds in (("local", LOCAL), ("global", GLOBAL)):

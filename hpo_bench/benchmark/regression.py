@@ -18,8 +18,9 @@ from hpo_bench.files import sha256
 from hpo_bench.statistics.comparisons import SIGNIFICANT, Comparison, duel, holm
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import LEAST_UNITS, Intervals
+from hpo_bench.statistics.ratios import over_random
 from landscapes.errors import UnreadableError
-from landscapes.written import read_json
+from landscapes.written import as_plain, read_json
 
 CONDITIONS = {"noisy": "--noisy", "start": "--initial"}
 """What both must have in common, by the option that sets it."""
@@ -125,8 +126,8 @@ class Regression:
             "worse": self.worse,
             "optimizers": {
                 one.identity: {
-                    "before": one.before,
-                    "after": one.after,
+                    "before": as_plain(one.before),
+                    "after": as_plain(one.after),
                     "improvement": one.found.difference.as_json(),
                     "better_on": one.found.better,
                     "worse_on": one.found.worse,
@@ -184,8 +185,7 @@ def compare_results(before: Path, after: Path) -> Regression:
             Changed(
                 one.other,
                 second["optimizers"][one.other],
-                float(then[one.other].mean() / random.mean()),
-                float(now[one.other].mean() / random.mean()),
+                *(float(over_random(own[one.other].mean(), random.mean())) for own in (then, now)),
                 one,
             )
             for one in found

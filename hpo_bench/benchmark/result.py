@@ -18,7 +18,7 @@ from hpo_bench.statistics.comparisons import Comparison, chances, compare
 from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
-from hpo_bench.statistics.ratios import REGRET_FLOOR
+from hpo_bench.statistics.ratios import REGRET_FLOOR, over_random
 from landscapes.problem import Problem
 
 FloatArray = NDArray[np.float64]
@@ -57,8 +57,8 @@ class Moment:
     regret: Mapping[str, FloatArray]
 
     def ratios(self, optimizer: str) -> FloatArray:
-        """Regret-over-random of an optimiser on each landscape, shape (landscapes,)."""
-        return self.regret[optimizer].mean(axis=1) / self.random
+        """Regret-over-random of an optimiser on each landscape, shape (landscapes,); see `over_random`."""
+        return over_random(self.regret[optimizer].mean(axis=1), self.random)
 
 
 class Benchmark:

@@ -9,16 +9,19 @@ from hpo_bench.statistics.intervals import LEAST_PAIRS, LEAST_UNITS
 
 
 def leader(content: Mapping) -> str:
-    """Who is ahead, in a sentence, with the interval."""
+    """Who is ahead, in a sentence, with the interval; empty if nobody has a ratio."""
     parts = []
     for point in moments(content):
-        known = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimizers"].values()}
+        all_of_them = {one["label"]: one["at"][point]["median_ror_all"] for one in content["optimizers"].values()}
+        known = {label: figures for label, figures in all_of_them.items() if figures["value"] is not None}
+        if not known:  # each has regret, and Random none
+            continue
         best = number(min(figures["value"] for figures in known.values()))
         # Whoever shares the printed figure shares the lead.
         first = [label for label, figures in known.items() if number(figures["value"]) == best]
         said = f"{listed(first)} {best if len(first) > 1 else interval(known[first[0]])}"
         parts.append(f"{'at the end' if point == 'end' else f'after {point} evaluations'} {said}")
-    return "Lowest median regret over random: " + "; ".join(parts) + ". 1 is uniform random search."
+    return f"Lowest median regret over random: {'; '.join(parts)}. 1 is uniform random search." if parts else ""
 
 
 def interval_sentence(content: Mapping) -> str:

@@ -19,8 +19,10 @@ def figure(value: float, form: str = "z.1f") -> str:
 
 def number(value: float | None) -> str:
     """Two decimals for ratios and regrets; small ones are not rounded to nothing, and negative ones keep their sign."""
-    if value is None:
+    if value is None or math.isnan(value):
         return UNDEFINED
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     if 0 < abs(value) < 0.005:
         return "<0.01" if value > 0 else ">-0.01"
     return f"{value:z.2f}" if abs(value) < 99.995 else f"{value:.0f}"

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
-from hpo_bench.statistics.ratios import Summary, ratio_of_means
+from hpo_bench.statistics.ratios import Summary, over_random, ratio_of_means
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -120,7 +120,7 @@ class Intervals:
             # The luck of one pair's seeds, beside figures whose intervals are over pairs, would be taken for less luck.
             return value, np.full(value.shape, np.nan), np.full(value.shape, np.nan)
         if summary.totals is None and units > 1:
-            return value, *_of_a_median(mean / random, pairs)
+            return value, *_of_a_median(over_random(mean, random), pairs)
         return value, *_by_t(value, *_left_out(summary, values, random, pairs))
 
     def difference(self, first: FloatArray, second: FloatArray, random: FloatArray) -> Interval:
@@ -133,6 +133,8 @@ class Intervals:
         """
         if not len(random) or np.array_equal(first, second):
             return Interval(0.0, 0.0, 0.0) if len(random) else UNDEFINED
+        if not random.any():  # any difference is infinitely many times nothing
+            return UNDEFINED
         figures = [self.of(ratio_of_means, values, random) for values in (first, second)]
         # A figure that is zero has no interval, and nothing to add to that of the other.
         figures = [one if one.value else Interval(0.0, 0.0, 0.0) for one in figures]

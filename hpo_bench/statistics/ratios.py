@@ -16,6 +16,16 @@ could show: with 1,000 examples one answer is worth this much. Medians and ratio
 """
 
 
+def over_random(regret: FloatArray, random: FloatArray) -> FloatArray:
+    """Regrets over Random's, of the shape that both broadcast to.
+
+    On a few settings Random may always end at the best. Whoever does the same is no better than random, 1, and whoever
+    does not infinitely worse.
+    """
+    regret, random = np.broadcast_arrays(regret, random)
+    return np.divide(regret, random, out=np.where(regret > 0, np.inf, 1.0), where=random > 0)[()]
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """A figure over landscapes, such as the mean regret over Random's.
@@ -36,7 +46,7 @@ class Summary:
 
 def _median(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted median over landscapes (last axis) of regret / Random's regret."""
-    ratio = np.broadcast_to(regret / random, weight.shape)
+    ratio = np.broadcast_to(over_random(regret, random), weight.shape)
     order = np.argsort(ratio, axis=-1)
     ratio = np.take_along_axis(ratio, order, axis=-1)
     mass = np.cumsum(np.take_along_axis(weight, order, axis=-1), axis=-1)
@@ -55,7 +65,7 @@ def _geometric_mean(regret: FloatArray, random: FloatArray, weight: FloatArray) 
 
 def _ratio_of_means(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:
     """Weighted mean regret over landscapes (last axis), over Random's."""
-    return (weight * regret).sum(axis=-1) / (weight * random).sum(axis=-1)
+    return over_random((weight * regret).sum(axis=-1), (weight * random).sum(axis=-1))
 
 
 def _mean_regret(regret: FloatArray, random: FloatArray, weight: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from hpo_bench.benchmark.figures.ror import LEAST, greatest, when, words
+from hpo_bench.benchmark.figures.ror import LEAST, greatest, quantiles, when, words
 from hpo_bench.benchmark.result import Benchmark, Moment
 from hpo_bench.display import marks
 from hpo_bench.display.figures import PAGE_INCHES, RATIOS, blank, house_style, log_axis
@@ -56,7 +56,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
         axis.axvspan(place - 0.5, place + 0.5, color=BAND, alpha=0.4, lw=0, zorder=0)
     for rank, identity in enumerate(order):
         known = point.ratios(identity)
-        ratio = np.maximum(known, LEAST)
+        ratio = np.clip(known, LEAST, greatest(benchmark))
         colour, said = paint[identity], words(benchmark, point, identity)
         for place, group in enumerate(present):
             inside = np.array([one == group for one in groups])
@@ -65,7 +65,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, groups: Sequence[str
                 axis, x, ratio[inside], filled=point.resolved[inside], weak=~benchmark.sound[inside], colour=colour,
                 size=3.6, words=list(np.array(said)[inside]), optimizer=identity,
             )  # fmt: skip
-            middle, said_middle = (float(np.median(own[inside])) for own in (ratio, known))
+            middle, said_middle = (float(quantiles(own[inside], [0.5])[0]) for own in (ratio, known))
             lines = axis.plot([x, x], [ratio[inside].min(), ratio[inside].max()], color=colour, lw=1, alpha=0.6)
             ends = [x - 0.45 * width, x + 0.45 * width]
             lines += axis.plot(ends, [middle, middle], color=colour, lw=2.4, clip_on=False)

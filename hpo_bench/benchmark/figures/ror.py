@@ -1,11 +1,14 @@
 """Regret-over-random by optimiser: the study's Figure 2."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from numpy.typing import NDArray
 
 from hpo_bench.benchmark.result import END, OVERALL, SINCE, Benchmark, Moment
 from hpo_bench.display import marks
@@ -16,8 +19,10 @@ from hpo_bench.display.words import number
 from hpo_bench.statistics.luck import null_band
 from hpo_bench.statistics.ratios import median
 
+BEYOND = 1e300
+"""Stands for infinite ratios where quantiles are taken, between which there is no halfway."""
 LEAST = 0.01
-"""Ratios below this are drawn at the edge."""
+"""Ratios below this are drawn at the edge, as infinite ones are at the other."""
 CAPTION = (
     "Regret over random, by moment. Each mark is one landscape (mean over seeds, divided by the expectation for "
     f"uniform random search); {marks.LEGEND}. Boxes span the quartiles, the bar is the median. The shading is what "
@@ -82,14 +87,20 @@ def when(point: Moment) -> str:
 
 
 def greatest(benchmark: Benchmark) -> float:
-    """Where the axes of ratios end: beyond every landscape's, and the same in every panel, so that panels compare."""
-    ratios = [point.ratios(identity).max() for point in benchmark.checkpoints for identity in benchmark.labels]
-    return max(3.2, 1.15 * float(max(ratios)))
+    """Where the axes of ratios end: beyond every finite one, and the same in every panel, so that panels compare."""
+    ratios = np.array([point.ratios(identity) for point in benchmark.checkpoints for identity in benchmark.labels])
+    return max(3.2, 1.15 * float(ratios[np.isfinite(ratios)].max(initial=0.0)))
+
+
+def quantiles(ratios: NDArray[np.float64], shares: Sequence[float]) -> NDArray[np.float64]:
+    """Quantiles of ratios, infinite where infinite ones have a part in them."""
+    found = np.quantile(np.minimum(ratios, BEYOND), shares)
+    return np.where(found > BEYOND**0.5, np.inf, found)
 
 
 def describe(benchmark: Benchmark) -> str:
     """The figure in words, for those who cannot see it."""
-    ends = {benchmark.labels[i]: np.median(benchmark.end.ratios(i)) for i in benchmark.ranking()}
+    ends = {benchmark.labels[i]: quantiles(benchmark.end.ratios(i), [0.5])[0] for i in benchmark.ranking()}
     figures = [f"{label} {number(float(middle))}" for label, middle in ends.items()]
     return "Strip plot. Median regret over random at the end of the budget: " + ", ".join(figures) + "."
 
@@ -100,7 +111,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
     rng = np.random.default_rng(0)
     for row, identity in enumerate(order):
         known = point.ratios(identity)
-        ratio = np.maximum(known, LEAST)
+        ratio = np.clip(known, LEAST, greatest(benchmark))
         height = row + rng.uniform(-0.22, 0.22, len(ratio))
         marks.draw(
             axis,
@@ -118,7 +129,7 @@ def _panel(axis: Axes, benchmark: Benchmark, point: Moment, order: list[str], pa
         bar = axis.plot(
             [middle, middle], [row - 0.33, row + 0.33], color=paint[identity], lw=2.4, zorder=4, clip_on=False
         )[0]
-        least, half, most = (number(float(one)) for one in np.quantile(known, [0.25, 0.5, 0.75]))
+        least, half, most = (number(float(one)) for one in quantiles(known, [0.25, 0.5, 0.75]))
         spread = f"median {half}, quartiles {least} and {most}"
         for artist in (box, bar):
             tell(artist, optimizer=identity, words=[f"{benchmark.labels[identity]}, {when(point)}: {spread}"])

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hpo_bench.statistics.ratios import REGRET_FLOOR, geometric_mean, median, ratio_of_means
+from hpo_bench.statistics.intervals import UNDEFINED, Intervals
+from hpo_bench.statistics.ratios import REGRET_FLOOR, geometric_mean, median, over_random, ratio_of_means
 
 RANDOM = np.array([0.1, 0.2, 0.4])
 REGRET = np.array([0.05, 0.02, 0.8])  # Ratios 0.5, 0.1 and 2.
@@ -33,3 +34,12 @@ def test_a_zero_regret_counts_as_the_floor_in_geometric_means_alone():
     assert geometric_mean(regret, random, ones) == pytest.approx(np.sqrt(REGRET_FLOOR / 0.1))
     assert ratio_of_means(regret, random, ones) == pytest.approx(0.5)
     assert median(regret, random, ones) == pytest.approx(0.5)
+
+
+def test_where_random_has_no_regret_equals_are_1_and_others_infinite():
+    """On three settings a random search ends at the best: nobody is better, and a ratio is no 0/0."""
+    regret, random, ones = np.array([0.0, 0.2, 0.05]), np.array([0.0, 0.0, 0.1]), np.ones(3)
+    assert over_random(regret, random).tolist() == [1.0, np.inf, 0.5]
+    assert median(regret, random, ones) == 1.0
+    assert ratio_of_means(np.zeros(3), np.zeros(3), ones) == 1.0
+    assert Intervals(["a"] * 3).difference(regret[:, None], np.zeros((3, 1)), np.zeros(3)) is UNDEFINED
