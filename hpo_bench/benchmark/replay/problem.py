@@ -111,7 +111,11 @@ class ReplayedLandscape(Problem):
         return KDTree(self._pool.X)
 
     def _places(self, u: Array) -> NDArray[np.int64]:
-        return np.asarray(self._near.query(u)[1], dtype=np.int64)
+        """The recorded setting that a point of the cube stands for, of shape (n,), for points of shape (n, d).
+
+        Whole numbers are rounded first, as those of a run are: the nearest to 2.6 need not be the nearest to 3.
+        """
+        return np.asarray(self._near.query(self.space.snapped(u))[1], dtype=np.int64)
 
     def score(self, x: ArrayLike) -> Array:
         """Scores of the nearest recorded settings on the unseen examples, of shape (n,); see `Problem`."""
@@ -178,7 +182,7 @@ class ReplayedLandscape(Problem):
 
     def tried(self, shape: tuple[int, int], *, rng: np.random.Generator) -> tuple[Array, Array]:
         """See `Problem`: each search has one of a few draws of the examples."""
-        places = self._places(rng.random((*shape, self.space.dim)))
+        places = self._places(rng.random((shape[0] * shape[1], self.space.dim))).reshape(shape)
         seen = np.stack([self._pool.answers[:, self._drawn(rng)].mean(axis=1) for _ in range(SETS)])
         own = seen[np.arange(shape[0])[:, None] % SETS, places]
         return self.regret(self._truth)[places], self.regret(own)

@@ -21,6 +21,7 @@ from hpo_bench.cli.run import command
 from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.errors import InvalidGridError
+from landscapes.importing import Reading, import_table
 from landscapes.landscape import Landscape
 from landscapes.vlm_answers import FILE, write_vlm_answers
 
@@ -213,3 +214,25 @@ def test_answers_that_tell_no_setting_from_another_are_no_replay(
     ]
     with pytest.raises(InvalidGridError, match=message):
         plan(own, "few-c/ta", told=told)
+
+
+def test_random_rounds_whole_numbers_before_it_takes_the_nearest_setting(tmp_path: Path) -> None:
+    """From 1 and 4 on a log scale, 2 and 3 are nearest as they are, and what rounds to them is, too. SYNTHETIC."""
+    answers = [
+        (n, f"q{i}", i % 10 < n + i % 3, "val" if i < 20 else "test") for n in (1, 2, 4, 8) for i in range(60)
+    ]
+    answers += [("", f"q{i}", False, "val" if i < 20 else "test") for i in range(60)]
+    path = tmp_path / "answers.csv"
+    pd.DataFrame(answers, columns=["n", "id", "correct", "part"]).to_csv(path, index=False)
+    reading = Reading(
+        parameters={"n": None}, kinds={"n": frozenset({"log", "int"})}, metric="correct", example="id", split="part"
+    )
+    replay = ReplayedLandscape(
+        import_table(path, reading, name="mine/layers", root=tmp_path / "own", command="hpo-bench landscapes add")
+    )
+    u = np.random.default_rng(0).random((4000, 1))
+    expected = replay.score(replay.space.from_unit(u))  # as a run is scored
+    assert replay._scores_in_cube(u).tolist() == expected.tolist()
+    regret, _ = replay.tried((1000, 4), rng=np.random.default_rng(0))
+    assert regret.shape == (1000, 4)
+    assert regret.ravel().tolist() == replay.regret(expected).tolist()
