@@ -154,6 +154,20 @@ def test_levels_of_a_grid_have_their_own_slices(made: Make) -> None:
     assert "nearest slice" not in said(figure)
 
 
+def test_a_third_side_on_a_log_scale_has_a_slice_at_its_optimum(tmp_path: Path) -> None:
+    """Between 1e-5 and 1e-4 lies a quarter of the side, and not a thousandth."""
+    a, b, lr = np.meshgrid([0, 0.5, 1], [0, 0.5, 1], [1e-5, 1e-4, 1e-3, 1e-2, 1e-1], indexing="ij")
+    frame = pd.DataFrame({"a": a.ravel(), "b": b.ravel(), "lr": lr.ravel()})
+    frame["acc"] = -((frame.a - 0.4) ** 2) - (frame.b - 0.6) ** 2 - (np.log10(frame.lr) + 4.5) ** 2
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    reading = Reading(parameters=dict.fromkeys(("a", "b", "lr")), kinds={"lr": frozenset({"log"})}, metric="acc")
+    landscape = import_table(tmp_path / "t.csv", reading, name="my/log", root=tmp_path / "own", command="-")
+    best = landscape.optimum.x[2]
+    assert 2e-5 < best < 6e-5, "beside no recorded level"
+    titles = [axis.get_title(loc="left") for axis in landscape_map.draw(landscape).axes]
+    assert landscape_map.at(landscape, 2, best) in titles
+
+
 def test_maps_of_four_dimensions_show_what_was_recorded_and_what_colours_mean(made: Make) -> None:
     landscape = made("abcd", n=50)
     figure = landscape_map.draw(landscape)
