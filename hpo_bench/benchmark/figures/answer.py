@@ -44,13 +44,15 @@ def draw(content: Mapping) -> Figure:
     order = sorted(content["optimizers"], key=lambda one: -found["at"][points[0]][one]["value"])
     labels = [content["optimizers"][one]["label"] for one in order]
     far = max(_far(by) for by in found["at"].values())
+    known = [one["at"][point]["median_ror_all"]["value"] for one in content["optimizers"].values() for point in points]
+    most = max([3.0, *(1.15 * ratio for ratio in known if ratio is not None)])
     with house_style():
         figure = blank(PAGE_INCHES, max(1.5 + 0.46 * len(order), LEAST_INCHES))
         grid = figure.subplots(2, len(points), sharey=True, sharex="row", squeeze=False)
         for column, point in enumerate(points):
             ratios = {one: content["optimizers"][one]["at"][point]["median_ror_all"] for one in order}
-            _panel(grid[0][column], found["at"][point], order, labels, far=far)
-            _panel(grid[1][column], ratios, order, labels, far=None)
+            _panel(grid[0][column], found["at"][point], order, labels, far=far, log=False)
+            _panel(grid[1][column], ratios, order, labels, far=most, log=True)
             grid[0][column].set_title(
                 "end of budget" if point == "end" else when(point), fontweight="normal", fontsize=9
             )
@@ -90,9 +92,8 @@ def _far(known: Mapping) -> float:
     return 1.03 * max(most, *(min(figures["high"] or 0.0, 2.5 * most) for figures in known.values()))
 
 
-def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, far: float | None) -> None:
-    """Where the axis ends at `far`, it is linear, and otherwise that of ratios."""
-    log = far is None
+def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, far: float, log: bool) -> None:
+    """The axis ends at `far`; it is linear, or that of ratios."""
     look = looks(order)
     if log:
         axis.axvline(1, color=INK, lw=0.8, zorder=1)
@@ -111,7 +112,7 @@ def _panel(axis: Axes, known: Mapping, order: list[str], labels: list[str], *, f
         for artist in drawn:
             tell(artist, optimizer=identity, words=[f"{label}: {interval(figures)}"])
     if log:
-        log_axis(axis, "x", RATIOS, (LEAST, 3))
+        log_axis(axis, "x", RATIOS, (LEAST, far))
     else:
         axis.set_xlim(0, far or 1)  # where nobody loses anything
     axis.set_ylim(-0.6, len(order) - 0.4)

@@ -276,6 +276,16 @@ def test_losses_without_intervals_are_drawn_on_the_axis(results):
         assert panel.get_xlim()[1] > max(one["value"] for one in known.values()) > 0
 
 
+def test_ratios_far_beyond_1_are_drawn_inside_their_panels(results):
+    """Marks are not clipped: beyond the end of an axis they would lie in the panel beside it."""
+    content = json.loads((results / "summary.json").read_text())
+    worst = next(iter(content["optimizers"].values()))["at"]
+    for known in worst.values():
+        known["median_ror_all"]["value"] = 7.0
+    panels = answer.draw(content).axes[len(content["unseen"]["at"]) :]
+    assert all(panel.get_xlim()[1] > 7 for panel in panels)
+
+
 def test_figures_say_what_they_are_made_from(root):
     both = catalogue.load_all(root=root)
     assert figures.provenance(both) == "2 SYNTHETIC landscapes, made from a formula."
