@@ -41,6 +41,11 @@ class Peer(Optimizer):
         """Installed versions of `packages`."""
         return {package: importlib.metadata.version(package) for package in cls.packages}
 
+    @property
+    def _seed_of_32_bits(self) -> int:
+        """The seed for packages that know no larger ones, as numpy's older generators do; the same where it is small."""
+        return self.seed % 2**32
+
     def _worst(self) -> float:
         """What a failed evaluation is told as."""
         scores = np.array(self._scores)

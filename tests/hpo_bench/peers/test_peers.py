@@ -58,6 +58,15 @@ def test_slow_peers_are_deterministic_and_begin_at_the_start(name):
     assert len(np.unique(runs[0], axis=0)) == 7
 
 
+@pytest.mark.parametrize("name", [*FAST, *SLOW])
+def test_seeds_beyond_32_bits_are_taken(name):
+    """As our own optimisers take them, while most packages hand theirs to numpy's older generators."""
+    optimizer = peer(name)(2, seed=2**40 + 1, budget=2)
+    for score in (0.0, 1.0):
+        optimizer.tell(optimizer.ask(), score)
+    assert len(optimizer.history[0]) == 2
+
+
 def test_botorch_asks_for_nothing_again_that_is_known_while_it_has_no_model():
     first, design = peer("botorch")(2, seed=0, budget=4), []
     for _ in range(4):
