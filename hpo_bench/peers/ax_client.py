@@ -39,7 +39,7 @@ class Ax(Peer):
 
     def _opened(self) -> Client:
         if self._client is None:
-            self._client = Client(random_seed=self._seed_of_32_bits)
+            self._client = Client(random_seed=self._short_seed)
             self._client.configure_experiment(
                 [
                     RangeParameterConfig(name=f"x{axis}", bounds=(0.0, 1.0), parameter_type="float")

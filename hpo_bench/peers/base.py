@@ -42,8 +42,8 @@ class Peer(Optimizer):
         return {package: importlib.metadata.version(package) for package in cls.packages}
 
     @property
-    def _seed_of_32_bits(self) -> int:
-        """The seed for packages that know no larger ones, as numpy's older generators do; the same where it is small."""
+    def _short_seed(self) -> int:
+        """The seed for packages that take 32 bits, as numpy's older generators do; a small one as it is."""
         return self.seed % 2**32
 
     def _worst(self) -> float:

@@ -23,5 +23,5 @@ class OptunaCmaEs(OptunaPeer):
     def _sampler(self) -> BaseSampler:
         best = self._best_start()
         if best is None:
-            return CmaEsSampler(seed=self._seed_of_32_bits)
-        return CmaEsSampler(seed=self._seed_of_32_bits, x0={f"x{axis}": float(value) for axis, value in enumerate(best)})
+            return CmaEsSampler(seed=self._short_seed)
+        return CmaEsSampler(seed=self._short_seed, x0={f"x{axis}": float(value) for axis, value in enumerate(best)})

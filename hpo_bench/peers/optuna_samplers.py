@@ -62,7 +62,7 @@ class OptunaTpe(OptunaPeer):
     label = "Optuna TPE"
 
     def _sampler(self) -> BaseSampler:
-        return TPESampler(seed=self._seed_of_32_bits)
+        return TPESampler(seed=self._short_seed)
 
 
 class OptunaGp(OptunaPeer):
@@ -73,4 +73,4 @@ class OptunaGp(OptunaPeer):
     packages = ("optuna", "torch", "scipy")
 
     def _sampler(self) -> BaseSampler:
-        return GPSampler(seed=self._seed_of_32_bits)
+        return GPSampler(seed=self._short_seed)

@@ -46,7 +46,7 @@ class Smac(Peer):
 
     @cached_property
     def _space(self) -> ConfigurationSpace:
-        space = ConfigurationSpace(seed=self._seed_of_32_bits)
+        space = ConfigurationSpace(seed=self._short_seed)
         space.add(*(Float(f"x{axis}", (0.0, 1.0)) for axis in range(self.dim)))
         return space
 
@@ -60,7 +60,7 @@ class Smac(Peer):
             self._space,
             deterministic=True,
             n_trials=self.budget,
-            seed=self._seed_of_32_bits,
+            seed=self._short_seed,
             output_directory=Path(self._folder.name),
         )
         own = BlackBoxFacade.get_initial_design(scenario).meta["n_configs"]

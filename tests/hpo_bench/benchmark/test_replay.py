@@ -218,9 +218,7 @@ def test_answers_that_tell_no_setting_from_another_are_no_replay(
 
 def test_random_rounds_whole_numbers_before_it_takes_the_nearest_setting(tmp_path: Path) -> None:
     """From 1 and 4 on a log scale, 2 and 3 are nearest as they are, and what rounds to them is, too. SYNTHETIC."""
-    answers = [
-        (n, f"q{i}", i % 10 < n + i % 3, "val" if i < 20 else "test") for n in (1, 2, 4, 8) for i in range(60)
-    ]
+    answers = [(n, f"q{i}", i % 10 < n + i % 3, "val" if i < 20 else "test") for n in (1, 2, 4, 8) for i in range(60)]
     answers += [("", f"q{i}", False, "val" if i < 20 else "test") for i in range(60)]
     path = tmp_path / "answers.csv"
     pd.DataFrame(answers, columns=["n", "id", "correct", "part"]).to_csv(path, index=False)
