@@ -185,7 +185,8 @@ def compare_results(before: Path, after: Path) -> Regression:
             Changed(
                 one.other,
                 second["optimizers"][one.other],
-                *(float(over_random(own[one.other].mean(), random.mean())) for own in (then, now)),
+                float(over_random(then[one.other].mean(), random.mean())),
+                float(over_random(now[one.other].mean(), random.mean())),
                 one,
             )
             for one in found

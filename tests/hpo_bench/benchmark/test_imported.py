@@ -70,6 +70,7 @@ def test_a_report_where_random_search_has_no_regret_left(tmp_path: Path) -> None
     (stuck,) = (one for name, one in ends.items() if name != "grid")
     assert stuck["mean_regret"]["value"] == pytest.approx(0.5)
     assert stuck["median_ror_all"]["value"] is None
+    assert result.page is not None
     assert "at the end Grid 1.00" in result.page.read_text(encoding="utf-8")
     assert "Stuck ∞" in ror.describe(result.benchmark)
 
@@ -80,4 +81,4 @@ class Stuck(Optimizer):
     name, label = "stuck", "Stuck"
 
     def _next(self):
-        return [0.5]
+        return np.array([0.5])
