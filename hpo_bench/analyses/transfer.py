@@ -39,7 +39,7 @@ class Followed:
 
 
 Transfer = Mapping[str, Followed]
-"""By name of the landscape, of those that were recorded on both splits; the same optimisers on each."""
+"""By name of the landscape, of those whose test scores make a surface over the box; the same optimisers on each."""
 
 
 def optimizers_of(found: Transfer) -> list[str]:
@@ -181,7 +181,7 @@ def table(found: Transfer, labels: Mapping[str, str]) -> TextTable:
 def agreement_sentence(found: Transfer) -> str:
     """How far validation and test rank the recorded settings alike."""
     if not found:
-        return "No landscape was recorded on both splits."
+        return "No landscape has test scores that make a surface over its whole box, so nothing is said of them."
     values = np.array([one.agreement for one in found.values()])
     return (
         f"Rank correlation of validation and test over recorded settings: median {np.median(values):.2f}, least "

@@ -38,6 +38,7 @@ def test_a_report_on_sweeps_without_coefficients_and_test_split(tmp_path: Path) 
     assert "Where the optimum lies, by landscape" in page
     assert "What restricting the sum of coefficients costs" not in page, "no setting has coefficients"
     assert "Validation against test" not in page, "no test split was recorded"
+    assert "No landscape has test scores that make a surface over its whole box" in page
     assert "How hard landscapes are" in page
     assert "The same after 10 evaluations" not in page, "no run has more than four"
 
