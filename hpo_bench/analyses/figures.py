@@ -107,7 +107,7 @@ def optima(found: Sequence[Optimum]) -> Figure:
     with house_style():
         figure = blank(4.8, 4.6)
         axis = figure.subplots()
-        line, far = np.array([-0.2, 1.6]), 1.0
+        line, near, far = np.array([-0.2, 1.6]), 0.0, 1.0
         axis.fill_between(line, 0.8 - line, 1.2 - line, color=BAND, alpha=0.6, lw=0)
         axis.plot(line, 1 - line, color=FAINT, lw=1.1, ls=(0, (4, 2.5)))
         for one in found:
@@ -118,9 +118,9 @@ def optima(found: Sequence[Optimum]) -> Figure:
                 mec=INK, mew=0.5, clip_on=False,
             )  # fmt: skip
             tell(mark, words=[", ".join([one.landscape, *map(_valued, one.names, one.x)])])
-            far = max(far, x, y)
-        axis.set_xlim(0, 1.05 * far)
-        axis.set_ylim(0, 1.05 * far)
+            near, far = min(near, x, y), max(far, x, y)
+        axis.set_xlim(1.05 * near, 1.05 * far)
+        axis.set_ylim(1.05 * near, 1.05 * far)
         axis.set_aspect(1)
         axis.set_xlabel("VLM weight")
         axis.set_ylabel("expert weight")
