@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hpo_bench.errors import UsageError
-from hpo_bench.evaluation.decoding.form import compatible
 from hpo_bench.evaluation.decoding.letters import chosen
 from hpo_bench.evaluation.decoding.numbers import last_number
 from hpo_bench.evaluation.examples import Example
+from hpo_bench.evaluation.reading.form import compatible
 
 Metric = Callable[..., float]
 """Of a response and one right answer or several; 1 is right."""

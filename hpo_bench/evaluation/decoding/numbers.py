@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from hpo_bench.evaluation.decoding.form import RAISED, compatible
+from hpo_bench.evaluation.reading.form import RAISED, compatible
 
 _THIN_SPACE = re.compile(r"(?<=\d)[\u00a0\u2009\u202f](?=\d{3}(?!\d))")
 """Between groups of three digits; a plain space may as well stand between two numbers."""

@@ -2,7 +2,7 @@
 
 import re
 
-from hpo_bench.evaluation.decoding.form import compatible
+from hpo_bench.evaluation.reading.form import compatible
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d+)?|\.\d+)"
 _TOUCHED = r"(?<![\w./])"

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from hpo_bench.evaluation.decoding.form import composed
+from hpo_bench.evaluation.reading.form import composed
 
 
 class FlawError(ValueError):
