@@ -1,4 +1,4 @@
-"""Thoughts that a model writes before its answer, between tags such as `<think>` and `</think>`, or `[THINK]`."""
+"""Thoughts that a model writes before its answer, and marks that it writes around it."""
 
 import re
 
@@ -11,6 +11,8 @@ _WHOLE = re.compile(
 )
 _BEFORE = re.compile(rf".*(?:{_CLOSING})", re.DOTALL)
 _UNENDED = re.compile(rf"(?:{_TAG}).*", re.DOTALL)
+_MARKS = (("<answer>", "</answer>"), ("<|begin_of_box|>", "<|end_of_box|>"))
+"""Around the answers of models trained by reinforcement, and of GLM's, which may write both."""
 
 
 def is_tag(token: str) -> bool:
@@ -25,12 +27,16 @@ def opened_by(prompt: str) -> str:
 
 
 def without_thoughts(text: str, opened: str = "") -> str:
-    """What is said when thoughts are over; nothing where they never are.
+    """What is said when thoughts are over, or of that what is marked as the answer; nothing where they never are.
 
     Args:
-        text: What a model wrote.
+        text: What a model wrote, with thoughts between tags such as `<think>` and `</think>`, or `[THINK]`.
         opened: The tag that the prompt opened, if any.
     """
     said = _WHOLE.sub("", f"{opened}{text}")
     # Some models close thoughts that they never opened.
-    return _UNENDED.sub("", _BEFORE.sub("", said)).strip()
+    said = _UNENDED.sub("", _BEFORE.sub("", said))
+    for mark, end in _MARKS:
+        if mark in said:  # the last one; it may have been cut before its end
+            said = said.rpartition(mark)[2].partition(end)[0]
+    return said.strip()

@@ -21,6 +21,11 @@ from hpo_bench.evaluation.asking.thoughts import opened_by, without_thoughts
         ("[THINK]40 + 2[/THINK]42", "", "42"),
         ("40 + 2◁/think▷42", "◁think▷", "42"),
         ("[THINK]40 +", "", ""),
+        ("<think>40 + 2</think><answer><|begin_of_box|>42<|end_of_box|></answer>", "", "42"),
+        ("40 + 2</think>It is <|begin_of_box|>42<|end_of_box|>.", "<think>", "42"),
+        ("Not <answer>41</answer>, but <answer> 42 </answer>", "", "42"),
+        ("<answer>42", "", "42"),
+        ("the answer", "", "the answer"),
         ("a < b and b > c", "", "a < b and b > c"),
     ],
 )
