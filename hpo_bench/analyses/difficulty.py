@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hpo_bench.display.table import TextTable
-from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, counted, figure
+from hpo_bench.display.words import DOMAINS, METHODS, UNDEFINED, counted, number
 from hpo_bench.statistics.intervals import Intervals
+from hpo_bench.statistics.ratios import over_random
 from landscapes.landscape import Landscape
 
 Array = NDArray[np.float64]
@@ -73,7 +74,7 @@ def _row(
 
 
 def _ratio(regret: np.ndarray, random: np.ndarray) -> str:
-    return figure(float(regret.mean() / random.mean()), ".2f")
+    return UNDEFINED if np.isnan(regret).any() else number(float(over_random(regret.mean(), random.mean())))
 
 
 def _difference(local: np.ndarray, wide: np.ndarray, pairs: Sequence[str]) -> str:

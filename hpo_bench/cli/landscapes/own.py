@@ -2,7 +2,9 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 Space = tuple[dict[str, tuple[float, float] | None], dict[str, frozenset[str]]]
 """The ranges of hyperparameters, and which of them are log or int."""
+WIDER = 1.1
+"""So many times as wide as what was recorded, a named range is told of; random designs hardly reach its ends."""
 
 ADDING = """\b
 Examples:
@@ -143,10 +147,12 @@ def add(
     landscape = import_table(
         table, reading, name=name or default_name(table), root=out, replace=replace, command=command, about=given
     )
-    _tell(landscape, out)
+    _tell(landscape, out, named=ranges)
 
 
-def _tell(landscape: "Landscape", root: Path) -> None:
+def _tell(
+    landscape: "Landscape", root: Path, *, named: Mapping[str, tuple[float, float] | None] = MappingProxyType({})
+) -> None:
     from hpo_bench.display.landscape_map import caption
     from landscapes.importing import asks_for_log
 
@@ -154,6 +160,12 @@ def _tell(landscape: "Landscape", root: Path) -> None:
     if landscape.card.notes:
         say(landscape.card.notes)
     for parameter, values in zip(landscape.space.parameters, landscape.grid.X.T, strict=True):
+        low, high = named.get(parameter.name) or (parameter.low, parameter.high)
+        if high - low > WIDER * (parameter.high - parameter.low):
+            say(
+                f"note: {parameter.name} was recorded from {parameter.low:g} to {parameter.high:g} alone, and that is "
+                "the landscape's box, as a surrogate never extrapolates"
+            )
         if parameter.scale == "linear" and asks_for_log(values):
             say(
                 f"hint: {parameter.name} goes from {parameter.low:g} to {parameter.high:g}, and most of it lies near "

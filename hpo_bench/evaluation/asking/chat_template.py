@@ -109,8 +109,9 @@ class ChatTemplate:
 
     def _render(self, messages: list[dict[str, Any]], *, ask: bool = True) -> str:
         framer = self._processor if getattr(self._processor, "chat_template", None) else self._processor.tokenizer
+        dated = {} if self._dated is None else {"chat_template": self._dated}
         return framer.apply_chat_template(
-            messages, chat_template=self._dated, add_generation_prompt=ask, tokenize=False, **self._switches
+            messages, add_generation_prompt=ask, tokenize=False, **dated, **self._switches
         )
 
     def _sets_apart(self) -> bool:

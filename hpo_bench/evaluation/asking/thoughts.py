@@ -37,6 +37,8 @@ def without_thoughts(text: str, opened: str = "") -> str:
     # Some models close thoughts that they never opened.
     said = _UNENDED.sub("", _BEFORE.sub("", said))
     for mark, end in _MARKS:
-        if mark in said:  # the last one; it may have been cut before its end
-            said = said.rpartition(mark)[2].partition(end)[0]
+        # The last that holds something, which may have been cut before its end, or begun by the prompt.
+        parts = said.split(mark)
+        marked = [part.partition(end)[0] for part in parts[1:] or parts]
+        said = next((part for part in reversed(marked) if part.strip()), "")
     return said.strip()

@@ -14,7 +14,7 @@ from hpo_bench.display.progress import Progress
 from hpo_bench.experiments.peers.lineup import Stage
 from hpo_bench.statistics.comparisons import Comparison, holm
 from hpo_bench.statistics.intervals import Interval
-from hpo_bench.statistics.ratios import Summary, ratio_of_means
+from hpo_bench.statistics.ratios import Summary, over_random, ratio_of_means
 from hpo_bench.workers import Workers
 from landscapes.problem import Problem
 
@@ -73,7 +73,7 @@ class Meeting:
         regret = np.stack([finished.regret(one.name, who)[:, :until] for one in finished.landscapes])
         random = np.stack([curve[:until] for curve in finished.random_curves])
         low, high = finished.intervals.curve(ratio_of_means, regret, random, np.arange(len(regret)))
-        return regret.mean(axis=1).sum(axis=0) / random.sum(axis=0), low, high
+        return over_random(regret.mean(axis=1).sum(axis=0), random.sum(axis=0)), low, high
 
 
 def run(

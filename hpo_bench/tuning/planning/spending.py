@@ -190,7 +190,7 @@ def plan_spending(
     able = range(LEAST_SETTINGS, MOST_SETTINGS + 1) if settings is None else range(settings, settings + 1)
     plans = list(_affordable(able, few, most, model or model_of(dim), budget, cost, prices, beside))
     if not plans:
-        compared = f", and {beside:.3g} merges to compare with," if beside else ""
+        compared = f", and {beside:.3g} merges beside them," if beside else ""
         raise UsageError(
             f"{budget:g} {unit} do not buy {able[0]} settings{compared} on {few} examples, which take "
             f"{cost(able[0], few):g}; "

@@ -124,6 +124,17 @@ def table(tmp_path: Path, dim: int = 2) -> Path:
     return path
 
 
+@pytest.mark.parametrize(("space", "told"), [("a=-1..2,b=0..1", True), ("a=0..1,b", False), ("a,b", False)])
+def test_a_box_that_is_narrower_than_was_named_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, space: str, told: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    added = run("add", str(table(tmp_path)), "--space", space, "--metric", "f1")
+    assert added.exit_code == 0, added.output
+    assert ("note: a was recorded from 0.0" in added.output) == told, added.output
+    assert "note: b" not in added.output
+
+
 def test_a_table_of_examples_is_added_with_their_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     frame = pd.DataFrame(

@@ -67,7 +67,7 @@ def test_hours_and_dollars_are_kept_to() -> None:
     assert hours.seconds <= 7200
     both = planned(gpu_hours=2.0, dollars=1.0, price=2.0)
     assert both.dollars <= 1.0
-    with pytest.raises(UsageError, match="do not buy 5 settings, and 3 merges to compare with, on 20 examples"):
+    with pytest.raises(UsageError, match="do not buy 5 settings, and 3 merges beside them, on 20 examples"):
         planned(gpu_hours=0.05)
     with pytest.raises(UsageError, match="--gpu-hours buys no setting"):
         planned(gpu_hours=0.01)
