@@ -194,7 +194,7 @@ def test_dollars_pay_for_all_that_a_study_does(
 
 
 @pytest.mark.parametrize("further", [(), ("--hold-out",)])
-@pytest.mark.parametrize(("limit", "why"), [("0.1", "buys no setting"), ("2", "3 merges to compare|5 merges on all")])
+@pytest.mark.parametrize(("limit", "why"), [("0.1", "buys no setting"), ("2", "3 merges beside|5 merges on all")])
 def test_a_budget_that_buys_no_setting_is_refused_before_the_first_trial(
     tune: Callable[..., Result], tmp_path: Path, limit: str, why: str, further: tuple[str, ...]
 ) -> None:
