@@ -4,7 +4,6 @@ import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import click
@@ -133,7 +132,7 @@ def add(
         folder = table.resolve()  # `.`, or a link, has another name than the study
         store = Study.open(folder.name, folder.parent).store
         for landscape in add_study(store, name=name, root=out, replace=replace, command=command, about=given):
-            _tell(landscape, out)
+            _tell(landscape, out, {})
         return
     if space is None or metric is None:
         needed = {"--space, the columns of the hyperparameters": space, "--score, that of the scores": metric}
@@ -147,12 +146,10 @@ def add(
     landscape = import_table(
         table, reading, name=name or default_name(table), root=out, replace=replace, command=command, about=given
     )
-    _tell(landscape, out, named=ranges)
+    _tell(landscape, out, ranges)
 
 
-def _tell(
-    landscape: "Landscape", root: Path, *, named: Mapping[str, tuple[float, float] | None] = MappingProxyType({})
-) -> None:
+def _tell(landscape: "Landscape", root: Path, named: Mapping[str, tuple[float, float] | None]) -> None:
     from hpo_bench.display.landscape_map import caption
     from landscapes.importing import asks_for_log
 

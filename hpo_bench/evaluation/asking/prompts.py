@@ -201,11 +201,6 @@ class Prompts:
             )
         return ends
 
-    @property
-    def padding(self) -> int:
-        """The token that fills rows up; any will do, as it is masked."""
-        return self._tokens.padding
-
     def decode(self, tokens: Sequence[int] | torch.Tensor) -> str:
         """What tokens say, without special ones and spaces around."""
         return self._tokens.decode(tokens, special=False).strip()
@@ -272,7 +267,7 @@ class Prompts:
         lengths = tuple(len(row["input_ids"]) for row in rows)
         inputs = dict(pictures)
         for name in rows[0]:
-            fill = self.padding if name == "input_ids" else 0
+            fill = self._tokens.padding if name == "input_ids" else 0
             inputs[name] = torch.nn.utils.rnn.pad_sequence(
                 [row[name] for row in rows], batch_first=True, padding_value=fill, padding_side=side
             )
