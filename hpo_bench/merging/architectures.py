@@ -16,6 +16,13 @@ INSERTED = "cross_attention_layers"
 """Where a configuration says which layers a VLM has between those of its language model, as Mllama's does; they stand
 by where there are no pictures."""
 
+_LAYERS = ("layers", "h", "blocks")
+"""Lists of layers: GPT-2, Falcon and BLOOM have `h`."""
+_ATTENTION = ("self_attn", "linear_attn", "self_attention", "attention", "attn")
+_FEED_FORWARD = ("mlp", "feed_forward")
+_NORMS = ("ln_", "norm_")
+"""How names of norms begin that do not end so: `ln_1` of GPT-2, `ln_attn` of Falcon."""
+
 Kind = Literal["embeddings", "head", "norms", "biases", "attention", "mlp", "other"]
 KINDS: tuple[Kind, ...] = ("embeddings", "attention", "mlp", "norms", "biases", "head", "other")
 
@@ -28,16 +35,18 @@ def kind_of(name: str) -> Kind:
         return "head"
     if name.endswith(".bias"):
         return "biases"
-    if name.rsplit(".", 2)[-2].endswith("norm"):
+    parts = name.split(".")
+    if parts[-2].endswith("norm") or parts[-2].startswith(_NORMS):
         return "norms"
-    if ".self_attn." in name or ".linear_attn." in name:
+    if not {*_ATTENTION}.isdisjoint(parts):
         return "attention"
-    return "mlp" if ".mlp." in name or ".feed_forward." in name else "other"
+    return "other" if {*_FEED_FORWARD}.isdisjoint(parts) else "mlp"
 
 
 def layer_of(name: str) -> str:
     """The layer of a tensor: "embeddings", "0", "1" and so on, "norm" or "head"."""
-    if name.startswith("model.layers."):
-        return name.split(".")[2]
+    parts = name.split(".")
+    if len(parts) > 2 and parts[1] in _LAYERS and parts[2].isdigit():
+        return parts[2]
     kind = kind_of(name)
     return kind if kind in ("embeddings", "head") else "norm"

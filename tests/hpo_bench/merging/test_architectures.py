@@ -26,6 +26,11 @@ from hpo_bench.merging.pair import Pair
         ("model.layers.0.feed_forward.w1.weight", "mlp", "0"),
         ("model.layers.0.mlp.experts.gate_up_proj", "mlp", "0"),
         ("model.embed_tokens_per_layer.weight", "embeddings", "embeddings"),
+        ("model.h.3.self_attention.query_key_value.weight", "attention", "3"),
+        ("model.h.3.attn.c_attn.weight", "attention", "3"),
+        ("model.h.3.ln_attn.weight", "norms", "3"),
+        ("model.h.3.mlp.dense_h_to_4h.weight", "mlp", "3"),
+        ("model.ln_f.weight", "norms", "norm"),
     ],
 )
 def test_kinds_and_layers(name: str, kind: str, layer: str) -> None:
