@@ -204,7 +204,7 @@ class Pair(PairFacts):
 
     def _local(self, role: str) -> Path:
         source = self.sources[role]
-        return source if isinstance(source, Path) else source.fetch()
+        return source if isinstance(source, Path) else source.fetch(code=self.trust_remote_code)
 
 
 def _shards_below(folder: Path) -> set[str]:

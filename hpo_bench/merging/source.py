@@ -13,11 +13,15 @@ INDEX = "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
 """Says of what, and by how much, an adapter's steps are added to a model."""
 SCHEME = "hf://"
+LICENCES = ("LICENSE*", "LICENCE*", "COPYING*", "NOTICE*", "Notice*", "USE_POLICY*")
+"""What says under which terms a model may be passed on; some of them ask that it goes along."""
 # Never a pickle, and not the second copy of the weights that some repositories hold in their vendor's own format.
 _WANTED = (
-    *("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt", "LICENSE*"),
+    *("*.safetensors", "*.json", "*.jinja", "tokenizer*", "*.model", "merges.txt", "vocab.txt"),
+    *LICENCES,
     "README.md",  # says of which model it was made
 )
+_CODE = "*.py"
 _UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth", "*.gguf")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 # A model of the hub, almost: its page's address, the scheme misspelt, or none.
@@ -44,8 +48,11 @@ class HubModel:
     def __str__(self) -> str:
         return f"{SCHEME}{self.repository}" + (f"@{self.revision}" if self.revision else "")
 
-    def fetch(self) -> Path:
+    def fetch(self, *, code: bool = False) -> Path:
         """Download what is not in the hub's cache yet, and name its folder there.
+
+        Args:
+            code: Whether the code that comes with it is wanted as well; nothing runs it here.
 
         Raises:
             MergeError: If the hub cannot be reached, or does not give the model to this user.
@@ -53,9 +60,10 @@ class HubModel:
         from huggingface_hub import snapshot_download
 
         try:
+            wanted = [*_WANTED, *([_CODE] if code else [])]
             return Path(
                 snapshot_download(
-                    self.repository, revision=self.revision, allow_patterns=[*_WANTED], ignore_patterns=[*_UNWANTED]
+                    self.repository, revision=self.revision, allow_patterns=wanted, ignore_patterns=[*_UNWANTED]
                 )
             )
         except Exception as error:  # no network, no access, no such model: a dozen classes, all the hub's

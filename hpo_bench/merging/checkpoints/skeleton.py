@@ -255,10 +255,14 @@ def auto_class(config: Any, *, sees: bool) -> Any:
         config: Its configuration.
         sees: Whether it is shown pictures.
     """
-    from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers import AutoModel, AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
     from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES as IMAGE_TEXT_TO_TEXT
 
     if not sees or (config.model_type not in IMAGE_TEXT_TO_TEXT and config.model_type in CAUSAL):
         return AutoModelForCausalLM  # Phi-4-multimodal is among the language models
-    return AutoModelForImageTextToText
+    known = config.model_type in IMAGE_TEXT_TO_TEXT
+    own = {} if known else getattr(config, "auto_map", None) or {}
+    # Most VLMs that come with code of their own offer it as a language model, or as a model of no kind.
+    kinds = (AutoModelForImageTextToText, AutoModelForCausalLM, AutoModel)
+    return next((kind for kind in kinds if kind.__name__ in own), AutoModelForImageTextToText)

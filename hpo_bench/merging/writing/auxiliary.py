@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.source import LICENCES
 
-ALL = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "tokenizer*", "LICENSE*", "additional_chat_templates/*")
+ALL = ("*.json", "*.jinja", "*.txt", "*.model", "*.py", "tokenizer*", *LICENCES, "additional_chat_templates/*")
 TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "chat_template*")
 # Indices say where weights are, and those are written anew.
 _WITH_WEIGHTS = "*.index.json"

@@ -1,10 +1,12 @@
 """Pairs that cannot be read or do not fit together are refused before any work."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from huggingface_hub.utils import filter_repo_objects
 
 from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.find import find_pair
@@ -129,6 +131,22 @@ def test_a_hub_model_is_fetched_only_when_it_is_asked_for(monkeypatch: pytest.Mo
     assert asked == []
     assert pair.expert == shipped.expert
     assert asked == [("owner/expert", "v2")]
+
+
+@pytest.mark.parametrize("trusted", [False, True])
+def test_code_and_terms_of_a_hub_model_are_fetched_where_they_are_asked_for(
+    trusted: bool, monkeypatch: pytest.MonkeyPatch, shipped: Pair
+) -> None:
+    held = ["config.json", "own.py", "own.bin", "LICENSE", "NOTICE", "USE_POLICY.md", "README.md", "picture.png"]
+
+    def download(_: str, *, allow_patterns: list[str], ignore_patterns: list[str], **__: object) -> str:
+        kept = filter_repo_objects(held, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
+        assert {*held} - {*kept} == {"own.bin", "picture.png"} | (set() if trusted else {"own.py"})
+        return str(shipped.vlm)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    pair = Pair.of(base=str(shipped.base), vlm="hf://owner/vlm", expert=str(shipped.expert))
+    assert replace(pair, trust_remote_code=trusted).vlm == shipped.vlm
 
 
 def test_a_hub_that_cannot_be_reached_is_said_so(monkeypatch: pytest.MonkeyPatch, shipped: Pair) -> None:

@@ -27,7 +27,7 @@ WIDTH: dict[str, Any] = {
     "vocab_size": ROWS,
     "pad_token_id": 0,
 }
-FALCON = WIDTH | {"new_decoder_architecture": True, "num_kv_heads": 2, "tie_word_embeddings": False}
+FALCON: dict[str, Any] = WIDTH | {"new_decoder_architecture": True, "num_kv_heads": 2, "tie_word_embeddings": False}
 GPT2: dict[str, Any] = {
     "n_embd": 32,
     "n_layer": 2,
@@ -36,7 +36,7 @@ GPT2: dict[str, Any] = {
     "n_positions": 64,
     "tie_word_embeddings": False,
 }
-LLAMA4 = WIDTH | {
+LLAMA4: dict[str, Any] = WIDTH | {
     "intermediate_size": 24, "intermediate_size_mlp": 24, "num_key_value_heads": 2, "head_dim": 8,
     "num_local_experts": 4, "num_experts_per_tok": 1, "interleave_moe_layer_step": 2,
 }  # fmt: skip

@@ -73,6 +73,14 @@ def test_what_lies_elsewhere_is_not_published(
     assert {path.name for path in tmp_path.iterdir()} == {"pair", "home"}
 
 
+def test_terms_go_along_with_a_merge(folder: Path, tmp_path: Path) -> None:
+    terms = ("LICENSE.md", "Notice", "NOTICE.txt", "COPYING", "USE_POLICY.md")
+    for name in terms:
+        (folder / "vlm" / name).write_text(name)
+    out = stream_merge(Pair.read(folder), SETTING, tmp_path / "out")
+    assert all((out / name).read_text() == name for name in terms)
+
+
 def test_a_link_within_the_folder_is_copied_as_the_file_it_leads_to(folder: Path, tmp_path: Path) -> None:
     (folder / "vlm" / "README.txt").write_text("of the model")
     (folder / "vlm" / "LICENSE").symlink_to("README.txt")

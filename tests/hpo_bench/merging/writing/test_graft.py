@@ -24,6 +24,7 @@ from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
 from hpo_bench.merging.checkpoints.vocabulary import read_vocabulary
 from hpo_bench.merging.engine import mergekit
+from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 
@@ -238,15 +239,16 @@ class Own(LlavaForConditionalGeneration):
 """
 
 
+@pytest.mark.parametrize("offered", ["AutoModelForImageTextToText", "AutoModelForCausalLM", "AutoModel"])
 def test_a_vlm_with_code_of_its_own_is_grafted_where_that_is_trusted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    offered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("transformers.dynamic_module_utils.HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr("sys.path", [*sys.path])
     folder = backbones.build(tmp_path / "pair", "llava", layout="memory")
     (folder / "vlm" / "own.py").write_text(CODE)
     config = json.loads((folder / "vlm" / "config.json").read_text())
-    classes = {"AutoConfig": "own.OwnConfig", "AutoModelForImageTextToText": "own.Own"}
+    classes = {"AutoConfig": "own.OwnConfig", offered: "own.Own"}
     config |= {"model_type": "own", "auto_map": classes}
     (folder / "vlm" / "config.json").write_text(json.dumps(config))
     with (folder / "pair.yaml").open("a") as file:
@@ -258,5 +260,7 @@ def test_a_vlm_with_code_of_its_own_is_grafted_where_that_is_trusted(
     out = tmp_path / "out"
     invoke("graft", "onto", folder, "--language", language, "--out", out, "--trust-remote-code")
     assert (out / "own.py").read_text() == CODE
+    loaded = LoadedPair.load(Pair.read(folder), trust_remote_code=True)
+    assert type(loaded.vlm).__name__ == "Own"
     recipe = mergekit.text(Pair.read(folder), MergeSetting("ta", 0.5, 0.5), merged_in="float32", stored_in="bfloat16")
     assert recipe.count(" --trust-remote-code\n") == 2
