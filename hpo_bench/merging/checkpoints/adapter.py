@@ -16,6 +16,7 @@ import torch
 
 from hpo_bench.display.words import some
 from hpo_bench.errors import MergeError
+from hpo_bench.merging.checkpoints.adapter_config import MERGE_IT_IN, check_adapter
 from hpo_bench.merging.checkpoints.checkpoint import TensorInfo, header, open_tensors
 from hpo_bench.merging.checkpoints.identification import read_mapping
 from hpo_bench.merging.checkpoints.model import StoredModel
@@ -31,23 +32,6 @@ _ROWS_A, _ROWS_B = ".lora_embedding_A", ".lora_embedding_B"
 # What peft stores of a module beside what was trained in its place, once the vocabulary was resized.
 _BEFORE = ".original_module."
 _UNDER = ".base_layer."
-_TEXT_CLASS = "ForCausalLM"
-# What changes more than weights, or weights by more than a product of two matrices.
-_OTHERS = {
-    "use_dora": "DoRA, which scales columns as well",
-    "use_qalora": "QA-LoRA, which is for quantised weights",
-    "use_bdlora": "a block-diagonal LoRA",
-    "target_parameters": "a LoRA of fused parameters",
-    "trainable_token_indices": "a LoRA with trained tokens",
-    "layer_replication": "a LoRA of repeated layers",
-    "alora_invocation_tokens": "an activated LoRA, which is switched on by tokens",
-    "arrow_config": "an Arrow router over LoRAs",
-    "kasa_config": "KaSA",
-    "velora_config": "VeLoRA",
-    "monteclora_config": "MonteCLoRA",
-}
-# Other beginnings change the base's own weights, so that what was trained does not fit the base as it is published.
-_BEGINNINGS = (True, False, None, "gaussian", "eva", "orthogonal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +74,7 @@ class AdaptedModel(StoredModel):
             MergeError: If the adapter is no LoRA that can be merged, or is one of another base.
         """
         config = read_mapping(folder / ADAPTER)
-        _check_kind(config, folder)
-        _check_base(config, folder, base_source)
-        _check_class(config, folder, base)
+        check_adapter(config, folder, base, base_source=base_source)
         if not (folder / _WEIGHTS).is_file():
             raise MergeError(f"{folder}: lacks {_WEIGHTS}; an adapter in a pickle is refused, since that may run code")
         stored = header(folder, _WEIGHTS)
@@ -101,7 +83,12 @@ class AdaptedModel(StoredModel):
         strange: list[str] = []
         for name in stored:
             own = name.removeprefix(_PREFIX).replace(".modules_to_save.", ".").replace(_UNDER, ".")
-            if name.endswith((_B, _ROWS_B)) or _BEFORE in name:
+            if _BEFORE in name:
+                continue
+            if name.endswith((_B, _ROWS_B)):
+                b, a = (_ROWS_B, _ROWS_A) if name.endswith(_ROWS_B) else (_B, _A)
+                if name.removesuffix(b) + a not in stored:
+                    raise MergeError(f"{folder}: {name} lacks the other matrix of its step; fetch it anew")
                 continue
             if name.endswith((_A, _ROWS_A)):
                 rows = name.endswith(_ROWS_A)
@@ -109,7 +96,9 @@ class AdaptedModel(StoredModel):
                 module = own.removesuffix(a)
                 ours = _in_memory(base, module + ".weight")
                 other = name.removesuffix(a) + b
-                if ours is None or other not in stored:
+                if other not in stored:
+                    raise MergeError(f"{folder}: {name} lacks the other matrix of its step; fetch it anew")
+                if ours is None:
                     strange.append(module)
                     continue
                 rank = stored[name].shape[0]
@@ -121,6 +110,11 @@ class AdaptedModel(StoredModel):
                 replaced[ours] = name
             else:
                 strange.append(own)
+        if fused := [module for module in strange if _is_fused(base, module + ".weight")]:
+            raise MergeError(
+                f"{folder}: {some(fused)} of it are layers that transformers keeps as one, as a mixture's experts; "
+                f"{MERGE_IT_IN}"
+            )
         if strange or not (steps or replaced):
             raise MergeError(
                 f"{folder} is no LoRA of this base: {some(strange) or 'nothing'} of it is not in {base.folder}; it "
@@ -178,38 +172,18 @@ def _in_memory(base: StoredModel, name: str) -> str | None:
     return next((ours for ours, source in sources.items() if source.converter is None), None)
 
 
+def _is_fused(base: StoredModel, name: str) -> bool:
+    """Whether a name is of one of several tensors that are one in memory."""
+    sources, _ = base.skeleton.sources([name])
+    return bool(sources)
+
+
 def _scale(config: Mapping[str, Any], module: str, rank: int) -> float:
     """What the product is multiplied by, of one module."""
     patterns: Mapping[str, float] = config.get("alpha_pattern") or {}
     key = next((key for key in patterns if re.match(rf"(.*\.)?({key})$", module)), None)
     alpha = patterns[key] if key is not None else config.get("lora_alpha", 8)
     return alpha / (sqrt(rank) if config.get("use_rslora") else rank)
-
-
-def _check_kind(config: Mapping[str, Any], folder: Path) -> None:
-    kind = str(config.get("peft_type") or "LORA")
-    what = next((words for key, words in _OTHERS.items() if config.get(key)), "")
-    if kind.upper() != "LORA":
-        what = f"of the kind {kind}"
-    beginning = config.get("init_lora_weights", True)
-    if beginning not in _BEGINNINGS:
-        what = f"a LoRA that began with {beginning}, which changes the base's own weights"
-    if what:
-        raise MergeError(
-            f"{folder / ADAPTER}: this adapter is {what}; merge it in (peft's `merge_and_unload`, then "
-            "`save_pretrained`) and give that folder"
-        )
-
-
-def _check_base(config: Mapping[str, Any], folder: Path, base_source: str) -> None:
-    """Refuse an adapter that says it is of another model of the hub than the base."""
-    said = str(config.get("base_model_name_or_path") or "")
-    given = base_source.removeprefix("hf://").partition("@")[0]
-    if base_source.startswith("hf://") and re.fullmatch(r"[\w.-]+/[\w.-]+", said) and said.lower() != given.lower():
-        raise MergeError(
-            f"{folder} is a LoRA of {said}, and the base is {given}; merge it into its own model (peft's "
-            "`merge_and_unload`, then `save_pretrained`) and give that folder, or give its model as the base"
-        )
 
 
 def _tied(base: StoredModel) -> tuple[str, str] | None:
@@ -238,10 +212,7 @@ def _check_tied(
     elif _parted(replaced.get(table, _UNDER)) and head not in replaced and not config.get("ensure_weight_tying"):
         what = "has embeddings of its own, and no head"
     if what:
-        raise MergeError(
-            f"{folder} {what}, which {base.folder} ties to the embeddings; merge it in (peft's `merge_and_unload`, "
-            "then `save_pretrained`) and give that folder"
-        )
+        raise MergeError(f"{folder} {what}, which {base.folder} ties to the embeddings; {MERGE_IT_IN}")
 
 
 def _parted(name: str) -> bool:
@@ -255,18 +226,6 @@ def _parted(name: str) -> bool:
 def _weight_of(model: Any, module: Any) -> str | None:
     """The name in memory of a module's weight."""
     return next((f"{name}.weight" for name, own in model.named_modules() if own is module), None)
-
-
-def _check_class(config: Mapping[str, Any], folder: Path, base: StoredModel) -> None:
-    """Refuse an adapter of another architecture, whose names and shapes may be the base's by chance."""
-    said = str((config.get("auto_mapping") or {}).get("base_model_class") or "")
-    ours = type(base.skeleton.model).__name__
-    # Of a VLM the language part may be the base, and the adapter made on either.
-    if said != ours and said.endswith(_TEXT_CLASS) and ours.endswith(_TEXT_CLASS):
-        raise MergeError(
-            f"{folder} is a LoRA of a {said}, and the base {base.folder} is a {ours}; give the model that it was "
-            f"trained on as the base, or take `auto_mapping` out of {ADAPTER} if both compute alike"
-        )
 
 
 def _described(config: Mapping[str, Any], steps: Mapping[str, _Step], replaced: Mapping[str, str]) -> str:

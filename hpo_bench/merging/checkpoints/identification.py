@@ -113,6 +113,8 @@ def _adapter(folder: Path) -> str:
 def _without_configuration(folder: Path) -> str:
     if found := next(iter(sorted(folder.glob(f"*/{CONFIG}"))), None):
         return f"one is in {found.parent.name}: is that the model's folder?"
+    if adapters := [path.parent.name for path in sorted(folder.glob(f"*/{ADAPTER}"))]:
+        return f"adapters are in folders of it ({some(adapters)}): name the one that you mean, as the expert"
     if (folder / "model_index.json").is_file():
         return "this is a pipeline of diffusers, which holds several models"
     if other := _of_others(folder):

@@ -160,6 +160,51 @@ def test_adapters_that_are_more_are_refused(
 
 
 @pytest.mark.parametrize(
+    "values",
+    [{"lora_alpha": "16"}, {"lora_alpha": None}, {"alpha_pattern": {"(": 1}}, {"alpha_pattern": {"q_proj": None}},
+     {"alpha_pattern": ["q_proj"]}, {"auto_mapping": "Qwen2"}],
+    ids=str,
+)  # fmt: skip
+def test_what_peft_would_not_write_is_named(values: dict, made: Callable[..., Path], tmp_path: Path) -> None:
+    base = made("qwen2-vl") / "base"
+    folder = lora(base, tmp_path / "lora")
+    reconfigure(folder, **values)
+    with pytest.raises(MergeError, match=r"adapter_config.json: .* is not what peft writes there"):
+        AdaptedModel.on(stored(base), folder, base_source="base")
+
+
+@pytest.mark.parametrize("half", ["lora_A", "lora_B"])
+def test_a_step_of_one_matrix_is_no_step(half: str, made: Callable[..., Path], tmp_path: Path) -> None:
+    base = made("qwen2-vl") / "base"
+    folder = lora(base, tmp_path / "lora")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    del tensors[next(name for name in tensors if half in name)]
+    save_file(tensors, folder / "adapter_model.safetensors")
+    with pytest.raises(MergeError, match="lacks the other matrix of its step"):
+        AdaptedModel.on(stored(base), folder, base_source="base")
+
+
+def test_steps_on_experts_one_by_one_are_told_from_another_base(made: Callable[..., Path], tmp_path: Path) -> None:
+    """As peft wrote them where transformers 4 kept experts apart."""
+    base = made("qwen3-vl-moe") / "base"
+    folder = lora(base, tmp_path / "lora", target_modules=["q_proj"])
+    module = "base_model.model.model.layers.0.mlp.experts.1.gate_proj"
+    tensors = load_file(folder / "adapter_model.safetensors")
+    tensors |= {f"{module}.lora_A.weight": torch.ones(4, 32), f"{module}.lora_B.weight": torch.ones(12, 4)}
+    save_file(tensors, folder / "adapter_model.safetensors")
+    with pytest.raises(MergeError, match=r"gate_proj of it are layers that transformers keeps as one.*merge_and"):
+        AdaptedModel.on(stored(base), folder, base_source="base")
+
+
+def test_adapters_in_folders_of_the_expert_are_named(made: Callable[..., Path], tmp_path: Path) -> None:
+    pair = Pair.read(made("qwen2-vl"))
+    for step in ("checkpoint-5", "checkpoint-9"):
+        lora(pair.base, tmp_path / "trained" / step)
+    with pytest.raises(MergeError, match=r"adapters are in folders of it \(checkpoint-5, checkpoint-9\)"):
+        Alignment.of(replace(pair, sources={**pair.sources, "expert": tmp_path / "trained"}))
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"target_modules": [*LORA_LAYERS, "lm_head"]}, "has a step on the head, which .* ties to the embeddings"),
@@ -247,7 +292,9 @@ def test_a_lora_of_another_base_is_refused(made: Callable[..., Path], tmp_path: 
     assert AdaptedModel.on(base, folder, base_source="some/folder").steps
     assert AdaptedModel.on(base, folder, base_source="hf://Owner/other@main").steps
     with pytest.raises(
-        MergeError, match=r"is a LoRA of owner/other, and the base is owner/base; merge it into its own"
+        MergeError,
+        match=r"is a LoRA of owner/other, and the base is owner/base; merge it into its own.*"
+        r"owner/base by another name, .* say so in adapter_config.json",
     ):
         AdaptedModel.on(base, folder, base_source="hf://owner/base")
     tensors = load_file(folder / "adapter_model.safetensors")
