@@ -23,7 +23,8 @@ _MARK = "hpo_bench:proposed"
 _TICK = timedelta(microseconds=1)
 _LOCK = threading.Lock()
 """Of all samplers of a process, whose trials may run in threads; a lock of its own could not be pickled."""
-Event = tuple[str, int]
+Event = tuple[str, int, float | None, tuple[tuple[str, Any], ...]]
+"""What happened: "ask" or "tell", of which trial, its score (None where it failed) and its parameters."""
 Number = FloatDistribution | IntDistribution
 
 
@@ -33,7 +34,8 @@ class Sampler(BaseSampler):
     The same seed, space and scores give the same trials as `hpo_bench.maximize`, also in a study that was interrupted
     and goes on from its storage: nothing is remembered but what the study holds. Trials of others, enqueued ones or
     another sampler's, are learnt from. A trial that failed, was pruned or has an infinite value is a failed evaluation.
-    Categorical parameters, and what is not in the space, are drawn at random. A sampler can be pickled.
+    Categorical parameters, and what is not in the space, are drawn at random. A sampler can be pickled, and studies may
+    share one.
 
     Args:
         optimizer: A name, an address (`module:Class`) or a class.
@@ -162,10 +164,14 @@ class _Replay:
 
     def _catch_up(self, trials: Mapping[int, FrozenTrial], new: int, now: datetime, sign: int) -> bool:
         """Ask and tell what is new; False if what was asked is not what a trial has, which is then a stranger."""
-        events = self._history(trials, new, now)
+        events = self._history(trials, new, now, sign)
         if events[: len(self._events)] != self._events:
+            # Another study may have come in between, which has strangers of its own.
+            self._strangers.clear()
             self._begin()
-        for what, number in events[len(self._events) :]:
+            events = self._history(trials, new, now, sign)
+        for event in events[len(self._events) :]:
+            what, number, score, _ = event
             trial = trials[number]
             if what == "ask":
                 self._ask(number)
@@ -174,13 +180,11 @@ class _Replay:
                 return False
             if what == "ask":
                 continue
-            value = trial.value if trial.state == TrialState.COMPLETE else None
-            score = math.nan if value is None or math.isinf(value) else sign * float(value)
             if number in self._pending:
-                self._optimizer.tell(self._pending.pop(number), score)
-            elif not math.isnan(score) and (point := self._point(trial)) is not None:
+                self._optimizer.tell(self._pending.pop(number), math.nan if score is None else score)
+            elif score is not None and (point := self._point(trial)) is not None:
                 self._optimizer.tell(point, score, known=True)
-            self._events.append((what, number))
+            self._events.append(event)
         return True
 
     def _is_as_proposed(self, trial: FrozenTrial) -> bool:
@@ -188,15 +192,15 @@ class _Replay:
         values = self._values(self._pending[trial.number])
         return all(value == trial.params.get(name, value) for name, value in values.items())
 
-    def _history(self, trials: Mapping[int, FrozenTrial], new: int, now: datetime) -> list[Event]:
-        events = []
+    def _history(self, trials: Mapping[int, FrozenTrial], new: int, now: datetime, sign: int) -> list[Event]:
+        moments = []
         for number, trial in trials.items():
             mark, _ = trial.system_attrs.get(_MARK, (None, None))
             if mark == self.mark and number != new and number not in self._strangers:
-                events.append((_asked_at(trial), 1, number, "ask"))
+                moments.append((_asked_at(trial), 1, number))
             if (told := _told_at(trial)) is not None and told <= now:
-                events.append((told, 0, number, "tell"))
-        return [(what, number) for *_, number, what in sorted(events)]
+                moments.append((told, 0, number))
+        return [_asked(number) if asked else _told(trials[number], sign) for _, asked, number in sorted(moments)]
 
     def _ask(self, number: int) -> Point:
         optimizer = self._optimizer
@@ -208,7 +212,7 @@ class _Replay:
                 f"is gone: `study.tell({min(self._pending)}, state=optuna.trial.TrialState.FAIL)`"
             )
         self._pending[number] = optimizer.ask()
-        self._events.append(("ask", number))
+        self._events.append(_asked(number))
         return self._pending[number]
 
     def _values(self, point: Point) -> dict[str, Any]:
@@ -216,10 +220,20 @@ class _Replay:
         return {name: _stepped(one, float(value)) for (name, one), value in values}
 
     def _point(self, trial: FrozenTrial) -> Point | None:
-        if not self.space.keys() <= trial.params.keys():
+        if not all(isinstance(trial.distributions.get(name), Number) for name in self.space):
             return None
         values = np.array([[float(trial.params[name]) for name in self.space]])
         return self._box.to_unit(values)[0] if self._box.contains(values).all() else None
+
+
+def _asked(number: int) -> Event:
+    return "ask", number, None, ()
+
+
+def _told(trial: FrozenTrial, sign: int) -> Event:
+    value = trial.value if trial.state == TrialState.COMPLETE else None
+    score = None if value is None or not math.isfinite(value) else sign * float(value)
+    return "tell", trial.number, score, tuple(trial.params.items())
 
 
 def _asked_at(trial: FrozenTrial) -> datetime | None:

@@ -10,6 +10,7 @@ import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 import hpo_bench as hb
@@ -233,3 +234,30 @@ def test_a_clock_that_is_set_back_hides_no_result(name: str, monkeypatch: pytest
     found.sampler = Sampler(name, space=SPACE, seed=0)  # as another process, which has what was stored alone
     found.optimize(objective, n_trials=2)
     assert settings(found) == settings(expected)
+
+
+def test_studies_that_share_a_sampler_do_not_share_scores() -> None:
+    shared = Sampler("gp-bo", space=SPACE, seed=0)
+    directions = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
+    together = [optuna.create_study(direction=direction, sampler=shared) for direction in directions]
+    for _ in range(7):
+        for study in together:
+            study.optimize(objective, n_trials=1)
+    for direction, study in zip(directions, together, strict=True):
+        alone = optuna.create_study(direction=direction, sampler=Sampler("gp-bo", space=SPACE, seed=0))
+        alone.optimize(objective, n_trials=7)
+        assert settings(study) == settings(alone)
+
+
+def test_a_trial_of_others_that_calls_a_choice_by_a_name_of_the_space_is_no_point() -> None:
+    study = optuna.create_study(direction="maximize", sampler=Sampler("gp-bo", space=SPACE, seed=0))
+    for values in (("low", "high"), (True, False)):
+        choice = optuna.distributions.CategoricalDistribution(values)
+        params = {"x": values[0], "n": values[0]}
+        study.add_trial(
+            optuna.trial.create_trial(params=params, distributions=dict.fromkeys(params, choice), value=9.0)
+        )
+    trials = [study.ask() for _ in range(2)]
+    assert len({objective(trial) for trial in trials}) == 2
+    assert study.sampler._replay is not None  # type: ignore[attr-defined]
+    assert not study.sampler._replay._optimizer.known.any()  # type: ignore[attr-defined]
