@@ -1,9 +1,9 @@
 """What `import hpo_bench as hb` offers: functions that load, compare, tune and merge; each one's own text says how."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -11,6 +11,8 @@ from hpo_bench.errors import UsageError
 from landscapes import catalogue
 from landscapes.landscape import Landscape
 from optimizers.base import Optimizer
+from optimizers.errors import InvalidSettingError
+from optimizers.options import integer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -125,18 +127,21 @@ def run_benchmark(
 
     if report and results is None:
         raise UsageError("a report needs a results folder to be written to; or call write_report of what is returned")
-    jobs = jobs or joblib.cpu_count()
+    optimizers = (optimizers,) if isinstance(optimizers, str | type) else _several("optimizers", optimizers)
+    landscapes = (landscapes,) if isinstance(landscapes, str) else _several("landscapes", landscapes)
+    if unnamed := [one for one in landscapes if not isinstance(one, str)]:
+        raise UsageError(f"landscapes are given by name, such as ja-llama/ta, and not as {unnamed[0]!r}")
+    jobs = _whole("jobs", jobs, least=0) or joblib.cpu_count()
     cluster = None if ray_address == "local" else ray_address
     workers = Local(jobs) if ray_address is None else RayCluster(jobs, cluster)
-    identities = [optimizers] if isinstance(optimizers, str | type) else optimizers
-    workers.ahead(pipeline.modules(identities, report=report))
+    workers.ahead(pipeline.modules(optimizers, report=report))
     shown = console.progress() if progress else Console(quiet=True)
     with tempfile.TemporaryDirectory(prefix="hpo-bench-") as scratch:
         folder = ResultsFolder(Path(scratch) / "results" if results is None else Path(results))
         folder.check()
         plan = pipeline.plan(
-            [landscapes] if isinstance(landscapes, str) else landscapes,
-            identities=identities,
+            landscapes,
+            identities=optimizers,
             landscapes_dir=None if landscapes_dir is None else Path(landscapes_dir),
             seeds=seeds, budget=budget, surrogate=surrogate, with_peers=peers, start=start, noisy=noisy,
             suites=[suites] if isinstance(suites, str) else suites, goal=goal, examples_each=examples_each,
@@ -146,7 +151,8 @@ def run_benchmark(
 
 
 def load_pair(
-    name: str | None = None, *, base: str | None = None, vlm: str | None = None, expert: str | None = None,
+    name: str | Path | None = None, *, base: str | Path | None = None, vlm: str | Path | None = None,
+    expert: str | Path | None = None,
     pairs: str | Path = "nano", language_prefixes: Mapping[str, str] | None = None,
 ) -> "Pair":  # fmt: skip
     """A VLM, an expert and the base that both come from; no model is loaded yet.
@@ -169,13 +175,14 @@ def load_pair(
     """
     from hpo_bench.merging.find import given
 
+    name, base, vlm, expert = (None if one is None else str(one) for one in (name, base, vlm, expert))
     return given(name, base=base, vlm=vlm, expert=expert, built=Path(pairs), language_prefixes=language_prefixes)
 
 
 def check_pair(
-    pair: "str | Pair",
+    pair: "str | Path | Pair",
     *,
-    candidates: Sequence[str] = (),
+    candidates: Sequence[str | Path] = (),
     dtype: str | None = None,
     trust_remote_code: bool = False,
     progress: bool = True,
@@ -199,10 +206,11 @@ def check_pair(
     from hpo_bench.display import console
     from hpo_bench.display.steps import Steps
     from hpo_bench.merging.doctor.diagnosis import diagnose
+    from hpo_bench.merging.find import as_pair
     from hpo_bench.merging.source import parse_source
 
-    found = load_pair(pair) if isinstance(pair, str) else pair
-    others = {text: parse_source(text, Path.cwd(), confined=False, where="candidate base") for text in candidates}
+    found, given = as_pair(pair), [candidates] if isinstance(candidates, str | Path) else candidates
+    others = {str(one): parse_source(str(one), Path.cwd(), confined=False, where="candidate base") for one in given}
     with Steps(console.progress() if progress else Console(quiet=True), found.name) as steps:
         return diagnose(
             found,
@@ -214,7 +222,7 @@ def check_pair(
 
 
 def merge(
-    pair: "str | Pair",
+    pair: "str | Path | Pair",
     method: str = "ta",
     *,
     out: str | Path,
@@ -229,7 +237,7 @@ def merge(
     """Merge a pair once and write it as a Hugging Face folder.
 
     Args:
-        pair: What to merge, or what `load_pair` finds it by.
+        pair: What to merge, or the name or path that `load_pair` finds it by.
         method: "ta" (Task Arithmetic), "dare", "ties" or any other by name, or a class's address (`module:Class`).
         out: The folder for the model, new or empty.
         samples: Calibration samples of each model, at most, for methods that need them.
@@ -260,7 +268,11 @@ def merge(
         raise UsageError(f"{setting.label} is calibrated on models in memory; leave out the stream")
     if stream and (dtype or device):
         raise UsageError("a stream merges in float32 on the CPU; leave out dtype and device, or the stream")
-    found, folder = load_pair(pair) if isinstance(pair, str) else pair, Path(out)
+
+    from hpo_bench.merging.find import as_pair
+
+    found, folder = as_pair(pair), Path(out)
+    mask_seed, samples = _whole("mask_seed", mask_seed, least=0), _whole("samples", samples, least=2)
 
     from hpo_bench.evaluation.calibration.sets import calibrated
     from hpo_bench.merging.engine.resident import Resident
@@ -281,13 +293,13 @@ def merge(
     return folder
 
 
-def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = None) -> "Study":
+def load_study(name: str | Path, *, studies: str | Path = "tuning", pair: "str | Path | Pair | None" = None) -> "Study":
     """A study that was begun, to be looked at; nothing is made in it.
 
     Args:
         name: Its name, or the path of its folder.
         studies: The folder in which studies lie.
-        pair: Name or path of its pair, where that has moved.
+        pair: Its pair, or name or path of it, where that has moved.
 
     Raises:
         UsageError: If there is none of that name.
@@ -296,3 +308,19 @@ def load_study(name: str, *, studies: str | Path = "tuning", pair: str | None = 
     from hpo_bench.tuning.study import Study
 
     return Study.open(name, Path(studies), pair=pair)
+
+
+def _several(what: str, given: object) -> tuple[Any, ...]:
+    """What is looked at more than once, and so no generator."""
+    if given is None:
+        return ()
+    if not isinstance(given, Iterable):
+        raise UsageError(f"{what} must be one or a list of them, not {given!r}")
+    return tuple(given)
+
+
+def _whole(what: str, value: object, *, least: int) -> int:
+    try:
+        return integer(what, value, least=least)
+    except InvalidSettingError as error:
+        raise UsageError(str(error)) from error

@@ -102,7 +102,7 @@ def load(name: str, *, surrogate: str | None = None, root: str | Path | None = N
 
 def given(landscape: str | Landscape, *, root: str | Path | None = None) -> Landscape:
     """The landscape itself, or that of a name; errors as for `load`."""
-    return load(landscape, root=root) if isinstance(landscape, str) else landscape
+    return landscape if isinstance(landscape, Landscape) else load(landscape, root=root)
 
 
 def load_all(

@@ -19,6 +19,7 @@ NAME = re.compile(r"[^\W\d][\w./:-]*")
 """What columns are called in sweeps, tuners' exports and configuration files."""
 SLACK = 1e-9
 """How far outside the box rounding may carry a point, as a fraction of each side."""
+LARGEST = float(np.finfo(np.float64).max)
 
 
 SCALES = ("linear", "log")
@@ -58,9 +59,12 @@ class Parameter:
                 f"letters, digits and underscores, not {self.name!r}; rename it"
             )
         for what, value in (("low", self.low), ("high", self.high)):
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            # As numpy's whole numbers are, such as the least and largest of a column.
+            number = value.item() if isinstance(value, np.integer | np.floating) else value
+            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= LARGEST:
                 raise InvalidSpaceError(f"{what} of {self.name} must be a finite number, not {value!r}")
-            if self.integer and value != int(value):
+            object.__setattr__(self, what, number)
+            if self.integer and number != int(number):
                 raise InvalidSpaceError(f"{what} of {self.name} must be a whole number, not {value!r}")
         if self.scale not in SCALES or not isinstance(self.integer, bool):
             raise InvalidSpaceError(

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from hpo_bench.evaluation.generation import Generation
 from hpo_bench.evaluation.metrics import ByRule, exact_match
 from hpo_bench.evaluation.registry import read_own
 from hpo_bench.merging.engine.resident import Resident
-from hpo_bench.merging.find import find_pair
+from hpo_bench.merging.find import as_pair
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
@@ -63,7 +64,7 @@ class Injection:
 
 
 def before_after(
-    pair: str | Pair, method: str = "ta", *, each: int = 5, seed: int = 0, **parameters: float
+    pair: str | Path | Pair, method: str = "ta", *, each: int = 5, seed: int = 0, **parameters: float
 ) -> Injection:
     """Merge a pair in memory, and put the same test questions to the VLM as it was and to the merge.
 
@@ -86,7 +87,7 @@ def before_after(
         >>> before_after("ja-llama", vl_weight=0.6, exp_weight=0.8)  # doctest: +SKIP
     """
     setting = MergeSetting(method, **parameters)
-    found = find_pair(pair) if isinstance(pair, str) else pair
+    found = as_pair(pair)
     loaded = LoadedPair.load(found)
     shown = _drawn(of_split(read_own(found).examples, "test"), each, np.random.default_rng(seed))
     asks, resident = Generation(Prompts(loaded.processor), ByRule(exact_match), max_new_tokens=12), Resident(loaded)

@@ -46,6 +46,23 @@ def find_pair(name: str, built: Path = BUILT) -> Pair:
     raise UsageError(f"no pair is called {name!r}, nor is it a folder with a {FILE}; {hint}known: {', '.join(known)}")
 
 
+def as_pair(pair: Pair | str | Path, built: Path = BUILT) -> Pair:
+    """A pair as it is given in Python: itself, or what `find_pair` finds it by.
+
+    Args:
+        pair: The pair, its name, or a path.
+        built: Where built nano pairs lie.
+
+    Raises:
+        UsageError: If it is none of these, or there is none.
+    """
+    if isinstance(pair, Pair):
+        return pair
+    if not isinstance(pair, str | Path):
+        raise UsageError(f"a pair is given as its name, its path, or what load_pair returns, not as {pair!r}")
+    return find_pair(str(pair), built)
+
+
 def given(
     name: str | None,
     *,

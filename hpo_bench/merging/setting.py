@@ -1,8 +1,8 @@
 """One point of a merge's search space."""
 
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from numbers import Real
 from typing import Self
 
@@ -50,11 +50,11 @@ class MergeSetting:
         found = []
         for name, one in known.items():
             value = given.get(name, one.default)
-            if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= sys.float_info.max:
+            if not isfinite(number := _number(value)):
                 raise UsageError(f"{name} must be a finite number, not {_shown(value)}")
-            if not one.takes(value):
+            if not one.takes(number):
                 raise UsageError(f"{name} must be {one.allowed}, not {value}")
-            found.append(value)
+            found.append(number)
         self._set(method, tuple(known), tuple(found))
 
     def _set(self, method: str, names: tuple[str, ...], values: tuple[float, ...]) -> None:
@@ -111,6 +111,14 @@ class MergeSetting:
 
 BASE = MergeSetting._unchecked("ta", vl_weight=1.0, exp_weight=0.0)
 """The VLM as it is."""
+
+
+def _number(value: object) -> float:
+    """As a float, which numpy's numbers are not and JSON takes; NaN for what is no number, or too large for one."""
+    try:
+        return float(value) if isinstance(value, Real) and not isinstance(value, bool) else nan
+    except OverflowError:
+        return nan
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from hpo_bench.errors import TuningError, UsageError
-from hpo_bench.merging.find import find_pair
+from hpo_bench.merging.find import as_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.invocation import FILE, STUDIES, Invocation
@@ -41,7 +41,7 @@ class Study:
     pair: Pair | None = None
 
     @classmethod
-    def open(cls, name: str | Path, studies: str | Path = STUDIES, *, pair: Pair | str | None = None) -> "Study":
+    def open(cls, name: str | Path, studies: str | Path = STUDIES, *, pair: Pair | str | Path | None = None) -> "Study":
         """Open a study by its name, or by the path of its folder; it is read, and nothing is made in it.
 
         Args:
@@ -61,8 +61,8 @@ class Study:
             hint = did_you_mean(name, known)
             raise UsageError(f"there is no study {name!r} in {studies}; {hint}there are: {', '.join(known) or 'none'}")
         invocation = Invocation.read(folder)
-        if isinstance(pair, str):
-            pair = find_pair(pair, Path(invocation.pairs))
+        if pair is not None:
+            pair = as_pair(pair, Path(invocation.pairs))
         store = TrialStore(folder, invocation.study or folder.resolve().name, url=invocation.storage(), existing=True)
         if store.config is None:
             raise TuningError(f"study {name!r} has no trial yet; tune it first")

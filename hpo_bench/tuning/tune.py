@@ -8,7 +8,7 @@ from typing import Any
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.evaluation.registry import with_columns
-from hpo_bench.merging.find import BUILT, find_pair
+from hpo_bench.merging.find import BUILT, as_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning import run
@@ -182,7 +182,7 @@ def _wanted(
     pair: Pair | str | Path, *, pairs: str | Path = BUILT, **asked: Any
 ) -> tuple[Pair, StudyConfig, RunOptions]:
     """The pair, what is wanted of it, and how that is to be run; each option is of the one that has its name."""
-    found = with_columns(pair if isinstance(pair, Pair) else find_pair(str(pair), Path(pairs)), asked)
+    found = with_columns(as_pair(pair, Path(pairs)), asked)
     of_run = {name: value for name, value in asked.items() if name in _OF_RUN}
     of_study = {name: value for name, value in asked.items() if name not in _OF_RUN}
     of_run["studies"], of_run["beside"] = Path(asked.get("studies", STUDIES)), asked.get("beside") or {}

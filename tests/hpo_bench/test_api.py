@@ -10,6 +10,7 @@ import sys
 import textwrap
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -228,6 +229,24 @@ def test_a_class_is_known_by_the_name_it_is_offered_under(root: Path) -> None:
         hb.run_benchmark([dict], **asked)  # type: ignore[list-item]
 
 
+def test_optimizers_and_landscapes_may_be_any_iterable_of_what_they_are(root: Path) -> None:
+    asked: Any = {"landscapes_dir": root, "seeds": 1, "budget": 2, "progress": False}
+    named = hb.run_benchmark((name for name in ("random", "sobol")), landscapes=iter(["smooth-a/ta"]), **asked)
+    assert set(named.runs["optimizer"]) == {"random", "sobol"}
+    landscape = hb.load_landscape("smooth-a/ta", landscapes_dir=root)
+    for given in (landscape, [landscape]):
+        with pytest.raises(UsageError, match=r"landscapes (are given by name|must be one or a list)"):
+            hb.run_benchmark("random", landscapes=given, **asked)
+    with pytest.raises(UsageError, match="optimizers must be one or a list of them, not 3"):
+        hb.run_benchmark(3, landscapes="smooth-a/ta", **asked)
+
+
+@pytest.mark.parametrize("jobs", [-1, 1.5, "2", True])
+def test_jobs_are_a_whole_number_from_0_up(root: Path, jobs: Any) -> None:
+    with pytest.raises(UsageError, match="jobs must be an integer of at least 0"):
+        hb.run_benchmark("random", landscapes_dir=root, jobs=jobs, progress=False)
+
+
 def test_what_is_unknown_is_said(root: Path) -> None:
     with pytest.raises(OptimizerError, match="did you mean 'random'"):
         hb.run_benchmark(["randm"], landscapes_dir=root, progress=False)
@@ -394,7 +413,8 @@ def test_standard_errors_are_told_and_every_trial_is_called_back() -> None:
 
 
 def test_a_pair_is_loaded_checked_and_merged(small_pair: hb.Pair, tmp_path: Path) -> None:
-    pair = hb.load_pair(str(small_pair.folder))
+    pair = hb.load_pair(small_pair.folder)
+    assert pair == hb.load_pair(str(small_pair.folder))
     assert pair.name == hb.load_pair("ja-llama").name
     assert hb.check_pair(pair, progress=False).fit
     (tmp_path / "full").mkdir()
@@ -407,6 +427,19 @@ def test_a_pair_is_loaded_checked_and_merged(small_pair: hb.Pair, tmp_path: Path
         hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, stream=True, device="cpu", out=tmp_path / "other")
     with pytest.raises(UsageError, match="no dtype is called"):
         hb.check_pair(pair, dtype="float23", progress=False)
+    for name, value in {"mask_seed": -1, "samples": 2.5}.items():
+        with pytest.raises(UsageError, match=f"{name} must be an integer of at least"):
+            hb.merge(pair, "ta", vl_weight=0.5, exp_weight=0.5, out=tmp_path / "other", **{name: value})
+    setting = {"vl_weight": 1, "exp_weight": 1}
+    for take in (hb.check_pair, hb.plan, hb.tune, hb.before_after, functools.partial(hb.merge, out=tmp_path / "other")):
+        with pytest.raises(UsageError, match=r"no pair is called '.*nowhere'"):
+            take(tmp_path / "nowhere", **(setting if take not in (hb.check_pair, hb.plan, hb.tune) else {}))
+    assert hb.merge(
+        small_pair.folder, "ta", vl_weight=np.int64(1), exp_weight=np.float32(0.5), out=tmp_path / "merged"
+    ).is_dir()
+    for junk in (None, 3, [pair]):
+        with pytest.raises(UsageError, match="a pair is given as its name, its path, or what load_pair returns"):
+            hb.check_pair(junk, progress=False)  # type: ignore[arg-type]
 
 
 def test_a_landscape_is_drawn_by_name_or_as_it_is(root: Path) -> None:
@@ -414,6 +447,8 @@ def test_a_landscape_is_drawn_by_name_or_as_it_is(root: Path) -> None:
     assert hb.plot_landscape(landscape).axes
     assert hb.plot_landscape("ja-llama/ta").axes
     assert isinstance(landscape, hb.Landscape)
+    with pytest.raises(UnknownLandscapeError, match="no landscape is called 3"):
+        hb.plot_landscape(3)  # type: ignore[arg-type]
 
 
 def test_a_study_that_is_not_there(tmp_path: Path) -> None:

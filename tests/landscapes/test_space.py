@@ -56,11 +56,20 @@ def test_points_outside_are_named() -> None:
         (("a", 0.0, float("inf")), "high of a must be a finite number"),
         (("a", -1.7e308, 1.7e308), "a from -1.7e[+]308 to 1.7e[+]308 is too wide; rescale it"),
         (("a", "0", 1.0), "low of a must be a finite number, not '0'"),
+        (("a", 0, 10**400), "high of a must be a finite number, not 1000"),
+        (("a", np.float32(0), np.float32("nan")), "high of a must be a finite number"),
     ],
 )
 def test_senseless_parameters(arguments: tuple, message: str) -> None:
     with pytest.raises(InvalidSpaceError, match=message):
         Parameter(*arguments)
+
+
+def test_ends_may_be_numbers_of_numpy() -> None:
+    """As the least and the largest of a column are."""
+    space = SearchSpace.of({"n": (np.int64(1), np.int32(8), "int"), "x": (np.float32(0.5), np.float64(2))})
+    assert space == SearchSpace.of({"n": (1, 8, "int"), "x": (0.5, 2.0)})
+    assert {type(end) for one in space.parameters for end in (one.low, one.high)} == {int, float}
 
 
 def test_senseless_spaces() -> None:

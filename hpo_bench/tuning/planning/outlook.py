@@ -11,7 +11,7 @@ from hpo_bench.display.table import Row, TextTable
 from hpo_bench.display.words import gib
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.devices import devices
-from hpo_bench.merging.find import BUILT, find_pair
+from hpo_bench.merging.find import BUILT, as_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.config import StudyConfig
@@ -87,7 +87,7 @@ class Outlook:
 
 
 def plan(
-    pair: str | Pair,
+    pair: str | Path | Pair,
     *,
     gpu_hours: float | None = None,
     dollars: float | None = None,
@@ -128,7 +128,7 @@ def plan(
     if gpu_hours is not None and dollars is not None:
         raise UsageError("give --gpu-hours or --dollars, not both")
     Budget(trials=1, hours=gpu_hours, dollars=dollars, price=price)  # refused before a trial is timed
-    found = find_pair(pair, Path(pairs)) if isinstance(pair, str) else pair
+    found = as_pair(pair, Path(pairs))
     check_published(published)
     check_examples(found)
     opener = PairOpener(found, threads=threads, trust_remote_code=trust_remote_code)

@@ -1,5 +1,8 @@
 """Merges of the shipped pair against the formulas, computed independently in double precision."""
 
+import json
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
@@ -106,7 +109,14 @@ def test_impossible_settings_are_refused(arguments: tuple, message: str) -> None
         MergeSetting(*arguments)
 
 
-@pytest.mark.parametrize("weight", [float("nan"), float("inf")])
+@pytest.mark.parametrize("weight", [np.float32(0.5), np.int64(1), Fraction(1, 2), 1])
+def test_weights_of_any_type_are_numbers_in_json(weight: float) -> None:
+    setting = MergeSetting("ta", weight, exp_weight=weight)
+    assert json.loads(json.dumps(setting.parameters)) == {"vl_weight": weight, "exp_weight": weight}
+    assert {type(value) for value in setting.values} == {float}
+
+
+@pytest.mark.parametrize("weight", [float("nan"), float("inf"), 10**400, True, "1", np.float32("inf"), None])
 def test_weights_that_are_no_numbers_are_refused(weight: float) -> None:
     with pytest.raises(UsageError, match="exp_weight must be a finite number"):
         MergeSetting("ta", 0.5, weight)
