@@ -18,7 +18,9 @@ points for different seeds; the budget spent to the last evaluation; higher scor
 the same points whatever the unit and the offset of the scores; failed evaluations and flat objectives survived;
 resuming by replay; several workers at once, if the class says that it is `parallel`; the same points in company as
 alone, to `GROUP_TOLERANCE`; one or several given starts; recommendations; settings that survive JSON and a run; bad
-arguments and unknown points refused; global generators and PyTorch's settings left alone.
+arguments and unknown points refused; global generators and the settings of PyTorch and numpy left alone. All of it
+happens in one process: what differs from one to the next, such as `hash` of a text or the order of a set of texts, is
+not found, and a study that goes on in another process refuses it.
 
 A failed evaluation is told as NaN, here and everywhere. Never tell a penalty of your own: at -1e30 a Gaussian process
 sees one hole and a plain.

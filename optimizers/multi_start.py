@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from optimizers.base import Optimizer, Point, Restart
+from optimizers.errors import ProtocolError
 
 Search = Generator[Point, float, str]
 """A local search: yields points of shape (dim,), is sent their scores, and returns in words why it ended."""
@@ -18,6 +19,9 @@ SAME = 1e-7
 More than rounding moves a line that is searched again from another of its points, the 1.5e-8 of Brent's method
 included, and far less than any score could show.
 """
+
+REPEATS = 10_000
+"""So many points in a row that were told before come of a search that never ends: a step that has become too small."""
 
 
 class MultiStart(Optimizer, ABC):
@@ -33,11 +37,13 @@ class MultiStart(Optimizer, ABC):
 
     - it may step outside the cube, and gets the score of the nearest point inside;
     - a failed evaluation reads as minus infinity, and a search whose very start failed is ended;
-    - a point that was told before comes up again, to within `SAME`: it is answered from memory and costs nothing.
+    - a point that was told before comes up again, to within `SAME`: it is answered from memory and costs nothing, and
+      a search that asks for nothing else, `REPEATS` times in a row, is refused.
     """
 
     def __init__(self, dim: int, *, seed: int, budget: int, start: ArrayLike | None = None) -> None:
         super().__init__(dim, seed=seed, budget=budget, start=start)
+        self._repeats = 0
         self._points = self._run()
 
     @abstractmethod
@@ -73,7 +79,14 @@ class MultiStart(Optimizer, ABC):
         gaps = np.abs(known - x).max(axis=1)
         if gaps.min(initial=np.inf) <= SAME:
             score = float(scores[gaps.argmin()])
+            self._repeats += 1
+            if self._repeats > REPEATS:
+                raise ProtocolError(
+                    f"{type(self).__name__} asked {REPEATS} times in a row for points that it knows, the last of them "
+                    f"{x}: let its search return, with the reason in words, where no step leads to a new point"
+                )
         else:
+            self._repeats = 0
             yield x
             score = float(self._answered[-1])
         return -np.inf if np.isnan(score) else score

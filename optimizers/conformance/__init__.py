@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 
 from optimizers.base import Optimizer
-from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError, blamed
+from optimizers.conformance.harness import BUDGET, GROUP_TOLERANCE, LONG, ConformanceError, blamed, settings_kept
 from optimizers.conformance.protocol import (
     budget_is_exact,
     class_can_be_named_and_made,
@@ -52,7 +52,7 @@ def _told(check: Check) -> Check:
 
     @wraps(check)
     def told(cls: type[Optimizer]) -> None:
-        with blamed(cls, check.__name__):
+        with settings_kept(), blamed(cls, check.__name__):
             check(cls)
 
     return told

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from optimizers.base import Optimizer, Point
@@ -95,6 +97,34 @@ def blamed(cls: type[Optimizer], check: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise ConformanceError(f"in the check {check} it raised {_said(error, cls)}") from error
+
+
+_SETTINGS: Mapping[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+    "PyTorch's default precision": (torch.get_default_dtype, torch.set_default_dtype),
+    "PyTorch's thread count": (torch.get_num_threads, torch.set_num_threads),
+    "whether PyTorch keeps gradients": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "PyTorch's choice of algorithms": (
+        torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms,
+    ),
+    "what numpy does about errors": (np.geterr, lambda before: np.seterr(**before)),
+}  # fmt: skip
+"""How to read each setting of the process, which all optimisers share, and to set it again."""
+
+
+@contextmanager
+def settings_kept() -> Iterator[None]:
+    """Complains of settings of the process that are others afterwards, and sets them as they were.
+
+    Around every check, as what is set once for all is no change any more when the next one begins.
+    """
+    before = {what: read() for what, (read, _) in _SETTINGS.items()}
+    try:
+        yield
+    finally:
+        changed = [what for what, (read, _) in _SETTINGS.items() if read() != before[what]]
+        for what in changed:
+            _SETTINGS[what][1](before[what])
+    require(not changed, f"a run changes {' and '.join(changed)}")
 
 
 def _said(error: Exception, cls: type[Optimizer]) -> str:

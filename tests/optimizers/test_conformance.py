@@ -4,6 +4,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+import torch
 
 from optimizers import InvalidSettingError, Optimizer, ProtocolError, available
 from optimizers.conformance import BUDGET, CHECKS, LONG, ConformanceError, check_all
@@ -206,6 +207,30 @@ class Vain(RandomSearch):
         return X[np.nanargmax(np.where(self.known, np.nan, scores))]
 
 
+class Doubles(RandomSearch):
+    """Sets PyTorch up as it likes it."""
+
+    def _next(self):
+        torch.set_default_dtype(torch.float64)
+        return super()._next()
+
+
+class NoGradients(RandomSearch):
+    """Switches off what others fit their models by."""
+
+    def __init__(self, dim, **arguments):
+        super().__init__(dim, **arguments)
+        torch.set_grad_enabled(False)
+
+
+class Raises(RandomSearch):
+    """Lets numpy raise, in all that runs in its process."""
+
+    def _next(self):
+        np.seterr(all="raise")
+        return super()._next()
+
+
 class Sets(RandomSearch):
     """Has settings that are no JSON."""
 
@@ -237,11 +262,16 @@ class Sets(RandomSearch):
         (Deaf, "raised TypeError.*known"),
         (Vain, "the best point is known, and another is recommended"),
         (Sets, "no plain JSON"),
+        (Doubles, "a run changes PyTorch's default precision"),
+        (NoGradients, "a run changes whether PyTorch keeps gradients"),
+        (Raises, "a run changes what numpy does about errors"),
     ],
 )
 def test_the_suite_catches(broken: type[Optimizer], complaint: str) -> None:
+    settings = torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()
     with pytest.raises(ConformanceError, match=complaint):
         check_all(broken)
+    assert (torch.get_default_dtype(), torch.is_grad_enabled(), np.geterr()) == settings
 
 
 class FixedDesign(RandomSearch):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from optimizers import MultiStart, Search
+from optimizers.errors import ProtocolError
 from optimizers.pattern_search import PatternSearch
 from optimizers.powell import Powell
 
@@ -33,6 +34,23 @@ def test_searches_follow_each_other_and_say_why() -> None:
     assert [(r.evaluation, r.reason) for r in optimizer.restarts] == [(3, "saw 1 and 2"), (6, "saw 4 and 5")]
     assert np.allclose(X[1] - X[0], 0.01)
     assert np.abs(X[3] - X[2]).max() > 0.02
+
+
+@pytest.mark.parametrize("again", [1, 10**6], ids=["begun anew", "within a search"])
+def test_a_search_that_asks_for_nothing_new_is_refused_and_does_not_hang(again: int) -> None:
+    yielded = iter(range(20_000))
+
+    class Stuck(Triples):
+        def _search(self, start) -> Search:
+            for _ in range(again):
+                next(yielded)
+                yield np.full(self.dim, 0.5)
+            return "nothing new"
+
+    optimizer = Stuck(2, seed=0, budget=2)
+    optimizer.tell(optimizer.ask(), 1.0)
+    with pytest.raises(ProtocolError, match="Stuck asked 10000 times in a row for points that it knows"):
+        optimizer.ask()
 
 
 def test_no_restart_follows_the_last_evaluation() -> None:
