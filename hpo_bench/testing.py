@@ -29,12 +29,12 @@ A merge method: `check_merge_method(MyMethod)`. It merges small random weights. 
 shapes, in float32, of matrices, vectors, scalars and empty tensors; finite numbers, at the corners of the ranges too;
 the same bits again, whatever the global generators hold; inputs that stay as they are; hyperparameters of which each
 makes a difference, in ranges that it may have; the models that `parent` promises; NaN that is refused or let through,
-and not swallowed; tensors that stand alone where the method says so; and that the engine's merge in place is the
-formula's.
+and not swallowed; masks that a seed decides, where it draws some; tensors that stand alone where the method says so;
+and that the engine's merge in place is the formula's.
 
 An evaluator: `check_evaluator(evaluator, model)`, as opened for a pair. What is checked: two sides of a split that
-share no example; scores from 0 to 1, one an example; the same again, in another order and in other company; a model
-that stays as it is.
+share no example and hold none twice; scores from 0 to 1, one an example; the same again, in another order and in other
+company; a model that stays as it is.
 """
 
 from hpo_bench.evaluation.conformance import check_evaluator

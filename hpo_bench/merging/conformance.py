@@ -51,7 +51,7 @@ def inputs_stay_as_they_are(kind: Kind) -> None:
                     raise ConformanceError(f"{changed} into {role}'s {name}, which it may only read; take a copy")
         for tensor in merged.values():
             if tensor.is_floating_point():
-                tensor += 1
+                tensor.detach().add_(1)
 
 
 def weights_keep_names_shapes_and_type(kind: Kind) -> None:
@@ -61,6 +61,8 @@ def weights_keep_names_shapes_and_type(kind: Kind) -> None:
             raise ConformanceError(
                 f"{name} is merged in {tensor.dtype}, and base and task vectors are float32: return float32 too"
             )
+        if tensor.requires_grad:
+            raise ConformanceError(f"{name} keeps gradients, which no merge needs; detach it")
 
 
 def weights_are_finite(kind: Kind) -> None:
@@ -88,6 +90,15 @@ def merging_again_gives_the_same_bits(kind: Kind) -> None:
     for name, tensor in found[0].items():
         if not torch.equal(tensor, found[1][name]):
             raise ConformanceError(f"{name} is another when it is merged again")
+
+
+def seeds_draw_other_masks(kind: Kind) -> None:
+    """Where masks are drawn, another seed draws others."""
+    if not kind.draws_masks:
+        return
+    one, other = (merged_by(_bound(kind, {**_between(kind), "seed": seed}), _vectors()) for seed in (1, 2))
+    if all(torch.equal(tensor, other[name]) for name, tensor in one.items()):
+        raise ConformanceError("draws_masks is said, and another seed gives the same merge; draw them by `seed`")
 
 
 def hyperparameters_make_sense(kind: Kind) -> None:
@@ -172,6 +183,7 @@ CHECKS: tuple[Callable[[Kind], None], ...] = (
     weights_keep_names_shapes_and_type,
     weights_are_finite,
     merging_again_gives_the_same_bits,
+    seeds_draw_other_masks,
     hyperparameters_make_sense,
     promised_parents_are_given_back,
     nan_is_not_swallowed,

@@ -13,6 +13,7 @@ from hpo_bench.evaluation.examples import Example
 from hpo_bench.evaluation.python_function import PythonFunction
 from hpo_bench.evaluation.registry import EVALUATORS, open_evaluator
 from hpo_bench.testing import ConformanceError, check_evaluator
+from optimizers.errors import InvalidSettingError
 
 SIDES = {
     split: [Example(f"{split}-{i}", "any", f"question {i}", (), str(i)) for i in range(4)]
@@ -100,6 +101,25 @@ class Zeroing(Sound):
         return super().evaluate(model, examples)
 
 
+class Once(Sound):
+    def examples(self, split):
+        return iter(super().examples(split))
+
+
+class Twice(Sound):
+    def examples(self, split):
+        return [*super().examples(split), *super().examples(split)[:1]]
+
+
+class Worded(Sound):
+    batch_size = "16"
+
+
+class Uninformed(Sound):
+    def inform(self):
+        pass
+
+
 class Lists(Sound):
     def evaluate(self, model, examples):
         return Answers.of(examples, [float(one.answer) / 4 for one in examples])
@@ -119,12 +139,22 @@ class Lists(Sound):
         (None, "returns None, which has no method examples and no method evaluate"),
         (Sound, "returns the class Sound, and not one of its objects"),
         (Zeroing(), "changed the merged model's weights"),
+        (Once(), r"the validation examples are a \w+; return a list or a tuple"),
+        (Twice(), "2 validation examples have the id '.*'; give each one of its own"),
+        (Worded(), "batch_size must be an integer of at least 1, not '16'"),
+        (Uninformed(), "inform is told a setting and nothing else: too many positional arguments"),
     ],
     ids=lambda value: getattr(type(value), "__name__", ""),
 )
 def test_what_a_stranger_gets_wrong_is_said_in_words(opened, message: str) -> None:
     with pytest.raises(ConformanceError, match=message):
         check_evaluator(opened, torch.nn.Linear(3, 3))
+
+
+@pytest.mark.parametrize("at_most", [0, 1, 2.0])
+def test_a_check_of_no_example_is_none(at_most: int) -> None:
+    with pytest.raises(InvalidSettingError, match="at_most must be an integer of at least 2"):
+        check_evaluator(Sound(), at_most=at_most)
 
 
 def test_scores_may_be_a_list() -> None:

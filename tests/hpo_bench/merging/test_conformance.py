@@ -179,6 +179,17 @@ class WritingKernel(Sound):
         return Recipe(kernel, lambda _line: ())
 
 
+@dataclass(frozen=True)
+class DeafToSeeds(Sound):
+    draws_masks = True
+    seed: int = 0
+
+
+class Keeping(Sound):
+    def merge(self, vectors):
+        return {name: tensor.requires_grad_() for name, tensor in super().merge(vectors).items()}
+
+
 MUTANTS = {
     Deaf: "exp_weight makes no difference",
     Halved: "merged in torch.float16, and base and task vectors are float32",
@@ -205,6 +216,8 @@ MUTANTS = {
     Popping: r"the kernel of Sound raised ValueError: pop \(test_conformance.py, line \d+\)",
     WritingKernel: "Sound wrote into the base's .*, which it may only read; let it work on a copy",
     OutOfRange: "exp_weight 1.4 is offered",
+    DeafToSeeds: "draws_masks is said, and another seed gives the same merge",
+    Keeping: "keeps gradients, which no merge needs",
 }
 
 
