@@ -16,6 +16,7 @@ Everything a user needs is here, and nothing is imported before it is used:
 `help(hb.maximize)` and so on say the rest; on the command line `hpo-bench --help`.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,8 @@ def __getattr__(name: str) -> Any:
 
         return version("hpo-bench")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # By name and module Python suggests the nearest name.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
@@ -95,4 +97,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """The public names."""
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

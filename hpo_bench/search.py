@@ -12,7 +12,7 @@ from hpo_bench.benchmark.contender import Contender
 from hpo_bench.errors import UsageError
 from landscapes.space import Range, SearchSpace
 from optimizers.base import Optimizer, Point
-from optimizers.options import real
+from optimizers.options import integer, real
 
 TOLD = ("score", "standard_error")
 """Columns of trials beside the hyperparameters."""
@@ -78,7 +78,7 @@ def maximize(
         UsageError: If function or callback cannot be called with what they are given, an answer of the function is no
             score, known settings have none, or a hyperparameter has the name of a column of `trials`.
         InvalidSpaceError: If the space makes no sense, or a known setting does not lie in it.
-        OptimizerError: If there is no such optimiser, or no evaluation succeeded.
+        OptimizerError: If there is no such optimiser, trials or seed are no such numbers, or no evaluation succeeded.
 
     Examples:
         >>> best = maximize(lambda x, n: -((x - 0.3) ** 2) - n, {"x": (0, 1), "n": (1, 4, "int")}, trials=16)
@@ -95,7 +95,8 @@ def maximize(
     _check_call(function, f"function must take the space's names, {named}", **dict.fromkeys(box.names, 0.0))
     if callback is not None:
         _check_call(callback, "callback must take a setting and its score", {}, 0.0)
-    search = Contender.find(optimizer).kind(box.dim, seed=seed, budget=trials)
+    kind, trials = Contender.find(optimizer).kind, integer("trials", trials, least=1)
+    search = kind(box.dim, seed=seed, budget=trials)
     for point, score, error in _known(known, box):
         search.tell(point, score, standard_error=error, known=True)
     rows: list[dict[str, float]] = []
@@ -155,6 +156,8 @@ def _known(given: Any, box: SearchSpace) -> Iterator[tuple[Point, float, float |
         return
     if "score" not in known:
         raise UsageError(f"known settings need a column 'score' beside {', '.join(box.names)}")
+    if twice := [name for name in TOLD if list(known.columns).count(name) > 1]:
+        raise UsageError(f"known settings have two columns {twice[0]!r}; keep one of the two")
     errors = known["standard_error"] if "standard_error" in known else pd.Series(np.nan, index=known.index)
     points = box.to_unit(known.drop(columns=list(TOLD), errors="ignore"))
     try:

@@ -74,14 +74,15 @@ def test_every_name_is_where_type_checkers_are_told_it_is() -> None:
     imported = {name.name: one.module for one in told if isinstance(one, ast.ImportFrom) for name in one.names}
     assert imported == hb._HOMES
     assert sorted(hb.__all__) == sorted([*hb._HOMES, "__version__"])
-    assert set(hb.__all__) <= set(dir(hb))
+    assert dir(hb) == sorted(hb.__all__)  # and nothing that the module itself imports
     for name in hb._HOMES:
         found = getattr(hb, name)
         assert found.__module__ == hb._HOMES[name], name
         assert len(inspect.getdoc(found) or "") > 30, name
     assert hb.__version__ == version("hpo-bench")
-    with pytest.raises(AttributeError, match="no attribute 'tuen'"):
+    with pytest.raises(AttributeError, match="no attribute 'tuen'") as mistyped:
         hb.tuen  # noqa: B018
+    assert (mistyped.value.name, mistyped.value.obj) == ("tuen", hb)  # by which Python suggests `tune`
 
 
 def test_what_is_offered_says_all_its_arguments_and_what_it_raises() -> None:
@@ -322,6 +323,7 @@ def test_known_settings_that_make_no_sense() -> None:
         ({"function": lambda lr: lr}, r"the space's names, x; it takes \(lr\): .*'lr'"),
         ({"callback": lambda setting: None}, "callback must take a setting and its score"),
         ({"known": "abc"}, "known settings are rows of x and score"),
+        ({"known": pd.DataFrame([[0.1, 1, 2]], columns=["x", "score", "score"])}, "two columns 'score'; keep one"),
         ({"known": [{"x": 0.1, "score": "high"}]}, "scores and standard errors of known settings must be numbers"),
         ({"known": [{"x": 0.1, "score": 1, "standard_error": "low"}]}, "scores and standard errors"),
     ],
@@ -338,6 +340,12 @@ def test_what_makes_no_sense_is_refused_before_an_evaluation(changed: dict, mess
     with pytest.raises(UsageError, match=message):
         hb.maximize(**given)
     assert calls == []
+
+
+@pytest.mark.parametrize("trials", [0, 2.5, True, None])
+def test_trials_are_called_so_where_they_are_no_number(trials: Any) -> None:
+    with pytest.raises(OptimizerError, match="trials must be an integer of at least 1"):
+        hb.maximize(lambda x: x, {"x": (0, 1)}, trials=trials)
 
 
 def test_failed_evaluations_cost_a_trial_and_are_no_score() -> None:
