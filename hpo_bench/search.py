@@ -29,7 +29,8 @@ class Maximum:
         score: What was told of it; where that was several times, the highest.
         trials: One row an evaluation, in order: the hyperparameters, `score` (NaN where it failed) and `standard_error`
             (NaN where none was told).
-        optimizer: The optimiser with its history, known settings included.
+        optimizer: The optimiser with its history, known settings included. A local search, and CMA-ES, cannot be
+            pickled: from a process of your own give `trials` back.
     """
 
     parameters: dict[str, float]
@@ -72,7 +73,8 @@ def maximize(
             `standard_error`, as in the `trials` of what is returned. They cost no trial. An optimiser that models the
             scores learns from them, and a local search begins at the best; other packages' optimisers need not
             (`hpo_bench.peers.base.Peer`).
-        callback: Told of every trial, its hyperparameters and its score.
+        callback: Told of every trial, its hyperparameters and its score, as soon as it is over. What it keeps is all
+            that there is after Ctrl-C or an error of the function, and may be given as `known`.
 
     Raises:
         UsageError: If function or callback cannot be called with what they are given, an answer of the function is no
