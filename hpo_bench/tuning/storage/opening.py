@@ -10,7 +10,8 @@ from urllib.parse import quote
 import optuna
 from optuna.storages import RDBStorage
 from optuna.study import StudyDirection
-from sqlalchemy import URL, Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from hpo_bench.display.words import first_line
@@ -19,7 +20,7 @@ from hpo_bench.tuning.storage import lock
 from hpo_bench.tuning.storage.url import scrubbed, shown, sqlite_file, with_driver
 
 SQLITE_PATIENCE = 60.0
-"""Seconds to wait for a reader, such as optuna-dashboard, to let go of an SQLite file."""
+"""Seconds to wait for a reader, such as optuna-dashboard, to let go of an SQLite file whose URL says no `timeout`."""
 
 
 def open_storage(url: str, *, held: bool) -> RDBStorage:
@@ -187,9 +188,10 @@ def _unwritten(url: str) -> str:
     if file is None or not file.is_file() or all(os.access(one, os.W_OK) for one in (file, file.parent)):
         return url
     beside = (file.with_name(f"{file.name}-{what}") for what in ("wal", "shm", "journal"))
-    how = "mode" if any(one.exists() for one in beside) else "immutable"
-    query = {"uri": "true", how: "ro" if how == "mode" else "1"}
-    return URL.create("sqlite", database=f"file:{quote(str(file))}", query=query).render_as_string(hide_password=False)
+    how = {"mode": "ro"} if any(one.exists() for one in beside) else {"immutable": "1"}
+    place = make_url(url)
+    told = place.set(database=f"file:{quote(str(file))}", query={**place.query, "uri": "true", **how})
+    return told.render_as_string(hide_password=False)
 
 
 def _quiet() -> None:
@@ -198,4 +200,7 @@ def _quiet() -> None:
 
 
 def _options(url: str) -> dict[str, Any]:
-    return {"connect_args": {"timeout": SQLITE_PATIENCE}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+    if sqlite_file(url) is None:
+        return {"pool_pre_ping": True}
+    # What is given here would win over what the URL says.
+    return {} if "timeout" in make_url(url).query else {"connect_args": {"timeout": SQLITE_PATIENCE}}

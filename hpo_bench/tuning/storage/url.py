@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -97,18 +98,20 @@ def opened(url: str) -> str:
         return url
     name = place.database or ""
     settings = {key: value for key, value in place.query.items() if key in PLAIN_SETTINGS}
-    uri = str(settings.get("uri", "")).lower() in ("true", "1", "yes", "on", "y", "t")
+    uri = _is_uri(place)
     file = name.removeprefix("file:") if uri else name
     if file in ("", ":memory:") or settings.get("mode") == "memory" or settings.get("vfs") == "memdb":
         raise UsageError(f"{shown(url)} is a database in memory, which loses every trial when the tuner ends: {HOW}")
     if place.username or place.password or place.host:
         return url  # an encrypted kind, whose driver says what it takes
-    path = Path(re.sub("^//(localhost)?(?=/)", "", file) if uri else file)
+    # In SQLite's own URLs "%" begins a code and "?" ends the path, in a path of the system's neither does.
+    path = Path(unquote(re.sub("^//(localhost)?(?=/)", "", file)) if uri else file)
     try:
         path = path.expanduser().absolute()
     except RuntimeError as error:  # there is no such user
         raise UsageError(f"{shown(url)}: whose home {path.parts[0]} is, is not known; write the whole path") from error
-    return place.set(database=f"{'file:' if uri else ''}{path}", query=settings).render_as_string(hide_password=False)
+    database = f"file:{quote(str(path))}" if uri else str(path)
+    return place.set(database=database, query=settings).render_as_string(hide_password=False)
 
 
 def of_file(path: Path) -> str:
@@ -119,7 +122,10 @@ def of_file(path: Path) -> str:
 def sqlite_file(url: str) -> Path | None:
     """The file of an SQLite URL as `opened` gives it; None for other databases."""
     place = make_url(url)
-    return Path((place.database or "").removeprefix("file:")) if place.get_backend_name() == "sqlite" else None
+    if place.get_backend_name() != "sqlite":
+        return None
+    name = place.database or ""
+    return Path(unquote(name.removeprefix("file:")) if _is_uri(place) else name)
 
 
 def with_driver(url: str) -> str:
@@ -132,6 +138,11 @@ def with_driver(url: str) -> str:
     if place is None or place.drivername != "postgresql" or not drivers:
         return url
     return place.set(drivername=f"postgresql+{drivers[0]}").render_as_string(hide_password=False)
+
+
+def _is_uri(place: URL) -> bool:
+    """Whether the database of an SQLite URL is itself a URL, of SQLite's own kind."""
+    return str(place.query.get("uri", "")).lower() in ("true", "1", "yes", "on", "y", "t")
 
 
 def _parsed(url: str) -> URL | None:

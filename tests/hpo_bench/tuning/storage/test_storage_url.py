@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from hpo_bench.errors import UsageError
 from hpo_bench.tuning.storage.url import masked, of_file, opened, scrubbed, shown, sqlite_file, typed
@@ -78,6 +79,14 @@ def test_files_mean_the_same_from_everywhere(tmp_path: Path, monkeypatch: pytest
     assert opened("postgresql://me:pw@host/db") == "postgresql://me:pw@host/db"
     odd = tmp_path / "50%41 of?it" / "x.db"
     assert sqlite_file(opened(of_file(odd))) == odd
+    odd.parent.mkdir()
+    monkeypatch.chdir(odd.parent)
+    url = opened("sqlite:///file:x.db?uri=true&mode=rwc")
+    assert sqlite_file(url) == odd
+    assert opened(url) == url
+    with create_engine(url).connect() as connection:
+        connection.exec_driver_sql("PRAGMA user_version = 1")
+    assert odd.stat().st_size, "SQLite takes the path for the same"
 
 
 @pytest.mark.parametrize(

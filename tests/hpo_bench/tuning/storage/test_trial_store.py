@@ -17,7 +17,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.storage.answers import read_answers, write_answers
-from hpo_bench.tuning.storage.opening import check_reachable
+from hpo_bench.tuning.storage.opening import SQLITE_PATIENCE, check_reachable
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.storage.url import with_driver
 from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
@@ -310,6 +310,28 @@ def test_what_may_not_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest
     assert found.trials() == [done]
     assert {path.name for path in store.folder.iterdir()} == files, "SQLite made files beside it"
     assert TrialStore.look(store.folder, "study") is not None
+
+
+@pytest.mark.parametrize("writable", [True, False])
+@pytest.mark.parametrize(("query", "patience"), [("", SQLITE_PATIENCE), ("?timeout=0.5", 0.5)])
+def test_a_url_says_how_long_to_wait_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, patience: float, writable: bool
+) -> None:
+    url, waited = f"sqlite:///{tmp_path / 'x.db'}{query}", []
+    store = TrialStore(tmp_path / "study", "study", url=url)
+    store.begin(config())
+    store.close()
+    monkeypatch.setattr(os, "access", lambda _path, mode: writable or mode != os.W_OK)
+    connect = sqlite3.dbapi2.connect
+
+    def connected(*arguments, **options):
+        waited.append(options.get("timeout"))
+        return connect(*arguments, **options)
+
+    monkeypatch.setattr(sqlite3.dbapi2, "connect", connected)
+    assert TrialStore(tmp_path / "study", "study", url=url, existing=True).config == config()
+    assert TrialStore.look(tmp_path / "study", "study", url=url) is not None
+    assert set(waited) == {patience}
 
 
 @pytest.mark.parametrize("scores", [np.zeros(0), np.array([np.nan, 1.0])])
