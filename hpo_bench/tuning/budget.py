@@ -103,6 +103,7 @@ class Spent:
         finished: How many trials that is.
         beside: Paid for beside the trials.
         held: Held back for what will be scored when they have ended.
+        each: What a trial takes: as finished ones did, or until then, for those beside the first, as it is reckoned to.
     """
 
     trials: int
@@ -111,6 +112,7 @@ class Spent:
     finished: int
     beside: Amount = Amount()
     held: Amount = Amount()
+    each: Amount = Amount()
 
     @property
     def whole(self) -> Amount:
@@ -130,6 +132,7 @@ class Budget:
         until: Points that the rest of the budget must be expected to gain on unseen examples; None to spend it all.
         closing: What hours and dollars must still buy when the trials have ended; None where they are those of the
             trials alone, as in studies of before.
+        reckoned: What a trial takes, while none has finished to tell; None where that is not known.
 
     Raises:
         UsageError: If one is not positive and finite.
@@ -141,6 +144,7 @@ class Budget:
     price: float = 0.0
     until: float | None = None
     closing: Closing | None = None
+    reckoned: TrialCost | None = None
 
     def __post_init__(self) -> None:
         for what, value in (("trials", self.trials), ("GPU-hours", self.hours), ("dollars", self.dollars)):
@@ -170,26 +174,28 @@ class Budget:
         # What is compared with completes: trials that fail at once, or hang, say nothing of what that takes.
         whole = [trial.cost for trial in trials if trial.state == "complete"]
         told, count = (sum(whole, start=TrialCost()), len(whole)) if whole else (total, finished)
+        each = Amount(own.hours / finished, own.dollars / finished) if finished else Amount()
+        if trials and not finished and self.reckoned is not None:  # the first one is begun in any case
+            told, count, each = self.reckoned, 1, self.amount(self.reckoned)
         # As much once it has been paid as before, so that a study that is finished stays so.
         held = Amount()
-        if self.closing is not None and finished:
+        if self.closing is not None and count:
             held = self.amount(self.closing.cost(told, count)).beyond(scored)
             if self.closing.anew is not None:
                 held = held.at_least(self.amount(self.closing.anew.cost(told, count)))
         return Spent(
             trials=len(trials), hours=own.hours, dollars=own.dollars, finished=finished, beside=asked + scored,
-            held=held,
+            held=held, each=each,
         )  # fmt: skip
 
     def shares(self, spent: Spent) -> list[float]:
         """For each limit the share that would be used up if running trials, and one more, cost what others did."""
         after, aside = spent.trials + 1, self._aside(spent)
-        each = after / spent.finished if spent.finished else 0.0
         shares = [after / self.trials]
         if self.hours is not None:
-            shares.append((spent.hours * each + aside.hours) / self.hours)
+            shares.append((after * spent.each.hours + aside.hours) / self.hours)
         if self.dollars is not None:
-            shares.append((spent.dollars * each + aside.dollars) / self.dollars)
+            shares.append((after * spent.each.dollars + aside.dollars) / self.dollars)
         return shares
 
     def further(self, spent: Spent) -> int:

@@ -18,6 +18,7 @@ from hpo_bench.statistics.cross_fitting import FOLDS
 from hpo_bench.tuning.command_line import Start, differences, start_as_typed
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.space import COEFFICIENTS, DENSITY, MergeSpace, Range
+from hpo_bench.tuning.trial import TrialCost
 from landscapes.errors import LandscapeError
 from landscapes.terms import budget_for
 from optimizers import Optimizer, available
@@ -26,7 +27,7 @@ FORMAT = 1
 """Raised when studies of before cannot be continued."""
 PLANNED = 0
 """Stands for a number of examples that is still to be chosen."""
-_FOUND = ("starts", "trials", "learnt_from", "all_counted", "before_planning")
+_FOUND = ("starts", "trials", "learnt_from", "all_counted", "before_planning", "reckoned")
 """What is found when a study begins, and not asked for."""
 OPTIMIZER, FRONT_OPTIMIZER = "gp-bo", "pareto-bo"
 """What looks for the maximum of a score, and for the front of two, where the user names nothing else."""
@@ -68,6 +69,7 @@ class StudyConfig:
         before_planning: Whether it was begun before spending was planned, when there was nothing but the split.
         merge: What of the pair is merged, and in which dtype; None in studies of before, which did not keep it.
         language_prefixes: How names of its language tensors begin, where the pair says so; None likewise.
+        reckoned: What a trial was reckoned to take, by a timed one; None where no limit asked for that.
     """
 
     pair: str
@@ -92,6 +94,7 @@ class StudyConfig:
     before_planning: bool = False
     merge: MergeScope | None = None
     language_prefixes: Mapping[str, str] | None = None
+    reckoned: TrialCost | None = None
 
     @classmethod
     def of(

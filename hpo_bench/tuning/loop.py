@@ -15,7 +15,7 @@ from hpo_bench.tuning.progress import Overhead, Screen, StudyProgress
 from hpo_bench.tuning.race import Race, describe, replay
 from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
-from hpo_bench.tuning.trial import Failure, Job, Success, Trial
+from hpo_bench.tuning.trial import Failure, Job, Success, Trial, TrialCost
 from hpo_bench.tuning.workers.base import Finished, Lost, WorkerPool
 
 ADVICE: Mapping[str, str] = {
@@ -49,6 +49,8 @@ Ending = Literal["budget", "gain", "interrupted"]
 LIVES = 3
 """A trial that took so many workers with it has failed."""
 LOOK_SECONDS = 0.25
+NOTE_SECONDS = 30.0
+"""So often it is stored what running trials have taken, for the budget of whoever goes on after a kill."""
 
 
 class Tuner:
@@ -103,6 +105,7 @@ class Tuner:
         self._deaths: Counter[int] = Counter()
         self._streak = 0
         self._looked, self.ahead = -1, float("inf")
+        self._noted = time.monotonic()
         self._spoken: set[str] = set(race.dropped)
 
     def run(self) -> Ending:
@@ -129,10 +132,21 @@ class Tuner:
                 event = self._pool.poll(LOOK_SECONDS)
                 if isinstance(event, Finished | Lost):
                     self._take(event)
+                if time.monotonic() - self._noted >= NOTE_SECONDS:
+                    self._note()
         finally:
+            self._note()
             # A full disk has been told of already, and these accounts are not worth another word.
             with contextlib.suppress(ResultsError):
                 (self._before + self.progress.overhead).write(self._store.folder)
+
+    def _note(self) -> None:
+        """Store what running trials have taken; where that fails, the next result says so, which is worth more."""
+        self._noted = now = time.monotonic()
+        for trial in self._running.values():
+            spent = TrialCost(eval_seconds=now - self.progress.begun.get(trial.number, now))
+            with contextlib.suppress(TuningError):
+                self._store.note(replace(trial, cost=trial.cost + spent))
 
     @property
     def _more(self) -> bool:
@@ -197,6 +211,7 @@ class Tuner:
                     # What the worker took was paid for, whoever finishes its trial.
                     trial = replace(trial, cost=trial.cost + event.failure.cost)
                     self.progress.put(trial)
+                    self._store.note(trial)
                     self._again.appendleft(trial)
                     return
         else:

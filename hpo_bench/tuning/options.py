@@ -101,4 +101,5 @@ class RunOptions:
         return Budget(
             trials=self.trials or default, hours=self.gpu_hours, dollars=self.dollars, price=self.price,
             until=self.until, closing=closing_of(config, len(self.beside)) if config.all_counted else None,
+            reckoned=config.reckoned,
         )  # fmt: skip

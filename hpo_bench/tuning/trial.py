@@ -167,7 +167,8 @@ class Trial:
         kept: Score on the category to keep; None unless complete, or where there is none.
         margin: How far that is above the least allowed, below 0 where too much was lost; None likewise.
         margin_error: Standard error of the margin; None likewise.
-        cost: What it took, with what workers took that died of it; while it runs that alone.
+        cost: What it took, with what workers took that died of it or were killed with the tuner; while it runs that
+            alone.
         fingerprint: Of the merged weights; empty unless complete.
         kind: The sort of failure; empty unless failed.
         reason: Why it failed, or what should be known of it.

@@ -110,6 +110,13 @@ class Prices:
         """Seconds of so many settings on so many examples."""
         return settings * (self.merge_seconds + examples * self.example_seconds)
 
+    def trial(self, examples: int) -> TrialCost:
+        """A trial on so many examples."""
+        return TrialCost(
+            merge_seconds=self.merge_seconds, eval_seconds=examples * self.example_seconds,
+            dollars=examples * self.example_dollars,
+        )  # fmt: skip
+
     def dollars(self, settings: float, examples: int) -> float:
         """Dollars likewise."""
         return self.seconds(settings, examples) / 3600 * self.hourly + settings * examples * self.example_dollars

@@ -70,11 +70,12 @@ def settle(
     spent = Expenses.read(folder).asked if limited else _NOTHING
     if config.examples is None:
         check_held_out(options, validation=validation, test=facts["test"], prices=prices, spent=spent)
-        return config
+        return replace(config, reckoned=prices.trial(validation))
     plan = plan_study(config, options, total=total, prices=prices, spent=spent)
     for sentence in sentences(plan, config, options, total=total, validation=validation):
         told(sentence)
-    known = replace(config, examples=config.examples or plan.examples, trials=plan.settings)
+    reckoned = prices.trial(plan.examples) if limited else None
+    known = replace(config, examples=config.examples or plan.examples, trials=plan.settings, reckoned=reckoned)
     if options.trials is None and (few := starts.of_few(known)) is not None:
         told(few[1])
         return few[0]

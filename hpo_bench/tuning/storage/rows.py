@@ -12,10 +12,12 @@ from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.files import as_record
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.config import StudyConfig
-from hpo_bench.tuning.trial import State, Trial, plain
+from hpo_bench.tuning.trial import State, Trial, TrialCost, plain
 
 MEASURED = "measured"
 """Under this key a trial keeps what was measured: one entry and not one a figure, as each is a commit of its own."""
+SO_FAR = "so_far"
+"""Under this key a trial keeps what it has taken while it runs, for whoever goes on after a kill."""
 CONSTRAINTS = "constraints"
 """Optuna's own key for how far a trial violates each constraint."""
 STATES: dict[TrialState, State] = {
@@ -61,7 +63,12 @@ def proposed(setting: MergeSetting, config: StudyConfig, *, asked_after: int, wo
 def measured(trial: Trial) -> dict[str, Any]:
     """What a finished trial keeps under `MEASURED`, as JSON takes it."""
     figures = {name: value for name in _FIGURES if (value := getattr(trial, name)) not in (None, "")}
-    return figures | {name: getattr(trial.cost, name) for name in _COST}
+    return figures | so_far(trial.cost)
+
+
+def so_far(cost: TrialCost) -> dict[str, float]:
+    """What a running trial keeps under `SO_FAR`, as JSON takes it."""
+    return {name: getattr(cost, name) for name in _COST}
 
 
 def state(trial: Trial) -> TrialState:
@@ -93,9 +100,11 @@ def read(frozen: FrozenTrial, *, where: str) -> Trial | None:
         "state": known_state,
         **{key: attrs[key] for key in _PROPOSED},
     }
-    # What a kill left of an unfinished trial does not count.
+    # What a kill left of an unfinished trial does not count, but what that took was spent.
     if known_state != "running":
         known |= {"score": frozen.value, **_figures(attrs[MEASURED], where)}
+    elif SO_FAR in attrs:
+        known |= {"cost": attrs[SO_FAR]}
     trial = as_record(known, Trial, where=where, wrong=TuningError, cure=_CURE)
     if trial.state == "complete" and not (trial.score is not None and np.isfinite(trial.score)):
         raise TuningError(f"{where} is damaged: it is complete and has no score; {_CURE}")

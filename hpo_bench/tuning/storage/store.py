@@ -200,6 +200,15 @@ class TrialStore:
             self._storage.set_trial_user_attr(self._id(trial), "worker", worker)
         return replace(trial, worker=worker)
 
+    def note(self, trial: Trial) -> None:
+        """Keep what a running trial has taken so far, which a kill would have nobody know of.
+
+        Raises:
+            TuningError: If the storage cannot be written.
+        """
+        with self._guarded("written"):
+            self._storage.set_trial_user_attr(self._id(trial), rows.SO_FAR, rows.so_far(trial.cost))
+
     def finish(self, trial: Trial, result: Success | Failure, *, told_as: int, goal: Goal | None = None) -> Trial:
         """Keep what came of a trial: answers or a log first, then the figures, and last the state.
 

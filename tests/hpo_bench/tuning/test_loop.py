@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -182,6 +183,28 @@ def test_what_workers_took_that_died_counts_towards_the_budget(tmp_path: Path) -
     _, trials = tune(tmp_path, InlinePool(run=run), budget=Budget(trials=100, hours=6.0))
     assert [trial.cost.eval_seconds for trial in trials] == [7200.0] * 3
     assert tries.total() == 6
+
+
+def test_what_a_kill_ended_counts_towards_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("hpo_bench.tuning.loop.time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def run(job: Job) -> Success:
+        if job.name == "trial 1":
+            seen.extend(TrialStore(tmp_path, "study").trials())
+            now[0] += 10.0
+            raise KillError
+        now[0] += 3600.0
+        return Success(success(job).answers, "", TrialCost(eval_seconds=3600.0))
+
+    seen = list[Trial]()
+    budget = Budget(trials=100, hours=6.0)
+    with pytest.raises(KillError):
+        tune(tmp_path, InlinePool(2, run), budget=budget)
+    taken = {trial.number: trial.cost.seconds for trial in seen if trial.state == "running"}
+    assert taken == {1: 3600.0, 2: 0.0}, "stored while it ran, so that no kill takes it away"
+    _, trials = tune(tmp_path, InlinePool(1, run=lambda job: success(job) if job.name == "trial 1" else run(job)))
+    assert [trial.cost.seconds for trial in trials[:3]] == [3600.0, 3610.0 + 3.0, 3600.0 + 10.0]
 
 
 def test_no_worker_is_idle_while_there_is_budget(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import optuna
@@ -341,6 +342,24 @@ def test_a_report_is_of_what_its_result_rests_on_and_says_that_there_is_more(tun
     said, page = report()
     assert trials(page) == "6"
     assert "gone on" not in said + page
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_no_more_trials_begin_at_once_than_the_limit_buys(
+    small_pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def run(job: Job) -> Success:
+        """A second an example."""
+        found, answered = success(job), HANDFUL if job.preflight else job.tuned_on or EXAMPLES * len(job.splits)
+        return Success(found.answers, "", TrialCost(eval_seconds=float(answered)))
+
+    monkeypatch.setattr(processes, "ProcessPool", lambda *_, **__: InlinePool(workers, run=run))
+    options: dict[str, Any] = {"hold_out": True, "optimizer": "sobol", "studies": tmp_path, "study": "s"}
+    before = HANDFUL + 2 * 32  # questions, and two timed trials
+    closing = 27 * EXAMPLES  # five merges on all of five times as many examples, and two whose answers are shown
+    hours = (before + closing + 3.5 * EXAMPLES) / 3600
+    study = tuned(small_pair, workers=workers, gpu_hours=hours, **options)
+    assert len(study.trials) == 3
 
 
 def test_a_study_that_goes_on_has_room_for_what_it_then_chooses(
