@@ -95,17 +95,15 @@ def _ended(error: BaseException) -> int | str | None:
         return 1
     import click
 
-    from hpo_bench.display.printing import in_a_line, without_passwords
+    from hpo_bench.display.printing import in_a_line, publishable
 
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
     if isinstance(error, click.Abort):
         return _interrupted()
     if os.environ.get(DEBUG) == "1":
-        import traceback
-
-        traceback.print_exception(error)
-    _tell(f"error: {in_a_line(without_passwords(_said(error)))}")
+        _tell(_traceback(error))
+    _tell(f"error: {in_a_line(publishable(_said(error)))}")
     return REFUSED
 
 
@@ -141,16 +139,23 @@ def _said(error: BaseException) -> str:
 def _log(error: BaseException) -> str:
     """Where the traceback was written, in a file that only its owner can read."""
     import tempfile
-    import traceback
 
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix="hpo-bench-error-", suffix=".log", delete=False, encoding="utf-8", errors="backslashreplace"
         ) as file:
-            traceback.print_exception(error, file=file)
+            file.write(_traceback(error))
     except OSError:
         return f"no file, as none can be written; {DEBUG}=1 shows it"
     return file.name
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    from hpo_bench.display.printing import publishable
+
+    return publishable("".join(traceback.format_exception(error)))
 
 
 def _tell(line: str) -> None:

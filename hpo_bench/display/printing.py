@@ -1,5 +1,6 @@
 """Printing what others wrote: a name or an error text may hold anything, and a terminal obeys much of it."""
 
+import os
 import re
 
 import click
@@ -12,12 +13,47 @@ _IN_A_TEXT, _IN_A_LINE = re.compile(f"[{_OBEYED}]"), re.compile(f"[{_OBEYED}\t\n
 
 
 _USER = re.compile(r"(?<=//)[^/\s'\"]*@")
-_NAMED = re.compile(r"(?i)\b(password|passwd|pwd|secret|token|api_?key)=[^&;\s'\"]+")
+# Not every token: tokenizers have some for padding and for ends.
+_NAMED = re.compile(
+    r"(?i)(password|passwd|pwd|secret|api[_-]?key|(?:\b|access_?|auth_?|api_|hf_|hub_)token)(=['\"]?)[^&;\s'\"]+"
+)
+_HEADER = re.compile(r"(?i)(authorization|api[_-]?key)(['\"]?\s?:\s?['\"]?)(?:\w+ )?[^\s'\",}]+")
+_BEARER = re.compile(r"(?i)\b(bearer )(?=[^\s'\",}]{0,200}\d)[^\s'\",}]{8,}")
+_SECRET = re.compile(
+    r"(?i:(^|[_.-]|api)(key|token|secret|password|passwd|pwd|auth|authorization|credentials?)$)"
+    r"|[a-z](Key|Token|Secret|Password)$"
+)
+_LEAST_SECRET = 8
+"""A shorter value of an environment variable may stand in any text by chance."""
+
+
+def is_secret(name: str) -> bool:
+    """Whether what is called so, such as `api_key`, `accessToken` or `X-Auth`, is to be shown to nobody."""
+    return _SECRET.search(name) is not None
 
 
 def without_passwords(text: str) -> str:
-    """The text with `***` for user and password of every URL in it, and for what a query of one calls a password."""
-    return _NAMED.sub(r"\1=***", _USER.sub("***@", text))
+    """The text with `***` for what is secret in it by its place.
+
+    That is user and password of every URL, what a query, an assignment or an HTTP header calls a password or a key, and
+    bearer tokens.
+    """
+    for secret, shown in ((_USER, "***@"), (_HEADER, r"\1\2***"), (_NAMED, r"\1\2***"), (_BEARER, r"\1***")):
+        text = secret.sub(shown, text)
+    return text
+
+
+def publishable(text: str) -> str:
+    """The text of an error as it may be shown and kept.
+
+    It is without passwords, and without the values of environment variables that are called a key, a token or a secret,
+    such as that of a judge: libraries quote them where they like.
+    """
+    text = without_passwords(text)
+    for name, value in os.environ.items():
+        if len(value) >= _LEAST_SECRET and is_secret(name):
+            text = text.replace(value, "***")
+    return text
 
 
 def escaped(text: str) -> str:

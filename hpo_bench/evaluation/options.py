@@ -1,18 +1,15 @@
 """The section `evaluation:` of a pair.yaml: its kind, its options, and what of it is not shown."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from hpo_bench.display.printing import without_passwords
+from hpo_bench.display.printing import is_secret, without_passwords
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.pair import Pair
 from landscapes.written import parse_record
 
 if TYPE_CHECKING:
     from hpo_bench.merging.loaded import LoadedPair
-
-_SECRET = re.compile(r"(^|[_.-]|api)(key|token|secret|password|passwd|pwd|authorization|credentials?)$", re.IGNORECASE)
 
 Options = TypeVar("Options")
 Opened = TypeVar("Opened")
@@ -63,13 +60,17 @@ def read_section(pair: Pair, options: Mapping[str, Any], kind: type[Options]) ->
 def without_secrets(value: Any) -> Any:
     """The same with "***" for what stands under keys such as `api_key`, `token` or `password`, at any depth.
 
-    So do users and passwords of URLs, wherever a text has some.
+    So do users and passwords of URLs and the like, wherever a text has some, and in a command's words what follows an
+    option of such a name.
     """
     if isinstance(value, str):
         return without_passwords(value)
     if isinstance(value, Mapping):
         return {
-            key: "***" if isinstance(key, str) and _SECRET.search(key) else without_secrets(inner)
+            key: "***" if isinstance(key, str) and is_secret(key) else without_secrets(inner)
             for key, inner in value.items()
         }
-    return [without_secrets(inner) for inner in value] if isinstance(value, list | tuple) else value
+    if not isinstance(value, list | tuple):
+        return value
+    options = [isinstance(one, str) and one.startswith("-") and is_secret(one.lstrip("-")) for one in value]
+    return ["***" if after else without_secrets(inner) for after, inner in zip((False, *options), value, strict=False)]

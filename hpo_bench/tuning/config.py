@@ -218,6 +218,7 @@ class StudyConfig:
                 "that began it"
             )
         values.setdefault("before_planning", "examples" not in values)
+        values["evaluation"] = without_secrets(values.get("evaluation"))  # hpo-bench of before knew fewer of them
         config = as_record(values, cls, where=where, wrong=TuningError, cure=cure)
         try:
             if not config.methods:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hpo_bench.display.printing import in_a_line
+from hpo_bench.display.printing import in_a_line, publishable
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Split
@@ -130,8 +130,8 @@ class Failure:
     cost: TrialCost = TrialCost()
 
     def __post_init__(self) -> None:
-        # An evaluator's errors may be of any length, and hold what no file and no terminal takes.
-        reason, details = " ".join(self.reason.split()), writable(self.details)
+        # An evaluator's errors may be of any length, and hold what no file and no terminal takes, and nobody may see.
+        reason, details = publishable(" ".join(self.reason.split())), publishable(writable(self.details))
         if len(reason) > REASON:
             reason = f"{reason[:REASON]} ... ({len(reason):,} characters)"
         if len(details) > DETAILS:

@@ -19,6 +19,8 @@ from hpo_bench.display.svg import inline
 from hpo_bench.display.table import TextTable
 
 HERE = "hpo_bench.display.page"
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
+"""What HTML forbids in a page, and what no encoding has; models may answer with either."""
 FORMATS = {"png": "PNG", "svg": "SVG", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 
 
@@ -143,7 +145,8 @@ class ReportPage:
         environment.filters["coded"] = _coded
         for own in (self._figures, self._tables):
             own.clear_others()
-        return environment.get_template(template).render(looks=looks, source=self.source, **content)
+        text = environment.get_template(template).render(looks=looks, source=self.source, **content)
+        return _NO_TEXT.sub("\ufffd", text)
 
     def _keep(self, beside: FilesBeside, name: str, content: Mapping[str, bytes]) -> dict[str, str]:
         beside.keep(name, content)

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 
+from hpo_bench.display.printing import escaped
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.merging.setting import BASE, MergeSetting
@@ -147,15 +148,18 @@ def _alike(answers: Answers, store: TrialStore, trial: Trial) -> bool:
 
 
 def _examples(setting: MergeSetting, merge: Both, base: Both, run: Run) -> tuple[AnsweredExample, ...]:
-    """The first few answers to validation examples, those that scored otherwise before the others."""
+    """The first few answers to validation examples, those that scored otherwise before the others.
+
+    What a terminal would obey, such as a NUL, is escaped: records that hold one are refused when they are read.
+    """
     own, other = base["validation"], merge["validation"]
     shown = np.argsort(own.scores == other.scores, kind="stable")[:EXAMPLES]
     ids = tuple(own.ids[place] for place in shown)
     said = [_said(one, answers, ids, run) for one, answers in ((BASE, own), (setting, other))]
     return tuple(
         AnsweredExample(
-            id=own.ids[place], base=said[0].get(own.ids[place], ""), base_score=float(own.scores[place]),
-            merge=said[1].get(own.ids[place], ""), merge_score=float(other.scores[place]),
+            id=escaped(own.ids[place]), base_score=float(own.scores[place]), merge_score=float(other.scores[place]),
+            base=escaped(said[0].get(own.ids[place], "")), merge=escaped(said[1].get(own.ids[place], "")),
         )
         for place in shown
     )  # fmt: skip

@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from hpo_bench.display.printing import publishable
 from hpo_bench.errors import HpoBenchError, TuningError
 from hpo_bench.evaluation import kill_with_parent
 from hpo_bench.tuning.trial import Job
@@ -163,7 +164,7 @@ def _serve(opener: Opener, device: str, pipe: Connection, log: Path) -> None:
         pipe.send(error)
         return
     except Exception as error:
-        traceback.print_exc()
+        print(publishable(traceback.format_exc()), flush=True)  # noqa: T201, goes to the log
         pipe.send(TuningError(f"the models cannot be loaded: {in_words(error)}; the traceback is in {log}"))
         return
     with contextlib.suppress(EOFError, OSError):

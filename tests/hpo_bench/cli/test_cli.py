@@ -137,3 +137,18 @@ def test_python_s_warnings_are_not_for_users(monkeypatch):
         with pytest.raises(SystemExit):
             cli.main(["run"])
     assert seen == []
+
+
+def test_no_traceback_tells_a_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for debug in ("0", "1"):
+        monkeypatch.setenv("HPO_BENCH_DEBUG", debug)
+        _, said = ending(ValueError("https://me:hunter2@host is down"), monkeypatch, capsys)
+    logs = [path.read_text(encoding="utf-8") for path in tmp_path.glob("hpo-bench-error-*.log")]
+    assert len(logs) == 2
+    for told in (said, *logs):
+        assert "hunter2" not in told
+        assert "Traceback" in told
+        assert "https://***@host is down" in told

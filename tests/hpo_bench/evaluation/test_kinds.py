@@ -321,6 +321,14 @@ def test_secrets_are_not_published() -> None:
         "judge": {"api_key": "***", "key_variable": "K", "max_tokens": 3},
         "parameters": [{"hub_token": "***"}],
     }
+    program = ["./judge", "--api-key", "x9", "--api-key=x9", "Authorization: Bearer x9", "HF_TOKEN=x9", "--n", "3"]
+    asked = {"command": program, "parameters": {"accessToken": "x9", "X-Auth": "x9", "url": "http://h?api-key=x9"}}
+    shown = without_secrets(asked)
+    assert "x9" not in str(shown)
+    assert shown["command"][-2:] == ["--n", "3"]
+    assert without_secrets(shown) == shown
+    kept = {"pad_token_id": 0, "text": "unexpected token: x9, pad_token=x9, max_tokens=5, basic understanding"}
+    assert without_secrets(kept) == kept
 
 
 PROGRAM = """

@@ -132,7 +132,7 @@ def test_a_url_whose_password_was_not_kept_is_asked_for(
 
 def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Path) -> None:
     scores = np.random.default_rng(0).integers(0, 2, len(IDS)).astype(float)
-    said = tuple(f"answer {i} [/b]" for i in range(len(IDS)))
+    said = tuple(f"answer {i} [/b]\0\ud800" for i in range(len(IDS)))
 
     def same(job: Job) -> Success:
         return Success(dict.fromkeys(job.splits, Answers(IDS, CATEGORIES, scores, said)), "f", TrialCost())
@@ -141,7 +141,7 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert "Nothing was distinguished" in result.output
     assert "No change is recommended" in result.output
-    assert "'answer 0 [/b]'" in result.output, "answers are shown"
+    assert "'answer 0 [/b]" in result.output, "answers are shown"
     assert "Recommended:" not in result.output
     assert "of the box" not in result.output
     result = TuningResult.read(tmp_path / "tuning" / "s")
@@ -151,6 +151,7 @@ def test_where_nothing_differs_no_change_is_recommended(tune: Tune, tmp_path: Pa
     page = (tmp_path / "tuning" / "s" / "report.html").read_text(encoding="utf-8")
     assert "No change is recommended" in page
     assert "answer 0 [/b]" in page
+    assert "\0" not in page
     assert "Recommended:" in tune("--study", "other").output, "merges that differ are told apart"
 
 

@@ -13,7 +13,7 @@ from hpo_bench.evaluation.base import Answers
 from hpo_bench.evaluation.examples import Example, Split
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.tuning.trial import Failure, Job, Success
-from hpo_bench.tuning.workers.session import PairSession
+from hpo_bench.tuning.workers.session import PairSession, failure_of
 
 EXAMPLES = tuple(Example(f"e{i}", "skill", "?", (), "!") for i in range(8))
 JOB = Job("trial 0", MergeSetting("ta", 0.5, 0.5))
@@ -143,6 +143,16 @@ def test_an_evaluator_that_calls_exit_takes_no_worker_with_it() -> None:
     failure = failed(leave)
     assert (failure.kind, failure.reason) == ("raised", "SystemExit: 3")
     assert "leave" in failure.details, "where it was called"
+
+
+def test_no_failure_tells_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_JUDGE_KEY", "hunter2-and-more")
+    said = "no answer from https://me:hunter2@host/v1?api_key=hunter2 with 'Authorization': 'Bearer hunter2-x'"
+    for told in (said, "illegal header b'Bearer hunter2-and-more\\n'", "the key hunter2-and-more is refused"):
+        failure = failure_of(ValueError(told))
+        assert "hunter2" not in failure.reason + failure.details
+        assert "ValueError" in failure.reason
+        assert "***" in failure.details
 
 
 def test_failures_keep_their_kind() -> None:
