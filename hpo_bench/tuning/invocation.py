@@ -9,6 +9,7 @@ from hpo_bench.files import read_record, write_record
 from hpo_bench.merging.find import find_pair
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.storage.url import VARIABLE, is_whole, opened, shown, sqlite_file
+from hpo_bench.tuning.trial import writable
 
 STUDIES = Path("tuning")
 """Where studies lie, each in a folder of its own, unless another place is named."""
@@ -25,6 +26,9 @@ class Invocation:
         command: The command line, without passwords: reports and model cards show it.
         url: The Optuna storage, where it is not the file in the study's folder; it is kept without what is secret.
         study: The study's name; that of its folder by default.
+
+    Raises:
+        UsageError: If pair or folder have a name that is no text, which no file keeps.
     """
 
     pair: str
@@ -32,6 +36,14 @@ class Invocation:
     command: tuple[str, ...]
     url: str | None = None
     study: str | None = None
+
+    def __post_init__(self) -> None:
+        for place in (self.pair, self.pairs):
+            if writable(place) != place:
+                raise UsageError(
+                    f"{place} has bytes in its name that are no UTF-8, so that a study could not be found again by "
+                    "what it keeps; rename it, or name a link to it"
+                )
 
     def write(self, folder: Path) -> None:
         """Keep it in the study's folder, whole or not at all."""

@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from hpo_bench.errors import UsageError
+from hpo_bench.tuning.trial import writable
 
 VARIABLE = "HPO_BENCH_STORAGE"
 """Environment variable with the URL of a storage, which keeps a password out of the command line and of files."""
@@ -62,7 +63,7 @@ def typed(words: Sequence[str]) -> tuple[str, ...]:
     Args:
         words: What follows the name of the program.
     """
-    return ("hpo-bench", *map(masked, words))
+    return ("hpo-bench", *(writable(masked(word)) for word in words))
 
 
 def scrubbed(text: str, url: str) -> str:

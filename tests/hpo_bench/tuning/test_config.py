@@ -25,3 +25,12 @@ def test_a_study_whose_metric_read_responses_otherwise_is_another(
 ) -> None:
     now = StudyConfig.of(replace(small_pair, evaluation=evaluation), optimizer="random", examples_each=40)
     assert (now.scoring_version != 1) == differs
+
+
+def test_a_study_that_kept_a_secret_before_goes_on(small_pair: Pair) -> None:
+    pair = replace(small_pair, evaluation={"kind": "command", "command": ["./judge", "--api-key", "x9"]})
+    now = StudyConfig.of(pair, optimizer="random", examples_each=40)
+    assert "x9" not in str(now.as_dict())
+    before = replace(now, evaluation=pair.evaluation).as_dict()
+    assert "x9" in str(before)
+    now.check_same(StudyConfig.from_dict(before), "s")

@@ -29,6 +29,7 @@ from hpo_bench.tuning.invocation import Invocation
 from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.storage.expenses import Expenses
 from hpo_bench.tuning.storage.store import TrialStore
+from hpo_bench.tuning.storage.url import typed
 from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Failure, Job, Success, TrialCost
 from hpo_bench.tuning.tune import tune as tuned
@@ -222,6 +223,16 @@ def test_a_moved_study_is_told_its_new_pair(tune: Tune, small_pair: Pair, tmp_pa
     # The command that tunes it tells it for good.
     assert "is finished" in tune("--studies", str(tmp_path), "--study", "copied", pair=str(moved)).output
     assert Invocation.read(Study.open("copied", tmp_path).folder).find().folder == moved
+
+
+def test_a_name_that_no_file_keeps_is_refused_before_a_study_is_begun(small_pair: Pair, tmp_path: Path) -> None:
+    odd = small_pair.folder.rename(tmp_path / "caf\udce9")
+    with pytest.raises(UsageError, match="bytes in its name that are no UTF-8"):
+        tuned(str(odd), studies=tmp_path / "tuning", study="s")
+    assert not (tmp_path / "tuning").exists()
+    told = Invocation("p", ".", typed(["tune", "p", "--question", "caf\udce9"]))
+    told.write(tmp_path)
+    assert Invocation.read(tmp_path) == told, "what is but shown is kept as it can be"
 
 
 def _begin(url: str, folder: Path, name: str, gate) -> None:
