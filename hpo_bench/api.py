@@ -131,6 +131,10 @@ def run_benchmark(
     landscapes = (landscapes,) if isinstance(landscapes, str) else _several("landscapes", landscapes)
     if unnamed := [one for one in landscapes if not isinstance(one, str)]:
         raise UsageError(f"landscapes are given by name, such as ja-llama/ta, and not as {unnamed[0]!r}")
+    seeds, budget, examples_each = (
+        None if value is None else _whole(what, value, least=1)
+        for what, value in (("seeds", seeds), ("budget", budget), ("examples_each", examples_each))
+    )
     jobs = _whole("jobs", jobs, least=0) or joblib.cpu_count()
     cluster = None if ray_address == "local" else ray_address
     workers = Local(jobs) if ray_address is None else RayCluster(jobs, cluster)

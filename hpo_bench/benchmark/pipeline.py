@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import joblib
-import numpy as np
 import pandas as pd
 from rich.console import Console
 
@@ -89,10 +88,6 @@ def plan(
         OptimizerError: If an optimiser is unknown or cannot be used.
         SurrogateError: If the surrogate is unknown.
     """
-    seeds, budget, examples_each = (
-        None if value is None else _count(what, value)
-        for what, value in (("seeds", seeds), ("budget", budget), ("examples_each", examples_each))
-    )
     if goal not in GOALS:
         raise UsageError(f"no goal is called {goal!r}; {offer(goal, GOALS)}")
     if suites and landscapes_dir:
@@ -129,12 +124,6 @@ def plan(
         found = _replayed(found, examples_each, named=bool(patterns), warned=warned)
         return Plan(contenders, tuple(found), seeds, budget, start, True, JUDGED, landscapes_dir)
     return Plan(contenders, tuple(found), seeds, budget, start, noisy, root=landscapes_dir)
-
-
-def _count(what: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise UsageError(f"{what} must be a whole number from 1 up, or left out, and not {value!r}")
-    return int(value)
 
 
 def _replayed(

@@ -182,7 +182,7 @@ def test_runs_are_kept_where_asked_and_made_once(root: Path, tmp_path: Path) -> 
 def test_what_is_counted_is_a_whole_number_from_1_up(root: Path, what: str, value: object) -> None:
     goal = "test" if what == "examples_each" else "score"
     asked = {"seeds": 1, "budget": 2, "landscapes_dir": root, "progress": False, "goal": goal}
-    with pytest.raises(UsageError, match=f"{what} must be a whole number from 1 up"):
+    with pytest.raises(UsageError, match=f"{what} must be an integer of at least 1"):
         hb.run_benchmark("random", **{**asked, what: value})
 
 
