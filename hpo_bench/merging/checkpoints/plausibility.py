@@ -120,7 +120,8 @@ def _from_the_middle(alignment: Alignment) -> list[list[str]]:
     """Those of each layer: first the middle one, then upwards, then from it downwards."""
     layers: dict[int, list[str]] = {}
     for name in matrices(alignment.merged):
-        layers.setdefault(int(layer_of(name)), []).append(name)
+        layer = layer_of(name)
+        layers.setdefault(int(layer) if layer.isdigit() else -1, []).append(name)
     order = sorted(layers)
     half = len(order) // 2
     return [layers[layer] for layer in (*order[half:], *reversed(order[:half]))]

@@ -238,7 +238,11 @@ def _make(written: WrittenConfig, sees: bool, trusted: bool) -> Skeleton:
 
     # A language model is all under its base model's name.
     inner = model.base_model_prefix if not sees and hasattr(model, model.base_model_prefix or " ") else None
-    body, embeddings, head = of("get_decoder") or inner, of("get_input_embeddings"), of("get_output_embeddings")
+    decoder, embeddings, head = of("get_decoder"), of("get_input_embeddings"), of("get_output_embeddings")
+    # What decodes and has a head is a whole language model, as Llama 4's is; its body is what holds its embeddings.
+    if decoder is not None and embeddings and head and head.startswith(f"{decoder}." if decoder else ""):
+        decoder = inner or embeddings.rpartition(".")[0]
+    body = decoder or inner
     return Skeleton(
         model=model,
         shapes=shapes,

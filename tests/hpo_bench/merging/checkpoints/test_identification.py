@@ -40,7 +40,8 @@ def reconfigure(folder: Path, **values: Any) -> None:
 def adapter_beside_the_model(folder: Path) -> None:
     described = {"peft_type": "LORA", "base_model_name_or_path": "owner/parent", "r": 8}
     (folder / "adapter_config.json").write_text(json.dumps(described))
-    save_file({"base_model.model.lora_A.weight": torch.zeros(2, 2)}, folder / "adapter_model.safetensors")
+    step = {f"base_model.model.lora_{which}.weight": torch.zeros(2, 2) for which in "AB"}
+    save_file(step, folder / "adapter_model.safetensors")
 
 
 def adapter(folder: Path) -> None:
