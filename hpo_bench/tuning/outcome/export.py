@@ -17,6 +17,7 @@ from hpo_bench.evaluation.registry import as_begun, open_evaluator
 from hpo_bench.evaluation.trusted import answers_of
 from hpo_bench.merging.loaded import LoadedPair
 from hpo_bench.merging.pair import Pair
+from hpo_bench.merging.source import HubModel
 from hpo_bench.merging.writing.export import export_merge
 from hpo_bench.merging.writing.folder import check_free
 from hpo_bench.statistics.examples import Z95, error_of_mean
@@ -102,7 +103,7 @@ def export(
     def describe(finished: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
         types = provenance["merged_in"], provenance["stored_in"]
         checked.append(_check(store, chosen, pair, loaded, finished, types, device))
-        return {CARD: f"{card(store, chosen, result, licence=pair.licence)}\n{checked[0].sentence}\n"}
+        return {CARD: f"{card(store, chosen, result, pair=pair)}\n{checked[0].sentence}\n"}
 
     export_merge(
         pair,
@@ -116,15 +117,16 @@ def export(
     return replace(checked[0], folder=folder)
 
 
-def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licence: str) -> str:
-    """The model card."""
-    setting = trial.setting
+def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, pair: Pair) -> str:
+    """The model card; of models from the hub it says in the hub's own terms that this is a merge of them."""
+    setting, parents = trial.setting, [one.repository for one in pair.sources.values() if isinstance(one, HubModel)]
     rows = tuple(Row(name, (f"{value:.6g}",)) for name, value in setting.parameters.items())
     lines = [
         "---",
         "library_name: transformers",
         "pipeline_tag: image-text-to-text",
         "tags: [merge, hpo-bench]",
+        *([f"base_model: [{', '.join(parents)}]", "base_model_relation: merge"] if parents else []),
         "---",
         "",
         f"# {store.begun.pair}, merged by {setting.label}",
@@ -149,8 +151,8 @@ def card(store: TrialStore, trial: Trial, result: TuningResult | None, *, licenc
         ]
         if not result.distinguished:
             lines += ["", "The study told no merge from the base VLM, and recommends no change."]
-    if licence:
-        lines += ["", f"Licence of what was merged: {licence}"]
+    if pair.licence:
+        lines += ["", f"Licence of what was merged: {pair.licence}"]
     return "\n".join(lines) + "\n"
 
 
