@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from hpo_bench.benchmark.contender import Contender
+from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
 from landscapes.space import Range, SearchSpace
 from optimizers.base import Optimizer, Point
@@ -44,7 +45,7 @@ class Maximum:
 
     def __repr__(self) -> str:
         setting = ", ".join(f"{name}={value:g}" for name, value in self.parameters.items())
-        return f"<Maximum: {self.score:g} at {setting}, after {len(self.trials)} trials>"
+        return f"<Maximum: {self.score:g} at {setting}, after {counted(len(self.trials), 'trial')}>"
 
 
 def maximize(

@@ -49,6 +49,7 @@ def command(
 
     import yaml
 
+    from hpo_bench.display.words import counted
     from hpo_bench.errors import UsageError
     from hpo_bench.evaluation.examples import SPLITS, check_sides, of_split, write_examples
     from hpo_bench.evaluation.reading.benchmark import read_table
@@ -67,7 +68,8 @@ def command(
     pictures = sum(len(example.images) for example in found.examples)
     categories = Counter(example.category for example in found.examples)
     told = ", ".join(f"{name} {count}" for name, count in categories.most_common(8))
-    say(f"---\n{data}: {len(found.examples)} examples ({sides}) with {pictures} pictures; categories: {told}")
+    many = f"{counted(len(found.examples), 'example')} ({sides}) with {counted(pictures, 'picture')}"
+    say(f"---\n{data}: {many}; categories: {told}")
     for note in found.notes:
         say(f"Note: {note}.")
     check_sides(found.examples, SPLITS, str(data))

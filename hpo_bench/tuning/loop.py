@@ -240,8 +240,9 @@ class Tuner:
             )
         self._streak = self._streak + 1 if trial.state == "failed" else 0
         if self._streak >= self._patience:
+            failed = f"{self._streak} trials in a row failed, the last" if self._streak > 1 else "a trial failed"
             raise TuningError(
-                f"{self._streak} trials in a row failed, the last at {describe(trial.setting)}: {trial.reason}; "
+                f"{failed} at {describe(trial.setting)}: {trial.reason}; "
                 f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
             )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from hpo_bench.display.words import counted
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.merging.find import as_pair
 from hpo_bench.merging.pair import Pair
@@ -150,4 +151,4 @@ class Study:
         trials = self.trials
         best = max((trial.score for trial in trials if trial.score is not None and trial.feasible), default=None)
         told = "" if best is None else f", highest score {best:.3f}"
-        return f"<Study {self.name!r} of {self.config.pair}: {len(trials)} trials{told}>"
+        return f"<Study {self.name!r} of {self.config.pair}: {counted(len(trials), 'trial')}{told}>"

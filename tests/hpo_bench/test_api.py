@@ -266,6 +266,7 @@ SPACE = {"lr": (1e-5, 1e-1, "log"), "layers": (1, 8, "int")}
 
 
 def test_it_finds_the_top_of_a_hill_in_named_log_and_whole_parameters() -> None:
+    assert repr(hb.maximize(hill, SPACE, trials=1)).endswith(", after 1 trial>")
     best = hb.maximize(hill, SPACE, trials=25)
     assert best.parameters["layers"] == 5
     assert isinstance(best.parameters["layers"], int)

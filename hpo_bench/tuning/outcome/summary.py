@@ -127,7 +127,7 @@ def accounts(progress: StudyProgress, seconds: float) -> str:
     """What this call took."""
     spent, own = progress.spent, progress.overhead.trials
     before = f" after {spent.finished - own} of an earlier call" if spent.finished > own else ""
-    parts = [f"{own} trials{before} in {clock(seconds)}"]
+    parts = [f"{counted(own, 'trial')}{before} in {clock(seconds)}"]
     if progress.overhead.trials:
         wall, processor = (1000 * seconds for seconds in progress.overhead.each)
         parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hpo_bench.display.words import counted
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning import starts
@@ -215,7 +216,7 @@ def sentences(
     whole = [f"about {clock(plan.seconds)}"] if plan.seconds else []
     whole += [f"${plan.dollars:.2f}"] if plan.dollars else []
     costs += [f"{' and '.join(whole)} with all that is counted beside them"] if whole else []
-    first = f"Plan: {plan.settings} settings{race}, each scored on {which} examples ({', '.join(costs)})."
+    first = f"Plan: {counted(plan.settings, 'setting')}{race}, each scored on {which} examples ({', '.join(costs)})."
     if plan.settings >= LEAST_SETTINGS * methods and validation:
         usual = config.usual_trials
         paper = model_of(dim).loss(max(usual // methods, 1), validation)

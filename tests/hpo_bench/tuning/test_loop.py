@@ -149,6 +149,8 @@ def test_failures_in_a_row_stop_with_advice_and_the_same_command_goes_on(tmp_pat
     broken = {f"trial {i}": "out-of-memory" for i in range(2, 6)}
     with pytest.raises(TuningError, match=r"4 trials in a row failed.*lower `batch_size`.*trial-0005\.log"):
         tune(tmp_path, InlinePool(run=failing(broken)), patience=4)
+    with pytest.raises(TuningError, match="a trial failed at ta 0"):
+        tune(tmp_path / "one", InlinePool(run=failing(broken)), patience=1)
     _, trials = tune(tmp_path, InlinePool(), patience=4)
     assert [trial.state for trial in trials].count("complete") == 8
     assert len(trials) == 12

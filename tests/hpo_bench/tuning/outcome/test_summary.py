@@ -2,8 +2,10 @@
 
 import pytest
 
+from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
-from hpo_bench.tuning.outcome.summary import sentences
+from hpo_bench.tuning.outcome.summary import accounts, sentences
+from hpo_bench.tuning.progress import Overhead, StudyProgress
 
 
 def merge(name: str, validation: float, test: float) -> ScoredMerge:
@@ -29,3 +31,9 @@ def test_what_the_highest_score_is_worth_is_said_of_what_was_scored(merges: tupl
         tuned_on=100, cross_fitted=True,
     )  # fmt: skip
     assert any(said in sentence for sentence in sentences(result))
+
+
+@pytest.mark.parametrize(("trials", "said"), [(1, "1 trial in 0:05"), (2, "2 trials in 0:05")])
+def test_one_trial_is_one(trials: int, said: str) -> None:
+    told = accounts(StudyProgress(Budget(trials=trials), 1, overhead=Overhead(trials=trials)), 5.0)
+    assert told.startswith(f"{said}, ")

@@ -107,6 +107,8 @@ def test_it_is_said_what_is_spent_and_what_that_cannot_tell() -> None:
     every = " ".join(sentences(planned(trials=8), wanted, RunOptions(), total=4000, validation=800))
     assert "scored on all 4,000 examples" in every
     assert "--examples-each" not in every
+    one = planned(trials=1, examples=100)
+    assert sentences(one, wanted, RunOptions(), total=4000, validation=0)[0].startswith("Plan: 1 setting, each")
 
 
 def test_it_is_said_why_less_is_spent_than_may_be_and_that_there_are_no_more_examples() -> None:
