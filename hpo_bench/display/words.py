@@ -130,6 +130,11 @@ def count(value: float | None) -> str:
     return "not reached" if value is None else f"{value:.0f}"
 
 
+def expense(value: float) -> str:
+    """Hours or dollars: `12.40`; below a tenth two significant digits, as a budget may be as small: `0.0019`."""
+    return f"{value:.2g}" if 0 < value < 0.0995 else f"{value:.2f}"
+
+
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 landscape`, `30 landscapes`, `2,100 runs`.
 

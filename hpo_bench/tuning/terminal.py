@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from hpo_bench.display.words import expense
 from hpo_bench.statistics.examples import Z95
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
@@ -120,7 +121,7 @@ def line(progress: StudyProgress, trial: Trial) -> str:
         if trial.reason:
             parts.append(trial.reason)
     if cost := progress.budget.cost(trial):
-        parts.append(f"${cost:.2f}")
+        parts.append(f"${expense(cost)}")
     return ", ".join([*parts, budget_line(progress)])
 
 
@@ -130,11 +131,13 @@ def budget_line(progress: StudyProgress) -> str:
     parts = [f"{spent.finished} of {budget.trials} trials"]
     paid, held = spent.whole, spent.held
     if budget.hours is not None:
-        parts.append(f"{paid.hours:.2f} of {budget.hours:g} GPU-hours{_held(held.hours, f'{held.hours:.2f}')}")
+        parts.append(f"{expense(paid.hours)} of {budget.hours:g} GPU-hours{_held(held.hours, expense(held.hours))}")
     if budget.dollars is not None:
-        parts.append(f"${paid.dollars:.2f} of ${budget.dollars:g}{_held(held.dollars, f'${held.dollars:.2f}')}")
+        parts.append(
+            f"${expense(paid.dollars)} of ${budget.dollars:g}{_held(held.dollars, f'${expense(held.dollars)}')}"
+        )
     elif paid.dollars:
-        parts.append(f"${paid.dollars:.2f}")
+        parts.append(f"${expense(paid.dollars)}")
     if kinds := progress.kinds:
         parts.append(", ".join(f"{count} failed ({kind})" for kind, count in kinds.items()))
     if progress.stopping:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hpo_bench.display.figures import Drawn
 from hpo_bench.display.page.report import ReportPage
+from hpo_bench.display.words import expense
 from hpo_bench.errors import TuningError
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.files import OutputFolder, write
@@ -89,6 +90,7 @@ def write_report(store: TrialStore) -> Path:
             ).items()
         },
         costs=_costs(trials, result),
+        expense=expense,
     )
     write(folder / FILE, text)
     return folder / FILE

@@ -7,7 +7,7 @@ from rich.console import Console
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.printing import in_a_line
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import counted, share
+from hpo_bench.display.words import counted, expense, share
 from hpo_bench.merging.methods import registry
 from hpo_bench.merging.setting import MergeSetting
 from hpo_bench.statistics.examples import Z95
@@ -132,7 +132,7 @@ def accounts(progress: StudyProgress, seconds: float) -> str:
         wall, processor = (1000 * seconds for seconds in progress.overhead.each)
         parts.append(f"{wall:.0f} ms a trial to ask, tell, store and show (of the processor {processor:.0f} ms)")
     if spent.whole.dollars:
-        parts.append(f"${spent.whole.dollars:.2f}")
+        parts.append(f"${expense(spent.whole.dollars)}")
     return ", ".join(parts)
 
 
@@ -146,12 +146,12 @@ def bill(budget: Budget, trials: Sequence[Trial], expenses: Expenses) -> str:
     }
     told = []
     if budget.hours is not None:
-        each = ", ".join(f"{what} {one.hours:.2f}" for what, one in parts.items())
-        told.append(f"{spent.whole.hours:.2f} of {budget.hours:g} GPU-hours ({each})")
+        each = ", ".join(f"{what} {expense(one.hours)}" for what, one in parts.items())
+        told.append(f"{expense(spent.whole.hours)} of {budget.hours:g} GPU-hours ({each})")
     if budget.dollars is not None or spent.whole.dollars:
-        each = ", ".join(f"{what} ${one.dollars:.2f}" for what, one in parts.items())
+        each = ", ".join(f"{what} ${expense(one.dollars)}" for what, one in parts.items())
         limit = "" if budget.dollars is None else f" of ${budget.dollars:g}"
-        told.append(f"${spent.whole.dollars:.2f}{limit} ({each})")
+        told.append(f"${expense(spent.whole.dollars)}{limit} ({each})")
     return f"Spent in all: {'; '.join(told)}." if told else ""
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from hpo_bench.display.console import PlainConsole
 from hpo_bench.display.table import Row, TextTable
-from hpo_bench.display.words import gib
+from hpo_bench.display.words import expense, gib
 from hpo_bench.errors import UsageError
 from hpo_bench.merging.devices import devices
 from hpo_bench.merging.find import BUILT, as_pair
@@ -77,7 +77,7 @@ class Outlook:
             "trials": frame["trials"].map(str),
             "device-hours": frame["device_hours"].map("{:.3f}".format),
             "wall time": [clock(3600 * hours) for hours in frame["wall_hours"].tolist()],
-            **({"dollars": frame["dollars"].map("{:.2f}".format)} if self.price or self.forecast.cost.dollars else {}),
+            **({"dollars": frame["dollars"].map(expense)} if self.price or self.forecast.cost.dollars else {}),
             **{
                 f"loss, {name}": frame[f"loss_{dim}d"].map("{:.1f}".format) for dim, name in enumerate(METHODS, start=2)
             },

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from hpo_bench.display.table import Row, TextTable
+from hpo_bench.display.words import expense
 from hpo_bench.errors import TuningError, UsageError
 from hpo_bench.evaluation.preflight import Preflight
 from hpo_bench.files import write
@@ -154,7 +155,7 @@ def show(references: Sequence[Reference], console: Console, *, title: str) -> No
     first = asked[0].preflight
     manner = f", asked {first.manner}" if first.manner else ""
     dollars = sum(one.preflight.dollars for one in asked)
-    paid = f", for ${dollars:.2f}" if dollars else ""
+    paid = f", for ${expense(dollars)}" if dollars else ""
     console.print(f"{title} {len(first.answers)} validation examples{manner}{paid}")
     said = [{answer.example: answer for answer in one.preflight.answers} for one in asked]
     rows = []

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from hpo_bench.display.words import counted
+from hpo_bench.display.words import counted, expense
 from hpo_bench.errors import UsageError
 from hpo_bench.evaluation.examples import VALIDATION_SHARE
 from hpo_bench.tuning import starts
@@ -32,7 +32,7 @@ from hpo_bench.tuning.trial import Job, Run, TrialCost
 TIMED_EXAMPLES = 32
 """So many are answered to learn what an example takes."""
 LIMITS = {"seconds": "--gpu-hours", "dollars": "--dollars"}
-SHOWN: Mapping[str, Callable[[float], str]] = {"seconds": clock, "dollars": lambda value: f"${value:.2f}"}
+SHOWN: Mapping[str, Callable[[float], str]] = {"seconds": clock, "dollars": lambda value: f"${expense(value)}"}
 _NOTHING = TrialCost()
 
 
@@ -214,7 +214,7 @@ def sentences(
     race = f" of {methods} methods together" if methods > 1 else ""
     costs = [f"{plan.evaluations:,} example evaluations"]
     whole = [f"about {clock(plan.seconds)}"] if plan.seconds else []
-    whole += [f"${plan.dollars:.2f}"] if plan.dollars else []
+    whole += [f"${expense(plan.dollars)}"] if plan.dollars else []
     costs += [f"{' and '.join(whole)} with all that is counted beside them"] if whole else []
     first = f"Plan: {counted(plan.settings, 'setting')}{race}, each scored on {which} examples ({', '.join(costs)})."
     if plan.settings >= LEAST_SETTINGS * methods and validation:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hpo_bench.display.words import counted, listed, score, significant, verdicts
+from hpo_bench.display.words import counted, expense, listed, score, significant, verdicts
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,11 @@ def test_as_many_digits_as_tell_a_range_apart() -> None:
 def test_scores_align_unless_three_decimals_do_not_tell_them_apart() -> None:
     assert [score(one, within=0.3) for one in (0.5214, -0.0004, 80169.0)] == ["0.521", "0.000", "80169.000"]
     assert [score(one, within=0.001) for one in (0.5001, 0.5009)] == ["0.5001", "0.5009"]
+
+
+def test_small_expenses_are_not_rounded_to_nothing() -> None:
+    told = [expense(one) for one in (0.0, 0.00186, 0.0555, 0.0999, 0.2, 12.4)]
+    assert told == ["0.00", "0.0019", "0.056", "0.10", "0.20", "12.40"]
 
 
 def test_words_follow_their_number() -> None:

@@ -4,8 +4,10 @@ import pytest
 
 from hpo_bench.tuning.budget import Budget
 from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
-from hpo_bench.tuning.outcome.summary import accounts, sentences
+from hpo_bench.tuning.outcome.summary import accounts, bill, sentences
 from hpo_bench.tuning.progress import Overhead, StudyProgress
+from hpo_bench.tuning.storage.expenses import Expenses
+from hpo_bench.tuning.trial import TrialCost
 
 
 def merge(name: str, validation: float, test: float) -> ScoredMerge:
@@ -37,3 +39,9 @@ def test_what_the_highest_score_is_worth_is_said_of_what_was_scored(merges: tupl
 def test_one_trial_is_one(trials: int, said: str) -> None:
     told = accounts(StudyProgress(Budget(trials=trials), 1, overhead=Overhead(trials=trials)), 5.0)
     assert told.startswith(f"{said}, ")
+
+
+def test_a_bill_of_a_small_budget_is_not_nothing() -> None:
+    paid = Expenses(asked=TrialCost(eval_seconds=3.6))
+    assert "Spent in all: 0.001 of 0.002 GPU-hours (" in bill(Budget(trials=1, hours=0.002), [], paid)
+    assert "$0.0025 of $0.01 (" in bill(Budget(trials=1, dollars=0.01, price=2.5), [], paid)
