@@ -25,6 +25,8 @@ _SECRET = re.compile(
 )
 _LEAST_SECRET = 8
 """A shorter value of an environment variable may stand in any text by chance."""
+_SHELLS_OWN = ("PWD", "OLDPWD")
+"""No passwords: shells keep the folder where one stands, and stood before, under these names."""
 
 
 def is_secret(name: str) -> bool:
@@ -51,7 +53,7 @@ def publishable(text: str) -> str:
     """
     text = without_passwords(text)
     for name, value in os.environ.items():
-        if len(value) >= _LEAST_SECRET and is_secret(name):
+        if len(value) >= _LEAST_SECRET and is_secret(name) and name not in _SHELLS_OWN:
             text = text.replace(value, "***")
     return text
 
