@@ -128,6 +128,7 @@ class Tuner:
                 if not self._running and not self._more:
                     if self._interrupt.requested:
                         return "interrupted"
+                    self._check_any()
                     return "gain" if self._affordable and self._idle_rest else "budget"
                 event = self._pool.poll(LOOK_SECONDS)
                 if isinstance(event, Finished | Lost):
@@ -234,17 +235,26 @@ class Tuner:
 
     def _count(self, trial: Trial) -> None:
         if trial.kind == "method" and not self._merged(trial.setting.method):
-            raise TuningError(
-                f"{trial.setting.label} cannot merge at {describe(trial.setting)}: {trial.reason}; "
-                f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
-            )
+            raise TuningError(f"{trial.setting.label} cannot merge {self._why(trial)}. The same command then goes on")
         self._streak = self._streak + 1 if trial.state == "failed" else 0
         if self._streak >= self._patience:
             failed = f"{self._streak} trials in a row failed, the last" if self._streak > 1 else "a trial failed"
+            raise TuningError(f"{failed} {self._why(trial)}. The same command then goes on")
+
+    def _check_any(self) -> None:
+        """Refuse to end a study of which nothing can be said, as no trial completed."""
+        told = [trial for trial in self.progress.trials.values() if trial.told_as is not None]
+        if told and all(trial.state == "failed" for trial in told):
+            last = max(told, key=lambda trial: trial.told_as or 0)
+            failed = f"none of {len(told)} trials completed, the last" if len(told) > 1 else "the only trial failed"
             raise TuningError(
-                f"{failed} at {describe(trial.setting)}: {trial.reason}; "
-                f"{advice(trial.kind)} (log: {self._store.folder / trial.log}). The same command then goes on"
+                f"{failed} {self._why(last)}. Then a higher --trials goes on, and so does more of another budget"
             )
+
+    def _why(self, failed: Trial) -> str:
+        """Where a trial failed, why, and what to do about it."""
+        log = self._store.folder / failed.log
+        return f"at {describe(failed.setting)}: {failed.reason}; {advice(failed.kind)} (log: {log})"
 
     def _merged(self, method: str) -> bool:
         """Whether a method has merged anything yet: one whose code never does will not the next time."""

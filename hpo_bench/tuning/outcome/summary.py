@@ -68,9 +68,10 @@ def sentences(result: TuningResult) -> Sequence[str]:
             f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}{curse}.{shown}"
         )
     if result.ahead is not None:
+        were = "was" if result.further == 1 else "were"
         told.append(
-            f"Ended after {result.trials} trials: {result.further} more were expected to gain {100 * result.ahead:.2f} "
-            "points on unseen examples."
+            f"Ended after {counted(result.trials, 'trial')}: {result.further} more {were} expected to gain "
+            f"{100 * result.ahead:.2f} points on unseen examples."
         )
     if result.distinguished and result.tuned_on:
         told += _about_luck(result)

@@ -212,7 +212,7 @@ def sentences(
     every = plan.examples >= total
     which = f"all {total:,}" if every else f"{plan.examples:,} of {total:,}"
     race = f" of {methods} methods together" if methods > 1 else ""
-    costs = [f"{plan.evaluations:,} example evaluations"]
+    costs = [counted(plan.evaluations, "example evaluation")]
     whole = [f"about {clock(plan.seconds)}"] if plan.seconds else []
     whole += [f"${expense(plan.dollars)}"] if plan.dollars else []
     costs += [f"{' and '.join(whole)} with all that is counted beside them"] if whole else []
