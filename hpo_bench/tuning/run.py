@@ -184,8 +184,8 @@ def run(
         ends = "Ctrl-C ends after what is running, a second one at once"
         console.print(f"scoring {'on ' * (known.examples is None)}{on} ... ({ends})")
         rest = (tuner.ahead, budget.further(tuner.progress.spent)) if ending == "gain" else None
+        write_tables(store)  # before the result, by which a study that is given once more is known to be finished
         result = conclude(store, pool, interrupt, beside=options.beside, timeout=options.timeout, rest=rest)
-        write_tables(store)
         show(result, console)
         if told := bill(budget, store.trials(), Expenses.read(folder)):
             console.print(told)

@@ -74,10 +74,9 @@ def conclude(
         for name, way in (("recommended", honest.recommended(config)), ("highest score", honest.highest)):
             if name in both:
                 both[name]["test"] = honest.cross_fitted(done, answers, goal, way)
-        write_answers(honest.answers_path(store.folder), best["test"])
-    seen = {trial.setting: own for trial, own in zip(done, answers, strict=True)}
-    told = [goal.improved(one) for one in (*seen.values(), base["validation"])]
-    luck = chance_of_luck(told)
+    # By setting, as what answered twice tells nothing anew: a search may have been where the base VLM is.
+    seen = {trial.setting: own for trial, own in zip(done, answers, strict=True)} | {BASE: base["validation"]}
+    luck = chance_of_luck([goal.improved(one) for one in seen.values()])
     near = [one for belief in held if (one := near_optimal(config, belief)) is not None]
     apart = honest.told_apart(chosen.trial, done, answers, goal)
     found = trade_offs(held) if goal.front else []
@@ -108,6 +107,9 @@ def conclude(
         told_apart=apart if np.isfinite(apart) else None,
         expenses=Expenses.read(store.folder),
     )
+    # Together, as a page shows both: a study that goes on has those of before until then.
+    if result.cross_fitted:
+        write_answers(honest.answers_path(store.folder), best["test"])
     result.write(store.folder)
     return result
 

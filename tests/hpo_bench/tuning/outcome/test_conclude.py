@@ -1,14 +1,67 @@
 """How a study ends, and goes on where its end was cut short."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+import pytest
 from click.testing import Result
 from tuning_toys import success
 
+from hpo_bench.evaluation.base import Answers
+from hpo_bench.merging.setting import BASE
+from hpo_bench.tuning.outcome import conclude
+from hpo_bench.tuning.outcome.honest import answers_path
+from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.trial import Failure, Job, Success
 
 Tune = Callable[..., Result]
 OPTIONS = ("-o", "sobol", "--examples-each", "60")
+
+
+def cut_short(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_study_that_was_killed_with_its_result_has_its_tables(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = TuningResult.write
+    with monkeypatch.context() as patch:
+        patch.setattr(TuningResult, "write", lambda result, folder: cut_short(write(result, folder)))
+        assert tune(*OPTIONS, "--trials", "3").exit_code != 0
+    again = tune(*OPTIONS, "--trials", "3")
+    assert "is finished" in again.output
+    table = (tmp_path / "tuning/s/trials-ta.csv").read_text()
+    assert len(table.splitlines()) == 4
+
+
+def test_what_a_page_shows_goes_with_the_result_until_there_is_another(
+    tune: Tune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tune(*OPTIONS, "--trials", "3").exit_code == 0
+    path = answers_path(tmp_path / "tuning/s")
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(conclude, "chance_of_luck", cut_short)
+        assert tune(*OPTIONS, "--trials", "8").exit_code != 0
+    assert path.read_bytes() == before
+    assert tune(*OPTIONS, "--trials", "8").exit_code == 0
+    assert path.read_bytes() != before, "further trials choose otherwise"
+
+
+def test_the_base_vlm_counts_once_where_a_trial_is_the_same_merge(tune: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    measure = conclude.chance_of_luck
+
+    def counting(scored: list[Answers]) -> float:
+        seen.append(len(scored))
+        return measure(scored)
+
+    monkeypatch.setattr(conclude, "chance_of_luck", counting)
+    assert tune(*OPTIONS, "--trials", "3", "--start", "1,0").exit_code == 0
+    (count,) = seen
+    assert count == 3, f"{BASE} is one of three trials"
 
 
 def test_where_every_trial_failed_it_is_said_why_and_what_to_do(tune: Tune) -> None:
