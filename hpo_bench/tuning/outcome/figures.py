@@ -1,13 +1,14 @@
 """Figures of a study: the trajectory of its scores, and the box with the path that was walked."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from hpo_bench.display.figures import PAGE_INCHES, blank, house_style
-from hpo_bench.display.looks import COLOURS, FAINT, INK
+from hpo_bench.display.looks import COLOURS, FAINT, INK, OTHERS
 from hpo_bench.merging.methods import registry
 from hpo_bench.tuning.config import StudyConfig
 from hpo_bench.tuning.outcome.front import TradeOff, hypervolumes
@@ -18,8 +19,13 @@ from hpo_bench.tuning.trial import Trial
 
 CELLS = 60
 LOST = "#B91C1C"
-METHODS = tuple(colour for identity, colour in COLOURS.items() if identity != "cma-es")
-"""Of methods, in their order; none is that of the star."""
+METHODS = (
+    *(colour for identity, colour in COLOURS.items() if identity != "cma-es"),
+    *(look.colour for look in OTHERS),
+)
+"""Of methods, in their order, and once more from the first where there are yet more; none is that of the star."""
+ACROSS = 3
+"""So many maps stand beside each other."""
 
 
 def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
@@ -35,7 +41,7 @@ def trajectory(trials: Sequence[Trial], chosen: Recommendation) -> Figure:
         axes = figure.add_subplot()
         numbers, scores = [t.number for t in done], np.array([t.score for t in done], dtype=float)
         errors = np.array([np.nan if t.standard_error is None else t.standard_error for t in done], dtype=float)
-        for method, colour in zip(dict.fromkeys(t.setting.method for t in done), METHODS, strict=False):
+        for method, colour in zip(dict.fromkeys(t.setting.method for t in done), cycle(METHODS), strict=False):
             own = [i for i, trial in enumerate(done) if trial.setting.method == method]
             axes.errorbar(
                 [numbers[i] for i in own], scores[own], errors[own], fmt="o", ms=4, lw=0.8, color=colour,
@@ -89,7 +95,7 @@ def front(found: Sequence[TradeOff], chosen: Recommendation, result: TuningResul
             ls="--",
             label="the limit of what is recommended" if result.front else "the least that must be kept",
         )
-        for line, marker in zip(result.merges[1:], "sD^vPX", strict=False):
+        for line, marker in zip(result.merges[1:], cycle("sD^vPX"), strict=False):
             if line.kept is not None:
                 axes.plot(line.kept.validation, line.validation, marker, ms=6, color=INK, mfc="white", label=line.name)
         own = next(choice for choice in found if choice.trial.number == chosen.trial.number)
@@ -118,23 +124,31 @@ def hypervolume(found: Sequence[TradeOff]) -> Figure:
     return figure
 
 
-def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure:
+def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendation) -> Figure | None:
     """The posterior mean over both coefficients, a panel a method, the trials in order and the near-optimal settings.
 
-    A method with too few trials for a posterior has its trials alone. Where there is a density it is that of the
-    method's best trial. A method without both coefficients has no panel.
+    A method with too few trials for a posterior has its trials alone. Where there are further hyperparameters, such as
+    a density, they are those of the method's best trial. A method without both coefficients has no panel.
 
     Args:
         config: The study.
         trials: Its trials.
         chosen: What it recommends.
+
+    Returns:
+        The figure; None where it would have no panel.
     """
     held = [one for one in beliefs(config, trials) if config.space(one.method).box.names[:2] == WEIGHTS]
+    if not held:
+        return None
     with house_style():
         # Wide enough for the box, which is square, and a bar beside it.
-        panels_across = max(1, len(held))
-        figure = blank(min(PAGE_INCHES, 4.9 * panels_across), 4.3 if panels_across < 3 else 3.5)
-        panels = figure.subplots(1, panels_across, squeeze=False)[0]
+        across = min(ACROSS, len(held))
+        down = -(-len(held) // across)
+        figure = blank(min(PAGE_INCHES, 4.9 * across), (4.3 if across < ACROSS else 3.5) * down)
+        panels = figure.subplots(down, across, squeeze=False).ravel()
+        for axes in panels[len(held) :]:
+            axes.remove()
         low, high = config.coefficients
         for axes, belief in zip(panels, held, strict=False):
             space, best = config.space(belief.method), belief.trials[belief.best]
@@ -172,8 +186,8 @@ def landscapes(config: StudyConfig, trials: Sequence[Trial], chosen: Recommendat
                     chosen.setting.vl_weight, chosen.setting.exp_weight, "*", ms=14, color=COLOURS["cma-es"],
                     markeredgecolor="white", clip_on=False, zorder=4,
                 )  # fmt: skip
-            density = best.setting.density
-            where = "" if density is None else f" at density {density:.2f}"
+            further = [f"{name} {value:.3g}" for name, value in best.setting.parameters.items() if name not in WEIGHTS]
+            where = f" at {', '.join(further)}" if further else ""
             axes.set(xlabel="vl_weight", ylabel="exp_weight", title=f"{best.setting.label}{where}")
             axes.set(xlim=(low, high), ylim=(low, high), box_aspect=1)
             axes.grid(visible=False)

@@ -21,6 +21,7 @@ from hpo_bench.tuning.outcome.result import TuningResult
 from hpo_bench.tuning.outcome.summary import answered, gone_on, sentences
 from hpo_bench.tuning.outcome.tables import changes, sides, spoken, tables, trials_frame
 from hpo_bench.tuning.progress import Overhead
+from hpo_bench.tuning.space import WEIGHTS
 from hpo_bench.tuning.storage.answers import read_answers
 from hpo_bench.tuning.storage.store import TrialStore
 from hpo_bench.tuning.trial import Trial, TrialCost
@@ -55,10 +56,9 @@ def write_report(store: TrialStore) -> Path:
     figures_folder, tables_folder = OutputFolder(beside / "figures"), OutputFolder(beside / "tables")
     report = ReportPage(folder / FILE, figures=figures_folder, tables=tables_folder, source=source)
     data = trials_frame(trials, keep=config.keep is not None).reset_index()
-    drawn = [
-        Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, data),
-        Drawn("landscape", figures.landscapes(config, trials, chosen), _map_caption(result, trials), MAP_ALT, data),
-    ]
+    drawn = [Drawn("trajectory", figures.trajectory(trials, chosen), "", TRAJECTORY_ALT, data)]
+    if (maps := figures.landscapes(config, trials, chosen)) is not None:
+        drawn.append(Drawn("landscape", maps, _map_caption(result, trials), MAP_ALT, data))
     if front:
         drawn.append(Drawn("front", figures.front(front, chosen, result), "", FRONT_ALT, data))
     if result.front:
@@ -102,8 +102,9 @@ def _elsewhere(folder: Path) -> list[str]:
 
 
 def _map_caption(result: TuningResult, trials: Sequence[Trial]) -> str:
-    dense = any(trial.setting.density is not None for trial in trials)
-    held = " Where there is a density, the map is at the one that is named, and dots are at their own." if dense else ""
+    further = any({*WEIGHTS} < {*trial.setting.parameters} for trial in trials)
+    named = " Where there is another hyperparameter, the map is at what is named, and dots are at their own."
+    held = named if further else ""
     lost = (
         f" On the hatched side of the dashed line too much of category {result.keep.category} is lost, on average "
         "under the posterior."

@@ -1,5 +1,6 @@
 """A result in the terminal."""
 
+import math
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -80,7 +81,7 @@ def sentences(result: TuningResult) -> Sequence[str]:
     if result.keep is not None and result.front and result.hypervolume is not None:
         told.append(_about_front(result.keep, result.front, result.hypervolume))
     for method, near in result.near_optimal.items() if result.distinguished else ():
-        ranges = ", ".join(f"{name} {low:.2f} to {high:.2f}" for name, (low, high) in near.ranges.items())
+        ranges = ", ".join(f"{name} {_range(*ends)}" for name, ends in near.ranges.items())
         told.append(
             f"{registry.label(method)}: {100 * near.share:.1f}% of the box is within the noise of one evaluation "
             f"({near.within:.3f}) of its best: {ranges}."
@@ -177,6 +178,13 @@ def _advice(result: TuningResult) -> str:
     )
 
 
+def _range(low: float, high: float) -> str:
+    """`0.16 to 0.88`; with more digits where two after the point would not tell the ends from 0."""
+    largest = max(abs(low), abs(high))
+    digits = max(2, 1 - math.floor(math.log10(largest))) if largest else 2
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
 def _about_luck(result: TuningResult) -> list[str]:
     """How lucky the highest score was, and what so many examples cannot tell."""
     line = next((one for one in result.merges if one.name == "highest score"), result.merges[0])
@@ -213,7 +221,8 @@ def _about_front(keep: Keep, front: Sequence[FrontPoint], hypervolume: float) ->
 def _about_keeping(keep: Keep, kept: Kept, chance: float, *, cross_fitted: bool) -> str:
     honest = "Cross-fitted" if cross_fitted else "On test examples"
     allowed = f"at most {keep.at_most_below:g} points ({keep.allowed:.3f}) below the base VLM were allowed"
-    believed = f"the posterior gives it a chance of {share(chance)} to keep that on validation examples"
+    on = "these examples" if cross_fitted else "validation examples"
+    believed = f"the posterior gives it a chance of {share(chance)} to keep that on {on}"
     if chance < LIKELY:
         believed = f"no setting that was tried likely keeps that, and this one has the best chance, {share(chance)}"
     low, high = kept.interval

@@ -3,6 +3,7 @@
 import pytest
 
 from hpo_bench.tuning.budget import Budget
+from hpo_bench.tuning.outcome.posterior import NearOptimal
 from hpo_bench.tuning.outcome.result import ScoredMerge, TuningResult
 from hpo_bench.tuning.outcome.summary import accounts, bill, sentences
 from hpo_bench.tuning.progress import Overhead, StudyProgress
@@ -45,3 +46,12 @@ def test_a_bill_of_a_small_budget_is_not_nothing() -> None:
     paid = Expenses(asked=TrialCost(eval_seconds=3.6))
     assert "Spent in all: 0.001 of 0.002 GPU-hours (" in bill(Budget(trials=1, hours=0.002), [], paid)
     assert "$0.0025 of $0.01 (" in bill(Budget(trials=1, dollars=0.01, price=2.5), [], paid)
+
+
+def test_ends_of_small_hyperparameters_are_told_from_nothing() -> None:
+    near = {"ta": NearOptimal(share=0.2, ranges={"vl_weight": (0.164, 0.88), "clip": (1.2e-5, 9.9e-4)}, within=0.01)}
+    result = TuningResult(
+        trials=5, recommended=1, mean=0.78, deviation=0.01, reproduced=None,
+        merges=(merge("recommended", 0.8, 0.75),), near_optimal=near,
+    )  # fmt: skip
+    assert sentences(result)[-1].endswith("vl_weight 0.16 to 0.88, clip 0.00001 to 0.00099.")
