@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions
     from rich.table import Table
 
+_FORMULA = ("=", "@", "\t", "\r", "\n")
+_CALLS = re.compile(r"[^\W\d_]|[(|!]")
+"""Without a letter or one of these a formula names nothing."""
 LEAST_HEAD = 8
 """Letters of the heads of rows that are left where even one column beside them has too little room."""
 IN_LATEX = {
@@ -87,9 +91,9 @@ class TextTable:
         return "\n".join((f"| {head} |", "|" + "---|" * len(self.columns), *(f"| {row} |" for row in rows)))
 
     def to_csv(self) -> str:
-        """Comma-separated, with a line of heads."""
+        """Comma-separated, with a line of heads; see `inert` for what a spreadsheet would compute."""
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.columns, *self.lines])
+        csv.writer(text, lineterminator="\n").writerows(map(inert, line) for line in (self.columns, *self.lines))
         return text.getvalue()
 
     def to_latex(self) -> str:
@@ -201,6 +205,24 @@ class PrintedTable:
             shown = (Text(cells[column]) for column in widths)
             printed.add_row(*shown, style="dim" if row.faint else "bold" if row.strong else None)
         return printed
+
+
+def inert(cell: str) -> str:
+    """A cell of a CSV file, with an apostrophe before what a spreadsheet would take for a formula and compute.
+
+    Models answer with what they like, and a formula may start programs and read files. A signed figure is none, also
+    with an interval after it.
+    """
+    calls = cell.startswith(_FORMULA) or (cell.startswith(("+", "-")) and _CALLS.search(cell) is not None)
+    return f"'{cell}" if calls and not _is_number(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_markdown(cell: str) -> str:

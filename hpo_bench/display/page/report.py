@@ -16,11 +16,13 @@ from PIL import Image
 from hpo_bench.display.figures import Drawn, encode
 from hpo_bench.display.looks import looks
 from hpo_bench.display.svg import inline
-from hpo_bench.display.table import TextTable
+from hpo_bench.display.table import TextTable, inert
 
 HERE = "hpo_bench.display.page"
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 """What HTML forbids in a page, and what no encoding has; models may answer with either."""
+LONGEST = 2000
+"""Characters of a cell that stand on the page; a model may answer with a hundred thousand."""
 FORMATS = {"png": "PNG", "svg": "SVG", "csv": "CSV", "md": "Markdown", "tex": "LaTeX"}
 
 
@@ -87,7 +89,8 @@ class ReportPage:
         Raises:
             ResultsError: If a file cannot be written.
         """
-        content = {**encode(drawn.figure, self.source), "csv": drawn.data.to_csv(index=False).encode()}
+        data = drawn.data.map(lambda value: inert(value) if isinstance(value, str) else value)
+        content = {**encode(drawn.figure, self.source), "csv": data.to_csv(index=False).encode()}
         links = self._keep(self._figures, drawn.name, content)
         svg = Markup(inline(content["svg"], drawn.name))  # noqa: S704, drawn and serialised here
         return Shown(drawn.name, svg, drawn.caption, drawn.alt, links)
@@ -142,7 +145,7 @@ class ReportPage:
             own: Markup((files(HERE) / f"page.{kind}").read_text(encoding="utf-8"))  # noqa: S704, a file of ours
             for own, kind in (("style", "css"), ("script", "js"))
         }
-        environment.filters["coded"] = _coded
+        environment.filters |= {"coded": _coded, "cut": _cut}
         for own in (self._figures, self._tables):
             own.clear_others()
         text = environment.get_template(template).render(looks=looks, source=self.source, **content)
@@ -152,6 +155,14 @@ class ReportPage:
         beside.keep(name, content)
         folder = beside.folder.relative_to(self.page.parent).as_posix()
         return {FORMATS[kind]: f"{folder}/{name}.{kind}" for kind in content}
+
+
+def _cut(cell: str) -> str:
+    """A cell without the middle of a long text, which the files below the table have."""
+    if len(cell) <= LONGEST:
+        return cell
+    note = f"[… {len(cell):,} characters, all of them in the files below …]"
+    return f"{cell[: LONGEST // 2]} {note} {cell[-LONGEST // 2 :]}"
 
 
 def _coded(text: str) -> Markup:

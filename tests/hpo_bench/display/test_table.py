@@ -1,6 +1,7 @@
 """One table in every form."""
 
 import csv
+import io
 
 import pytest
 from rich.console import Console
@@ -34,6 +35,17 @@ def test_nothing_within_a_cell_ends_it_in_markdown() -> None:
 
 def test_a_comma_within_a_cell_ends_none_in_csv() -> None:
     assert list(csv.reader(TABLE.to_csv().splitlines())) == [list(TABLE.columns), *map(list, TABLE.lines)]
+
+
+@pytest.mark.parametrize("cell", ["=cmd|' /C calc'!A0", "@SUM(A1)", "+HYPERLINK(1)", "-2+3+cmd|' /C calc'!A0", "\t=1"])
+def test_what_a_model_answers_is_no_formula_in_csv(cell: str) -> None:
+    written = TextTable.of(("example", cell), [("one", cell)]).to_csv()
+    assert list(csv.reader(io.StringIO(written))) == [["example", f"'{cell}"], ["one", f"'{cell}"]]
+
+
+@pytest.mark.parametrize("cell", ["+0.125 ± 0.040", "-0.100 [-0.367, +0.167]", "-1e-05", "-inf", "1=1", "", "a-b"])
+def test_a_figure_is_itself_in_csv(cell: str) -> None:
+    assert list(csv.reader(io.StringIO(TextTable.of(("example", "score"), [("one", cell)]).to_csv())))[1][1] == cell
 
 
 def test_latex_has_rules_and_no_sign_that_it_does_not_know() -> None:
