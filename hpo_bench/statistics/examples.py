@@ -28,7 +28,22 @@ def error_of_mean(scores: Array) -> float:
     if len(scores) < 2:
         return float("nan")
     mean = scores.mean()
-    return float(np.sqrt(np.square(scores - mean).sum() + 2 * mean**2 + 2 * (1 - mean) ** 2) / len(scores))
+    return _with_four_more(mean, np.square(scores - mean).sum(), len(scores))
+
+
+def error_of_known(mean: float, standard_error: float, count: int) -> float:
+    """`error_of_mean` where the scores themselves are not at hand.
+
+    Args:
+        mean: Of n scores, at least two.
+        standard_error: Of the mean by the spread that was seen, with n - 1 degrees of freedom.
+        count: That n.
+    """
+    return _with_four_more(mean, standard_error**2 * count * (count - 1), count)
+
+
+def _with_four_more(mean: float, squares: float, count: int) -> float:
+    return float(np.sqrt(squares + 2 * mean**2 + 2 * (1 - mean) ** 2) / count)
 
 
 def error_of_difference(differences: Array) -> float:

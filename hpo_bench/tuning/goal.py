@@ -118,7 +118,7 @@ class Goal:
         """
         main, kept = self.improved(answers), self.kept(answers)
         error = main.standard_error if len(main) > 1 else None  # JSON has no NaN, which is that of a single example
-        trial = replace(trial, score=main.score, standard_error=error)
+        trial = replace(trial, score=main.score, standard_error=error, examples=len(main))
         if self.keep is None or kept is None:
             return trial
         gained, doubt = paired_difference(kept, self._base)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpo_bench.display.words import expense
-from hpo_bench.statistics.examples import Z95
+from hpo_bench.statistics.examples import Z95, error_of_known
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.trial import Trial
@@ -155,8 +155,11 @@ def _held(amount: float, shown: str) -> str:
 
 def score(trial: Trial) -> str:
     """`0.613 ± 0.033`, with half of its 95% interval; without where the error is unknown."""
-    error = "" if trial.standard_error is None else f" ± {Z95 * trial.standard_error:.3f}"
-    return f"{trial.score:.3f}{error}"
+    if trial.score is None or (error := trial.standard_error) is None:
+        return f"{trial.score:.3f}"
+    if trial.examples is not None:  # as tables and model cards have it
+        error = error_of_known(trial.score, error, trial.examples)
+    return f"{trial.score:.3f} ± {Z95 * error:.3f}"
 
 
 def clock(seconds: float) -> str:

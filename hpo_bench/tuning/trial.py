@@ -163,7 +163,8 @@ class Trial:
         told_as: When its result was told: 0 for the first; None while it runs.
         worker: Who runs or ran it.
         score: Mean score on the validation examples, without those of a category to keep; None unless complete.
-        standard_error: Of the score; None unless complete.
+        standard_error: Of the score, by the spread that was seen; None unless complete.
+        examples: Of how many examples the score is the mean; None unless complete, and in studies of before.
         kept: Score on the category to keep; None unless complete, or where there is none.
         margin: How far that is above the least allowed, below 0 where too much was lost; None likewise.
         margin_error: Standard error of the margin; None likewise.
@@ -183,6 +184,7 @@ class Trial:
     told_as: int | None = None
     score: float | None = None
     standard_error: float | None = None
+    examples: int | None = None
     kept: float | None = None
     margin: float | None = None
     margin_error: float | None = None

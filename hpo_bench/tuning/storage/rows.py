@@ -27,7 +27,10 @@ STATES: dict[TrialState, State] = {
 }
 _COST = ("merge_seconds", "eval_seconds", "dollars")
 """Figures that make up a trial's cost; the others are called as `Trial` calls them."""
-_FIGURES = ("standard_error", "kept", "margin", "margin_error", "fingerprint", "kind", "reason", "log", "told_as")
+_FIGURES = (
+    *("standard_error", "examples", "kept", "margin", "margin_error"),
+    *("fingerprint", "kind", "reason", "log", "told_as"),
+)
 _PROPOSED = ("asked_after", "worker")
 _CURE = "begin a study of another name with --study"
 

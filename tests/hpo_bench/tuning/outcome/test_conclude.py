@@ -1,18 +1,23 @@
 """How a study ends, and goes on where its end was cut short."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import Result
-from tuning_toys import success
+from tuning_toys import CATEGORIES, IDS, success
 
 from hpo_bench.evaluation.base import Answers
 from hpo_bench.merging.setting import BASE
+from hpo_bench.statistics.examples import Z95, error_of_mean
 from hpo_bench.tuning.outcome import conclude
 from hpo_bench.tuning.outcome.honest import answers_path
 from hpo_bench.tuning.outcome.result import TuningResult
+from hpo_bench.tuning.study import Study
 from hpo_bench.tuning.trial import Failure, Job, Success
 
 Tune = Callable[..., Result]
@@ -82,3 +87,16 @@ def test_a_study_of_one_trial_is_told_of_as_one(tune: Tune) -> None:
     told = tune(*OPTIONS, "--trials", "1").output
     assert "Plan: 1 setting, each scored on" in told
     assert "\n1 trial in 0:0" in told
+
+
+def test_a_score_has_one_interval_wherever_it_stands(tune: Tune, tmp_path: Path) -> None:
+    told = tune(*OPTIONS, "--trials", "1").output
+    study = Study.open("s", tmp_path / "tuning")
+    half = Z95 * error_of_mean(study.store.answers(0).scores)
+    assert f"{study.trials[0].score:.3f} ± {half:.3f}, best" in told
+
+    def perfect(job: Job) -> Success:
+        return replace(success(job), answers=dict.fromkeys(job.splits, Answers(IDS, CATEGORIES, np.ones(len(IDS)))))
+
+    shutil.rmtree(tmp_path / "tuning")
+    assert "1.000 ± 0.046, best 1.000" in tune(*OPTIONS, "--trials", "1", run=perfect).output
