@@ -16,7 +16,7 @@ from hpo_bench.tuning.budget import Amount, Budget
 from hpo_bench.tuning.goal import Keep
 from hpo_bench.tuning.outcome.posterior import within_scores
 from hpo_bench.tuning.outcome.result import AnsweredExample, FrontPoint, Kept, TuningResult
-from hpo_bench.tuning.outcome.tables import scores
+from hpo_bench.tuning.outcome.tables import around, scores
 from hpo_bench.tuning.progress import StudyProgress
 from hpo_bench.tuning.race import describe
 from hpo_bench.tuning.storage.expenses import Expenses
@@ -66,7 +66,7 @@ def sentences(result: TuningResult) -> Sequence[str]:
         curse = "; the difference is winner's curse and luck" if base.behind_validation > base.behind else ""
         told.append(
             f"Gain over the base VLM: {base.behind_validation:+.3f} on the examples it was tuned on, "
-            f"{base.behind:+.3f} ± {Z95 * base.behind_error:.3f} {on}{curse}.{shown}"
+            f"{around(base.behind, base.behind_error)} {on}{curse}.{shown}"
         )
     if result.ahead is not None:
         were = "was" if result.further == 1 else "were"
@@ -160,7 +160,8 @@ def bill(budget: Budget, trials: Sequence[Trial], expenses: Expenses) -> str:
 def lost(kept: Kept) -> str:
     """`+0.012 [-0.003, +0.027]`: how far below the base VLM, on test examples."""
     low, high = kept.interval
-    return f"{kept.lost:+.3f} [{low:+.3f}, {high:+.3f}]"
+    interval = "" if math.isnan(kept.lost_error) else f" [{low:+.3f}, {high:+.3f}]"
+    return f"{kept.lost:+.3f}{interval}"
 
 
 def _advice(result: TuningResult) -> str:
@@ -168,7 +169,8 @@ def _advice(result: TuningResult) -> str:
     setting = MergeSetting(**result.merges[0].setting).named
     low, high = (within_scores(result.mean + side * result.deviation) for side in (-Z95, Z95))
     on = "these examples" if result.cross_fitted else "validation examples"
-    expected = f"the posterior expects {result.mean:.3f} [{low:.3f}, {high:.3f}] there on {on}"
+    interval = "" if math.isnan(result.deviation) else f" [{low:.3f}, {high:.3f}]"
+    expected = f"the posterior expects {result.mean:.3f}{interval} there on {on}"
     if result.distinguished:
         return f"Recommended: trial {result.recommended}, {setting}; {expected}."
     return (

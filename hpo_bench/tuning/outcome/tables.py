@@ -76,7 +76,7 @@ class Change:
     @property
     def difference(self) -> str:
         """`+0.125 ± 0.040`: what the merge has more, with half of its 95% interval."""
-        return _around(self.after - self.before, self.error)
+        return around(self.after - self.before, self.error)
 
 
 def changes(before: Answers, after: Answers) -> list[Change]:
@@ -221,11 +221,11 @@ def scores(result: TuningResult, said: Callable[[MergeSetting], str] = lambda se
         cells = [
             said(MergeSetting(**one.setting)),
             f"{one.validation:.3f}",
-            f"{one.test:.3f} ± {Z95 * one.test_error:.3f}",
-            _around(one.behind, one.behind_error) if place else "",
+            around(one.test, one.test_error, sign=""),
+            around(one.behind, one.behind_error) if place else "",
         ]
         if one.kept is not None:
-            cells += [f"{one.kept.test:.3f}", _around(one.kept.lost, one.kept.lost_error)]
+            cells += [f"{one.kept.test:.3f}", around(one.kept.lost, one.kept.lost_error)]
         rows.append(Row(result.title(one), tuple(cells), strong=place == 0))
     return TextTable(("merge", "setting", *heads), tuple(rows), words=2)
 
@@ -235,8 +235,16 @@ def _texts(line: Sequence[object]) -> tuple[str, tuple[str, ...]]:
     return head, tuple(cells)
 
 
-def _around(value: float, error: float) -> str:
-    return f"{value:+.3f} ± {Z95 * error:.3f}" if np.isfinite(error) else f"{value:+.3f}"
+def around(value: float, error: float, *, sign: str = "+") -> str:
+    """`+0.125 ± 0.040`, with half of a 95% interval; without where one example leaves the error unknown.
+
+    Args:
+        value: A score, or a difference of two.
+        error: Its standard error, or NaN.
+        sign: "+" where what is positive has a sign.
+    """
+    told = f"{value:{sign}.3f}"
+    return f"{told} ± {Z95 * error:.3f}" if np.isfinite(error) else told
 
 
 def _front(result: TuningResult, front: Sequence[TradeOff]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:

@@ -100,3 +100,19 @@ def test_a_score_has_one_interval_wherever_it_stands(tune: Tune, tmp_path: Path)
 
     shutil.rmtree(tmp_path / "tuning")
     assert "1.000 ± 0.046, best 1.000" in tune(*OPTIONS, "--trials", "1", run=perfect).output
+
+
+def test_of_a_single_example_no_error_is_told(tune: Tune, tmp_path: Path) -> None:
+    # As an evaluator may have it whose examples nobody knew before; the whole split is answered by others.
+    rare = tuple("skill" if name == "example-3" else "general" for name in IDS)
+
+    def run(job: Job) -> Success:
+        made = success(job)
+        return replace(made, answers={split: replace(own, categories=rare) for split, own in made.answers.items()})
+
+    told = tune("-o", "sobol", "--trials", "2", "--hold-out", "--keep", "general", "--at-most-below", "100", run=run)
+    assert told.exit_code == 0
+    page = Study.open("s", tmp_path / "tuning").write_report().read_text(encoding="utf-8")
+    assert "nan" not in told.output
+    assert "± nan" not in page
+    assert "the posterior expects 1.000 there" in told.output
