@@ -127,9 +127,10 @@ class StudyConfig:
         named = tuple(name for word in words for name in word.split(","))
         if not named or len(set(named)) < len(named):
             raise UsageError("name one merge method, or several different ones to race")
-        labels = [registry.label(name) for name in named]
-        if alike := [name for name, label in zip(named, labels, strict=True) if labels.count(label) > 1]:
-            raise UsageError(f"{' and '.join(alike)} are the same method, or have the same `label`; name one of them")
+        # Labels tell methods apart in tables, names in lines and files.
+        called = {name: {registry.get(name).label, registry.get(name).name} for name in named}
+        if alike := [one for one in named if any(one != other and called[one] & called[other] for other in named)]:
+            raise UsageError(f"{' and '.join(alike)} are one method, or share a `label` or `name`; name one of them")
         if keep is None and at_most_below is not None:
             raise UsageError("--at-most-below needs --keep, the category of examples that it is about")
         if keep is None and front:

@@ -5,8 +5,30 @@ from typing import Any
 
 import pytest
 
+from hpo_bench.errors import UsageError
+from hpo_bench.merging.methods.dare import Dare
 from hpo_bench.merging.pair import Pair
 from hpo_bench.tuning.config import StudyConfig
+
+
+class One(Dare):
+    name, label = "own", "One"
+
+
+class Two(Dare):
+    name, label = "own", "Two"
+
+
+class Three(Dare):
+    name, label = "other", "Two"
+
+
+@pytest.mark.parametrize("others", [("One", "Two"), ("Two", "Three")])
+def test_methods_that_a_line_or_a_file_would_mix_up_do_not_race(small_pair: Pair, others: tuple[str, ...]) -> None:
+    methods = [f"{__name__}:{name}" for name in others]
+    with pytest.raises(UsageError, match=f"{' and '.join(methods)} are one method, or share a `label` or `name`"):
+        StudyConfig.of(small_pair, methods=["ta", *methods])
+    StudyConfig.of(small_pair, methods=["ta", f"{__name__}:One", f"{__name__}:Three"])
 
 
 @pytest.mark.parametrize(
