@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hpo_bench.errors import UsageError
 from hpo_bench.files import write
@@ -45,7 +46,7 @@ def write_tables(store: TrialStore) -> dict[str, Path]:
 def add_study(
     store: TrialStore, *, name: str | None, root: Path, replace: bool, command: str, about: Mapping[str, str]
 ) -> list[Landscape]:
-    """Make a landscape of each merge method's complete trials.
+    """Make a landscape of each merge method's complete trials, or of none where one has too few.
 
     Args:
         store: The study's trials.
@@ -67,8 +68,8 @@ def add_study(
     if name is not None and len(files) > 1:
         raise UsageError(f"{store.folder} raced {len(files)} methods, which are as many landscapes; leave --name out")
     kept = "" if config.keep is None else f", without category {config.keep.category}"
-    made = []
-    for method, table in files.items():
+
+    def make(method: str, root: Path, *, replace: bool) -> Landscape:
         short = registry.get(method).name
         known = {
             "method": short if short in METHODS else "other",
@@ -82,10 +83,12 @@ def add_study(
             parameters=dict.fromkeys(config.space(method).free.names),
             metric="score", error="standard_error", examples="n_examples", split="split",
         )  # fmt: skip
-        made.append(
-            import_table(
-                table, reading, name=name or f"{store.name}/{short}", root=root, command=command,
-                replace=replace, about={**known, **said},
-            )
+        return import_table(
+            files[method], reading, name=name or f"{store.name}/{short}", root=root, command=command,
+            replace=replace, about={**known, **said},
         )  # fmt: skip
-    return made
+
+    with TemporaryDirectory(prefix="hpo-bench-") as scratch:
+        for method in files:  # all of them or none: one may have too few trials
+            make(method, Path(scratch), replace=True)
+    return [make(method, root, replace=replace) for method in files]

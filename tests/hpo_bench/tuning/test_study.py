@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +35,8 @@ from hpo_bench.tuning.trial import Job, Success, Trial, TrialCost
 from landscapes import catalogue
 from landscapes.errors import UnwritableError
 from optimizers.registry import get
+
+Tune = Callable[..., Result]
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +122,15 @@ def test_a_study_becomes_landscapes(study: Study, tmp_path: Path, monkeypatch: p
     from_within = CliRunner().invoke(cli, ["landscapes", "add", ".", "--out", str(tmp_path / "within")])
     assert from_within.exit_code == 0, from_within.exception
     assert set(catalogue.names(tmp_path / "within")) == {"toy/ta", "toy/ties"}
+
+
+def test_of_a_study_one_method_of_which_has_too_few_trials_no_landscape_is_left(tune: Tune, tmp_path: Path) -> None:
+    assert tune("-o", "sobol", "--trials", "8", "--examples-each", "60", "-m", "ta", "-m", "ties").exit_code == 0
+    words = ["landscapes", "add", "tuning/s", "--out", str(tmp_path / "lands")]
+    for _ in range(2):
+        added = CliRunner().invoke(cli, words)
+        assert "trials-ties.csv has 4 settings" in str(added.exception)
+        assert not list((tmp_path / "lands").rglob("card.yaml"))
 
 
 def test_page_stands_alone(study: Study) -> None:
