@@ -41,7 +41,7 @@ def check_evaluator(evaluator: Evaluator, model: Any = None, *, at_most: int = 8
         sides = _sides(evaluator)
     for split, examples in sides.items():
         some = examples[:at_most]
-        with _blamed(evaluator, f"{split}: evaluate"), unchanged_weights(model):
+        with _blamed(evaluator, f"{split}: evaluate"), unchanged_weights(model, whole=True):
             first = checked(evaluator.evaluate(model, some), some).scores
             again = checked(evaluator.evaluate(model, some), some).scores
             other = checked(evaluator.evaluate(model, some[:0:-1]), some[:0:-1]).scores

@@ -26,18 +26,19 @@ _LOOKED_AT, _ELEMENTS = 3, 1 << 16
 
 
 @contextmanager
-def unchanged_weights(model: Any) -> Iterator[None]:
+def unchanged_weights(model: Any, *, whole: bool = False) -> Iterator[None]:
     """Refuse, at the end of the block, answers of a model whose weights somebody changed meanwhile.
 
     Args:
         model: A Hugging Face model, of which parts of a few matrices are looked at; of anything else nothing.
+        whole: Whether to look at all of its tensors, which is slow for a large one.
 
     Raises:
         EvaluationError: If so.
     """
-    before = _sample(model)
+    before = _sample(model, whole=whole)
     yield
-    if changed := [name for name, code in _sample(model).items() if before.get(name) != code]:
+    if changed := [name for name, code in _sample(model, whole=whole).items() if before.get(name) != code]:
         raise EvaluationError(
             f"the evaluator changed the merged model's weights ({changed[0]}), so that its answers are another's; let "
             "it work on a copy",
@@ -108,13 +109,15 @@ def _named(setting: MergeSetting) -> str:
     return ", ".join(f"{value:.2g}" for value in setting.parameters.values())
 
 
-def _sample(model: Any) -> dict[str, str]:
-    """Fingerprints of the beginnings of a few matrices, by name."""
+def _sample(model: Any, *, whole: bool) -> dict[str, str]:
+    """Fingerprints by name: of all tensors, or of the beginnings of a few matrices."""
     state = model.state_dict() if isinstance(model, torch.nn.Module) else {}
+    state = {name: tensor for name, tensor in state.items() if isinstance(tensor, torch.Tensor)}
     names = [name for name, tensor in state.items() if tensor.dim() > 1 and tensor.is_floating_point()]
+    few = {names[(len(names) - 1) * i // (_LOOKED_AT - 1)] for i in range(_LOOKED_AT)} if names else set[str]()
     found = {}
-    for name in {names[(len(names) - 1) * i // (_LOOKED_AT - 1)] for i in range(_LOOKED_AT)} if names else ():
+    for name in state if whole else few:
         code = Fingerprint(of=f"{state[name].dtype}")
-        code.update(state[name].flatten()[:_ELEMENTS].contiguous().cpu())
+        code.update(state[name].flatten()[: None if whole else _ELEMENTS].contiguous().cpu())
         found[name] = code.hexdigest()
     return found

@@ -101,6 +101,13 @@ class Zeroing(Sound):
         return super().evaluate(model, examples)
 
 
+class Shifting(Sound):
+    def evaluate(self, model, examples):
+        with torch.no_grad():
+            model.bias[-1] += 1
+        return super().evaluate(model, examples)
+
+
 class Once(Sound):
     def examples(self, split):
         return iter(super().examples(split))
@@ -139,6 +146,7 @@ class Lists(Sound):
         (None, "returns None, which has no method examples and no method evaluate"),
         (Sound, "returns the class Sound, and not one of its objects"),
         (Zeroing(), "changed the merged model's weights"),
+        (Shifting(), r"changed the merged model's weights \(bias\)"),
         (Once(), r"the validation examples are a \w+; return a list or a tuple"),
         (Twice(), "2 validation examples have the id '.*'; give each one of its own"),
         (Worded(), "batch_size must be an integer of at least 1, not '16'"),
