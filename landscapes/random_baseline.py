@@ -68,7 +68,8 @@ def equivalent_draws(sample: Array, regret: float, *, most: float = 1e6) -> floa
     """
     if regret >= expected_regret(sample, 1)[0]:
         return 1.0
-    if regret < expected_regret(sample, most)[0]:
+    # Of equals at the best, rounding soon leaves nothing of the expectation, which no number of draws brings to none.
+    if regret <= expected_regret(sample, most)[0]:
         return float("inf")
     # The expectation falls in t, smoothly on this scale.
     found = root_scalar(

@@ -37,6 +37,12 @@ def test_equivalent_draws_invert_the_expectation() -> None:
     assert equivalent_draws(sample, sample[0] / 2) == np.inf
 
 
+def test_no_number_of_draws_is_sure_of_the_best_however_many_settings_have_it() -> None:
+    assert equivalent_draws(np.array([0.0, 0.0, 0.5, 1.0]), 0.0) == np.inf
+    assert equivalent_draws(np.array([0.2, 0.9]), 0.2) == np.inf
+    assert equivalent_draws(np.array([0.2, 0.2]), 0.2) == 1.0
+
+
 def test_neither_leaving_out_the_unlikely_nor_products_change_the_expectation() -> None:
     sample = np.sort(np.random.default_rng(3).random(4096))
     draws = np.array([1, 2, 7, 60, 1000, 30_000])
