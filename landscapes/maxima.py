@@ -125,6 +125,8 @@ def surely_lower(correct: Array, *, resamples: int = RESAMPLES, seed: int = 0) -
         A matrix of shape (settings, settings): [i, j] says that j is surely lower than i.
     """
     n, m = correct.shape
+    if m < 2:  # which tells nothing of its error
+        return np.zeros((n, n), dtype=bool)
     correct = Scale.of(correct).to_standard(correct)  # whose squares neither over- nor underflow
     scores = correct.mean(axis=1)
     covariance = np.cov(correct) / m
@@ -133,6 +135,9 @@ def surely_lower(correct: Array, *, resamples: int = RESAMPLES, seed: int = 0) -
     variance = both - 2 * covariance
     # Of two settings that answer alike rounding may leave a tiny variance, of either sign.
     error = np.sqrt(np.where(variance > ROUNDING * both, variance, np.inf))
+    higher = scores[:, None] - scores[None]
+    # All right against all wrong: a difference that every example shares has no error, and is beyond doubt.
+    shared = np.isinf(error) & (higher > ROUNDING**0.5)
     drawn = np.random.default_rng(seed).multinomial(m, np.full(m, 1 / m), size=resamples) / m
     moved = (drawn @ correct.T - scores).T
     most = np.zeros(resamples)
@@ -141,7 +146,7 @@ def surely_lower(correct: Array, *, resamples: int = RESAMPLES, seed: int = 0) -
         np.abs(apart, out=apart)
         apart /= error[i, i + 1 :, None]
         np.maximum(most, apart.max(axis=0), out=most)
-    return (scores[:, None] - scores[None]) / error > np.quantile(most, CONFIDENCE)
+    return (higher / error > np.quantile(most, CONFIDENCE)) | shared
 
 
 def _peaks(scores: Array, near: NDArray[np.bool_]) -> list[int]:

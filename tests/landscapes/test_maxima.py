@@ -83,6 +83,20 @@ def test_equal_answers_are_not_told_apart() -> None:
     assert not maxima.surely_lower(correct).any()
 
 
+def test_all_right_is_surely_higher_than_all_wrong() -> None:
+    correct = np.zeros((9, 50))
+    correct[4] = 1.0
+    assert maxima.surely_lower(correct)[4].sum() == 8
+    assert maxima.surely_lower(correct).sum() == 8
+    shifted = np.random.default_rng(0).random((1, 50)) + np.array([[0.0], [0.5], [0.1 + 0.2 - 0.3]])
+    assert maxima.surely_lower(shifted).tolist() == [[False] * 3, [True, False, True], [False] * 3]
+    assert not maxima.surely_lower(correct[:, :1]).any(), "one example tells nothing of its error"
+    whole = answers(surface(hill, 3), examples=50, seed=0)
+    peak = Outcomes(X=whole.X, ids=whole.ids, categories=whole.ids, correct=correct, split="test")
+    assert (found := maxima.of(peak)) is not None
+    assert found.surviving == 1
+
+
 def test_what_is_no_full_grid_is_not_judged(tmp_path: Path) -> None:
     whole = answers(surface(hill, 5), examples=50, seed=0)
     part = Outcomes(X=whole.X[1:], ids=whole.ids, categories=whole.ids, correct=whole.correct[1:], split="test")
