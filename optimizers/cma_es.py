@@ -1,5 +1,6 @@
 """CMA-ES, by pycma, restarted until the budget is spent."""
 
+import warnings
 from collections.abc import Mapping
 
 import cma
@@ -91,7 +92,10 @@ class CmaEs(Optimizer):
         else:
             # pycma minimises, and ranks ties by their order: a failure is as bad as the worst of its generation.
             losses = -np.where(np.isnan(scores), np.nanmin(scores), scores)
-            search.tell([x.copy() for x, _ in generation], losses.tolist())
+            with warnings.catch_warnings():
+                # Of points that pycma proposed and is not told in time, as happens where several are pending.
+                warnings.simplefilter("ignore", cma.evolution_strategy.InjectionWarning)
+                search.tell([x.copy() for x, _ in generation], losses.tolist())
             # pycma's tolerances are absolute, and scores may come in any unit.
             unit = self._unit()
             search.opts.update({name: unit * tolerance for name, tolerance in TOLERANCES.items()})

@@ -83,6 +83,16 @@ def test_with_workers_a_generation_is_what_was_told_next_in_order(monkeypatch) -
     assert scores[-10:].mean() > scores[:10].mean()
 
 
+def test_what_pycma_proposed_and_is_not_told_in_time_is_no_warning(recwarn) -> None:
+    optimizer = CmaEs(2, seed=0, budget=60)
+    while optimizer.asked < optimizer.budget:
+        optimizer.ask()
+        if len(optimizer.pending) == 6:
+            for x in optimizer.pending[:2:-1]:
+                optimizer.tell(x, -float(np.sum((x - 0.3) ** 2)))
+    assert not [one for one in recwarn if one.category is cma.evolution_strategy.InjectionWarning]
+
+
 def test_what_an_ended_search_left_pending_joins_no_generation(monkeypatch) -> None:
     optimizer = CmaEs(2, seed=0, budget=20, population=4)
     told = spy(optimizer, monkeypatch)
