@@ -143,11 +143,18 @@ class Intervals:
             for values, one in zip((first, second), figures, strict=True)
         ]
         size = np.sqrt((moved[0] ** 2).sum() * (moved[1] ** 2).sum())
-        alike = float(moved[0] @ moved[1] / size) if size else 0.0
+        # Infinite where all of Random's regret is on one pair, without which there is no ratio.
+        alike = (float(moved[0] @ moved[1] / size) if size else 0.0) if np.isfinite(size) else np.nan
         upper, lower = figures
 
         def reach(one: float, other: float) -> float:
-            return float(np.sqrt(np.maximum(one**2 + other**2 - 2 * alike * one * other, 0.0)))
+            if not np.isfinite([one, other, alike]).all():
+                return np.nan
+            # By a power of two, which rounds nothing: of few and unlike pairs the square of an end may overflow.
+            _, exponent = np.frexp(max(one, other))
+            one, other = np.ldexp([one, other], -exponent).tolist()
+            square = np.maximum(one**2 + other**2 - 2 * alike * one * other, 0.0)
+            return float(np.ldexp(np.sqrt(square), exponent))
 
         value = upper.value - lower.value
         return Interval(
@@ -184,7 +191,7 @@ def _by_t(value: FloatArray, left_out: FloatArray, totals: Sequence[FloatArray])
         return np.full(value.shape, np.nan), np.full(value.shape, np.nan)
     effective = float(units) * np.prod([_effective(total) / units for total in totals], axis=0)
     freedom = np.maximum(effective - 1, LEAST_FREEDOM)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         error, linear = (
             np.sqrt((units - 1) / units * (moved**2).sum(axis=0))
             for moved in (np.log(left_out / value), left_out / value - 1)

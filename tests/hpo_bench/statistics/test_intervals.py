@@ -152,3 +152,17 @@ def test_landscapes_of_one_pair_among_those_of_many_have_no_interval():
         assert np.isfinite(ends(alone)).all()
     low, high = Intervals(["a", *"aabbcde"]).curve(mean_regret, regret[:2, :, None], random[:2, None], np.array([0, 1]))
     assert np.isnan([low, high]).all()
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_difference_on_few_and_unlike_pairs_has_ends_or_none_and_no_overflow():
+    first, second = np.array([[0.0], [0.001], [0.0]]), np.array([[0.1], [0.001], [0.01]])
+    random = np.array([0.3, 0.001, 0.0005])
+    found = Intervals(list("abc")).difference(first, second, random)
+    assert found.value == pytest.approx((0.001 - 0.111) / 0.3015)
+    assert found.low < -100 < 1e290 < found.high, "next to nothing is known"
+    beyond = Intervals(list("abc")).difference(first, second, random * [2, 1, 1])
+    assert np.isnan(beyond.high)
+    nowhere_else = Intervals(list("abc")).difference(second, first, np.array([0.3, 0.0, 0.0]))
+    assert nowhere_else.value == pytest.approx(0.11 / 0.3)
+    assert np.isnan([nowhere_else.low, nowhere_else.high]).all()
