@@ -47,6 +47,21 @@ def test_a_difference_that_nobody_could_see_is_equivalent(regret):
     assert sum(seen) == pytest.approx(1)
 
 
+def test_the_same_regrets_with_other_seeds_are_equal_however_their_sums_are_rounded():
+    rng = np.random.default_rng(0)
+    own = rng.choice([0.0, 0.1, 0.2, 0.3, 0.7], (N, 10))
+    other = rng.permuted(own, axis=1)
+    assert (other - own).mean(axis=1).any(), "rounding leaves something"
+    (equal,) = compare("own", {"own": own, "other": other}, RANDOM, intervals=Intervals(list(PAIRS)))
+    assert (equal.better, equal.worse, equal.p) == (0, 0, 1.0)
+    steps = np.array([1, -1, 2, 3, 3, -2, 0, 0, 4, 5, -3, 1])
+    tied = other + 0.1 * steps[:, None]
+    (found,) = compare("own", {"own": own, "other": tied}, RANDOM, intervals=Intervals(list(PAIRS)))
+    assert found.p == pytest.approx(wilcoxon(steps, zero_method="pratt").pvalue)
+    (tiny,) = compare("own", {"own": 1e-30 * own, "other": 1e-30 * tied}, RANDOM, intervals=Intervals(list(PAIRS)))
+    assert tiny.p == found.p
+
+
 def test_landscapes_of_one_pair_count_as_one():
     own, other = np.zeros((12, 3)), np.full((12, 3), 0.1)
     other[1::2] = -0.1  # Each pair has one landscape for the one and one for the other.
