@@ -19,6 +19,7 @@ from hpo_bench.statistics.cube import Cube
 from hpo_bench.statistics.intervals import Intervals
 from hpo_bench.statistics.luck import random_benchmarks
 from hpo_bench.statistics.ratios import REGRET_FLOOR, over_random
+from hpo_bench.statistics.rounding import told_apart
 from landscapes.problem import Problem
 
 FloatArray = NDArray[np.float64]
@@ -231,8 +232,9 @@ class Benchmark:
         Returns:
             Shape (optimisers, landscapes), in the order of `labels`.
         """
-        means = pd.DataFrame([point.regret[identity].mean(axis=1) for identity in self.labels])
-        return means.rank(axis=0, method="average").to_numpy()
+        means = np.stack([point.regret[identity].mean(axis=1) for identity in self.labels])
+        equal = told_apart(means, float(means.max(initial=0.0)))
+        return pd.DataFrame(equal).rank(axis=0, method="average").to_numpy()
 
     def ranking(self) -> list[str]:
         """Optimisers by mean regret over random's at the end, best first: the one ratio that needs no exclusions."""

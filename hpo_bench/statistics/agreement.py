@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hpo_bench.statistics.intervals import TAILS
 from hpo_bench.statistics.luck import REPLICATES
+from hpo_bench.statistics.rounding import told_apart
 
 Array = NDArray[np.float64]
 
@@ -102,7 +103,7 @@ def agree(
 
 
 def _floored(values: Array) -> Array:
-    return np.maximum(values, FLOOR)
+    return np.maximum(told_apart(values, 1.0), FLOOR)
 
 
 def _weights(pairs: Sequence[str], rng: np.random.Generator) -> Array:

@@ -13,13 +13,12 @@ from scipy.stats import wilcoxon
 from statsmodels.stats.multitest import multipletests
 
 from hpo_bench.statistics.intervals import LEAST_PAIRS, Interval, Intervals
+from hpo_bench.statistics.rounding import told_apart
 
 FloatArray = NDArray[np.float64]
 
 SIGNIFICANT = 0.05
 POSTERIOR_SAMPLES = 10_000
-GRAIN = 40
-"""Differences are told apart from about two to minus this power, in the largest regret: a millionth of a millionth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,8 @@ def duel(other: str, own: FloatArray, theirs: FloatArray, random: FloatArray, *,
     """
     mean = (theirs - own).mean(axis=1)
     most = float(max(np.abs(own).max(initial=0.0), np.abs(theirs).max(initial=0.0)))
-    by_pair = _told_apart(_by_pair(mean, intervals.pairs), most)
-    mean = _told_apart(mean, most)
+    by_pair = told_apart(_by_pair(mean, intervals.pairs), most)
+    mean = told_apart(mean, most)
     return Comparison(
         other,
         intervals.difference(theirs, own, random),
@@ -137,19 +136,6 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def _told_apart(differences: FloatArray, most: float) -> FloatArray:
-    """Differences of which those that are equal, or zero, but for rounding are so: by sign and rank none is small.
-
-    On a few settings two optimisers often end at the same ones, with other seeds, whose sum is rounded otherwise.
-
-    Args:
-        differences: Of mean regrets, of any shape.
-        most: The largest of these regrets.
-    """
-    grain = np.ldexp(1.0, int(np.frexp(most)[1]) - GRAIN)
-    return np.rint(differences / grain) * grain
 
 
 def _by_pair(differences: FloatArray, pairs: NDArray[np.str_]) -> FloatArray:

@@ -48,6 +48,8 @@ def test_equals_share_the_mean_of_their_ranks_on_the_map(benchmark):
     runs = benchmark.runs.copy()
     regret = runs.set_index(["landscape", "optimizer", "seed", "t"])["regret"]
     runs.loc[runs["optimizer"] == "grid", "regret"] = regret.xs("sobol", level="optimizer").to_numpy()
-    tied = Benchmark(benchmark.plan, runs)
-    numbers = [text.get_text() for text in ranks.draw(tied).axes[0].texts]
-    assert numbers.count("1.5") + numbers.count("2.5") == 4, "of two on both landscapes"
+    for rounding in (1.0, 1.0 + 1e-15):
+        runs.loc[runs["optimizer"] == "grid", "regret"] *= rounding
+        tied = Benchmark(benchmark.plan, runs)
+        numbers = [text.get_text() for text in ranks.draw(tied).axes[0].texts]
+        assert numbers.count("1.5") + numbers.count("2.5") == 4, "of two on both landscapes"

@@ -68,6 +68,16 @@ def test_rankings_on_different_landscapes_are_compared() -> None:
     assert turned.tau == -1.0
 
 
+def test_those_that_are_equal_but_for_rounding_tie() -> None:
+    rng = np.random.default_rng(0)
+    one = rng.choice([0.0, 0.1, 0.2, 0.3, 0.7], (8, 10))
+    other = rng.permuted(one, axis=1)
+    assert one.mean() != other.mean(), "rounding leaves something"
+    found = agree({"one": one, "other": other}, {"one": one, "other": other}, pairs=PAIRS)
+    assert found.winners == ("one", "other")
+    assert np.isnan(found.tau)
+
+
 def test_a_part_is_drawn_with_its_whole() -> None:
     """Half of the pairs rank one way and half the other: which are drawn decides, unless both draw the same."""
     one, other = np.repeat([0.10, 0.20], 4), np.repeat([0.21, 0.10], 4)
