@@ -266,10 +266,6 @@ def merge(
     from hpo_bench.merging.setting import MergeSetting
 
     setting = MergeSetting(method, **parameters)
-    if stream and not setting.kind.by_tensor:
-        raise UsageError(f"{setting.label} looks at all weights at once; leave out the stream")
-    if stream and setting.kind.needs:
-        raise UsageError(f"{setting.label} is calibrated on models in memory; leave out the stream")
     if stream and (dtype or device):
         raise UsageError("a stream merges in float32 on the CPU; leave out dtype and device, or the stream")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from hpo_bench.errors import MergeError
+from hpo_bench.errors import MergeError, UsageError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.plausibility import check_base
 from hpo_bench.merging.engine.mergekit import FILE, text
@@ -85,7 +85,15 @@ def stream_merge(
 
     The same weights as `export_merge` of a pair loaded in float32, with one shard of the VLM in memory and three copies
     of one tensor. Arguments, result and errors are as there.
+
+    Raises:
+        UsageError: Also if the method looks at all weights at once, or is calibrated: given one tensor it would merge,
+            to something else.
     """
+    if not setting.kind.by_tensor:
+        raise UsageError(f"{setting.label} looks at all weights at once; leave out the stream")
+    if setting.kind.needs:
+        raise UsageError(f"{setting.label} is calibrated on models in memory; leave out the stream")
     check_free(folder, apart_from=pair.folders)
     alignment = Alignment.of(pair, trust_remote_code=trust_remote_code)
     alignment.check()

@@ -10,6 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForImageTextToText
 
+import hpo_bench as hb
+from hpo_bench.errors import UsageError
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.checkpoint import Checkpoint
 from hpo_bench.merging.checkpoints.hub_layout import hub_names
@@ -87,6 +89,24 @@ def test_streaming_writes_the_same_bytes(pair: Pair, loaded: LoadedPair, setting
     assert at_once.tensors == streamed.tensors
     for name in at_once.tensors:
         assert torch.equal(at_once.tensor(name), streamed.tensor(name)), name
+
+
+@pytest.mark.parametrize(
+    ("setting", "why"),
+    [
+        (MergeSetting("metagpt"), "MetaGPT looks at all weights at once"),
+        (MergeSetting("nan"), "NAN looks at all weights at once"),
+        (MergeSetting("regmean"), "RegMean is calibrated on models in memory"),
+    ],
+    ids=str,
+)
+def test_what_one_tensor_alone_cannot_tell_is_not_streamed(
+    shipped: Pair, setting: MergeSetting, why: str, tmp_path: Path
+) -> None:
+    for stream in (stream_merge, lambda pair, setting, out: hb.merge(pair, setting.method, out=out, stream=True)):
+        with pytest.raises(UsageError, match=f"{why}; leave out the stream"):
+            stream(shipped, setting, tmp_path / "out")
+    assert not any(tmp_path.iterdir())
 
 
 def test_every_language_parameter_of_the_live_model_is_merged_and_no_other(loaded: LoadedPair) -> None:
