@@ -27,6 +27,10 @@ _DTYPES = {
     "I64": torch.int64, "BOOL": torch.bool,
 }  # fmt: skip
 """What is no quantised weight: floating point, and the positions, counters and masks that some models store beside."""
+_INTEGERS = {"I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
+"""What quantisers pack weights into, and converters of other frameworks store places and counters in."""
+_INDICES = ("position_ids", "token_type_ids", "relative_position_index", "num_batches_tracked")
+"""How the names of places and counters end, which are no weights in whatever type they are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +198,12 @@ def header(folder: Path, file: str) -> dict[str, TensorInfo]:
             described = {name: (tuple(part.get_shape()), part.get_dtype()) for name, part in entries.items()}
     except (SafetensorError, OSError) as error:
         raise MergeError(f"{path}: cannot be read, it may be truncated ({error}); fetch it anew") from error
-    for name, (_, dtype) in described.items():
-        if dtype not in _DTYPES:
+    found: dict[str, TensorInfo] = {}
+    for name, (shape, dtype) in described.items():
+        known = {**_DTYPES, **_INTEGERS} if name.endswith(_INDICES) else _DTYPES
+        if dtype not in known:
             raise MergeError(
                 f"{path}: {name} is stored as {dtype}; quantised checkpoints cannot be merged, use the original weights"
             )
-    return {name: TensorInfo(shape, _DTYPES[dtype], file) for name, (shape, dtype) in described.items()}
+        found[name] = TensorInfo(shape, known[dtype], file)
+    return found

@@ -20,7 +20,8 @@ _OF_OTHERS = {
     "*.h5": "TensorFlow's format",
     "*.msgpack": "Flax's format",
 }
-# Where quantisers leave their settings, beside the configuration or in it.
+# Where quantisers leave their settings, in the configuration or beside it.
+_QUANTISED_KEYS = ("quantization_config", "quantization", "compression_config")
 _QUANTISED_FILES = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quant_config.json": "modelopt"}
 _ORIGINAL = ("params.json", "consolidated.*")
 
@@ -53,10 +54,12 @@ def check_is_model(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in _TEXTS:  # transformers opens them whatever they are, and a pipe never ends
             check_regular(path, at_most=TEXT_LIMIT, wrong=MergeError)
-    if method := _quantised(folder):
+    if said := _quantised(folder):
+        method, where = said
         raise MergeError(
             f"{folder} is quantised ({method}){made_of(folder)}; a quantised checkpoint cannot be merged, since steps "
-            "between its values are larger than what a merge changes: use the original weights"
+            "between its values are larger than what a merge changes: use the original weights; if these are plain, "
+            f"as of a model that was trained quantised and saved whole, remove {where}, which is left over"
         )
 
 
@@ -124,20 +127,19 @@ def _without_configuration(folder: Path) -> str:
     return "is this the folder of a Hugging Face checkpoint?"
 
 
-def _quantised(folder: Path) -> str:
-    """How the weights are quantised, or ""."""
+def _quantised(folder: Path) -> tuple[str, str] | None:
+    """How the weights are quantised, and what says so; None if nothing does."""
     config = read_config(folder)
-    parts = [config, *(part for part in config.values() if isinstance(part, dict))]
-    for part in parts:
-        settings = part.get("quantization_config") or part.get("quantization") or part.get("compression_config")
-        if settings:
-            settings = settings if isinstance(settings, dict) else {}
+    parts = {"": config, **{f"{name}.": part for name, part in config.items() if isinstance(part, dict)}}
+    for within, part in parts.items():
+        if key := next((key for key in _QUANTISED_KEYS if part.get(key)), None):
+            settings = part[key] if isinstance(part[key], dict) else {}
             method = settings.get("quant_method") or ("MLX" if "quantization" in part else "by an unnamed method")
             bits = settings.get("bits") or (
                 4 if settings.get("load_in_4bit") else 8 if settings.get("load_in_8bit") else 0
             )
-            return f"{method}, {bits} bits" if bits else str(method)
-    return next((method for file, method in _QUANTISED_FILES.items() if (folder / file).is_file()), "")
+            return f"{method}, {bits} bits" if bits else str(method), f"`{within}{key}` from {CONFIG}"
+    return next(((method, file) for file, method in _QUANTISED_FILES.items() if (folder / file).is_file()), None)
 
 
 def made_of(folder: Path) -> str:

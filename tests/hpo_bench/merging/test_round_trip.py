@@ -144,6 +144,7 @@ def test_positions_and_counters_that_are_stored_beside_weights_are_kept(
     file = next(pair.vlm.glob("model-*.safetensors"))
     kept = {
         "vision_tower.vision_model.embeddings.position_ids": torch.arange(4)[None],
+        "vision_tower.vision_model.other.position_ids": torch.arange(4, dtype=torch.int32)[None],
         "vision_tower.vision_model.norm.num_batches_tracked": torch.tensor(5),
         "vision_tower.vision_model.mask": torch.tensor([True, False]),
     }

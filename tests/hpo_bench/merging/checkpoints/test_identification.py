@@ -1,6 +1,7 @@
 """What is no full model is said to be what it is, with its base and what to do; random weights (SYNTHETIC)."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -181,6 +182,24 @@ def test_it_is_said_what_it_is_of_what_and_what_to_do(
         assert "\n" not in str(caught.value)
         assert str(folder / role) in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "key"),
+    [
+        (quantised(quant_method="bitsandbytes", load_in_4bit=True), "`quantization_config` from config.json"),
+        (in_text_configuration, "`text_config.quantization_config` from config.json"),
+        (mlx, "`quantization` from config.json"),
+        (by_an_old_quantiser, "quantize_config.json"),
+    ],
+)
+def test_plain_weights_with_a_quantisers_settings_are_said_to_need_that_alone_removed(
+    folder: Path, change: Callable[[Path], None], key: str
+) -> None:
+    """A QLoRA that was merged in and saved whole keeps the settings that it was trained under."""
+    change(folder / "expert")
+    with pytest.raises(MergeError, match=f"if these are plain, .*, remove {re.escape(key)}, which is left over"):
+        diagnose(Pair.read(folder))
 
 
 @pytest.mark.parametrize(
