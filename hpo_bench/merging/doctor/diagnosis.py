@@ -11,7 +11,15 @@ from hpo_bench.errors import MergeError, NotFiniteError
 from hpo_bench.merging.architectures import KINDS, kind_of, layer_of
 from hpo_bench.merging.checkpoints.alignment import Alignment
 from hpo_bench.merging.checkpoints.configuration import Finding, errors
-from hpo_bench.merging.checkpoints.plausibility import Products, Progress, judge, matrices, total
+from hpo_bench.merging.checkpoints.plausibility import (
+    Products,
+    Progress,
+    judge,
+    judge_rows,
+    matrices,
+    rows_of,
+    total,
+)
 from hpo_bench.merging.doctor.candidates import Candidate, candidate_of, try_candidate
 from hpo_bench.merging.doctor.distances import PUBLISHED, by_kind, suggest
 from hpo_bench.merging.engine.footprint import resident_bytes
@@ -173,7 +181,9 @@ def diagnose(
         products, unsound = _read(alignment, progress)
         findings += unsound
     if not errors(findings):
-        findings += [*judge(total(products, matrices(products))), *suggest(products)]
+        judged = judge(total(products, matrices(products)))
+        findings += judged if errors(judged) else [*judged, *judge_rows(total(products, rows_of(products)))]
+        findings += suggest(products)
         own = candidate_of(str(pair.sources["base"]), total(products, matrices(products)))
         others = [
             try_candidate(pair, name, source, trust_remote_code, progress)

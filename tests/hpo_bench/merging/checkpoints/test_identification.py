@@ -203,7 +203,8 @@ def test_plain_weights_with_a_quantisers_settings_are_said_to_need_that_alone_re
 
 
 @pytest.mark.parametrize(
-    ("role", "said"), [("base", "the VLM's language layers are the base's"), ("expert", "nearer to the expert than")]
+    ("role", "said"),
+    [("base", "the VLM's language layers are the base's"), ("expert", "the expert's layers are the VLM's")],
 )
 def test_the_vlm_itself_as_base_or_expert_is_told_of(folder: Path, role: str, said: str) -> None:
     shutil.rmtree(folder / role)

@@ -196,6 +196,30 @@ def test_an_expert_that_is_the_base_has_nothing_to_inject(folder: Path) -> None:
     assert "there is no skill to inject" in errors(folder)
 
 
+def test_an_expert_that_is_the_vlm_has_nothing_to_inject(folder: Path) -> None:
+    shutil.rmtree(folder / "expert")
+    shutil.copytree(folder / "vlm", folder / "expert")
+    message = "the expert's layers are the VLM's, so there is no skill to inject"
+    assert message in errors(folder)
+    with pytest.raises(MergeError, match=message):
+        LoadedPair.load(Pair.read(folder))
+
+
+@pytest.mark.parametrize("role", ["base", "vlm", "expert"])
+def test_a_tokenizer_that_is_not_the_embeddings_own_is_told_by_them(folder: Path, role: str) -> None:
+    """The same words in another order, as where a later version of a model put some before all others."""
+    words = [f"w{i}" for i in range(50)][::-1]
+    further = {"base": [], "vlm": random_models.IMAGE, "expert": random_models.CONTROL}[role]
+    random_models.tokenizer([*random_models.SPECIAL, *words, *further]).save_pretrained(folder / role)
+    message = f"the {role.replace('vlm', 'VLM')}'s rows of embeddings or head, matched by token, are not those of the"
+    assert message in errors(folder)
+    with pytest.raises(MergeError, match=message):
+        LoadedPair.load(Pair.read(folder))
+    with (folder / "pair.yaml").open("a") as file:
+        file.write("merge: {embeddings: false, head: false}\n")
+    assert not errors(folder)
+
+
 def test_the_page_and_its_json_say_the_same(folder: Path) -> None:
     page, data = doctor(folder), doctor(folder, "--json")
     assert page.exit_code == data.exit_code == 0
