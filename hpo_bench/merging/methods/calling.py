@@ -108,6 +108,9 @@ def _check(label: str, merged: object, vectors: TaskVectors) -> None:
         found = merged[name]
         if not isinstance(found, Tensor):
             raise MethodError(f"the merge of {label} has {_kind(found)} as {name}, which is no torch.Tensor")
+        if not found.is_floating_point() or found.is_meta:
+            what = "without values (on the device meta)" if found.is_meta else f"as {found.dtype}"
+            raise MethodError(f"the merge of {label} has {name} {what}; return float32, as the task vectors are")
         if found.shape != change.shape:
             raise MethodError(
                 f"the merge of {label} has {name} in shape {(*found.shape,)}, and the base's is {(*change.shape,)}"

@@ -132,6 +132,21 @@ class AsNumpy(Sound):
         return {name: tensor.numpy() for name, tensor in super().merge(vectors).items()}
 
 
+class InWholeNumbers(Sound):
+    def merge(self, vectors):
+        return {name: tensor.int() for name, tensor in super().merge(vectors).items()}
+
+
+class Imaginary(Sound):
+    def merge(self, vectors):
+        return {name: tensor.to(torch.complex64) for name, tensor in super().merge(vectors).items()}
+
+
+class Empty(Sound):
+    def merge(self, vectors):
+        return {name: tensor.to("meta") for name, tensor in super().merge(vectors).items()}
+
+
 class Raising(Sound):
     def merge(self, vectors):
         return super().merge(vectors)["no such name"]
@@ -206,6 +221,9 @@ MUTANTS = {
     NotAtZero: "numbers that are not finite, at vl_weight 0, exp_weight 0",
     Returning: "the merge of Sound returns None, which is no dict; end it with `return merged`",
     OneTensor: "returns a torch.Tensor, which is no dict",
+    InWholeNumbers: "the merge of Sound has .* as torch.int32; return float32, as the task vectors are",
+    Imaginary: "the merge of Sound has .* as torch.complex64; return float32",
+    Empty: r"the merge of Sound has .* without values \(on the device meta\); return float32",
     AsNumpy: "has a numpy.ndarray as .*, which is no torch.Tensor",
     Raising: r"the merge of Sound raised KeyError: 'no such name' \(test_conformance.py, line \d+\)",
     Stillborn: r"the making of Sound raised ValueError: not so small \(test_conformance.py, line \d+\)",
