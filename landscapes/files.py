@@ -129,8 +129,6 @@ def _readable(path: Path) -> Iterator[None]:
     check_regular(path, wrong=InvalidGridError)
     try:
         yield
-    except PermissionError as error:
-        raise InvalidGridError(f"{path} may not be read ({error.strerror}); change its permissions") from error
     except (pa.ArrowException, OSError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise InvalidGridError(

@@ -26,7 +26,7 @@ YAML_LIMIT = MEBIBYTE
 
 
 def check_regular(path: Path, *, at_most: int | None = None, wrong: type[Exception] = UnreadableError) -> None:
-    """See that another library may open a file: that it is there, and is no folder, pipe, socket or device.
+    """See that another library may open a file: it is there, may be read, and is no folder, pipe, socket or device.
 
     Args:
         path: The file; a link stands for what it leads to.
@@ -34,13 +34,15 @@ def check_regular(path: Path, *, at_most: int | None = None, wrong: type[Excepti
         wrong: What to raise.
 
     Raises:
-        wrong: If it is not a regular file, or too large.
+        wrong: If it is not a regular file, or too large, or may not be read, which some libraries call "no such file".
     """
     try:
         status = path.stat()
     except (OSError, ValueError) as error:
         raise wrong(f"{path} {_reason(error)}") from error
     _check(path, status, at_most, wrong)
+    if not os.access(path, os.R_OK):
+        raise wrong(f"{path} {_reason(PermissionError())}")
 
 
 def read_bytes(path: Path, *, at_most: int = TEXT_LIMIT, wrong: type[Exception] = UnreadableError) -> bytes:

@@ -73,6 +73,20 @@ def test_what_lies_elsewhere_is_not_published(
     assert {path.name for path in tmp_path.iterdir()} == {"pair", "home"}
 
 
+@pytest.mark.parametrize("file", ["vlm/model.safetensors", "vlm/tokenizer.json", "vlm/NOTICE.md"])
+def test_what_may_not_be_read_is_named_before_anything_is_written(
+    folder: Path, file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Safetensors calls it "no such file", and a copy of it that fails reads like a fault of the new folder."""
+    (folder / "vlm" / "NOTICE.md").touch()
+    assert (folder / file).is_file()
+    (folder / file).chmod(0)
+    monkeypatch.setattr("os.access", lambda path, _mode: bool(Path(path).stat().st_mode & 0o400))  # also for root
+    with pytest.raises(MergeError, match=rf"{file} may not be read; change its permissions"):
+        stream_merge(Pair.read(folder), SETTING, tmp_path / "out")
+    assert {path.name for path in tmp_path.iterdir()} <= {"pair", "home"}
+
+
 def test_terms_go_along_with_a_merge(folder: Path, tmp_path: Path) -> None:
     terms = ("LICENSE.md", "Notice", "NOTICE.txt", "COPYING", "USE_POLICY.md")
     for name in terms:
