@@ -113,18 +113,20 @@ def read_vocabulary(folder: Path) -> dict[str, int]:
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
+    files = [path for path in folder.glob("*") if path.name.startswith(_STEMS)]
     try:
-        for path in folder.glob("*"):
-            if path.name.startswith(_STEMS):
-                check_regular(path, at_most=TEXT_LIMIT)
+        for path in files:
+            check_regular(path, at_most=TEXT_LIMIT)
         if (folder / _FILE).exists():
             return Tokenizer.from_file(str(folder / _FILE)).get_vocab(with_added_tokens=True) | _added(folder)
         if is_gguf(folder):
             return read_tokens(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False).get_vocab()
     except Exception as error:  # whatever a missing or broken file makes transformers raise
+        # What transformers says of a missing one ends in the middle of a list.
+        reason = first_line(error) if files or is_gguf(folder) else "there is none"
         raise MergeError(
-            f"{folder}: its tokenizer cannot be read ({first_line(error)}); rows of embeddings are "
+            f"{folder}: its tokenizer cannot be read ({reason}); rows of embeddings are "
             "matched by token, so put the tokenizer's files there, or say `embeddings: false` and `head: false` under "
             "`merge:` in pair.yaml"
         ) from error

@@ -136,7 +136,7 @@ def lose_tokenizer(folder: Path) -> None:
         (poison(float("inf")), "up_proj.weight holds 1 weights that are NaN or infinite"),
         (lambda folder: (folder / "config.json").write_text("{"), "config.json: is not JSON"),
         (lambda folder: (folder / "config.json").unlink(), "no config.json"),
-        (lose_tokenizer, "its tokenizer cannot be read"),
+        (lose_tokenizer, r"its tokenizer cannot be read \(there is none\); rows of embeddings are matched by token"),
     ],
 )
 def test_a_spoilt_checkpoint_is_refused_and_nothing_is_written(
